@@ -1,0 +1,142 @@
+"""Paints the cells of one line of a row list into a strip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.strip import Strip
+
+from batchtui.tui.glyphs import GLYPHS
+from batchtui.tui.widgets.columns import Align, Placed
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+Cell = str | Text | None
+
+
+@dataclass(slots=True)
+class Palette:
+    """The list's colours, looked up once a theme: names that rows may use, and the base styles of lines."""
+
+    NAMES: ClassVar[tuple[str, ...]] = ("good", "bad", "warn", "muted", "accent", "title")
+
+    base: Style
+    header: Style
+    cursor: Style
+    marked: Style
+    names: dict[str, Style]
+
+    @classmethod
+    def of(cls, widget: Widget, *, focused: bool) -> Palette:
+        """The palette that a widget's stylesheet and theme give now."""
+        names = {}
+        for name in cls.NAMES:
+            style = widget.get_component_rich_style(f"row-list--{name}")
+            names[name] = Style(
+                color=style.color, bold=style.bold or None, dim=style.dim or None, italic=style.italic or None
+            )
+        cursor = widget.get_component_rich_style("row-list--cursor", partial=False)
+        if not focused:
+            cursor = Style(color=cursor.color, bgcolor=widget.rich_style.bgcolor, bold=cursor.bold or None)
+        return cls(
+            base=widget.rich_style,
+            header=widget.get_component_rich_style("row-list--header"),
+            cursor=cursor,
+            marked=widget.get_component_rich_style("row-list--marked"),
+            names=names,
+        )
+
+    def row(self, name: str, *, cursor: bool, marked: bool) -> Style:
+        """The base style of a row's line."""
+        base = self.cursor if cursor else self.marked if marked else self.base
+        return base + self.names[name] if name else base
+
+    def get_style(self, name: str | Style, *, default: Style | None = None) -> Style:
+        """Rich's way of asking for a style by name; an unknown one is plain."""
+        if isinstance(name, Style):
+            return name
+        known = self.names.get(name)
+        if known is not None:
+            return known
+        try:
+            return Style.parse(name) if name else Style.null()
+        except Exception:  # rich raises several kinds for a name that is no style
+            return default or Style.null()
+
+
+def fit(text: str, width: int, align: Align) -> str:
+    """``text`` in exactly ``width`` cells, cut with an ellipsis where it is longer."""
+    size = len(text) if text.isascii() else cell_len(text)
+    if size > width:
+        return set_cell_size(text, max(0, width - 1)) + GLYPHS.ellipsis if width > 0 else ""
+    pad = " " * (width - size)
+    return pad + text if align == "right" else text + pad
+
+
+def _fit_text(text: Text, width: int, align: Align) -> Text:
+    size = text.cell_len
+    if size > width:
+        short = text.copy()
+        short.truncate(max(0, width - 1))
+        short.append(GLYPHS.ellipsis if width else "")
+        return short
+    pad = " " * (width - size)
+    return Text.assemble(pad, text) if align == "right" else Text.assemble(text, pad)
+
+
+def segments(text: Text, palette: Palette, base: Style) -> Iterator[Segment]:
+    """The text's pieces with the palette's names and rich styles resolved over ``base``."""
+    whole = base + palette.get_style(text.style) if text.style else base
+    for segment in text.render(palette):  # type: ignore[arg-type]  # only get_style is asked of the console
+        yield Segment(segment.text, whole + segment.style if segment.style else whole)
+
+
+def paint_cells(
+    cells: Sequence[Cell], placed: Sequence[Placed], *, width: int, gutter: Text, palette: Palette, base: Style
+) -> Strip:
+    """One row's line: the gutter, the cells in their columns, blank to the end."""
+    parts = list(segments(gutter, palette, base))
+    at = gutter.cell_len
+    start = at
+    for number, place in enumerate(placed):
+        cell = cells[place.index]
+        if cell is None:
+            continue
+        end = place.x + place.width
+        follower = number + 1
+        while follower < len(placed) and cells[placed[follower].index] is None:
+            end = placed[follower].x + placed[follower].width
+            follower += 1
+        align: Align = place.column.align if follower == number + 1 else "left"
+        if start + place.x > at:
+            parts.append(Segment(" " * (start + place.x - at), base))
+        room = end - place.x
+        if isinstance(cell, str):
+            parts.append(Segment(fit(cell, room, align), base))
+        else:
+            parts.extend(segments(_fit_text(cell, room, align), palette, base))
+        at = start + end
+    if at < width:
+        parts.append(Segment(" " * (width - at), base))
+    return Strip(parts).adjust_cell_length(width, base)
+
+
+def paint_header(
+    placed: Sequence[Placed], width: int, gutter: int, palette: Palette, sort: tuple[str, bool] | None
+) -> Strip:
+    """The line of titles; an arrow stands at the sorted column's title."""
+    line = " " * gutter
+    for place in placed:
+        title = place.column.title
+        if sort and sort[0] == place.column.key:
+            arrow = GLYPHS.sort_down if sort[1] else GLYPHS.sort_up
+            title = f"{arrow}{title}" if place.column.align == "right" else f"{title}{arrow}"
+        line += " " * max(0, gutter + place.x - cell_len(line)) + fit(title, place.width, place.column.align)
+    return Strip([Segment(line, palette.header)]).adjust_cell_length(width, palette.header)

@@ -1,0 +1,326 @@
+"""One virtual list for batches and results: rows come from a source as they are seen, and only what changed is drawn.
+
+The first screen line is the header; below it one line a row.  The cursor and the marks hold on to keys, so both
+survive a refresh that brings, takes or sorts rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from batchtui.tui.glyphs import GLYPHS
+from batchtui.tui.widgets.cells import Palette, paint_cells, paint_header
+from batchtui.tui.widgets.columns import Column, Placed, lay_out
+from batchtui.tui.widgets.row_source import (
+    HeaderClicked,
+    MarksChanged,
+    NoRows,
+    RowHighlighted,
+    RowSelected,
+    RowSource,
+)
+
+GUTTER = 3
+"""Cells left of the first column: cursor, mark, space."""
+
+
+class RowList(ScrollView, can_focus=True):
+    """The list.  Give it columns and a source; call ``reload`` or ``refresh_row`` when the source has changed."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = Path(__file__).with_suffix(".tcss").read_text("utf-8")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "row-list--header",
+        "row-list--cursor",
+        "row-list--marked",
+        *(f"row-list--{name}" for name in Palette.NAMES),
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Down", show=False, id="list.down", tooltip="one row down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="list.up", tooltip="one row up"),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, id="list.page_down", tooltip="one page down"),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, id="list.page_up", tooltip="one page up"),
+        Binding("home,g", "first", "First", show=False, id="list.first", tooltip="to the first row"),
+        Binding("end,G", "last", "Last", show=False, id="list.last", tooltip="to the last row"),
+        Binding("enter", "select", "Open", show=False, id="list.open", tooltip="open the row"),
+        Binding("space", "mark", "Mark", show=False, id="list.mark", tooltip="mark the row and go on"),
+        Binding("asterisk", "mark_all", "Mark all", show=False, id="list.mark_all", tooltip="mark all rows, or none"),
+    ]
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        source: RowSource | None = None,
+        *,
+        gap: int = 2,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._columns = tuple(columns)
+        self._source: RowSource = source or NoRows()
+        self._gap = gap
+        self._placed: tuple[Placed, ...] = ()
+        self._laid_for = -1
+        self._cursor = 0
+        self._cursor_key: Hashable | None = None
+        self._marks: set[Hashable] = set()
+        self._sort: tuple[str, bool] | None = None
+        self._painted: dict[int, Strip] = {}
+        self._rows: LRUCache[tuple[int, bool, bool], Strip] = LRUCache(512)
+        self._palette: Palette | None = None
+
+    # --- what a screen asks and tells -------------------------------------------------------------------------------
+
+    @property
+    def source(self) -> RowSource:
+        """Where the rows come from."""
+        return self._source
+
+    @property
+    def cursor(self) -> int:
+        """Index of the row under the cursor; 0 when there are no rows."""
+        return self._cursor
+
+    @property
+    def cursor_key(self) -> Hashable | None:
+        """Key of the row under the cursor; None when there are no rows."""
+        return self._cursor_key
+
+    @property
+    def marks(self) -> frozenset[Hashable]:
+        """Keys of the marked rows, shown or not."""
+        return frozenset(self._marks)
+
+    def set_source(self, source: RowSource, *, keep_cursor: bool = True) -> None:
+        """Show another source; the cursor stays on its key where the new source has it."""
+        self._source = source
+        if not keep_cursor:
+            self._cursor, self._cursor_key = 0, None
+        self.reload()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns of the same source."""
+        if tuple(columns) != self._columns:
+            self._columns = tuple(columns)
+            self._laid_for = -1
+            self._drop_cache()
+            self.refresh()
+
+    def set_sort(self, key: str | None, reverse: bool = False) -> None:
+        """Show in the header by what the source is sorted."""
+        sort = (key, reverse) if key is not None else None
+        if sort != self._sort:
+            self._sort = sort
+            self._repaint_line(0)
+
+    def set_marks(self, keys: Iterable[Hashable]) -> None:
+        """Replace the marks."""
+        marks = set(keys)
+        if marks != self._marks:
+            self._marks = marks
+            self._repaint_changed()
+            self.post_message(MarksChanged(self, self.marks))
+
+    def move_to_key(self, key: Hashable) -> bool:
+        """Put the cursor on a key; False when the source does not have it."""
+        index = self._source.find(key)
+        if index is None:
+            return False
+        self.move_to(index)
+        return True
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a row, scrolling as little as needed."""
+        count = len(self._source)
+        index = max(0, min(index, count - 1))
+        key = self._source.key(index) if count else None
+        before, self._cursor = self._cursor, index
+        changed = key != self._cursor_key
+        self._cursor_key = key
+        self._scroll_to_cursor()
+        self._repaint_row(before)
+        self._repaint_row(index)
+        if changed:
+            self.post_message(RowHighlighted(self, index, key))
+
+    def reload(self) -> None:
+        """The source's rows came, went, moved or changed: draw the lines that look different now."""
+        on_screen = self._cursor - round(self.scroll_y)
+        known = self._cursor_key
+        count = len(self._source)
+        found = self._source.find(known) if known is not None else None
+        self._cursor = found if found is not None else max(0, min(self._cursor, count - 1))
+        self._cursor_key = self._source.key(self._cursor) if count else None
+        self._rows.clear()
+        size = Size(0, count + 1)
+        if self.virtual_size != size:
+            self.virtual_size = size
+        if found is not None and 0 <= on_screen < self._body_height:
+            self.scroll_to(y=max(0, self._cursor - on_screen), animate=False, force=True)
+        self._scroll_to_cursor()
+        self._repaint_changed()
+        if self._cursor_key != known:
+            self.post_message(RowHighlighted(self, self._cursor, self._cursor_key))
+
+    def refresh_row(self, key: Hashable) -> None:
+        """One row changed: draw its line if it is seen and looks different now."""
+        index = self._source.find(key)
+        if index is None:
+            return
+        for flags in ((False, False), (False, True), (True, False), (True, True)):
+            self._rows.discard((index, *flags))
+        self._repaint_row(index)
+
+    # --- painting ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _body_height(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def render_line(self, y: int) -> Strip:
+        """The header on line 0, rows below it."""
+        strip = self._line(y)
+        self._painted[y] = strip
+        return strip
+
+    def _line(self, y: int) -> Strip:
+        width = self.size.width
+        if width != self._laid_for:
+            self._placed = lay_out(self._columns, max(0, width - GUTTER - 1), self._gap)
+            self._laid_for = width
+            self._rows.clear()
+        palette = self._colors
+        if y == 0:
+            return paint_header(self._placed, width, GUTTER, palette, self._sort)
+        index = y - 1 + round(self.scroll_y)
+        if index >= len(self._source):
+            return Strip.blank(width, palette.base)
+        marked = bool(self._marks) and self._source.key(index) in self._marks
+        at = (index, index == self._cursor, marked)
+        strip = self._rows.get(at)
+        if strip is None:
+            strip = self._rows[at] = self._row(index, at[1], marked, width)
+        return strip
+
+    def _row(self, index: int, cursor: bool, marked: bool, width: int) -> Strip:
+        palette = self._colors
+        base = palette.row(self._source.style(index), cursor=cursor, marked=marked)
+        gutter = Text(f"{GLYPHS.cursor if cursor else ' '}{GLYPHS.mark if marked else ' '} ", style="accent")
+        cells = self._source.cells(index)
+        return paint_cells(cells, self._placed, width=width, gutter=gutter, palette=palette, base=base)
+
+    @property
+    def _colors(self) -> Palette:
+        if self._palette is None:
+            self._palette = Palette.of(self, focused=self.has_focus)
+        return self._palette
+
+    def _repaint_line(self, y: int) -> None:
+        self.refresh(Region(0, y, self.size.width, 1))
+
+    def _repaint_row(self, index: int) -> None:
+        y = index + 1 - round(self.scroll_y)
+        if 1 <= y < self.size.height and self._painted.get(y) != self._line(y):
+            self._repaint_line(y)
+
+    def _repaint_changed(self) -> None:
+        if not self.is_attached or not self.size:
+            return
+        for y in range(self.size.height):
+            if self._painted.get(y) != self._line(y):
+                self._repaint_line(y)
+
+    def _scroll_to_cursor(self) -> None:
+        top, height = round(self.scroll_y), self._body_height
+        if self._cursor < top:
+            self.scroll_to(y=self._cursor, animate=False, force=True)
+        elif self._cursor >= top + height:
+            self.scroll_to(y=self._cursor - height + 1, animate=False, force=True)
+
+    def _drop_cache(self) -> None:
+        self._palette = None
+        self._rows.clear()
+
+    def notify_style_update(self) -> None:
+        """Theme or state changed: the colours are looked up again."""
+        super().notify_style_update()
+        self._drop_cache()
+
+    def on_mount(self) -> None:
+        self.reload()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._painted.clear()
+        self._drop_cache()
+        self._scroll_to_cursor()
+
+    def on_focus(self) -> None:
+        self._drop_cache()
+        self._repaint_row(self._cursor)
+
+    def on_blur(self) -> None:
+        self._drop_cache()
+        self._repaint_row(self._cursor)
+
+    # --- hands ------------------------------------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        """Cursor up or down."""
+        self.move_to(self._cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Cursor and view up or down by a page."""
+        step = by * (self._body_height - 1 or 1)
+        self.scroll_to(y=max(0, min(self.scroll_y + step, self.max_scroll_y)), animate=False, force=True)
+        self.move_to(self._cursor + step)
+
+    def action_first(self) -> None:
+        """Cursor to the first row."""
+        self.move_to(0)
+
+    def action_last(self) -> None:
+        """Cursor to the last row."""
+        self.move_to(len(self._source) - 1)
+
+    def action_select(self) -> None:
+        """Open the row under the cursor."""
+        if self._cursor_key is not None:
+            self.post_message(RowSelected(self, self._cursor, self._cursor_key))
+
+    def action_mark(self) -> None:
+        """Mark or unmark the row under the cursor and go one down."""
+        if self._cursor_key is not None:
+            self.set_marks(self._marks ^ {self._cursor_key})
+            self.move_to(self._cursor + 1)
+
+    def action_mark_all(self) -> None:
+        """Mark all rows of the source, or none when all are marked."""
+        every = {self._source.key(i) for i in range(len(self._source))}
+        self.set_marks(self._marks - every if every <= self._marks else self._marks | every)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y == 0:
+            for placed in self._placed:
+                if 0 <= event.x - GUTTER - placed.x < max(placed.width, cell_len(placed.column.title)):
+                    self.post_message(HeaderClicked(self, placed.column.key))
+            return
+        index = event.y - 1 + round(self.scroll_y)
+        if index >= len(self._source):
+            return
+        self.move_to(index)
+        if event.x < GUTTER - 1:
+            self.set_marks(self._marks ^ {self._source.key(index)})
+        elif event.chain == 2:
+            self.action_select()
