@@ -1,0 +1,125 @@
+"""What can go wrong, as types of our own: each says what happened, what to do next, and its exit code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BatchtuiError(Exception):
+    """Base of every error shown to a person.
+
+    ``str(error)`` is what happened; ``advice`` is what to do next.  Neither ever holds a key.
+    """
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class InputError(BatchtuiError):
+    """Bad input or usage; nothing was sent."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """config.toml can't be read; the message holds the line."""
+
+
+class StoreError(BatchtuiError):
+    """The data folder can't be read or written (full disk, read-only, no permission)."""
+
+
+class IncompleteResults(StoreError):
+    """The results came to an end before they were all here; what came is kept in results.jsonl.part.
+
+    ``lines`` are whole lines that are not blank, ``size`` all bytes that came, ``whole`` the bytes up to the last newline.
+    """
+
+    def __init__(self, message: str, *, advice: str = "", lines: int = 0, expected: int = 0, size: int = 0, whole: int = 0) -> None:
+        super().__init__(message, advice=advice)
+        self.lines = lines
+        self.expected = expected
+        self.size = size
+        self.whole = whole
+
+
+class Stopped(BatchtuiError):
+    """The person stopped it; what was done so far is kept."""
+
+    exit_code = 130
+
+
+class ServiceError(BatchtuiError):
+    """The service or the network said no.  ``status`` is the HTTP status, 0 when there was no reply."""
+
+    def __init__(self, message: str, *, advice: str = "", status: int = 0, kind: str = "", request_id: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.status = status
+        self.kind = kind
+        self.request_id = request_id
+
+
+class NoKey(ServiceError):
+    """No API key was found anywhere."""
+
+
+class WrongKey(ServiceError):
+    """401 or 403: the key is wrong, revoked, or may not do this."""
+
+
+class NoNetwork(ServiceError):
+    """No connection, or it broke; ``sent`` is False only when the request certainly never left."""
+
+    def __init__(self, message: str, *, advice: str = "", sent: bool = True) -> None:
+        super().__init__(message, advice=advice)
+        self.sent = sent
+
+
+class RateLimited(ServiceError):
+    """429; ``retry_after`` is in seconds, None when the service named none."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, status: int = 429, request_id: str = "") -> None:
+        wait = f"wait {retry_after:.0f} s" if retry_after is not None else "wait a little"
+        super().__init__(message, advice=f"{wait}, then try again", status=status, kind="rate_limit_error", request_id=request_id)
+        self.retry_after = retry_after
+
+
+class SpendLimit(ServiceError):
+    """402, or a spend limit was reached: trying again is useless until it is raised."""
+
+
+class TooLarge(ServiceError):
+    """413: the body is over the service's limit."""
+
+
+class NotFound(ServiceError):
+    """404: unknown here, or not visible yet."""
+
+
+class Rejected(ServiceError):
+    """400, 409, 422: the service understood and said no; nothing was made."""
+
+
+class Unavailable(ServiceError):
+    """5xx, 529, or a reply that is not the service's (a proxy's or a captive portal's page).
+
+    ``retry_after`` is in seconds, None when none was named.
+    """
+
+    def __init__(
+        self, message: str, *, advice: str = "", status: int = 0, kind: str = "", request_id: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, advice=advice, status=status, kind=kind, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class Unconfirmed(ServiceError):
+    """A create was sent and no answer says plainly whether a batch was made."""
+
+    exit_code = 4

@@ -1,0 +1,204 @@
+"""How one request ended, what that means, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+
+OUTCOMES = ("succeeded", "errored", "canceled", "expired", "unknown", "unreadable", "missing", "waiting")
+"""The service's four, then ours: a type we don't know, a line that is no result, no line at all, no results yet."""
+
+SUCCEEDED, ERRORED, CANCELED, EXPIRED, UNKNOWN, UNREADABLE, MISSING, WAITING = range(len(OUTCOMES))
+CODES = {name: code for code, name in enumerate(OUTCOMES)}
+
+CUT_SHORT = ("", "max_tokens", "refusal", "pause_turn", "model_context_window_exceeded", "empty")
+"""Why a succeeded answer is not usable as it stands; the first is 'it is usable'."""
+EMPTY = CUT_SHORT.index("empty")
+CUT_CODES = {name: code for code, name in enumerate(CUT_SHORT)}
+
+Retry = Literal["as_is", "changed", "later", "useless"]
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """What an error says about sending the request again."""
+
+    meaning: str
+    advice: str
+    retry: Retry
+    """As it is; only changed; once something outside is put right; or never."""
+
+
+class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Results without a usable answer that ended the same way."""
+
+    number: int
+    """The group's number in its view, as ``ResultRow.group`` has it."""
+    outcome: str
+    kind: str
+    """The service's error type, why the answer is cut short, or the outcome again."""
+    message: str
+    """The message with numbers and ids made equal; empty when the outcome has none."""
+    code: str = ""
+    """The service's stable ``error_code``, where it gave one."""
+    count: int
+    meaning: str
+    advice: str
+    retry: Retry
+
+    @property
+    def retry_helps(self) -> bool:
+        """True when sending the same request again may well succeed."""
+        return self.retry == "as_is"
+
+    @property
+    def title(self) -> str:
+        """One line for a list."""
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+_CREDIT = Meaning(
+    "The account was out of credit or over its spend limit; nothing is wrong with the request.",
+    "Add credit or raise the limit first, then send them again as they are.",
+    "later",
+)
+_SERVER = Meaning(
+    "The service could not do it just then; nothing is wrong with the request.", "Send them again as they are.", "as_is"
+)
+_FIX = Meaning(
+    "The service did not accept the request as it was written.",
+    "Change the request first: sending it again as it is will fail again.",
+    "changed",
+)
+
+_KINDS: dict[str, Meaning] = {
+    "invalid_request_error": _FIX,
+    "billing_error": _CREDIT,
+    "authentication_error": Meaning(
+        "The key was not accepted while the batch ran.", "Check the key, then send them again as they are.", "later"
+    ),
+    "permission_error": Meaning(
+        "The key or workspace may not use the model or a feature of the request.",
+        "Ask for access, or change the model, then send them again.",
+        "later",
+    ),
+    "not_found_error": Meaning(
+        "Something the request names does not exist, most often the model.",
+        "Change the model (or the file it names) first.",
+        "changed",
+    ),
+    "request_too_large": Meaning("The request is over the size limit.", "Make the request smaller first.", "changed"),
+    "rate_limit_error": _SERVER,
+    "api_error": _SERVER,
+    "timeout_error": _SERVER,
+    "overloaded_error": _SERVER,
+    "expired": Meaning(
+        "The batch's 24 hours were over before its turn came; it was not charged.",
+        "Send them again as they are.",
+        "as_is",
+    ),
+    "canceled": Meaning(
+        "The batch was canceled before its turn came; it was not charged.",
+        "Send them again as they are if you still want them.",
+        "as_is",
+    ),
+    "missing": Meaning(
+        "The results have no line for this request.",
+        "Fetch the results again; if it stays missing, send it again as it is.",
+        "as_is",
+    ),
+    "waiting": Meaning("The batch's results are not here yet.", "Wait for the batch to end.", "later"),
+    "unknown": Meaning(
+        "The result is of a type this version does not know; it is kept and shown as it came.",
+        "Look at the raw line before you send it again: it may hold an answer.",
+        "later",
+    ),
+    "unreadable": Meaning(
+        "The line is not a result as documented; it is kept and shown as it came.",
+        "Fetch the results again; if it stays so, send the request again.",
+        "as_is",
+    ),
+    "max_tokens": Meaning(
+        "The answer reached max_tokens and stops in the middle.", "Send them again with a larger max_tokens.", "changed"
+    ),
+    "refusal": Meaning(
+        "The model declined to answer.",
+        "Change the prompt or the model: the same request is likely declined again.",
+        "changed",
+    ),
+    "pause_turn": Meaning(
+        "A long turn with server tools paused before it was done.",
+        "Continue it by sending the answer back as the assistant's turn, or send it again with a simpler task.",
+        "changed",
+    ),
+    "model_context_window_exceeded": Meaning(
+        "Prompt and answer filled the model's context window.",
+        "Shorten the prompt, or use a model with a larger window.",
+        "changed",
+    ),
+    "empty": Meaning(
+        "It succeeded, and the answer holds no text.",
+        "Look at one, then send them again, best with a changed prompt.",
+        "as_is",
+    ),
+}
+
+_CREDIT_WORDS = re.compile(r"credit|billing|balance|spend(?:ing)? limit|payment|quota", re.IGNORECASE)
+_HINTS = (
+    (
+        re.compile(r"prompt is too long|context (?:window|limit)|too many (?:total )?tokens", re.IGNORECASE),
+        "Shorten the prompt first, or use a model with a larger window.",
+    ),
+    (re.compile(r"max_tokens", re.IGNORECASE), "Set another max_tokens first: retry with --set max_tokens=N."),
+    (re.compile(r"temperature|top_p|top_k"), "Take the parameter out first, or use an API version that allows it."),
+    (re.compile(r"\bmodel\b", re.IGNORECASE), "Set another model first: retry with --set model=NAME."),
+)
+
+
+def meaning_of(kind: str, message: str = "", code: str = "") -> Meaning:
+    """What an error kind (or outcome, or reason for a cut) means; some are told apart by the message."""
+    if code == "enforced_spend_limit_reached" or (kind == "invalid_request_error" and _CREDIT_WORDS.search(message)):
+        return _CREDIT
+    if kind == "invalid_request_error":
+        for pattern, advice in _HINTS:
+            if pattern.search(message):
+                return Meaning(_FIX.meaning, advice, "changed")
+    found = _KINDS.get(kind)
+    if found is not None:
+        return found
+    return Meaning(
+        "An error of a type this version does not know.",
+        "Read the message; sending one again shows whether that helps.",
+        "as_is",
+    )
+
+
+_IDS = re.compile(r"\b(req|msg|msgbatch|toolu|srvtoolu|file|org|wrkspc)_[A-Za-z0-9]{6,}\b")
+_HEX = re.compile(
+    r"\b[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\b|\b(?=[0-9a-f]*\d)(?=[0-9]*[a-f])[0-9a-f]{12,}\b"
+)
+_NUMBERS = re.compile(r"(?<![\w-])(?<!\d\.)\d+(?:[.,]\d+)*(?![\w-])")
+_SPACE = re.compile(r"\s+")
+MESSAGE_LIMIT = 300
+"""Longer normalised messages are cut, in characters."""
+
+
+@lru_cache(maxsize=4096)
+def _normalised(head: str) -> str:
+    text = _SPACE.sub(" ", head).strip()
+    text = _IDS.sub(lambda m: f"{m.group(1)}_\u2026", text)
+    text = _HEX.sub("\u2026", text)
+    text = _NUMBERS.sub("N", text)
+    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "\u2026"
+
+
+def normalise(message: str) -> str:
+    """A message with numbers, ids and white space made equal, so that equal errors have equal messages."""
+    return _normalised(message[: 4 * MESSAGE_LIMIT])
+
+
+def cut_code(stop_reason: str) -> int:
+    """The number in ``CUT_SHORT`` of a stop reason, 0 when the answer is whole."""
+    return CUT_CODES.get(stop_reason, 0)

@@ -1,0 +1,233 @@
+"""The index of a batch's results: one small binary file, thrown away and rebuilt at will."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from array import array
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from batchtui.domain.batch import Tally
+from batchtui.domain.money import PriceTable, Usage
+from batchtui.store import files
+
+MAGIC = b"batchtui-index\n\0"
+VERSION = 1
+COST_DIGITS = 12
+"""Costs are kept as whole numbers of 1e-12 dollars: list prices, halved and with the geo factor, need 11 digits."""
+UNPRICED = -1
+"""A row's cost when its model has no price."""
+DUPLICATE, UNEXPECTED = 1, 2
+"""Bits of ``flags``: the id was seen before in the file; the id is in no request."""
+
+LAYOUT = (
+    ("offset", "q"),
+    ("length", "I"),
+    ("line", "I"),
+    ("outcome", "B"),
+    ("cut", "B"),
+    ("flags", "B"),
+    ("stop", "H"),
+    ("model", "H"),
+    ("group", "I"),
+    ("input", "I"),
+    ("output", "I"),
+    ("cache_write", "I"),
+    ("cache_read", "I"),
+    ("cost", "q"),
+    ("seq", "i"),
+    ("request_offset", "q"),
+    ("request_length", "I"),
+    ("id_end", "Q"),
+)
+"""The columns and their array types, in the order of the file; ``ids`` (all custom_ids joined) follows them."""
+
+
+class GroupKey(msgspec.Struct, frozen=True):
+    """What makes two results without a usable answer the same."""
+
+    outcome: int
+    kind: str
+    message: str = ""
+    code: str = ""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What the index was made from, and its small tables."""
+
+    version: int = VERSION
+    byteorder: str = sys.byteorder
+    results: tuple[int, int]
+    """Size and mtime_ns of results.jsonl; zeros when there is none."""
+    requests: tuple[int, int]
+    """Size and mtime_ns of requests.jsonl; zeros when there is none."""
+    rows: int
+    lines: int
+    blank: int
+    stops: tuple[str, ...]
+    models: tuple[str, ...]
+    groups: tuple[GroupKey, ...]
+    """Row group g is ``groups[g - 1]``; 0 is no group."""
+    tally: Tally
+    prices: tuple[str, ...]
+    """What the models' prices were; see ``price_marks``."""
+    ids_size: int = 0
+
+
+class Columns:
+    """One array a column; row i is the i-th line that is not blank; missing ids follow in the order of requests."""
+
+    __slots__ = (*(name for name, _ in LAYOUT), "ids")
+
+    offset: array[int]
+    length: array[int]
+    line: array[int]
+    outcome: array[int]
+    cut: array[int]
+    flags: array[int]
+    stop: array[int]
+    model: array[int]
+    group: array[int]
+    input: array[int]
+    output: array[int]
+    cache_write: array[int]
+    cache_read: array[int]
+    cost: array[int]
+    seq: array[int]
+    request_offset: array[int]
+    request_length: array[int]
+    id_end: array[int]
+    ids: bytearray
+
+    def __init__(self) -> None:
+        for name, kind in LAYOUT:
+            setattr(self, name, array(kind))
+        self.ids = bytearray()
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def id_bytes(self, row: int) -> bytes:
+        """A row's custom_id as UTF-8."""
+        return bytes(self.ids[self.id_end[row - 1] if row else 0 : self.id_end[row]])
+
+    def id(self, row: int) -> str:
+        """A row's custom_id; cut when longer than the index keeps."""
+        return self.id_bytes(row).decode("utf-8", "replace")
+
+    def id_texts(self) -> list[str]:
+        """All custom_ids, one decode for all."""
+        start, texts = 0, []
+        blob = bytes(self.ids)
+        for end in self.id_end:
+            texts.append(blob[start:end].decode("utf-8", "replace"))
+            start = end
+        return texts
+
+
+class Index(msgspec.Struct):
+    """An index in memory."""
+
+    header: Header
+    columns: Columns
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and mtime_ns of a file, zeros when it isn't there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_size, found.st_mtime_ns)
+
+
+def price_marks(prices: PriceTable, models: tuple[str, ...]) -> tuple[str, ...]:
+    """What two odd usages cost with each model: changes when any price of theirs does."""
+    marks = []
+    for model in models:
+        for scale in (1, 100):
+            probe = Usage(
+                model=model,
+                input_tokens=1009 * scale,
+                output_tokens=2003 * scale,
+                cache_write_5m=3001 * scale,
+                cache_write_1h=4001 * scale,
+                cache_read=5003 * scale,
+                web_searches=7,
+                geo="us",
+            )
+            marks.append(str(prices.cost(probe)))
+    return tuple(marks)
+
+
+def cost_units(cost: Decimal) -> int:
+    """Dollars as whole units of the cost column."""
+    return int(cost.scaleb(COST_DIGITS).to_integral_value())
+
+
+def dollars(units: int) -> Decimal:
+    """Units of the cost column as dollars, exact whatever the size."""
+    return Decimal((int(units < 0), tuple(map(int, str(abs(units)))), -COST_DIGITS))
+
+
+def save(path: Path, index: Index) -> None:
+    """Write an index whole; raises StoreError."""
+    columns = index.columns
+    head = msgspec.json.encode(msgspec.structs.replace(index.header, ids_size=len(columns.ids)))
+    checksum = zlib.crc32(head)
+    with files.atomic(path) as file:
+        file.write(MAGIC + len(head).to_bytes(8, "little") + head)
+        for name, _ in LAYOUT:
+            column = getattr(columns, name)
+            checksum = zlib.crc32(column, checksum)
+            file.write(column)
+        checksum = zlib.crc32(columns.ids, checksum)
+        file.write(columns.ids)
+        file.write(checksum.to_bytes(4, "little"))
+
+
+def load(path: Path, results: tuple[int, int], requests: tuple[int, int], prices: PriceTable) -> Index | None:
+    """The index at ``path`` if it is whole, ours, and made from these very files and prices; None otherwise."""
+    try:
+        with path.open("rb") as file:
+            index = _read(file.fileno())
+    except (OSError, ValueError, msgspec.MsgspecError, MemoryError):
+        return None
+    if index is None:
+        return None
+    header = index.header
+    fits = header.results == results and header.requests == requests
+    return index if fits and header.prices == price_marks(prices, header.models) else None
+
+
+def _read(fd: int) -> Index | None:
+    size = os.fstat(fd).st_size
+    start = len(MAGIC) + 8
+    begin = os.pread(fd, start, 0)
+    head_size = int.from_bytes(begin[len(MAGIC) :], "little")
+    if begin[: len(MAGIC)] != MAGIC or head_size > size:
+        return None
+    head = os.pread(fd, head_size, start)
+    header = msgspec.json.decode(head, type=Header)
+    if header.version != VERSION or header.byteorder != sys.byteorder:
+        return None
+    columns = Columns()
+    place, checksum = start + head_size, zlib.crc32(head)
+    width = sum(array(kind).itemsize for _, kind in LAYOUT)
+    if header.rows < 0 or size != place + header.rows * width + header.ids_size + 4:
+        return None
+    for name, _ in LAYOUT:
+        column: array[int] = getattr(columns, name)
+        part = os.pread(fd, header.rows * column.itemsize, place)
+        checksum = zlib.crc32(part, checksum)
+        column.frombytes(part)
+        place += len(part)
+    ids = os.pread(fd, header.ids_size, place)
+    columns.ids += ids
+    checksum = zlib.crc32(ids, checksum)
+    whole = os.pread(fd, 4, place + len(ids)) == checksum.to_bytes(4, "little")
+    return Index(header, columns) if whole and len(columns) == header.rows else None

@@ -1,0 +1,279 @@
+"""One line of results read into what the index keeps of it; nothing a line can hold makes this fail."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from batchtui.domain.outcome import CODES, EMPTY, SUCCEEDED, UNKNOWN, UNREADABLE, cut_code
+
+ID_LIMIT = 256
+"""Longer custom_ids are cut in the index, in characters; the service allows 64."""
+SLOW_LIMIT = 2_000_000
+"""Longer lines that the quick reader refuses are not read again leniently, in bytes."""
+MESSAGE_KEPT = 2_000
+"""Of an error's message, in characters."""
+
+
+class _CacheCreation(msgspec.Struct, gc=False):
+    ephemeral_5m_input_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+
+
+class _ServerTools(msgspec.Struct, gc=False):
+    web_search_requests: int = 0
+
+
+class _Usage(msgspec.Struct, frozen=True, gc=False):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int | None = 0
+    cache_read_input_tokens: int | None = 0
+    cache_creation: _CacheCreation | None = None
+    server_tool_use: _ServerTools | None = None
+    inference_geo: str | None = None
+
+
+_NO_USAGE = _Usage()
+_NULL = msgspec.Raw(b"null")
+
+
+class _Message(msgspec.Struct, gc=False):
+    model: str = ""
+    stop_reason: str | None = None
+    content: msgspec.Raw = _NULL
+    usage: _Usage = _NO_USAGE
+
+
+class _Details(msgspec.Struct, gc=False):
+    error_code: str | None = None
+
+
+class _ErrorBody(msgspec.Struct, gc=False):
+    type: str = ""
+    message: str = ""
+    details: _Details | None = None
+
+
+class _Error(msgspec.Struct, gc=False):
+    error: _ErrorBody
+
+
+class _Result(msgspec.Struct, gc=False):
+    type: str
+    message: _Message | None = None
+    error: _Error | None = None
+
+
+class _Line(msgspec.Struct, gc=False):
+    custom_id: str
+    result: _Result
+
+
+class _Block(msgspec.Struct, gc=False):
+    type: str = ""
+    text: str = ""
+
+
+class Facts(msgspec.Struct, gc=False):
+    """What the index keeps of one line."""
+
+    custom_id: str
+    outcome: int
+    kind: str = ""
+    """The error's type; for an unknown outcome the type as the service named it."""
+    message: str = ""
+    code: str = ""
+    model: str = ""
+    stop: str = ""
+    cut: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    cache_read: int = 0
+    web_searches: int = 0
+    geo: str = ""
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+_decode_blocks = msgspec.json.Decoder(list[_Block]).decode
+_PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
+_LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_SPOKEN = frozenset({"tool_use", "server_tool_use"})
+_ID_HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([^"\\]{1,256})"')
+_TYPE_HEAD = re.compile(
+    rb'\s*\{\s*"custom_id"\s*:\s*"[^"\\]{1,256}"\s*,\s*"result"\s*:\s*\{\s*"type"\s*:\s*"(\w{1,64})"'
+)
+
+
+def read_line(line: bytes | memoryview) -> Facts:
+    """The facts of one line; what can't be read at all has the outcome ``unreadable``."""
+    try:
+        return _read_quickly(line)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+            with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+                return _read_quickly(mend(bytes(line)))
+    return _read_leniently(bytes(line) if len(line) <= SLOW_LIMIT else None, bytes(line[:1000]))
+
+
+def mend(line: bytes) -> bytes:
+    """A line with each lone surrogate escape made the replacement character, which strict readers take."""
+    return _LONE.sub(_mended, line)
+
+
+def _mended(found: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if len(found.group()) == 6 else found.group()
+
+
+def _read_quickly(line: bytes | memoryview) -> Facts:
+    """The facts of a line of the documented shape; raises what msgspec raises for any other."""
+    parsed = _decode(line)
+    result = parsed.result
+    message = result.message
+    if result.type == "succeeded" and message is not None:
+        return _succeeded(parsed.custom_id, message)
+    code = CODES.get(result.type, UNKNOWN)
+    if not SUCCEEDED < code < UNKNOWN:
+        raise msgspec.ValidationError("not a documented result")
+    if result.error is None:
+        return Facts(parsed.custom_id, code)
+    body = result.error.error
+    detail = body.details.error_code or "" if body.details else ""
+    return Facts(parsed.custom_id, code, body.type, body.message[:MESSAGE_KEPT], detail)
+
+
+def _succeeded(custom_id: str, message: _Message) -> Facts:
+    usage = message.usage
+    stop = message.stop_reason or ""
+    cut = cut_code(stop)
+    if not cut and not _PLAIN_TEXT.match(message.content) and _is_empty(message.content):
+        cut = EMPTY
+    written = usage.cache_creation_input_tokens or 0
+    hour = 0
+    if (made := usage.cache_creation) is not None:
+        hour = made.ephemeral_1h_input_tokens
+        written = max(written, hour + made.ephemeral_5m_input_tokens)
+    return Facts(
+        custom_id,
+        SUCCEEDED,
+        "",
+        "",
+        "",
+        message.model,
+        stop,
+        cut,
+        usage.input_tokens,
+        usage.output_tokens,
+        written - hour,
+        hour,
+        usage.cache_read_input_tokens or 0,
+        usage.server_tool_use.web_search_requests if usage.server_tool_use else 0,
+        usage.inference_geo or "",
+    )
+
+
+def _is_empty(content: msgspec.Raw) -> bool:
+    """True when no block speaks: no text beyond white space, no tool call, and nothing of an unknown kind."""
+    return not any(
+        block.text.strip() or block.type in _SPOKEN or block.type not in ("text", "thinking", "redacted_thinking")
+        for block in _decode_blocks(content)
+    )
+
+
+def _read_leniently(line: bytes | None, head: bytes) -> Facts:
+    """The second reader: stdlib json with anything odd taken as it is, then the line's head alone."""
+    if line is not None:
+        try:
+            parsed = json.loads(line.decode("utf-8-sig", "replace"), parse_constant=str)
+        except (ValueError, RecursionError):
+            parsed = None
+        if isinstance(parsed, dict) and isinstance(parsed.get("result"), dict):
+            return _from_dict(parsed, parsed["result"])
+        if isinstance(parsed, dict):
+            return Facts(_text(parsed.get("custom_id")), UNREADABLE, "unreadable", "The line has no result.")
+    found = _ID_HEAD.match(head)
+    custom_id = found.group(1).decode("utf-8", "replace") if found else ""
+    typed = _TYPE_HEAD.match(head)
+    told = f" It calls itself {typed.group(1).decode('ascii', 'replace')}." if typed else ""
+    what = "The line can't be read as JSON." if line is not None else "The line is too large to read whole."
+    return Facts(custom_id, UNREADABLE, "unreadable", what + told)
+
+
+def _from_dict(parsed: dict[str, Any], result: dict[str, Any]) -> Facts:
+    custom_id = _text(parsed.get("custom_id"))
+    kind = _text(result.get("type"))
+    code = CODES.get(kind, UNKNOWN)
+    if code >= UNKNOWN:
+        return Facts(custom_id, UNKNOWN, kind or "unknown", "")
+    if code == SUCCEEDED:
+        message = result.get("message")
+        if not isinstance(message, dict):
+            return Facts(custom_id, UNREADABLE, "unreadable", "The line says succeeded and has no message.")
+        return _message_from_dict(custom_id, message)
+    error = result.get("error")
+    body = error.get("error", error) if isinstance(error, dict) else {}
+    body = body if isinstance(body, dict) else {}
+    details = body.get("details")
+    stable = _text(details.get("error_code")) if isinstance(details, dict) else ""
+    said = _text(body.get("message"))[:MESSAGE_KEPT]
+    return Facts(custom_id, code, _text(body.get("type")), said, stable)
+
+
+def _message_from_dict(custom_id: str, message: dict[str, Any]) -> Facts:
+    usage = _dict(message.get("usage"))
+    made = _dict(usage.get("cache_creation"))
+    tools = _dict(usage.get("server_tool_use"))
+    hour = _count(made.get("ephemeral_1h_input_tokens"))
+    written = max(
+        _count(usage.get("cache_creation_input_tokens")), hour + _count(made.get("ephemeral_5m_input_tokens"))
+    )
+    content = message.get("content")
+    blocks = [_dict(block) for block in content] if isinstance(content, list) else []
+    speaks = isinstance(content, str) and content.strip()
+    silent = ("text", "thinking", "redacted_thinking")
+    stop = _text(message.get("stop_reason"))
+    cut = cut_code(stop)
+    if not cut and not speaks and not any(_text(b.get("text")).strip() or b.get("type") not in silent for b in blocks):
+        cut = EMPTY
+    return Facts(
+        custom_id,
+        SUCCEEDED,
+        model=_text(message.get("model")),
+        stop=stop,
+        cut=cut,
+        input_tokens=_count(usage.get("input_tokens")),
+        output_tokens=_count(usage.get("output_tokens")),
+        cache_write_5m=written - hour,
+        cache_write_1h=hour,
+        cache_read=_count(usage.get("cache_read_input_tokens")),
+        web_searches=_count(tools.get("web_search_requests")),
+        geo=_text(usage.get("inference_geo")),
+    )
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)[:MESSAGE_KEPT]
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return 0
+    return max(0, int(value))
+
+
+def is_whole(line: bytes) -> bool:
+    """True when a last line without its newline is nevertheless a whole result."""
+    return read_line(line).outcome != UNREADABLE
