@@ -1,0 +1,274 @@
+"""Simulated answers in the shape of the service's messages, each plainly marked as simulated."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from batchtui.demo import catalogue, prose
+from batchtui.demo.fate import Fate
+from batchtui.demo.params import Params, tokens
+from batchtui.demo.prose import MARK
+from batchtui.demo.wire import base58
+
+_CACHE_MINIMUM = 1_024
+_CUT_LENGTH = 3_000
+_LONG_LENGTH = 400_000
+
+
+class _Shape(NamedTuple):
+    """How an answer is to be: its text, and what stands around it."""
+
+    text: str
+    before: list[dict[str, Any]]
+    after: list[dict[str, Any]]
+    thinking: int
+    stop: str
+
+
+def question_of(params: Params) -> str:
+    """The text of the last user turn."""
+    for turn in reversed(params.messages):
+        if turn.role != "user":
+            continue
+        if isinstance(turn.content, str):
+            return turn.content
+        return "\n".join(str(block.get("text") or "") for block in turn.content if block.get("type") == "text")
+    return ""
+
+
+def message(
+    params: Params, question: str, fate: Fate, *, tier: str = "batch", answer_bytes: int | None = None
+) -> dict[str, Any]:
+    """One whole Message."""
+    shape = _shape(params, question, fate, answer_bytes)
+    each = catalogue.chars_per_token(params.model)
+    room = max(1, params.max_tokens - shape.thinking)
+    text, stop = shape.text, shape.stop
+    if len(text) > room * each:
+        text, stop = text[: max(1, int(room * each))], "max_tokens"
+    content = list(shape.before)
+    if text or not (content or shape.after):
+        content.append({"type": "text", "text": text})
+    if stop != "max_tokens":
+        content += shape.after
+    said = sum(len(str(block)) for block in shape.after) if shape.after else 0
+    output = min(params.max_tokens, max(1, int((len(text) + said) / each)) + shape.thinking)
+    if stop == "max_tokens":
+        output = params.max_tokens
+    price = catalogue.known(params.model)
+    return {
+        "model": price.model if price else params.model,
+        "id": f"msg_01{base58(fate.key.to_bytes(8, 'little') + tier.encode())}",
+        "type": "message",
+        "role": "assistant",
+        "content": content,
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "stop_details": _refusal() if stop == "refusal" else None,
+        "usage": _usage(params, fate, output, shape.thinking, tier),
+    }
+
+
+def _refusal() -> dict[str, Any]:
+    return {
+        "type": "refusal",
+        "category": "general_harms",
+        "explanation": f"{MARK} The demo declined this request as it was told to.",
+    }
+
+
+def _shape(params: Params, question: str, fate: Fate, answer_bytes: int | None) -> _Shape:
+    word, dice = fate.word, fate.dice
+    before: list[dict[str, Any]] = []
+    after: list[dict[str, Any]] = []
+    thinking = 0
+    if word in ("think", "blocks") or (params.thinking or {}).get("type") in ("enabled", "adaptive"):
+        block, thinking = _thinking(params, question, dice)
+        before.append(block)
+    if word == "blocks":
+        before.append({"type": "redacted_thinking", "data": base58(dice.to_bytes(8, "little"), 60)})
+    if word in ("search", "blocks"):
+        before += _search(question, dice)
+    if word in ("cite", "blocks") or _wants_citations(params):
+        before += _cited(params, dice)
+    if tool := _tool(params, fate):
+        after.append(tool)
+    text = _text(params, question, fate, answer_bytes)
+    if after and (params.tool_choice or {}).get("type") in ("any", "tool"):
+        text = ""
+    elif after:
+        text = f"{MARK} I will look that up."
+    stop = {"refuse": "refusal", "pause": "pause_turn", "context": "model_context_window_exceeded"}.get(
+        word, "tool_use" if after else "end_turn"
+    )
+    if word in ("", "ok") and not after and dice % 211 == 0:
+        stop, text = "refusal", ""
+    return _Shape(text, before, after, thinking, stop)
+
+
+def _text(params: Params, question: str, fate: Fate, answer_bytes: int | None) -> str:
+    word, dice = fate.word, fate.dice
+    if word in ("refuse", "empty"):
+        return ""
+    if word == "hostile":
+        return (
+            f"{MARK} \x1b[31mred\x1b[0m \x1b]52;c;aGk=\x07 [bold]markup[/x] "
+            "\u202ereversed\u202c \x07\x00 line\u2028separator"
+        )
+    schema = _schema(params)
+    if schema is not None:
+        return msgspec.json.encode(prose.sample(schema, dice)).decode()
+    if answer_bytes is not None:
+        return f"{MARK} {prose.banks()[0].take(dice, answer_bytes)}"[:answer_bytes]
+    hint = question[:1500] if isinstance(params.system, list) else f"{params.system[:1500]}\n{question[:1500]}"
+    if word == "json" or "JSON" in hint:
+        return _loose_json(question, dice, prose.options_in(hint))
+    if not word and (options := prose.options_in(hint)):
+        return f"{MARK} {options[dice % len(options)]}"
+    length = {"cut": _CUT_LENGTH, "long": _LONG_LENGTH}.get(word) or _natural_length(dice)
+    opening = f"{MARK} On \u201c{prose.topic(question)}\u201d: "
+    bank = prose.banks()[(0, 0, 1, 0, 2)[dice % 5]]
+    return opening + bank.take(dice >> 8, int(length * catalogue.chars_per_token(params.model)) - len(opening))
+
+
+def _natural_length(dice: int) -> int:
+    """Tokens an answer would take if nothing cut it: mostly some 60 to 350."""
+    kind, place = dice % 100, (dice >> 20) % 1_000
+    if kind < 15:
+        return 25 + place // 25
+    if kind < 85:
+        return 60 + place * 29 // 100
+    return 350 + place * 55 // 100
+
+
+def _schema(params: Params) -> Any:
+    asked = (params.output_config or {}).get("format") or params.output_format or {}
+    return asked.get("schema") if isinstance(asked, dict) and asked.get("type") == "json_schema" else None
+
+
+def _loose_json(question: str, dice: int, options: list[str]) -> str:
+    body = {
+        "simulated": True,
+        "label": options[dice % len(options)] if options else ("yes", "no", "unclear")[dice % 3],
+        "confidence": (50 + dice % 50) / 100,
+        "summary": f"{MARK} {prose.topic(question)}",
+    }
+    return msgspec.json.encode(body).decode()
+
+
+def _thinking(params: Params, question: str, dice: int) -> tuple[dict[str, Any], int]:
+    wanted = 80 + dice % 200
+    budget = min(wanted, max(1, params.max_tokens // 2))
+    thought = f"{MARK} The question is about {prose.topic(question)}. " + prose.banks()[0].take(
+        dice >> 16, int(budget * catalogue.chars_per_token(params.model))
+    )
+    return {"type": "thinking", "thinking": thought, "signature": base58(dice.to_bytes(8, "little"), 88)}, budget
+
+
+def _wants_citations(params: Params) -> bool:
+    for turn in params.messages:
+        if isinstance(turn.content, list):
+            for block in turn.content:
+                if block.get("type") == "document" and (block.get("citations") or {}).get("enabled"):
+                    return True
+    return False
+
+
+def _cited(params: Params, dice: int) -> list[dict[str, Any]]:
+    title, text = "Simulated source", "The demo has no document of its own, so it cites this sentence."
+    for turn in params.messages:
+        for block in turn.content if isinstance(turn.content, list) else []:
+            source = block.get("source") or {}
+            if block.get("type") == "document" and source.get("type") == "text" and source.get("data"):
+                title, text = str(block.get("title") or "document 1"), str(source["data"])
+    cited = text[: 40 + dice % 80]
+    citation = {
+        "type": "char_location",
+        "cited_text": cited,
+        "document_index": 0,
+        "document_title": title,
+        "start_char_index": 0,
+        "end_char_index": len(cited),
+        "file_id": None,
+    }
+    return [
+        {"type": "text", "text": f"{MARK} The document says so: ", "citations": None},
+        {"type": "text", "text": "its beginning names the point.", "citations": [citation]},
+    ]
+
+
+def _search(question: str, dice: int) -> list[dict[str, Any]]:
+    use = f"srvtoolu_01{base58(dice.to_bytes(8, 'little'))}"
+    found = {
+        "type": "web_search_result",
+        "title": f"{MARK} A page about {prose.topic(question)}",
+        "url": "https://example.com/simulated",
+        "encrypted_content": base58(dice.to_bytes(8, "big"), 64),
+        "page_age": "3 days ago",
+    }
+    return [
+        {"type": "server_tool_use", "id": use, "name": "web_search", "input": {"query": prose.topic(question)}},
+        {"type": "web_search_tool_result", "tool_use_id": use, "content": [found]},
+    ]
+
+
+def _tool(params: Params, fate: Fate) -> dict[str, Any] | None:
+    kind = (params.tool_choice or {}).get("type", "auto")
+    named = [tool for tool in params.tools if isinstance(tool.get("input_schema"), dict)]
+    if fate.word not in ("tool", "blocks") and (not named or kind == "none" or (kind == "auto" and fate.dice & 1)):
+        return None
+    tool: dict[str, Any] = named[fate.dice % len(named)] if named else {"name": "simulated_tool", "input_schema": {}}
+    if kind == "tool":
+        wanted = (params.tool_choice or {}).get("name")
+        tool = next((each for each in named if each["name"] == wanted), tool)
+    schema = tool["input_schema"] or {"properties": {"query": {"type": "string"}}}
+    value = prose.sample({"type": "object", **schema}, fate.dice >> 4)
+    return {
+        "type": "tool_use",
+        "id": f"toolu_01{base58(fate.dice.to_bytes(8, 'little'))}",
+        "name": tool["name"],
+        "input": value,
+    }
+
+
+def _usage(params: Params, fate: Fate, output: int, thinking: int, tier: str) -> dict[str, Any]:
+    prompt = tokens(params)
+    cached, hour = _cached_prefix(params)
+    hit = bool(cached) and fate.dice % 10 < 7
+    written = 0 if hit else cached
+    searches = 1 if fate.word in ("search", "blocks") else 0
+    geo = params.inference_geo or ("global" if catalogue.chars_per_token(params.model) < 3 else "not_available")
+    usage: dict[str, Any] = {
+        "input_tokens": max(1, prompt - cached),
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": cached if hit else 0,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": 0 if hour else written,
+            "ephemeral_1h_input_tokens": written if hour else 0,
+        },
+        "output_tokens": output,
+        "service_tier": tier,
+        "inference_geo": geo,
+    }
+    if thinking:
+        usage["output_tokens_details"] = {"thinking_tokens": min(thinking, output)}
+    if searches:
+        usage["server_tool_use"] = {"web_search_requests": searches}
+    return usage
+
+
+def _cached_prefix(params: Params) -> tuple[int, bool]:
+    """Tokens under a cache mark in tools and system (0 below the minimum), and whether it is a 1-hour mark."""
+    system = params.system if isinstance(params.system, list) else []
+    marks = [
+        block["cache_control"] for block in (*params.tools, *system) if isinstance(block.get("cache_control"), dict)
+    ]
+    if not marks:
+        return 0, False
+    chars = sum(len(str(block.get("text") or "")) for block in system) + (
+        len(msgspec.json.encode(params.tools)) if params.tools else 0
+    )
+    prefix = int(chars / catalogue.chars_per_token(params.model))
+    return (prefix if prefix >= _CACHE_MINIMUM else 0), marks[-1].get("ttl") == "1h"

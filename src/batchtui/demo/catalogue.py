@@ -1,0 +1,105 @@
+"""The demo server's models: those of the price table, told as the Models endpoint tells them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+from batchtui.demo.wire import stamp
+from batchtui.domain.money import Price, PriceTable, load_prices
+
+_LINES = ("haiku", "sonnet", "opus", "fable", "mythos")
+_RELEASED = {
+    "5-5": date(2026, 9, 15),
+    "5-1": date(2026, 8, 4),
+    "5": date(2026, 4, 21),
+    "4-8": date(2026, 3, 3),
+    "4-7": date(2026, 1, 20),
+}
+
+
+@lru_cache(maxsize=1)
+def prices() -> PriceTable:
+    """The built-in table, once."""
+    return load_prices()
+
+
+def known(model: str) -> Price | None:
+    """The model behind a name or an alias, None when there is none."""
+    return prices().get(model)
+
+
+@lru_cache(maxsize=64)
+def chars_per_token(model: str) -> float:
+    """The rule of thumb of the model's generation."""
+    price = known(model)
+    return float(price.chars_per_token) if price else 3.0
+
+
+@lru_cache(maxsize=1)
+def listing() -> tuple[dict[str, Any], ...]:
+    """All models as the Models endpoint lists them."""
+    return tuple(_entry(price) for name in prices().models() if (price := known(name)))
+
+
+def entry(model: str) -> dict[str, Any] | None:
+    """One model as the Models endpoint tells it; aliases are resolved."""
+    price = known(model)
+    return _entry(price) if price else None
+
+
+def _entry(price: Price) -> dict[str, Any]:
+    yes, no = {"supported": True}, {"supported": False}
+    new = float(price.chars_per_token) < 3
+    parts = price.model.split("-")
+    version = "-".join(p for p in parts[2:] if not p.startswith("20"))
+    line = parts[1] if parts[1] in _LINES else None
+    retires = (
+        datetime(price.retires.year, price.retires.month, price.retires.day, tzinfo=UTC) if price.retires else None
+    )
+    released = _RELEASED.get(version, date(2025, 10, 1))
+    return {
+        "type": "model",
+        "id": price.model,
+        "display_name": f"Claude {parts[1].title()} {version.replace('-', '.')}",
+        "created_at": stamp(datetime(released.year, released.month, released.day, tzinfo=UTC)),
+        "max_input_tokens": price.context or None,
+        "max_tokens": price.max_output or None,
+        "lifecycle": "deprecated" if retires else "active",
+        "deprecated_at": "2026-08-01T00:00:00.000000Z" if retires else None,
+        "retires_at": stamp(retires),
+        "line": line,
+        "capabilities": {
+            "batch": yes,
+            "citations": yes,
+            "code_execution": yes,
+            "context_management": {
+                "supported": True,
+                "clear_thinking_20251015": yes,
+                "clear_tool_uses_20250919": yes,
+                "compact_20260112": yes if new else no,
+            },
+            "effort": {
+                "supported": new,
+                "low": yes,
+                "medium": yes,
+                "high": yes,
+                "xhigh": yes if new else no,
+                "max": yes if new else no,
+            },
+            "image_input": yes,
+            "pdf_input": yes,
+            "server_tools": {"supported": True, "web_search": yes, "code_execution": yes},
+            "structured_outputs": yes,
+            "thinking": {
+                "supported": True,
+                "types": {
+                    "adaptive": yes if new else no,
+                    "between_tools": no,
+                    "disabled": yes,
+                    "enabled": no if new else yes,
+                },
+            },
+        },
+    }

@@ -1,0 +1,261 @@
+"""Checks ``params`` as the service does: later than the create, with the service's kind of messages."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from batchtui.demo import catalogue
+
+NEW_VERSION = "2026-10-21"
+"""From this anthropic-version on, sampling parameters are refused."""
+
+_NOT_IN_BATCH = ("stream", "speed", "fallbacks", "store", "previous_thread_event_id", "cache_hint", "context_hint")
+_SAMPLING = ("temperature", "top_p", "top_k")
+_IMAGE_TOKENS = 1_500
+_PAGE_TOKENS = 2_000
+_TOOL_OVERHEAD = 300
+
+
+class Turn(msgspec.Struct):
+    """One message of the conversation."""
+
+    role: Literal["user", "assistant", "system"]
+    content: str | list[dict[str, Any]]
+
+
+class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The params of one request, as far as the demo looks into them."""
+
+    model: str
+    max_tokens: int
+    messages: list[Turn]
+    system: str | list[dict[str, Any]] = ""
+    tools: list[dict[str, Any]] = []
+    tool_choice: dict[str, Any] | None = None
+    thinking: dict[str, Any] | None = None
+    output_config: dict[str, Any] | None = None
+    output_format: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    stop_sequences: list[str] = []
+    service_tier: str = "auto"
+    inference_geo: str | None = None
+    cache_control: dict[str, Any] | None = None
+    container: Any = None
+    context_management: Any = None
+    mcp_servers: Any = None
+    diagnostics: Any = None
+    user_profile_id: str | None = None
+    workspace_id: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stream: Any = None
+    speed: Any = None
+    fallbacks: Any = None
+    store: Any = None
+    previous_thread_event_id: Any = None
+    cache_hint: Any = None
+    context_hint: Any = None
+
+
+class BadParams(Exception):
+    """What is wrong with the params; ``kind`` is the error type."""
+
+    def __init__(self, message: str, kind: str = "invalid_request_error") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class _Counting(Params, forbid_unknown_fields=True, kw_only=True):
+    """What count_tokens takes: no ``max_tokens``."""
+
+    max_tokens: int = 1
+
+
+_DECODER = msgspec.json.Decoder(Params)
+_COUNTING = msgspec.json.Decoder(_Counting)
+
+
+def read(raw: bytes | msgspec.Raw, *, version: str, betas: tuple[str, ...] = (), batch: bool = True) -> Params:
+    """The checked params; raises BadParams with the first thing that is wrong."""
+    params = _decode(_DECODER, raw)
+    _check_options(params, version, batch)
+    _check_model(params, betas)
+    _check_messages(params.messages)
+    _check_tools(params)
+    return params
+
+
+def read_counting(raw: bytes) -> Params:
+    """The params of a count_tokens call; raises BadParams."""
+    params = _decode(_COUNTING, raw)
+    _check_model(params, ())
+    _check_messages(params.messages)
+    return params
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw) -> Params:
+    try:
+        params: Params = decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise BadParams(_sentence(str(error))) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadParams(f"The request body is not valid JSON: {error}") from error
+    return params
+
+
+def _check_options(params: Params, version: str, batch: bool) -> None:
+    for name in _NOT_IN_BATCH:
+        value = getattr(params, name)
+        if batch and value is not None and value is not False:
+            raise BadParams(f"{name}: not supported in the Message Batches API")
+    for name in _SAMPLING:
+        if getattr(params, name) is not None and version >= NEW_VERSION:
+            raise BadParams(f"{name}: not supported with anthropic-version {version}. Remove it from the request")
+    if params.temperature is not None and not 0 <= params.temperature <= 1:
+        raise BadParams("temperature: range: 0..1")
+    thinking = params.thinking or {}
+    budget = thinking.get("budget_tokens")
+    if thinking.get("type") == "enabled" and (not isinstance(budget, int) or budget < 1024):
+        raise BadParams("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024")
+    if isinstance(budget, int) and budget >= params.max_tokens:
+        raise BadParams("`max_tokens` must be greater than `thinking.budget_tokens`")
+
+
+def _check_model(params: Params, betas: tuple[str, ...]) -> None:
+    price = catalogue.known(params.model)
+    retired = catalogue.prices().retired.get(params.model)
+    if price is None or (retired and retired <= datetime.now(UTC).date()):
+        raise BadParams(f"model: {params.model[:120]}", "not_found_error")
+    limit = 300_000 if any(beta.startswith("output-300k") for beta in betas) else price.max_output
+    if params.max_tokens < 1:
+        raise BadParams("max_tokens: must be greater than or equal to 1")
+    if limit and params.max_tokens > limit:
+        raise BadParams(
+            f"max_tokens: {params.max_tokens} > {limit}, "
+            f"which is the maximum allowed number of output tokens for {params.model}"
+        )
+
+
+def _check_messages(messages: list[Turn]) -> None:
+    if not messages:
+        raise BadParams("messages: at least one message is required")
+    if messages[0].role != "user":
+        raise BadParams('messages: first message must use the "user" role')
+    waiting: set[str] = set()
+    for number, turn in enumerate(messages):
+        content = turn.content
+        if not content and not (turn.role == "assistant" and number == len(messages) - 1):
+            raise BadParams(
+                f"messages.{number}: all messages must have non-empty content "
+                "except for the optional final assistant message"
+            )
+        if isinstance(content, str):
+            if waiting:
+                raise _unpaired(number, waiting)
+            continue
+        used = {str(block.get("id")) for block in content if block.get("type") == "tool_use"}
+        answered = {str(block.get("tool_use_id")) for block in content if block.get("type") == "tool_result"}
+        for place, block in enumerate(content):
+            _check_block(f"messages.{number}.content.{place}", block)
+        if waiting - answered:
+            raise _unpaired(number, waiting - answered)
+        if answered - waiting:
+            names = ", ".join(sorted(answered - waiting))[:200]
+            raise BadParams(f"messages.{number}: unexpected `tool_use_id` found in `tool_result` blocks: {names}")
+        waiting = used if turn.role == "assistant" else set()
+
+
+def _unpaired(number: int, ids: set[str]) -> BadParams:
+    names = ", ".join(sorted(ids))[:200]
+    return BadParams(
+        f"messages.{number - 1}: `tool_use` ids were found without `tool_result` blocks immediately after: {names}"
+    )
+
+
+def _check_block(where: str, block: dict[str, Any]) -> None:
+    kind = block.get("type")
+    if not isinstance(kind, str):
+        raise BadParams(f"{where}.type: Field required")
+    if kind == "text" and (not isinstance(block.get("text"), str) or not block["text"]):
+        raise BadParams(f"{where}.text: text content blocks must be non-empty")
+    if kind in ("image", "document") and not isinstance(block.get("source"), dict):
+        raise BadParams(f"{where}.{kind}.source: Field required")
+
+
+def _check_tools(params: Params) -> None:
+    names = []
+    for number, tool in enumerate(params.tools):
+        if not isinstance(tool.get("name"), str):
+            raise BadParams(f"tools.{number}.name: Field required")
+        if tool.get("type") in (None, "custom") and not isinstance(tool.get("input_schema"), dict):
+            raise BadParams(f"tools.{number}.custom.input_schema: Field required")
+        names.append(tool["name"])
+    if len(set(names)) != len(names):
+        raise BadParams("tools: Tool names must be unique.")
+    choice = params.tool_choice or {}
+    if choice.get("type") in ("any", "tool") and not names:
+        raise BadParams("tool_choice: tools must be given when tool_choice is used")
+    if choice.get("type") == "tool" and choice.get("name") not in names:
+        raise BadParams(f"tool_choice: Tool '{choice.get('name')}' not found in provided tools")
+
+
+def tokens(params: Params) -> int:
+    """Prompt tokens by the rule of thumb of the model's generation: what count_tokens and the usage say."""
+    each = catalogue.chars_per_token(params.model)
+    chars, fixed = _weigh(params.system)
+    for turn in params.messages:
+        more, other = _weigh(turn.content)
+        chars, fixed = chars + more + 4, fixed + other
+    if params.tools:
+        chars += len(msgspec.json.encode(params.tools))
+        fixed += _TOOL_OVERHEAD
+    return int(chars / each) + fixed + 6
+
+
+def _weigh(content: str | list[dict[str, Any]]) -> tuple[int, int]:
+    """(characters of text, tokens of what is not text)."""
+    if isinstance(content, str):
+        return len(content), 0
+    chars = fixed = 0
+    for block in content:
+        kind = block.get("type")
+        if kind == "text":
+            chars += len(block.get("text") or "")
+        elif kind == "image":
+            fixed += _IMAGE_TOKENS
+        elif kind == "document":
+            source = block.get("source") or {}
+            data = source.get("data") if isinstance(source, dict) else None
+            if isinstance(data, str) and source.get("type") == "text":
+                chars += len(data)
+            else:
+                fixed += _PAGE_TOKENS
+        else:
+            chars += len(msgspec.json.encode(block))
+    return chars, fixed
+
+
+def _sentence(error: str) -> str:
+    """The service's sentence for a field of the wrong kind."""
+    if missing := re.search(r"missing required field `(\w+)`(?: - at `\$\.?(.*)`)?", error):
+        return f"{_path(missing.group(2) or '', missing.group(1))}: Field required"
+    if unknown := re.search(r"unknown field `(.+?)`(?: - at `\$\.?(.*)`)?", error):
+        return f"{_path(unknown.group(2) or '', unknown.group(1))}: Extra inputs are not permitted"
+    where = re.search(r" - at `\$\.?(.*)`\Z", error)
+    place = _path(where.group(1) if where else "", "")
+    if place.endswith("role"):
+        return f"{place}: Input should be 'user' or 'assistant'"
+    wanted = re.search(r"Expected `(.+?)`", error)
+    kinds = {"str": "string", "int": "integer", "array": "list", "object": "dictionary", "float": "number"}
+    kind = kinds.get(wanted.group(1).split(" ")[0], "value") if wanted else "value"
+    return f"{place or 'params'}: Input should be a valid {kind}"
+
+
+def _path(place: str, field: str) -> str:
+    dotted = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", place).strip(".")
+    return ".".join(part for part in (dotted, field[:80]) if part)

@@ -1,0 +1,57 @@
+"""uvicorn's HTTP protocol with its connection in reach, so that a fault can close or reset it for real."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from typing import Any
+
+from starlette.types import Receive, Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_KEY = "demo_transport"
+
+
+class DemoProtocol(H11Protocol):
+    """Puts the transport into the scope's state."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See asyncio.Protocol."""
+        self.app_state = {**self.app_state, _KEY: transport}
+        super().connection_made(transport)
+
+
+def _transport(scope: Scope) -> Any:
+    return scope.get("state", {}).get(_KEY)
+
+
+def close(scope: Scope) -> None:
+    """Send what was written, then close: the client sees the end of the stream."""
+    transport = _transport(scope)
+    if transport is not None:
+        transport.close()
+
+
+async def drop(scope: Scope, receive: Receive) -> None:
+    """Close without an answer and wait until it is closed."""
+    close(scope)
+    await gone(receive)
+
+
+async def reset(scope: Scope, receive: Receive) -> None:
+    """Reset the connection at once, unread bytes and all."""
+    transport = _transport(scope)
+    if transport is not None:
+        sock = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    await gone(receive)
+
+
+async def gone(receive: Receive) -> None:
+    """Wait until the client's side is closed, reading and throwing away what it still sends."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,94 @@
+"""The service's way of writing things: replies, errors, ids, times."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+
+ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    503: "api_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+NO_CREDIT = (
+    "Your credit balance is too low to access the Anthropic API. "
+    "Please go to Plans & Billing to upgrade or purchase credits."
+)
+_MESSAGES = {
+    401: "invalid x-api-key",
+    402: NO_CREDIT,
+    403: "Your API key does not have permission to use the specified resource.",
+    404: "Not found",
+    413: "Request exceeds the maximum size",
+    429: "This request would exceed your organization's rate limit.",
+    504: "Request timeout",
+    529: "Overloaded",
+}
+
+
+class ApiError(Exception):
+    """An error reply to be."""
+
+    def __init__(self, status: int, message: str = "", headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message or _MESSAGES.get(status, "Internal server error" if status >= 500 else "Invalid request")
+        self.headers = headers or {}
+
+
+def base58(seed: bytes, length: int = 22) -> str:
+    """Letters and digits decided by ``seed``."""
+    number = int.from_bytes(hashlib.blake2b(seed, digest_size=64).digest(), "big")
+    out = []
+    for _ in range((length + 1) // 2):
+        number, index = divmod(number, 58 * 58)
+        out.append(_PAIRS[index])
+    return "".join(out)[:length]
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as ``msgbatch_01…``."""
+    return f"{prefix}_01{base58(secrets.token_bytes(16))}"
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """RFC 3339 with microseconds, as the service writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
+
+
+def reply(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON reply with its own request id."""
+    extra = {"request-id": new_id("req"), **(headers or {})}
+    return Response(msgspec.json.encode(body), status, extra, "application/json")
+
+
+def error_reply(error: ApiError) -> Response:
+    """The error envelope, its request id in the header and in the body."""
+    request_id = new_id("req")
+    kind = ERROR_TYPES.get(error.status) or ("api_error" if error.status >= 500 else "invalid_request_error")
+    body = {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": request_id}
+    return reply(body, error.status, {"request-id": request_id, **error.headers})
+
+
+def betas_of(request: Request) -> tuple[str, ...]:
+    """The values of the anthropic-beta headers."""
+    given = ",".join(request.headers.getlist("anthropic-beta"))
+    return tuple(beta.strip() for beta in given.split(",") if beta.strip())
