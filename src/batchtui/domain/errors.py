@@ -41,7 +41,9 @@ class IncompleteResults(StoreError):
     ``lines`` are whole lines that are not blank, ``size`` all bytes that came, ``whole`` the bytes up to the last newline.
     """
 
-    def __init__(self, message: str, *, advice: str = "", lines: int = 0, expected: int = 0, size: int = 0, whole: int = 0) -> None:
+    def __init__(
+        self, message: str, *, advice: str = "", lines: int = 0, expected: int = 0, size: int = 0, whole: int = 0
+    ) -> None:
         super().__init__(message, advice=advice)
         self.lines = lines
         self.expected = expected
@@ -58,7 +60,9 @@ class Stopped(BatchtuiError):
 class ServiceError(BatchtuiError):
     """The service or the network said no.  ``status`` is the HTTP status, 0 when there was no reply."""
 
-    def __init__(self, message: str, *, advice: str = "", status: int = 0, kind: str = "", request_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, advice: str = "", status: int = 0, kind: str = "", request_id: str = ""
+    ) -> None:
         super().__init__(message, advice=advice)
         self.status = status
         self.kind = kind
@@ -84,9 +88,13 @@ class NoNetwork(ServiceError):
 class RateLimited(ServiceError):
     """429; ``retry_after`` is in seconds, None when the service named none."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, status: int = 429, request_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, status: int = 429, request_id: str = ""
+    ) -> None:
         wait = f"wait {retry_after:.0f} s" if retry_after is not None else "wait a little"
-        super().__init__(message, advice=f"{wait}, then try again", status=status, kind="rate_limit_error", request_id=request_id)
+        super().__init__(
+            message, advice=f"{wait}, then try again", status=status, kind="rate_limit_error", request_id=request_id
+        )
         self.retry_after = retry_after
 
 
@@ -113,7 +121,14 @@ class Unavailable(ServiceError):
     """
 
     def __init__(
-        self, message: str, *, advice: str = "", status: int = 0, kind: str = "", request_id: str = "", retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        status: int = 0,
+        kind: str = "",
+        request_id: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, advice=advice, status=status, kind=kind, request_id=request_id)
         self.retry_after = retry_after

@@ -1,0 +1,53 @@
+"""The body of a create: requests.jsonl streamed from disk, its length known before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from batchtui.domain.errors import InputError
+
+_HEAD = b'{"requests":['
+_TAIL = b"]}"
+PIECE = 256 * 1024
+OVERHEAD = len(_HEAD) + len(_TAIL) - 1
+"""Bytes of a body beyond those of its requests.jsonl (the last newline is left out)."""
+
+
+class SplicedBody:
+    """A head, the file with each newline made a comma, a tail; can be iterated again.
+
+    A raw newline can't stand inside a JSON string, so every newline of the file ends a request.
+    """
+
+    def __init__(self, path: Path, on_sent: Callable[[int, int], None] | None = None) -> None:
+        self._path = path
+        self._size = path.stat().st_size
+        self._on_sent = on_sent
+        with path.open("rb") as file:
+            if self._size == 0:
+                raise InputError(f"{path} holds no requests")
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":
+                raise InputError(f"{path} does not end with a newline: it was cut or changed since it was checked")
+
+    @property
+    def length(self) -> int:
+        """Bytes of the whole body."""
+        return self._size + OVERHEAD
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        sent = 0
+        left = self._size - 1
+        with self._path.open("rb") as file:
+            yield _HEAD
+            while left:
+                piece = file.read(min(PIECE, left))
+                if not piece:
+                    raise InputError(f"{self._path} became shorter while it was sent")
+                left -= len(piece)
+                sent += len(piece)
+                yield piece.replace(b"\n", b",")
+                if self._on_sent is not None:
+                    self._on_sent(sent, self._size)
+            yield _TAIL

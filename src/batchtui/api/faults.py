@@ -1,0 +1,175 @@
+"""What the SDK and the connection raise, told as errors of ours that say what to do next."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from batchtui import safetext
+from batchtui.domain.errors import (
+    BatchtuiError,
+    NoKey,
+    NoNetwork,
+    NotFound,
+    RateLimited,
+    Rejected,
+    ServiceError,
+    SpendLimit,
+    TooLarge,
+    Unavailable,
+    WrongKey,
+)
+
+KEY_ADVICE = (
+    "set ANTHROPIC_API_KEY, or a profile with api_key_env or api_key_command in config.toml; "
+    "without a key try: batchtui demo"
+)
+PORTAL_ADVICE = (
+    "a proxy or a sign-in page may stand between: open a web page in a browser, check the base URL, then try again"
+)
+_NETWORK_ADVICE = "check the connection and the base URL; batchtui goes on by itself when it is back"
+
+
+def timeout(read: float, connect: float) -> Any:
+    """An SDK time-out in seconds: ``read`` for reading and writing, ``connect`` for connecting."""
+    import httpx2
+
+    return httpx2.Timeout(read, connect=connect)
+
+
+def translate(error: BaseException, secrets: tuple[str, ...] = ()) -> BatchtuiError:
+    """Our error for any exception of a call; texts lose every secret."""
+    import anthropic
+
+    if isinstance(error, BatchtuiError):
+        return error
+    if isinstance(error, anthropic.APIStatusError):
+        return _from_status(error, secrets)
+    if isinstance(error, anthropic.APIConnectionError):
+        return _from_connection(error.__cause__ or error, secrets)
+    if isinstance(error, TypeError) and "authentication" in str(error):
+        return NoKey("no API key was found", advice=KEY_ADVICE)
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+        return _from_connection(error, secrets)
+    if type(error).__module__.partition(".")[0] in ("httpx2", "httpcore2", "ssl", "anyio"):
+        return _from_connection(error, secrets)
+    if isinstance(error, anthropic.AnthropicError):
+        return NoKey(_clean(f"the credentials can't be used: {error}", secrets), advice=KEY_ADVICE)
+    if isinstance(error, ConnectionError):
+        return _from_connection(error, secrets)
+    return ServiceError(
+        _clean(f"an unexpected {type(error).__name__}: {error}", secrets), advice="try again; if it stays, report it"
+    )
+
+
+def _clean(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "[key]")
+    return safetext.line(text, 500)
+
+
+def _from_connection(error: BaseException, secrets: tuple[str, ...]) -> NoNetwork:
+    import httpx2
+
+    # Only these are raised before a byte of the request has left.
+    unsent = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        httpx2.PoolTimeout,
+        httpx2.UnsupportedProtocol,
+        httpx2.ProxyError,
+    )
+    sent = not isinstance(error, unsent)
+    if isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout):
+        what = "the service could not be reached in time"
+    elif isinstance(error, httpx2.TimeoutException):
+        what = "no reply came in time"
+    elif isinstance(error, httpx2.ConnectError):
+        what = f"no connection to the service ({str(error) or 'refused'})"
+    else:
+        what = f"the connection broke ({str(error) or type(error).__name__})"
+    return NoNetwork(_clean(what, secrets), advice=_NETWORK_ADVICE, sent=sent)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
+    status = int(error.status_code)
+    inner = _object(_object(error.body).get("error"))
+    details = _object(inner.get("details"))
+    kind = str(inner.get("type") or "")
+    ours = bool(kind)
+    said = _clean(str(inner.get("message") or ""), secrets) if ours else ""
+    message = f"{said or 'the service answered'} ({kind or 'HTTP'} {status})"
+    facts: dict[str, Any] = {
+        "status": status,
+        "kind": kind,
+        "request_id": safetext.line(str(error.request_id or ""), 80),
+    }
+    if 300 <= status < 400:
+        return Unavailable("the reply sends us to another address; it was not followed", advice=PORTAL_ADVICE, **facts)
+    if status == 402 or details.get("error_code") == "enforced_spend_limit_reached" or kind == "billing_error":
+        return SpendLimit(
+            message,
+            advice="add credit or raise the spend limit in the Console; trying again before that is useless",
+            **facts,
+        )
+    if status in (401, 403):
+        advice = (
+            "check the key: " + KEY_ADVICE if status == 401 else "this key may not do that: use another key or profile"
+        )
+        return WrongKey(message, advice=advice, **facts)
+    if status == 429:
+        return RateLimited(message, retry_after=retry_after(error.response.headers), request_id=facts["request_id"])
+    if status == 413:
+        return TooLarge(message, advice="make the batches smaller: lower max_bytes in [limits] of config.toml", **facts)
+    if status >= 500 or not ours:
+        advice = PORTAL_ADVICE if not ours else "the service has trouble: wait a little, then try again"
+        return Unavailable(message, advice=advice, retry_after=retry_after(error.response.headers), **facts)
+    if status == 404:
+        return NotFound(message, advice="it may not be visible yet, or belong to another workspace or profile", **facts)
+    return Rejected(message, advice="correct what it says, then send again", **facts)
+
+
+def retry_after(headers: Any) -> float | None:
+    """Seconds the service asks to wait (``retry-after`` in seconds or as a date), None when it names none."""
+    value = (headers.get("retry-after") or "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = (when - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), 3600.0) if math.isfinite(seconds) else None
+
+
+def clock_offset(headers: Any) -> float | None:
+    """Seconds the service's clock is ahead of ours, by the Date of a reply; None when it has none."""
+    try:
+        when = parsedate_to_datetime(headers.get("date") or "")
+    except ValueError:
+        return None
+    return (when - datetime.now(UTC)).total_seconds() if when.tzinfo is not None else None
+
+
+def nothing_made(error: BatchtuiError) -> bool:
+    """True when a create's error says plainly that no batch was made."""
+    if isinstance(error, NoNetwork):
+        return not error.sent
+    if isinstance(error, Unavailable):
+        return False
+    if isinstance(error, ServiceError):
+        # A page from a proxy has no kind: it says nothing of what the service did; 413 and 429 come from the edge.
+        plain = (bool(error.kind) and error.status != 408) or error.status in (413, 429)
+        return isinstance(error, NoKey) or (400 <= error.status < 500 and plain)
+    return True

@@ -1,0 +1,286 @@
+"""The only importer of ``anthropic``: the service's calls as our values, its errors as ours.
+
+Every call is made once (``max_retries=0``): the SDK has no idempotency key, so one of its own retries of a create could
+make a second paid batch, and all waiting is the poller's to decide.  Redirects are not followed, so a key never goes to
+another host; results always come from our own base URL, whatever ``results_url`` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from batchtui.api import faults, keys
+from batchtui.api.body import SplicedBody
+from batchtui.config import Profile
+from batchtui.domain.batch import RemoteBatch, RemotePage
+from batchtui.domain.errors import BatchtuiError, NoKey, Unavailable, Unconfirmed
+from batchtui.domain.models import ModelInfo
+
+if TYPE_CHECKING:
+    import httpx2
+    from anthropic import AsyncAnthropic
+
+T = TypeVar("T")
+log = logging.getLogger("batchtui")
+BATCHES = "/v1/messages/batches"
+_IMPORT_LOCK = threading.Lock()
+_READ_TIMEOUT = 60.0
+_CREATE_TIMEOUT = 600.0
+_CONNECT_TIMEOUT = 15.0
+
+
+class _Capabilities(msgspec.Struct, frozen=True):
+    batch: bool | dict[str, Any] | None = None
+
+
+class _Model(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    display_name: str = ""
+    max_input_tokens: int | None = None
+    max_tokens: int | None = None
+    lifecycle: str | dict[str, Any] | None = None
+    retires_at: datetime | None = None
+    capabilities: _Capabilities | None = None
+
+    def info(self) -> ModelInfo:
+        batch = self.capabilities.batch if self.capabilities else None
+        return ModelInfo(
+            id=self.id,
+            display_name=self.display_name,
+            max_input_tokens=self.max_input_tokens,
+            max_tokens=self.max_tokens,
+            lifecycle=self.lifecycle if isinstance(self.lifecycle, str) else "active",
+            retires_at=self.retires_at,
+            batch=bool(batch.get("supported")) if isinstance(batch, dict) else batch,
+        )
+
+
+class _ModelPage(msgspec.Struct, frozen=True):
+    data: tuple[_Model, ...]
+
+
+class _Tokens(msgspec.Struct, frozen=True):
+    input_tokens: int
+
+
+class Download:
+    """Results as they come: the reply's facts, then its bytes."""
+
+    def __init__(self, response: httpx2.Response, gateway: Gateway) -> None:
+        self._response = response
+        self._gateway = gateway
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        length = response.headers.get("content-length", "")
+        self.length = int(length) if length.isdigit() and "content-encoding" not in response.headers else None
+        """Bytes to come, None when the service did not say."""
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes in pieces; raises our errors when the connection breaks."""
+        try:
+            async for piece in self._response.aiter_bytes(256 * 1024):
+                yield piece
+        except Exception as error:
+            raise self._gateway.mended(error) from None
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._response.aclose()
+
+
+class Gateway:
+    """One profile's way to the service.  Methods raise errors of domain.errors only."""
+
+    def __init__(self, profile: Profile, *, key: str = "", shown_url: str = "") -> None:
+        """``key`` and ``shown_url`` are the demo's: a key of no worth, and a name for a server whose port changes."""
+        self.profile = profile
+        self._given_url = profile.base_url
+        self._shown_url = shown_url
+        self._given_key = key
+        self._client: AsyncAnthropic | None = None
+        self._secrets: tuple[str, ...] = ()
+        self.clock_offset: float | None = None
+        """Seconds the service's clock is ahead of ours, by its last reply; None before one came."""
+
+    @property
+    def base_url(self) -> str:
+        """Where calls go, without user or password; "" before the first call when nothing says so."""
+        if self._shown_url:
+            return self._shown_url
+        if self._client is not None:
+            return keys.public_url(str(self._client.base_url))
+        return keys.public_url(self._given_url or keys.default_base_url())
+
+    async def ready(self) -> None:
+        """Build the client off the loop and see that there is a key; raises NoKey, InputError, ServiceError."""
+        if self._client is None:
+            self._client = await asyncio.to_thread(self._build)
+
+    def _build(self) -> AsyncAnthropic:
+        with _IMPORT_LOCK:
+            import anthropic
+            import httpx2
+
+        url = self._given_url or keys.default_base_url()
+        keys.check_url(url, self.profile.allow_http)
+        key = self._given_key or keys.find_key(self.profile)
+        headers = {"anthropic-version": self.profile.api_version} if self.profile.api_version else None
+        timeout = httpx2.Timeout(_READ_TIMEOUT, connect=_CONNECT_TIMEOUT)
+        try:
+            client = anthropic.AsyncAnthropic(
+                api_key=key or None,
+                profile=self.profile.sdk_profile or None,
+                base_url=url or None,
+                max_retries=0,
+                timeout=timeout,
+                default_headers=headers,
+                http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout),
+            )
+        except Exception as error:
+            raise NoKey(f"the credentials can't be used: {type(error).__name__}", advice=faults.KEY_ADVICE) from None
+        keys.check_url(str(client.base_url), self.profile.allow_http)
+        self._secrets = tuple(s for s in (client.api_key, client.auth_token) if s)
+        if not self._secrets and client.credentials is None and not keys.has_auth_header(client.default_headers):
+            raise NoKey("no API key was found", advice=faults.KEY_ADVICE)
+        return client
+
+    def mended(self, error: BaseException) -> BatchtuiError:
+        """Our error for whatever the SDK or the connection raised, without secrets."""
+        return faults.translate(error, self._secrets)
+
+    async def _send(
+        self, method: str, path: str, *, options: dict[str, Any], content: Any = None, body: Any = None
+    ) -> httpx2.Response:
+        await self.ready()
+        client = self._client
+        assert client is not None
+        import httpx2
+
+        log.debug("%s %s", method, path)
+
+        more: dict[str, Any] = {}
+        if content is not None:
+            more["content"] = content
+        elif body is not None:
+            more["body"] = body
+        send = {"GET": client.get, "DELETE": client.delete, "POST": client.post}[method]
+        try:
+            response: httpx2.Response = await send(path, cast_to=httpx2.Response, options=options, **more)  # type: ignore[operator]
+            self.clock_offset = faults.clock_offset(response.headers)
+            return response
+        except Exception as error:
+            ours = self.mended(error)
+            log.debug("%s %s: %s", method, path, ours)
+            raise ours from None
+
+    async def _call(
+        self, kind: type[T], method: str, path: str, *, params: dict[str, Any] | None = None, body: Any = None
+    ) -> T:
+        options: dict[str, Any] = {"params": params} if params else {}
+        response = await self._send(method, path, options=options, body=body)
+        return self._decoded(kind, response)
+
+    def _decoded(self, kind: type[T], response: httpx2.Response) -> T:
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Unavailable(
+                "the reply is not the service's"
+                + (" (a web page came back)" if "html" in response.headers.get("content-type", "") else ""),
+                advice=faults.PORTAL_ADVICE,
+                status=response.status_code,
+            ) from None
+
+    async def create(
+        self, requests: Path, betas: tuple[str, ...] = (), on_sent: Callable[[int, int], None] | None = None
+    ) -> RemoteBatch:
+        """Send a requests.jsonl as one batch, once.
+
+        Raises Unconfirmed whenever the answer does not say plainly that nothing was made, and the other service errors
+        when it does.
+        """
+        await self.ready()
+        body = SplicedBody(requests, on_sent)
+        headers = {"content-type": "application/json", "content-length": str(body.length)}
+        if betas:
+            headers["anthropic-beta"] = ",".join(betas)
+        options: dict[str, Any] = {
+            "headers": headers,
+            "max_retries": 0,
+            "timeout": faults.timeout(_CREATE_TIMEOUT, _CONNECT_TIMEOUT),
+        }
+        try:
+            response = await self._send("POST", BATCHES, options=options, content=body)
+            return self._decoded(RemoteBatch, response)
+        except BatchtuiError as error:
+            if faults.nothing_made(error):
+                raise
+            raise Unconfirmed(
+                f"no clear answer came: {error}",
+                advice="batchtui looks whether the batch was made before anything is sent again",
+            ) from None
+
+    async def retrieve(self, batch_id: str) -> RemoteBatch:
+        """One batch."""
+        return await self._call(RemoteBatch, "GET", f"{BATCHES}/{keys.path_id(batch_id)}")
+
+    async def page(self, limit: int = 20, after_id: str | None = None) -> RemotePage:
+        """One page of the workspace's batches, newest first; ``limit`` is 1 to 1000."""
+        params: dict[str, Any] = {"limit": limit}
+        if after_id:
+            params["after_id"] = after_id
+        return await self._call(RemotePage, "GET", BATCHES, params=params)
+
+    async def cancel(self, batch_id: str) -> RemoteBatch:
+        """Ask for a batch to be canceled."""
+        return await self._call(RemoteBatch, "POST", f"{BATCHES}/{keys.path_id(batch_id)}/cancel")
+
+    async def delete(self, batch_id: str) -> None:
+        """Delete an ended batch at the service, its results with it."""
+        await self._send("DELETE", f"{BATCHES}/{keys.path_id(batch_id)}", options={})
+
+    async def results(self, batch_id: str, *, start: int = 0) -> Download:
+        """Begin to receive results from byte ``start``; the caller closes the Download."""
+        headers = {"X-Stainless-Raw-Response": "stream", "Accept": "application/binary"}
+        if start:
+            headers |= {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
+        path = f"{BATCHES}/{keys.path_id(batch_id)}/results"
+        response = await self._send("GET", path, options={"headers": headers})
+        if "html" in response.headers.get("content-type", ""):
+            await response.aclose()
+            raise Unavailable(
+                "a web page came back in place of the results", advice=faults.PORTAL_ADVICE, status=response.status_code
+            )
+        return Download(response, self)
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """The models this key may use."""
+        page = await self._call(_ModelPage, "GET", "/v1/models", params={"limit": 1000})
+        return tuple(model.info() for model in page.data)
+
+    async def count_tokens(self, params: Mapping[str, Any]) -> int:
+        """Input tokens of one request's params (free; an estimate)."""
+        return (await self._call(_Tokens, "POST", "/v1/messages/count_tokens", body=dict(params))).input_tokens
+
+    async def message(self, params: Mapping[str, Any], betas: tuple[str, ...] = ()) -> bytes:
+        """Send one request's params to the plain Messages endpoint; the answer as received."""
+        options: dict[str, Any] = {"timeout": faults.timeout(_CREATE_TIMEOUT, _CONNECT_TIMEOUT)}
+        if betas:
+            options["headers"] = {"anthropic-beta": ",".join(betas)}
+        response = await self._send("POST", "/v1/messages", options=options, body=dict(params))
+        self._decoded(dict, response)
+        return bytes(response.content)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()

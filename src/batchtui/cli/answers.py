@@ -1,0 +1,276 @@
+"""results, retry, compare."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from batchtui import safetext
+from batchtui.cli import words
+from batchtui.cli.ending import print_json, say
+from batchtui.cli.session import Bar, Session, verb
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError, ServiceError
+from batchtui.service import Selection, Service
+from batchtui.store.filters import parse_filter
+from batchtui.store.view import View
+
+FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
+OUTCOMES = ("succeeded", "cut_short", "errored", "canceled", "expired", "missing", "unreadable", "unknown")
+_ONLY = click.option(
+    "--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (may be given again)."
+)
+
+
+@verb("results")
+@click.argument("id_", metavar="ID")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=None, help="Write to FILE (a folder for --format files)."
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="jsonl",
+    help="jsonl: as received; json: {custom_id: text}.",
+)
+@_ONLY
+@click.option(
+    "--filter", "filter_", default="", help='Words and fields, as on the screen: "tokens>1000 stop:max_tokens".'
+)
+@click.option("--run", is_flag=True, help="The whole run, its retries merged in.")
+@click.option("--unfold", is_flag=True, help="csv: unfold answers that are JSON into columns.")
+@click.option("--raw", is_flag=True, help="Leave control characters as they are, even on a terminal.")
+def results_(
+    session: Session,
+    id_: str,
+    *,
+    output: Path | None,
+    format_: str,
+    only: tuple[str, ...],
+    filter_: str,
+    run: bool,
+    unfold: bool,
+    raw: bool,
+) -> int:
+    """Write the results of a batch, or of its whole run, to standard output or to FILE."""
+    service = session.service()
+    record = service.resolve(id_)
+    if output is None and format_ in ("files", "parquet"):
+        raise InputError(f"--format {format_} needs -o")
+    records = _run_of(service, record) if run else [record]
+    if any(r.active or r.owed for r in records):
+        session.run(lambda: _bring(service, records), service)
+        records = [service.resolve(r.local_id) for r in records]
+    write_results(
+        session,
+        service,
+        record,
+        run=run,
+        dest=output,
+        format_=format_,
+        only=only,
+        filter_=filter_,
+        unfold=unfold,
+        raw=raw,
+    )
+    waiting = [r for r in records if r.active or r.owed]
+    for each in waiting:
+        say(f"not in it: {words.record_line(each)}")
+    if session.json:
+        print_json({"records": records, "output": str(output) if output else None})
+    return merged_exit_code(service, record) if run else words.exit_code(records)
+
+
+def _run_of(service: Service, record: BatchRecord) -> list[BatchRecord]:
+    return [r for r in service.records() if r.run == record.run]
+
+
+async def _bring(service: Service, records: Sequence[BatchRecord]) -> None:
+    """Look, and fetch what has ended; a batch that is still running is an error of its own only when it is the only one."""
+    if any(r.active for r in records):
+        state = await service.refresh()
+        if state.blind_since is not None:
+            raise ServiceError(state.error, advice=state.advice)
+    for record in records:
+        fresh = service.resolve(record.local_id)
+        if fresh.owed and fresh.id:
+            await service.fetch(fresh.local_id)
+    if len(records) == 1:
+        fresh = service.resolve(records[0].local_id)
+        if fresh.status != "ended":
+            advice = f"batchtui watch {fresh.local_id} follows it to the end"
+            raise ServiceError(
+                f"{words.name_of(fresh)} has no results yet: it is {words.outcome(fresh)}", advice=advice
+            )
+
+
+def merged_exit_code(service: Service, record: BatchRecord) -> int:
+    """The exit code of a run: 0 when every request has an answer after its retries."""
+    tally = service.open_results(record.local_id, run=True).tally
+    return 0 if tally.succeeded == tally.lines + tally.missing else 1
+
+
+def chosen_rows(view: View, only: Sequence[str], text: str) -> array[int] | None:
+    """Rows by outcome and filter, None for all."""
+    if not only and not text:
+        return None
+    rows = view.select(parse_filter(text)) if text else None
+    if only:
+        kept: set[int] = set()
+        for name in only:
+            kept.update(view.select(parse_filter(f"outcome:{name}")))
+        rows = array("I", (r for r in (rows if rows is not None else range(len(view))) if r in kept))
+    return rows
+
+
+def write_results(
+    session: Session,
+    service: Service,
+    record: BatchRecord,
+    *,
+    run: bool,
+    dest: Path | None,
+    format_: str = "jsonl",
+    only: Sequence[str] = (),
+    filter_: str = "",
+    unfold: bool = False,
+    raw: bool = False,
+) -> int:
+    """Write results to a file or to standard output; how many there were."""
+    bar = Bar(session.bars and dest is not None)
+    view = service.open_results(record.local_id, run=run, progress=bar, stop=session.stop)
+    rows = chosen_rows(view, only, filter_)
+    out: Path | BinaryIO
+    if dest is not None:
+        out = dest
+    elif session.json:
+        return 0
+    else:
+        out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
+    try:
+        return service.export(view, rows, format_, out, unfold=unfold, progress=bar, stop=session.stop)
+    finally:
+        bar.clear()
+        sys.stdout.flush()
+
+
+class _SafeOut:
+    """A terminal as a binary file: what is written passes safetext, newlines apart."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def write(self, data: bytes) -> int:
+        """Show whole lines, made safe."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            sys.stdout.write(safetext.line(line.decode("utf-8", "replace"), 1_000_000) + "\n")
+        return len(data)
+
+    def flush(self) -> None:
+        """Show what is left of the last line."""
+        if self._rest:
+            sys.stdout.write(safetext.line(self._rest.decode("utf-8", "replace"), 1_000_000) + "\n")
+            self._rest = b""
+        sys.stdout.flush()
+
+
+@verb("retry")
+@click.argument("id_", metavar="ID")
+@_ONLY
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a param of all of them first: max_tokens=4096, model=…",
+)
+@click.option("--run", is_flag=True, help="All batches of the run, not only this one.")
+@click.option("--wait", is_flag=True, help="Follow to the end and store the results.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Write the retry's results to FILE (implies --wait).",
+)
+@click.option("--dry-run", is_flag=True, help="Only check, price and say what would change.")
+def retry_(
+    session: Session,
+    id_: str,
+    *,
+    only: tuple[str, ...],
+    changes: tuple[str, ...],
+    run: bool,
+    wait: bool,
+    output: Path | None,
+    dry_run: bool,
+) -> int:
+    """Send what did not succeed again, as a new batch of the same run; what has a good answer by now is left out."""
+    service = session.service()
+    record = service.resolve(id_)
+    settings = _settings(changes)
+    records = [r for r in _run_of(service, record) if r.status in ("ended", "refused")] if run else [record]
+    if any(r.owed and r.id for r in records):
+        session.run(lambda: _bring(service, records), service)
+    chosen = Selection(only=only) if only else Selection()
+    plan = service.plan_retry(
+        [r.local_id for r in records], chosen, settings, progress=Bar(session.bars), stop=session.stop
+    )
+    for line in [*words.problem_lines(plan), *words.plan_lines(plan)]:
+        say(line)
+    for line in service.retry_notes([r.local_id for r in records], chosen, settings):
+        say(line)
+    if not plan.ok or dry_run:
+        service.discard(plan)
+        if session.json:
+            print_json(words.plan_json(plan))
+        return 0 if plan.ok else InputError.exit_code
+    blocked = service.max_cost_problem(plan)
+    if blocked or not (
+        session.demo or session.confirm(f"Send {words.batches(plan)} again for {words.cost_range(plan)}?")
+    ):
+        service.discard(plan)
+        say("nothing was sent" + (f": {blocked}" if blocked else ""))
+        return InputError.exit_code
+    from batchtui.cli.plans import send_and_follow
+
+    return send_and_follow(
+        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or output is not None, output=output
+    )
+
+
+def _settings(changes: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for each in changes:
+        key, sign, value = each.partition("=")
+        if not sign or not key:
+            raise InputError(f"--set wants KEY=VALUE, not {safetext.line(each, 60)!r}")
+        found[key] = value
+    return found
+
+
+@verb("compare")
+@click.argument("left", metavar="ID")
+@click.argument("right", metavar="ID")
+@click.option("--run", is_flag=True, help="Compare the whole runs.")
+@click.option("--all", "everything", is_flag=True, help="List the requests that are alike too.")
+def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
+    """Compare two batches or runs by custom_id: outcomes that changed, answers that differ, tokens and cost."""
+    service = session.service()
+    views = [service.open_results(service.resolve(i).local_id, run=run, stop=session.stop) for i in (left, right)]
+    from batchtui.store.compare import compare
+
+    found: Any = compare(views[0], views[1], stop=session.stop)
+    if session.json:
+        print_json(found.summary())
+        return 0
+    for line in found.lines(everything):
+        print(safetext.line(line, 2000))
+    return 0

@@ -1,0 +1,68 @@
+"""How the program ends: every error as a sentence with what to do next, and its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
+
+INTERRUPTED = 130
+
+
+def guarded(run: Callable[[], Any]) -> int:
+    """Run a verb; its exit code, whatever happens."""
+    try:
+        code = run()
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except BatchtuiError as error:
+        fail(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away; a second error at the closing of stdout must not follow.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except UnicodeError as error:
+        say(f"error: text could not be read or written as UTF-8 ({type(error).__name__})")
+        return 2
+    except OSError as error:
+        say(f"error: {safetext.line(str(error), 300)}")
+        return 3
+
+
+def fail(error: BatchtuiError) -> None:
+    """An error on standard error: what happened, then what to do."""
+    say(f"error: {error}")
+    if error.advice:
+        say(f"  → {error.advice}")
+
+
+def say(text: str) -> None:
+    """A message on standard error, made safe for a terminal."""
+    try:
+        print(safetext.block(text), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        return
+
+
+def print_json(value: Any) -> None:
+    """The one JSON value of --json on standard output; dollars are numbers."""
+    import msgspec
+
+    raw = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(value)
+    sys.stdout.buffer.write(raw + b"\n")
+    sys.stdout.flush()

@@ -1,0 +1,165 @@
+"""list, show, watch."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import click
+
+from batchtui import safetext
+from batchtui.cli import words
+from batchtui.cli.ending import print_json, say
+from batchtui.cli.session import Session, verb
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
+from batchtui.service import Service
+
+RECENT = 50
+"""Batches that list shows without --all, beside all that are under way or need the person."""
+
+
+@verb("list")
+@click.option(
+    "--all", "everything", is_flag=True, help=f"All batches, not only the newest {RECENT} and those that need you."
+)
+@click.option("--refresh", is_flag=True, help="Look at the service first.")
+@click.option("--watch", "watch", is_flag=True, help="Keep looking and print a line for every change.")
+def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int:
+    """List batches, newest first, as they were last seen."""
+    service = session.service()
+    if refresh:
+        state = session.run(service.refresh, service)
+        if state.blind_since is not None:
+            say(f"could not look: {state.error}" + (f"\n  → {state.advice}" if state.advice else ""))
+    records = service.records()
+    shown = [r for n, r in enumerate(records) if everything or n < RECENT or r.active or r.owed]
+    if session.json:
+        print_json(shown)
+    else:
+        for line in words.table(shown) if shown else ["no batches yet: batchtui submit FILE, or batchtui demo"]:
+            print(line)
+        if len(shown) < len(records):
+            say(f"{len(records) - len(shown):,} older ones are not shown (--all)")
+    for path, why in service.unreadable():
+        say(f"warning: {path}: {why}")
+    if watch:
+        session.run(lambda: _watch_all(service), service)
+    return 0
+
+
+async def _watch_all(service: Service) -> None:
+    await asyncio.to_thread(service.context.reread)
+    service.subscribe(words.Narrator(None, False))
+    await service.start()
+    await asyncio.Event().wait()
+
+
+@verb("show")
+@click.argument("id_", metavar="ID")
+@click.option("--refresh", is_flag=True, help="Look at the service first.")
+def show_(session: Session, id_: str, refresh: bool) -> int:
+    """Show one batch."""
+    service = session.service()
+    record = service.resolve(id_)
+    if refresh and record.active:
+        state = session.run(service.refresh, service)
+        if state.blind_since is not None:
+            say(f"could not look: {state.error}")
+        record = service.resolve(record.local_id)
+    if session.json:
+        print_json(record)
+        return 0
+    for name, value in facts(service, record):
+        print(f"{name:<12} {safetext.line(str(value), 600)}")
+    return 0
+
+
+def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
+    """What there is to say of a record, as name and value."""
+    now = datetime.now(UTC)
+    rows: list[tuple[str, object]] = [
+        ("batch", words.name_of(record)),
+        ("local id", record.local_id),
+        ("id", record.id or "—"),
+        ("run", f"{record.run}, part {record.part} of {record.parts}, attempt {record.attempt}"),
+        ("status", words.outcome(record)),
+        ("requests", f"{record.requests:,}" + (f", {words.size(record.bytes)}" if record.bytes else "")),
+        ("models", ", ".join(f"{m} ×{n:,}" for m, n in record.models.items()) or "—"),
+        ("profile", f"{record.profile} at {record.base_url}"),
+        ("results", record.results),
+        ("cost", words.cost_of(record) or "—"),
+    ]
+    tally, estimate = record.tally, record.estimate
+    if estimate is not None:
+        rows.append(("estimate", f"{words.money(estimate.batch_usd[0])}–{words.money(estimate.batch_usd[1])}"))
+    if tally is not None:
+        rows.append(("standard", f"{words.money(tally.standard_usd)} would have been the standard price"))
+        rows.append(
+            (
+                "tokens",
+                f"{tally.input_tokens:,} in, {tally.output_tokens:,} out, "
+                f"cache {tally.cache_write_tokens:,} written, {tally.cache_read_tokens:,} read",
+            )
+        )
+    for name, when in (
+        ("created", record.created_at),
+        ("ended", record.ended_at),
+        ("expires", record.expires_at),
+        ("results until", record.gone_at),
+    ):
+        if when is not None:
+            ago = f"{words.span(now - when)} ago" if when <= now else f"in {words.span(when - now)}"
+            rows.append((name, f"{when:%Y-%m-%d %H:%M:%S} UTC ({ago})"))
+    rows += [
+        (f"candidate {n}", f"{c.id} created {c.created_at:%H:%M:%S} UTC, {c.requests:,} requests")
+        for n, c in enumerate(record.candidates, 1)
+    ]
+    rows += [
+        (name, value)
+        for name, value in (("source", record.source), ("note", record.note), ("error", record.error))
+        if value
+    ]
+    rows.append(("folder", service.history.folder(record.local_id)))
+    return rows
+
+
+@verb("watch")
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@click.option("--notify", is_flag=True, help="Ring and notify the terminal, and run on_end, when a batch ends.")
+def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
+    """Follow batches until they have ended with their results stored; without ID all that are under way."""
+    service = session.service()
+    if ids:
+        chosen = [service.resolve(i).local_id for i in ids]
+    else:
+        chosen = [r.local_id for r in service.records() if (r.active or r.owed) and service.context.mine(r)]
+    if not chosen:
+        say("nothing is under way")
+    stuck = [r for i in chosen if (r := service.history.get(i)) is not None and not service.context.mine(r)]
+    if stuck:
+        raise InputError(
+            f"{stuck[0].local_id} belongs to profile {stuck[0].profile!r}", advice=f"use --profile {stuck[0].profile}"
+        )
+    if notify:
+        from batchtui.service.notify import Notifier
+
+        service.subscribe(Notifier(service.config.notify))
+    if chosen:
+        session.run(lambda: _watch(session, service, chosen), service)
+    records = [r for i in chosen if (r := service.history.get(i)) is not None]
+    if session.json:
+        print_json(records)
+    return words.exit_code(records)
+
+
+async def _watch(session: Session, service: Service, chosen: list[str]) -> None:
+    narrator = words.Narrator(set(chosen), session.bars)
+    for record in service.records():
+        if record.local_id in chosen:
+            say(words.record_line(record))
+    await asyncio.to_thread(service.context.reread)
+    service.subscribe(narrator)
+    service.subscribe(words.BlindSayer())
+    await service.start()
+    await service.wait(chosen)

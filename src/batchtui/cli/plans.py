@@ -1,0 +1,223 @@
+"""check and submit."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchtui.cli import words
+from batchtui.cli.ending import print_json, say
+from batchtui.cli.session import Bar, Session, verb
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
+from batchtui.domain.plan import Plan
+from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.service import Service
+
+_SOURCES: list[Callable[[Any], Any]] = [
+    click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice(list(FORMATS)),
+        default=None,
+        help="What the sources are; told from the content without it.",
+    ),
+    click.option(
+        "--template",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="A TOML template that turns rows into requests.",
+    ),
+    click.option("--skip-bad", is_flag=True, help="Leave bad requests out and write them to a file."),
+    click.option(
+        "--bad-file", type=click.Path(path_type=Path), default=None, help="Where --skip-bad writes what it left out."
+    ),
+    click.option(
+        "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools under a 1-hour prompt cache."
+    ),
+    click.option("--model", default=None, help="The model for requests that name none, or another maker's."),
+    click.option(
+        "--count-tokens",
+        "count",
+        is_flag=True,
+        help="Calibrate the estimate with count_tokens on a sample (free; needs a key).",
+    ),
+]
+
+
+def _source_options(command: Any) -> Any:
+    for option in reversed(_SOURCES):
+        command = option(command)
+    return command
+
+
+def _options(
+    format_: str | None,
+    template: Path | None,
+    skip_bad: bool,
+    bad_file: Path | None,
+    cache_prefix: bool,
+    model: str | None,
+) -> IntakeOptions:
+    return IntakeOptions(
+        format=format_,
+        template=template,
+        skip_bad=skip_bad,
+        skipped_path=bad_file,
+        cache_prefix=cache_prefix,
+        default_model=model,
+    )
+
+
+def _plan(session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, *, keep: bool) -> Plan:
+    bar = Bar(session.bars)
+    try:
+        return service.plan(
+            sources,
+            options,
+            keep=keep,
+            progress=bar,
+            stop=session.stop,
+            stdin=sys.stdin.buffer if "-" in sources else None,
+        )
+    finally:
+        bar.clear()
+
+
+@verb("check")
+@_source_options
+def check_(session: Session, sources: tuple[str, ...], count: bool, **how: Any) -> int:
+    """Show all problems of SOURCE at once, the plan and the cost.  Nothing is sent.
+
+    SOURCE is a file, a folder, or - for standard input.  Exit code 0 when it can be sent, 2 when it can't.
+    """
+    service = session.service()
+    plan = _plan(session, service, sources, _options(**how), keep=count)
+    try:
+        if count and plan.ok:
+            plan = session.run(lambda: service.count_sample(plan), service)
+    finally:
+        service.discard(plan)
+    if session.json:
+        print_json(words.plan_json(plan))
+    else:
+        for line in words.problem_lines(plan):
+            print(line)
+        for line in words.plan_lines(plan):
+            print(line)
+    return 0 if plan.ok else InputError.exit_code
+
+
+@verb("submit")
+@_source_options
+@click.option("--title", default="", help="A name for the run.")
+@click.option("--note", default="", help="A note kept with it.")
+@click.option("--wait", is_flag=True, help="Follow to the end and store the results.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Write the results to FILE when all has ended (implies --wait).",
+)
+@click.option("--max-cost", type=Decimal, default=None, help="Dollars; stop when the high estimate is above it.")
+@click.option("--again", is_flag=True, help="Send even if the same requests are under way.")
+def submit_(
+    session: Session,
+    sources: tuple[str, ...],
+    count: bool,
+    title: str,
+    note: str,
+    wait: bool,
+    output: Path | None,
+    max_cost: Decimal | None,
+    again: bool,
+    **how: Any,
+) -> int:
+    """Check SOURCE, plan its batches, and send them; each is sent once.
+
+    Exit codes: 0 all done; 1 done, but some requests did not succeed; 2 bad input, nothing sent; 3 the service or the
+    network said no; 4 sent, and the outcome is unknown (batchtui sync looks again).
+    """
+    service = session.service()
+    if max_cost is not None:
+        service.limit_cost(max_cost)
+    plan = _plan(session, service, sources, _options(**how), keep=True)
+    if count and plan.ok:
+        plan = session.run(lambda: service.count_sample(plan), service)
+    for line in words.problem_lines(plan):
+        say(line)
+    for line in words.plan_lines(plan):
+        say(line)
+    if not plan.ok:
+        service.discard(plan)
+        if session.json:
+            print_json(words.plan_json(plan))
+        return InputError.exit_code
+    blocked = service.max_cost_problem(plan)
+    if not _agreed(session, plan, blocked):
+        service.discard(plan)
+        say("nothing was sent" + (f": {blocked}" if blocked else ""))
+        return InputError.exit_code
+    label = title or words.title_of(sources)
+    return send_and_follow(
+        session,
+        service,
+        lambda: service.submit(plan, title=label, note=note, allow_cost=blocked is not None, again=again),
+        wait=wait or output is not None,
+        output=output,
+    )
+
+
+def _agreed(session: Session, plan: Plan, blocked: str | None) -> bool:
+    """What costs money asks first; what max_cost stops needs a person's yes to exactly that."""
+    if blocked:
+        return session.asks and session.confirm(f"{blocked}.  Send it all the same?")
+    return session.demo or session.confirm(f"Send {words.batches(plan)} for {words.cost_range(plan)}?")
+
+
+def send_and_follow(
+    session: Session, service: Service, send: Callable[[], Any], *, wait: bool, output: Path | None
+) -> int:
+    """Send, settle what is in doubt, follow to the end when asked, write the results; the exit code."""
+    records: list[BatchRecord] = session.run(lambda: _follow(session, service, send, wait), service)
+    for record in records:
+        say(words.record_line(record))
+    if output is not None and any(r.results == "stored" for r in records):
+        from batchtui.cli.answers import write_results
+
+        write_results(session, service, records[0], run=len(records) > 1, dest=output)
+        say(f"results written to {output}")
+    if session.json:
+        print_json({"run": records[0].run if records else None, "batches": records})
+    return words.exit_code(records, waited=wait)
+
+
+async def _follow(session: Session, service: Service, send: Callable[[], Any], wait: bool) -> list[BatchRecord]:
+    import asyncio
+
+    if wait:
+        await service.start()
+    sent: list[BatchRecord] = await send()
+    ids = [r.local_id for r in sent]
+    for record in sent:
+        say(words.record_line(record))
+    if wait:
+        end = service.subscribe(words.Narrator(set(ids), session.bars))
+        try:
+            await service.wait(ids)
+        finally:
+            end()
+    elif any(r.status == "unconfirmed" for r in sent):
+        say("no clear answer came; looking whether the batch was made …")
+        try:
+            await asyncio.wait_for(service.settle(ids), words.SETTLE_PATIENCE)
+        except TimeoutError:
+            say("still open: run batchtui sync later, it looks again and never sends twice")
+    return [r for i in ids if (r := service.history.get(i)) is not None]

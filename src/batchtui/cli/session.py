@@ -1,0 +1,211 @@
+"""What all verbs share: their options, the service they open, progress on a terminal, and waiting that can be interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from batchtui import paths
+from batchtui.cli.ending import say
+from batchtui.domain.plan import Progress
+from batchtui.service import Service
+from batchtui.service.events import Transfer
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Session:
+    """The options of one call and what was opened for it."""
+
+    json: bool = False
+    yes: bool = False
+    profile: str = ""
+    data_dir: str | None = None
+    demo: bool = False
+    log_file: str | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    _close: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def data(self) -> Path:
+        """The data folder in use."""
+        base = paths.data_dir(self.data_dir)
+        return paths.demo_dir(base) if self.demo else base
+
+    def service(self) -> Service:
+        """The service for this call; with --demo on the demo server, started when it does not run."""
+        from batchtui.config import load_config
+        from batchtui.debuglog import open_log
+
+        if self.log_file:
+            open_log(Path(self.log_file))
+        config = load_config()
+        for warning in config.warnings:
+            say(f"warning: {warning}")
+        if not self.demo:
+            return Service(self.data, config, profile=self.profile)
+        from batchtui.demo.launch import ensure
+
+        handle = ensure(self.data)
+        self._close.append(handle.close)
+        return demo_service(self.data, config, handle.base_url)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]], service: Service) -> T:
+        """Run a coroutine to its end; Ctrl-C, SIGTERM and SIGHUP cancel it and let it put things on record."""
+        with TransferBars(service, self.bars):
+            return asyncio.run(self._main(work, service))
+
+    async def _main(self, work: Callable[[], Coroutine[Any, Any, T]], service: Service) -> T:
+        task = asyncio.ensure_future(work())
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            self.stop.set()
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, end)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            await service.close()
+
+    def close(self) -> None:
+        """Let go of the demo server."""
+        for each in self._close:
+            each()
+
+    @property
+    def bars(self) -> bool:
+        """Progress bars only on a terminal."""
+        return sys.stderr.isatty()
+
+    @property
+    def asks(self) -> bool:
+        """True when there is a person to ask."""
+        return sys.stdin.isatty() and sys.stderr.isatty() and not self.yes
+
+    def confirm(self, question: str) -> bool:
+        """Ask yes or no, No by default; True without asking when --yes was given or nobody is there."""
+        return not self.asks or click.confirm(question, default=False, err=True)
+
+
+def demo_service(data: Path, config: Any, base_url: str) -> Service:
+    """A service on a demo server at ``base_url``."""
+    import msgspec
+
+    from batchtui.api.gateway import Gateway
+    from batchtui.config import Profile
+
+    profile = Profile(name="demo", base_url=base_url)
+    config = msgspec.structs.replace(config, profiles={**config.profiles, "demo": profile})
+    # The port differs from start to start, but it is the same server: records keep one name for it.
+    return Service(
+        data, config, profile="demo", gateway=Gateway(profile, key="demo-key", shown_url="http://demo.localhost")
+    )
+
+
+def verb(name: str, **settings: Any) -> Callable[[F], click.Command]:
+    """A verb with the options of all verbs; the function gets the Session first."""
+
+    def wrap(function: F) -> click.Command:
+        @functools.wraps(function)
+        def call(
+            *, json: bool, yes: bool, profile: str, data_dir: str | None, demo: bool, log_file: str | None, **rest: Any
+        ) -> Any:
+            session = Session(json=json, yes=yes, profile=profile, data_dir=data_dir, demo=demo, log_file=log_file)
+            try:
+                return function(session, **rest)
+            finally:
+                session.close()
+
+        command = click.command(name, **settings)(call)
+        for option in reversed(_COMMON):
+            command = option(command)
+        return command
+
+    return wrap
+
+
+_COMMON: list[Callable[[click.Command], click.Command]] = [
+    click.option("--json", is_flag=True, help="One JSON value on standard output, nothing else there."),
+    click.option("--profile", default="", help="Profile of config.toml."),
+    click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR)."),
+    click.option(
+        "--demo", is_flag=True, help="Use the built-in demo server: no key, no cost, a data folder of its own."
+    ),
+    click.option("--yes", "-y", is_flag=True, help="Do not ask."),
+    click.option("--log", "log_file", default=None, help="Write a debug log without keys or contents to FILE."),
+]
+
+
+class Bar:
+    """One progress line on a terminal's standard error; silent elsewhere."""
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._text = ""
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far it has come."""
+        if not self._shown:
+            return
+        if progress.total:
+            part = min(1.0, progress.done / progress.total)
+            text = f"{progress.stage} {'█' * int(part * 20):░<20} {part:4.0%} {_amount(progress)} {progress.note}"
+        else:
+            text = f"{progress.stage} {_amount(progress)} {progress.note}"
+        text = text[:78]
+        if text != self._text:
+            self._text = text
+            sys.stderr.write(f"\r{text}\x1b[K")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._text:
+            self._text = ""
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _amount(progress: Progress) -> str:
+    if progress.unit == "bytes":
+        return f"{progress.done / 1e6:,.1f} MB"
+    return f"{progress.done:,} {progress.unit}"
+
+
+class TransferBars:
+    """Shows uploads and downloads of a service as one line."""
+
+    def __init__(self, service: Service, shown: bool) -> None:
+        self._bar = Bar(shown)
+        self._service = service
+
+    def __enter__(self) -> TransferBars:
+        self._end = self._service.subscribe(self._on_event)
+        return self
+
+    def _on_event(self, event: object) -> None:
+        if isinstance(event, Transfer):
+            if event.progress is None:
+                self._bar.clear()
+            else:
+                self._bar(event.progress)
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._bar.clear()

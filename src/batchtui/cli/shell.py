@@ -1,0 +1,113 @@
+"""completion and help."""
+
+from __future__ import annotations
+
+import click
+
+from batchtui.cli import VERBS, group
+from batchtui.domain.errors import InputError
+
+TOPICS = {
+    "exit-codes": """Exit codes
+
+  0    all done and all succeeded
+  1    done, but some requests did not succeed
+  2    bad input or usage; nothing was sent
+  3    the service or the network said no
+  4    sent, and the outcome is unknown (batchtui sync looks again, and never sends twice)
+  130  interrupted""",
+    "json": """--json: one JSON value on standard output, nothing else there; dollars are numbers, times are RFC 3339 in UTC
+
+  check    {requests, bytes, batches, problems[{where, custom_id, level, message, code}], problem_groups[{code, level,
+           message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi], batch_usd[lo,hi], standard_usd[lo,hi],
+           unpriced[]}}
+  submit   {run, batches[record]}; retry the same
+  list     [record]; show record; watch [record]; cancel [record]; delete [local_id]
+  results  {records[record], output}
+  sync     {fetched[], adopted[], sent[], unconfirmed[], failed{local_id: why}, error}
+  record   local_id, id, run, attempt, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
+           canceled, expired}, requests, created_at, ended_at, expires_at, results, tally, estimate, cost_usd, error, …""",
+    "files": """Files on disk
+
+  <data>/batches/LOCAL_ID/batch.json       the record
+                          requests.jsonl   the requests as sent
+                          results.jsonl    the results as received; results.jsonl.part while they come
+                          results.index    made anew whenever it is missing
+                          ids.jsonl        the row's own id and columns beside each custom_id, for requests made from rows
+  <data>/drafts/NAME.toml                  what was composed and not sent yet
+  <data>/plans/                            requests checked and not confirmed yet; swept after two days
+  <data>/demo/                             the same again for the demo
+  <config>/config.toml                     settings and profiles; never a key
+
+<data> is --data-dir, BATCHTUI_DATA_DIR, or the platform's own; <config> is BATCHTUI_CONFIG_DIR or the platform's own.""",
+    "config": """config.toml: every setting may be left out
+
+  default_profile = "default"
+  max_cost = 25.0                     # dollars; a plan that may cost more is stopped
+
+  [profiles.work]
+  api_key_env = "WORK_ANTHROPIC_KEY"  # or api_key_command = "pass show anthropic", or sdk_profile = "work"
+  base_url = "https://…"              # plain http to another machine needs allow_http = true
+  api_version = "2023-06-01"
+  default_model = "claude-haiku-4-5"
+  queue_limit = 200000                # requests in the processing queue; parts beyond it wait their turn
+
+  [limits]
+  max_requests = 100000
+  max_bytes = 256000000
+
+  [notify]
+  bell = true
+  terminal = true                     # OSC 9 and OSC 777
+  on_end = "mail -s done me"          # gets the record as JSON on standard input
+
+  [screen]
+  theme = "textual-dark"
+  ascii = false
+  mouse = true
+
+  [keys]
+  cancel = "ctrl+k"                   # names and keys: press ? on any screen
+
+  [prices."my-model"]                 # dollars per million tokens
+  input = 1.0
+  output = 5.0
+  cache_write_5m = 1.25
+  cache_write_1h = 2.0
+  cache_read = 0.1""",
+    "keys": """Keys of the screen (press ? there for the true ones; [keys] of config.toml rebinds them)
+
+  n new   i import   enter open   esc back   c cancel   r retry what failed   x export   d delete   e rename, note
+  R refresh now   / filter   s sort   space mark   y copy   ? help   ctrl+p palette   q quit   j k g G beside the arrows""",
+}
+
+
+@click.command("help")
+@click.argument("topic", required=False)
+@click.pass_context
+def help_(ctx: click.Context, topic: str | None) -> None:
+    """Help on a verb or a topic."""
+    if topic in TOPICS:
+        click.echo(TOPICS[topic])
+    elif topic in VERBS:
+        command = group.get_command(ctx, topic)
+        assert command is not None
+        with click.Context(command, info_name=f"batchtui {topic}") as inner:
+            click.echo(command.get_help(inner))
+    elif topic is None:
+        assert ctx.parent is not None
+        click.echo(group.get_help(ctx.parent))
+        click.echo("\nTopics: " + ", ".join(TOPICS) + " (batchtui help TOPIC)")
+    else:
+        raise InputError(f"no help on {topic!r}", advice="topics: " + ", ".join(TOPICS))
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_(shell: str) -> None:
+    """Print the completion script: eval "$(batchtui completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(group, {}, "batchtui", "_BATCHTUI_COMPLETE").source())

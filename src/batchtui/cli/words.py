@@ -1,0 +1,262 @@
+"""Records, plans and costs as lines for a terminal or a pipe, and as the JSON of the contract."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from batchtui import safetext
+from batchtui.cli.ending import say
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import ServiceError, Unconfirmed
+from batchtui.domain.plan import Plan
+from batchtui.service.events import Looked, RecordChanged
+
+SETTLE_PATIENCE = 15.0
+"""Seconds that submit without --wait looks for a batch whose answer was lost."""
+
+
+def money(value: Decimal | None) -> str:
+    """Dollars to the cent; less than a cent is said as such."""
+    if value is None:
+        return "unpriced"
+    if 0 < value < Decimal("0.01"):
+        return "<$0.01"
+    return f"${value:,.2f}"
+
+
+def span(value: timedelta) -> str:
+    """A duration in at most two units: 45s, 14m, 3h05, 12d."""
+    seconds = max(0, int(value.total_seconds()))
+    if seconds < 100:
+        return f"{seconds}s"
+    if seconds < 100 * 60:
+        return f"{seconds // 60}m"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02}"
+    return f"{seconds // 86400}d"
+
+
+def size(value: int) -> str:
+    """Bytes as people write them."""
+    return f"{value / 1e6:,.1f} MB" if value >= 100_000 else f"{value / 1e3:,.1f} kB"
+
+
+def batches(plan: Plan) -> str:
+    """How many requests in how many batches."""
+    many = "es" if len(plan.parts) != 1 else ""
+    return f"{plan.requests:,} request{'s' if plan.requests != 1 else ''} in {len(plan.parts)} batch{many}"
+
+
+def cost_range(plan: Plan) -> str:
+    """The estimated cost at batch price, as a range."""
+    low, high = plan.estimate.batch_usd
+    known = f"{money(low)}–{money(high)}"
+    return f"{known} and unpriced models" if plan.estimate.unpriced else known
+
+
+def title_of(sources: Iterable[str]) -> str:
+    """A title for a run from what it was read from."""
+    names = [Path(s).stem if s != "-" else "standard input" for s in sources]
+    return safetext.line(names[0] + (f" +{len(names) - 1}" if len(names) > 1 else ""), 60)
+
+
+def problem_lines(plan: Plan) -> list[str]:
+    """The problems, equal ones as one with a count and the first places."""
+    lines = []
+    for group in plan.problems:
+        head = group.first[0]
+        who = f" {safetext.line(head.custom_id, 64)}" if head.custom_id else ""
+        text = safetext.line(group.message, 500)
+        if group.count == 1:
+            lines.append(f"{group.level}: {safetext.line(head.where, 200)}{who}: {text}")
+            continue
+        lines.append(f"{group.level} ×{group.count:,}: {text}")
+        lines += [
+            f"    {safetext.line(p.where, 200)} {safetext.line(p.custom_id, 64)}".rstrip() for p in group.first[:5]
+        ]
+        if group.count > 5:
+            lines.append(f"    … and {group.count - 5:,} more")
+    return lines
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """What would be sent, and its cost."""
+    e = plan.estimate
+    lines = [f"{batches(plan)}, {size(plan.bytes)}" + (f", read as {plan.format}" if plan.format else "")]
+    if plan.skipped:
+        lines.append(
+            f"{plan.skipped:,} bad requests are left out"
+            + (f" (written to {plan.skipped_path})" if plan.skipped_path else "")
+        )
+    lines.append(
+        f"tokens in {e.input_tokens[0]:,}–{e.input_tokens[1]:,}, out {e.output_tokens[0]:,}–{e.output_tokens[1]:,}"
+        + (" (calibrated)" if e.calibrated else "")
+    )
+    lines.append(
+        f"cost {cost_range(plan)} as a batch, {money(e.standard_usd[0])}–{money(e.standard_usd[1])} at standard price"
+    )
+    if e.unpriced:
+        lines.append("no price is known for: " + ", ".join(safetext.line(m, 60) for m in e.unpriced))
+    if plan.errors:
+        lines.append(
+            f"{plan.errors:,} error{'s' if plan.errors != 1 else ''}: nothing can be sent; "
+            "correct them, or leave the bad requests out with --skip-bad"
+        )
+    elif not plan.requests:
+        lines.append("there is nothing to send")
+    return lines
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The JSON of check (contract: design), with a count beside each kind of problem."""
+    e = plan.estimate
+    return {
+        "requests": plan.requests,
+        "bytes": plan.bytes,
+        "batches": len(plan.parts),
+        "format": plan.format,
+        "skipped": plan.skipped,
+        "errors": plan.errors,
+        "warnings": plan.warnings,
+        "problems": [
+            {"where": p.where, "custom_id": p.custom_id, "level": p.level, "message": p.message, "code": p.code}
+            for g in plan.problems
+            for p in g.first
+        ],
+        "problem_groups": [
+            {"code": g.code, "level": g.level, "message": g.message, "count": g.count} for g in plan.problems
+        ],
+        "estimate": {
+            "input_tokens": e.input_tokens,
+            "output_tokens": e.output_tokens,
+            "batch_usd": e.batch_usd,
+            "standard_usd": e.standard_usd,
+            "unpriced": e.unpriced,
+            "calibrated": e.calibrated,
+        },
+    }
+
+
+def outcome(record: BatchRecord) -> str:
+    """How a batch stands, in words that never call a partial failure done."""
+    c, t = record.counts, record.tally
+    if record.status != "ended":
+        waits = record.status == "submitting" and record.intent_at is None
+        return "waiting to be sent" if waits else record.status.replace("_", " ")
+    cut = t.cut_short if t else 0
+    parts = [f"{c.succeeded - cut:,} ok"]
+    named = [
+        (cut, "cut short"),
+        (c.errored, "errored"),
+        (c.canceled, "canceled"),
+        (c.expired, "expired"),
+        (t.missing if t else 0, "missing"),
+    ]
+    parts += [f"{n:,} {word}" for n, word in named if n]
+    if record.results != "stored":
+        parts.append(
+            {"gone": "results gone", "partial": "results partly here"}.get(record.results, "results not fetched yet")
+        )
+    return "ended: " + ", ".join(parts)
+
+
+def name_of(record: BatchRecord) -> str:
+    """The title with part and attempt."""
+    part = f" {record.part}/{record.parts}" if record.parts > 1 else ""
+    retry = f" · retry {record.attempt}" if record.attempt else ""
+    return safetext.line(record.title or "untitled", 40) + part + retry
+
+
+def cost_of(record: BatchRecord) -> str:
+    """The real cost, or the high estimate marked with ~."""
+    if record.cost_usd is not None:
+        return money(record.cost_usd)
+    if record.tally is not None and record.tally.unpriced:
+        return "unpriced"
+    if record.estimate is None or record.status == "refused":
+        return ""
+    return "unpriced" if record.estimate.unpriced else f"~{money(record.estimate.batch_usd[1])}"
+
+
+def record_line(record: BatchRecord) -> str:
+    """A record as one line."""
+    error = f"; {safetext.line(record.error, 300)}" if record.error else ""
+    return f"{record.local_id}  {name_of(record)}  {record.requests:,} requests  {outcome(record)}  {cost_of(record)}{error}"
+
+
+def table(records: Iterable[BatchRecord], now: datetime | None = None) -> list[str]:
+    """Records as aligned columns."""
+    now = now or datetime.now(UTC)
+    rows = [("ID", "BATCH", "REQUESTS", "STATUS", "AGE", "PROFILE", "COST")]
+    for r in records:
+        born = r.created_at or r.intent_at
+        age = span(now - born) if born else ""
+        rows.append((r.local_id, name_of(r), f"{r.requests:,}", outcome(r), age, r.profile, cost_of(r)))
+    widths = [max(len(row[i]) for row in rows) for i in range(7)]
+    right = {2, 4, 6}
+    return [
+        "  ".join(
+            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def exit_code(records: Iterable[BatchRecord], *, waited: bool = True) -> int:
+    """0 all succeeded, 1 some did not, 3 refused, 4 unknown (contract: design, exit codes); the worst counts."""
+    code = 0
+    for r in records:
+        if r.status == "unconfirmed":
+            return Unconfirmed.exit_code
+        if r.status == "refused" or r.results == "gone":
+            code = ServiceError.exit_code
+        elif r.status == "ended" and waited and code == 0:
+            missing = r.tally.missing + r.tally.unreadable + r.tally.unknown if r.tally else 0
+            code = 1 if r.counts.failed or missing else 0
+    return code
+
+
+class Narrator:
+    """Tells what changes of the batches being followed, one line each, on standard error."""
+
+    def __init__(self, local_ids: set[str] | None, terminal: bool) -> None:
+        self._ids = local_ids
+        self._terminal = terminal
+        self._said: dict[str, str] = {}
+
+    def __call__(self, event: object) -> None:
+        """Hear an event of the service."""
+        if not isinstance(event, RecordChanged) or (self._ids is not None and event.record.local_id not in self._ids):
+            return
+        text = record_line(event.record)
+        if self._said.get(event.record.local_id) != text:
+            self._said[event.record.local_id] = text
+            if self._terminal:
+                sys.stderr.write("\r\x1b[K")
+            say(text)
+
+
+class BlindSayer:
+    """Says on standard error when looking fails and when it works again, once each."""
+
+    def __init__(self) -> None:
+        self._blind = False
+
+    def __call__(self, event: object) -> None:
+        """Hear an event of the service."""
+        if not isinstance(event, Looked) or event.state.looking:
+            return
+        state = event.state
+        if state.blind_since is not None and not self._blind:
+            say(
+                f"could not look since {state.blind_since:%H:%M:%S} UTC: {state.error}"
+                + (f"\n  → {state.advice}" if state.advice else "")
+            )
+        elif state.blind_since is None and self._blind:
+            say("looking again")
+        self._blind = state.blind_since is not None

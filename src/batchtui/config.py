@@ -1,0 +1,180 @@
+"""``config.toml``: settings and profiles, never a key.
+
+Unknown keys are named in ``Config.warnings``; a value of the wrong type is a ConfigError with its place.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from batchtui import paths
+from batchtui.domain.errors import ConfigError
+from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """As whom and where: base URL, API version, workspace, which variable or command gives the key."""
+
+    name: str = "default"
+    base_url: str = ""
+    """Empty: ``ANTHROPIC_BASE_URL`` or the SDK's own."""
+    allow_http: bool = False
+    """True lets the key go over plain http to another machine."""
+    api_version: str = ""
+    """The anthropic-version header; empty means the SDK's own."""
+    workspace: str = ""
+    """A name to show; the key decides which workspace it really is."""
+    api_key_env: str = ""
+    """The variable that holds the key; empty: the SDK's own order."""
+    api_key_command: str = ""
+    """A command whose standard output is the key."""
+    sdk_profile: str = ""
+    """One of the SDK's own profiles."""
+    default_model: str = ""
+    max_requests: int = 0
+    max_bytes: int = 0
+    queue_limit: int = 0
+    """Requests in the processing queue at once, all batches together; 0 takes the one of [limits]."""
+    max_cost: Decimal | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of a batch (requests, bytes), and of the processing queue (requests; 0 means none)."""
+
+    max_requests: int = MAX_REQUESTS
+    max_bytes: int = MAX_BYTES
+    queue: int = 0
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True):
+    """How to be told that a batch ended."""
+
+    bell: bool = True
+    terminal: bool = True
+    """OSC 9 / OSC 777 notifications."""
+    on_end: str = ""
+    """A command; the record comes as JSON on its standard input and in BATCHTUI_RECORD."""
+
+
+class Screen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the screen looks like."""
+
+    theme: str = "textual-dark"
+    mouse: bool = True
+    ascii: bool = False
+    columns: tuple[str, ...] = ()
+    """Columns of the home screen, in order; empty: chosen by width."""
+
+
+class Settle(msgspec.Struct, frozen=True, kw_only=True):
+    """When an unconfirmed batch counts as never arrived: at least so many looks over so many seconds."""
+
+    looks: int = 6
+    seconds: float = 180.0
+    leeway_seconds: float = 300.0
+    """How far the service's clock may be from ours."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything config.toml says."""
+
+    default_profile: str = "default"
+    profiles: dict[str, Profile] = {}
+    max_cost: Decimal | None = None
+    """Dollars; a plan whose high estimate is above it is stopped."""
+    limits: Limits = Limits()
+    notify: Notify = Notify()
+    screen: Screen = Screen()
+    settle: Settle = Settle()
+    keys: dict[str, str] = {}
+    """Action name to key, for example ``cancel = "ctrl+k"``."""
+    prices: dict[str, dict[str, Any]] = {}
+    """Rows that override or add to prices.toml, dollars per million tokens."""
+    warnings: tuple[str, ...] = ()
+
+    def profile(self, name: str = "") -> Profile:
+        """A profile by name ("" is the default one); raises ConfigError when there is none."""
+        wanted = name or self.default_profile
+        if wanted in self.profiles:
+            return msgspec.structs.replace(self.profiles[wanted], name=wanted)
+        if wanted == "default":
+            return Profile()
+        known = ", ".join(sorted({"default", *self.profiles}))
+        raise ConfigError(
+            f"there is no profile {wanted!r}",
+            advice=f"the profiles are: {known}; add one to config.toml under [profiles.{wanted}]",
+        )
+
+
+def config_path() -> Path:
+    """Where config.toml lies."""
+    return paths.config_dir() / "config.toml"
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read config.toml; a missing file is the defaults.  Raises ConfigError with the place."""
+    where = path or config_path()
+    try:
+        text = where.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{where} can't be read: {error}", advice="correct or remove the file") from error
+    try:
+        raw = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: {error}", advice="correct that line") from error
+    warnings = tuple(f"{where}:{_line_of(text, key)}: unknown setting {key!r} is ignored" for key in _unknown(raw))
+    try:
+        config = msgspec.convert(raw, Config, strict=False)
+    except msgspec.ValidationError as error:
+        place = _path_of(str(error))
+        raise ConfigError(f"{where}:{_line_of(text, place)}: {error}", advice="correct that value") from error
+    return msgspec.structs.replace(config, warnings=warnings)
+
+
+_SECTIONS: dict[str, type[msgspec.Struct]] = {"limits": Limits, "notify": Notify, "screen": Screen, "settle": Settle}
+
+
+def _unknown(raw: dict[str, Any]) -> list[str]:
+    known = set(Config.__struct_fields__) - {"warnings"}
+    found = [key for key in raw if key not in known]
+    for section, kind in _SECTIONS.items():
+        values = raw.get(section)
+        if isinstance(values, dict):
+            found += [f"{section}.{key}" for key in values if key not in kind.__struct_fields__]
+    profiles = raw.get("profiles")
+    if isinstance(profiles, dict):
+        for name, values in profiles.items():
+            if isinstance(values, dict):
+                found += [
+                    f"profiles.{name}.{key}" for key in values if key not in Profile.__struct_fields__ or key == "name"
+                ]
+    return found
+
+
+def _path_of(message: str) -> str:
+    match = re.search(r"at `\$\.?([^`]*)`", message)
+    return match.group(1) if match else ""
+
+
+def _line_of(text: str, place: str) -> int:
+    """The line of a setting such as ``profiles.work.base_url``, 1 when it can't be found."""
+    *section, key = place.split(".")
+    wanted = ".".join(section)
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
+        if header:
+            current = header.group(1).replace('"', "")
+            if current == place:
+                return number
+        elif current == wanted and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+            return number
+    return 1

@@ -1,0 +1,31 @@
+"""The debug log: what was asked of whom and how it ended, never a key, a header or a content."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from batchtui import safetext
+
+
+class _Safe(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_info = None
+        record.exc_text = None
+        return safetext.line(super().format(record), 2000)
+
+
+def open_log(path: Path) -> None:
+    """Append our own log to ``path`` (0600); the SDK's and the HTTP client's loggers, which hold headers, stay out."""
+    from batchtui.store.files import explain, open_private
+
+    try:
+        open_private(path, "ab").close()
+    except OSError as error:
+        raise explain(error, f"can't write the log {path}") from error
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(_Safe("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("batchtui")
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    log.propagate = False

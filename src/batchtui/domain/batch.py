@@ -1,0 +1,206 @@
+"""What a batch is: our record of one Message Batch, and the service's own view of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from batchtui.domain.plan import Estimate
+
+SCHEMA_VERSION = 1
+RESULTS_KEPT = timedelta(days=29)
+"""How long results can be fetched, from created_at (Message Batches documentation, October 2026)."""
+
+CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+
+Status = Literal["submitting", "in_progress", "canceling", "ended", "refused", "unconfirmed"]
+Results = Literal["none", "partial", "stored", "gone"]
+ACTIVE: frozenset[str] = frozenset({"submitting", "in_progress", "canceling", "unconfirmed"})
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """The service's ``request_counts``."""
+
+    processing: int = 0
+    succeeded: int = 0
+    errored: int = 0
+    canceled: int = 0
+    expired: int = 0
+
+    @property
+    def total(self) -> int:
+        """All requests of the batch."""
+        return self.processing + self.succeeded + self.errored + self.canceled + self.expired
+
+    @property
+    def done(self) -> int:
+        """Requests with an outcome."""
+        return self.total - self.processing
+
+    @property
+    def failed(self) -> int:
+        """Requests that ended without an answer."""
+        return self.errored + self.canceled + self.expired
+
+
+class RemoteBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A MessageBatch as the service tells it; unknown fields are ignored, absent ones are None."""
+
+    id: str
+    processing_status: str
+    request_counts: Counts = Counts()
+    created_at: datetime
+    expires_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_initiated_at: datetime | None = None
+    archived_at: datetime | None = None
+    results_url: str | None = None
+
+
+class RemotePage(msgspec.Struct, frozen=True):
+    """One page of the list call, newest first."""
+
+    data: tuple[RemoteBatch, ...]
+    has_more: bool = False
+    last_id: str | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A batch at the service that an unconfirmed record may be."""
+
+    id: str
+    created_at: datetime
+    requests: int
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stored results hold, counted line by line when they were indexed."""
+
+    lines: int = 0
+    succeeded: int = 0
+    errored: int = 0
+    canceled: int = 0
+    expired: int = 0
+    unknown: int = 0
+    unreadable: int = 0
+    cut_short: int = 0
+    missing: int = 0
+    unexpected: int = 0
+    duplicates: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+    cost_usd: Decimal | None = None
+    standard_usd: Decimal | None = None
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> int:
+        """Requests with an answer that is usable as it stands."""
+        return self.succeeded - self.cut_short
+
+    @property
+    def all_good(self) -> bool:
+        """True when every request has a usable answer."""
+        return self.good == self.lines and not self.missing
+
+
+class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Our record of one batch, stored as ``batch.json`` in its folder (see design: On disk)."""
+
+    schema: int = SCHEMA_VERSION
+    local_id: str
+    id: str | None = None
+    run: str
+    attempt: int = 0
+    """0 for what was first submitted, 1 and up for the run's retries."""
+    part: int = 1
+    parts: int = 1
+    title: str = ""
+    note: str = ""
+    profile: str = "default"
+    base_url: str = ""
+    status: Status = "submitting"
+    counts: Counts = Counts()
+    requests: int = 0
+    bytes: int = 0
+    """Size of requests.jsonl as sent, in bytes; 0 when it was made elsewhere."""
+    fingerprint: str = ""
+    """sha256 of requests.jsonl, to tell a second submit of the same requests."""
+    models: dict[str, int] = {}
+    """Requests by model."""
+    betas: tuple[str, ...] = ()
+    source: str = ""
+    intent_at: datetime | None = None
+    """When we were about to send it, by our clock; None while it waits to be sent."""
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_initiated_at: datetime | None = None
+    archived_at: datetime | None = None
+    seen_at: datetime | None = None
+    """When the service last told us about it."""
+    looks: int = 0
+    """Looks for an unconfirmed batch, or for results that were not there."""
+    next_try_at: datetime | None = None
+    """When to look or fetch again after a failure."""
+    candidates: tuple[Candidate, ...] = ()
+    results: Results = "none"
+    tally: Tally | None = None
+    """None until results are stored."""
+    estimate: Estimate | None = None
+    cost_usd: Decimal | None = None
+    """Real cost at batch price, from the stored results' usage; None while unknown or unpriced."""
+    foreign: bool = False
+    """True when it was made elsewhere and adopted here: there is no requests.jsonl."""
+    verified: bool = True
+    """False after an adoption by count, until the results' custom_ids are checked."""
+    ids_kept: bool = False
+    """True when ids.jsonl maps made ids to the source's own rows."""
+    error: str = ""
+    """The last refusal or failure, in words."""
+    told: bool = False
+    """True once the person was told that it ended."""
+    lost_at: datetime | None = None
+    """When a create's answer failed to come, by our clock."""
+    not_ours: tuple[str, ...] = ()
+    """Batches at the service that this record was found not to be."""
+
+    @property
+    def active(self) -> bool:
+        """True while there is something to wait for."""
+        return self.status in ACTIVE
+
+    @property
+    def waiting(self) -> bool:
+        """True when it was confirmed and certainly not sent yet."""
+        return self.status == "submitting" and self.intent_at is None
+
+    @property
+    def gone_at(self) -> datetime | None:
+        """When the service throws the results away; None when created_at is unknown."""
+        return self.created_at + RESULTS_KEPT if self.created_at else None
+
+    @property
+    def owed(self) -> bool:
+        """True when it ended and its results are not all here, and can still be had."""
+        return self.status == "ended" and self.results in ("none", "partial")
+
+    @property
+    def needs_retry(self) -> int:
+        """Requests without a usable answer, as far as is known."""
+        if self.status != "ended":
+            return 0
+        if self.tally is not None:
+            return self.requests - self.tally.good
+        return self.counts.failed
+
+
+def new_local_id(now: datetime, random: str) -> str:
+    """A local id such as ``20261122T061500Z-k3f9x2`` from an aware UTC time and six random characters."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{random}"

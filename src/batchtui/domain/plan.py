@@ -1,0 +1,123 @@
+"""What stands before anything is sent: problems, the plan, and what it will cost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+Level = Literal["error", "warning"]
+
+MAX_REQUESTS = 100_000
+MAX_BYTES = 256_000_000
+"""Limits of one batch (Message Batches documentation, October 2026); both are settings."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with one request."""
+
+    code: str
+    """Stable name of the kind of problem; equal problems share code and message."""
+    level: Level = "error"
+    where: str
+    """``file:line``, or the file, folder or row."""
+    custom_id: str = ""
+    message: str
+    """What is wrong and what to do."""
+
+
+class ProblemGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Equal problems as one, with how many there are and the first places."""
+
+    code: str
+    level: Level
+    message: str
+    count: int
+    first: tuple[Problem, ...]
+
+
+class ModelEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """One model's share of an estimate; ranges are (low, high), dollars at standard price."""
+
+    model: str
+    requests: int
+    input_tokens: tuple[int, int]
+    output_tokens: tuple[int, int]
+    input_usd: tuple[Decimal, Decimal]
+    output_usd: tuple[Decimal, Decimal]
+    priced: bool = True
+    """False when the model has no price; its dollars are 0 then."""
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan will use and cost, as ranges (low, high); dollars are Decimal."""
+
+    input_tokens: tuple[int, int] = (0, 0)
+    output_tokens: tuple[int, int] = (0, 0)
+    batch_usd: tuple[Decimal, Decimal] = (Decimal(0), Decimal(0))
+    standard_usd: tuple[Decimal, Decimal] = (Decimal(0), Decimal(0))
+    unpriced: tuple[str, ...] = ()
+    calibrated: bool = False
+    """True when count_tokens on a sample corrected the rule of thumb."""
+    models: tuple[ModelEstimate, ...] = ()
+    """The same by model."""
+
+
+class PlanPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One batch to be: requests within the limits that share one set of betas."""
+
+    requests: int
+    bytes: int
+    """Bytes of its requests.jsonl."""
+    path: Path | None
+    """The staged requests.jsonl; None when only checked."""
+    fingerprint: str = ""
+    """sha256 hex of the staged bytes."""
+    models: dict[str, int] = {}
+    betas: tuple[str, ...] = ()
+    estimate: Estimate = Estimate()
+    ids_path: Path | None = None
+    """The staged ids.jsonl (custom_id to the row's own id and columns), when rows had any."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The checked requests, split into batches, with what they will cost; nothing is sent yet."""
+
+    source: str
+    """Where it came from, in words for a record."""
+    requests: int
+    bytes: int
+    parts: tuple[PlanPart, ...]
+    problems: tuple[ProblemGroup, ...]
+    errors: int
+    """Problems of level error, counted one by one."""
+    warnings: int
+    skipped: int = 0
+    """Bad requests that were left out (skip_bad)."""
+    skipped_path: Path | None = None
+    estimate: Estimate
+    staging: Path | None = None
+    """The folder that holds the staged parts; renaming its files into a batch's folder uses the plan up."""
+    format: str = ""
+    """What the sources were taken for, in words."""
+    sample: tuple[str, ...] = ()
+    """The first few requests as JSON lines, for showing."""
+    longest: str = ""
+    """The longest request as a JSON line (cut out when over 1 MB)."""
+
+    @property
+    def ok(self) -> bool:
+        """True when it may be sent."""
+        return self.errors == 0 and self.requests > 0
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far long work has come.  ``total`` 0 means unknown; units are bytes unless ``unit`` says otherwise."""
+
+    stage: str
+    done: int
+    total: int = 0
+    unit: str = "bytes"
+    note: str = ""

@@ -1,0 +1,83 @@
+"""When to look: the schedule of the one poller, as plain functions of records and the time handed in.
+
+A batch is looked at after 2 s, then ever more slowly with its age, up to 30 s in its first hour and 60 s later; sooner
+when its counts move and it is about to end.  Trouble backs off with jitter and respects what the service asks for.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError, NoKey, RateLimited, SpendLimit, Unavailable, WrongKey
+
+FIRST = 2.0
+HOUR_CAP = 30.0
+LATER_CAP = 60.0
+TROUBLE_CAP = 300.0
+KEY_TROUBLE = 600.0
+IDLE = 300.0
+
+
+class LookState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last look was worth: since when we are blind, and when we look next."""
+
+    last_ok: datetime | None = None
+    next_at: datetime | None = None
+    blind_since: datetime | None = None
+    error: str = ""
+    advice: str = ""
+    looking: bool = False
+    failures: int = 0
+
+
+def interval(record: BatchRecord, now: datetime) -> float:
+    """Seconds from one look at a batch to the next."""
+    born = record.created_at or record.intent_at or now
+    age = max(0.0, (now - born).total_seconds())
+    cap = HOUR_CAP if age < 3600 else LATER_CAP
+    wait = min(max(FIRST, age * 0.1), cap)
+    counts = record.counts
+    if counts.done and counts.processing and counts.processing <= counts.total * 0.1:
+        wait = min(wait, 5.0)
+    if record.status == "canceling":
+        wait = min(wait, 10.0)
+    if record.expires_at is not None and abs((record.expires_at - now).total_seconds()) < 120:
+        wait = min(wait, 15.0)
+    return wait
+
+
+def next_look(records: Iterable[BatchRecord], now: datetime, last: datetime | None) -> datetime:
+    """When to look next after a look that went well; ``last`` is when that was."""
+    start = last or now
+    due = start + timedelta(seconds=IDLE)
+    for record in records:
+        if record.id is not None and record.status in ("in_progress", "canceling"):
+            due = min(due, start + timedelta(seconds=interval(record, now)))
+        elif (record.status == "unconfirmed" and not record.candidates) or record.waiting or record.owed:
+            due = min(due, max(record.next_try_at or start + timedelta(seconds=FIRST), start + timedelta(seconds=1)))
+    return due
+
+
+def after_failure(error: BatchtuiError, failures: int, rng: random.Random | None = None) -> float:
+    """Seconds to wait after the ``failures``-th failure in a row (1 and up)."""
+    if isinstance(error, NoKey | WrongKey | SpendLimit):
+        return KEY_TROUBLE
+    asked = error.retry_after if isinstance(error, RateLimited | Unavailable) else None
+    grown: float = min(TROUBLE_CAP, FIRST * 2 ** min(failures - 1, 10))
+    jitter: float = (rng or random).uniform(0.75, 1.25)
+    return max(asked or 0.0, 1.0, grown * jitter if asked is None else min(grown, asked) * jitter)
+
+
+def settle_delay(looks: int) -> float:
+    """Seconds until the next look for an unconfirmed batch after ``looks`` looks."""
+    return (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)[min(looks, 6)]
+
+
+def fetch_delay(tries: int) -> float:
+    """Seconds until results are asked for again after ``tries`` failures: quick at first, an hour at most, forever."""
+    return min(3600.0, (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0)[min(tries, 8)] * (2 if tries > 12 else 1))

@@ -1,0 +1,124 @@
+"""What the parts of the service share: the store, the gateway, the clock, and the telling of what changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from batchtui.api.gateway import Gateway
+from batchtui.config import Config, Profile
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.money import PriceTable
+from batchtui.domain.plan import Progress
+from batchtui.service import events
+from batchtui.store.history import History
+
+Listener = Callable[[object], None]
+log = logging.getLogger("batchtui")
+
+
+def utc_now() -> datetime:
+    """The present as aware UTC."""
+    return datetime.now(UTC)
+
+
+class Context:
+    """Shared by the service's parts; ``known`` is what the listeners were told last."""
+
+    def __init__(
+        self,
+        data: Path,
+        config: Config,
+        profile: Profile,
+        prices: PriceTable,
+        gateway: Gateway,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.data = data
+        self.config = config
+        self.profile = profile
+        self.prices = prices
+        self.gateway = gateway
+        self.clock = clock
+        self.history = History(data)
+        self._known: dict[str, BatchRecord] = {}
+        self._listeners: list[Listener] = []
+        self._guard = threading.RLock()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Tell ``listener`` every event; the result ends that."""
+        self._listeners.append(listener)
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
+
+    def emit(self, event: object) -> None:
+        """Tell all listeners; one that fails stops no other."""
+        for listener in list(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed on %s", type(event).__name__)
+
+    def change(self, local_id: str, fn: Callable[[BatchRecord], BatchRecord]) -> BatchRecord:
+        """Change a record on disk and tell it; raises InputError or StoreError."""
+        _, after = self.history.update(local_id, fn)
+        self.noticed(after)
+        return after
+
+    def noticed(self, record: BatchRecord) -> None:
+        """Tell that a record is now so, when that is news."""
+        with self._guard:
+            before = self._known.get(record.local_id)
+            if before == record:
+                return
+            self._known[record.local_id] = record
+        self.emit(events.RecordChanged(record, before))
+
+    def removed(self, local_id: str) -> None:
+        """Tell that a record is gone."""
+        with self._guard:
+            if self._known.pop(local_id, None) is None:
+                return
+        self.emit(events.RecordRemoved(local_id))
+
+    def reread(self) -> list[BatchRecord]:
+        """All records as they are on disk now, with what other programs changed told to the listeners."""
+        records = self.history.all()
+        with self._guard:
+            gone = set(self._known) - {r.local_id for r in records}
+        for record in records:
+            self.noticed(record)
+        for local_id in gone:
+            self.removed(local_id)
+        return records
+
+    def mine(self, record: BatchRecord) -> bool:
+        """True when a record belongs to the profile and address in use, so that an action on it is meant for them."""
+        return record.profile == self.profile.name and record.base_url in ("", self.gateway.base_url)
+
+    def trouble(self, error: BatchtuiError, local_id: str = "") -> None:
+        """Tell an error that nobody waits for."""
+        self.emit(events.Trouble(str(error), error.advice, local_id))
+
+
+class Throttle:
+    """Passes progress on at most ten times a second, and always the last."""
+
+    def __init__(self, tell: Callable[[Progress], None]) -> None:
+        self._tell = tell
+        self._last = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._last >= 0.1 or (progress.total and progress.done >= progress.total):
+            self._last = now
+            self._tell(progress)

@@ -1,0 +1,343 @@
+"""The use cases both faces share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from batchtui.api.gateway import Gateway
+from batchtui.config import Config
+from batchtui.domain.batch import BatchRecord, RemoteBatch
+from batchtui.domain.errors import BatchtuiError, InputError, ServiceError
+from batchtui.domain.money import load_prices
+from batchtui.domain.plan import Plan, Progress
+from batchtui.poller import LookState
+from batchtui.service import figures, planning, reading
+from batchtui.service.context import Context, Listener, utc_now
+from batchtui.service.elsewhere import Elsewhere, SyncReport
+from batchtui.service.fetching import Fetcher
+from batchtui.service.looking import Looker
+from batchtui.service.planning import Selection
+from batchtui.service.sending import Sender
+from batchtui.service.settling import Settler
+from batchtui.service.telling import Teller
+from batchtui.store.export import export as write_export
+from batchtui.store.view import View
+
+replace = msgspec.structs.replace
+Result = BatchRecord | BatchtuiError
+
+
+class Service:
+    """All that can be done with batches under one profile and one data folder.
+
+    Async methods run on the loop that runs the service; the others may be called from any thread, and those that take
+    ``progress`` and ``stop`` are slow and belong in one.  Every method raises errors of domain.errors only.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        config: Config | None = None,
+        *,
+        profile: str = "",
+        gateway: Gateway | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.data = data
+        self.config = config or Config()
+        self.profile = self.config.profile(profile)
+        self.prices = load_prices(self.config.prices)
+        self.gateway = gateway or Gateway(self.profile)
+        self.context = Context(data, self.config, self.profile, self.prices, self.gateway, clock)
+        self.history = self.context.history
+        self.sender = Sender(self.context)
+        self.settler = Settler(self.context)
+        self.fetcher = Fetcher(self.context, self.settler)
+        self.looker = Looker(self.context, self.sender, self.settler, self.fetcher, Teller(self.context))
+        self._elsewhere = Elsewhere(self.context)
+        self._loop_task: asyncio.Task[None] | None = None
+
+    # What is known, from memory.
+
+    def records(self) -> list[BatchRecord]:
+        """All records, newest first."""
+        return self.history.all()
+
+    def resolve(self, text: str) -> BatchRecord:
+        """The record for a local id, a service's id, a unique beginning of either, or ``last``; raises InputError."""
+        return self.history.resolve(text)
+
+    def look_state(self) -> LookState:
+        """What the last look was worth."""
+        return self.looker.state
+
+    def unreadable(self) -> list[tuple[str, str]]:
+        """Records that were set aside or left alone: (path, why)."""
+        return self.history.unreadable()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Tell ``listener`` every event, on the service's thread; the result ends that."""
+        return self.context.subscribe(listener)
+
+    def spending(self) -> figures.Spending:
+        """What was spent: today, this month, by profile and by model."""
+        return figures.spending(self.history.all(), self.context.clock())
+
+    def usual_minutes(self, record: BatchRecord) -> tuple[int, int] | None:
+        """How many minutes batches like this one took before (low, high), from our own history."""
+        return figures.usual_minutes(self.history.all(), record)
+
+    # Plans: slow, for a thread.
+
+    def plan(
+        self,
+        sources: Sequence[str],
+        options: planning.IntakeOptions | None = None,
+        *,
+        keep: bool = True,
+        progress: planning.Tell = None,
+        stop: threading.Event | None = None,
+        on_problem: planning.OnProblem = None,
+        stdin: BinaryIO | None = None,
+    ) -> Plan:
+        """Check sources and plan their batches; ``keep`` stages them so that the plan can be submitted."""
+        return planning.plan(
+            self.context, sources, options, keep=keep, progress=progress, stop=stop, on_problem=on_problem, stdin=stdin
+        )
+
+    def plan_retry(
+        self,
+        local_ids: Sequence[str],
+        chosen: Selection | None = None,
+        changes: Mapping[str, str] | None = None,
+        *,
+        progress: planning.Tell = None,
+        stop: threading.Event | None = None,
+    ) -> Plan:
+        """Plan what did not succeed of these batches (of one run) as its next attempt; raises InputError when nothing is left."""
+        return planning.plan_retry(
+            self.context, local_ids, chosen or Selection(), changes or {}, progress=progress, stop=stop
+        )
+
+    def discard(self, plan: Plan) -> None:
+        """Throw a plan's staged files away."""
+        if plan.staging is not None:
+            self.sender.discard(plan.staging)
+
+    def max_cost_problem(self, plan: Plan) -> str | None:
+        """Why max_cost stops this plan, None when it does not."""
+        return planning.max_cost_problem(self.context, plan)
+
+    def limit_cost(self, dollars: Decimal) -> None:
+        """Use another max_cost for this call."""
+        self.profile = self.context.profile = replace(self.profile, max_cost=dollars)
+
+    def duplicate_of(self, plan: Plan) -> BatchRecord | None:
+        """A batch that is under way with the same requests, if any."""
+        prints = {p.fingerprint for p in plan.parts if p.fingerprint}
+        return next(
+            (r for r in self.history.all() if r.active and r.fingerprint in prints and self.context.mine(r)), None
+        )
+
+    # Results: slow, for a thread.
+
+    def open_results(
+        self, local_id: str, *, run: bool = False, progress: planning.Tell = None, stop: threading.Event | None = None
+    ) -> View:
+        """A batch's stored results, or with ``run`` those of its whole run merged; raises InputError when there are none."""
+        return reading.open_view(self.context, local_id, run=run, progress=progress, stop=stop)
+
+    def export(
+        self,
+        view: View,
+        rows: Sequence[int] | None,
+        format: str,
+        dest: Path | BinaryIO,
+        *,
+        unfold: bool = False,
+        progress: planning.Tell = None,
+        stop: threading.Event | None = None,
+    ) -> int:
+        """Write results out (jsonl, json, csv, markdown, files, parquet); returns how many."""
+        return write_export(view, rows, format, dest, unfold=unfold, progress=progress, stop=stop)
+
+    # What asks the service, on its loop.
+
+    async def start(self) -> None:
+        """Take up what a kill left, then keep looking in the background."""
+        if self._loop_task is None:
+            self.history.sweep()
+            with contextlib.suppress(BatchtuiError):
+                await self.sender.recover()
+            self._loop_task = asyncio.create_task(self.looker.run(), name="poller")
+
+    async def close(self) -> None:
+        """Stop looking and close all connections."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+            self._loop_task = None
+        with contextlib.suppress(Exception):
+            await self.gateway.close()
+
+    async def submit(
+        self,
+        plan: Plan,
+        *,
+        title: str = "",
+        note: str = "",
+        retry_of: BatchRecord | None = None,
+        allow_cost: bool = False,
+        again: bool = False,
+        lock_timeout: float = 600.0,
+    ) -> list[BatchRecord]:
+        """Send a plan's batches, one after the other, each once; the records tell how each fared.
+
+        Raises InputError when the plan was used up, is stopped by its cost, or is under way already, NoKey when there is
+        none: in all of these nothing was sent.
+        """
+        problem = None if allow_cost else self.max_cost_problem(plan)
+        if problem:
+            raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")
+        twin = None if again else self.duplicate_of(plan)
+        if twin is not None:
+            raise InputError(
+                f"the same requests are under way as {twin.local_id} ({twin.status})",
+                advice="use --again if you mean to send them twice",
+            )
+        await self.gateway.ready()
+        records = await asyncio.to_thread(self.sender.commit, plan, title=title, note=note, retry_of=retry_of)
+        await self.sender.send_waiting(timeout=lock_timeout)
+        self.looker.wake()
+        wanted = {r.local_id for r in records}
+        return sorted((r for r in self.history.all() if r.local_id in wanted), key=lambda r: r.part)
+
+    async def refresh(self) -> LookState:
+        """Look now."""
+        return await self.looker.look()
+
+    async def wait(self, local_ids: Sequence[str], *, settled: bool = False) -> None:
+        """Wait until batches have ended with their results stored, or with ``settled`` only until none is in doubt."""
+        await self.looker.until(local_ids, settled=settled)
+
+    async def settle(self, local_ids: Sequence[str]) -> None:
+        """Look for unconfirmed batches until each is adopted, refused, or has several candidates."""
+        while True:
+            doubtful = [
+                r for i in local_ids if (r := self.history.get(i)) and r.status == "unconfirmed" and not r.candidates
+            ]
+            if not doubtful:
+                return
+            for record in doubtful:
+                with contextlib.suppress(ServiceError):
+                    await self.settler.settle(record)
+            await asyncio.sleep(1.0)
+
+    async def fetch(self, local_id: str) -> BatchRecord:
+        """Fetch an ended batch's results now."""
+        return await self.fetcher.fetch(local_id)
+
+    async def cancel(self, local_ids: Sequence[str]) -> dict[str, Result]:
+        """Cancel batches; a part that still waits is simply not sent.  Errors come back beside the id."""
+        return {i: await self._cancel(i) for i in local_ids}
+
+    async def _cancel(self, local_id: str) -> Result:
+        try:
+            record = self.history.resolve(local_id)
+            self._must_be_mine(record)
+            if record.waiting:
+                words = "canceled before it was sent"
+                return self.context.change(
+                    record.local_id, lambda r: replace(r, status="refused", error=words) if r.waiting else r
+                )
+            if record.id is None or record.status != "in_progress":
+                raise InputError(f"{record.local_id} is {record.status}: there is nothing to cancel")
+            remote = await self.gateway.cancel(record.id)
+            after = self._elsewhere.take(record.local_id, remote)
+            self.looker.wake()
+            return after
+        except BatchtuiError as error:
+            return error
+
+    def _must_be_mine(self, record: BatchRecord) -> None:
+        if not self.context.mine(record):
+            raise InputError(
+                f"{record.local_id} belongs to profile {record.profile!r} at {record.base_url}",
+                advice=f"use --profile {record.profile}, or switch to it",
+            )
+
+    async def delete(
+        self, local_ids: Sequence[str], *, here: bool = True, there: bool = True
+    ) -> dict[str, BatchtuiError | None]:
+        """Delete batches at the service (``there``, only once ended) and their folders (``here``)."""
+        return {i: await self._delete(i, here, there) for i in local_ids}
+
+    async def _delete(self, local_id: str, here: bool, there: bool) -> BatchtuiError | None:
+        try:
+            record = self.history.resolve(local_id)
+            if record.active and not record.waiting:
+                raise InputError(
+                    f"{record.local_id} is {record.status}", advice="cancel it first, and wait until it has ended"
+                )
+            if there and record.id is not None:
+                self._must_be_mine(record)
+                await self._elsewhere.delete(record)
+            if here:
+                self.history.delete(record.local_id)
+                self.context.removed(record.local_id)
+            return None
+        except BatchtuiError as error:
+            return error
+
+    async def edit(self, local_id: str, *, title: str | None = None, note: str | None = None) -> BatchRecord:
+        """Change a batch's title or note."""
+        return self.context.change(
+            local_id,
+            lambda r: replace(r, title=r.title if title is None else title, note=r.note if note is None else note),
+        )
+
+    async def adopt_candidate(self, local_id: str, remote_id: str) -> BatchRecord:
+        """The person says which batch at the service an unconfirmed record is."""
+        record = await self.settler.choose(local_id, remote_id)
+        self.looker.wake()
+        return record
+
+    async def give_up(self, local_id: str) -> BatchRecord:
+        """The person says that an unconfirmed batch never arrived."""
+        return self.settler.give_up(local_id)
+
+    async def elsewhere(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
+        """A page of the workspace's batches that are not in our store, and where the next page begins (None: no more)."""
+        return await self._elsewhere.page(after_id)
+
+    async def adopt(self, remote: RemoteBatch, title: str = "") -> BatchRecord:
+        """Keep a record of a batch made elsewhere; its results are fetched like our own."""
+        record = self._elsewhere.adopt(remote, title)
+        self.looker.wake()
+        return record
+
+    async def sync(self, tell: Callable[[Progress], None] | None = None) -> SyncReport:
+        """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits."""
+        await self.sender.recover()
+        return await self._elsewhere.sync(self.looker, self.fetcher, tell)
+
+    async def models(self) -> list[planning.ModelInfo]:
+        """The models to choose from: the service's list, a cached one, or the built-in one offline."""
+        return await planning.models(self.context)
+
+    async def count_sample(self, plan: Plan, n: int = 8) -> Plan:
+        """The plan with its estimate calibrated by count_tokens on a few of its requests (free)."""
+        return await planning.count_sample(self.context, plan, n)
+
+    async def try_one(self, request_line: bytes) -> planning.TryResult:
+        """Send one request to the plain Messages endpoint, at standard price."""
+        return await planning.try_one(self.context, request_line)

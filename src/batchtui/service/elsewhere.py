@@ -1,0 +1,137 @@
+"""Batches made elsewhere: seen, adopted, deleted; and the one call that harvests everything (``sync``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+
+from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
+from batchtui.domain.errors import BatchtuiError, NotFound
+from batchtui.domain.plan import Progress
+from batchtui.service.context import Context
+from batchtui.service.fetching import Fetcher
+from batchtui.service.looking import Looker
+from batchtui.service.sending import random_name, seen, taken_up
+
+replace = msgspec.structs.replace
+
+
+class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sync did: local ids, and errors in words by local id."""
+
+    fetched: tuple[str, ...] = ()
+    adopted: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    failed: dict[str, str] = {}
+    error: str = ""
+    """Why the service could not be asked, "" when it could."""
+
+
+class Elsewhere:
+    """What the workspace holds beyond our records."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def take(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
+        """Take over what the service just said of a record's batch."""
+        return self.context.change(local_id, lambda r: seen(r, remote, self.context))
+
+    async def delete(self, record: BatchRecord) -> None:
+        """Delete a batch at the service; one that is not there any more is fine."""
+        assert record.id is not None
+        try:
+            await self.context.gateway.delete(record.id)
+        except NotFound:
+            return
+
+    def _ours(self) -> set[str]:
+        records = self.context.history.all()
+        return {r.id for r in records if r.id} | {c.id for r in records for c in r.candidates}
+
+    async def page(self, after_id: str | None = None, limit: int = 50) -> tuple[list[RemoteBatch], str | None]:
+        """A page of batches that no record of ours owns, and the cursor of the next page (None: no more)."""
+        page = await self.context.gateway.page(limit, after_id)
+        ours = self._ours()
+        more = page.last_id or (page.data[-1].id if page.data else None)
+        return [
+            b for b in page.data if b.id not in ours and not self._may_be_unconfirmed(b)
+        ], more if page.has_more else None
+
+    def _may_be_unconfirmed(self, batch: RemoteBatch) -> bool:
+        """True when an unconfirmed record may turn out to be this batch: adopting it apart would hide that."""
+        leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
+        return any(
+            r.status == "unconfirmed"
+            and r.requests == batch.request_counts.total
+            and r.intent_at
+            and r.intent_at - leeway <= batch.created_at
+            for r in self.context.history.all()
+        )
+
+    def adopt(self, remote: RemoteBatch, title: str = "") -> BatchRecord:
+        """Make a record for a batch made elsewhere."""
+        for record in self.context.history.all():
+            if record.id == remote.id:
+                return record
+        local_id = new_local_id(remote.created_at, random_name())
+        blank = BatchRecord(
+            local_id=local_id,
+            run=local_id,
+            title=title or "made elsewhere",
+            profile=self.context.profile.name,
+            base_url=self.context.gateway.base_url,
+            source="made elsewhere",
+            foreign=True,
+            told=remote.ended_at is not None,
+        )
+        record = taken_up(blank, remote, self.context)
+        if record.archived_at is not None:
+            record = replace(record, results="gone")
+        self.context.history.create(record)
+        self.context.noticed(record)
+        return record
+
+    async def sync(
+        self, looker: Looker, fetcher: Fetcher, tell: Callable[[Progress], None] | None = None
+    ) -> SyncReport:
+        """Look, settle, send, adopt, fetch; one failure stops no other."""
+        waiting = {r.local_id for r in self.context.history.all() if r.waiting}
+        state = await looker.look()
+        if state.blind_since is not None:
+            return SyncReport(
+                error=f"{state.error}; {state.advice}" if state.advice else state.error, unconfirmed=self._unconfirmed()
+            )
+        adopted = await self._adopt_all()
+        fetched: list[str] = []
+        failed: dict[str, str] = {}
+        owed = [r for r in self.context.history.all() if r.owed and r.id and self.context.mine(r)]
+        for number, record in enumerate(owed, 1):
+            if tell is not None:
+                tell(Progress("fetch", number, len(owed), "batches", record.local_id))
+            try:
+                await fetcher.fetch(record.local_id)
+                fetched.append(record.local_id)
+            except BatchtuiError as error:
+                failed[record.local_id] = str(error)
+        sent = tuple(r.local_id for r in self.context.history.all() if r.local_id in waiting and not r.waiting)
+        return SyncReport(
+            fetched=tuple(fetched), adopted=adopted, sent=sent, failed=failed, unconfirmed=self._unconfirmed()
+        )
+
+    def _unconfirmed(self) -> tuple[str, ...]:
+        return tuple(
+            r.local_id for r in self.context.history.all() if r.status == "unconfirmed" and self.context.mine(r)
+        )
+
+    async def _adopt_all(self) -> tuple[str, ...]:
+        adopted: list[str] = []
+        after: str | None = None
+        while True:
+            batches, after = await self.page(after, 1000)
+            adopted += [self.adopt(b).local_id for b in batches]
+            if after is None:
+                return tuple(adopted)

@@ -1,0 +1,54 @@
+"""Runs a service on an event loop of its own, in a thread beside the screen's."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from batchtui.service.core import Service
+
+T = TypeVar("T")
+
+
+class Engine:
+    """A daemon thread with the service's loop; coroutines are handed in from any thread."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="batchtui-engine", daemon=True)
+        self._poll: concurrent.futures.Future[None] | None = None
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def start(self) -> None:
+        """Begin: the poller runs from now on."""
+        self._thread.start()
+        self._poll = self.call(self.service.start())
+
+    def call(self, coro: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the service's loop; its result or error comes through the future."""
+        return asyncio.run_coroutine_threadsafe(coro, self._loop)
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """End within ``timeout`` seconds: what is under way is canceled and put on record."""
+        if not self._thread.is_alive():
+            return
+        done = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):
+            done.result(timeout)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(1.0)
+
+    async def _end(self) -> None:
+        await self.service.close()
+        rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)

@@ -1,0 +1,220 @@
+"""Results, from the service to the disk: whole and counted, or tried again for as long as they can be had."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from batchtui.api.gateway import Download
+from batchtui.domain.batch import BatchRecord, Tally
+from batchtui.domain.errors import BatchtuiError, InputError, NotFound, Rejected
+from batchtui.domain.plan import Progress
+from batchtui.poller import fetch_delay
+from batchtui.service import events
+from batchtui.service.context import Context, Throttle
+from batchtui.service.settling import Settler
+from batchtui.store.history import INDEX, PART, RESULTS, lock
+from batchtui.store.results import ResultSink
+
+replace = msgspec.structs.replace
+OVERLAP = 64 * 1024
+"""Bytes fetched twice when resuming, which must be equal to prove that it is the same file."""
+
+
+class Fetcher:
+    """Fetches results of ended batches, two at a time."""
+
+    def __init__(self, context: Context, settler: Settler) -> None:
+        self.context = context
+        self.settler = settler
+        self._slots = asyncio.Semaphore(2)
+        self._under_way: dict[str, asyncio.Task[BatchRecord]] = {}
+        self.next_try: dict[str, datetime] = {}
+        """When to try again, for records that could not be written."""
+
+    def due(self, now: datetime) -> list[BatchRecord]:
+        """Ended batches of this profile whose results are not stored and whose time to be fetched has come."""
+        return [
+            r
+            for r in self.context.history.all()
+            if r.owed
+            and r.id
+            and self.context.mine(r)
+            and r.local_id not in self._under_way
+            and max(r.next_try_at or now, self.next_try.get(r.local_id, now)) <= now
+        ]
+
+    def busy(self, local_id: str) -> bool:
+        """True while a batch's results are being fetched here."""
+        return local_id in self._under_way
+
+    def begin(self, local_id: str) -> asyncio.Task[BatchRecord]:
+        """Fetch in the background; a fetch that is under way is joined."""
+        task = self._under_way.get(local_id)
+        if task is None:
+            task = asyncio.create_task(self._fetch(local_id), name=f"fetch-{local_id}")
+            self._under_way[local_id] = task
+            task.add_done_callback(lambda done: self._over(local_id, done))
+        return task
+
+    def _over(self, local_id: str, task: asyncio.Task[BatchRecord]) -> None:
+        self._under_way.pop(local_id, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def fetch(self, local_id: str) -> BatchRecord:
+        """A batch's results, stored, counted and indexed; raises what stood in the way."""
+        return await asyncio.shield(self.begin(local_id))
+
+    async def _fetch(self, local_id: str) -> BatchRecord:
+        async with self._slots:
+            record = self.context.history.get(local_id)
+            if record is None:
+                raise InputError(f"there is no batch {local_id}")
+            if record.results == "stored":
+                return record
+            if record.id is None or record.status != "ended":
+                raise InputError("this batch has no results yet", advice="wait until it has ended")
+            busy = "its results are being fetched by another batchtui"
+            with lock(self.context.history.folder(local_id) / ".fetch.lock", 0.05, busy):
+                return await self._locked_fetch(record)
+
+    async def _locked_fetch(self, record: BatchRecord) -> BatchRecord:
+        try:
+            tally = await self._download(record)
+        except BatchtuiError as error:
+            self._failed(record, error)
+            raise
+        finally:
+            self.context.emit(events.Transfer(record.local_id, None))
+        return self._stored(record, tally)
+
+    async def _download(self, record: BatchRecord) -> Tally:
+        assert record.id is not None
+        folder = self.context.history.folder(record.local_id)
+        expected = record.counts.total or record.requests
+        tell = Throttle(lambda p: self.context.emit(events.Transfer(record.local_id, p)))
+        sink, download, pieces = await self._resumed(record.id, folder, expected)
+        if sink is None or download is None:
+            download = await self.context.gateway.results(record.id)
+            sink = await asyncio.to_thread(ResultSink, folder, expected=expected, prices=self.context.prices)
+            pieces = download.chunks()
+        total = sink.bytes + (download.length or 0)
+        try:
+            async for piece in pieces:
+                sink.write(piece)
+                tell(Progress("results", sink.bytes, total))
+            return await asyncio.to_thread(sink.finish)
+        except BaseException:
+            sink.abandon()
+            raise
+        finally:
+            await download.close()
+
+    async def _resumed(
+        self, batch_id: str, folder: Path, expected: int
+    ) -> tuple[ResultSink | None, Download | None, AsyncIterator[bytes]]:
+        """Take up a partial file where it ends, only when the service proves that it sends the same bytes on."""
+        part = folder / PART
+        if not part.exists() or part.stat().st_size < OVERLAP:
+            return None, None, _nothing()
+        sink = await asyncio.to_thread(ResultSink, folder, expected=expected, prices=self.context.prices, resume=True)
+        start = max(0, sink.bytes - OVERLAP)
+        download: Download | None = None
+        try:
+            held = await asyncio.to_thread(_slice, part, start, sink.bytes)
+            download = await self.context.gateway.results(batch_id, start=start)
+            said = re.match(r"bytes (\d+)-", download.headers.get("content-range", ""))
+            if download.status == 206 and said and int(said.group(1)) == start:
+                pieces = download.chunks()
+                rest = await _prove(pieces, held)
+                if rest is not None:
+                    return sink, download, _then(rest, pieces)
+        except BatchtuiError:
+            pass
+        sink.abandon()
+        if download is not None:
+            await download.close()
+        return None, None, _nothing()
+
+    def _failed(self, record: BatchRecord, error: BatchtuiError) -> None:
+        """Put a failed fetch on record: what is partial is kept, and when to try again."""
+        now = self.context.clock()
+
+        def change(r: BatchRecord) -> BatchRecord:
+            if r.results in ("stored", "gone"):
+                return r
+            over = r.archived_at is not None or (r.gone_at is not None and now >= r.gone_at)
+            if over and isinstance(error, NotFound | Rejected):
+                return replace(
+                    r,
+                    results="gone",
+                    error="the service has thrown the results away (29 days are over)",
+                    next_try_at=None,
+                )
+            partial = (self.context.history.folder(r.local_id) / PART).exists()
+            words = f"results: {error}"
+            at = now + timedelta(seconds=fetch_delay(r.looks))
+            return replace(r, results="partial" if partial else "none", error=words, looks=r.looks + 1, next_try_at=at)
+
+        try:
+            self.context.change(record.local_id, change)
+        except BatchtuiError:
+            # The disk that is full for results may be full for the record too; the retry time is then kept in memory only.
+            self.next_try[record.local_id] = now + timedelta(seconds=30)
+            self.context.trouble(error, record.local_id)
+
+    def _stored(self, record: BatchRecord, tally: Tally) -> BatchRecord:
+        if not record.verified and tally.unexpected:
+            other = self.context.history.folder(record.local_id)
+            for name in (RESULTS, INDEX):
+                (other / name).unlink(missing_ok=True)
+            return self.settler.disown(record)
+        cost = None if tally.unpriced else tally.cost_usd
+        return self.context.change(
+            record.local_id,
+            lambda r: replace(
+                r,
+                results="stored",
+                tally=tally,
+                cost_usd=cost,
+                verified=True,
+                error="",
+                looks=0,
+                next_try_at=None,
+                requests=r.requests or tally.lines,
+            ),
+        )
+
+
+def _slice(path: Path, start: int, end: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(end - start)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
+
+
+async def _prove(pieces: AsyncIterator[bytes], held: bytes) -> bytes | None:
+    """Read as much as is held already; what came beyond it, or None when it differs."""
+    got = b""
+    async for piece in pieces:
+        got += piece
+        if len(got) >= len(held):
+            break
+    return got[len(held) :] if got[: len(held)] == held else None
+
+
+async def _then(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in pieces:
+        yield piece

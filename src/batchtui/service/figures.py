@@ -1,0 +1,106 @@
+"""Figures from our own history: spending, and how long batches like one took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from batchtui.domain.batch import BatchRecord
+
+ZERO = Decimal(0)
+
+
+class Spending(msgspec.Struct, frozen=True, kw_only=True):
+    """Dollars at batch price from stored results; ``pending`` is the high estimate of what is still under way."""
+
+    today: Decimal = ZERO
+    month: Decimal = ZERO
+    total: Decimal = ZERO
+    pending: Decimal = ZERO
+    by_profile: dict[str, Decimal] = {}
+    """This month."""
+    by_model: dict[str, Decimal] = {}
+    """This month; a batch of several models is shared out by requests."""
+    by_day: dict[str, Decimal] = {}
+    """The last 30 days that cost something, ``YYYY-MM-DD``."""
+    unpriced: int = 0
+    """Batches whose cost is unknown because a model has no price."""
+
+
+def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
+    """Sum the real costs by day (UTC, of the batch's creation), profile and model."""
+    today = month = total = pending = ZERO
+    by_profile: dict[str, Decimal] = {}
+    by_model: dict[str, Decimal] = {}
+    by_day: dict[str, Decimal] = {}
+    unpriced = 0
+    for record in records:
+        if record.tally is not None and record.tally.unpriced:
+            unpriced += 1
+        cost = record.cost_usd
+        if cost is None:
+            if record.active and record.estimate is not None:
+                pending += record.estimate.batch_usd[1]
+            continue
+        when = record.created_at or now
+        total += cost
+        if (now - when).days < 30:
+            day = f"{when:%Y-%m-%d}"
+            by_day[day] = by_day.get(day, ZERO) + cost
+        today += cost if when.date() == now.date() else ZERO
+        if (when.year, when.month) == (now.year, now.month):
+            month += cost
+            by_profile[record.profile] = by_profile.get(record.profile, ZERO) + cost
+            requests = sum(record.models.values()) or 1
+            for model, count in (record.models or {"(made elsewhere)": 1}).items():
+                by_model[model] = by_model.get(model, ZERO) + cost * count / requests
+    return Spending(
+        today=today,
+        month=month,
+        total=total,
+        pending=pending,
+        by_profile=by_profile,
+        by_model=by_model,
+        by_day=by_day,
+        unpriced=unpriced,
+    )
+
+
+def usual_minutes(records: Iterable[BatchRecord], record: BatchRecord) -> tuple[int, int] | None:
+    """How many minutes ended batches of like size with the same main model took (low, high), None when fewer than two did."""
+    model = main_model(record)
+    took = sorted(
+        (r.ended_at - r.created_at).total_seconds() / 60
+        for r in records
+        if r.status == "ended"
+        and r.ended_at
+        and r.created_at
+        and not r.cancel_initiated_at
+        and main_model(r) == model
+        and r.local_id != record.local_id
+        and record.requests / 5 <= r.requests <= record.requests * 5
+    )
+    if len(took) < 2:
+        return None
+    low, high = took[len(took) // 10], took[-1 - len(took) // 10]
+    return int(low), max(1, int(high + 0.999))
+
+
+def main_model(record: BatchRecord) -> str:
+    """The model of most of a batch's requests, "" when unknown."""
+    return max(record.models, key=lambda m: record.models[m]) if record.models else ""
+
+
+def usual_output(records: Iterable[BatchRecord], model: str) -> tuple[int, int] | None:
+    """Output tokens per answer (low, high) that batches of this model alone used before, None when there were none."""
+    means = sorted(
+        r.tally.output_tokens / r.tally.succeeded
+        for r in records
+        if r.tally is not None and r.tally.succeeded and set(r.models) == {model}
+    )
+    if not means:
+        return None
+    return int(means[0] * 0.8), int(means[-1] * 1.2) + 1

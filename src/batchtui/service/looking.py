@@ -1,0 +1,193 @@
+"""The one poller: looks at all active batches, fetches what ended, settles what is open, sends what waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+
+from batchtui.domain.batch import BatchRecord, RemoteBatch
+from batchtui.domain.errors import BatchtuiError, NotFound, StoreError
+from batchtui.poller import LookState, after_failure, next_look
+from batchtui.service import events
+from batchtui.service.context import Context
+from batchtui.service.fetching import Fetcher
+from batchtui.service.sending import Sender, seen
+from batchtui.service.settling import Settler
+from batchtui.service.telling import Teller
+
+replace = msgspec.structs.replace
+DISK_EVERY = 3.0
+_SINGLE = 8
+_LOST_AFTER = 20
+"""Looks in a row that answer 404 before we say so; passing 404s are known."""
+
+
+class Looker:
+    """Holds what the last look was worth and runs the loop."""
+
+    def __init__(self, context: Context, sender: Sender, settler: Settler, fetcher: Fetcher, teller: Teller) -> None:
+        self.context = context
+        self.sender = sender
+        self.settler = settler
+        self.fetcher = fetcher
+        self.teller = teller
+        self.state = LookState()
+        self._wake = asyncio.Event()
+        self._one = asyncio.Lock()
+        self._missing: dict[str, int] = {}
+
+    def wake(self) -> None:
+        """Have the loop think again now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look for ever; nothing that goes wrong ends it."""
+        while True:
+            try:
+                await self._turn()
+            except asyncio.CancelledError:
+                raise
+            except BatchtuiError as error:
+                self.context.trouble(error)
+                await asyncio.sleep(1.0)
+            except Exception as error:
+                self.context.trouble(
+                    StoreError(
+                        f"the poller met an unexpected {type(error).__name__}: {error}",
+                        advice="it goes on; please report it",
+                    )
+                )
+                await asyncio.sleep(5.0)
+
+    async def _turn(self) -> None:
+        records = await asyncio.to_thread(self.context.reread)
+        mine = [r for r in records if self.context.mine(r)]
+        self.teller.tell(mine)
+        now = self.context.clock()
+        due = self.state.next_at if self.state.blind_since else next_look(mine, now, self.state.last_ok)
+        if due is not None and due != self.state.next_at:
+            self._tell(replace(self.state, next_at=due))
+        wait = (due - now).total_seconds() if due else DISK_EVERY
+        if wait > 0:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), min(wait, DISK_EVERY))
+            return
+        await self.look()
+
+    def _tell(self, state: LookState) -> None:
+        self.state = state
+        self.context.emit(events.Looked(state))
+
+    async def look(self) -> LookState:
+        """Look once, now; its worth is in the state.  Only a look that really asked the service counts as one."""
+        async with self._one:
+            records = [r for r in await asyncio.to_thread(self.context.reread) if self.context.mine(r)]
+            active = [r for r in records if r.id and r.status in ("in_progress", "canceling")]
+            now = self.context.clock()
+            self._tell(replace(self.state, looking=True))
+            try:
+                await self._update(active)
+                for record in self.settler.due(now):
+                    await self.settler.settle(record)
+            except BatchtuiError as error:
+                self._tell(self._blind(error))
+                return self.state
+            self._fetch_due()
+            await self._send_waiting()
+            now = self.context.clock()
+            mine = [r for r in self.context.history.all() if self.context.mine(r)]
+            self._tell(LookState(last_ok=now, next_at=next_look(mine, now, now)))
+            return self.state
+
+    def _blind(self, error: BatchtuiError) -> LookState:
+        now = self.context.clock()
+        failures = self.state.failures + 1
+        wait = after_failure(error, failures)
+        return LookState(
+            last_ok=self.state.last_ok,
+            next_at=now + timedelta(seconds=wait),
+            blind_since=self.state.blind_since or now,
+            error=str(error),
+            advice=error.advice,
+            failures=failures,
+        )
+
+    async def _update(self, active: list[BatchRecord]) -> None:
+        if not active:
+            if self.state.blind_since is not None:
+                # The way out of blindness is an answer, and the smallest list is the cheapest.
+                await self.context.gateway.page(1)
+            return
+        found: dict[str, RemoteBatch] = {}
+        if len(active) > 1:
+            found = await self._listed(active)
+        for record in active:
+            assert record.id is not None
+            remote = found.get(record.id)
+            if remote is None:
+                remote = await self._retrieved(record)
+            if remote is not None:
+                self._missing.pop(record.local_id, None)
+                self._take(record, remote)
+
+    async def _listed(self, active: list[BatchRecord]) -> dict[str, RemoteBatch]:
+        """The active batches by as few list calls as serve; what is older than the pages is retrieved singly."""
+        wanted = {r.id for r in active if r.id}
+        found: dict[str, RemoteBatch] = {}
+        limit = 1000 if len(active) > 20 else 100
+        after: str | None = None
+        while True:
+            page = await self.context.gateway.page(limit, after)
+            found |= {b.id: b for b in page.data if b.id in wanted}
+            left = len(wanted) - len(found)
+            if left <= _SINGLE or not page.has_more or not page.data:
+                return found
+            after = page.last_id or page.data[-1].id
+
+    async def _retrieved(self, record: BatchRecord) -> RemoteBatch | None:
+        assert record.id is not None
+        try:
+            return await self.context.gateway.retrieve(record.id)
+        except NotFound:
+            count = self._missing[record.local_id] = self._missing.get(record.local_id, 0) + 1
+            if count == _LOST_AFTER:
+                words = (
+                    f"the service does not know {record.id} (404 at {count} looks): "
+                    "it may have been deleted, or the key is for another workspace"
+                )
+                self.context.change(record.local_id, lambda r: replace(r, error=words))
+            return None
+
+    def _take(self, record: BatchRecord, remote: RemoteBatch) -> None:
+        after = seen(record, remote, self.context)
+        if after != record:
+            self.context.change(record.local_id, lambda r: seen(r, remote, self.context) if r.id == remote.id else r)
+
+    def _fetch_due(self) -> None:
+        for record in self.fetcher.due(self.context.clock()):
+            task = self.fetcher.begin(record.local_id)
+            task.add_done_callback(lambda _: self.wake())
+
+    async def _send_waiting(self) -> None:
+        try:
+            await self.sender.send_waiting()
+        except StoreError:
+            return
+
+    async def until(self, local_ids: Iterable[str], *, settled: bool = False, tick: float = 1.0) -> None:
+        """Wait until batches have ended with their results stored (or can't be had), or only until none is in doubt."""
+        wanted = set(local_ids)
+        while True:
+            records = [r for r in await asyncio.to_thread(self.context.reread) if r.local_id in wanted]
+            if settled:
+                open_ones = [r for r in records if r.status in ("submitting", "unconfirmed") and not r.candidates]
+            else:
+                open_ones = [r for r in records if (r.active and not r.candidates) or r.owed]
+            if not open_ones:
+                return
+            await asyncio.sleep(tick)

@@ -1,0 +1,86 @@
+"""Telling the person that a batch ended: bell, terminal notification, a command of theirs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+from batchtui import safetext
+from batchtui.config import Notify
+from batchtui.domain.batch import BatchRecord
+from batchtui.service.events import Ended
+from batchtui.store.history import encode_record
+
+_HOOK_SECONDS = 60
+
+
+def sentence(record: BatchRecord, late: bool) -> str:
+    """How a batch ended, in one safe line."""
+    t = record.tally
+    good = t.good if t else record.counts.succeeded
+    bad = record.needs_retry
+    end = f"{good:,} ok" + (f", {bad:,} not" if bad else "")
+    when = " while batchtui was closed" if late else ""
+    return safetext.line(f"{record.title or record.local_id} ended{when}: {end}", 200)
+
+
+def terminal_codes(text: str, settings: Notify) -> str:
+    """The bytes that ring and notify: BEL, OSC 9 and OSC 777; ``text`` is made safe and loses what would end the sequence."""
+    clean = safetext.line(text, 200).replace(";", ",")
+    codes = "\a" if settings.bell else ""
+    if settings.terminal:
+        codes += f"\x1b]9;{clean}\x07\x1b]777;notify;batchtui;{clean}\x07"
+    return codes
+
+
+def run_hook(command: str, record: BatchRecord, late: bool) -> None:
+    """Run ``on_end`` beside us: the record as JSON on its standard input and in BATCHTUI_RECORD."""
+    if not command:
+        return
+    raw = encode_record(record)
+    env = {
+        **os.environ,
+        "BATCHTUI_RECORD": raw.decode(),
+        "BATCHTUI_ID": record.local_id,
+        "BATCHTUI_LATE": "1" if late else "",
+    }
+
+    def run() -> None:
+        try:
+            subprocess.run(
+                command,
+                shell=True,
+                input=raw,
+                env=env,
+                timeout=_HOOK_SECONDS,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return
+
+    threading.Thread(target=run, name="on_end", daemon=True).start()
+
+
+class Notifier:
+    """Hears a service and tells the person of every end, once per batch."""
+
+    def __init__(self, settings: Notify, write: Callable[[str], None] | None = None) -> None:
+        self._settings = settings
+        self._write = write or _to_terminal
+
+    def __call__(self, event: object) -> None:
+        """Hear an event of the service."""
+        if isinstance(event, Ended):
+            self._write(terminal_codes(sentence(event.record, event.late), self._settings))
+            run_hook(self._settings.on_end, event.record, event.late)
+
+
+def _to_terminal(codes: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(codes)
+        sys.stderr.flush()

@@ -1,0 +1,257 @@
+"""Plans: from sources or from what failed, priced, calibrated and tried before anything is paid."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from batchtui import paths, safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.domain.models import ModelInfo
+from batchtui.domain.money import Usage
+from batchtui.domain.plan import Plan, Problem, Progress
+from batchtui.intake.options import IntakeOptions
+from batchtui.service import figures
+from batchtui.service.context import Context
+from batchtui.service.sending import random_name
+from batchtui.store import files
+
+Tell = Callable[[Progress], None] | None
+OnProblem = Callable[[Problem], None] | None
+replace = msgspec.structs.replace
+_MODELS_KEPT = 24 * 3600
+_STALE = 2 * 24 * 3600
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which requests to retry: by outcome, or these custom_ids."""
+
+    only: tuple[str, ...] = ("errored", "expired", "canceled", "missing")
+    custom_ids: frozenset[str] | None = None
+
+
+class TryResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One request's answer from the plain Messages endpoint."""
+
+    answer: bytes
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal | None
+    """What the try cost, at standard price; None when the model is unpriced."""
+
+
+def new_staging(context: Context) -> Path:
+    """An empty folder for a plan's files; old ones that were never used are swept away."""
+    plans = files.make_private_dir(context.data / "plans")
+    for old in plans.iterdir():
+        if old.suffix != ".go" and time.time() - old.stat().st_mtime > _STALE:
+            shutil.rmtree(old, ignore_errors=True)
+    return files.make_private_dir(plans / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{random_name()}")
+
+
+def complete_options(context: Context, given: IntakeOptions | None) -> IntakeOptions:
+    """Options with what the config, the profile, the model list and our history say filled in."""
+    options = given or IntakeOptions()
+    limits, profile = context.config.limits, context.profile
+    standard = IntakeOptions()
+    most = profile.max_requests or limits.max_requests
+    queue = profile.queue_limit or limits.queue
+    if queue:
+        most = min(most, queue)
+    return replace(
+        options,
+        max_requests=min(options.max_requests, most)
+        if options.max_requests == standard.max_requests
+        else options.max_requests,
+        max_bytes=min(options.max_bytes, profile.max_bytes or limits.max_bytes),
+        api_version=profile.api_version or options.api_version,
+        default_model=options.default_model or profile.default_model or None,
+        models=options.models if options.models is not None else cached_models(context),
+        history=options.history or (lambda model: figures.usual_output(context.history.all(), model)),
+    )
+
+
+def plan(
+    context: Context,
+    sources: Sequence[str],
+    options: IntakeOptions | None,
+    *,
+    keep: bool,
+    progress: Tell,
+    stop: threading.Event | None,
+    on_problem: OnProblem,
+    stdin: BinaryIO | None,
+) -> Plan:
+    """Check sources into a plan; with ``keep`` its requests are staged, and thrown away again when it can't be made."""
+    from batchtui.intake.plan import make_plan
+
+    staging = new_staging(context) if keep else None
+    try:
+        return make_plan(
+            sources,
+            complete_options(context, options),
+            prices=context.prices,
+            staging=staging,
+            progress=progress,
+            stop=stop,
+            on_problem=on_problem,
+            stdin=stdin,
+        )
+    except OSError as error:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        raise files.explain(error, "can't read the source or keep its copy") from error
+    except BaseException:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def plan_retry(
+    context: Context,
+    local_ids: Sequence[str],
+    chosen: Selection,
+    changes: Mapping[str, str],
+    *,
+    progress: Tell,
+    stop: threading.Event | None,
+) -> Plan:
+    """Plan the chosen requests of these batches again; what has a good answer by now, or is under way, is left out."""
+    from batchtui.service import retrying
+
+    records = [context.history.resolve(i) for i in local_ids]
+    if len({r.run for r in records}) != 1:
+        raise InputError("these batches are of different runs", advice="retry one run at a time")
+    staging = new_staging(context)
+    try:
+        path = staging / "retry-source.jsonl"
+        ids = retrying.write_source(context, records, chosen, changes, path, stop)
+        options = replace(complete_options(context, None), format="native")
+        from batchtui.intake.plan import make_plan
+
+        made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)
+        path.unlink(missing_ok=True)
+        made = retrying.carried(made, ids, records)
+        return replace(made, source=f"retry of {records[0].title or records[0].local_id}")
+    except OSError as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise files.explain(error, "can't prepare the retry") from error
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def max_cost_problem(context: Context, plan: Plan) -> str | None:
+    """Why ``max_cost`` stops a plan: too dear, or of unknown cost."""
+    limit = context.profile.max_cost if context.profile.max_cost is not None else context.config.max_cost
+    if limit is None:
+        return None
+    if plan.estimate.unpriced:
+        names = ", ".join(safetext.line(m, 60) for m in plan.estimate.unpriced[:5])
+        return f"max_cost is ${limit}, and the cost is unknown: there is no price for {names}"
+    high = plan.estimate.batch_usd[1]
+    if high > limit:
+        return f"this may cost up to ${high:.2f}, more than max_cost ${limit}"
+    return None
+
+
+def _models_path(context: Context) -> Path:
+    return paths.cache_dir() / f"models-{safetext.filename(context.profile.name + '-' + context.gateway.base_url)}.json"
+
+
+def cached_models(context: Context) -> dict[str, ModelInfo] | None:
+    """The model list kept from the service, None when there is none that can be read."""
+    try:
+        held = msgspec.json.decode(_models_path(context).read_bytes(), type=list[ModelInfo])
+    except (OSError, msgspec.DecodeError):
+        return None
+    return {m.id: m for m in held} or None
+
+
+async def models(context: Context) -> list[ModelInfo]:
+    """The service's models, kept for a day; offline the kept ones, or those with a price."""
+    path = _models_path(context)
+    held = cached_models(context)
+    if held and time.time() - path.stat().st_mtime < _MODELS_KEPT:
+        return list(held.values())
+    try:
+        fresh = list(await context.gateway.models())
+    except BatchtuiError:
+        return list(held.values()) if held else [ModelInfo(id=name) for name in context.prices.models()]
+    try:
+        files.make_private_dir(path.parent)
+        files.write_atomic(path, msgspec.json.encode(fresh))
+    except BatchtuiError:
+        return fresh
+    return fresh
+
+
+async def count_sample(context: Context, plan: Plan, n: int) -> Plan:
+    """Calibrate the estimate: count_tokens on a sample against our rule of thumb for the same requests."""
+    from batchtui.intake.estimate import calibrate, sample_requests
+
+    sample = await asyncio.to_thread(sample_requests, plan, n)
+    measured = [(params, await context.gateway.count_tokens(_countable(params))) for params in sample]
+    return await asyncio.to_thread(calibrate, plan, measured, context.prices)
+
+
+_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking")
+
+
+def _countable(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: params[k] for k in _COUNTED if k in params}
+
+
+async def try_one(context: Context, request_line: bytes) -> TryResult:
+    """Send one request's params to the plain Messages endpoint."""
+    try:
+        params = msgspec.json.decode(request_line)["params"]
+        model = str(params.get("model", ""))
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError("this request can't be sent: it is not a request line") from error
+    answer = await context.gateway.message(params)
+    usage = msgspec.json.decode(answer, type=_Answer).usage
+    made = usage.cache_creation or _Creation()
+    cost = context.prices.cost(
+        Usage(
+            model=model,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_write_5m=made.ephemeral_5m_input_tokens,
+            cache_write_1h=made.ephemeral_1h_input_tokens,
+            cache_read=usage.cache_read_input_tokens or 0,
+            geo=usage.inference_geo or "",
+        ),
+        batch=False,
+    )
+    return TryResult(answer=answer, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
+
+
+class _Creation(msgspec.Struct):
+    ephemeral_5m_input_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+
+
+class _AnswerUsage(msgspec.Struct):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_input_tokens: int | None = 0
+    cache_creation: _Creation | None = None
+    inference_geo: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    usage: _AnswerUsage = _AnswerUsage()
+
+
+__all__ = ["BatchRecord", "IntakeOptions", "ModelInfo", "Selection", "TryResult"]

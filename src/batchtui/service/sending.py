@@ -1,0 +1,331 @@
+"""From a confirmed plan to batches, each sent exactly once.
+
+A plan is used up by one rename of its folder, so that a second submit of it finds nothing.  Then every part gets its
+record, then one part after the other is sent under the send lock: intent on disk, create, id on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
+from batchtui.domain.errors import (
+    BatchtuiError,
+    InputError,
+    NoKey,
+    NoNetwork,
+    RateLimited,
+    SpendLimit,
+    StoreError,
+    Unconfirmed,
+    WrongKey,
+)
+from batchtui.domain.plan import Plan, Progress
+from batchtui.service import events
+from batchtui.service.context import Context, Throttle
+from batchtui.store import files
+from batchtui.store.history import IDS, REQUESTS, lock
+
+replace = msgspec.structs.replace
+_GO = ".go"
+_MANIFEST = "manifest.json"
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_RETRIES = 5
+
+
+class _Staged(msgspec.Struct):
+    record: BatchRecord
+    requests: str
+    ids: str | None = None
+
+
+def random_name(length: int = 6) -> str:
+    """Random characters for a local id, none that look alike."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+class Sender:
+    """Makes records of a plan's parts and sends what waits."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.plans = context.data / "plans"
+        self._one_at_a_time = asyncio.Lock()
+
+    def lock_path(self) -> Path:
+        """One submit of a data folder at a time per profile sends."""
+        return self.context.data / f"sending-{safetext.filename(self.context.profile.name)}.lock"
+
+    @contextlib.contextmanager
+    def _send_lock(self, timeout: float) -> Iterator[None]:
+        files.make_private_dir(self.context.data)
+        with lock(self.lock_path(), timeout, "another batchtui is sending batches of this profile"):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def sending(self, timeout: float) -> AsyncIterator[None]:
+        """Hold the send lock against other tasks and other programs; raises StoreError when it is taken too long."""
+        async with self._one_at_a_time:
+            held = self._send_lock(timeout)
+            await asyncio.to_thread(held.__enter__)
+            try:
+                yield
+            finally:
+                held.__exit__(None, None, None)
+
+    def commit(self, plan: Plan, *, title: str, note: str, retry_of: BatchRecord | None) -> list[BatchRecord]:
+        """Use the plan up and make the records of its parts, all waiting; raises InputError when it was used already."""
+        if plan.staging is None or not plan.ok:
+            raise InputError("this plan can't be sent", advice="check the source again")
+        now = self.context.clock()
+        staged = self._records(plan, title, note, retry_of)
+        go = plan.staging.with_name(plan.staging.name + _GO)
+        try:
+            files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
+            plan.staging.rename(go)
+            files.fsync_dir(go.parent)
+        except FileNotFoundError:
+            raise InputError("this plan was submitted already", advice="batchtui list shows its batches") from None
+        except StoreError:
+            if not plan.staging.exists():
+                raise InputError("this plan was submitted already", advice="batchtui list shows its batches") from None
+            raise
+        except OSError as error:
+            raise files.explain(error, "can't put the plan on record") from error
+        assert now is not None
+        return self._unpack(go)
+
+    def _records(self, plan: Plan, title: str, note: str, retry_of: BatchRecord | None) -> list[_Staged]:
+        now = self.context.clock()
+        run = retry_of.run if retry_of else new_local_id(now, random_name())
+        attempt = (
+            1 + max((r.attempt for r in self.context.history.all() if r.run == run), default=-1) if retry_of else 0
+        )
+        staged = []
+        for number, part in enumerate(plan.parts, 1):
+            if part.path is None:
+                raise InputError("this plan was only checked, not kept", advice="check the source again")
+            local_id = (
+                run
+                if number == 1 and retry_of is None
+                else new_local_id(now + timedelta(seconds=number - 1), random_name())
+            )
+            record = BatchRecord(
+                local_id=local_id,
+                run=run,
+                attempt=attempt,
+                part=number,
+                parts=len(plan.parts),
+                title=title or (retry_of.title if retry_of else ""),
+                note=note,
+                profile=self.context.profile.name,
+                base_url=self.context.gateway.base_url,
+                requests=part.requests,
+                bytes=part.bytes,
+                fingerprint=part.fingerprint,
+                models=dict(part.models),
+                betas=tuple(part.betas),
+                source=plan.source,
+                estimate=part.estimate,
+                ids_kept=part.ids_path is not None,
+            )
+            staged.append(_Staged(record, part.path.name, part.ids_path.name if part.ids_path else None))
+        return staged
+
+    def _unpack(self, go: Path) -> list[BatchRecord]:
+        try:
+            staged = msgspec.json.decode((go / _MANIFEST).read_bytes(), type=list[_Staged])
+        except OSError as error:
+            raise files.explain(error, f"can't read {go}") from error
+        records = []
+        for each in staged:
+            moves = {REQUESTS: go / each.requests}
+            if each.ids:
+                moves[IDS] = go / each.ids
+            self.context.history.create(each.record, moves)
+            records.append(each.record)
+            self.context.noticed(each.record)
+        self.discard(go)
+        return records
+
+    @staticmethod
+    def discard(folder: Path) -> None:
+        """Throw a plan's folder away."""
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
+
+    async def recover(self) -> None:
+        """Finish what a kill interrupted: records not yet made, and creates whose answer nobody waits for any more."""
+        try:
+            async with self.sending(timeout=0.1):
+                if self.plans.is_dir():
+                    for go in sorted(self.plans.glob(f"*{_GO}")):
+                        await asyncio.to_thread(self._unpack, go)
+                for record in self.context.history.all():
+                    if record.status == "submitting" and not record.waiting and self.context.mine(record):
+                        self._lost(record, "batchtui was ended while it was being sent")
+        except StoreError:
+            return
+
+    def _lost(self, record: BatchRecord, why: str) -> BatchRecord:
+        now = self.context.clock()
+        return self.context.change(
+            record.local_id,
+            lambda r: (
+                replace(r, status="unconfirmed", lost_at=now, error=why, looks=0, next_try_at=now)
+                if r.status == "submitting"
+                else r
+            ),
+        )
+
+    def room(self) -> int | None:
+        """Requests that the processing queue has room for; None without a limit."""
+        limit = self.context.profile.queue_limit or self.context.config.limits.queue
+        if not limit:
+            return None
+        busy = [r for r in self.context.history.all() if self.context.mine(r) and r.active and not r.waiting]
+        return limit if not busy else max(0, limit - sum(r.requests for r in busy))
+
+    async def send_waiting(self, *, timeout: float = 0.1) -> None:
+        """Send the parts that wait, oldest first, as far as the queue has room; raises StoreError when another program sends."""
+        if not any(r.waiting and self.context.mine(r) for r in self.context.history.all()):
+            return
+        async with self.sending(timeout):
+            now = self.context.clock()
+            waiting = [r for r in self.context.history.all() if r.waiting and self.context.mine(r)]
+            for record in sorted(waiting, key=lambda r: (r.run, r.attempt, r.part)):
+                room = self.room()
+                if (
+                    room is not None
+                    and record.requests > room
+                    and room != (self.context.profile.queue_limit or self.context.config.limits.queue)
+                ):
+                    break
+                if record.next_try_at is not None and record.next_try_at > now:
+                    continue
+                fresh = self.context.history.get(record.local_id)
+                if fresh is not None and fresh.waiting:
+                    await self._send(fresh)
+
+    async def _send(self, record: BatchRecord) -> None:
+        """Send one part, once; every way it can end is put on record."""
+        for tries in range(_RETRIES):
+            try:
+                return await self._send_once(record)
+            except (NoKey, WrongKey, SpendLimit) as error:
+                self._refuse_run(record, error)
+                return
+            except RateLimited as error:
+                wait = error.retry_after if error.retry_after is not None else 2.0**tries
+                if tries + 1 == _RETRIES or wait > 30:
+                    self._wait_longer(record, str(error), wait)
+                    return
+                self._wait_longer(record, str(error), wait)
+                await asyncio.sleep(wait)
+            except NoNetwork as error:
+                if tries + 1 >= 3:
+                    self._refuse_run(record, error)
+                    return
+                await asyncio.sleep(1.0 + tries)
+            except StoreError as error:
+                self.context.trouble(error, record.local_id)
+                return
+            except BatchtuiError as error:
+                self._refuse(record, error)
+                return
+
+    async def _send_once(self, record: BatchRecord) -> None:
+        local_id = record.local_id
+        now = self.context.clock()
+        requests = self.context.history.folder(local_id) / REQUESTS
+        if not requests.exists():
+            raise InputError("its requests.jsonl is not there any more", advice="submit the source again")
+        await self.context.gateway.ready()
+        url = self.context.gateway.base_url
+        self.context.change(local_id, lambda r: replace(r, intent_at=now, base_url=url, error="", next_try_at=None))
+        whole = False
+
+        def on_sent(done: int, total: int) -> None:
+            nonlocal whole
+            whole = done + 1 >= total
+            throttle(Progress("upload", done + 1, total))
+
+        throttle = Throttle(lambda p: self.context.emit(events.Transfer(local_id, p)))
+        try:
+            remote = await self.context.gateway.create(requests, record.betas, on_sent)
+        except Unconfirmed as error:
+            self._lost(record, str(error))
+            return
+        except asyncio.CancelledError:
+            if whole:
+                self._lost(record, "batchtui was ended before the answer came")
+            else:
+                self._unsend(local_id)
+            raise
+        except BatchtuiError:
+            self._unsend(local_id)
+            raise
+        finally:
+            self.context.emit(events.Transfer(local_id, None))
+        self._made(local_id, remote)
+
+    def _unsend(self, local_id: str) -> None:
+        self.context.change(local_id, lambda r: replace(r, intent_at=None))
+
+    def _made(self, local_id: str, remote: RemoteBatch) -> None:
+        self.context.change(local_id, lambda r: taken_up(r, remote, self.context))
+
+    def _wait_longer(self, record: BatchRecord, why: str, seconds: float) -> None:
+        at = self.context.clock() + timedelta(seconds=seconds)
+        self.context.change(record.local_id, lambda r: replace(r, error=why, next_try_at=at, intent_at=None))
+
+    def _refuse(self, record: BatchRecord, error: BatchtuiError) -> None:
+        words = f"{error}" + (f"; {error.advice}" if error.advice else "")
+        self.context.change(
+            record.local_id, lambda r: replace(r, status="refused", error=words, next_try_at=None) if r.waiting else r
+        )
+        self.context.trouble(error, record.local_id)
+
+    def _refuse_run(self, record: BatchRecord, error: BatchtuiError) -> None:
+        """Refuse this part and those of its run that wait: they would fare the same."""
+        for each in self.context.history.all():
+            if each.run == record.run and each.waiting:
+                self._refuse(each, error)
+
+
+def taken_up(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRecord:
+    """A record with its batch at the service: what the service said of it, taken over."""
+    return seen(replace(record, id=remote.id, error="", looks=0, next_try_at=None, candidates=()), remote, context)
+
+
+def seen(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRecord:
+    """A record after the service told of its batch; only facts, so an unchanged batch gives an equal record."""
+    status = remote.processing_status
+    known = (
+        status
+        if status in ("in_progress", "canceling", "ended")
+        else record.status
+        if record.status == "canceling"
+        else "in_progress"
+    )
+    return replace(
+        record,
+        status=known,
+        counts=remote.request_counts,
+        requests=record.requests or remote.request_counts.total,
+        created_at=remote.created_at,
+        expires_at=remote.expires_at,
+        ended_at=remote.ended_at,
+        cancel_initiated_at=remote.cancel_initiated_at,
+        archived_at=remote.archived_at,
+        seen_at=record.seen_at or context.clock(),
+    )

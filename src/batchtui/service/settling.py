@@ -1,0 +1,177 @@
+"""Finds out whether an unconfirmed batch was made, before anything would ever be sent again.
+
+Candidates are the batches created since the intent (with leeway for clocks) with as many requests that no other record
+owns.  Exactly one is adopted, and verified when its results come; none after enough looks over enough time means it
+never arrived; several are put to the person.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from batchtui.domain.batch import BatchRecord, Candidate, RemoteBatch
+from batchtui.domain.errors import InputError
+from batchtui.poller import settle_delay
+from batchtui.service.context import Context
+from batchtui.service.sending import taken_up
+
+replace = msgspec.structs.replace
+_PAGES = 20
+
+
+class Settler:
+    """Settles unconfirmed records by looking at what the workspace holds."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def due(self, now: datetime) -> list[BatchRecord]:
+        """Unconfirmed records of this profile whose time to be looked for has come."""
+        return [
+            r
+            for r in self.context.history.all()
+            if r.status == "unconfirmed"
+            and not r.candidates
+            and self.context.mine(r)
+            and (r.next_try_at is None or r.next_try_at <= now)
+        ]
+
+    async def settle(self, record: BatchRecord) -> BatchRecord:
+        """One look for an unconfirmed batch; returns its record afterwards.  Raises service errors."""
+        if record.status != "unconfirmed" or record.intent_at is None:
+            return record
+        peers = self._peers(record)
+        found = await self._candidates(peers)
+        if found and len(found) <= len(peers):
+            mine = self._assigned(record, peers, found)
+            if mine is not None:
+                return self.adopt(record.local_id, mine)
+            found = []
+        now = self.context.clock()
+        if found:
+            listed = tuple(Candidate(b.id, b.created_at, b.request_counts.total) for b in found)
+            why = f"{len(found)} batches at the service could be this one: choose"
+            return self.context.change(
+                record.local_id, lambda r: replace(r, candidates=listed, error=why) if r.status == "unconfirmed" else r
+            )
+        return self.context.change(record.local_id, lambda r: self._not_found(r, now))
+
+    def _peers(self, record: BatchRecord) -> list[BatchRecord]:
+        """Unconfirmed records that one batch could equally be, in the order they were sent."""
+        alike = [
+            r
+            for r in self.context.history.all()
+            if r.status == "unconfirmed" and r.requests == record.requests and r.intent_at and self.context.mine(r)
+        ]
+        return sorted(alike, key=lambda r: (r.intent_at, r.run, r.part))
+
+    def _assigned(self, record: BatchRecord, peers: list[BatchRecord], found: list[RemoteBatch]) -> RemoteBatch | None:
+        """The batch that is this record's: sends never overlap, so batches were made in the order of the intents."""
+        if len(found) == len(peers):
+            return found[[r.local_id for r in peers].index(record.local_id)]
+        for batch in found:
+            nearest = min(peers, key=lambda r: abs(((r.lost_at or r.intent_at) or batch.created_at) - batch.created_at))
+            if nearest.local_id == record.local_id:
+                return batch
+        return None
+
+    def _undecided(self, record: BatchRecord) -> bool:
+        """True while a batch adopted for a like record, not verified yet, could still turn out to be this one."""
+        return any(
+            r.requests == record.requests and not r.verified and r.id not in record.not_ours and self.context.mine(r)
+            for r in self.context.history.all()
+            if r.local_id != record.local_id
+        )
+
+    def _not_found(self, record: BatchRecord, now: datetime) -> BatchRecord:
+        if record.status != "unconfirmed":
+            return record
+        looks = record.looks + 1
+        rule = self.context.config.settle
+        since = record.lost_at or record.intent_at or now
+        undecided = self._undecided(record)
+        if not undecided and looks >= rule.looks and (now - since).total_seconds() >= rule.seconds:
+            words = (
+                f"never arrived: {looks} looks since {since:%Y-%m-%d %H:%M:%S} UTC found no such batch; "
+                "nothing was made, retry sends it again"
+            )
+            return replace(record, status="refused", error=words, looks=looks, next_try_at=None)
+        return replace(record, looks=looks, next_try_at=now + timedelta(seconds=settle_delay(looks)))
+
+    async def _candidates(self, peers: list[BatchRecord]) -> list[RemoteBatch]:
+        """Batches at the service that one of ``peers`` could be, oldest first."""
+        leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
+        first = min(r.intent_at for r in peers if r.intent_at) - leeway
+        last = max(r.lost_at or r.intent_at for r in peers if r.intent_at) + leeway
+        owned = {r.id for r in self.context.history.all() if r.id}.union(*(r.not_ours for r in peers))
+        found: list[RemoteBatch] = []
+        after: str | None = None
+        for _ in range(_PAGES):
+            page = await self.context.gateway.page(100, after)
+            found += [
+                b
+                for b in page.data
+                if first <= b.created_at <= last and b.request_counts.total == peers[0].requests and b.id not in owned
+            ]
+            if not page.has_more or not page.data or page.data[-1].created_at < first:
+                break
+            after = page.last_id or page.data[-1].id
+        return sorted(found, key=lambda b: (b.created_at, b.id))
+
+    def adopt(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
+        """Take a batch at the service as this record's; verified when its results come."""
+        if any(r.id == remote.id and r.local_id != local_id for r in self.context.history.all()):
+            raise InputError(f"{remote.id} belongs to another record already")
+        return self.context.change(
+            local_id,
+            lambda r: replace(taken_up(r, remote, self.context), verified=False) if r.status == "unconfirmed" else r,
+        )
+
+    async def choose(self, local_id: str, remote_id: str) -> BatchRecord:
+        """The person says which candidate it is."""
+        remote = await self.context.gateway.retrieve(remote_id)
+        return self.adopt(local_id, remote)
+
+    def give_up(self, local_id: str) -> BatchRecord:
+        """The person says it never arrived."""
+        return self.context.change(
+            local_id,
+            lambda r: (
+                replace(
+                    r,
+                    status="refused",
+                    candidates=(),
+                    error="never arrived, you said; retry sends it again",
+                    next_try_at=None,
+                )
+                if r.status == "unconfirmed"
+                else r
+            ),
+        )
+
+    def disown(self, record: BatchRecord) -> BatchRecord:
+        """The results' custom_ids are not ours: this was another batch, and ours is unconfirmed again."""
+        other = record.id or ""
+        now = self.context.clock()
+        return self.context.change(
+            record.local_id,
+            lambda r: replace(
+                r,
+                id=None,
+                status="unconfirmed",
+                verified=True,
+                results="none",
+                tally=None,
+                cost_usd=None,
+                counts=type(r.counts)(),
+                created_at=None,
+                expires_at=None,
+                ended_at=None,
+                not_ours=(*r.not_ours, other),
+                looks=0,
+                next_try_at=now,
+                error=f"{other} turned out to be another batch (its custom_ids differ); looking on",
+            ),
+        )

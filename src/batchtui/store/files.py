@@ -1,0 +1,94 @@
+"""Writing that survives a kill: private modes, whole or not at all, on the disk before it counts."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from batchtui.domain.errors import StoreError
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def explain(error: OSError, what: str) -> StoreError:
+    """Our error for an OSError met while doing ``what``, with what to do next."""
+    advice = {
+        errno.ENOSPC: "free some room on the disk and try again; what was there is kept",
+        errno.EDQUOT: "your disk quota is used up: free some room and try again; what was there is kept",
+        errno.EROFS: "the disk is read-only: choose another place with --data-dir or BATCHTUI_DATA_DIR",
+        errno.EACCES: "check the permissions, or choose another place with --data-dir",
+        errno.EPERM: "check the permissions, or choose another place with --data-dir",
+        errno.ELOOP: "a symbolic link stands where batchtui keeps a file: remove it",
+        errno.EMFILE: "too many open files: raise the limit (ulimit -n) and try again",
+    }.get(error.errno or 0, "see that the folder exists and can be written, then try again")
+    return StoreError(f"{what}: {error.strerror or error}", advice=advice)
+
+
+def make_private_dir(path: Path) -> Path:
+    """Make a folder and its parents, 0700 for those made here; raises StoreError."""
+    try:
+        missing = []
+        here = path
+        while not here.exists():
+            missing.append(here)
+            here = here.parent
+        for each in reversed(missing):
+            each.mkdir(mode=0o700, exist_ok=True)
+        if path.is_symlink() and not path.is_dir():
+            raise OSError(errno.ELOOP, "a symbolic link is in the way")
+    except OSError as error:
+        raise explain(error, f"can't make {path}") from error
+    return path
+
+
+def open_private(path: Path, mode: str = "wb") -> BinaryIO:
+    """Open a file of ours 0600 without following a symlink; ``mode`` is wb, xb, ab or r+b; raises OSError."""
+    flags = {
+        "wb": os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+        "xb": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
+        "ab": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+        "r+b": os.O_RDWR | os.O_CREAT,
+    }[mode]
+    fd = os.open(path, flags | _NO_FOLLOW, 0o600)
+    return os.fdopen(fd, "ab" if mode == "ab" else "r+b" if mode == "r+b" else "wb", buffering=256 * 1024)
+
+
+def fsync_dir(path: Path) -> None:
+    """Make a rename inside ``path`` last through a power cut."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file whole or not at all: temporary beside it, fsync, rename, fsync the folder.
+
+    On any error the old file stays as it was and the temporary goes; raises StoreError for the disk's errors.
+    """
+    temp = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            with open_private(temp, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temp.replace(path)
+            fsync_dir(path.parent)
+        except OSError as error:
+            raise explain(error, f"can't write {path}") from error
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` whole, or leave it as it was; raises StoreError."""
+    with atomic(path) as file:
+        file.write(data)

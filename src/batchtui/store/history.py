@@ -1,0 +1,243 @@
+"""The history: one folder a batch, its record in ``batch.json`` (contract: design, On disk).
+
+Several programs may use one data folder: a change takes the batch's lock, reads the record anew, and replaces it whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from batchtui.domain.batch import SCHEMA_VERSION, BatchRecord
+from batchtui.domain.errors import InputError, StoreError
+from batchtui.store import files, migrate
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(BatchRecord)
+_NEW = ".new-"
+_TRASH = ".trash-"
+
+RECORD = "batch.json"
+REQUESTS = "requests.jsonl"
+RESULTS = "results.jsonl"
+PART = "results.jsonl.part"
+INDEX = "results.index"
+IDS = "ids.jsonl"
+
+
+def encode_record(record: BatchRecord) -> bytes:
+    """The record as stored: one indented JSON object, dollars as JSON numbers."""
+    return msgspec.json.format(_ENCODER.encode(record), indent=1) + b"\n"
+
+
+class History:
+    """All records of one data folder.  Methods are thread-safe; those that write raise StoreError."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.root = data / "batches"
+        self._cache: dict[str, tuple[tuple[int, int, int], BatchRecord]] = {}
+        self._unreadable: dict[str, str] = {}
+        self._guard = threading.RLock()
+
+    def folder(self, local_id: str) -> Path:
+        """The folder of a batch."""
+        return self.root / local_id
+
+    def all(self) -> list[BatchRecord]:
+        """Every readable record, newest first; only files that changed are read again."""
+        with self._guard:
+            seen: set[str] = set()
+            try:
+                names = [
+                    e.name
+                    for e in os.scandir(self.root)
+                    if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)
+                ]
+            except FileNotFoundError:
+                names = []
+            except OSError as error:
+                raise files.explain(error, f"can't read {self.root}") from error
+            for name in names:
+                if self._load(name) is not None:
+                    seen.add(name)
+            for gone in set(self._cache) - seen:
+                del self._cache[gone]
+            return [self._cache[name][1] for name in sorted(seen, reverse=True)]
+
+    def get(self, local_id: str) -> BatchRecord | None:
+        """One record, None when there is none that can be read."""
+        with self._guard:
+            return self._load(local_id)
+
+    def unreadable(self) -> list[tuple[str, str]]:
+        """What was set aside or left alone: (path, why)."""
+        with self._guard:
+            return sorted(self._unreadable.items())
+
+    def _load(self, name: str) -> BatchRecord | None:
+        path = str(self.root / name / RECORD)
+        try:
+            stat = os.stat(path, follow_symlinks=False)  # noqa: PTH116
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            held = self._cache.get(name)
+            if held is not None and held[0] == stamp:
+                return held[1]
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+                raw = file.read()
+        except FileNotFoundError:
+            self._cache.pop(name, None)
+            return None
+        except OSError as error:
+            self._unreadable[path] = f"can't be read: {error.strerror or error}"
+            self._cache.pop(name, None)
+            return None
+        record = self._decode(name, Path(path), raw)
+        if record is not None:
+            self._cache[name] = (stamp, record)
+            self._unreadable.pop(path, None)
+        return record
+
+    def _decode(self, name: str, path: Path, raw: bytes) -> BatchRecord | None:
+        try:
+            version = migrate.version_of(raw)
+            if version > SCHEMA_VERSION:
+                self._unreadable[str(path)] = (
+                    f"written by a newer batchtui (record version {version}): update batchtui to see it"
+                )
+                return None
+            if version < SCHEMA_VERSION:
+                raw = migrate.migrate_file(path, raw, version)
+            record = _DECODER.decode(raw)
+            if record.local_id != name:
+                raise ValueError(f"says it is {record.local_id!r}")
+            return record
+        except (msgspec.DecodeError, ValueError) as error:
+            self._set_aside(path, str(error))
+            return None
+
+    def _set_aside(self, path: Path, why: str) -> None:
+        aside = path.with_name(path.name + ".unreadable")
+        n = 1
+        while aside.exists():
+            n += 1
+            aside = path.with_name(f"{path.name}.{n}.unreadable")
+        try:
+            path.rename(aside)
+        except OSError:
+            aside = path
+        self._unreadable[str(aside)] = (
+            f"the record can't be read ({why}); it was set aside, the rest of its folder is as it was"
+        )
+
+    @contextlib.contextmanager
+    def locked(self, local_id: str, timeout: float = 30.0) -> Iterator[None]:
+        """Hold a batch's lock; raises StoreError when another program holds it longer than ``timeout`` seconds."""
+        with lock(self.folder(local_id) / ".lock", timeout, f"batch {local_id} is being changed by another batchtui"):
+            yield
+
+    def create(self, record: BatchRecord, moves: Mapping[str, Path] | None = None) -> Path:
+        """Make a batch's folder whole or not at all, with ``moves`` (name in the folder → file to move there).
+
+        A folder that is there already is left as it is: making it twice is harmless.
+        """
+        final = self.folder(record.local_id)
+        if final.exists():
+            return final
+        new = self.root / f"{_NEW}{record.local_id}"
+        try:
+            files.make_private_dir(new)
+            for name, source in (moves or {}).items():
+                if source.exists():
+                    source.rename(new / name)
+            files.write_atomic(new / RECORD, encode_record(record))
+            files.fsync_dir(new)
+            new.rename(final)
+            files.fsync_dir(self.root)
+        except OSError as error:
+            raise files.explain(error, f"can't make the folder of batch {record.local_id}") from error
+        return final
+
+    def update(self, local_id: str, change: Callable[[BatchRecord], BatchRecord]) -> tuple[BatchRecord, BatchRecord]:
+        """Change a record under its lock; returns (before, after).  Nothing is written when nothing changed.
+
+        Raises InputError when the batch is not there any more, StoreError when the disk says no.
+        """
+        if not self.folder(local_id).is_dir():
+            raise InputError(f"there is no batch {local_id} in this data folder")
+        with self.locked(local_id), self._guard:
+            self._cache.pop(local_id, None)
+            before = self._load(local_id)
+            if before is None:
+                raise InputError(f"the record of batch {local_id} can't be read")
+            after = change(before)
+            if after != before:
+                path = self.folder(local_id) / RECORD
+                files.write_atomic(path, encode_record(after))
+                self._cache.pop(local_id, None)
+                self._load(local_id)
+            return before, after
+
+    def delete(self, local_id: str) -> None:
+        """Throw a batch's folder away; raises StoreError."""
+        folder = self.folder(local_id)
+        if not folder.is_dir():
+            return
+        with self.locked(local_id):
+            trash = self.root / f"{_TRASH}{local_id}"
+            try:
+                folder.rename(trash)
+            except OSError as error:
+                raise files.explain(error, f"can't delete {folder}") from error
+        shutil.rmtree(trash, ignore_errors=True)
+        with self._guard:
+            self._cache.pop(local_id, None)
+
+    def sweep(self) -> None:
+        """Remove what a kill left half made or half deleted; only folders whose batch was never sent or was deleted."""
+        with contextlib.suppress(OSError):
+            for entry in list(os.scandir(self.root)):
+                if entry.name.startswith(_TRASH):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+
+    def resolve(self, text: str) -> BatchRecord:
+        """The record for a local id, a service's id, a unique beginning of either, or ``last``; raises InputError."""
+        records = self.all()
+        if text == "last":
+            if not records:
+                raise InputError("there is no batch yet", advice="submit one first: batchtui submit FILE")
+            return records[0]
+        exact = [r for r in records if text in (r.local_id, r.id)]
+        found = exact or [r for r in records if r.local_id.startswith(text) or (r.id or "").startswith(text)]
+        if not found or not text:
+            raise InputError(f"no batch is called {text!r}", advice="batchtui list --all shows the ids")
+        if len(found) > 1:
+            names = ", ".join(r.local_id for r in found[:4])
+            raise InputError(
+                f"{text!r} is the beginning of {len(found)} batches ({names}…)", advice="give more of the id"
+            )
+        return found[0]
+
+
+@contextlib.contextmanager
+def lock(path: Path, timeout: float, busy: str) -> Iterator[None]:
+    """Hold a lock file between programs and threads; raises StoreError with ``busy`` after ``timeout`` seconds."""
+    from filelock import FileLock, Timeout
+
+    held = FileLock(path, timeout=timeout, mode=0o600, thread_local=False)
+    try:
+        held.acquire(poll_interval=0.02)
+    except Timeout as error:
+        raise StoreError(busy, advice="wait for it, or end the other program, then try again") from error
+    except OSError as error:
+        raise files.explain(error, f"can't lock {path}") from error
+    try:
+        yield
+    finally:
+        held.release()
