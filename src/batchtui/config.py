@@ -132,9 +132,13 @@ def load_config(path: Path | None = None) -> Config:
         raise ConfigError(f"{where}: {error}", advice="correct that line") from error
     warnings = tuple(f"{where}:{_line_of(text, key)}: unknown setting {key!r} is ignored" for key in _unknown(raw))
     try:
+        for name, values in _tables(raw).items():
+            section = f"profiles.{name}."
+            msgspec.convert(values, Profile, strict=False)
+        section = ""
         config = msgspec.convert(raw, Config, strict=False)
     except msgspec.ValidationError as error:
-        place = _path_of(str(error))
+        place = section + _path_of(str(error))
         raise ConfigError(f"{where}:{_line_of(text, place)}: {error}", advice="correct that value") from error
     return msgspec.structs.replace(config, warnings=warnings)
 
@@ -149,14 +153,18 @@ def _unknown(raw: dict[str, Any]) -> list[str]:
         values = raw.get(section)
         if isinstance(values, dict):
             found += [f"{section}.{key}" for key in values if key not in kind.__struct_fields__]
-    profiles = raw.get("profiles")
-    if isinstance(profiles, dict):
-        for name, values in profiles.items():
-            if isinstance(values, dict):
-                found += [
-                    f"profiles.{name}.{key}" for key in values if key not in Profile.__struct_fields__ or key == "name"
-                ]
+    for name, values in _tables(raw).items():
+        found += [f"profiles.{name}.{key}" for key in values if key not in Profile.__struct_fields__ or key == "name"]
     return found
+
+
+def _tables(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    profiles = raw.get("profiles")
+    return (
+        {name: values for name, values in profiles.items() if isinstance(values, dict)}
+        if isinstance(profiles, dict)
+        else {}
+    )
 
 
 def _path_of(message: str) -> str:

@@ -1,0 +1,31 @@
+"""No test touches the person's own folders, key or network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_SCRUBBED = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_PROFILE",
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_CUSTOM_HEADERS",
+)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Data, config, cache and home are new and empty for every test."""
+    home = tmp_path_factory.mktemp("home")
+    for name in _SCRUBBED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("BATCHTUI_DATA_DIR", str(home / "data"))
+    monkeypatch.setenv("BATCHTUI_CONFIG_DIR", str(home / "config"))
+    monkeypatch.setenv("BATCHTUI_CACHE_DIR", str(home / "cache"))
+    monkeypatch.setenv("ANTHROPIC_CONFIG_DIR", str(home / "sdk"))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return home
