@@ -1,0 +1,134 @@
+"""The text of an answer, as exports and comparisons take it."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from batchtui.store.lines import mend
+from batchtui.store.spoken import load
+
+
+class _Block(msgspec.Struct, gc=False):
+    type: str = ""
+    text: str = ""
+    input: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Message(msgspec.Struct, gc=False):
+    content: list[_Block] = []
+
+
+class _ErrorBody(msgspec.Struct, gc=False):
+    type: str = ""
+    message: str = ""
+
+
+class _Error(msgspec.Struct, gc=False):
+    error: _ErrorBody | None = None
+
+
+class _Result(msgspec.Struct, gc=False):
+    type: str = ""
+    message: _Message | None = None
+    error: _Error | None = None
+
+
+class _Line(msgspec.Struct, gc=False):
+    result: _Result
+
+
+class Answer(msgspec.Struct, gc=False):
+    """What one line says: a text, or why there is none."""
+
+    text: str | None
+    """None when there is no answer; a tool call's input as JSON when the answer is nothing but tool calls."""
+    error: str = ""
+    """The error's type and message."""
+    message: str = ""
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def read_answer(line: bytes) -> Answer:
+    """The answer of a result line; never fails, and an unreadable line is no answer."""
+    if not line:
+        return Answer(None)
+    parsed: _Line | None
+    try:
+        parsed = _decode(line)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        parsed = _leniently(line)
+    if parsed is None:
+        return Answer(None, "unreadable", "the line can't be read as a result")
+    result = parsed.result
+    if result.message is not None and result.type == "succeeded":
+        return Answer(join_text(result.message.content))
+    if result.error is not None and result.error.error is not None:
+        return Answer(None, result.error.error.type, result.error.error.message)
+    return Answer(None, result.type if result.type != "succeeded" else "unreadable")
+
+
+def _leniently(line: bytes) -> _Line | None:
+    try:
+        return _decode(mend(line))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        pass
+    parsed = load(line)
+    result = parsed.get("result") if isinstance(parsed, dict) else None
+    if not isinstance(result, dict):
+        return None
+    message = result.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    kept = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+    blocks = [_Block(str(block.get("type")), str(block.get("text") or "")) for block in kept]
+    return _Line(_Result(str(result.get("type")), _Message(blocks)))
+
+
+def join_text(blocks: list[_Block]) -> str:
+    """Texts that follow each other are one (citations split them); others stand apart.  Tool inputs, if there is no text."""
+    parts: list[str] = []
+    apart = False
+    for block in blocks:
+        if block.type == "text":
+            if parts and apart and block.text:
+                parts.append("\n\n")
+            parts.append(block.text)
+            apart = False
+        else:
+            apart = True
+    text = "".join(parts)
+    if text.strip():
+        return text
+    inputs = [
+        bytes(block.input).decode("utf-8", "replace") for block in blocks if block.type == "tool_use" and block.input
+    ]
+    if not inputs:
+        return text
+    return inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]"
+
+
+def unfolded(text: str) -> dict[str, object] | None:
+    """The fields of an answer that is a JSON object, alone or in a fenced block; None when it is none."""
+    body = text.strip()
+    if body.startswith("```"):
+        first, _, rest = body.partition("\n")
+        body = rest.rsplit("```", 1)[0].strip() if len(first) < 20 else body
+    if not body.startswith("{"):
+        return None
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def cell(value: object) -> str:
+    """A JSON value as the text of a table's cell."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,150 @@
+"""Results as the rows of a table: the source row's own columns first, then what became of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from decimal import Decimal
+
+import msgspec
+
+from batchtui.store.answers import Answer, cell, read_answer, unfolded
+from batchtui.store.view import View
+
+IDS = "ids.jsonl"
+"""A line a request: ``{"custom_id","row_id","row":{column: value}}``, for requests that were made from rows."""
+MAX_COLUMNS = 1_000
+"""More columns than this, of the source's and of unfolded answers together, are left out."""
+
+TEXTS = ("custom_id", "outcome", "stop_reason", "text", "error_type", "error_message", "model")
+NUMBERS = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens")
+COST = "cost_usd"
+
+
+class _Own(msgspec.Struct, gc=False):
+    custom_id: str
+    row_id: str = ""
+    row: dict[str, object] = {}
+
+
+_decode_own = msgspec.json.Decoder(_Own).decode
+
+
+class OwnColumns:
+    """The columns of the rows that requests were made from, by member and custom_id."""
+
+    def __init__(self, view: View) -> None:
+        self.names: list[str] = []
+        self._places: list[dict[str, tuple[int, int]]] = []
+        self._fds: list[int] = []
+        seen: dict[str, None] = {}
+        for member in view.members:
+            places: dict[str, tuple[int, int]] = {}
+            fd = -1
+            with suppress(OSError):
+                fd = os.open(member.folder / IDS, os.O_RDONLY | os.O_CLOEXEC)
+            if fd >= 0:
+                self._scan(fd, places, seen)
+            self._places.append(places)
+            self._fds.append(fd)
+        self.names = list(seen)[:MAX_COLUMNS]
+
+    @staticmethod
+    def _scan(fd: int, places: dict[str, tuple[int, int]], seen: dict[str, None]) -> None:
+        offset = 0
+        with os.fdopen(os.dup(fd), "rb", buffering=1 << 20) as file:
+            for line in file:
+                with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+                    own = _decode_own(line)
+                    places[own.custom_id] = (offset, len(line))
+                    seen.update(dict.fromkeys(own.row))
+                offset += len(line)
+
+    def of(self, member: int, custom_id: str) -> dict[str, object]:
+        """A request's own columns, {} when it has none."""
+        found = self._places[member].get(custom_id)
+        if found is None:
+            return {}
+        offset, length = found
+        try:
+            return _decode_own(os.pread(self._fds[member], length, offset)).row
+        except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
+            return {}
+
+    def close(self) -> None:
+        """Give the files back."""
+        for fd in self._fds:
+            if fd >= 0:
+                os.close(fd)
+        self._fds = []
+
+
+class Table:
+    """A view's rows with their columns named: own, then TEXTS, NUMBERS and COST, then unfolded answers' fields."""
+
+    def __init__(self, view: View, rows: Sequence[int], *, unfold: bool) -> None:
+        self._view = view
+        self._rows = rows
+        self._own = OwnColumns(view)
+        taken = {*TEXTS, *NUMBERS, COST}
+        self.own = [_unique(name, taken) for name in self._own.names]
+        self._fields: list[str] = []
+        self.unfolded: list[str] = []
+        self._unfold = unfold
+
+    def find_fields(self) -> Iterator[int]:
+        """Read all answers once for the names of their fields, yielding how many were read."""
+        seen: dict[str, None] = {}
+        for number, row in enumerate(self._rows):
+            text = read_answer(self._view.raw(row)).text
+            fields = unfolded(text) if text else None
+            if fields and len(seen) < MAX_COLUMNS:
+                seen.update(dict.fromkeys(fields))
+            yield number
+        self._fields = list(seen)[:MAX_COLUMNS]
+        taken = {*TEXTS, *NUMBERS, COST, *self.own}
+        self.unfolded = [_unique(name, taken) for name in self._fields]
+
+    @property
+    def header(self) -> list[str]:
+        """All column names in order."""
+        return [*self.own, *TEXTS, *NUMBERS, COST, *self.unfolded]
+
+    def cells(self, number: int) -> tuple[list[object], list[str], list[int], Decimal | None, list[object]]:
+        """A row's own values, texts, numbers, cost, and unfolded values, each in the order of the header."""
+        row = self._view.row(number)
+        own = self._own.of(row.member, row.custom_id) if self._own.names else {}
+        answer = read_answer(self._view.raw(number)) if row.offset >= 0 else Answer(None)
+        outcome = row.outcome if not row.cut_short else f"succeeded ({row.cut_short})"
+        error = answer.error if answer.error != row.outcome else ""
+        texts = [row.custom_id, outcome, row.stop_reason, answer.text or "", error, answer.message, row.model]
+        numbers = [row.input_tokens, row.output_tokens, row.cache_write_tokens, row.cache_read_tokens]
+        fields = (unfolded(answer.text) or {}) if self._fields and answer.text else {}
+        return (
+            [own.get(name) for name in self._own.names],
+            texts,
+            numbers,
+            row.cost_usd,
+            [fields.get(name) for name in self._fields],
+        )
+
+    def flat(self, number: int) -> list[str]:
+        """The same as texts; an unknown cost and absent values are empty."""
+        own, texts, numbers, cost, fields = self.cells(number)
+        priced = "" if cost is None else f"{cost.normalize():f}"
+        return [*map(cell, own), *texts, *map(str, numbers), priced, *map(cell, fields)]
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._own.close()
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """A name that none of ours has; it is taken from now on."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
