@@ -97,6 +97,10 @@ class PriceTable:
         """The day of the documentation the table was copied from."""
         self.web_search = web_search
         """Dollars a web search; counted in full in a batch."""
+        self.batch_factor = batch_factor
+        """What a batch costs of the standard price."""
+        self.geo_factor = geo_factor
+        """What ``inference_geo: "us"`` multiplies the price by."""
         self._factors = _factor_ints(batch_factor, geo_factor)
         self._rows: dict[str, _Row | None] = {}
 

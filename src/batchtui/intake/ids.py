@@ -1,0 +1,88 @@
+"""custom_ids: told apart in little memory, and made from whatever a row offers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from array import array
+from collections.abc import Iterator
+
+MAX_ID = 64
+_MASK64 = (1 << 64) - 1
+_NOT_ID = re.compile(r"[^a-zA-Z0-9_-]+")
+
+
+class IdTable:
+    """Where each custom_id was first seen, in about 25 to 50 bytes each, whatever its length.
+
+    Ids are told apart by a 64-bit hash that is keyed anew in each process: with a million ids, two different ones are
+    taken for equal with a chance of one in thirty million.
+    """
+
+    def __init__(self) -> None:
+        self._bits = 14
+        self._count = 0
+        self._hashes = array("Q", bytes(8 << self._bits))
+        self._places = array("Q", bytes(8 << self._bits))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, custom_id: str, place: int) -> int:
+        """Note an id at a place above 0; returns 0, or the place where it was seen before."""
+        key = (hash(custom_id) & _MASK64) or 1
+        mask = (1 << self._bits) - 1
+        hashes = self._hashes
+        slot = key & mask
+        while there := hashes[slot]:
+            if there == key:
+                return self._places[slot]
+            slot = (slot + 1) & mask
+        hashes[slot] = key
+        self._places[slot] = place
+        self._count += 1
+        if self._count * 2 > mask:
+            self._grow()
+        return 0
+
+    def __contains__(self, custom_id: str) -> bool:
+        key = (hash(custom_id) & _MASK64) or 1
+        mask = (1 << self._bits) - 1
+        slot = key & mask
+        while there := self._hashes[slot]:
+            if there == key:
+                return True
+            slot = (slot + 1) & mask
+        return False
+
+    def _grow(self) -> None:
+        old = zip(self._hashes, self._places, strict=True)
+        self._bits += 1
+        mask = (1 << self._bits) - 1
+        hashes = array("Q", bytes(8 << self._bits))
+        places = array("Q", bytes(8 << self._bits))
+        for key, place in old:
+            if key:
+                slot = key & mask
+                while hashes[slot]:
+                    slot = (slot + 1) & mask
+                hashes[slot] = key
+                places[slot] = place
+        self._hashes, self._places = hashes, places
+
+
+def as_id(text: str) -> str:
+    """The nearest valid custom_id, or an empty string when nothing of the text is left."""
+    plain = unicodedata.normalize("NFKD", text[: MAX_ID * 8]).encode("ascii", "ignore").decode()
+    return _NOT_ID.sub("-", plain).strip("-")[:MAX_ID]
+
+
+def candidates(base: str, number: int) -> Iterator[str]:
+    """Ids to try in turn when ``base`` is taken: with the row's number, then with one more counter, without end."""
+    for suffix in (f"-{number}", *(f"-{number}-{count}" for count in range(2, 10))):
+        yield base[: MAX_ID - len(suffix)] + suffix
+    count = 10
+    while True:
+        suffix = f"-{number}-{count}"
+        yield base[: MAX_ID - len(suffix)] + suffix
+        count += 1

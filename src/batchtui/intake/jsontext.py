@@ -1,0 +1,92 @@
+"""JSON read with care: exact places of faults, duplicate keys, and what a fast decoder lets through."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+import msgspec
+
+from batchtui.intake.problems import Found, error
+from batchtui.safetext import line as safe
+
+_ID = re.compile(rb'"custom_id"\s*:\s*"([a-zA-Z0-9_.:-]{1,64})"')
+
+_SYNTAX = {
+    "Expecting property name enclosed in double quotes": "a name in double quotes is expected (or a comma too many?)",
+    "Illegal trailing comma before end of object": "a comma too many before }",
+    "Illegal trailing comma before end of array": "a comma too many before ]",
+    "Expecting ',' delimiter": "a comma or a closing bracket is expected",
+    "Expecting ':' delimiter": "a colon is expected after the name",
+    "Expecting value": "a value is expected",
+    "Extra data": "there is more after the end: write one request a line",
+    "Unterminated string starting at": "a string is not closed",
+    "Invalid control character at": "a control character stands in a string: write \\n for a newline, \\t for a tab",
+    "Invalid \\escape": "a backslash in a string is followed by what it can't escape: write \\\\ for a backslash",
+    "Invalid \\uXXXX escape": "\\u in a string must be followed by four hexadecimal digits",
+}
+
+
+class _NotJson(ValueError):
+    pass
+
+
+def parse(line: bytes) -> tuple[Any, list[Found]]:
+    """The value of one line, and what is wrong with it as JSON; the value is None when it can't be read."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as bad:
+        what = "not valid UTF-8: save the file as UTF-8"
+        return None, [error("utf8", what, f"byte {bad.start + 1} is 0x{line[bad.start]:02x}")]
+    repeated: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(items)
+        if len(made) != len(items):
+            seen: set[str] = set()
+            repeated.extend(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        return made
+
+    try:
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_constant)
+        msgspec.json.decode(line)
+    except json.JSONDecodeError as bad:
+        return None, [_syntax(bad, text)]
+    except RecursionError:
+        return None, [error("json", "nested too deeply to be read")]
+    except _NotJson as bad:
+        return None, [error("json", f"not valid JSON: {bad} is no JSON value: use null or a number")]
+    except (msgspec.DecodeError, ValueError) as bad:
+        return None, [error("json", f"not valid JSON: {_decoder_words(str(bad))}")]
+    return value, [duplicate_key(key) for key in dict.fromkeys(repeated)]
+
+
+def duplicate_key(key: str) -> Found:
+    """The problem of a key that stands twice in one object."""
+    return error("duplicate_key", f"{safe(key, 60)!r} stands twice in one object: only one of them would count")
+
+
+def looks_like_id(line: bytes) -> str:
+    """The custom_id of a line that can't be read as JSON, as far as it can be seen; else an empty string."""
+    match = _ID.search(line[:4096])
+    return match.group(1).decode() if match else ""
+
+
+def _constant(name: str) -> NoReturn:
+    raise _NotJson(name)
+
+
+def _syntax(bad: json.JSONDecodeError, text: str) -> Found:
+    words = _SYNTAX.get(bad.msg, bad.msg)
+    at_end = bad.pos >= len(text) or bad.msg.startswith("Unterminated")
+    cut = "; the line seems to be cut off" if at_end and bad.msg != "Extra data" else ""
+    return error("json", f"not valid JSON: {words}{cut}", f"column {bad.pos + 1}")
+
+
+def _decoder_words(words: str) -> str:
+    if "surrogate" in words:
+        return "half a surrogate pair (\\ud800 to \\udfff) stands alone in a string"
+    if "out of range" in words:
+        return "a number is too large"
+    return safe(words, 100)

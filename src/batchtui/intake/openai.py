@@ -1,0 +1,166 @@
+"""OpenAI batch lines as Messages params; what has no counterpart is named, never dropped in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchtui.intake.openai_messages import Turns
+from batchtui.intake.options import API_VERSION, IntakeOptions
+from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.words import kind_of, quoted
+
+_CHAT = "/v1/chat/completions"
+_EFFORTS = {"none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh"}
+_DONE = frozenset(
+    {
+        *("model", "messages", "max_tokens", "max_completion_tokens", "tools", "tool_choice", "parallel_tool_calls"),
+        *("response_format", "stop", "temperature", "top_p", "user", "reasoning_effort", "functions", "function_call"),
+    }
+)
+_HARMLESS = {"n": 1, "stream": False, "logprobs": False, "frequency_penalty": 0, "presence_penalty": 0, "store": False}
+"""Fields whose usual value means nothing, so that it need not be named."""
+
+
+class Translator:
+    """Translates request after request under one set of options."""
+
+    def __init__(self, options: IntakeOptions) -> None:
+        self._options = options
+        self._faults: list[Found] = []
+
+    def translate(self, value: Any) -> tuple[str, dict[str, Any] | None, list[Found]]:
+        """The custom_id, the params (None when there can be none) and what is to be said."""
+        self._faults = []
+        if not isinstance(value, dict):
+            return "", None, [error("envelope", f"an object is expected on each line, not {kind_of(value)}")]
+        custom_id = value.get("custom_id", "")
+        if not isinstance(custom_id, str):
+            self._faults.append(error("custom_id_type", f"custom_id must be a string, not {kind_of(custom_id)}"))
+            custom_id = ""
+        body, url = value.get("body"), value.get("url", _CHAT)
+        if url != _CHAT:
+            self._faults.append(error("openai_url", f"only {_CHAT} can be translated, not {quoted(str(url))}"))
+        elif not isinstance(body, dict):
+            self._faults.append(error("openai_body", f"body must be an object, not {kind_of(body)}"))
+        else:
+            return custom_id, self._params(body), self._faults
+        return custom_id, None, self._faults
+
+    def _params(self, body: dict[str, Any]) -> dict[str, Any]:
+        params: dict[str, Any] = {"model": self._model(body.get("model")), "max_tokens": self._max_tokens(body)}
+        turns = Turns(self._faults)
+        messages = body.get("messages")
+        for message in messages if isinstance(messages, list) else []:
+            turns.add(message)
+        if turns.system:
+            params["system"] = "\n\n".join(turns.system)
+        params["messages"] = turns.finish() if isinstance(messages, list) else messages
+        self._tools(body, params)
+        self._format(body.get("response_format"), params)
+        self._rest(body, params)
+        for name, given in body.items():
+            if name not in _DONE and given is not None and _HARMLESS.get(name, _DONE) != given:
+                self._faults.append(warning("openai_field", f"{quoted(name)} has no counterpart and is left out"))
+        return {name: made for name, made in params.items() if made is not None}
+
+    def _model(self, name: object) -> object:
+        own = name.removeprefix("anthropic/") if isinstance(name, str) else ""
+        if own.startswith("claude"):
+            return own
+        if self._options.default_model:
+            if name:
+                what = f"model {quoted(str(name))} becomes {quoted(self._options.default_model)}"
+                self._faults.append(warning("openai_model", what))
+            return self._options.default_model
+        self._faults.append(
+            error("openai_model", f"model {quoted(str(name))} is another maker's: choose one with --model")
+        )
+        return "claude"
+
+    def _max_tokens(self, body: dict[str, Any]) -> object:
+        given = body.get("max_completion_tokens", body.get("max_tokens"))
+        if given is not None:
+            return given
+        default = self._options.default_max_tokens
+        self._faults.append(warning("openai_max_tokens", f"no max_tokens: {default:,} is used"))
+        return default
+
+    def _tools(self, body: dict[str, Any], params: dict[str, Any]) -> None:
+        given = body.get("tools")
+        functions = (
+            [tool.get("function") if isinstance(tool, dict) else None for tool in given]
+            if isinstance(given, list)
+            else []
+        )
+        old = body.get("functions")
+        functions += old if isinstance(old, list) else []
+        tools = [self._tool(each) for each in functions]
+        if tools:
+            params["tools"] = [tool for tool in tools if tool]
+        choice = self._choice(body.get("tool_choice", body.get("function_call")))
+        if body.get("parallel_tool_calls") is False and tools and (choice or {}).get("type") != "none":
+            choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
+        if choice and tools:
+            params["tool_choice"] = choice
+
+    def _tool(self, function: Any) -> dict[str, Any] | None:
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            self._faults.append(error("openai_tool", "a tool that is no function with a name can't be translated"))
+            return None
+        made: dict[str, Any] = {"name": function["name"]}
+        if function.get("description") is not None:
+            made["description"] = function["description"]
+        made["input_schema"] = function.get("parameters") or {"type": "object", "properties": {}}
+        if function.get("strict") is True:
+            made["strict"] = True
+        return made
+
+    def _choice(self, choice: Any) -> dict[str, Any] | None:
+        if choice is None:
+            return None
+        simple = {"auto": "auto", "none": "none", "required": "any"}
+        if isinstance(choice, str) and choice in simple:
+            return {"type": simple[choice]}
+        named = choice.get("function", choice) if isinstance(choice, dict) else None
+        if isinstance(named, dict) and isinstance(named.get("name"), str):
+            return {"type": "tool", "name": named["name"]}
+        self._faults.append(warning("openai_field", "tool_choice of this kind has no counterpart and is left out"))
+        return None
+
+    def _format(self, wanted: Any, params: dict[str, Any]) -> None:
+        kind = wanted.get("type") if isinstance(wanted, dict) else None
+        if wanted is None or kind == "text":
+            return
+        inner = wanted.get("json_schema") if isinstance(wanted, dict) else None
+        if kind == "json_schema" and isinstance(inner, dict) and isinstance(inner.get("schema"), dict):
+            params["output_config"] = {"format": {"type": "json_schema", "schema": inner["schema"]}}
+        else:
+            what = "response_format json_object has no counterpart and is left out: ask for JSON in the prompt, or give a schema"
+            self._faults.append(warning("openai_format", what))
+
+    def _rest(self, body: dict[str, Any], params: dict[str, Any]) -> None:
+        stop = body.get("stop")
+        if stop is not None:
+            params["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+        if isinstance(body.get("user"), str):
+            params["metadata"] = {"user_id": body["user"]}
+        effort = body.get("reasoning_effort")
+        if effort in _EFFORTS:
+            params.setdefault("output_config", {})["effort"] = _EFFORTS[effort]
+        elif effort is not None:
+            self._faults.append(
+                warning("openai_field", "reasoning_effort of this kind has no counterpart and is left out")
+            )
+        for name in ("temperature", "top_p"):
+            given = body.get(name)
+            if given is None:
+                continue
+            if self._options.api_version >= API_VERSION:
+                self._faults.append(
+                    warning("openai_sampling", f"{name} is refused under this API version and is left out")
+                )
+            elif isinstance(given, int | float) and given > 1:
+                self._faults.append(warning("openai_sampling", f"{name} goes up to 1 here: 1 is used"))
+                params[name] = 1
+            else:
+                params[name] = given

@@ -1,0 +1,65 @@
+"""How sources are to be read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import msgspec
+
+from batchtui.domain.models import ModelInfo
+from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
+
+API_VERSION = "2026-10-21"
+"""The ``anthropic-version`` the official SDK 2.x speaks."""
+
+FORMATS: Mapping[str, str] = {
+    "native": "requests, one a line",
+    "json": "requests in one JSON array or body",
+    "params": "Messages params, one a line",
+    "openai": "an OpenAI batch",
+    "csv": "rows of CSV",
+    "tsv": "rows of TSV",
+    "rows": "rows of JSON lines",
+    "parquet": "rows of Parquet",
+    "text": "text files, one row each",
+}
+"""Formats that can be asked for by name, and what they are in words."""
+
+
+class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides what a plan becomes, besides its sources."""
+
+    format: str | None = None
+    """One of FORMATS; None tells it from the content."""
+    template: Path | None = None
+    template_text: str | None = None
+    """A template that is not (yet) a file; it goes before ``template``."""
+    template_name: str = "template"
+    """What ``template_text`` is called in problems."""
+    max_requests: int = MAX_REQUESTS
+    max_bytes: int = MAX_BYTES
+    """Limits of one batch; bytes are those of the create's body."""
+    api_version: str = API_VERSION
+    skip_bad: bool = False
+    """Leave bad requests out, and write them to ``skipped_path`` or beside the staged parts."""
+    skipped_path: Path | None = None
+    cache_prefix: bool = False
+    """Put the system prompt and the tools under a 1-hour cache."""
+    default_model: str | None = None
+    """For requests without a model, and in place of another maker's."""
+    default_max_tokens: int = 4096
+    """For translated requests that name no limit."""
+    betas: tuple[str, ...] = ()
+    """Betas of every request, beside those its own params name."""
+    models: Mapping[str, ModelInfo] | None = None
+    """What the service tells about its models, by id; None when it was not asked."""
+    history: Callable[[str], tuple[int, int] | None] | None = None
+    """Output tokens a request of a model used before, as (low, high)."""
+    today: date = msgspec.field(default_factory=lambda: datetime.now(UTC).date())
+
+    @property
+    def has_template(self) -> bool:
+        """Whether rows are to become requests."""
+        return self.template is not None or self.template_text is not None

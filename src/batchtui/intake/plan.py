@@ -1,0 +1,189 @@
+"""From sources to a plan, in one pass: nothing is sent, and nothing is held whole."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from batchtui.domain.errors import Stopped
+from batchtui.domain.money import PriceTable
+from batchtui.domain.plan import Plan, Problem, Progress
+from batchtui.intake import sniff
+from batchtui.intake.checker import Checker
+from batchtui.intake.estimate import total
+from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.problems import Found, Problems, error, warning
+from batchtui.intake.readers import Reader
+from batchtui.intake.render import Renderer, load_template
+from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
+from batchtui.store.files import make_private_dir
+
+_PROGRESS_SECONDS = 0.1
+
+
+def make_plan(
+    sources: Sequence[str],
+    options: IntakeOptions,
+    *,
+    prices: PriceTable,
+    staging: Path | None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+    on_problem: Callable[[Problem], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Plan:
+    """Read, check, split and price all requests of ``sources`` (files, folders, ``-``).
+
+    With ``staging`` the requests are written to ``part-NNN.jsonl`` there, ready to be sent; when an error stops the
+    plan nothing stays staged.  What is wrong with the sources comes as problems of the plan.  Raises Stopped when
+    ``stop`` is set, StoreError when staging can't be written.
+    """
+    if staging is not None:
+        make_private_dir(staging)
+    return _Making(sources, options, prices, staging, progress, stop, on_problem, stdin).run()
+
+
+class _Making:
+    def __init__(
+        self,
+        sources: Sequence[str],
+        options: IntakeOptions,
+        prices: PriceTable,
+        staging: Path | None,
+        progress: Callable[[Progress], None] | None,
+        stop: threading.Event | None,
+        on_problem: Callable[[Problem], None] | None,
+        stdin: BinaryIO | None,
+    ) -> None:
+        self._given = sources
+        self._options = options
+        self._prices = prices
+        self._staging = staging
+        self._progress = progress
+        self._stop = stop
+        self._stdin = stdin
+        self._problems = Problems(on_problem)
+        self._checker = Checker(options, prices, self._problems, staging)
+        self._stream: Stream | None = None
+        self._name = ""
+        self._done = 0
+        self._total = 0
+        self._told_at = 0.0
+        self._faults = 0
+        self._tables: set[Path | None] = set()
+
+    def run(self) -> Plan:
+        try:
+            self._read_all()
+        except BaseException:
+            self._checker.splitter.discard()
+            raise
+        finally:
+            self._checker.skipped.close()
+        return self._plan()
+
+    def _read_all(self) -> None:
+        template, faults = load_template(self._options)
+        for where, found in faults:
+            self._stopping(found, where)
+        if self._options.format is not None and self._options.format not in FORMATS:
+            what = f"unknown format: one of {', '.join(FORMATS)}"
+            self._stopping(error("format", what), self._options.format[:60])
+        if self._problems.errors:
+            self._reader = Reader(self._options, self._checker, None, self._tick)
+            return
+        renderer = Renderer(template, self._checker) if template is not None else None
+        self._reader = Reader(self._options, self._checker, renderer, self._tick)
+        found_sources = list(expand(self._given, self._options.template))
+        self._tables = {each.folder for each in found_sources if isinstance(each, Source) and each.looks_like_table}
+        self._total = sum(each.size for each in found_sources if isinstance(each, Source))
+        if any(isinstance(each, Source) and not each.size for each in found_sources):
+            self._total = 0
+        for each in found_sources:
+            if isinstance(each, Source):
+                self._read(each)
+            else:
+                self._stopping(each[1], each[0])
+        if not self._checker.requests and not self._problems.errors and not self._checker.skipped.count:
+            self._stopping(error("empty", "no requests found"), ", ".join(self._given)[:200])
+
+    def _read(self, source: Source) -> None:
+        self._name = source.name
+        try:
+            raw = open_source(source, self._stdin)
+            try:
+                self._stream = stream = Stream(raw)
+                self._read_stream(source, stream)
+            finally:
+                if source.path is not None:
+                    raw.close()
+        except SourceFault as fault:
+            self._fault(fault.found, source)
+        self._done += self._stream.taken if self._stream is not None else 0
+        self._stream = None
+
+    def _read_stream(self, source: Source, stream: Stream) -> None:
+        head = stream.peek()
+        if not head.strip():
+            return
+        told = sniff.tell(head, source.name, self._options.format, self._options.has_template)
+        if told.kind == "text" and source.folder in self._tables and source.folder is not None:
+            raise SourceFault(error("format", "a text beside tables"))
+        self._reader.read(source, stream, told)
+
+    def _fault(self, found: Found, source: Source) -> None:
+        """Note why a source can't be read; in a folder, what holds no requests is only left out."""
+        if source.folder is not None and found.code in ("format", "no_template_text"):
+            self._problems.add(warning("left_out", f"left out: {found.message}"), source.name)
+            return
+        self._stopping(found, source.name)
+
+    def _stopping(self, found: Found, where: str) -> None:
+        """Note a problem that leaving out single requests does not cure."""
+        self._problems.add(found, where)
+        self._faults += 1
+        self._checker.splitter.stop_staging()
+
+    def _tick(self) -> None:
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped("stopped while reading", advice="nothing was sent; start again when you like")
+        now = time.monotonic()
+        if self._progress is None or now - self._told_at < _PROGRESS_SECONDS:
+            return
+        self._told_at = now
+        taken = self._stream.taken if self._stream is not None else 0
+        note = f"{self._checker.requests:,} requests"
+        if self._problems.errors:
+            note += f", {self._problems.errors:,} problems"
+        self._progress(Progress(stage=f"reading {self._name}", done=self._done + taken, total=self._total, note=note))
+
+    def _plan(self) -> Plan:
+        checker = self._checker
+        errors = self._faults if self._options.skip_bad else self._problems.errors
+        parts = checker.splitter.finish(self._prices, keep=checker.requests > 0 and not errors)
+        return Plan(
+            source=_named(self._given, self._options),
+            requests=checker.requests,
+            bytes=checker.bytes,
+            parts=parts,
+            problems=self._problems.groups(),
+            errors=errors,
+            warnings=self._problems.warnings,
+            skipped=checker.skipped.count,
+            skipped_path=checker.skipped.written,
+            estimate=total((each for part in parts for each in part.estimate.models), self._prices),
+            staging=self._staging,
+            format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
+            sample=tuple(checker.sample),
+            longest=checker.longest.decode(),
+        )
+
+
+def _named(given: Sequence[str], options: IntakeOptions) -> str:
+    names = ", ".join("standard input" if name == "-" else name for name in given[:3])
+    more = f" and {len(given) - 3} more" if len(given) > 3 else ""
+    template = options.template.name if options.template else options.template_name if options.template_text else ""
+    return names + more + (f" with {template}" if template else "")

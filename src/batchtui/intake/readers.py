@@ -1,0 +1,202 @@
+"""Reads one source of any format and hands each request, or each row, on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from batchtui.intake import jsontext
+from batchtui.intake.checker import Checker
+from batchtui.intake.elements import Elements, one_line
+from batchtui.intake.lines import blocks
+from batchtui.intake.openai import Translator
+from batchtui.intake.options import IntakeOptions
+from batchtui.intake.problems import error, warning
+from batchtui.intake.sniff import BOM, Told, classify
+from batchtui.intake.sources import Source, SourceFault, Stream
+from batchtui.intake.tables import csv_rows, parquet_rows, text_row
+from batchtui.intake.words import kind_of, quoted
+
+Tick = Callable[[], None]
+"""Called after each piece that was read: tells the progress, and raises Stopped."""
+Handler = Callable[[bytes, int], None]
+
+
+class Rows(Protocol):
+    """What turns rows into requests."""
+
+    def render(self, row: dict[str, Any], number: int) -> None:
+        """Make a request of one row, or name what is wrong with it."""
+        ...
+
+
+class Reader:
+    """Reads sources into a checker, rows through a template."""
+
+    def __init__(self, options: IntakeOptions, checker: Checker, rows: Rows | None, tick: Tick) -> None:
+        self._checker = checker
+        self._rows = rows
+        self._tick = tick
+        self._translator = Translator(options)
+        self._made = 0
+        self.kinds: dict[str, None] = {}
+        """Formats met so far, in order."""
+
+    def read(self, source: Source, stream: Stream, told: Told) -> None:
+        """Read one source to its end; raises SourceFault when it can't be read further, and Stopped."""
+        if told.kind in ("parquet", "csv", "tsv", "text"):
+            self._read_table(source, stream, told)
+        elif told.layout == "lines":
+            self._read_lines(source, stream, told)
+        else:
+            self._read_elements(source, stream, told)
+
+    def _read_lines(self, source: Source, stream: Stream, told: Told) -> None:
+        checker = self._checker
+        checker.source(source.name)
+        self.kinds[told.kind] = None
+        handle = self._handler(told.kind)
+        number = 0
+        for lines in blocks(stream, checker.room):
+            for line in lines:
+                number += 1
+                if line is None:
+                    checker.too_large(number, None)
+                else:
+                    handle(line.removeprefix(BOM) if number == 1 else line, number)
+            self._tick()
+
+    def _read_elements(self, source: Source, stream: Stream, told: Told) -> None:
+        checker = self._checker
+        head = stream.peek()
+        start = told.start + (len(BOM) if head.startswith(BOM) else 0)
+        counted = told.layout == "array" and b"\n" not in head.strip()
+        checker.source(source.name, counted=counted)
+        if told.others:
+            names = ", ".join(map(quoted, told.others[:5]))
+            checker.problems.add(
+                warning("body_fields", f"only the requests are used, not {names} beside them"), source.name
+            )
+        skipped = stream.read(start) if start else b""
+        elements = Elements(stream, checker.room, nested=told.layout == "array", line=1 + skipped.count(b"\n"))
+        handle: Handler | None = None
+        item = 0
+        for element, line in elements:
+            if not element:
+                self._tick()
+                continue
+            item += 1
+            if handle is None:
+                kind = told.kind if told.kind != "json" else self._kind(element)
+                self.kinds[kind if told.kind != "json" or kind != "native" else "json"] = None
+                handle = self._handler(kind)
+            handle(one_line(element), item if counted else line)
+
+    def _kind(self, element: bytes) -> str:
+        try:
+            return classify(msgspec.json.decode(element), self._rows is not None)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return "native"
+
+    def _handler(self, kind: str) -> Handler:
+        if kind == "params":
+            return self._params
+        if kind == "openai":
+            return self._openai
+        if kind == "rows":
+            return self._row
+        return self._checker.take
+
+    def _params(self, line: bytes, number: int) -> None:
+        line = line.strip()
+        if not line:
+            return
+        checker = self._checker
+        value, faults = _read_object(line)
+        if value is None or faults:
+            for found in faults:
+                checker.report(found, number)
+            checker.skipped.add(line, [found.text for found in faults], checker.where(number), "")
+            return
+        self._made += 1
+        custom_id, _ = checker.free_id(f"request-{self._made}", self._made)
+        checker.take(b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), line), number, given=line)
+
+    def _openai(self, line: bytes, number: int) -> None:
+        line = line.strip()
+        if not line:
+            return
+        checker = self._checker
+        value, faults = jsontext.parse(line)
+        made = None
+        custom_id = jsontext.looks_like_id(line)
+        if value is not None and not faults:
+            custom_id, made, faults = self._translator.translate(value)
+        for found in faults:
+            checker.report(found, number, custom_id)
+        errors = [found.text for found in faults if found.level == "error"]
+        if made is None or errors:
+            checker.skipped.add(line, errors, checker.where(number), custom_id)
+            return
+        if not custom_id:
+            self._made += 1
+            custom_id, _ = checker.free_id(f"request-{self._made}", self._made)
+        checker.take(msgspec.json.encode({"custom_id": custom_id, "params": made}), number, given=line)
+
+    def _row(self, line: bytes, number: int) -> None:
+        line = line.strip()
+        if not line:
+            return
+        checker = self._checker
+        value, faults = _read_object(line)
+        if self._rows is None:
+            columns = ", ".join(map(quoted, list(value or {})[:12]))
+            raise SourceFault(
+                error("no_template", f"rows need a template to become requests; their columns: {columns}")
+            )
+        if value is None or faults:
+            for found in faults:
+                checker.report(found, number)
+            checker.skipped.add(line, [found.text for found in faults], checker.where(number), "")
+            return
+        self._rows.render(value, number)
+
+    def _read_table(self, source: Source, stream: Stream, told: Told) -> None:
+        self._checker.source(source.name, counted=told.kind == "parquet")
+        self.kinds[told.kind] = None
+        if told.kind == "text":
+            if self._rows is None:
+                raise SourceFault(
+                    error("no_template_text", "a text is no request: give a template, which sees it as {{ text }}")
+                )
+            self._rows.render(text_row(source, stream, told, self._note), 1)
+            self._tick()
+            return
+        rows = parquet_rows(source, stream) if told.kind == "parquet" else csv_rows(stream, told, self._note)
+        for row, number in rows:
+            if self._rows is None:
+                columns = ", ".join(map(quoted, list(row)[:12]))
+                raise SourceFault(
+                    error("no_template", f"rows need a template to become requests; their columns: {columns}")
+                )
+            if row:
+                self._rows.render(row, number)
+            if not number % 256 or not row:
+                self._tick()
+
+    def _note(self, found: Any, number: int) -> None:
+        self._checker.report(found, number)
+
+
+def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Any]]:
+    """The object of a line, read quickly; with care, and with what is wrong, when that fails."""
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        value, faults = jsontext.parse(line)
+        return (value if isinstance(value, dict) else None), faults
+    if not isinstance(value, dict):
+        return None, [error("envelope", f"an object is expected on each line, not {kind_of(value)}")]
+    return value, []

@@ -1,0 +1,159 @@
+"""Opens what requests come from: files, folders, standard input; gzip is read as it is."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from batchtui.intake.problems import Found, error
+
+HEAD = 64 * 1024
+"""Bytes looked at to tell a format."""
+_TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet")
+_GZIP = b"\x1f\x8b"
+
+
+class SourceFault(Exception):
+    """A source can't be read (further); ``found`` says why."""
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(found.text)
+        self.found = found
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One file to read, or standard input (``path`` None)."""
+
+    name: str
+    path: Path | None
+    folder: Path | None = None
+    """The folder it was found in, when that was the source given."""
+
+    @property
+    def looks_like_table(self) -> bool:
+        """Whether its name says that it holds requests or rows."""
+        return self.name.lower().removesuffix(".gz").endswith(_TABLES)
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk, 0 when unknown."""
+        try:
+            return self.path.stat().st_size if self.path is not None and self.path.is_file() else 0
+        except OSError:
+            return 0
+
+
+def expand(given: Sequence[str], template: Path | None = None) -> Iterator[Source | tuple[str, Found]]:
+    """The files that the sources name, folders walked in order of names; or what is wrong with a source."""
+    for name in given:
+        if name == "-":
+            yield Source("stdin", None)
+            continue
+        path = Path(name).expanduser()
+        try:
+            if path.is_dir():
+                files = [file for file in _walk(path) if template is None or not _same(file, template)]
+                if not files:
+                    yield name, error("source", "the folder holds no files")
+                yield from (Source(str(file), file, path) for file in files)
+            elif path.exists():
+                yield Source(name, path)
+            else:
+                yield name, error("source", "there is no such file or folder")
+        except (OSError, ValueError) as bad:
+            yield name, error("source", f"can't be read: {getattr(bad, 'strerror', None) or bad}")
+
+
+def _same(file: Path, template: Path) -> bool:
+    return template.exists() and file.samefile(template)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        for name in sorted(names):
+            file = Path(here) / name
+            if not name.startswith(".") and file.is_file():
+                yield file
+
+
+class Stream:
+    """A byte stream that can be looked into before it is read, unpacked when it is gzip; raises SourceFault."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._counting = _Counting(raw)
+        self._source: _Counting | gzip.GzipFile = self._counting
+        self._ahead = b""
+        self.packed = self.peek(2)[:2] == _GZIP
+        if self.packed:
+            self._counting.put_back(self._ahead)
+            self._ahead = b""
+            self._source = gzip.GzipFile(fileobj=self._counting)  # type: ignore[call-overload]
+
+    @property
+    def taken(self) -> int:
+        """Bytes taken from the file so far, as they lie on the disk."""
+        return self._counting.taken
+
+    def peek(self, size: int = HEAD) -> bytes:
+        """The next bytes, at least ``size`` of them unless the stream ends before."""
+        while len(self._ahead) < size:
+            piece = self._read(size - len(self._ahead))
+            if not piece:
+                break
+            self._ahead += piece
+        return self._ahead
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes, empty at the end."""
+        if self._ahead:
+            piece, self._ahead = self._ahead[:size], self._ahead[size:]
+            return piece
+        return self._read(size)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._source.read(size)
+        except EOFError as bad:
+            raise SourceFault(error("gzip", "the gzip data ends too early: the file is cut off")) from bad
+        except (gzip.BadGzipFile, zlib.error) as bad:
+            raise SourceFault(error("gzip", "the gzip data is damaged")) from bad
+        except OSError as bad:
+            raise SourceFault(error("source", f"can't be read: {bad.strerror or bad}")) from bad
+
+
+class _Counting:
+    """Counts what is read, and takes back what was read too early."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._ahead = b""
+        self.taken = 0
+
+    def put_back(self, piece: bytes) -> None:
+        self._ahead = piece + self._ahead
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._ahead:
+            piece, self._ahead = (self._ahead, b"") if size < 0 else (self._ahead[:size], self._ahead[size:])
+            return piece
+        piece = self._raw.read(size)
+        self.taken += len(piece)
+        return piece
+
+
+def open_source(source: Source, stdin: BinaryIO | None) -> BinaryIO:
+    """The source's raw bytes; raises SourceFault.  Standard input is not to be closed."""
+    if source.path is None:
+        return stdin if stdin is not None else sys.stdin.buffer
+    try:
+        return source.path.open("rb")
+    except OSError as bad:
+        raise SourceFault(error("source", f"can't be read: {bad.strerror or bad}")) from bad
