@@ -1,0 +1,44 @@
+"""Long work of a screen: coroutines whose errors are shown, and progress that comes from threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+from textual.worker import Worker
+
+from batchtui.domain.plan import Progress
+
+if TYPE_CHECKING:
+    from batchtui.tui.screens.base import BaseModal, BaseScreen
+
+
+class Progressed(Message):
+    """Work of this screen came further; ``number`` tells which work, where there may be several."""
+
+    def __init__(self, progress: Progress, number: int = 0) -> None:
+        super().__init__()
+        self.progress = progress
+        self.number = number
+
+
+def teller(screen: BaseScreen[Any] | BaseModal[Any], number: int = 0) -> Callable[[Progress], None]:
+    """A progress callback for a thread: it posts Progressed to the screen, which may be gone by then."""
+
+    def tell(progress: Progress) -> None:
+        screen.post_message(Progressed(progress, number))
+
+    return tell
+
+
+def do(screen: BaseScreen[Any] | BaseModal[Any], coro: Coroutine[Any, Any, None]) -> Worker[None]:
+    """Run a coroutine beside the screen's messages; whatever it raises is shown where the person looks."""
+
+    async def guarded() -> None:
+        try:
+            await coro
+        except Exception as error:
+            screen.fail(error)
+
+    return screen.run_worker(guarded(), exclusive=False, exit_on_error=False)

@@ -1,0 +1,151 @@
+"""Writing results to a file: the format, the place, a bar while it is written, and a stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, Input, Static
+
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError, Stopped
+from batchtui.store.view import View
+from batchtui.tui import figures
+from batchtui.tui.screens.base import BaseModal
+from batchtui.tui.screens.doing import Progressed, do, teller
+from batchtui.tui.screens.modals import Confirm, button
+from batchtui.tui.widgets.path_input import PathInput
+from batchtui.tui.widgets.plan_summary import bar_text
+from batchtui.tui.widgets.tab_line import Tab, TabLine
+
+FORMATS = {
+    "jsonl": (".jsonl", "as received, byte for byte"),
+    "json": (".json", "one object {custom_id: text}"),
+    "csv": (".csv", "a row a request, the source row's own columns first; safe for spreadsheets"),
+    "markdown": (".md", "to read: a heading a request"),
+    "files": ("", "a folder with one file an answer"),
+    "parquet": (".parquet", "for data frames; needs pyarrow"),
+}
+
+
+class ExportScreen(BaseModal[str]):
+    """Writes ``rows`` of a view; dismisses with a sentence that says what was written, "" when nothing was."""
+
+    CSS_PATH = ["modals.tcss", "results_export.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back", id="back", tooltip="stop writing, or leave"),
+        Binding(
+            "ctrl+u", "unfold", "unfold JSON", id="export.unfold", tooltip="JSON answers as columns", priority=True
+        ),
+    ]
+
+    def __init__(self, view: View, rows: Sequence[int], name: str, *, whole: bool) -> None:
+        super().__init__()
+        self._view = view
+        self._rows = rows
+        self._stem = name or "results"
+        self._whole = whole
+        self._unfold = False
+        self._stop: threading.Event | None = None
+        self._suggested = ""
+
+    def compose(self) -> ComposeResult:
+        """Format, place, what it is, progress."""
+        with Vertical(classes="box wide"):
+            what = "all" if self._whole else "the chosen"
+            yield Static(
+                f"Write {what} {figures.plural(len(self._rows), 'result')} to a file", classes="title", markup=False
+            )
+            yield TabLine([Tab(name, name) for name in FORMATS], id="export-format")
+            yield Static("", id="export-what", markup=False)
+            yield PathInput(id="export-path")
+            yield Static("", id="export-said", markup=False)
+            with Horizontal(classes="buttons"):
+                yield button("Cancel", id="no")
+                yield button("Write", id="yes", variant="primary")
+
+    def on_mount(self) -> None:
+        """JSONL first, beside where batchtui was started."""
+        self._suggest()
+        self.query_one(TabLine).focus()
+
+    @on(TabLine.Chosen)
+    def _suggest(self) -> None:
+        format = self.query_one(TabLine).chosen
+        ending, what = FORMATS[format]
+        field = self.query_one(PathInput)
+        if field.value == self._suggested:
+            self._suggested = field.value = f"{self._stem}{ending}" if ending else f"{self._stem}-answers"
+            field.cursor_position = len(field.value)
+        unfold = (
+            ""
+            if format not in ("csv", "parquet")
+            else f"   ctrl+u: JSON answers as columns: {'yes' if self._unfold else 'no'}"
+        )
+        self.query_one("#export-what", Static).update(Content.styled(what + unfold, "dim"))
+
+    def action_unfold(self) -> None:
+        """JSON answers as columns, or not."""
+        self._unfold = not self._unfold
+        self._suggest()
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def _begin(self) -> None:
+        if self._stop is None:
+            self._stop = threading.Event()
+            do(self, self._write(self._stop, overwrite=False))
+
+    async def _write(self, stop: threading.Event, *, overwrite: bool) -> None:
+        dest = Path(self.query_one(PathInput).value).expanduser()
+        format = self.query_one(TabLine).chosen
+        try:
+            if not overwrite and await self.in_thread(dest.exists):
+                if not await self.app.push_screen_wait(
+                    Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
+                ):
+                    return
+            rows = None if self._whole else self._rows
+            written = await self.in_thread(
+                self.service.export,
+                self._view,
+                rows,
+                format,
+                dest,
+                unfold=self._unfold,
+                progress=teller(self),
+                stop=stop,
+            )
+        except Stopped:
+            self._say("Stopped; nothing was written.")
+        except BatchtuiError as error:
+            self._say(f"{error}. {error.advice}" if error.advice else str(error), "$text-error")
+        else:
+            self.dismiss(f"Wrote {figures.plural(written, 'result')} to {dest}")
+        finally:
+            self._stop = None
+
+    @on(Progressed)
+    def _progressed(self, event: Progressed) -> None:
+        progress = event.progress
+        done = f"{bar_text(progress.done, progress.total)} {figures.count(progress.done)} of {figures.count(progress.total)}  esc stops"
+        self._say(done)
+
+    def _say(self, text: str, style: str = "") -> None:
+        if self.is_attached:
+            self.query_one("#export-said", Static).update(Content.styled(safetext.block(text), style))
+
+    @on(Button.Pressed, "#no")
+    def action_leave(self) -> None:
+        """Stop what is being written; with nothing to stop, leave."""
+        if self._stop is not None:
+            self._stop.set()
+        else:
+            self.dismiss("")

@@ -1,0 +1,205 @@
+"""What can be done from the results screen: look into errors, send again, take away, compare."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.app import SuspendNotSupported
+
+from batchtui import safetext
+from batchtui.domain.outcome import ErrorGroup
+from batchtui.store import files
+from batchtui.tui import describe, figures
+from batchtui.tui.screens.doing import do
+from batchtui.tui.screens.modals import Choose
+from batchtui.tui.screens.results_detail import DetailPane
+from batchtui.tui.widgets.row_list import RowList
+
+if TYPE_CHECKING:
+    from batchtui.tui.screens.results import ResultsScreen
+
+OSC52_LIMIT = 70_000
+"""Terminals and tmux cut longer clipboard writes, in bytes of base64."""
+
+
+class Hands:
+    """Mixed into the results screen: its actions that open something else or leave the program for a while."""
+
+    @property
+    def _me(self) -> ResultsScreen:
+        return cast("ResultsScreen", self)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing here are not offered."""
+        me = self._me
+        if action == "fetch":
+            return me.record is not None and me.record.owed
+        if action == "run":
+            return me.record is not None and (me.run or self._run_size() > 1)
+        if action in (
+            "groups",
+            "retry",
+            "export",
+            "copy",
+            "pager",
+            "editor",
+            "compare",
+            "filter",
+            "sort",
+            "reverse",
+            "mode",
+        ):
+            return me.view is not None
+        return True
+
+    def _run_size(self) -> int:
+        me = self._me
+        return sum(record.run == me.record.run for record in me.service.records()) if me.record is not None else 0
+
+    def chosen_rows(self) -> list[int]:
+        """What an action is meant for: the marked rows, or all that are shown; in the order of the view."""
+        me = self._me
+        marks = me.query_one(RowList).marks
+        return sorted(cast("frozenset[int]", marks)) if marks else sorted(me.rows)
+
+    def action_groups(self) -> None:
+        """Errors grouped, of the rows that are shown."""
+        do(self._me, self._groups())
+
+    async def _groups(self) -> None:
+        from batchtui.tui.screens.results_groups import GroupsScreen
+
+        me = self._me
+        assert me.view is not None
+        groups = await me.in_thread(me.view.groups, me.rows) or await me.in_thread(me.view.groups)
+        if not groups:
+            me.say("Every request has a usable answer.", level="good")
+            return
+        chosen: ErrorGroup | None = await me.app.push_screen_wait(GroupsScreen(groups))
+        if chosen is not None:
+            me.show_group(chosen)
+
+    def action_retry(self) -> None:
+        """Send again what is marked, or what is shown."""
+        do(self._me, self._retry())
+
+    async def _retry(self) -> None:
+        from batchtui.tui.screens.results_retry import RetryScreen
+
+        me = self._me
+        assert me.view is not None and me.record is not None
+        rows = self.chosen_rows()
+        if not me.query_one(RowList).marks:
+            outcome, cut = me.view.column("outcome"), me.view.column("cut")
+            rows = [row for row in rows if outcome[row] or cut[row]]
+        if not rows:
+            me.say("Nothing shown here needs a retry; mark rows with space to send good ones again.")
+            return
+        await me.app.push_screen_wait(RetryScreen(me.record, me.view, rows))
+
+    def action_export(self) -> None:
+        """Write what is shown, or marked, to a file."""
+        do(self._me, self._export())
+
+    async def _export(self) -> None:
+        from batchtui.tui.screens.results_export import ExportScreen
+
+        me = self._me
+        assert me.view is not None and me.record is not None
+        marks = me.query_one(RowList).marks
+        rows = self.chosen_rows() if marks else list(me.rows)
+        name = safetext.filename(re.sub(r"\.[a-z]+$", "", describe.name(me.record)))
+        said = await me.app.push_screen_wait(ExportScreen(me.view, rows, name, whole=len(rows) == len(me.view)))
+        if said:
+            me.say(said, level="good")
+
+    def action_copy(self) -> None:
+        """Copy the answer, and keep it in a file for terminals that refuse."""
+        do(self._me, self._copy())
+
+    async def _copy(self) -> None:
+        me = self._me
+        text = me.query_one(DetailPane).text()
+        if not text:
+            await me.show_now()
+            text = me.query_one(DetailPane).text()
+        path = me.service.data / "copied.txt"
+        await me.in_thread(files.write_atomic, path, text.encode("utf-8", "replace"))
+        if len(text.encode("utf-8", "replace")) * 4 // 3 <= OSC52_LIMIT:
+            me.app.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
+            me.say(
+                f"Copied {figures.plural(len(text), 'character')}. If your terminal refuses, it is in {path}",
+                level="good",
+            )
+        else:
+            me.say(f"Too long for a terminal's clipboard: it is in {path}", level="warn")
+
+    def action_pager(self) -> None:
+        """Request and answer in $PAGER."""
+        do(self._me, self._outside(os.environ.get("PAGER") or "less"))
+
+    def action_editor(self) -> None:
+        """Request and answer in $EDITOR."""
+        do(self._me, self._outside(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
+
+    async def _outside(self, command: str) -> None:
+        me = self._me
+        await me.show_now()
+        text = safetext.block(me.query_one(DetailPane).whole(), 100_000_000, 10_000_000)
+        with tempfile.TemporaryDirectory(prefix="batchtui-") as folder:
+            path = Path(folder) / "answer.md"
+            path.write_text(text, "utf-8", "replace")
+            try:
+                with me.app.suspend():
+                    subprocess.run([*shlex.split(command), str(path)], check=False)
+            except SuspendNotSupported:
+                me.say("This terminal can't be handed over to another program.", level="warn")
+            except (OSError, ValueError) as error:
+                me.say(f"{command} can't be run: {error}", advice="set PAGER or EDITOR", level="bad")
+        me.refresh(repaint=True, layout=True)
+
+    def action_run(self) -> None:
+        """The whole run merged, or this batch alone."""
+        me = self._me
+        me.run = not me.run
+        me.open()
+
+    def action_fetch(self) -> None:
+        """Fetch the results now."""
+        do(self._me, self._fetch())
+
+    async def _fetch(self) -> None:
+        me = self._me
+        me.show_message("Fetching the results…")
+        await me.ask(me.service.fetch(me.local_id))
+        me.open()
+
+    def action_compare(self) -> None:
+        """Choose another batch or run, and compare."""
+        do(self._me, self._compare())
+
+    async def _compare(self) -> None:
+        from batchtui.tui.screens.compare import CompareScreen
+
+        me = self._me
+        assert me.view is not None and me.record is not None
+        others = [r for r in me.service.records() if r.results == "stored" and r.local_id != me.local_id]
+        if not others:
+            me.say("There is no other batch with results to compare with.")
+            return
+        choices = [
+            (
+                r.local_id,
+                f"{describe.name(r)} {describe.part_name(r)}  {figures.plural(r.requests, 'request')}  {describe.cost(r)}",
+            )
+            for r in others[:200]
+        ]
+        chosen = await me.app.push_screen_wait(Choose("Compare with", choices))
+        if chosen is not None:
+            await me.app.push_screen(CompareScreen(me.local_id, chosen, runs=me.run))

@@ -1,0 +1,78 @@
+"""The lines above the results: which batch, what it cost, and why there may be nothing to see yet."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.content import Content
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError
+from batchtui.store.view import View
+from batchtui.tui import describe, figures, spans
+from batchtui.tui.glyphs import GLYPHS
+
+
+def title_line(record: BatchRecord, view: View | None, *, run: bool) -> Content:
+    """Which batch or run it is and how it stands."""
+    part = f" {describe.part_name(record)}" if not run and describe.part_name(record) else ""
+    parts: list[str | tuple[str, str]] = [(describe.name(record), "bold"), part]
+    if run and view is not None:
+        tries = 1 + max((view.attempt_of(member) for member in range(len(view.members))), default=0)
+        parts.append(
+            f"  whole run: {figures.plural(len(view.members), 'batch', 'batches')}, {figures.plural(tries, 'try', 'tries')}"
+        )
+    else:
+        parts.append(f"  {record.status.replace('_', ' ')}")
+        parts.append(f"  {spans.at(record.ended_at or record.created_at)}")
+    if view is not None:
+        good = view.counts()["good"]
+        parts.append((f"  {good:,} of {len(view):,} good", "$text-success" if good == len(view) else "$text-warning"))
+    if record.id:
+        parts.append((f"  {record.id}", "dim"))
+    return Content.assemble(*parts)
+
+
+def costs_line(record: BatchRecord, view: View | None, room: int) -> Content:
+    """Real cost beside the estimate and the standard price, and the tokens behind it, as much as ``room`` cells hold."""
+    tally = view.tally if view is not None else record.tally
+    estimate = [f"estimated {figures.usd_range(record.estimate.batch_usd)}"] if record.estimate else []
+    if tally is None or (view is not None and not tally.lines):
+        return Content(" · ".join(["cost not known yet", *estimate]))
+    parts = [f"cost {figures.usd(tally.cost_usd)}"]
+    if tally.unpriced:
+        parts.append(f"{GLYPHS.warning} no price for {safetext.line(', '.join(tally.unpriced), 60)}")
+    parts += [f"{figures.usd(tally.standard_usd)} at standard price"] if tally.standard_usd is not None else []
+    parts += [*estimate, f"{figures.tokens(tally.input_tokens)} in {figures.tokens(tally.output_tokens)} out"]
+    if tally.cache_read_tokens or tally.cache_write_tokens:
+        parts.append(
+            f"cache {figures.tokens(tally.cache_read_tokens)} read {figures.tokens(tally.cache_write_tokens)} written"
+        )
+    while len(parts) > 1 and cell_len(" · ".join(parts)) > room:
+        parts.pop()
+    return Content(" · ".join(parts))
+
+
+def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: BatchtuiError) -> str:
+    """Why there are no results to show, and what to do or expect."""
+    if record.status in ("in_progress", "submitting"):
+        took = f" Batches like this one took {usual[0]}–{usual[1]} minutes before." if usual else ""
+        until = f" It ends by {spans.at(record.expires_at)} at the latest." if record.expires_at else ""
+        return (
+            f"{GLYPHS.running} Still running.{took}{until}\n\nThe results are fetched by themselves when it has ended."
+        )
+    if record.status == "canceling":
+        return f"{GLYPHS.canceling} Being canceled. What was done by then is fetched when it has ended."
+    if record.status == "unconfirmed":
+        return f"{GLYPHS.unconfirmed} No answer came when it was sent: it is looked for, and not sent again until that is known."
+    if record.status == "refused":
+        return f"{GLYPHS.refused} Refused, nothing was made: {record.error}"
+    if record.results == "gone":
+        return f"{GLYPHS.gone} The results are gone: the service keeps them for 29 days, and they were not fetched in that time."
+    if record.owed:
+        left = f" The service keeps them until {spans.at(record.gone_at)}." if record.gone_at else ""
+        why = f"\n\n{record.error}" if record.error else ""
+        return (
+            f"{GLYPHS.ready} It has ended, and its results are not stored here yet.{left}\n\nf fetches them now.{why}"
+        )
+    return f"{error}" + (f"\n\n{error.advice}" if error.advice else "")

@@ -1,0 +1,132 @@
+"""Shows what a request asked or what came back: sections of prose, plain text or JSON that scroll together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from batchtui import safetext
+from batchtui.tui import figures
+from batchtui.tui.widgets.json_text import coloured
+
+SHOWN = 100_000
+"""Of one section, in characters; the rest is a key away in $PAGER."""
+MARKDOWN_LIMIT = 30_000
+"""Longer prose is shown plain, in characters: a widget a paragraph would be too many."""
+MOST_SECTIONS = 60
+"""Of one answer."""
+
+Form = Literal["prose", "plain", "json", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One piece: ``title`` stands above it (empty: none); ``body`` is text as it came, cleaned when it is shown."""
+
+    title: str
+    body: str
+    form: Form = "plain"
+    tone: str = ""
+    """good, bad, warn or muted: the title's colour; its words say the same."""
+
+
+_TONES = {
+    "good": "bold $text-success",
+    "bad": "bold $text-error",
+    "warn": "bold $text-warning",
+    "muted": "dim",
+    "": "bold $text-accent",
+}
+
+
+class AnswerView(VerticalScroll):
+    """A scrolling pane with a title line; ``show`` replaces what is in it."""
+
+    DEFAULT_CSS = """
+    AnswerView {
+        height: 1fr; border-top: solid $panel-lighten-1; border-title-color: $text; border-title-style: bold;
+        padding: 0 1; scrollbar-size-vertical: 1; background: $background;
+        &:focus { border-top: heavy $primary; }
+        & > .section-title { height: auto; margin-top: 1; }
+        & > .section-title.first { margin-top: 0; }
+        & > .section-body { height: auto; width: 1fr; }
+        & > .section-body.plain, & > .section-body.json { padding: 0 0 0 0; }
+        & > Markdown { padding: 0; margin: 0; background: transparent; }
+        & MarkdownH1, & MarkdownH2, & MarkdownH3 { content-align: left middle; margin: 0 0 1 0; }
+        & MarkdownBlock:last-child { margin-bottom: 0; }
+        & MarkdownFence { margin: 0 0 1 0; }
+        &:ansi { border-top: solid ansi_bright_black; &:focus { border-top: heavy ansi_blue; } }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "down", show=False, id="answer.down", tooltip="scroll down"),
+        Binding("k", "scroll_up", "up", show=False, id="answer.up", tooltip="scroll up"),
+        Binding("g", "scroll_home", "top", show=False, id="answer.top", tooltip="to the top"),
+        Binding("G", "scroll_end", "end", show=False, id="answer.end", tooltip="to the end"),
+        Binding("space", "page_down", "page down", show=False, id="answer.page", tooltip="one page down"),
+    ]
+
+    def __init__(self, title: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._label = title
+        self._shown: tuple[object, ...] | None = None
+
+    def on_mount(self) -> None:
+        """Only the name, until something is shown."""
+        self.border_title = Content(self._label)
+
+    async def show(
+        self, sections: Sequence[Section], *, title: str = "", note: str = "", markdown: bool = True
+    ) -> None:
+        """Show these sections from the top; nothing is drawn when they are shown already."""
+        wanted = (tuple(sections), title, note, markdown)
+        if wanted == self._shown:
+            return
+        self._shown = wanted
+        heading = Content(safetext.line(f"{self._label} {title}".strip(), 200))
+        self.border_title = (
+            heading + Content.styled(f"  {safetext.line(note, 200)}", "not bold dim") if note else heading
+        )
+        widgets: list[Widget] = []
+        for section in sections[:MOST_SECTIONS]:
+            widgets += self._widgets(section, markdown=markdown, first=not widgets)
+        if len(sections) > MOST_SECTIONS:
+            more = figures.plural(len(sections) - MOST_SECTIONS, "more block")
+            widgets.append(Static(f"… {more} not shown: o opens the whole answer", markup=False))
+        async with self.batch():
+            await self.remove_children()
+            await self.mount_all(widgets)
+        self.scroll_home(animate=False)
+
+    def _widgets(self, section: Section, *, markdown: bool, first: bool) -> list[Widget]:
+        made: list[Widget] = []
+        if section.title:
+            title = Content.styled(safetext.line(section.title, 300), _TONES.get(section.tone, _TONES[""]))
+            made.append(Static(title, markup=False, classes="section-title first" if first else "section-title"))
+        if not section.body:
+            return made
+        if section.form == "prose" and markdown and len(section.body) <= MARKDOWN_LIMIT:
+            made.append(prose(section.body))
+            return made
+        if section.form == "json":
+            body = coloured(section.body, SHOWN)
+        else:
+            body = Content(safetext.block(section.body, SHOWN))
+            if section.form == "note":
+                body = body.stylize("dim")
+        made.append(Static(body, markup=False, classes=f"section-body {section.form}"))
+        return made
+
+
+def prose(text: str) -> Widget:
+    """Text as Markdown; its links open nothing."""
+    from textual.widgets import Markdown
+
+    return Markdown(safetext.block(text), open_links=False, classes="section-body")

@@ -1,0 +1,81 @@
+"""A path typed by hand, with completion: Tab takes what is suggested, then moves on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+MOST = 5_000
+"""Entries of one folder that are looked at for a completion."""
+
+
+def completions(typed: str, limit: int = 50) -> list[str]:
+    """Paths that begin with ``typed``, folders ended by a slash, in order; nothing when the folder can't be read."""
+    expanded = os.path.expanduser(typed)
+    folder, start = os.path.split(expanded)
+    shown = typed[: len(typed) - len(start)] if start else typed
+    found: list[str] = []
+    try:
+        with os.scandir(folder or ".") as entries:
+            for number, entry in enumerate(entries):
+                if number >= MOST:
+                    break
+                if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
+                    found.append(shown + entry.name + ("/" if entry.is_dir() else ""))
+    except (OSError, ValueError):
+        return []
+    return sorted(found)[:limit]
+
+
+def common_start(paths: list[str]) -> str:
+    """What all of them begin with."""
+    return os.path.commonprefix(paths) if paths else ""
+
+
+class PathSuggester(Suggester):
+    """Suggests the first path that begins with what was typed, read in a thread."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The suggestion, None when there is none."""
+        if not value:
+            return None
+        found = await asyncio.to_thread(completions, value, 2)
+        return found[0] if found else None
+
+
+class PathInput(Input):
+    """An Input for a path."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "tab", "complete", "complete", show=False, id="path.complete", tooltip="take the suggestion, or move on"
+        ),
+    ]
+
+    def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
+        super().__init__(
+            value, placeholder=placeholder, id=id, suggester=PathSuggester(), compact=True, select_on_focus=False
+        )
+        self.cursor_blink = False
+
+    async def action_complete(self) -> None:
+        """Take as much as is certain, or the suggestion; with nothing to take, move to the next field."""
+        found = await asyncio.to_thread(completions, self.value)
+        start = common_start(found)
+        if len(start) > len(self.value):
+            taken = start
+        elif found and found[0] != self.value and len(found) == 1:
+            taken = found[0]
+        else:
+            self.screen.focus_next()
+            return
+        self.value = taken
+        self.cursor_position = len(taken)

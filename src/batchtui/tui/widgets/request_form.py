@@ -1,0 +1,224 @@
+"""A form for one request: id, model, limit, system, turns, and any other params as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Input, Select, Static, TextArea
+
+from batchtui import safetext
+from batchtui.tui.screens.modals import button, line_input
+
+ROLES = ("user", "assistant")
+
+
+@dataclass(frozen=True, slots=True)
+class FormRequest:
+    """What a form holds, as it was typed."""
+
+    custom_id: str = "request-1"
+    model: str = ""
+    max_tokens: str = "1024"
+    system: str = ""
+    turns: tuple[tuple[str, str], ...] = (("user", ""),)
+    extra: str = ""
+    """Other params as one JSON object."""
+
+
+def quiet(text: str) -> str:
+    """Text that a TextArea may draw: controls made visible, tabs kept."""
+    return "\t".join(safetext.block(part) for part in text.split("\t"))
+
+
+def area(text: str, *, id: str, placeholder: str = "") -> TextArea:
+    """A TextArea that is quiet on the wire and grows with its text."""
+    made = TextArea(quiet(text), id=id, compact=True, placeholder=Content(placeholder), highlight_cursor_line=False)
+    made.cursor_blink = False
+    return made
+
+
+class TurnEditor(Horizontal):
+    """One turn: who says it, and what."""
+
+    def __init__(self, number: int, role: str, text: str) -> None:
+        super().__init__(classes="turn")
+        self.number = number
+        self.role = role
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """A button that changes the role, and the text."""
+        yield button(self.role, id=f"role-{self.number}")
+        yield area(
+            self._text,
+            id=f"turn-{self.number}",
+            placeholder="what is asked" if self.role == "user" else "what was answered",
+        )
+
+    @on(Button.Pressed)
+    def _other_role(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.role = ROLES[(ROLES.index(self.role) + 1) % 2]
+        event.button.label = Content(self.role)
+        self.post_message(RequestForm.Edited())
+
+    @property
+    def text(self) -> str:
+        """What was typed."""
+        return self.query_one(TextArea).text
+
+
+class RequestForm(VerticalScroll):
+    """The form; posts Edited with every change, debouncing is the screen's."""
+
+    DEFAULT_CSS = """
+    RequestForm { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
+    RequestForm .row { height: 1; }
+    RequestForm .label { width: 10; color: $foreground 60%; }
+    RequestForm .short { width: 4; color: $foreground 60%; margin-left: 2; }
+    RequestForm #form-id { width: 1fr; background: $surface; }
+    RequestForm #form-model { width: 2fr; min-width: 22; background: $surface; }
+    RequestForm #form-max { width: 9; background: $surface; }
+    RequestForm .field, RequestForm .turn { height: auto; margin-top: 1; }
+    RequestForm TextArea { height: auto; min-height: 2; max-height: 12; background: $surface; padding: 0; scrollbar-size-vertical: 1; }
+    RequestForm TextArea:focus { background: $primary 15%; }
+    RequestForm .turn Button { width: 10; min-width: 10; content-align: left middle; background: transparent; }
+    RequestForm .turn Button:focus { text-style: reverse; }
+    RequestForm #turns { height: auto; }
+    RequestForm .wrong { color: $text-error; height: auto; padding-left: 10; display: none; }
+    RequestForm .wrong.shown { display: block; }
+    RequestForm #form-more { height: 1; margin-top: 1; padding-left: 10; }
+    RequestForm #form-more Button { min-width: 10; margin-right: 2; background: $surface; }
+    RequestForm Input:focus { background: $primary 20%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+a", "add_turn", "turn", show=False, id="form.turn", tooltip="one more turn"),
+    ]
+
+    class Edited(Message):
+        """Something in the form changed."""
+
+    def __init__(self, request: FormRequest, models: Sequence[str], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._request = request
+        self._models = list(models)
+        self._turns = 0
+
+    def compose(self) -> ComposeResult:
+        """Id, model and limit on one line; then what is said; then the rest."""
+        request = self._request
+        with Horizontal(classes="row"):
+            yield Static("Id", classes="label", markup=False)
+            yield line_input(request.custom_id, placeholder="letters, digits, - and _", id="form-id")
+            yield Static("Model", classes="short", id="form-model-label", markup=False)
+            yield self._model_picker()
+            yield Static("Max", classes="short", markup=False)
+            yield line_input(request.max_tokens, placeholder="tokens", id="form-max")
+        yield Static("", classes="wrong", id="wrong-head", markup=False)
+        with Horizontal(classes="field"):
+            yield Static("System", classes="label", markup=False)
+            yield area(request.system, id="form-system", placeholder="what holds for the whole conversation (optional)")
+        with Vertical(id="turns"):
+            yield from self._turn_editors()
+        with Horizontal(id="form-more"):
+            yield button("+ turn", id="add-turn")
+            yield button("- turn", id="drop-turn")
+        yield Static("", classes="wrong", id="wrong-turns", markup=False)
+        with Horizontal(classes="field"):
+            yield Static("Params", classes="label", markup=False)
+            yield area(
+                request.extra, id="form-extra", placeholder='other params as JSON: {"tools": […], "thinking": {…}}'
+            )
+        yield Static("", classes="wrong", id="wrong-extra", markup=False)
+
+    def _model_picker(self) -> Select[str]:
+        names = list(dict.fromkeys([*([self._request.model] if self._request.model else []), *self._models]))
+        options = [(Content(safetext.line(name, 60)), name) for name in names]
+        value = self._request.model or (names[0] if names else Select.NULL)
+        return Select(options, value=value, allow_blank=not names, id="form-model", compact=True, prompt="model")  # type: ignore[arg-type]
+
+    def _turn_editors(self) -> list[TurnEditor]:
+        made = []
+        for role, text in self._request.turns:
+            made.append(TurnEditor(self._turns, role if role in ROLES else "user", text))
+            self._turns += 1
+        return made
+
+    def value(self) -> FormRequest:
+        """What the form holds now."""
+        model = self.query_one("#form-model", Select).value
+        return replace(
+            self._request,
+            custom_id=self.query_one("#form-id", Input).value.strip(),
+            model=model if isinstance(model, str) else "",
+            max_tokens=self.query_one("#form-max", Input).value.strip(),
+            system=self.query_one("#form-system", TextArea).text,
+            turns=tuple((turn.role, turn.text) for turn in self.query(TurnEditor)),
+            extra=self.query_one("#form-extra", TextArea).text,
+        )
+
+    async def load(self, request: FormRequest) -> None:
+        """Show another request."""
+        self._request = request
+        self.query_one("#form-id", Input).value = request.custom_id
+        self.query_one("#form-max", Input).value = request.max_tokens
+        picker = self.query_one("#form-model", Select)
+        if request.model and request.model not in self._models:
+            self.set_models([*self._models, request.model])
+        if request.model:
+            picker.value = request.model
+        self.query_one("#form-system", TextArea).load_text(quiet(request.system))
+        self.query_one("#form-extra", TextArea).load_text(quiet(request.extra))
+        turns = self.query_one("#turns")
+        async with self.batch():
+            await turns.remove_children()
+            await turns.mount_all(self._turn_editors())
+
+    def set_models(self, models: Sequence[str]) -> None:
+        """Offer these models; the chosen one stays."""
+        picker = self.query_one("#form-model", Select)
+        chosen = picker.value
+        self._models = list(dict.fromkeys([*([chosen] if isinstance(chosen, str) else []), *models]))
+        picker.set_options([(Content(safetext.line(name, 60)), name) for name in self._models])  # type: ignore[misc]
+        if isinstance(chosen, str):
+            picker.value = chosen
+
+    def say_wrong(self, head: str = "", turns: str = "", extra: str = "") -> None:
+        """Show what is wrong beneath the field it is in; empty takes it away."""
+        for name, text in (("head", head), ("turns", turns), ("extra", extra)):
+            line = self.query_one(f"#wrong-{name}", Static)
+            line.set_class(bool(text), "shown")
+            line.update(safetext.block(text, 600))
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    @on(Select.Changed)
+    def _changed(self, event: Message) -> None:
+        event.stop()
+        self.post_message(self.Edited())
+
+    @on(Button.Pressed, "#add-turn")
+    async def action_add_turn(self) -> None:
+        """One more turn, of the other role."""
+        last = list(self.query(TurnEditor))[-1:]
+        role = "assistant" if last and last[0].role == "user" else "user"
+        editor = TurnEditor(self._turns, role, "")
+        self._turns += 1
+        await self.query_one("#turns").mount(editor)
+        editor.query_one(TextArea).focus()
+        self.post_message(self.Edited())
+
+    @on(Button.Pressed, "#drop-turn")
+    async def _drop_turn(self) -> None:
+        turns = list(self.query(TurnEditor))
+        if len(turns) > 1:
+            await turns[-1].remove()
+            self.post_message(self.Edited())
