@@ -27,7 +27,6 @@ from batchtui.store.view import View
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
 SUFFIXES = {"jsonl": ".jsonl", "json": ".json", "csv": ".csv", "markdown": ".md", "files": "", "parquet": ".parquet"}
 _PARQUET_ROWS = 2_000
-_CSV_BLOCK = 1 << 18
 
 Report = Callable[[Progress], None]
 _Tick = Callable[[int], None]
@@ -146,25 +145,27 @@ def safe_cell(text: str) -> str:
 
 def _write_csv(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, unfold: bool) -> int:
     table = _table(view, rows, unfold, tick)
-    text = io.StringIO(newline="")
     try:
-        write = csv.writer(text, lineterminator="\r\n").writerow
-        write([safe_cell(name) for name in table.header])
+        out.write(_csv_line(table.header))
         for number, row in enumerate(rows):
             tick(number)
-            write([safe_cell(value.replace("\0", "\ufffd")) for value in table.flat(row)])
-            if text.tell() > _CSV_BLOCK:
-                _drain(text, out)
-        _drain(text, out)
+            out.write(_csv_line(table.flat(row)))
     finally:
         table.close()
     return len(rows)
 
 
-def _drain(text: io.StringIO, out: IO[bytes]) -> None:
-    out.write(text.getvalue().encode("utf-8", "replace"))
-    text.seek(0)
-    text.truncate()
+def _csv_line(cells: Sequence[str]) -> bytes:
+    """A line of CSV (RFC 4180) that is safe for spreadsheets; the csv module takes five times as long over long texts."""
+    return (",".join([_quoted(safe_cell(text)) for text in cells]) + "\r\n").encode("utf-8", "replace")
+
+
+def _quoted(text: str) -> str:
+    if '"' in text:
+        text = text.replace('"', '""')
+    elif not ("," in text or "\n" in text or "\r" in text or text[:1] == " " or text[-1:] == " "):
+        return text
+    return f'"{text}"'
 
 
 def _table(view: View, rows: Sequence[int], unfold: bool, tick: _Tick) -> Table:
