@@ -216,7 +216,7 @@ class BatchStore:
         if done is None or now < batch.meta.ends_at:
             batch.told_at = now
             return batch
-        ended_at = max(batch.meta.ends_at, min(batch.told_at, now))
+        ended_at = min(max(batch.meta.ends_at, batch.told_at), batch.meta.expires_at)
         files.write_atomic(batch.folder / STRUCK, array("Q", done.struck).tobytes())
         self._change(batch, ended_at=ended_at, counts=done.counts, results_bytes=done.bytes)
         self._struck.symmetric_difference_update(done.struck)

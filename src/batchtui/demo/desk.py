@@ -106,6 +106,8 @@ class _Desk:
         self.now = self.clock.now()
         self.store = BatchStore(server_dir(data) / "batches", DemoOptions(), self.clock)
         self.made: list[tuple[Piece, list[Request], Batch]] = []
+        self.runs: dict[str, str] = {}
+        """The local id of each run's first batch, by title."""
 
     def set(self) -> None:
         """Make all of it."""
@@ -169,10 +171,11 @@ class _Desk:
         sent = b"".join(line + b"\n" for line in lines)
         status: Status = "ended" if meta.ended_at else "in_progress"
         local_id = new_local_id(meta.created_at, base58(meta.id.encode(), 6).lower())
+        run = self.runs.setdefault(piece.title, local_id)
         record = BatchRecord(
             local_id=local_id,
             id=meta.id,
-            run=f"{self.now - self._first(piece.run):%Y%m%dT%H%M%SZ}-{piece.run}",
+            run=run,
             attempt=piece.attempt,
             part=piece.part,
             parts=piece.parts,
@@ -202,9 +205,6 @@ class _Desk:
             self._store_results(record, folder, batch)
         elif meta.ended_at:
             self._hold_back(record, meta.ended_at)
-
-    def _first(self, run: str) -> timedelta:
-        return max(piece.age for piece in furniture.pieces() if piece.run == run)
 
     def _store_results(self, record: BatchRecord, folder: Path, batch: Batch) -> None:
         sink = ResultSink(folder, expected=record.counts.total, prices=self.prices)

@@ -22,7 +22,7 @@ class Piece(NamedTuple):
     """One batch of the desk; times are counted back from now."""
 
     title: str
-    run: str
+    """Pieces of one title are one run."""
     age: timedelta
     """How long ago it was made."""
     lasts: timedelta
@@ -115,7 +115,6 @@ def pieces() -> list[Piece]:
     return [
         Piece(
             "october-eval",
-            "october-eval",
             27 * day + 4 * hour,
             38 * minute,
             _many("case", 1, 120, _october),
@@ -125,7 +124,6 @@ def pieces() -> list[Piece]:
         ),
         Piece(
             "review-summaries",
-            "review-summaries",
             day + 3 * hour,
             17 * minute,
             _many("rev", 1, 60, _summary),
@@ -133,7 +131,6 @@ def pieces() -> list[Piece]:
             source="reviews.csv with review-summary.toml",
         ),
         Piece(
-            "translate-notes",
             "translate-notes",
             6 * hour,
             50 * minute,
@@ -144,14 +141,12 @@ def pieces() -> list[Piece]:
         ),
         Piece(
             "eval-prompt-b",
-            "eval-prompt-b",
             3 * hour,
             24 * minute,
             _many("case", 1, 180, _eval),
             source="eval-prompt-b.jsonl",
         ),
         Piece(
-            "labels",
             "labels",
             2 * hour,
             31 * minute,
@@ -162,7 +157,6 @@ def pieces() -> list[Piece]:
         ),
         Piece(
             "labels",
-            "labels",
             2 * hour - 0.2 * minute,
             35 * minute,
             _many("msg", 241, 235, _label),
@@ -170,11 +164,8 @@ def pieces() -> list[Piece]:
             parts=2,
             source="messages.csv",
         ),
+        Piece("labels", 70 * minute, 6 * minute, [], attempt=1, retry_of=("labels",), source="retry of labels"),
         Piece(
-            "labels", "labels", 70 * minute, 6 * minute, [], attempt=1, retry_of=("labels",), source="retry of labels"
-        ),
-        Piece(
-            "product-texts",
             "product-texts",
             41 * minute,
             96 * minute,
@@ -182,7 +173,6 @@ def pieces() -> list[Piece]:
             source="products.tsv with text.toml",
         ),
         Piece(
-            "city-news",
             "city-news",
             12 * minute,
             12 * minute + timedelta(seconds=22),

@@ -38,6 +38,23 @@ class Where(msgspec.Struct, frozen=True):
     pid: int
 
 
+class _Server(uvicorn.Server):
+    """Ends in order on a signal, where uvicorn would die of it once more and leave its traces."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See uvicorn.Server."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 def server_dir(data: Path) -> Path:
     """The server's own corner of a demo data folder."""
     return data / "server"
@@ -56,7 +73,7 @@ def make_server(app: Any) -> uvicorn.Server:
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def listen(host: str, port: int) -> socket.socket:
