@@ -8,7 +8,8 @@ from typing import Any
 
 from batchtui.domain.batch import Tally
 from batchtui.domain.money import PriceTable, load_prices
-from batchtui.store.results import ResultSet, ResultSink, open_results
+from batchtui.store.results import ResultSink, open_results
+from batchtui.store.resultset import ResultSet
 
 PRICES = load_prices()
 MODEL = "claude-sonnet-5-5"

@@ -19,7 +19,7 @@ from batchtui.domain.plan import Progress
 from batchtui.store.answers import read_answer, unfolded
 from batchtui.store.export import export, safe_cell
 from batchtui.store.merge import open_run
-from batchtui.store.results import ResultSet
+from batchtui.store.resultset import ResultSet
 
 LINES = [
     good("a", 'He said "hi",\nÄrger 日本'),

@@ -14,7 +14,7 @@ from resultlines import batch, canceled, errored, expired, good, line, message, 
 from batchtui.domain.errors import InputError
 from batchtui.store import regex, search
 from batchtui.store.filters import group_filter, number, parse_filter
-from batchtui.store.results import ResultSet
+from batchtui.store.resultset import ResultSet
 
 LINES = [
     good("alpha-1", "The quick brown fox", input_tokens=2000, output_tokens=10),

@@ -18,7 +18,9 @@ from resultlines import MODEL, PRICES, batch, canceled, errored, expired, good, 
 from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
 from batchtui.domain.money import Usage, load_prices
 from batchtui.store import indexer
-from batchtui.store.results import INDEX, PART, RESULTS, ResultSink, open_results
+from batchtui.store.filters import parse_filter
+from batchtui.store.history import INDEX, PART, RESULTS
+from batchtui.store.results import ResultSink, open_results
 
 MIXED = [
     good("a", "Alpha"),
@@ -338,6 +340,21 @@ def test_requests_alone_open_as_waiting(tmp_path: Path) -> None:
     assert view.tally.missing == 0
     with pytest.raises(StoreError):
         open_results(tmp_path / "nowhere", PRICES)
+
+
+def test_a_part_is_shown_as_far_as_it_came(tmp_path: Path) -> None:
+    (tmp_path / "requests.jsonl").write_bytes(request("a") + request("b") + request("c"))
+    (tmp_path / PART).write_bytes(good("a", "here") + good("b", "Nadel")[:-30])
+    view = open_results(tmp_path, PRICES)
+    assert view.partial
+    assert [(view.row(i).custom_id, view.row(i).outcome) for i in range(3)] == [
+        ("a", "succeeded"),
+        ("b", "waiting"),
+        ("c", "waiting"),
+    ]
+    assert not (tmp_path / INDEX).exists()
+    assert list(view.select(parse_filter("nadel"))) == []
+    assert list(view.select(parse_filter("here"))) == [0]
 
 
 def test_reading_stops_when_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from resultlines import batch, canceled, errored, expired, good, request, store
 
 from batchtui.domain.errors import InputError, Stopped
-from batchtui.store.results import ResultSet
+from batchtui.store.resultset import ResultSet
 from batchtui.store.retry import changed, choose, difference, prepare, write_requests
 
 IDS = ["ok", "cut", "err", "exp", "can", "lost"]

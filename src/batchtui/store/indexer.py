@@ -13,7 +13,6 @@ from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import (
     CANCELED,
-    CUT_SHORT,
     ERRORED,
     EXPIRED,
     MISSING,
@@ -22,7 +21,6 @@ from batchtui.domain.outcome import (
     UNKNOWN,
     UNREADABLE,
     WAITING,
-    normalise,
 )
 from batchtui.store.index import (
     DUPLICATE,
@@ -34,14 +32,12 @@ from batchtui.store.index import (
     price_marks,
 )
 from batchtui.store.lines import ID_LIMIT, Facts, read_line
+from batchtui.store.numbering import Groups, Names
 from batchtui.store.requests import read_requests
 from batchtui.store.till import Till
 
 HOLD = 4_000_000
 """Longer lines are not held while they come but read back from the file, in bytes."""
-_MAX_NAMES = 60_000
-_MAX_GROUPS = 2_000
-_OTHER = "(many different messages)"
 _U32 = 0xFFFF_FFFF
 
 
@@ -55,26 +51,6 @@ def mapped(fd: int, offset: int, length: int) -> Iterator[memoryview]:
             yield part
         finally:
             part.release()
-
-
-class Names:
-    """Small numbers for names that come again and again."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {"": 0}
-
-    def number(self, name: str) -> int:
-        """The name's number; all share one when there are far too many."""
-        found = self.numbers.get(name)
-        if found is None:
-            if len(self.numbers) >= _MAX_NAMES:
-                name = "(other)"
-            found = self.numbers.setdefault(name[:ID_LIMIT], len(self.numbers))
-        return found
-
-    def all(self) -> tuple[str, ...]:
-        """The names in the order of their numbers."""
-        return tuple(self.numbers)
 
 
 class Indexer:
@@ -95,7 +71,7 @@ class Indexer:
         self._held = 0
         self._stops = Names()
         self._models = Names()
-        self._groups: dict[GroupKey, int] = {}
+        self._groups = Groups()
         self._rows: dict[str, int] = {}
         self._repeats: list[tuple[int, int]] = []
         """Rows whose id was seen before, with the row that had it first."""
@@ -188,7 +164,7 @@ class Indexer:
         columns.cut.append(facts.cut)
         columns.stop.append(self._stops.number(facts.stop))
         columns.model.append(self._models.number(facts.model))
-        columns.group.append(0 if facts.outcome == SUCCEEDED and not facts.cut else self._group(facts))
+        columns.group.append(self._groups.of(facts))
         columns.cost.append(self._till.ring(facts))
         self._count_tokens(facts)
         custom_id = facts.custom_id[:ID_LIMIT]
@@ -218,28 +194,6 @@ class Indexer:
             ):
                 del column[rows - 1 :]
                 column.append(min(max(amount, 0), _U32))
-
-    def _group(self, facts: Facts) -> int:
-        if facts.outcome == SUCCEEDED:
-            key = GroupKey(SUCCEEDED, CUT_SHORT[facts.cut])
-        elif facts.outcome in (CANCELED, EXPIRED):
-            key = GroupKey(facts.outcome, OUTCOMES[facts.outcome])
-        else:
-            key = GroupKey(
-                facts.outcome,
-                facts.kind[:ID_LIMIT] or OUTCOMES[facts.outcome],
-                normalise(facts.message),
-                facts.code[:ID_LIMIT],
-            )
-        return self._group_number(key)
-
-    def _group_number(self, key: GroupKey) -> int:
-        found = self._groups.get(key)
-        if found is None:
-            if len(self._groups) >= _MAX_GROUPS:
-                key = GroupKey(key.outcome, OUTCOMES[key.outcome], _OTHER)
-            found = self._groups.setdefault(key, len(self._groups) + 1)
-        return found
 
     def match(self, requests: Path, *, waiting: bool = False, stop: threading.Event | None = None) -> None:
         """Find each row's request; requests without a row become rows of their own (missing, or waiting).
@@ -275,7 +229,7 @@ class Indexer:
     def _add_absent(self, custom_id: str, outcome: int, seq: int, offset: int, length: int) -> None:
         columns = self.columns
         self._absent += 1
-        group = self._group_number(GroupKey(outcome, OUTCOMES[outcome]))
+        group = self._groups.number(GroupKey(outcome, OUTCOMES[outcome]))
         values = {
             "offset": -1,
             "outcome": outcome,
@@ -301,7 +255,7 @@ class Indexer:
             blank=self.blank,
             stops=self._stops.all(),
             models=models,
-            groups=tuple(self._groups),
+            groups=self._groups.all(),
             tally=self._tally(),
             prices=price_marks(self._prices, models),
         )

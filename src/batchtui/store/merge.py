@@ -15,7 +15,8 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import MISSING, OUTCOMES, SUCCEEDED, WAITING
 from batchtui.domain.plan import Progress
 from batchtui.store.index import DUPLICATE, UNEXPECTED, Columns, GroupKey
-from batchtui.store.results import ResultSet, open_results
+from batchtui.store.results import open_results
+from batchtui.store.resultset import ResultSet
 from batchtui.store.view import View
 
 Report = Callable[[Progress], None]

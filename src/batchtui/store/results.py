@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -14,13 +14,10 @@ from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Progress
 from batchtui.store import files, index
+from batchtui.store.history import INDEX, PART, REQUESTS, RESULTS
 from batchtui.store.indexer import Indexer
-from batchtui.store.view import View
+from batchtui.store.resultset import ResultSet
 
-RESULTS = "results.jsonl"
-PART = "results.jsonl.part"
-INDEX = "results.index"
-REQUESTS = "requests.jsonl"
 BLOCK = 1 << 20
 """Bytes read at a time."""
 
@@ -151,156 +148,56 @@ class ResultSink:
                 self._file.close()
 
 
-class ResultSet(View):
-    """One batch's stored results, or its requests alone while the results are not here."""
-
-    def __init__(self, folder: Path, made: index.Index, fd: int | None) -> None:
-        self.folder = folder
-        self.header = made.header
-        self.columns = made.columns
-        self.stops = made.header.stops
-        self.models = made.header.models
-        self.group_keys = made.header.groups
-        self.members = (self,)
-        self._fd = fd
-        self._request_fd: int | None = None
-        self._ids: list[str] | None = None
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-    def __del__(self) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the files back; reading a row afterwards raises StoreError."""
-        for fd in (self._fd, self._request_fd):
-            if fd is not None:
-                with suppress(OSError):
-                    os.close(fd)
-        self._fd = self._request_fd = None
-
-    @property
-    def stored(self) -> bool:
-        """False while there are only requests."""
-        return self.header.results != (0, 0)
-
-    @property
-    def blank_lines(self) -> int:
-        """Lines of results.jsonl with nothing on them."""
-        return self.header.blank
-
-    @property
-    def tally(self) -> Tally:
-        """Counts and real costs."""
-        return self.header.tally
-
-    def column(self, name: str) -> Sequence[int]:
-        """A column of the index."""
-        found: Sequence[int] = getattr(self.columns, name)
-        return found
-
-    def id(self, row: int) -> str:
-        """A row's custom_id."""
-        return self.columns.id(row)
-
-    def ids(self) -> list[str]:
-        """All custom_ids, made on each call: not for keeping."""
-        return self.columns.id_texts()
-
-    def place(self, row: int) -> tuple[int, int]:
-        """This batch, and the row itself."""
-        return 0, row
-
-    def row_of(self, member: int, row: int) -> int:
-        """The row itself."""
-        return row
-
-    def read(self, row: int, limit: int | None = None) -> bytes:
-        """A row's line, or its first ``limit`` bytes; empty when it has none.  Raises StoreError."""
-        offset, length = self.columns.offset[row], self.columns.length[row]
-        if offset < 0:
-            return b""
-        return self._read_at(self.results_fd(), offset, length if limit is None else min(length, limit))
-
-    def read_request(self, row: int) -> bytes | None:
-        """A row's request; None when it is not known.  Raises StoreError."""
-        offset, length = self.columns.request_offset[row], self.columns.request_length[row]
-        return None if offset < 0 else self._read_at(self.requests_fd(), offset, length)
-
-    def results_fd(self) -> int:
-        """The open results.jsonl; raises StoreError once closed."""
-        if self._fd is None:
-            raise StoreError("these results are closed", advice="open the batch again")
-        return self._fd
-
-    def requests_fd(self) -> int:
-        """The open requests.jsonl; raises StoreError."""
-        if self._request_fd is None:
-            path = self.folder / REQUESTS
-            try:
-                self._request_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            except OSError as error:
-                raise files.explain(error, f"can't read {path}") from error
-        return self._request_fd
-
-    def _read_at(self, fd: int, offset: int, length: int) -> bytes:
-        try:
-            found = os.pread(fd, length, offset)
-            while len(found) < length and (more := os.pread(fd, length - len(found), offset + len(found))):
-                found += more
-        except OSError as error:
-            raise files.explain(error, f"can't read the results in {self.folder}") from error
-        return found
-
-
 def open_results(
     folder: Path, prices: PriceTable, *, progress: Report | None = None, stop: threading.Event | None = None
 ) -> ResultSet:
-    """A batch's results; its requests as rows that wait when no results are stored.
+    """A batch's results; what came so far of results not yet complete; or its requests alone, as rows that wait.
 
     The index is used when it fits the files and prices, and made anew in one pass (with ``progress``) when it
     doesn't.  Raises StoreError, and Stopped when ``stop`` is set.
     """
-    path = folder / RESULTS
     fd: int | None = None
     try:
-        with suppress(FileNotFoundError):
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd, partial = _open(folder)
         found = os.fstat(fd) if fd is not None else None
         results = (found.st_size, found.st_mtime_ns) if found else (0, 0)
         requests = index.stamp(folder / REQUESTS)
         if found is None and requests == (0, 0):
             raise StoreError(f"there are no results in {folder}", advice="fetch them first")
-        made = index.load(folder / INDEX, results, requests, prices)
+        made = None if partial else index.load(folder / INDEX, results, requests, prices)
         if made is None:
-            made = _rebuild(folder, fd, prices, results=results, requests=requests, progress=progress, stop=stop)
-        return ResultSet(folder, made, fd)
-    except OSError as error:
-        _close(fd)
-        raise files.explain(error, f"can't read {path}") from error
-    except BaseException:
-        _close(fd)
+            indexer = _read(fd, results[0], prices, progress, stop)
+            if partial:
+                indexer.drop_tail()
+            indexer.take_tail()
+            if requests != (0, 0):
+                indexer.match(folder / REQUESTS, waiting=fd is None or partial, stop=stop)
+            made = indexer.finish(results, requests)
+            if not partial:
+                with suppress(StoreError):  # A read-only disk still shows its results.
+                    index.save(folder / INDEX, made)
+        return ResultSet(folder, made, fd, partial=partial)
+    except BaseException as error:
+        if fd is not None:
+            os.close(fd)
+        if isinstance(error, OSError):
+            raise files.explain(error, f"can't read the results in {folder}") from error
         raise
 
 
-def _close(fd: int | None) -> None:
-    if fd is not None:
-        os.close(fd)
+def _open(folder: Path) -> tuple[int | None, bool]:
+    """The results' file, and whether it is only a part of them; None when nothing came yet."""
+    for name in (RESULTS, PART):
+        with suppress(FileNotFoundError):
+            return os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC), name == PART
+    return None, False
 
 
-def _rebuild(
-    folder: Path,
-    fd: int | None,
-    prices: PriceTable,
-    *,
-    results: tuple[int, int],
-    requests: tuple[int, int],
-    progress: Report | None,
-    stop: threading.Event | None,
-) -> index.Index:
+def _read(
+    fd: int | None, size: int, prices: PriceTable, progress: Report | None, stop: threading.Event | None
+) -> Indexer:
     indexer = Indexer(prices, lambda: fd if fd is not None else -1)
-    place, size = 0, results[0]
+    place = 0
     while fd is not None and place < size and (block := os.pread(fd, min(BLOCK, size - place), place)):
         if stop is not None and stop.is_set():
             raise Stopped("stopped while reading the results")
@@ -308,10 +205,4 @@ def _rebuild(
         place += len(block)
         if progress is not None and place % (16 * BLOCK) < BLOCK:
             progress(Progress("reading the results", place, size))
-    indexer.take_tail()
-    if requests != (0, 0):
-        indexer.match(folder / REQUESTS, waiting=fd is None, stop=stop)
-    made = indexer.finish(results, requests)
-    with suppress(StoreError):  # A read-only disk still shows its results.
-        index.save(folder / INDEX, made)
-    return made
+    return indexer

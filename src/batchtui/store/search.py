@@ -13,7 +13,7 @@ from batchtui.domain.errors import StoreError
 from batchtui.domain.plan import Progress
 from batchtui.store import files, filters
 from batchtui.store.filters import Filter, Word
-from batchtui.store.results import ResultSet
+from batchtui.store.resultset import ResultSet
 from batchtui.store.spoken import answer_text, request_text
 from batchtui.store.view import Rows, View
 

@@ -10,10 +10,9 @@ from decimal import Decimal
 import msgspec
 
 from batchtui.store.answers import Answer, cell, read_answer, unfolded
+from batchtui.store.history import IDS
 from batchtui.store.view import View
 
-IDS = "ids.jsonl"
-"""A line a request: ``{"custom_id","row_id","row":{column: value}}``, for requests that were made from rows."""
 MAX_COLUMNS = 1_000
 """More columns than this, of the source's and of unfolded answers together, are left out."""
 
@@ -23,6 +22,8 @@ COST = "cost_usd"
 
 
 class _Own(msgspec.Struct, gc=False):
+    """A line of ids.jsonl, for a request that was made from a row of a table."""
+
     custom_id: str
     row_id: str = ""
     row: dict[str, object] = {}

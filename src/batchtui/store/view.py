@@ -19,7 +19,7 @@ from batchtui.store.words import first_words
 
 if TYPE_CHECKING:
     from batchtui.store.filters import Filter
-    from batchtui.store.results import ResultSet
+    from batchtui.store.resultset import ResultSet
 
 Rows: TypeAlias = "array[int]"
 """Row numbers of a view, array type I."""
