@@ -112,24 +112,15 @@ class Checker:
             return
         params = request.params
         facts = self._facts.of(params.model)
-        chars = len(line) if line.isascii() else _characters(line)
         if (
             not facts.usable
             or not CUSTOM_ID.match(request.custom_id)
             or (facts.max_output and params.max_tokens > facts.max_output)
-            or not chars
-            or not self._ordinary(line, params)
-            or b'"cache_control"' in line
+            or not (size := self._ordinary(line, params))
             or self._ids.add(request.custom_id, len(self._sources) << _PLACE_BITS | number)
         ):
             self._careful(line, number, row, given, all_betas)
             return
-        octets = len(line)
-        if b"\\u" in line:
-            chars, octets = measure.text_size(line)
-        syntax = 60 + 33 * len(params.messages) + len(request.custom_id)
-        fixed = measure.PER_MESSAGE * len(params.messages) + (0 if params.tools is UNSET else measure.TOOLS_TOKENS)
-        size = measure.Size(max(1, chars - syntax), max(1, octets - syntax), (fixed // 2, fixed))
         if params.betas is not UNSET:
             line, all_betas = self._lifted(line, params.betas, all_betas, number, request.custom_id)
         for found in facts.problems:
@@ -137,29 +128,37 @@ class Checker:
         geo = "" if params.inference_geo is UNSET else params.inference_geo
         self._place(line, number, request.custom_id, facts, geo, params.max_tokens, size, None, all_betas, row)
 
-    def _ordinary(self, line: bytes, params: fast.Params) -> bool:
-        """True when nothing in a decoded request asks for a careful look."""
-        for message in params.messages:
-            content = message.content
-            if type(content) is str:
-                if content.isspace():
-                    return False
-            elif any(block.text.isspace() for block in content):  # type: ignore[union-attr]
-                return False
-        if params.messages[0].role != "user" or message.role != "user":
-            return False
+    def _ordinary(self, line: bytes, params: fast.Params) -> measure.Size | None:
+        """The size of a decoded request in which nothing asks for a careful look; None when something does."""
+        messages = params.messages
+        if messages[0].role != "user" or messages[-1].role != "user":
+            return None
+        quotes, chars, ascii_only = fast.survey(params)
+        fixed = measure.PER_MESSAGE * len(messages)
+        counted = line.count(b'"')
+        if counted != quotes:
+            if not (counted > quotes > 0 and self._ordinary_options(line, params, counted - quotes)):
+                return None
+            if params.tools is not UNSET:
+                chars += len(bytes(params.tools))
+                fixed += measure.TOOLS_TOKENS
+        octets = chars if ascii_only else min(3 * chars, max(chars, len(line)))
+        return measure.Size(chars, octets, (fixed // 2, fixed))
+
+    def _ordinary_options(self, line: bytes, params: fast.Params, quotes: int) -> bool:
+        """The same for a request with options, which have to account for this many quotes."""
         if not self._old_api and not (params.temperature is UNSET and params.top_p is UNSET and params.top_k is UNSET):
             return False
         if params.stop_sequences is not UNSET and not all(stop.strip() for stop in params.stop_sequences):
             return False
-        keys = fast.expected_keys(params)
+        expected = fast.quotes_of_options(params)
         raws = fast.raws_of(params)
-        if raws is not None:
+        if any(raw is not None for raw in raws):
             inside = self._shapes.get((*raws, params.max_tokens))
-            if inside is None:
+            if inside is None or not (line.isascii() or _is_utf8(line)):
                 return False
-            keys += inside
-        return fast.count_keys(line) == keys and b'" :' not in line
+            expected += inside
+        return expected == quotes
 
     def _careful(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:
         """Name everything wrong with a line; place it when nothing stops."""
@@ -275,9 +274,9 @@ class Checker:
             params = fast.REQUEST.decode(line).params
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return
-        raws = fast.raws_of(params)
-        if raws is not None and sum(len(raw) for raw in raws if raw is not None) < 100_000:
-            self._shapes[(*raws, params.max_tokens)] = sum(fast.count_keys(raw) for raw in raws if raw is not None)
+        raws = [raw for raw in fast.raws_of(params) if raw is not None]
+        if raws and sum(map(len, raws)) < 100_000:
+            self._shapes[(*fast.raws_of(params), params.max_tokens)] = sum(raw.count(b'"') for raw in raws)
 
     def _warn_large(self, line: bytes, number: int, custom_id: str, facts: ModelFacts, size: measure.Size) -> None:
         if len(line) > HUGE:
@@ -302,9 +301,9 @@ def _place_name(source: str, counted: bool, number: int) -> str:
     return f"{source}[{number}]" if counted else f"{source}:{number}"
 
 
-def _characters(line: bytes) -> int:
-    """Characters of a line, 0 when it is not UTF-8."""
+def _is_utf8(line: bytes) -> bool:
     try:
-        return len(line.decode())
+        line.decode()
     except UnicodeDecodeError:
-        return 0
+        return False
+    return True

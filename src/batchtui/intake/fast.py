@@ -1,6 +1,7 @@
 """The shape of a request without fault, as a decoder: what fits it needs no further look, what does not is read with care.
 
-Everything decoded is typed, so strings are checked for UTF-8 and surrogates on the way.  ``Raw`` fields are those whose
+What is rare (cache marks, images, tool results) has no place in it and is read with care.  Everything decoded is typed,
+ so strings are checked for UTF-8 and surrogates on the way.  ``Raw`` fields are those whose
 content repeats from request to request: they are looked at once each (see ``checker``).
 """
 
@@ -14,18 +15,10 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 NonEmpty = Annotated[str, Meta(min_length=1)]
 
 
-class Cache(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A prompt-cache mark."""
-
-    type: Literal["ephemeral"]
-    ttl: Literal["5m", "1h"] | UnsetType = UNSET
-
-
 class Text(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", tag="text", gc=False):
     """A text block."""
 
     text: NonEmpty
-    cache_control: Cache | UnsetType = UNSET
 
 
 class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -60,7 +53,6 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     tool_choice: Raw | UnsetType = UNSET
     thinking: Raw | UnsetType = UNSET
     output_config: Raw | UnsetType = UNSET
-    cache_control: Cache | UnsetType = UNSET
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -72,48 +64,54 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 REQUEST = msgspec.json.Decoder(Request)
 
-_SIMPLE = ("stop_sequences", "temperature", "top_p", "top_k", "service_tier", "inference_geo", "betas")
 _RAWS = ("tools", "tool_choice", "thinking", "output_config")
 
 
-def raws_of(params: Params) -> tuple[bytes | None, ...] | None:
-    """The bytes of the Raw fields, None when the request has none of them."""
+def raws_of(params: Params) -> tuple[bytes | None, ...]:
+    """The bytes of the Raw fields, None for those a request does not have."""
     found = (params.tools, params.tool_choice, params.thinking, params.output_config)
-    if found[0] is UNSET and found[1] is UNSET and found[2] is UNSET and found[3] is UNSET:
-        return None
     return tuple(None if raw is UNSET else bytes(raw) for raw in found)
 
 
-def count_keys(text: bytes) -> int:
-    """How many object keys stand in JSON text that has no space before its colons."""
-    return text.count(b'":') - text.count(b'\\":')
+def survey(params: Params) -> tuple[int, int, bool]:
+    """What a plain conversation with a system prompt holds: quotes in its line, characters of text, and whether all is ASCII.
 
-
-def expected_keys(params: Params) -> int:
-    """How many keys a line holds that decoded into ``params`` without a duplicate, those inside Raw fields aside."""
-    keys = 5 + 2 * len(params.messages)
+    Every key and every string has two quotes, and those inside strings are escaped one by one; so a line with a key
+    more than its decoded form shows (a duplicate, an option) has more of them.  Quotes are below 0 where a text is blank.
+    """
+    quotes, chars, ascii_only = 14, 0, True
+    system = params.system
+    if system is not UNSET:
+        texts = [system] if type(system) is str else [block.text for block in system]  # type: ignore[union-attr]
+        quotes += 4 if type(system) is str else 2 + 8 * len(texts)
+        for text in texts:
+            quotes += text.count('"')
+            chars += len(text)
+            ascii_only = ascii_only and text.isascii()
     for message in params.messages:
-        if type(message.content) is list:
-            keys += _block_keys(message.content)
-    if params.system is not UNSET:
-        keys += 1 if type(params.system) is str else 1 + _block_keys(params.system)  # type: ignore[arg-type]
-    for name in _SIMPLE + _RAWS:
-        if getattr(params, name) is not UNSET:
-            keys += 1
+        content = message.content
+        quotes += 6
+        for text in (content,) if type(content) is str else [block.text for block in content]:  # type: ignore[union-attr]
+            if text.isspace():
+                return -1, 0, False
+            quotes += text.count('"')
+            chars += len(text)
+            ascii_only = ascii_only and text.isascii()
+        quotes += 2 if type(content) is str else 8 * len(content)
+    return quotes, chars, ascii_only
+
+
+def quotes_of_options(params: Params) -> int:
+    """The quotes that options add, those inside Raw fields aside."""
+    quotes = 0
+    for name in ("temperature", "top_p", "top_k", *_RAWS):
+        quotes += 2 if getattr(params, name) is not UNSET else 0
+    for text in (params.service_tier, params.inference_geo):
+        quotes += 4 if text is not UNSET else 0
+    for texts in (params.stop_sequences, params.betas):
+        if texts is not UNSET:
+            quotes += 2 + sum(2 + text.count('"') for text in texts)
     if params.metadata is not UNSET:
-        keys += 1 if params.metadata.user_id is UNSET else 2
-    if params.cache_control is not UNSET:
-        keys += 1 + _cache_keys(params.cache_control)
-    return keys
-
-
-def _block_keys(blocks: list[Text]) -> int:
-    keys = 2 * len(blocks)
-    for block in blocks:
-        if block.cache_control is not UNSET:
-            keys += 1 + _cache_keys(block.cache_control)
-    return keys
-
-
-def _cache_keys(cache: Cache) -> int:
-    return 1 if cache.ttl is UNSET else 2
+        user = params.metadata.user_id
+        quotes += 2 if user is UNSET else 4 if user is None else 6 + user.count('"')
+    return quotes
