@@ -15,9 +15,10 @@ import anthropic
 import pytest
 from demo_help import http, lines_of, requests, sdk, until_ended
 
-from batchtui.demo import desk, launch, run
+from batchtui.demo import desk, launch
 from batchtui.demo.options import DemoOptions
-from batchtui.demo.run import alone, listen
+from batchtui.demo.place import alone, server_dir
+from batchtui.demo.run import listen
 from batchtui.domain.errors import InputError, StoreError
 from batchtui.store.history import History
 from demo_server import running_demo
@@ -93,7 +94,7 @@ def test_serve_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
         _until(lambda: bool(client.models.list().data))
         child.terminate()
         assert child.wait(20) in (0, -15)
-    assert not (run.server_dir(tmp_path) / "server.json").exists()
+    assert not (server_dir(tmp_path) / "server.json").exists()
 
 
 def test_clients_share_a_background_server_that_ends_after_the_last(

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from batchtui.demo.options import DemoOptions
+from batchtui.demo.place import Where, server_dir
 from batchtui.domain.errors import StoreError
 from batchtui.store import files
 from batchtui.store.history import lock
@@ -50,11 +51,6 @@ class DemoHandle:
         self.close()
 
 
-class _Where(msgspec.Struct):
-    base_url: str
-    pid: int
-
-
 def ensure(
     data: Path, *, speed: float = 1.0, duration: float | None = None, options: DemoOptions | None = None
 ) -> DemoHandle:
@@ -62,7 +58,7 @@ def ensure(
 
     Raises StoreError when it can't be started.
     """
-    folder = files.make_private_dir(data / "server")
+    folder = files.make_private_dir(server_dir(data))
     lease = os.open(folder / "lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lease, fcntl.LOCK_SH)
@@ -79,7 +75,7 @@ def ensure(
 def _alive(folder: Path) -> str:
     """The base URL of the server that runs on the folder, empty when none answers."""
     try:
-        where = msgspec.json.decode((folder / "server.json").read_bytes(), type=_Where)
+        where = msgspec.json.decode((folder / "server.json").read_bytes(), type=Where)
     except (OSError, msgspec.DecodeError):
         return ""
     place = urlsplit(where.base_url)
@@ -95,7 +91,7 @@ def _alive(folder: Path) -> str:
 
 
 def _start(data: Path, options: DemoOptions) -> str:
-    folder = data / "server"
+    folder = server_dir(data)
     (folder / "server.json").unlink(missing_ok=True)
     source = str(Path(__file__).parents[2])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}

@@ -20,6 +20,7 @@ import msgspec
 import uvicorn
 
 from batchtui.demo.options import DemoOptions
+from batchtui.demo.place import Where, alone, server_dir
 from batchtui.demo.server import make_app
 from batchtui.demo.state import Demo
 from batchtui.demo.transport import DemoProtocol
@@ -29,13 +30,6 @@ from batchtui.store import files
 _KEEP_ALIVE = 75
 _GRACE = 15.0
 _LOOK_EVERY = 2.0
-
-
-class Where(msgspec.Struct, frozen=True):
-    """How a running server is found: the content of ``server.json``."""
-
-    base_url: str
-    pid: int
 
 
 class _Server(uvicorn.Server):
@@ -53,11 +47,6 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def server_dir(data: Path) -> Path:
-    """The server's own corner of a demo data folder."""
-    return data / "server"
 
 
 def make_server(app: Any) -> uvicorn.Server:
@@ -104,20 +93,6 @@ def url_of(sock: socket.socket) -> str:
     """The base URL of a listening socket."""
     host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-@contextlib.contextmanager
-def alone(data: Path) -> Iterator[None]:
-    """Hold the folder's server lock; raises StoreError when another server runs on it."""
-    folder = files.make_private_dir(server_dir(data))
-    with files.open_private(folder / "lock", "r+b") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreError(
-                f"another demo server runs on {data}", advice="use that one, end it, or give another --data-dir"
-            ) from error
-        yield
 
 
 def serve(
