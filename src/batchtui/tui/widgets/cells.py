@@ -140,3 +140,24 @@ def paint_header(
             title = f"{arrow}{title}" if place.column.align == "right" else f"{title}{arrow}"
         line += " " * max(0, gutter + place.x - cell_len(line)) + fit(title, place.width, place.column.align)
     return Strip([Segment(line, palette.header)]).adjust_cell_length(width, palette.header)
+
+
+def difference(before: Strip, after: Strip) -> tuple[int, int]:
+    """The cells of a line, from and up to, outside of which two strips of it look the same."""
+    old, new = _cells(before), _cells(after)
+    most = min(len(old), len(new))
+    start = next((i for i in range(most) if old[i] != new[i]), most)
+    end = len(new)
+    if len(old) == len(new):
+        end = next((i + 1 for i in range(most - 1, start, -1) if old[i] != new[i]), start + 1)
+    return start, min(end, len(new))
+
+
+def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
+    """One entry a cell; the second half of a wide character is an empty one, kept with the first."""
+    found: list[tuple[str, Style | None]] = []
+    for text, style, _ in strip:
+        for character in text:
+            size = 1 if character.isascii() else cell_len(character)
+            found += [(character, style)] * size
+    return found

@@ -47,15 +47,15 @@ class RowList(ScrollView, can_focus=True):
         *(f"row-list--{name}" for name in Palette.NAMES),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False, id="list.down", tooltip="one row down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="list.up", tooltip="one row up"),
-        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, id="list.page_down", tooltip="one page down"),
-        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, id="list.page_up", tooltip="one page up"),
-        Binding("home,g", "first", "First", show=False, id="list.first", tooltip="to the first row"),
-        Binding("end,G", "last", "Last", show=False, id="list.last", tooltip="to the last row"),
-        Binding("enter", "select", "Open", show=False, id="list.open", tooltip="open the row"),
-        Binding("space", "mark", "Mark", show=False, id="list.mark", tooltip="mark the row and go on"),
-        Binding("asterisk", "mark_all", "Mark all", show=False, id="list.mark_all", tooltip="mark all rows, or none"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down", tooltip="one row down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up", tooltip="one row up"),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, id="page_down", tooltip="one page down"),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, id="page_up", tooltip="one page up"),
+        Binding("home,g", "first", "First", show=False, id="first", tooltip="to the first row"),
+        Binding("end,G", "last", "Last", show=False, id="last", tooltip="to the last row"),
+        Binding("enter", "select", "open", show=False, id="open", tooltip="open the row"),
+        Binding("space", "mark", "mark", show=False, id="mark", tooltip="mark the row and go on"),
+        Binding("asterisk", "mark_all", "mark all", show=False, id="mark_all", tooltip="mark all rows, or none"),
     ]
 
     def __init__(
@@ -69,7 +69,7 @@ class RowList(ScrollView, can_focus=True):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._columns = tuple(columns)
-        self._source: RowSource = source or NoRows()
+        self._source: RowSource = source if source is not None else NoRows()
         self._gap = gap
         self._placed: tuple[Placed, ...] = ()
         self._laid_for = -1
@@ -232,15 +232,23 @@ class RowList(ScrollView, can_focus=True):
 
     def _repaint_row(self, index: int) -> None:
         y = index + 1 - round(self.scroll_y)
-        if 1 <= y < self.size.height and self._painted.get(y) != self._line(y):
-            self._repaint_line(y)
+        if 1 <= y < self.size.height:
+            self._repaint_difference(y)
 
     def _repaint_changed(self) -> None:
         if not self.is_attached or not self.size:
             return
         for y in range(self.size.height):
-            if self._painted.get(y) != self._line(y):
-                self._repaint_line(y)
+            self._repaint_difference(y)
+
+    def _repaint_difference(self, y: int) -> None:
+        """Repaint the cells of a screen line that look different now, if any do."""
+        before, after = self._painted.get(y), self._line(y)
+        if before is None:
+            self._repaint_line(y)
+        elif before != after:
+            start, end = difference(before, after)
+            self.refresh(Region(start, y, end - start, 1))
 
     def _scroll_to_cursor(self) -> None:
         top, height = round(self.scroll_y), self._body_height

@@ -1,0 +1,247 @@
+"""The app: wires the service, its events, signals, colours, keys and screens together; holds no rules."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import WorkerFailed
+
+from batchtui import safetext
+from batchtui.tui import glyphs, keys, terminal
+from batchtui.tui.messages import Happened
+from batchtui.tui.screens.base import Guard
+from batchtui.tui.screens.home import HomeScreen
+from batchtui.tui.themes import choose_theme
+
+if TYPE_CHECKING:
+    from batchtui.service import Engine, Service
+
+log = logging.getLogger("batchtui")
+WATCHDOG = 5.0
+"""Seconds after a signal until the process ends, come what may."""
+MOST_BUGS = 8
+"""Errors of our own within a minute that the app lives through."""
+
+
+def _commands() -> type[Any]:
+    from batchtui.tui.commands import BatchCommands
+
+    return BatchCommands
+
+
+class BatchtuiApp(Guard, App[int]):
+    """The screen face of one service."""
+
+    TITLE = "batchtui"
+    CSS_PATH = ["app.tcss", "screens/home.tcss"]  # Textual loads no stylesheet of a default screen by itself.
+    COMMANDS: ClassVar[set[Any]] = {_commands}
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "question_mark,f1",
+            "help",
+            "help",
+            id="help",
+            tooltip="the keys that are true here, and what the signs mean",
+        ),
+        keys.PALETTE,
+        Binding("q", "leave", "quit", id="quit", tooltip="quit; batches go on at the service"),
+        Binding("ctrl+c", "leave", "quit", show=False, id="quit_now", tooltip="quit"),
+    ]
+
+    def __init__(self, service: Service, engine: Engine, *, clock: Callable[[], datetime] | None = None) -> None:
+        glyphs.use(service.config.screen.ascii or glyphs.terminal_is_ascii())
+        super().__init__()
+        self.service = service
+        self.engine = engine
+        self.bugs: list[BaseException] = []
+        self._bug_times: list[float] = []
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._told_title = ""
+        self._ends: list[Callable[[], None]] = []
+        self.animation_level = "none"
+
+    def now(self) -> datetime:
+        """The present, aware UTC; tests hand in a clock."""
+        return self._clock()
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Home."""
+        return HomeScreen()
+
+    def on_mount(self) -> None:
+        """Colours, keys and signals; the service starts after the first paint."""
+        self.complaints: list[str] = [
+            *self.service.config.warnings,
+            *choose_theme(self, self.service.config.screen.theme),
+        ]
+        self.set_keymap(terminal.keymap(self.service.config.keys))
+        self._listen()
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self._leave_on_signal, number)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.engine.start()
+        if self.service.config.keys:
+            from batchtui.tui.commands import key_complaints
+
+            self.complaints += key_complaints(self.service.config.keys)
+        if self.complaints:
+            self.home.say(
+                self.complaints[0], advice=f"and {len(self.complaints) - 1} more" if self.complaints[1:] else ""
+            )
+
+    @property
+    def home(self) -> HomeScreen:
+        """The home screen, at the bottom of the stack."""
+        screen = self.screen_stack[0]
+        if not isinstance(screen, HomeScreen):
+            raise RuntimeError("home is not at the bottom of the screens")
+        return screen
+
+    async def switch_profile(self, name: str) -> None:
+        """Go on as another profile over the same data; raises ConfigError when there is none."""
+        from batchtui.service import Engine, Service
+
+        old = self.engine
+        service = Service(self.service.data, self.service.config, profile=name)
+        self.service, self.engine = service, Engine(service)
+        self._listen()
+        self.engine.start()
+        await asyncio.to_thread(old.stop)
+
+    def _listen(self) -> None:
+        for end in self._ends:
+            end()
+        self._ends = [self.service.subscribe(self._hear), self.service.subscribe(terminal.notifier(self))]
+
+    # --- events of the service --------------------------------------------------------------------------------------
+
+    def _hear(self, event: object) -> None:
+        if self.is_running:
+            self.post_message(Happened(event))
+
+    @on(Happened)
+    def _pass_on(self, message: Happened) -> None:
+        for screen in self.screen_stack:
+            screen.post_message(Happened(message.event))
+
+    def tell_title(self, running: int, wanting: int) -> None:
+        """Say in the window's title what is under way; written only when it changed."""
+        title = f"batchtui: {running} running" if running else "batchtui"
+        title += f", {wanting} need you" if wanting else ""
+        if title != self._told_title:
+            self._told_title = title
+            terminal.write(self, terminal.window_title(title))
+
+    # --- mistakes of our own ----------------------------------------------------------------------------------------
+
+    def outlives(self, error: BaseException) -> bool:
+        """True while errors of our own are rare enough to go on."""
+        if not self.is_running or not self.screen_stack:
+            return False
+        now = time.monotonic()
+        self._bug_times = [t for t in self._bug_times if now - t < 60] + [now]
+        return len(self._bug_times) <= MOST_BUGS
+
+    def report_bug(self, error: BaseException) -> None:
+        """Show an unexpected error where the person looks; no local variables go anywhere."""
+        self.bugs.append(error)
+        log.error("unexpected error", exc_info=error)
+        said = f"something went wrong inside batchtui: {type(error).__name__}: {safetext.line(str(error), 200)}"
+        advice = "your batches are safe; the palette's 'Last error' shows where it happened"
+        with contextlib.suppress(Exception):
+            shown = self.screen if hasattr(self.screen, "say") else self.home
+            shown.say(said, advice=advice, level="bad")
+
+    def last_bug(self) -> str:
+        """The last unexpected error as text, without local variables."""
+        return "".join(traceback.format_exception(self.bugs[-1])) if self.bugs else "there was none"
+
+    def _handle_exception(self, error: Exception) -> None:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if self.outlives(cause):
+            self.report_bug(cause)
+        else:
+            super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Textual's crash report prints local variables, a key among them perhaps; this one prints none."""
+        from rich.segment import Segments
+        from rich.traceback import Traceback
+
+        report = Traceback(show_locals=False, width=None)
+        self._exit_renderables.append(Segments(self.console.render(report, self.console.options)))
+        self._close_messages_no_wait()
+
+    # --- hands ------------------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """The keys that are true here."""
+        from batchtui.tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    async def action_leave(self) -> None:
+        """Quit; asks first while something is being sent."""
+        if not self.home.sending:
+            self.exit(0)
+            return
+        from batchtui.tui.screens.modals import Confirm
+
+        lines = [
+            "An upload is under way. If you quit now, its batch may or may not exist at the service;",
+            "batchtui finds out at its next start and never sends it twice.",
+        ]
+        self.push_screen(Confirm("Quit while sending?", lines, yes="Quit"), lambda yes: self.exit(0) if yes else None)
+
+    def action_picture(self) -> None:
+        """Write the screen as SVG beside where batchtui was started."""
+        name = self.save_screenshot(path=".")
+        self.home.say(f"wrote {name}", level="good")
+
+    def _leave_on_signal(self, number: int) -> None:
+        """End cleanly within seconds, even when the terminal is gone."""
+        code = 128 + number
+        watchdog = threading.Timer(WATCHDOG, os._exit, (code,))
+        watchdog.daemon = True
+        watchdog.start()
+        self.exit(code, return_code=code)
+
+    def get_system_commands(self, screen: Screen[Any]) -> list[SystemCommand]:
+        """Textual's own commands that make sense here."""
+        from batchtui.tui.commands import system_commands
+
+        return system_commands(self, screen)
+
+
+def run_app(service: Service) -> int:
+    """Run the screen until the person leaves; returns the exit code."""
+    from batchtui.service import Engine
+
+    engine = Engine(service)
+    app = BatchtuiApp(service, engine)
+    try:
+        result = app.run(mouse=service.config.screen.mouse)
+    finally:
+        app.engine.stop()
+        terminal.reset_title()
+    return result if result is not None else (app.return_code or 0)

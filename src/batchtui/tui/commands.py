@@ -1,0 +1,107 @@
+"""The command palette: every action that is true here, and every batch by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.app import SystemCommand
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.markup import escape
+from textual.screen import Screen
+
+from batchtui.domain.batch import BatchRecord
+from batchtui.tui import describe, keys
+
+if TYPE_CHECKING:
+    from batchtui.tui.app import BatchtuiApp
+
+MOST_BATCHES = 40
+"""Batches shown for one search."""
+
+
+class BatchCommands(Provider):
+    """Actions of the screen below the palette, and batches: choosing one goes to its row."""
+
+    @property
+    def _tui(self) -> BatchtuiApp:
+        return cast("BatchtuiApp", self.app)
+
+    def _actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
+        seen = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.id or not active.enabled or binding.id in seen or not binding.tooltip:
+                continue
+            seen.add(binding.id)
+            name = f"{binding.description[:1].upper()}{binding.description[1:]}  ({keys.shown(self.app, binding)})"
+            yield name, binding.tooltip, _runner(self._tui, binding.action, active.node)
+
+    async def discover(self) -> Hits:
+        """What there is before anything was typed."""
+        for name, tip, run in self._actions():
+            yield DiscoveryHit(escape(name), run, text=name, help=escape(tip))
+
+    async def search(self, query: str) -> Hits:
+        """Actions and batches that match."""
+        matcher = self.matcher(query)
+        for name, tip, run in self._actions():
+            score = max(matcher.match(name), matcher.match(tip) * 0.8)
+            if score > 0:
+                yield Hit(score, escape(name), run, text=name, help=escape(tip))
+        found = []
+        for record in self._tui.home.desk.records.values():
+            name = f"{describe.name(record)} {describe.part_name(record)}".strip()
+            score = max(matcher.match(name), matcher.match(record.id or ""))
+            if score > 0:
+                found.append((score * 0.9, record.local_id, name, record))
+        for score, _, name, record in sorted(found, reverse=True)[:MOST_BATCHES]:
+            state = describe.state(record, self._tui.now())
+            tip = (
+                f"{state.sign} {state.word}, {record.requests:,} requests, {describe.age(record, self._tui.now())} ago"
+            )
+            yield Hit(score, escape(name), _goer(self._tui, record), text=name, help=escape(tip))
+
+
+def _runner(app: BatchtuiApp, action: str, node: Any) -> Callable[[], Any]:
+    async def run() -> None:
+        await app.run_action(action, node)
+
+    return run
+
+
+def _goer(app: BatchtuiApp, record: BatchRecord) -> Callable[[], None]:
+    def go() -> None:
+        while len(app.screen_stack) > 1:
+            app.pop_screen()
+        app.home.go_to(record)
+
+    return go
+
+
+def system_commands(app: BatchtuiApp, screen: Screen[Any]) -> list[SystemCommand]:
+    """Beside the actions: theme, screenshot, the last error."""
+    from batchtui.tui.screens.modals import Reading
+
+    def last_error() -> None:
+        app.push_screen(Reading("Last error", app.last_bug()))
+
+    return [
+        SystemCommand("Theme", "choose other colours for now", app.action_change_theme),
+        SystemCommand("Screenshot", "write the screen as SVG into this folder", app.action_picture),
+        SystemCommand("Last error", "where something went wrong inside batchtui, for a bug report", last_error),
+    ]
+
+
+def key_complaints(chosen: Mapping[str, str]) -> list[str]:
+    """What is wrong with the keys of config.toml, over all screens."""
+    from batchtui.tui.app import BatchtuiApp
+    from batchtui.tui.screens.elsewhere import ElsewhereScreen
+    from batchtui.tui.screens.home import HomeScreen
+    from batchtui.tui.screens.new import NewScreen
+    from batchtui.tui.screens.results import ResultsScreen
+    from batchtui.tui.widgets.row_list import RowList
+
+    places = keys.bindings_of((BatchtuiApp, RowList, HomeScreen, NewScreen, ResultsScreen, ElsewhereScreen))
+    places["BatchtuiApp"]["palette"] = keys.PALETTE
+    return keys.complaints(chosen, places, ("BatchtuiApp", "RowList"))

@@ -1,0 +1,257 @@
+"""The home screen's rows: batches grouped by run, filtered and sorted, folded and unfolded.  Pure, no Textual."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
+from batchtui.tui import describe
+
+Key = tuple[str, str]
+"""``("batch", local_id)`` or ``("run", run)``."""
+
+SORTS = ("attention", "name", "status", "age", "left", "cost")
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_EARLY = datetime.min.replace(tzinfo=UTC)
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)?\Z")
+_COMPARE = re.compile(r"(age|cost|requests)(<=|>=|<|>|=)(.+)\Z")
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, None: 3600}
+
+
+@dataclass(slots=True)
+class Group:
+    """The batches of one run, in the order they were made, and whether they are folded away."""
+
+    run: str
+    records: list[BatchRecord]
+    folded: bool = False
+    states: list[describe.State] = field(default_factory=list)
+
+    @property
+    def several(self) -> bool:
+        """True when there is something to fold."""
+        return len(self.records) > 1
+
+    @property
+    def requests(self) -> int:
+        """Requests of the run, its retries not counted again."""
+        return sum(r.requests for r in self.records if not r.attempt) or max(r.requests for r in self.records)
+
+    @property
+    def good(self) -> int | None:
+        """Requests with a usable answer by now, each once; None while nothing is stored."""
+        tallies = [r.tally for r in self.records if r.tally is not None]
+        return min(self.requests, sum(t.good for t in tallies)) if tallies else None
+
+    @property
+    def active(self) -> int:
+        """Batches that are still on their way."""
+        return sum(1 for r in self.records if r.active)
+
+    @property
+    def rank(self) -> int:
+        """What sorts it: its most pressing batch."""
+        return min(state.rank for state in self.states)
+
+    @property
+    def newest(self) -> datetime:
+        """When its last batch was made."""
+        return max(_made(r) for r in self.records)
+
+    @property
+    def cost(self) -> tuple[Decimal | None, bool]:
+        """What it cost or will (None: unknown), and whether an estimate is in it."""
+        total, guessed, known = Decimal(0), False, False
+        for record in self.records:
+            value = record.cost_usd
+            if value is None and record.active:
+                value = describe.estimate_of(record)
+                guessed = guessed or value is not None
+            if value is not None:
+                total, known = total + value, True
+        return (total if known else None), guessed
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row: a batch by itself, a run's own row, or one of a run's batches below it."""
+
+    group: Group
+    record: BatchRecord | None
+    child: bool = False
+    last: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What the row list holds on to."""
+        return ("batch", self.record.local_id) if self.record else ("run", self.group.run)
+
+    @property
+    def records(self) -> list[BatchRecord]:
+        """The batches an action on this row means."""
+        return [self.record] if self.record else self.group.records
+
+
+def _made(record: BatchRecord) -> datetime:
+    return record.created_at or record.intent_at or _stamp(record.local_id)
+
+
+def _stamp(local_id: str) -> datetime:
+    try:
+        return datetime.strptime(local_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return _EARLY
+
+
+class Desk:
+    """All records by run; ``lines`` are the rows to show after ``arrange``."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, BatchRecord] = {}
+        self.groups: list[Group] = []
+        self.lines: list[Line] = []
+        self.sort = "attention"
+        self.reverse = False
+        self.query = ""
+        self._folds: dict[str, bool] = {}
+        self._places: dict[Key, int] = {}
+
+    def replace(self, records: Iterable[BatchRecord]) -> None:
+        """Take these records for all there are."""
+        self.records = {r.local_id: r for r in records}
+
+    def retried(self, record: BatchRecord) -> bool:
+        """True when a later batch of the same run took up what failed."""
+        return any(r.attempt > record.attempt and r.status != "refused" for r in self._runs.get(record.run, ()))
+
+    def arrange(self, now: datetime) -> None:
+        """Group, filter, sort and fold."""
+        self._runs: dict[str, list[BatchRecord]] = {}
+        for record in self.records.values():
+            self._runs.setdefault(record.run, []).append(record)
+        wanted = parse_filter(self.query, now)
+        groups = []
+        for run, records in self._runs.items():
+            seen = [r for r in records if wanted(r)]
+            if not seen:
+                continue
+            seen.sort(key=lambda r: (r.attempt, r.part, r.local_id))
+            group = Group(run, seen)
+            group.states = [describe.state(r, now, retried=self.retried(r)) for r in seen]
+            group.folded = self._folds.get(run, all(s.rank >= 5 for s in group.states))
+            groups.append(group)
+        self.groups = sorted(groups, key=self._order(now), reverse=self.reverse)
+        self.lines = [line for group in self.groups for line in _lines(group)]
+        self._places = {line.key: i for i, line in enumerate(self.lines)}
+
+    def find(self, key: object) -> int | None:
+        """The row of a key; a batch that is folded away is found at its run's row."""
+        place = self._places.get(key)  # type: ignore[call-overload]
+        if place is None and isinstance(key, tuple) and key[0] == "batch" and key[1] in self.records:
+            return self._places.get(("run", self.records[key[1]].run))
+        return place  # type: ignore[no-any-return]
+
+    def fold(self, run: str, folded: bool | None = None) -> bool:
+        """Fold or unfold a run (None: the other way); False when that changes nothing."""
+        group = next((g for g in self.groups if g.run == run and g.several), None)
+        if group is None or group.folded == folded:
+            return False
+        self._folds[run] = (not group.folded) if folded is None else folded
+        return True
+
+    def wanting(self, now: datetime) -> list[BatchRecord]:
+        """The batches that want the person."""
+        return [r for r in self.records.values() if describe.state(r, now, retried=self.retried(r)).rank in (0, 1)]
+
+    def _order(self, now: datetime) -> Callable[[Group], tuple[object, ...]]:
+        def newest_first(group: Group) -> float:
+            return -group.newest.timestamp() if group.newest > _EARLY else 0.0
+
+        def runs_out(group: Group) -> datetime:
+            found = [(r.gone_at if r.status == "ended" else r.expires_at) or _NEVER for r in group.records]
+            return min(found)
+
+        return {
+            "attention": lambda g: (g.rank, newest_first(g), g.run),
+            "name": lambda g: (describe.name(g.records[0]).lower(), newest_first(g)),
+            "status": lambda g: (g.states[0].word, g.rank, newest_first(g)),
+            "age": lambda g: (newest_first(g), g.run),
+            "left": lambda g: (runs_out(g), newest_first(g)),
+            "cost": lambda g: (-(g.cost[0] or Decimal(0)), newest_first(g)),
+        }[self.sort]
+
+
+def _lines(group: Group) -> list[Line]:
+    if not group.several:
+        return [Line(group, group.records[0])]
+    head = Line(group, None)
+    if group.folded:
+        return [head]
+    end = len(group.records) - 1
+    return [head, *(Line(group, r, child=True, last=i == end) for i, r in enumerate(group.records))]
+
+
+def parse_filter(text: str, now: datetime) -> Callable[[BatchRecord], bool]:
+    """A test of records: words, ``status:``, ``model:``, ``profile:``, ``age<2d``, ``cost>1``, ``requests>=100``.
+
+    All must hold; raises InputError for a comparison that can't be read.
+    """
+    tests = [_test(word, now) for word in text.lower().split()]
+    return lambda record: all(test(record) for test in tests)
+
+
+def _test(word: str, now: datetime) -> Callable[[BatchRecord], bool]:
+    compare = _COMPARE.match(word)
+    if compare:
+        return _comparison(compare[1], compare[2], compare[3], now)
+    name, colon, value = word.partition(":")
+    if colon and name == "status":
+        return lambda r: value in _status_words(r, now)
+    if colon and name == "model":
+        return lambda r: any(value in model.lower() for model in r.models)
+    if colon and name == "profile":
+        return lambda r: value in r.profile.lower()
+    return lambda r: word in " ".join((r.title, r.note, r.source, r.local_id, r.id or "", *r.models)).lower()
+
+
+def _status_words(record: BatchRecord, now: datetime) -> str:
+    words = [record.status, describe.state(record, now).word]
+    words += ["active"] if record.active else []
+    if record.status == "ended":
+        words.append("failed" if record.needs_retry else "good")
+        words.append(record.results)
+    return " ".join(words)
+
+
+def _comparison(name: str, sign: str, value: str, now: datetime) -> Callable[[BatchRecord], bool]:
+    amount = _amount(name, value)
+    hold: Callable[[Decimal], bool] = {
+        "<": lambda x: x < amount,
+        ">": lambda x: x > amount,
+        "<=": lambda x: x <= amount,
+        ">=": lambda x: x >= amount,
+        "=": lambda x: x == amount,
+    }[sign]
+    if name == "age":
+        return lambda r: hold(Decimal((now - _made(r)) // timedelta(seconds=1)))
+    if name == "cost":
+        return lambda r: hold(r.cost_usd if r.cost_usd is not None else describe.estimate_of(r) or Decimal(0))
+    return lambda r: hold(Decimal(r.requests))
+
+
+def _amount(name: str, value: str) -> Decimal:
+    span = _SPAN.match(value)
+    if name == "age" and span:
+        return Decimal(span[1]) * _UNITS[span[2]]
+    try:
+        if name != "age":
+            return Decimal(value.lstrip("$").replace(",", ""))
+    except InvalidOperation:
+        pass
+    hint = "age<2d, age>3h or age<30m" if name == "age" else f"{name}>100"
+    raise InputError(f"can't read {name} {value!r}", advice=f"write it like {hint}")

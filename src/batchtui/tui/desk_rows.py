@@ -1,0 +1,160 @@
+"""The desk as a source of rows for the row list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
+
+from rich.text import Text
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.plan import Progress
+from batchtui.tui import describe, figures, spans
+from batchtui.tui.desk import Desk, Group, Line
+from batchtui.tui.glyphs import GLYPHS
+from batchtui.tui.widgets.cells import Cell
+from batchtui.tui.widgets.columns import Column
+
+COLUMNS = (
+    Column("name", "Batch", 12, flex=9, max_width=44),
+    Column("status", "Status", 11),
+    Column("done", "Done", 18, flex=1, max_width=28),
+    Column("requests", "Requests", 9, align="right", priority=7),
+    Column("model", "Model", 16, flex=2, max_width=28, priority=8),
+    Column("profile", "Profile", 10, priority=9),
+    Column("age", "Age", 4, align="right", priority=2),
+    Column("left", "Left", 5, align="right", priority=3),
+    Column("cost", "Cost", 8, align="right", priority=1),
+    Column("note", "Note", 14, flex=4, priority=10),
+)
+Usual = Callable[[BatchRecord], tuple[int, int] | None]
+
+
+def chosen_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns that config.toml names, in its order, name first; all of them when it names none."""
+    known = {column.key: column for column in COLUMNS}
+    wanted = [known[name] for name in names if name in known and name != "name"]
+    return (known["name"], *wanted) if wanted else COLUMNS
+
+
+class DeskRows:
+    """Rows of a desk; the clock, the usual times and the transfers are asked as a row is seen."""
+
+    def __init__(self, desk: Desk, clock: Callable[[], datetime], usual: Usual, columns: Sequence[Column]) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._usual = usual
+        self._columns = [column.key for column in columns]
+        self.transfers: dict[str, Progress] = {}
+        self.own_profile = ""
+
+    def __len__(self) -> int:
+        return len(self._desk.lines)
+
+    def key(self, index: int) -> Hashable:
+        return self._desk.lines[index].key
+
+    def find(self, key: Hashable) -> int | None:
+        return self._desk.find(key)
+
+    def style(self, index: int) -> str:
+        line = self._desk.lines[index]
+        if line.record is not None and line.record.profile != self.own_profile:
+            return "muted"
+        return ""
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        line = self._desk.lines[index]
+        made = self._batch(line, line.record) if line.record else self._run(line.group)
+        cells = [made.get(column, "") for column in self._columns]
+        return [None if cell is None and i == 0 else cell for i, cell in enumerate(cells)]
+
+    def _batch(self, line: Line, record: BatchRecord) -> dict[str, Cell]:
+        now = self._clock()
+        retried = self._desk.retried(record)
+        state = describe.state(record, now, retried=retried)
+        cells: dict[str, Cell] = {
+            "name": self._name(line, record),
+            "requests": figures.count(record.requests),
+            "model": models(record),
+            "profile": safetext.line(record.profile, 40),
+            "age": describe.age(record, now),
+            "left": describe.left(record, now),
+            "cost": describe.cost(record),
+            "note": safetext.line(record.note, 200),
+        }
+        if record.status in ("unconfirmed", "refused") or describe.results_going(record, now) is not None:
+            words = describe.wants(record, now, retried=retried)
+            if record.status == "refused":
+                words = safetext.line(record.error or "nothing was made", 200)
+            cells["status"] = Text.assemble((f"{state.sign} ", state.style), (f"{state.word}: {words}", state.style))
+            if record.status != "refused":
+                cells["status"] = Text(f"{state.sign} {words}", state.style)
+            cells |= dict.fromkeys(("done", "requests", "model", "profile", "age", "left"))
+            if record.status == "refused":
+                cells |= {"age": describe.age(record, now), "left": ""}
+            return cells
+        if record.status == "ended" and record.local_id not in self.transfers:
+            return cells | self._ended(record, state, now)
+        done = describe.progress_of(record, now, self._usual(record), self.transfers.get(record.local_id))
+        return cells | {"status": Text.assemble((f"{state.sign} ", state.style), state.word), "done": done}
+
+    def _ended(self, record: BatchRecord, state: describe.State, now: datetime) -> dict[str, Cell]:
+        counts = describe.outcome_counts(record)
+        sign = Text(f"{state.sign} ", state.style)
+        if record.results == "gone":
+            return {"status": sign.append("results gone, never stored", "muted"), "done": None}
+        if record.owed:
+            again = record.next_try_at
+            wait = f", again in {spans.words(again - now)}" if again is not None and again > now else ""
+            return {"status": sign.append("ended", ""), "done": Text(f"not stored yet{wait}", "warn")}
+        text = describe.counts_text(counts, 29)
+        word = "ended  " if text.cell_len <= 22 else ""
+        return {"status": Text.assemble(sign, (word, ""), text), "done": None}
+
+    def _name(self, line: Line, record: BatchRecord) -> Cell:
+        if not line.child:
+            part = describe.part_name(record)
+            name = describe.name(record)
+            return Text.assemble(name, (f"  {part}", "muted")) if part else name
+        twig = GLYPHS.branch_end if line.last else GLYPHS.branch
+        return Text.assemble((f"{twig} ", "muted"), describe.part_name(record) or describe.name(record))
+
+    def _run(self, group: Group) -> dict[str, Cell]:
+        now = self._clock()
+        first = group.records[0]
+        fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
+        total, guessed = group.cost
+        cost = "" if total is None else f"{'~' if guessed else ''}{figures.usd(total)}"
+        worst = min(group.states, key=lambda s: s.rank)
+        good = group.good
+        sign, style, words = worst.sign, worst.style, figures.plural(len(group.records), "batch", "batches")
+        if good is not None and not group.active:
+            short = group.requests - good
+            sign, style = (GLYPHS.good, "good") if short <= 0 else (GLYPHS.partial, "warn")
+            words = f"{good:,} of {group.requests:,} good"
+        elif group.active:
+            words += f", {group.active} active"
+        return {
+            "name": Text.assemble((f"{fold} ", "accent"), (describe.name(first), "title")),
+            "status": Text.assemble((f"{sign} ", style), (words, "muted" if group.folded is False else "")),
+            "done": None,
+            "requests": figures.count(group.requests),
+            "model": models(*group.records),
+            "profile": safetext.line(first.profile, 40),
+            "age": describe.age(first, now),
+            "left": "",
+            "cost": cost,
+            "note": safetext.line(first.note, 200),
+        }
+
+
+def models(*records: BatchRecord) -> str:
+    """The models of some batches, the most used first, without the word they all share."""
+    found: dict[str, int] = {}
+    for record in records:
+        for model, count in record.models.items():
+            found[model] = found.get(model, 0) + count
+    names = sorted(found, key=lambda model: -found[model])
+    return safetext.line(", ".join(name.removeprefix("claude-") for name in names), 120)

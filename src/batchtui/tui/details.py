@@ -1,0 +1,163 @@
+"""All facts of one batch or run, for the details pane and for reading.  Pure: records in, content out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from textual.content import Content
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.tui import describe, figures, spans
+from batchtui.tui.desk import Group, Line
+from batchtui.tui.glyphs import GLYPHS
+
+Usual = Callable[[BatchRecord], tuple[int, int] | None]
+Piece = Content | str | tuple[str, str]
+LABEL = 11
+_COLOURS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "accent": "$text-primary"}
+_WORDS = {
+    "ok": "good",
+    "short": "cut short",
+    "err": "errored",
+    "exp": "expired",
+    "can": "canceled",
+    "missing": "missing",
+    "odd": "unreadable",
+}
+
+
+def of_line(line: Line, now: datetime, usual: Usual) -> Content:
+    """The facts of a row of the desk."""
+    if line.record is None:
+        return of_run(line.group, now)
+    return of_batch(line.record, now, usual(line.record))
+
+
+def of_batch(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> Content:
+    """Everything that is known of one batch."""
+    state = describe.state(record, now)
+    colour = _COLOURS.get(state.style, "$foreground 60%")
+    part = describe.part_name(record)
+    parts: list[Piece] = [(describe.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
+    parts += [(f"{state.sign} {state.word}", colour)]
+    wanted = describe.wants(record, now)
+    parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record])]
+    if record.error:
+        parts += ["\n", (safetext.line(record.error, 600), "$text-error"), "\n"]
+    parts += ["\n", *_facts(_what(record)), "\n", *_facts(_when(record, now, usual)), "\n", *_facts(_money(record))]
+    if record.note:
+        parts += ["\n", safetext.block(record.note, 2_000), "\n"]
+    return Content.assemble(*parts)
+
+
+def of_run(group: Group, now: datetime) -> Content:
+    """A run: its batches together."""
+    first = group.records[0]
+    good = group.good
+    total, guessed = group.cost
+    parts: list[Piece] = [(describe.name(first), "bold"), ("  the whole run\n", "$foreground 60%")]
+    if good is not None:
+        left = group.requests - good
+        parts += [f"{good:,} of {group.requests:,} have a good answer\n"]
+        parts += [
+            (f"{describe.bar(good, group.requests, 24)}", "$text-success"),
+            f"  {left:,} to go\n" if left else "\n",
+        ]
+    parts.append("\n")
+    for record, state in zip(group.records, group.states, strict=True):
+        label = describe.part_name(record) or "first"
+        parts += [(f"{state.sign} ", _COLOURS.get(state.style, "$foreground 60%")), f"{label:<16} "]
+        parts += [f"{describe.counts_text(describe.outcome_counts(record)).plain or state.word}\n"]
+    cost = f"{'~' if guessed else ''}{figures.usd(total)}" if total is not None else ""
+    parts += [
+        "\n",
+        *_facts([("Requests", f"{group.requests:,}"), ("Batches", str(len(group.records))), ("Cost", cost)]),
+    ]
+    parts += _facts([("Source", safetext.line(first.source, 300)), ("Run", safetext.line(group.run, 80))])
+    return Content.assemble(*parts)
+
+
+def _outcomes(records: Iterable[BatchRecord]) -> list[Piece]:
+    """A line with a bar for each outcome, read by word and length."""
+    parts: list[Piece] = []
+    for record in records:
+        counts = describe.outcome_counts(record)
+        total = max(1, record.requests, sum(n for _, n, _ in counts))
+        waiting = record.counts.processing if record.tally is None else 0
+        for word, n, style in [*counts, *([("waiting", waiting, "")] if waiting else [])]:
+            parts += [
+                f"{_WORDS.get(word, word):<{LABEL}}",
+                (describe.bar(n, total, 14), _COLOURS.get(style, "$foreground 60%")),
+            ]
+            parts += [f" {n:>9,}\n"]
+    return parts
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> list[Piece]:
+    """Labels and values, those without a value left out."""
+    parts: list[Piece] = []
+    for label, value in facts:
+        if value:
+            parts += [(f"{label:<{LABEL}}", "$foreground 60%"), f"{value}\n"]
+    return parts
+
+
+def _what(record: BatchRecord) -> list[tuple[str, str]]:
+    size = f", {figures.size(record.bytes)}" if record.bytes else ""
+    models = ", ".join(f"{model} ×{n:,}" if len(record.models) > 1 else model for model, n in record.models.items())
+    where = f" {GLYPHS.dot} {record.base_url}" if record.base_url else ""
+    return [
+        ("Requests", f"{record.requests:,}{size}"),
+        ("Model", safetext.line(models, 300)),
+        ("Betas", safetext.line(", ".join(record.betas), 300)),
+        ("Source", safetext.line(record.source, 400) or ("made elsewhere" if record.foreign else "")),
+        ("Profile", safetext.line(record.profile + where, 200)),
+        ("Id", safetext.line(record.id or "none yet", 100)),
+        ("Local id", safetext.line(record.local_id, 100)),
+    ]
+
+
+def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> list[tuple[str, str]]:
+    took = ""
+    if record.created_at and record.ended_at:
+        took = f"  took {spans.words(record.ended_at - record.created_at)}"
+    running = record.status in ("in_progress", "canceling")
+    return [
+        ("Created", spans.at(record.created_at or record.intent_at)),
+        ("Usually", f"{usual[0]}–{usual[1]} min" if usual and running else ""),
+        ("Expires", spans.at(record.expires_at) if running else ""),
+        ("Ended", spans.at(record.ended_at) + took if record.ended_at else ""),
+        ("Results", _results(record, now)),
+        ("Seen", spans.at(record.seen_at) if running else ""),
+    ]
+
+
+def _results(record: BatchRecord, now: datetime) -> str:
+    if record.status != "ended":
+        return ""
+    gone = record.gone_at
+    kept = f", at the service until {gone.astimezone():%Y-%m-%d}" if gone is not None and gone > now else ""
+    words = {"stored": "stored here", "partial": "partly here", "none": "not stored yet", "gone": "gone"}
+    return words[record.results] + kept
+
+
+def _money(record: BatchRecord) -> list[tuple[str, str]]:
+    tally, estimate = record.tally, record.estimate
+    unpriced = tally.unpriced if tally else estimate.unpriced if estimate else ()
+    facts = [("Cost", figures.usd(record.cost_usd) if record.cost_usd is not None else "")]
+    if tally is not None:
+        facts += [
+            ("Standard", figures.usd(tally.standard_usd) if tally.standard_usd is not None else ""),
+            ("Tokens", f"{figures.tokens(tally.input_tokens)} in, {figures.tokens(tally.output_tokens)} out"),
+        ]
+        if tally.cache_read_tokens or tally.cache_write_tokens:
+            cache = (
+                f"{figures.tokens(tally.cache_read_tokens)} read, {figures.tokens(tally.cache_write_tokens)} written"
+            )
+            facts.append(("Cache", cache))
+    if estimate is not None:
+        facts.append(("Estimate", figures.usd_range(estimate.batch_usd)))
+    facts.append(("No price", safetext.line(", ".join(unpriced), 200)))
+    return facts

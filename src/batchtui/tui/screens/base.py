@@ -1,0 +1,85 @@
+"""What every screen can do: ask the service off the screen's thread, say things, and outlive its own mistakes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
+from batchtui.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from batchtui.service import Service
+    from batchtui.tui.app import BatchtuiApp
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Asking:
+    """Mixed into screens: the ways to the service, and to the person."""
+
+    KEY_LINE: ClassVar[tuple[str, ...]] = ()
+    """Binding ids shown in the key line, the most important first; ``help`` and ``quit`` or ``back`` last."""
+
+    @property
+    def tui(self) -> BatchtuiApp:
+        """The app, by its own type."""
+        return cast("BatchtuiApp", self.app)  # type: ignore[attr-defined]
+
+    @property
+    def service(self) -> Service:
+        """The service of the profile in use."""
+        return self.tui.service
+
+    async def ask(self, coro: Coroutine[Any, Any, T]) -> T:
+        """Run one of the service's coroutines on its own loop; it goes on when this screen stops waiting."""
+        return await asyncio.shield(asyncio.wrap_future(self.tui.engine.call(coro)))
+
+    async def in_thread(self, fn: Callable[..., T], *args: Any, **named: Any) -> T:
+        """Run slow sync work in a thread and wait for it here."""
+        return await asyncio.to_thread(fn, *args, **named)
+
+    def say(self, message: str, *, advice: str = "", level: str = "info") -> None:
+        """Show a sentence where the person looks until another replaces it; ``level``: info, good, warn, bad."""
+        for line in self.query(StatusLine):  # type: ignore[attr-defined]
+            line.say(message, advice=advice, level=level)
+            return
+        self.app.notify(  # type: ignore[attr-defined]
+            safetext.line(f"{message}. {advice}" if advice else message, 500),
+            severity={"bad": "error", "warn": "warning"}.get(level, "information"),
+            markup=False,
+        )
+
+    def fail(self, error: BaseException) -> None:
+        """Show an error where the person looks."""
+        if isinstance(error, BatchtuiError):
+            self.say(str(error), advice=error.advice, level="bad")
+        else:
+            self.tui.report_bug(error)
+
+
+class Guard:
+    """Mixed into pumps (screens, the app): an error in a handler is shown, and the pump goes on."""
+
+    async def _dispatch_message(self, message: Message) -> None:
+        try:
+            await super()._dispatch_message(message)  # type: ignore[misc]
+        except Exception as error:
+            app = cast("BatchtuiApp", getattr(self, "app", self))
+            if not app.outlives(error):
+                raise
+            app.report_bug(error)
+
+
+class BaseScreen(Guard, Asking, Screen[R]):
+    """A whole screen."""
+
+
+class BaseModal(Guard, Asking, ModalScreen[R]):
+    """A modal: Escape leaves it with None."""

@@ -1,0 +1,37 @@
+"""The question before deleting: where, and what that loses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from batchtui.domain.batch import BatchRecord
+from batchtui.tui import describe, figures
+from batchtui.tui.screens.modals import Choose
+
+
+def ask_delete(records: Sequence[BatchRecord]) -> Choose:
+    """A question that is answered ``keep``, ``here``, ``there`` or ``both``; keeping is in focus."""
+    stored = [r for r in records if r.results == "stored"]
+    only_there = [r for r in records if r.owed]
+    at_service = [r for r in records if r.id and r.archived_at is None and r.results != "gone"]
+    requests = sum(r.requests for r in records)
+    lines = [describe.name(records[0]) + (f" and {len(records) - 1} more" if len(records) > 1 else "")]
+    if only_there:
+        few = figures.plural(len(only_there), "batch", "batches")
+        lines.append(f"The results of {few} are not stored here yet: deleted at the service, they are lost for good.")
+    choices: list[tuple[str, str | Content]] = [("keep", "No, keep it")]
+    if at_service:
+        kept = "the results stored here stay" if stored else "nothing of it stays but our record"
+        choices.append(("there", _choice("At the service", kept)))
+    what = f"record, {requests:,} requests" + (" and their results" if stored else "")
+    back = "the service keeps it; o finds it again" if at_service else "can't be undone"
+    choices.append(("here", _choice("Here", f"{what}; {back}")))
+    if at_service:
+        choices.append(("both", _choice("Both", "everything of it, for good")))
+    return Choose(f"Delete {figures.plural(len(records), 'batch', 'batches')}?", choices, lines=lines)
+
+
+def _choice(what: str, loses: str) -> Content:
+    return Content.assemble(f"{what:<16}", (loses, "$foreground 60%"))

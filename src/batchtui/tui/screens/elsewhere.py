@@ -1,0 +1,164 @@
+"""Batches of the workspace that were made elsewhere: seen page by page, adopted with a key."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from batchtui import safetext
+from batchtui.domain.batch import RemoteBatch
+from batchtui.domain.errors import BatchtuiError
+from batchtui.tui import describe, figures, spans
+from batchtui.tui.glyphs import GLYPHS
+from batchtui.tui.screens.base import BaseScreen
+from batchtui.tui.screens.modals import Ask
+from batchtui.tui.widgets.cells import Cell
+from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.row_list import RowList
+from batchtui.tui.widgets.row_source import RowHighlighted, RowSelected
+from batchtui.tui.widgets.status_line import StatusLine
+
+COLUMNS = (
+    Column("id", "Batch", 20, flex=1, max_width=40),
+    Column("status", "Status", 11),
+    Column("counts", "Outcomes", 16, flex=1, max_width=34),
+    Column("requests", "Requests", 8, align="right", priority=1),
+    Column("created", "Created", 16, priority=2),
+)
+NEAR = 10
+"""The next page is fetched when the cursor is this near the end."""
+
+
+class RemoteRows:
+    """Batches as the service lists them."""
+
+    def __init__(self) -> None:
+        self.batches: list[RemoteBatch] = []
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def key(self, index: int) -> Hashable:
+        return self.batches[index].id
+
+    def find(self, key: Hashable) -> int | None:
+        return next((i for i, batch in enumerate(self.batches) if batch.id == key), None)
+
+    def style(self, index: int) -> str:
+        return "muted" if self.batches[index].archived_at else ""
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        batch = self.batches[index]
+        counts = batch.request_counts
+        ended = batch.processing_status == "ended"
+        sign = GLYPHS.ready if ended else GLYPHS.canceling if batch.processing_status == "canceling" else GLYPHS.running
+        word = {"in_progress": "running"}.get(batch.processing_status, safetext.line(batch.processing_status, 20))
+        found = [("ok", counts.succeeded, "good"), ("err", counts.errored, "bad"), ("exp", counts.expired, "warn")]
+        found.append(("can", counts.canceled, "muted"))
+        return [
+            safetext.line(batch.id, 80),
+            Text.assemble((f"{sign} ", "accent"), word),
+            describe.counts_text([each for each in found if each[1]]),
+            f"{counts.total:,}",
+            spans.at(batch.created_at),
+        ]
+
+
+class ElsewhereScreen(BaseScreen[None]):
+    """Enter adopts the batch under the cursor."""
+
+    CSS_PATH = "elsewhere.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "adopt", "adopt", id="adopt", tooltip="keep a record of it here and fetch its results"),
+        Binding("R", "again", "refresh", id="refresh", tooltip="ask the service again"),
+        Binding("escape", "leave", "back", id="back", tooltip="back to your batches"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = RemoteRows()
+        self._next: str | None = None
+        self._asking = False
+
+    def compose(self) -> ComposeResult:
+        yield Static("Made elsewhere, in the same workspace", id="title", markup=False)
+        yield RowList(COLUMNS, self.rows, id="remote")
+        yield StatusLine()
+        yield KeyLine(("adopt", "refresh"), last=("help", "back"))
+
+    def on_mount(self) -> None:
+        self.query_one(RowList).focus()
+        self.action_again()
+
+    def action_again(self) -> None:
+        """From the first page."""
+        self.rows.batches.clear()
+        self._next = None
+        self._page()
+
+    @work(exit_on_error=False)
+    async def _page(self) -> None:
+        if self._asking:
+            return
+        self._asking = True
+        self._facts("asking the service")
+        try:
+            page, self._next = await self.ask(self.service.elsewhere(self._next))
+            self.rows.batches += page
+            while not self.rows.batches and self._next:
+                page, self._next = await self.ask(self.service.elsewhere(self._next))
+                self.rows.batches += page
+        except BatchtuiError as error:
+            self.fail(error)
+        finally:
+            self._asking = False
+        self.query_one(RowList).reload()
+        more = ", more as you go down" if self._next else ""
+        shown = figures.plural(len(self.rows), "batch", "batches") + more
+        self._facts(shown if len(self.rows) else "every batch of this workspace is on your desk already")
+
+    def _facts(self, words: str) -> None:
+        if self.is_attached:
+            self.query_one(StatusLine).tell(words)
+
+    @on(RowHighlighted)
+    def _moved(self, event: RowHighlighted) -> None:
+        if self._next and event.index >= len(self.rows) - NEAR:
+            self._page()
+
+    @on(RowSelected)
+    def _opened(self) -> None:
+        self.action_adopt()
+
+    @work(exit_on_error=False)
+    async def action_adopt(self) -> None:
+        """Keep a record of the batch under the cursor."""
+        index = self.query_one(RowList).cursor
+        if index >= len(self.rows):
+            return
+        remote = self.rows.batches[index]
+        hint = "Its results are fetched like those of your own. Its requests are not here: it can't be retried."
+        title = await self.app.push_screen_wait(
+            Ask("What shall it be called?", placeholder=safetext.line(remote.id, 60), hint=hint)
+        )
+        if title is None:
+            return
+        try:
+            record = await self.ask(self.service.adopt(remote, title))
+        except BatchtuiError as error:
+            self.fail(error)
+            return
+        self.rows.batches = [batch for batch in self.rows.batches if batch.id != remote.id]
+        self.query_one(RowList).reload()
+        self.say(f"{describe.name(record)} is on your desk", level="good")
+
+    def action_leave(self) -> None:
+        """Back to home."""
+        self.dismiss(None)

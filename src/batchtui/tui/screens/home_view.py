@@ -1,0 +1,268 @@
+"""What the home screen shows: every batch at a glance, drawn again only where it reads differently."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from rich.cells import cell_len
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
+from batchtui.poller import LookState
+from batchtui.service import events
+from batchtui.service.figures import usual_minutes
+from batchtui.tui import details, figures, spans
+from batchtui.tui.desk import Desk, Line
+from batchtui.tui.desk_rows import DeskRows, chosen_columns
+from batchtui.tui.glyphs import GLYPHS
+from batchtui.tui.messages import Happened
+from batchtui.tui.screens.base import BaseScreen
+from batchtui.tui.screens.modals import line_input
+from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.row_list import RowList
+from batchtui.tui.widgets.row_source import MarksChanged, RowHighlighted
+from batchtui.tui.widgets.status_line import StatusLine
+
+WIDE = 110
+"""From this width on the details stand beside the list."""
+TICK = 5.0
+"""Seconds between looks at the clock; only lines that read differently are written."""
+
+
+class HomeView(BaseScreen[None]):
+    """The desk: what it shows, and what happened to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = Desk()
+        self._usual: dict[str, tuple[int, int] | None] = {}
+        self._dirty = False
+        self._title_shown: Content | None = None
+        self._detail_shown: str = ""
+
+    def compose(self) -> ComposeResult:
+        columns = chosen_columns(self.service.config.screen.columns)
+        self.rows = DeskRows(self.desk, self.tui.now, self.usual, columns)
+        yield Static("", id="title", markup=False)
+        with Horizontal(id="middle"):
+            yield RowList(columns, self.rows, id="batches")
+            with VerticalScroll(id="details", can_focus=False):
+                yield Static("", id="facts-of", markup=False)
+        yield Static("", id="empty", markup=False)
+        with Horizontal(id="filtering"):
+            yield Static("/", id="slash", markup=False)
+            yield line_input(placeholder="words  status:running  model:sonnet  age<2d  cost>1", id="query")
+        yield Static("", id="rule", markup=False)
+        yield StatusLine(id="status")
+        yield KeyLine(self.KEY_LINE)
+
+    def on_mount(self) -> None:
+        self.batches.focus()
+        self.reload()
+        self.set_interval(TICK, self.tick)
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= WIDE, "wide")
+        self.query_one("#rule", Static).update(GLYPHS.rule * max(0, self.size.width - 2))
+        self._draw_title()
+        self._draw_details()
+
+    @property
+    def batches(self) -> RowList:
+        """The list of batches."""
+        return self.query_one("#batches", RowList)
+
+    @property
+    def line(self) -> Line | None:
+        """The row under the cursor."""
+        index = self.batches.cursor
+        return self.desk.lines[index] if index < len(self.desk.lines) else None
+
+    @property
+    def sending(self) -> bool:
+        """True while something is on its way to the service."""
+        return any(r.status == "submitting" and r.intent_at is not None for r in self.desk.records.values())
+
+    def usual(self, record: BatchRecord) -> tuple[int, int] | None:
+        """How long batches like this took before, reckoned once until another ends."""
+        if record.local_id not in self._usual:
+            self._usual[record.local_id] = usual_minutes(self.desk.records.values(), record)
+        return self._usual[record.local_id]
+
+    # --- what happened ----------------------------------------------------------------------------------------------
+
+    @on(Happened)
+    def _happened(self, message: Happened) -> None:
+        event = message.event
+        if isinstance(event, events.RecordChanged | events.RecordRemoved):
+            if isinstance(event, events.RecordChanged):
+                self.desk.records[event.record.local_id] = event.record
+                if event.record.status == "ended":
+                    self._usual.clear()
+            else:
+                self.desk.records.pop(event.local_id, None)
+            if not self._dirty:
+                self._dirty = True
+                self.set_timer(0.05, self.redraw)
+        elif isinstance(event, events.Transfer):
+            if event.progress is None:
+                self.rows.transfers.pop(event.local_id, None)
+            else:
+                self.rows.transfers[event.local_id] = event.progress
+            self.batches.refresh_row(("batch", event.local_id))
+        elif isinstance(event, events.Looked):
+            self._draw_status(event.state)
+        elif isinstance(event, events.Trouble):
+            self.say(event.message, advice=event.advice, level="bad")
+        elif isinstance(event, events.Ended) and event.late:
+            self.say(
+                f"{safetext.line(event.record.title or event.record.local_id, 80)} ended while batchtui was closed"
+            )
+
+    def reload(self) -> None:
+        """Take all records afresh from the service."""
+        self.desk.replace(self.service.records())
+        self.rows.own_profile = self.service.profile.name
+        aside = self.service.unreadable()
+        if aside:
+            more = f" and {len(aside) - 1} more" if aside[1:] else ""
+            self.say(
+                f"a record can't be read{more}: {aside[0][1]}", advice=f"it was left at {aside[0][0]}", level="warn"
+            )
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Arrange the desk again and draw what reads differently."""
+        self._dirty = False
+        self.rearrange()
+        self._draw_status(self.service.look_state())
+
+    def rearrange(self) -> None:
+        """Filter and sort; a filter that can't be read is said and changes nothing."""
+        try:
+            self.desk.arrange(self.tui.now())
+        except InputError as error:
+            self.fail(error)
+            return
+        self.set_class(not self.desk.records, "empty")
+        if not self.desk.records:
+            self.query_one("#empty", Static).update(_first_steps(self.service.profile.name == "demo"))
+        sort = None if self.desk.sort == "attention" else self.desk.sort
+        self.batches.set_sort(sort, self.desk.reverse)
+        self.batches.reload()
+        self._draw_title()
+        self._draw_details()
+
+    def tick(self) -> None:
+        """The clock went on: ages, times left, the line of facts."""
+        if not self.is_current:
+            return
+        self.batches.reload()
+        self._draw_status(self.service.look_state())
+
+    def go_to(self, record: BatchRecord) -> None:
+        """Put the cursor on a batch, unfolding its run and dropping a filter that hides it."""
+        if self.desk.find(("batch", record.local_id)) is None and self.desk.query:
+            self.query_one("#query", Input).value = ""
+            self.desk.query = ""
+            self.remove_class("filtering")
+        self.desk.fold(record.run, False)
+        self.rearrange()
+        self.batches.move_to_key(("batch", record.local_id))
+        self.batches.focus()
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def _draw_title(self) -> None:
+        now = self.tui.now()
+        mine = list(self.desk.records.values())
+        running = sum(1 for r in mine if r.active)
+        ready = sum(1 for r in mine if r.status == "ended" and r.results == "stored" and _within_a_day(r, now))
+        wanting = len(self.desk.wanting(now))
+        spent = sum((r.cost_usd for r in mine if r.cost_usd is not None), Decimal(0))
+        facts: list[tuple[str, str]] = [(f"{running} running", "$text-primary")] if running else []
+        facts += [(f"{ready} ready", "$text-success")] if ready else []
+        facts += [(f"{wanting} need{'s' if wanting == 1 else ''} you", "bold $text-warning")] if wanting else []
+        facts += [(f"{figures.usd(spent)} so far", "$foreground 80%")] if spent else []
+        right: list[tuple[str, str] | str] = []
+        for fact in facts:
+            right += [f" {GLYPHS.dot} ", fact] if right else [fact]
+        where = safetext.line(self.service.profile.name, 40)
+        end = Content.assemble(*right)
+        start = Content.assemble(("batchtui", "bold $text-primary"), (f" {GLYPHS.dot} {where}", "$foreground 80%"))
+        space = max(2, self.size.width - 2 - cell_len(start.plain) - cell_len(end.plain))
+        title = Content.assemble(start, " " * space, end)
+        if self._title_shown is None or title.markup != self._title_shown.markup:
+            self._title_shown = title
+            self.query_one("#title", Static).update(title, layout=False)
+            self.tui.tell_title(running, wanting)
+
+    def _draw_status(self, look: LookState) -> None:
+        facts, level = look_facts(look, self.tui.now())
+        if self.desk.sort != "attention" or self.desk.reverse:
+            facts += f" {GLYPHS.dot} by {self.desk.sort}{', reversed' if self.desk.reverse else ''}"
+        if self.desk.query:
+            shown = sum(len(g.records) for g in self.desk.groups)
+            facts += f" {GLYPHS.dot} /{self.desk.query}: {shown} of {len(self.desk.records)}"
+        if self.batches.marks:
+            facts += f" {GLYPHS.dot} {len(self.batches.marks)} marked"
+        self.query_one(StatusLine).tell(facts, level)
+
+    def _draw_details(self) -> None:
+        if not self.has_class("wide") or self.line is None:
+            return
+        text = details.of_line(self.line, self.tui.now(), self.usual)
+        if text.markup != self._detail_shown:
+            self._detail_shown = text.markup
+            self.query_one("#facts-of", Static).update(text)
+
+    @on(RowHighlighted)
+    def _highlighted(self) -> None:
+        self._draw_details()
+
+    @on(MarksChanged)
+    def _marked(self) -> None:
+        self._draw_status(self.service.look_state())
+
+
+def look_facts(look: LookState, now: datetime) -> tuple[str, str]:
+    """The line of facts about looking, and its level."""
+    coming = look.next_at is not None and look.next_at > now
+    again = f", next in {spans.words(look.next_at - now)}" if coming and look.next_at else ""
+    if look.blind_since is not None:
+        since = f"{look.blind_since.astimezone():%H:%M}"
+        what = safetext.line(look.error or "the service can't be reached", 120)
+        advice = f" ({safetext.line(look.advice, 120)})" if look.advice else ""
+        return f"{GLYPHS.warning} blind since {since}{again}: {what}{advice}", "warn"
+    if look.last_ok is None:
+        return ("looking for the first time" if look.looking else "not looked yet"), "info"
+    ago = now - look.last_ok
+    return f"looked {'just now' if ago.total_seconds() < 5 else spans.words(ago) + ' ago'}{again}", "info"
+
+
+def _within_a_day(record: BatchRecord, now: datetime) -> bool:
+    return record.ended_at is not None and (now - record.ended_at).days < 1
+
+
+def _first_steps(demo: bool) -> Content:
+    """What to do on an empty desk."""
+    lines: list[tuple[str, str] | str] = [("No batches yet\n\n", "bold")]
+    steps = [
+        ("i", "import a file of requests: it is checked and priced before anything is sent"),
+        ("n", "compose a few requests by form"),
+    ]
+    steps += [("o", "batches of this workspace that were made elsewhere"), ("?", "all keys")]
+    for key, what in steps:
+        lines += [(f"  {key}", "bold $text-primary"), f"   {what}\n"]
+    if not demo:
+        lines += [
+            ("\nNo key at hand?  batchtui demo  runs all of this on a built-in server, at no cost", "$foreground 60%")
+        ]
+    return Content.assemble(*lines)

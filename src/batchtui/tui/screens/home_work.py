@@ -1,0 +1,130 @@
+"""Longer work that home starts: retries and exports of one batch, a run, or all that is marked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.tui import describe, figures, spans
+from batchtui.tui.screens.modals import Ask, Choose
+
+if TYPE_CHECKING:
+    from batchtui.store.view import View
+    from batchtui.tui.screens.home_view import HomeView
+
+NEVER_ARRIVED = "it never arrived"
+
+
+def names(records: Sequence[BatchRecord], most: int = 4) -> str:
+    """What some batches are called, the first few by name."""
+    shown = []
+    for record in records[:most]:
+        part = describe.part_name(record)
+        shown.append(f"{describe.name(record)} {part}".strip())
+    more = f" and {len(records) - most} more" if len(records) > most else ""
+    return ", ".join(shown) + more
+
+
+async def settle(home: HomeView, record: BatchRecord) -> None:
+    """Put the question of an unconfirmed batch to the person.  Raises BatchtuiError."""
+    sent = spans.at(record.intent_at)
+    lines = [f"{describe.name(record)}: {record.requests:,} requests were sent at {sent}, and no answer came."]
+    choices = [("wait", "keep looking for it (it can't be sent twice meanwhile)")]
+    for each in record.candidates:
+        when = f"made {each.created_at.astimezone():%H:%M:%S}"
+        choices.append((each.id, f"it is {safetext.line(each.id, 60)}: {each.requests:,} requests, {when}"))
+    if record.candidates:
+        lines.append("These batches at the service may be it; which one is it?")
+    else:
+        lines.append(f"batchtui has looked {figures.plural(record.looks, 'time')} and found no batch that may be it.")
+    choices.append((NEVER_ARRIVED, "it never arrived: give it up (wrong if it runs all the same: then you pay twice)"))
+    answer = await home.app.push_screen_wait(Choose("Did this batch arrive?", choices, lines=lines))
+    if answer in (None, "wait"):
+        return
+    if answer == NEVER_ARRIVED:
+        await home.ask(home.service.give_up(record.local_id))
+        home.say("given up: nothing runs under this record; n or i sends it again", level="warn")
+    else:
+        await home.ask(home.service.adopt_candidate(record.local_id, str(answer)))
+        home.say(f"taken for {safetext.line(str(answer), 60)}; its ids are checked with its results", level="good")
+
+
+async def retry_of(home: HomeView, records: Sequence[BatchRecord]) -> None:
+    """Ask what of these batches (of one run) goes out again, then plan, price and send it.  Raises BatchtuiError."""
+    from batchtui.tui.screens.results_retry import RetryScreen
+
+    several = len(records) > 1
+    view = await home.in_thread(home.service.open_results, records[0].local_id, run=several)
+    failed, short = await home.in_thread(_not_usable, view, {r.local_id for r in records} if several else None)
+    rows = failed or short
+    if failed and short:
+        choices = [
+            ("failed", f"{figures.plural(len(failed), 'request')} without an answer"),
+            ("short", f"{figures.plural(len(short), 'answer')} cut short: raise max_tokens, or change the request"),
+            ("both", "both"),
+        ]
+        answer = await home.app.push_screen_wait(Choose("Send what again?", choices))
+        if answer is None:
+            return
+        rows = {"failed": failed, "short": short, "both": sorted(failed + short)}[answer]
+    if not rows:
+        home.say("every request has a usable answer by now", level="good")
+        return
+    await home.app.push_screen_wait(RetryScreen(records[0], view, rows))
+
+
+def _not_usable(view: View, members: set[str] | None) -> tuple[list[int], list[int]]:
+    """Rows without an answer and rows cut short, of these batches only when they are named."""
+    outcome, cut = view.column("outcome"), view.column("cut")
+    failed = [row for row in range(len(view)) if outcome[row]]
+    short = [row for row in range(len(view)) if cut[row] and not outcome[row]]
+    if members is None:
+        return failed, short
+    wanted = {i for i, member in enumerate(view.members) if member.folder.name in members}
+
+    def kept(rows: list[int]) -> list[int]:
+        return [row for row in rows if view.place(row)[0] in wanted]
+
+    return kept(failed), kept(short)
+
+
+def stem(record: BatchRecord) -> str:
+    """A file name for a batch's results, without its ending."""
+    part = describe.part_name(record).replace("/", "of")
+    return safetext.filename(re.sub(r"\.[a-z]+$", "", describe.name(record)) + (f"-{part}" if part else ""))
+
+
+async def export_one(home: HomeView, record: BatchRecord, *, run: bool) -> None:
+    """Write one batch's results, or its whole run's, merged.  Raises BatchtuiError."""
+    from batchtui.tui.screens.results_export import ExportScreen
+
+    view = await home.in_thread(home.service.open_results, record.local_id, run=run)
+    said = await home.app.push_screen_wait(ExportScreen(view, range(len(view)), stem(record), whole=True))
+    if said:
+        home.say(said, level="good")
+
+
+async def export_many(home: HomeView, records: Sequence[BatchRecord]) -> None:
+    """Write each batch's results into a folder, as received; what is there already is left alone.  Raises BatchtuiError."""
+    few = figures.plural(len(records), "batch", "batches")
+    hint = f"One file a batch, as received (JSONL): {names(records)}."
+    answer = await home.app.push_screen_wait(
+        Ask(f"Write the results of {few} into which folder?", value="results/", hint=hint)
+    )
+    if not answer:
+        return
+    folder = Path(answer).expanduser()
+    await home.in_thread(folder.mkdir, parents=True, exist_ok=True)
+    written = 0
+    for number, record in enumerate(records, 1):
+        dest = folder / f"{stem(record)}.jsonl"
+        if await home.in_thread(dest.exists):
+            dest = folder / f"{stem(record)}-{record.local_id}.jsonl"
+        home.say(f"writing {number} of {len(records)}: {dest}")
+        view = await home.in_thread(home.service.open_results, record.local_id)
+        written += await home.in_thread(home.service.export, view, None, "jsonl", dest)
+    home.say(f"wrote {figures.plural(written, 'result')} of {few} into {folder}", level="good")

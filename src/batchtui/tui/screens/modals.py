@@ -1,0 +1,185 @@
+"""Small questions over a screen: yes or no, one line of text, one of several, an error in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from batchtui import safetext
+from batchtui.tui.screens.base import BaseModal
+
+BACK = Binding("escape", "leave", "back", id="back", tooltip="leave without doing anything")
+
+
+class Confirm(BaseModal[bool]):
+    """Yes or no, with *No* in focus.  ``lines`` say what it costs or loses; the answer is True only for a plain yes."""
+
+    CSS_PATH = "modals.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes", id="yes", tooltip="do it"),
+        Binding("n", "answer(False)", "no", id="no", tooltip="don't"),
+        Binding("escape", "answer(False)", "no", id="back", tooltip="don't"),
+        Binding("left,h", "app.focus_previous", show=False),
+        Binding("right,l", "app.focus_next", show=False),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        lines: Sequence[str | Content] = (),
+        *,
+        yes: str = "Yes",
+        no: str = "No",
+        grave: bool = False,
+    ) -> None:
+        super().__init__()
+        self._title = safetext.line(title, 300)
+        self._lines = lines
+        self._labels = (safetext.line(no, 40), safetext.line(yes, 40))
+        self._grave = grave
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box grave" if self._grave else "box"):
+            yield Static(self._title, classes="title", markup=False)
+            with VerticalScroll(classes="body", can_focus=False):
+                for line in self._lines:
+                    yield Static(line if isinstance(line, Content) else safetext.block(line), markup=False)
+            with Horizontal(classes="buttons"):
+                yield button(f"{self._labels[0]}  n", id="no")
+                yield button(f"{self._labels[1]}  y", id="yes", variant="error" if self._grave else "primary")
+
+    def on_mount(self) -> None:
+        self.query_one("#no").focus()
+
+    def action_answer(self, yes: bool) -> None:
+        """Leave with the answer."""
+        self.dismiss(yes)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+
+class Ask(BaseModal[str | None]):
+    """One line of text; None when left with Escape."""
+
+    CSS_PATH = "modals.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [BACK]
+
+    def __init__(self, title: str, *, value: str = "", placeholder: str = "", hint: str = "") -> None:
+        super().__init__()
+        self._title = safetext.line(title, 300)
+        self._value = value
+        self._placeholder = placeholder
+        self._hint = hint
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(self._title, classes="title", markup=False)
+            yield line_input(self._value, placeholder=self._placeholder, id="text")
+            if self._hint:
+                yield Static(safetext.block(self._hint), classes="hint", markup=False)
+
+    def action_leave(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+
+class Choose(BaseModal[str | None]):
+    """One of several, each a name to answer with and a line to show; None when left with Escape."""
+
+    CSS_PATH = "modals.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        BACK,
+        Binding("j", "move('cursor_down')", show=False),
+        Binding("k", "move('cursor_up')", show=False),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[tuple[str, str | Content]], *, lines: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._title = safetext.line(title, 300)
+        self._choices = choices
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(self._title, classes="title", markup=False)
+            for line in self._lines:
+                yield Static(safetext.block(line), classes="said", markup=False)
+            options = (text if isinstance(text, Content) else Content(safetext.line(text)) for _, text in self._choices)
+            yield OptionList(*(Option(text) for text in options), markup=False, id="choices")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).focus()
+
+    def action_move(self, how: str) -> None:
+        """The cursor with j and k."""
+        getattr(self.query_one(OptionList), f"action_{how}")()
+
+    def action_leave(self) -> None:
+        """Leave without a choice."""
+        self.dismiss(None)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._choices[event.option_index][0])
+
+
+class Reading(BaseModal[None]):
+    """Something to read in full, scrolled by the arrows; any of Escape, Enter and q leaves."""
+
+    CSS_PATH = "modals.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "leave", "back", id="back", tooltip="leave"),
+        Binding("down,j", "scroll(1)", show=False),
+        Binding("up,k", "scroll(-1)", show=False),
+    ]
+
+    def __init__(self, title: str, body: str | Content, *, grave: bool = False) -> None:
+        super().__init__()
+        self._title = safetext.line(title, 300)
+        self._body = body
+        self._grave = grave
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box wide grave" if self._grave else "box wide"):
+            yield Static(self._title, classes="title", markup=False)
+            with VerticalScroll(classes="body", can_focus=False):
+                yield Static(
+                    self._body if isinstance(self._body, Content) else safetext.block(self._body), markup=False
+                )
+            yield Static("esc  back", classes="hint", markup=False)
+
+    def action_scroll(self, by: int) -> None:
+        """A line up or down."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def action_leave(self) -> None:
+        """Back to where it was."""
+        self.dismiss(None)
+
+
+def button(label: str, *, id: str, variant: str = "default") -> Button:
+    """A flat button, one line high."""
+    made = Button(Content(label), id=id, variant=variant, compact=True)  # type: ignore[arg-type]
+    made.active_effect_duration = 0
+    return made
+
+
+def line_input(value: str = "", *, placeholder: str = "", id: str | None = None) -> Input:
+    """A one-line Input that is quiet on the wire."""
+    made = Input(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+    made.cursor_blink = False
+    return made

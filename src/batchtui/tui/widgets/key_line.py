@@ -1,0 +1,84 @@
+"""The last line: the keys that are true right here, as many as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import ActiveBinding
+from textual.content import Content
+from textual.widgets import Static
+
+from batchtui.tui import keys
+
+
+class KeyLine(Static):
+    """Shows bindings of the screen by their ids, in the order given; a click does what the key does."""
+
+    DEFAULT_CSS = """
+    KeyLine { height: 1; padding: 0 1; background: $panel; color: $foreground 80%; text-wrap: nowrap; }
+    KeyLine:ansi { background: ansi_default; color: ansi_default; }
+    """
+
+    def __init__(self, ids: Sequence[str], *, last: Sequence[str] = ("help", "quit"), id: str | None = None) -> None:
+        super().__init__("", markup=False, id=id)
+        self._ids = tuple(ids)
+        self._last = tuple(last)
+        self._shown: Content | None = None
+        self._spots: list[tuple[int, int, str]] = []
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.redraw())
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def show(self, ids: Sequence[str]) -> None:
+        """Show other keys from now on."""
+        self._ids = tuple(ids)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Write the line again if it would read differently."""
+        if not self.is_attached or not self.screen.is_active:
+            return
+        here: dict[str, ActiveBinding] = {}
+        for active in self.screen.active_bindings.values():
+            if active.binding.id and active.enabled:
+                here.setdefault(active.binding.id, active)
+        chosen = self._fitting([i for i in self._ids if i in here], [i for i in self._last if i in here], here)
+        parts: list[tuple[str, str] | str] = []
+        self._spots = []
+        x = 0
+        for name in chosen:
+            key, label = keys.shown(self.app, here[name].binding), here[name].binding.description
+            width = cell_len(key) + 1 + cell_len(label)
+            self._spots.append((x, x + width, name))
+            parts += ["  "] if parts else []
+            parts += [(key, "bold $text-primary"), f" {label}"]
+            x += width + 2
+        content = Content.assemble(*parts)
+        if content != self._shown or (self._shown is not None and content.spans != self._shown.spans):
+            self._shown = content
+            self.update(content, layout=False)
+
+    def _fitting(self, ids: list[str], last: list[str], here: dict[str, ActiveBinding]) -> list[str]:
+        room = self.size.width or 78
+
+        def width(chosen: list[str]) -> int:
+            shown = [f"{keys.shown(self.app, here[i].binding)} {here[i].binding.description}" for i in chosen]
+            return sum(cell_len(text) for text in shown) + 2 * max(0, len(shown) - 1)
+
+        while ids and width(ids + last) > room:
+            ids.pop()
+        return ids + last
+
+    async def on_click(self, event: events.Click) -> None:
+        for start, end, name in self._spots:
+            if start <= event.x - 1 < end:
+                for active in self.screen.active_bindings.values():
+                    if active.binding.id == name and active.enabled:
+                        await self.app.run_action(active.binding.action, active.node)
+                        return
