@@ -150,11 +150,13 @@ def _base64(owner: str, source: Json, where: str) -> Iterator[Found]:
         )
     data = source.get("data")
     if not isinstance(data, str) or not data:
-        yield error("base64", f"source.data of a {owner} must be base64 text", where)
+        yield error("base64", f"source.data of the {owner} must be base64 text", where)
     elif data.startswith("data:"):
-        yield error("base64", f"source.data of a {owner} must be the base64 text alone, without data:…;base64,", where)
+        yield error(
+            "base64", f"source.data of the {owner} must be the base64 text alone, without data:…;base64,", where
+        )
     elif not _BASE64.match(data):
-        yield error("base64", f"source.data of a {owner} is not base64", where)
+        yield error("base64", f"source.data of the {owner} is not base64", where)
 
 
 def _image(block: Json, where: str) -> Iterator[Found]:

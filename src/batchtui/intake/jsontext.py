@@ -13,6 +13,8 @@ from batchtui.safetext import line as safe
 
 _ID = re.compile(rb'"custom_id"\s*:\s*"([a-zA-Z0-9_.:-]{1,64})"')
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
 _SYNTAX = {
     "Expecting property name enclosed in double quotes": "a name in double quotes is expected (or a comma too many?)",
     "Illegal trailing comma before end of object": "a comma too many before }",
@@ -58,7 +60,7 @@ def parse(line: bytes) -> tuple[Any, list[Found]]:
     except _NotJson as bad:
         return None, [error("json", f"not valid JSON: {bad} is no JSON value: use null or a number")]
     except (msgspec.DecodeError, ValueError) as bad:
-        return None, [error("json", f"not valid JSON: {_decoder_words(str(bad))}")]
+        return None, [error("json", f"not valid JSON: {_decoder_words(str(bad), line)}")]
     return value, [duplicate_key(key) for key in dict.fromkeys(repeated)]
 
 
@@ -84,8 +86,9 @@ def _syntax(bad: json.JSONDecodeError, text: str) -> Found:
     return error("json", f"not valid JSON: {words}{cut}", f"column {bad.pos + 1}")
 
 
-def _decoder_words(words: str) -> str:
-    if "surrogate" in words:
+def _decoder_words(words: str, line: bytes) -> str:
+    """Why the stricter decoder refuses what the standard library takes."""
+    if "surrogate" in words or _SURROGATE.search(line):
         return "half a surrogate pair (\\ud800 to \\udfff) stands alone in a string"
     if "out of range" in words:
         return "a number is too large"

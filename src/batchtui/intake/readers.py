@@ -36,6 +36,7 @@ class Reader:
     """Reads sources into a checker, rows through a template."""
 
     def __init__(self, options: IntakeOptions, checker: Checker, rows: Rows | None, tick: Tick) -> None:
+        self._has_template = options.has_template
         self._checker = checker
         self._rows = rows
         self._tick = tick
@@ -96,7 +97,7 @@ class Reader:
 
     def _kind(self, element: bytes) -> str:
         try:
-            return classify(msgspec.json.decode(element), self._rows is not None)
+            return classify(msgspec.json.decode(element), self._has_template)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return "native"
 
@@ -181,10 +182,8 @@ class Reader:
                 raise SourceFault(
                     error("no_template", f"rows need a template to become requests; their columns: {columns}")
                 )
-            if row:
-                self._rows.render(row, number)
-            if not number % 256 or not row:
-                self._tick()
+            self._rows.render(row, number)
+            self._tick()
 
     def _note(self, found: Any, number: int) -> None:
         self._checker.report(found, number)

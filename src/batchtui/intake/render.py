@@ -10,6 +10,7 @@ import msgspec
 from batchtui.intake.checker import Checker
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.sources import SourceFault
 from batchtui.intake.words import quoted
 from batchtui.safetext import line as safe
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
 """Columns that give a request its id when the template names none."""
+MAX_LIMIT_FAULTS = 10
 MAX_TEMPLATE = 4_000_000
 """Bytes of a template file."""
 
@@ -55,10 +57,11 @@ def _read(path: Path) -> tuple[str, Found | None]:
 class Renderer:
     """Makes a request of each row: params from the template, an id from it, from a column, or from the row's number."""
 
-    def __init__(self, template: RequestTemplate, checker: Checker) -> None:
+    def __init__(self, template: RequestTemplate, checker: Checker, count: int = 0) -> None:
         self._template = template
         self._checker = checker
-        self._count = 0
+        self._count = count
+        self._limits = 0
 
     def render(self, row: dict[str, Any], number: int) -> None:
         """Render one row and hand it on; what is wrong is named with the row's place."""
@@ -68,6 +71,7 @@ class Renderer:
             line, row_id, custom_id = self.request(row)
         except RowFault as bad:
             checker.report(bad.found, number)
+            self._give_up_after(bad.found)
             checker.skipped.add(_json(row), [bad.found.text], checker.where(number), "")
             return
         if row_id and row_id != custom_id:
@@ -76,6 +80,21 @@ class Renderer:
             )
             checker.report(warning("id_made", what, f"{quoted(row_id)} became {custom_id}"), number, custom_id)
         checker.take(line, number, (row_id or str(self._count), row), _json(row), self._template.betas)
+
+    def _give_up_after(self, found: Found) -> None:
+        """A template that always asks for too much would take hours over a large table."""
+        self._limits += found.code == "template_limit"
+        if self._limits >= MAX_LIMIT_FAULTS:
+            raise SourceFault(
+                error("template_limit", "the template asks for too much in row after row: the rest is not read")
+            )
+
+    def one(self, row: dict[str, Any], number: int) -> tuple[bytes, str]:
+        """The request of a single row, checked, and the row's own id; raises RowFault."""
+        self._count += 1
+        line, row_id, _ = self.request(row)
+        self._checker.take(line, number, betas=self._template.betas)
+        return line, row_id
 
     def request(self, row: dict[str, Any]) -> tuple[bytes, str, str]:
         """The request of a row as a JSON line, the row's own id (empty when it has none), and its custom_id.

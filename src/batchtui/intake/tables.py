@@ -24,7 +24,7 @@ _OLD = "not UTF-8: read as Windows-1252 (latin-1) from here on where it is not"
 
 
 def csv_rows(stream: Stream, told: Told, note: Note) -> Iterator[tuple[dict[str, Any], int]]:
-    """The rows of a table with a header; an empty row stands for nothing but a moment to look at the clock.
+    """The rows of a table with a header, each with the line it begins on.
 
     Raises SourceFault when the table can't be read further.
     """
@@ -46,7 +46,6 @@ def csv_rows(stream: Stream, told: Told, note: Note) -> Iterator[tuple[dict[str,
             continue
         if columns is None:
             columns = _columns(cells, number, note)
-            yield {}, number
             continue
         yield _row(columns, cells, number, note), number
 
@@ -193,7 +192,6 @@ def parquet_rows(source: Source, stream: Stream) -> Iterator[tuple[dict[str, Any
                 for row in batch.to_pylist():
                     number += 1
                     yield {str(name): _plain(value) for name, value in row.items()}, number
-                yield {}, number
         except (pyarrow.ArrowException, OSError, ValueError) as bad:
             raise SourceFault(error("parquet", "not a readable Parquet file", str(bad)[:200])) from bad
 

@@ -1,0 +1,138 @@
+"""Looks at sources and templates without making a plan: first rows, and single rows as requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import msgspec
+
+from batchtui.domain.money import PriceTable
+from batchtui.domain.plan import Problem
+from batchtui.intake import sniff
+from batchtui.intake.checker import Checker, Row
+from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.problems import Problems
+from batchtui.intake.readers import Reader
+from batchtui.intake.render import Renderer, RowFault, load_template
+from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
+
+
+class Peek(msgspec.Struct, frozen=True, kw_only=True):
+    """The beginning of the sources."""
+
+    format: str = ""
+    """What they hold, in words."""
+    columns: tuple[str, ...] = ()
+    """Of rows; empty for requests."""
+    rows: tuple[dict[str, Any], ...] = ()
+    """First rows as they are."""
+    requests: tuple[bytes, ...] = ()
+    """First requests as JSON lines, where the sources hold requests."""
+    problems: tuple[Problem, ...] = ()
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """One row as a request."""
+
+    request: bytes = b""
+    """JSON line; empty when the row makes none."""
+    row_id: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+def peek(
+    sources: Sequence[str],
+    options: IntakeOptions,
+    *,
+    prices: PriceTable,
+    limit: int = 50,
+    stdin: BinaryIO | None = None,
+) -> Peek:
+    """The first ``limit`` rows or requests of the sources; what is wrong with them comes as problems."""
+    problems = Problems()
+    catcher = _Catcher(options, prices, problems, limit)
+    plain = msgspec.structs.replace(options, template=None, template_text=None)
+    reader = Reader(options if options.has_template else plain, catcher, catcher, lambda: None)
+    try:
+        for each in expand(sources, options.template):
+            if isinstance(each, Source):
+                _peek_one(each, options, reader, problems, stdin)
+            else:
+                problems.add(each[1], each[0])
+    except _Enough:
+        pass
+    columns = dict.fromkeys(name for row in catcher.rows for name in row)
+    return Peek(
+        format=", ".join(FORMATS[kind] for kind in reader.kinds),
+        columns=tuple(columns),
+        rows=tuple(catcher.rows),
+        requests=tuple(catcher.lines),
+        problems=tuple(problem for group in problems.groups() for problem in group.first),
+    )
+
+
+def preview(row: Mapping[str, Any], number: int, options: IntakeOptions, *, prices: PriceTable) -> Preview:
+    """A row through the options' template, checked like any request; ``number`` is the row's, from 1."""
+    problems = Problems()
+    template, faults = load_template(options)
+    for where, found in faults:
+        problems.add(found, where)
+    line, row_id = b"", ""
+    if template is not None:
+        checker = Checker(options, prices, problems, None)
+        checker.source("row")
+        renderer = Renderer(template, checker, number - 1)
+        try:
+            line, row_id = renderer.one(dict(row), number)
+        except RowFault as bad:
+            checker.report(bad.found, number)
+    return Preview(
+        request=line, row_id=row_id, problems=tuple(problem for group in problems.groups() for problem in group.first)
+    )
+
+
+def _peek_one(
+    source: Source, options: IntakeOptions, reader: Reader, problems: Problems, stdin: BinaryIO | None
+) -> None:
+    try:
+        raw = open_source(source, stdin)
+        try:
+            stream = Stream(raw)
+            head = stream.peek()
+            if head.strip():
+                reader.read(source, stream, sniff.tell(head, source.name, options.format, options.has_template))
+        finally:
+            if source.path is not None:
+                raw.close()
+    except SourceFault as fault:
+        problems.add(fault.found, source.name)
+
+
+class _Enough(Exception):
+    """As many as were asked for."""
+
+
+class _Catcher(Checker):
+    """Keeps what it is given instead of checking it."""
+
+    def __init__(self, options: IntakeOptions, prices: PriceTable, problems: Problems, limit: int) -> None:
+        super().__init__(options, prices, problems, None)
+        self._limit = limit
+        self.rows: list[dict[str, Any]] = []
+        self.lines: list[bytes] = []
+
+    def render(self, row: dict[str, Any], number: int) -> None:
+        self.rows.append(row)
+        self._count()
+
+    def take(
+        self, line: bytes, number: int, row: Row | None = None, given: bytes | None = None, betas: tuple[str, ...] = ()
+    ) -> None:
+        if line.strip():
+            self.lines.append(line.strip())
+            self._count()
+
+    def _count(self) -> None:
+        if len(self.rows) + len(self.lines) >= self._limit:
+            raise _Enough

@@ -1,0 +1,110 @@
+"""Requests picked out of a plan: to be counted by the service, or tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from batchtui.domain.money import PriceTable
+from batchtui.domain.plan import Plan
+from batchtui.intake import measure
+from batchtui.intake.estimate import tokens_of
+from batchtui.intake.facts import Facts
+from batchtui.intake.options import IntakeOptions
+
+_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control")
+"""Fields that ``count_tokens`` takes."""
+_LONGEST_LINE = 64_000_000
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of a plan, ready for ``count_tokens``."""
+
+    custom_id: str
+    model: str
+    body: bytes
+    """JSON for ``POST /v1/messages/count_tokens``."""
+    estimated: tuple[int, int]
+    """Input tokens by the rule of thumb."""
+
+
+def sample_requests(plan: Plan, count: int, *, prices: PriceTable) -> tuple[Sample, ...]:
+    """Up to ``count`` requests from all over the plan's staged parts, or from what it shows when nothing is staged."""
+    facts = Facts(IntakeOptions(), prices)
+    lines = (
+        _spread(plan, count)
+        if any(part.path for part in plan.parts)
+        else [text.encode() for text in plan.sample[:count]]
+    )
+    samples: dict[str, Sample] = {}
+    for line in lines:
+        request = msgspec.json.decode(line)
+        params: dict[str, Any] = request["params"]
+        size = measure.size_of(params, line)
+        samples[request["custom_id"]] = Sample(
+            custom_id=request["custom_id"],
+            model=params["model"],
+            body=msgspec.json.encode({name: params[name] for name in _COUNTED if name in params}),
+            estimated=tokens_of(size.chars, size.octets, size.fixed, facts.of(params["model"])),
+        )
+    return tuple(samples.values())
+
+
+def find_request(plan: Plan, custom_id: str) -> bytes | None:
+    """The line of one request, from the staged parts or from what the plan shows; None when it is not there."""
+    for line in _all_lines(plan):
+        if _id_of(line) == custom_id:
+            return line
+    return None
+
+
+def longest_id(plan: Plan) -> str:
+    """The custom_id of the longest request that the plan can show; empty when there is none."""
+    return _id_of(plan.longest.encode()) if plan.longest else ""
+
+
+class _Named(msgspec.Struct):
+    custom_id: str
+
+
+def _id_of(line: bytes) -> str:
+    return msgspec.json.decode(line, type=_Named).custom_id
+
+
+def _all_lines(plan: Plan) -> Iterator[bytes]:
+    yield from (text.encode() for text in (*plan.sample, *filter(None, (plan.longest,))))
+    for part in plan.parts:
+        if part.path is not None:
+            with part.path.open("rb") as file:
+                yield from (line.rstrip(b"\n") for line in file)
+
+
+def _spread(plan: Plan, count: int) -> list[bytes]:
+    """The lines that stand at evenly spread bytes of the staged parts."""
+    paths: list[tuple[Path, int]] = [(part.path, part.bytes) for part in plan.parts if part.path is not None]
+    whole = sum(size for _, size in paths)
+    lines: dict[bytes, None] = {}
+    for number in range(count):
+        place = whole * number // max(1, count)
+        for path, size in paths:
+            if place < size:
+                lines[_line_from(path, place)] = None
+                break
+            place -= size
+    return [line for line in lines if line]
+
+
+def _line_from(path: Path, place: int) -> bytes:
+    """The first whole line that begins at or after a place, or the file's first line past its last one."""
+    with path.open("rb") as file:
+        if place:
+            file.seek(place - 1)
+            file.readline(_LONGEST_LINE)
+        line = file.readline(_LONGEST_LINE)
+        if not line:
+            file.seek(0)
+            line = file.readline(_LONGEST_LINE)
+    return line.rstrip(b"\n")
