@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from batchtui.service import Engine, Service
 
 log = logging.getLogger("batchtui")
+log.addHandler(logging.NullHandler())
 WATCHDOG = 5.0
 """Seconds after a signal until the process ends, come what may."""
 MOST_BUGS = 8
@@ -47,7 +49,8 @@ class BatchtuiApp(Guard, App[int]):
     """The screen face of one service."""
 
     TITLE = "batchtui"
-    CSS_PATH = ["app.tcss", "screens/home.tcss"]  # Textual loads no stylesheet of a default screen by itself.
+    # Textual loads no stylesheet of a default screen by itself.
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/home.tcss"]
     COMMANDS: ClassVar[set[Any]] = {_commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -20,7 +20,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from batchtui.tui.glyphs import GLYPHS
-from batchtui.tui.widgets.cells import Palette, paint_cells, paint_header
+from batchtui.tui.widgets.cells import Palette, difference, paint_cells, paint_header
 from batchtui.tui.widgets.columns import Column, Placed, lay_out
 from batchtui.tui.widgets.row_source import (
     HeaderClicked,
