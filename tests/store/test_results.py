@@ -17,7 +17,7 @@ from resultlines import MODEL, PRICES, batch, canceled, errored, expired, good, 
 
 from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
 from batchtui.domain.money import Usage, load_prices
-from batchtui.store import indexer
+from batchtui.store import cutter
 from batchtui.store.filters import parse_filter
 from batchtui.store.history import INDEX, PART, RESULTS
 from batchtui.store.results import ResultSink, open_results
@@ -176,7 +176,7 @@ def test_lone_surrogates_in_an_answer_leave_it_succeeded(tmp_path: Path) -> None
 
 
 def test_a_line_longer_than_is_held_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer, "HOLD", 1000)
+    monkeypatch.setattr(cutter, "HOLD", 1000)
     long = good("long", "word " * 5000)
     (tmp_path / "requests.jsonl").write_bytes(request("short") + request("long"))
     sink = ResultSink(tmp_path, expected=2, prices=PRICES)

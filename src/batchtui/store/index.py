@@ -19,6 +19,7 @@ MAGIC = b"batchtui-index\n\0"
 VERSION = 1
 COST_DIGITS = 12
 """Costs are kept as whole numbers of 1e-12 dollars: list prices, halved and with the geo factor, need 11 digits."""
+_UNITS = 10**COST_DIGITS
 UNPRICED = -1
 """A row's cost when its model has no price."""
 DUPLICATE, UNEXPECTED = 1, 2
@@ -166,7 +167,7 @@ def price_marks(prices: PriceTable, models: tuple[str, ...]) -> tuple[str, ...]:
 
 def cost_units(cost: Decimal) -> int:
     """Dollars as whole units of the cost column."""
-    return int(cost.scaleb(COST_DIGITS).to_integral_value())
+    return int(cost * _UNITS)
 
 
 def dollars(units: int) -> Decimal:

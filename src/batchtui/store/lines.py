@@ -6,34 +6,40 @@ import json
 import re
 from contextlib import suppress
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from batchtui.domain.money import Usage
 from batchtui.domain.outcome import CODES, EMPTY, SUCCEEDED, UNKNOWN, UNREADABLE, cut_code
 
 ID_LIMIT = 256
 """Longer custom_ids are cut in the index, in characters; the service allows 64."""
 SLOW_LIMIT = 2_000_000
 """Longer lines that the quick reader refuses are not read again leniently, in bytes."""
+_MOST = (1 << 31) - 1
+"""More of anything than this is not believed."""
 MESSAGE_KEPT = 2_000
 """Of an error's message, in characters."""
 
 
+_Amount = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+
+
 class _CacheCreation(msgspec.Struct, gc=False):
-    ephemeral_5m_input_tokens: int = 0
-    ephemeral_1h_input_tokens: int = 0
+    ephemeral_5m_input_tokens: _Amount = 0
+    ephemeral_1h_input_tokens: _Amount = 0
 
 
 class _ServerTools(msgspec.Struct, gc=False):
-    web_search_requests: int = 0
+    web_search_requests: _Amount = 0
 
 
 class _Usage(msgspec.Struct, frozen=True, gc=False):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_creation_input_tokens: int | None = 0
-    cache_read_input_tokens: int | None = 0
+    input_tokens: _Amount = 0
+    output_tokens: _Amount = 0
+    cache_creation_input_tokens: _Amount | None = 0
+    cache_read_input_tokens: _Amount | None = 0
     cache_creation: _CacheCreation | None = None
     server_tool_use: _ServerTools | None = None
     inference_geo: str | None = None
@@ -80,6 +86,9 @@ class _Block(msgspec.Struct, gc=False):
     text: str = ""
 
 
+_UNUSED = Usage()
+
+
 class Facts(msgspec.Struct, gc=False):
     """What the index keeps of one line."""
 
@@ -92,13 +101,7 @@ class Facts(msgspec.Struct, gc=False):
     model: str = ""
     stop: str = ""
     cut: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    cache_read: int = 0
-    web_searches: int = 0
-    geo: str = ""
+    usage: Usage = _UNUSED
 
 
 _decode = msgspec.json.Decoder(_Line).decode
@@ -169,13 +172,16 @@ def _succeeded(custom_id: str, message: _Message) -> Facts:
         message.model,
         stop,
         cut,
-        usage.input_tokens,
-        usage.output_tokens,
-        written - hour,
-        hour,
-        usage.cache_read_input_tokens or 0,
-        usage.server_tool_use.web_search_requests if usage.server_tool_use else 0,
-        usage.inference_geo or "",
+        Usage(
+            model=message.model,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_write_5m=written - hour,
+            cache_write_1h=hour,
+            cache_read=usage.cache_read_input_tokens or 0,
+            web_searches=usage.server_tool_use.web_search_requests if usage.server_tool_use else 0,
+            geo=usage.inference_geo or "",
+        ),
     )
 
 
@@ -242,12 +248,9 @@ def _message_from_dict(custom_id: str, message: dict[str, Any]) -> Facts:
     cut = cut_code(stop)
     if not cut and not speaks and not any(_text(b.get("text")).strip() or b.get("type") not in silent for b in blocks):
         cut = EMPTY
-    return Facts(
-        custom_id,
-        SUCCEEDED,
-        model=_text(message.get("model")),
-        stop=stop,
-        cut=cut,
+    model = _text(message.get("model"))
+    charged = Usage(
+        model=model,
         input_tokens=_count(usage.get("input_tokens")),
         output_tokens=_count(usage.get("output_tokens")),
         cache_write_5m=written - hour,
@@ -256,6 +259,7 @@ def _message_from_dict(custom_id: str, message: dict[str, Any]) -> Facts:
         web_searches=_count(tools.get("web_search_requests")),
         geo=_text(usage.get("inference_geo")),
     )
+    return Facts(custom_id, SUCCEEDED, model=model, stop=stop, cut=cut, usage=charged)
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -271,7 +275,7 @@ def _text(value: object) -> str:
 def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return 0
-    return max(0, int(value))
+    return min(max(0, int(value)), _MOST)
 
 
 def is_whole(line: bytes) -> bool:

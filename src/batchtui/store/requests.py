@@ -9,14 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-_REQUEST_HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"params"')
+_BLOCK = 1 << 20
+_HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"params"')
 
 
 class _Envelope(msgspec.Struct, gc=False):
     custom_id: str = ""
 
 
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode = msgspec.json.Decoder(_Envelope).decode
 
 
 def read_requests(path: Path) -> Iterator[tuple[str, int, int]]:
@@ -24,15 +25,25 @@ def read_requests(path: Path) -> Iterator[tuple[str, int, int]]:
 
     A custom_id that can't be read is ''.
     """
-    offset = 0
-    with path.open("rb", buffering=1 << 20) as file:
-        for line in file:
-            found = _REQUEST_HEAD.match(line)
-            if found is not None:
-                yield found.group(1).decode("ascii"), offset, len(line.rstrip(b"\r\n"))
-            elif not line.isspace():
-                custom_id = ""
-                with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-                    custom_id = _decode_envelope(line).custom_id
-                yield custom_id, offset, len(line.rstrip(b"\r\n"))
-            offset += len(line)
+    base, rest = 0, b""
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            data = rest + block
+            start = 0
+            while (end := data.find(b"\n", start)) >= 0:
+                found = _HEAD.match(data, start, end)
+                if found is not None:
+                    yield found[1].decode("ascii"), base + start, end - start
+                elif line := data[start:end].strip():
+                    yield _read_id(line), base + start, end - start
+                start = end + 1
+            base += start
+            rest = data[start:]
+    if last := rest.strip():
+        yield _read_id(last), base, len(rest)
+
+
+def _read_id(line: bytes) -> str:
+    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+        return _decode(line).custom_id
+    return ""

@@ -88,22 +88,20 @@ class ResultSink:
         try:
             torn = not indexer.tail_is_whole()
             if not torn or accept_short:
-                indexer.take_tail()
+                indexer.cutter.take_tail()
             short = indexer.lines < self._expected
             if (short or torn) and not accept_short:
                 raise self._incomplete(torn)
+            os.fsync(self._flushed())
             stamp = index.stamp(requests)
-            if stamp != (0, 0):
-                indexer.match(requests)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            known = requests if stamp != (0, 0) else None
+            made = indexer.finish(index.stamp(self._part), stamp, known)
             self._close()
             self._part.replace(self._folder / RESULTS)
             files.fsync_dir(self._folder)
         except OSError as error:
             self._close()
             raise files.explain(error, f"can't store the results in {self._folder}") from error
-        made = indexer.finish(index.stamp(self._folder / RESULTS), stamp)
         with suppress(StoreError):  # It is made again whenever it is missing.
             index.save(self._folder / INDEX, made)
         return made.header.tally
@@ -113,7 +111,7 @@ class ResultSink:
         self._close()
 
     def _incomplete(self, torn: bool) -> IncompleteResults:
-        lines, whole = self._indexer.lines, self._indexer.whole_bytes
+        lines, whole = self._indexer.lines, self._indexer.cutter.offset
         self._close()
         what = "in the middle of a line" if torn else "early"
         return IncompleteResults(
@@ -129,13 +127,13 @@ class ResultSink:
         try:
             for block in iter(lambda: self._file.read(BLOCK), b""):
                 self._indexer.feed(block)
-            self._size = self._indexer.whole_bytes
+            self._size = self._indexer.cutter.offset
             self._file.seek(self._size)
             self._file.truncate(self._size)
         except OSError as error:
             self._close()
             raise files.explain(error, f"can't take up {self._part}") from error
-        self._indexer.drop_tail()
+        self._indexer.cutter.drop_tail()
 
     def _flushed(self) -> int:
         self._file.flush()
@@ -168,11 +166,10 @@ def open_results(
         if made is None:
             indexer = _read(fd, results[0], prices, progress, stop)
             if partial:
-                indexer.drop_tail()
-            indexer.take_tail()
-            if requests != (0, 0):
-                indexer.match(folder / REQUESTS, waiting=fd is None or partial, stop=stop)
-            made = indexer.finish(results, requests)
+                indexer.cutter.drop_tail()
+            indexer.cutter.take_tail()
+            known = folder / REQUESTS if requests != (0, 0) else None
+            made = indexer.finish(results, requests, known, waiting=fd is None or partial, stop=stop)
             if not partial:
                 with suppress(StoreError):  # A read-only disk still shows its results.
                     index.save(folder / INDEX, made)

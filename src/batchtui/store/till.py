@@ -17,51 +17,40 @@ class Till:
 
     def __init__(self, prices: PriceTable) -> None:
         self._prices = prices
-        self._ratios: dict[str, Decimal] = {}
-        self._cost = Decimal(0)
-        self._standard = Decimal(0)
-        self._priced = 0
+        self._tokens: dict[str, Decimal] = {}
+        """Batch price by model, of lines that used tokens alone."""
+        self._tools = Decimal(0)
+        self._tools_standard = Decimal(0)
         self.unpriced: set[str] = set()
 
     def ring(self, facts: Facts) -> int:
         """A line's cost in units of the index, which is added to the sums; UNPRICED when it has no price."""
         if facts.outcome != SUCCEEDED:
             return 0 if facts.outcome < UNKNOWN else UNPRICED
-        usage = usage_of(facts)
+        usage = facts.usage
         cost = self._prices.cost(usage)
         if cost is None:
-            self.unpriced.add(facts.model)
+            self.unpriced.add(usage.model)
             return UNPRICED
-        self._priced += 1
-        self._cost += cost
-        self._standard += self._at_standard(usage, cost)
+        if usage.web_searches:
+            self._tools += cost
+            self._tools_standard += self._prices.cost(usage, batch=False) or cost
+        else:
+            self._tokens[usage.model] = self._tokens.get(usage.model, _ZERO) + cost
         return min(cost_units(cost), _I64)
 
     def sums(self, succeeded: int) -> tuple[Decimal, Decimal] | tuple[None, None]:
         """Dollars at batch and at standard price of the priced lines; None when no answer has a price."""
-        return (self._cost, self._standard) if self._priced or not succeeded else (None, None)
+        if succeeded and not self._tokens and not self._tools:
+            return None, None
+        standard = sum((cost * self._ratio(model) for model, cost in self._tokens.items()), self._tools_standard)
+        return sum(self._tokens.values(), self._tools), standard
 
-    def _at_standard(self, usage: Usage, cost: Decimal) -> Decimal:
-        """The standard price of a usage with a known batch price: tokens keep one ratio a model, tool fees don't."""
-        if usage.web_searches:
-            return self._prices.cost(usage, batch=False) or cost
-        ratio = self._ratios.get(usage.model)
-        if ratio is None:
-            probe = Usage(model=usage.model, input_tokens=1_000_000, output_tokens=1_000_000)
-            half, full = self._prices.cost(probe), self._prices.cost(probe, batch=False)
-            ratio = self._ratios[usage.model] = full / half if half and full else Decimal(1)
-        return cost * ratio
+    def _ratio(self, model: str) -> Decimal:
+        """Standard over batch price, which is the same for all of a model's tokens (and not for tool fees)."""
+        probe = Usage(model=model, input_tokens=1_000_000, output_tokens=1_000_000)
+        half, full = self._prices.cost(probe), self._prices.cost(probe, batch=False)
+        return full / half if half and full else Decimal(1)
 
 
-def usage_of(facts: Facts) -> Usage:
-    """A line's usage as it is charged; amounts that can't be are taken as none."""
-    return Usage(
-        model=facts.model,
-        input_tokens=max(0, facts.input_tokens),
-        output_tokens=max(0, facts.output_tokens),
-        cache_write_5m=max(0, facts.cache_write_5m),
-        cache_write_1h=max(0, facts.cache_write_1h),
-        cache_read=max(0, facts.cache_read),
-        web_searches=max(0, facts.web_searches),
-        geo=facts.geo,
-    )
+_ZERO = Decimal(0)
