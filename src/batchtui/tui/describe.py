@@ -88,10 +88,10 @@ def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
 def wants(record: BatchRecord, now: datetime, *, retried: bool = False) -> str:
     """What a batch wants of the person, in a few words; "" when nothing."""
     if record.status == "unconfirmed":
-        return "it may exist at the service: press enter" if record.candidates else "looking whether it arrived"
+        return "it may exist: press enter" if record.candidates else "looking whether it arrived"
     going = results_going(record, now)
     if going is not None:
-        return f"not stored, gone in {spans.words(going)}: press enter"
+        return f"results gone in {spans.words(going)}, not stored: enter"
     if state(record, now, retried=retried).rank == 1:
         return f"{figures.plural(record.needs_retry, 'request')} to retry"
     return "refused" if record.status == "refused" else ""
@@ -168,8 +168,8 @@ def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | Non
         return Text(figures.size(record.bytes), "muted")
     counts = record.counts
     if counts.done and counts.total:
-        text = Text(bar(counts.done, counts.total), "accent")
-        text.append(f"  {counts.done:,}")
+        text = Text(bar(counts.done, counts.total, 10 if counts.done < 10_000 else 8), "accent")
+        text.append(f" {counts.done:,}")
         if counts.failed:
             text.append(f" {GLYPHS.partial}", "warn")
         return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -11,7 +12,6 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.tui import describe, figures, spans
 from batchtui.tui.desk import Group, Line
-from batchtui.tui.glyphs import GLYPHS
 
 Usual = Callable[[BatchRecord], tuple[int, int] | None]
 Piece = Content | str | tuple[str, str]
@@ -28,14 +28,14 @@ _WORDS = {
 }
 
 
-def of_line(line: Line, now: datetime, usual: Usual) -> Content:
-    """The facts of a row of the desk."""
+def of_line(line: Line, now: datetime, usual: Usual, *, width: int) -> Content:
+    """The facts of a row of the desk, in lines of ``width`` cells."""
     if line.record is None:
-        return of_run(line.group, now)
-    return of_batch(line.record, now, usual(line.record))
+        return of_run(line.group, width=width)
+    return of_batch(line.record, now, usual(line.record), width=width)
 
 
-def of_batch(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> Content:
+def of_batch(record: BatchRecord, now: datetime, usual: tuple[int, int] | None, *, width: int) -> Content:
     """Everything that is known of one batch."""
     state = describe.state(record, now)
     colour = _COLOURS.get(state.style, "$foreground 60%")
@@ -46,13 +46,20 @@ def of_batch(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) 
     parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record])]
     if record.error:
         parts += ["\n", (safetext.line(record.error, 600), "$text-error"), "\n"]
-    parts += ["\n", *_facts(_what(record)), "\n", *_facts(_when(record, now, usual)), "\n", *_facts(_money(record))]
+    parts += [
+        "\n",
+        *_facts(_what(record), width),
+        "\n",
+        *_facts(_when(record, now, usual), width),
+        "\n",
+        *_facts(_money(record), width),
+    ]
     if record.note:
         parts += ["\n", safetext.block(record.note, 2_000), "\n"]
     return Content.assemble(*parts)
 
 
-def of_run(group: Group, now: datetime) -> Content:
+def of_run(group: Group, *, width: int) -> Content:
     """A run: its batches together."""
     first = group.records[0]
     good = group.good
@@ -68,14 +75,12 @@ def of_run(group: Group, now: datetime) -> Content:
     parts.append("\n")
     for record, state in zip(group.records, group.states, strict=True):
         label = describe.part_name(record) or "first"
-        parts += [(f"{state.sign} ", _COLOURS.get(state.style, "$foreground 60%")), f"{label:<16} "]
-        parts += [f"{describe.counts_text(describe.outcome_counts(record)).plain or state.word}\n"]
+        parts += [(f"{state.sign} ", _COLOURS.get(state.style, "$foreground 60%")), f"{label:<15} "]
+        parts += [f"{describe.counts_text(describe.outcome_counts(record), width - 18).plain or state.word}\n"]
     cost = f"{'~' if guessed else ''}{figures.usd(total)}" if total is not None else ""
-    parts += [
-        "\n",
-        *_facts([("Requests", f"{group.requests:,}"), ("Batches", str(len(group.records))), ("Cost", cost)]),
-    ]
-    parts += _facts([("Source", safetext.line(first.source, 300)), ("Run", safetext.line(group.run, 80))])
+    facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.records))), ("Cost", cost)]
+    facts += [("Source", safetext.line(first.source, 300)), ("Run", safetext.line(group.run, 80))]
+    parts += ["\n", *_facts(facts, width)]
     return Content.assemble(*parts)
 
 
@@ -95,52 +100,49 @@ def _outcomes(records: Iterable[BatchRecord]) -> list[Piece]:
     return parts
 
 
-def _facts(facts: Iterable[tuple[str, str]]) -> list[Piece]:
-    """Labels and values, those without a value left out."""
+def _facts(facts: Iterable[tuple[str, str]], width: int) -> list[Piece]:
+    """Labels and values, those without a value left out; long values go on below themselves."""
     parts: list[Piece] = []
     for label, value in facts:
-        if value:
-            parts += [(f"{label:<{LABEL}}", "$foreground 60%"), f"{value}\n"]
+        for number, text in enumerate(textwrap.wrap(value, max(10, width - LABEL), break_on_hyphens=False)):
+            parts += [(f"{'' if number else label:<{LABEL}}", "$foreground 60%"), f"{text}\n"]
     return parts
 
 
 def _what(record: BatchRecord) -> list[tuple[str, str]]:
     size = f", {figures.size(record.bytes)}" if record.bytes else ""
     models = ", ".join(f"{model} ×{n:,}" if len(record.models) > 1 else model for model, n in record.models.items())
-    where = f" {GLYPHS.dot} {record.base_url}" if record.base_url else ""
     return [
         ("Requests", f"{record.requests:,}{size}"),
         ("Model", safetext.line(models, 300)),
         ("Betas", safetext.line(", ".join(record.betas), 300)),
         ("Source", safetext.line(record.source, 400) or ("made elsewhere" if record.foreign else "")),
-        ("Profile", safetext.line(record.profile + where, 200)),
+        ("Profile", safetext.line(record.profile, 80)),
+        ("Address", safetext.line(record.base_url, 200)),
         ("Id", safetext.line(record.id or "none yet", 100)),
         ("Local id", safetext.line(record.local_id, 100)),
     ]
 
 
 def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> list[tuple[str, str]]:
-    took = ""
-    if record.created_at and record.ended_at:
-        took = f"  took {spans.words(record.ended_at - record.created_at)}"
+    took = spans.words(record.ended_at - record.created_at) if record.created_at and record.ended_at else ""
+    gone = record.gone_at
     running = record.status in ("in_progress", "canceling")
     return [
         ("Created", spans.at(record.created_at or record.intent_at)),
         ("Usually", f"{usual[0]}–{usual[1]} min" if usual and running else ""),
         ("Expires", spans.at(record.expires_at) if running else ""),
-        ("Ended", spans.at(record.ended_at) + took if record.ended_at else ""),
-        ("Results", _results(record, now)),
+        ("Ended", spans.at(record.ended_at)),
+        ("Took", took),
+        ("Results", _results(record)),
+        ("Kept until", f"{gone.astimezone():%Y-%m-%d} at the service" if gone and gone > now and not running else ""),
         ("Seen", spans.at(record.seen_at) if running else ""),
     ]
 
 
-def _results(record: BatchRecord, now: datetime) -> str:
-    if record.status != "ended":
-        return ""
-    gone = record.gone_at
-    kept = f", at the service until {gone.astimezone():%Y-%m-%d}" if gone is not None and gone > now else ""
+def _results(record: BatchRecord) -> str:
     words = {"stored": "stored here", "partial": "partly here", "none": "not stored yet", "gone": "gone"}
-    return words[record.results] + kept
+    return words[record.results] if record.status == "ended" else ""
 
 
 def _money(record: BatchRecord) -> list[tuple[str, str]]:

@@ -16,8 +16,9 @@ def ask_delete(records: Sequence[BatchRecord]) -> Choose:
     stored = [r for r in records if r.results == "stored"]
     only_there = [r for r in records if r.owed]
     at_service = [r for r in records if r.id and r.archived_at is None and r.results != "gone"]
-    requests = sum(r.requests for r in records)
-    lines = [describe.name(records[0]) + (f" and {len(records) - 1} more" if len(records) > 1 else "")]
+    requests = figures.plural(sum(r.requests for r in records), "request")
+    more = f" and {len(records) - 1} more" if len(records) > 1 else ""
+    lines = [f"{describe.name(records[0])}{more}, {requests}"]
     if only_there:
         few = figures.plural(len(only_there), "batch", "batches")
         lines.append(f"The results of {few} are not stored here yet: deleted at the service, they are lost for good.")
@@ -25,8 +26,8 @@ def ask_delete(records: Sequence[BatchRecord]) -> Choose:
     if at_service:
         kept = "the results stored here stay" if stored else "nothing of it stays but our record"
         choices.append(("there", _choice("At the service", kept)))
-    what = f"record, {requests:,} requests" + (" and their results" if stored else "")
-    back = "the service keeps it; o finds it again" if at_service else "can't be undone"
+    what = "record, requests and results" if stored else "record and requests"
+    back = "o finds it again" if at_service else "can't be undone"
     choices.append(("here", _choice("Here", f"{what}; {back}")))
     if at_service:
         choices.append(("both", _choice("Both", "everything of it, for good")))

@@ -33,7 +33,7 @@ class EditModal(BaseModal[tuple[str, str] | None]):
             yield Static("Title and note", classes="title", markup=False)
             yield Static("Title", classes="label", markup=False)
             yield line_input(self._values[0], placeholder="what this batch is called", id="title-text")
-            yield Static("Note", classes="label", markup=False)
+            yield Static("Note", classes="label next", markup=False)
             yield line_input(self._values[1], placeholder="anything worth remembering", id="note-text")
             yield Static("enter  save    esc  back", classes="hint", markup=False)
 

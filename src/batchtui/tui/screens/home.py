@@ -125,7 +125,8 @@ class HomeScreen(HomeLooking):
             self._read(self.line)
 
     def _read(self, line: Line) -> None:
-        self.app.push_screen(Reading("Details", details.of_line(line, self.tui.now(), self.usual)))
+        width = min(90, self.size.width * 9 // 10 - 8)
+        self.app.push_screen(Reading("Details", details.of_line(line, self.tui.now(), self.usual, width=width)))
 
     @work(exit_on_error=False)
     async def _settle(self, record: BatchRecord) -> None:

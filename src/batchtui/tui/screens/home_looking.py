@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from textual import on
+from textual import events, on
 from textual.widgets import Input
 
 from batchtui import safetext
 from batchtui.tui.desk import SORTS
 from batchtui.tui.screens.home_view import HomeView
+from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_source import HeaderClicked
 from batchtui.tui.widgets.status_line import StatusLine
 
@@ -26,6 +27,9 @@ class HomeLooking(HomeView):
         self.query_one(StatusLine).dismiss()
         self.rearrange()
         self._draw_status(self.service.look_state())
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.query_one(KeyLine).show(("back",) if event.widget.id == "query" else self.KEY_LINE)
 
     @on(Input.Submitted, "#query")
     def _query_done(self) -> None:

@@ -32,6 +32,8 @@ from batchtui.tui.widgets.status_line import StatusLine
 
 WIDE = 110
 """From this width on the details stand beside the list."""
+DETAILS = 38
+"""Cells for text in the details pane."""
 TICK = 5.0
 """Seconds between looks at the clock; only lines that read differently are written."""
 
@@ -191,12 +193,15 @@ class HomeView(BaseScreen[None]):
         facts += [(f"{ready} ready", "$text-success")] if ready else []
         facts += [(f"{wanting} need{'s' if wanting == 1 else ''} you", "bold $text-warning")] if wanting else []
         facts += [(f"{figures.usd(spent)} so far", "$foreground 80%")] if spent else []
+        where = safetext.line(self.service.profile.name, 40)
+        start = Content.assemble(("batchtui", "bold $text-primary"), (f" {GLYPHS.dot} {where}", "$foreground 80%"))
+        room = self.size.width - 4 - cell_len(start.plain)
+        while facts and sum(len(text) + 3 for text, _ in facts) - 3 > room:
+            facts.pop()
         right: list[tuple[str, str] | str] = []
         for fact in facts:
             right += [f" {GLYPHS.dot} ", fact] if right else [fact]
-        where = safetext.line(self.service.profile.name, 40)
         end = Content.assemble(*right)
-        start = Content.assemble(("batchtui", "bold $text-primary"), (f" {GLYPHS.dot} {where}", "$foreground 80%"))
         space = max(2, self.size.width - 2 - cell_len(start.plain) - cell_len(end.plain))
         title = Content.assemble(start, " " * space, end)
         if self._title_shown is None or title.markup != self._title_shown.markup:
@@ -218,7 +223,7 @@ class HomeView(BaseScreen[None]):
     def _draw_details(self) -> None:
         if not self.has_class("wide") or self.line is None:
             return
-        text = details.of_line(self.line, self.tui.now(), self.usual)
+        text = details.of_line(self.line, self.tui.now(), self.usual, width=DETAILS)
         if text.markup != self._detail_shown:
             self._detail_shown = text.markup
             self.query_one("#facts-of", Static).update(text)
@@ -255,14 +260,12 @@ def _first_steps(demo: bool) -> Content:
     """What to do on an empty desk."""
     lines: list[tuple[str, str] | str] = [("No batches yet\n\n", "bold")]
     steps = [
-        ("i", "import a file of requests: it is checked and priced before anything is sent"),
+        ("i", "import a file: checked and priced before anything is sent"),
         ("n", "compose a few requests by form"),
     ]
     steps += [("o", "batches of this workspace that were made elsewhere"), ("?", "all keys")]
     for key, what in steps:
         lines += [(f"  {key}", "bold $text-primary"), f"   {what}\n"]
     if not demo:
-        lines += [
-            ("\nNo key at hand?  batchtui demo  runs all of this on a built-in server, at no cost", "$foreground 60%")
-        ]
+        lines += [("\nNo key?  batchtui demo  shows all of this on a built-in server, for free", "$foreground 60%")]
     return Content.assemble(*lines)

@@ -160,7 +160,9 @@ class Reading(BaseModal[None]):
                 yield Static(
                     self._body if isinstance(self._body, Content) else safetext.block(self._body), markup=False
                 )
-            yield Static("esc  back", classes="hint", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(".box").border_subtitle = "esc back"
 
     def action_scroll(self, by: int) -> None:
         """A line up or down."""

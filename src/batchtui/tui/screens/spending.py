@@ -37,7 +37,9 @@ class SpendingModal(BaseModal[None]):
                 yield Static(
                     spending_text(spent, [f"{self.tui.now() - timedelta(days=d):%Y-%m-%d}" for d in range(13, -1, -1)])
                 )
-            yield Static("esc  back", classes="hint", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(".box").border_subtitle = "esc back"
 
     def action_scroll(self, by: int) -> None:
         """A line up or down."""

@@ -35,7 +35,7 @@ GUTTER = 3
 """Cells left of the first column: cursor, mark, space."""
 
 
-class RowList(ScrollView, can_focus=True):
+class RowList(ScrollView, can_focus=True, inherit_bindings=False):
     """The list.  Give it columns and a source; call ``reload`` or ``refresh_row`` when the source has changed."""
 
     ALLOW_SELECT = False
