@@ -94,6 +94,14 @@ def test_own_columns_come_first_and_never_hide_ours(tmp_path: Path) -> None:
     assert rows[1]["name"] == "Zoë"
 
 
+def test_a_retried_row_keeps_its_own_columns(tmp_path: Path) -> None:
+    store(tmp_path / "0", [errored("r1")], ["r1"])
+    (tmp_path / "0" / "ids.jsonl").write_text(json.dumps({"custom_id": "r1", "row_id": "1", "row": {"name": "Zoë"}}))
+    store(tmp_path / "1", [good("r1")], ["r1"])
+    export(open_run([(tmp_path / "0", 0), (tmp_path / "1", 1)], PRICES), None, "csv", tmp_path / "out.csv")
+    assert rows_of(tmp_path / "out.csv")[0]["name"] == "Zoë"
+
+
 def test_answers_that_are_json_unfold_into_columns(tmp_path: Path) -> None:
     lines = [
         good("a", '{"label": "spam", "score": 0.5, "custom_id": "x"}'),

@@ -88,9 +88,9 @@ def _opened(dest: Path | BinaryIO) -> Iterator[IO[bytes]]:
     if not isinstance(dest, Path):
         yield dest
         return
-    special = False
+    special = dest.is_relative_to("/dev")
     with suppress(OSError):
-        special = not stat.S_ISREG(dest.stat().st_mode)
+        special = special or not stat.S_ISREG(dest.stat().st_mode)
     if dest.is_dir():
         raise InputError(f"{dest} is a folder", advice="name a file in it")
     if not special:

@@ -63,15 +63,14 @@ class OwnColumns:
                 offset += len(line)
 
     def of(self, member: int, custom_id: str) -> dict[str, object]:
-        """A request's own columns, {} when it has none."""
-        found = self._places[member].get(custom_id)
-        if found is None:
-            return {}
-        offset, length = found
-        try:
-            return _decode_own(os.pread(self._fds[member], length, offset)).row
-        except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
-            return {}
+        """A request's own columns, as its batch or else another of the view has them; {} when it has none."""
+        for number in (member, *range(len(self._places))):
+            found = self._places[number].get(custom_id)
+            if found is not None:
+                offset, length = found
+                with suppress(OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
+                    return _decode_own(os.pread(self._fds[number], length, offset)).row
+        return {}
 
     def close(self) -> None:
         """Give the files back."""
