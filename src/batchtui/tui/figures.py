@@ -54,9 +54,16 @@ def span(low: str, high: str) -> str:
     return low if low == high else f"{low}–{high}"
 
 
+def usd_rough(value: Decimal) -> str:
+    """Dollars of an estimate: to the cent, and under a cent with one digit that says something."""
+    if value >= CENT or value == 0:
+        return usd(value)
+    return f"${value:.{-value.adjusted()}f}"
+
+
 def usd_range(pair: tuple[Decimal, Decimal]) -> str:
     """An estimate: ``~$3.10–$4.80``, with the tilde that says it is one."""
-    return "~" + span(usd(pair[0]), usd(pair[1]))
+    return "~" + span(usd_rough(pair[0]), usd_rough(pair[1]))
 
 
 def token_range(pair: tuple[int, int]) -> str:

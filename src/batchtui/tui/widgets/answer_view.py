@@ -51,7 +51,7 @@ class AnswerView(VerticalScroll):
 
     DEFAULT_CSS = """
     AnswerView {
-        height: 1fr; border-top: solid $panel-lighten-1; border-title-color: $text; border-title-style: bold;
+        height: 1fr; border-top: solid $panel-lighten-1; border-title-color: $foreground; border-title-style: bold;
         padding: 0 1; scrollbar-size-vertical: 1; background: $background;
         &:focus { border-top: heavy $primary; }
         & > .section-title { height: auto; margin-top: 1; }

@@ -47,14 +47,8 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
     lines.append(_line("Tokens", used, (f"  {how}", "dim")))
     limit = f" · limit {figures.usd(max_cost)}" if max_cost is not None else ""
     price = figures.usd_range(estimate.batch_usd)
-    lines.append(
-        _line(
-            "Cost",
-            (price, "bold $text-success"),
-            " at batch price",
-            (f"  standard {figures.usd_range(estimate.standard_usd)}{limit}", "dim"),
-        )
-    )
+    standard = f" batch · {figures.usd_range(estimate.standard_usd)} standard"
+    lines.append(_line("Cost", (price, "bold $text-success"), standard, (limit, "dim")))
     if stopped_by:
         lines.append(_line("", ("! " + safetext.line(stopped_by, 300), "bold $text-warning")))
     elif estimate.unpriced:

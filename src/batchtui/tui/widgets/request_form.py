@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import msgspec
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,22 +15,10 @@ from textual.message import Message
 from textual.widgets import Button, Input, Select, Static, TextArea
 
 from batchtui import safetext
+from batchtui.intake.drafts import Form, Turn
 from batchtui.tui.screens.modals import button, line_input
 
 ROLES = ("user", "assistant")
-
-
-@dataclass(frozen=True, slots=True)
-class FormRequest:
-    """What a form holds, as it was typed."""
-
-    custom_id: str = "request-1"
-    model: str = ""
-    max_tokens: str = "1024"
-    system: str = ""
-    turns: tuple[tuple[str, str], ...] = (("user", ""),)
-    extra: str = ""
-    """Other params as one JSON object."""
 
 
 def quiet(text: str) -> str:
@@ -106,7 +94,7 @@ class RequestForm(VerticalScroll):
     class Edited(Message):
         """Something in the form changed."""
 
-    def __init__(self, request: FormRequest, models: Sequence[str], *, id: str | None = None) -> None:
+    def __init__(self, request: Form, models: Sequence[str], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._request = request
         self._models = list(models)
@@ -135,7 +123,7 @@ class RequestForm(VerticalScroll):
         with Horizontal(classes="field"):
             yield Static("Params", classes="label", markup=False)
             yield area(
-                request.extra, id="form-extra", placeholder='other params as JSON: {"tools": […], "thinking": {…}}'
+                request.extra_json, id="form-extra", placeholder='other params as JSON: {"tools": […], "thinking": {…}}'
             )
         yield Static("", classes="wrong", id="wrong-extra", markup=False)
 
@@ -147,25 +135,25 @@ class RequestForm(VerticalScroll):
 
     def _turn_editors(self) -> list[TurnEditor]:
         made = []
-        for role, text in self._request.turns:
-            made.append(TurnEditor(self._turns, role if role in ROLES else "user", text))
+        for turn in self._request.turns:
+            made.append(TurnEditor(self._turns, turn.role if turn.role in ROLES else "user", turn.text))
             self._turns += 1
         return made
 
-    def value(self) -> FormRequest:
+    def value(self) -> Form:
         """What the form holds now."""
         model = self.query_one("#form-model", Select).value
-        return replace(
+        return msgspec.structs.replace(
             self._request,
             custom_id=self.query_one("#form-id", Input).value.strip(),
             model=model if isinstance(model, str) else "",
             max_tokens=self.query_one("#form-max", Input).value.strip(),
             system=self.query_one("#form-system", TextArea).text,
-            turns=tuple((turn.role, turn.text) for turn in self.query(TurnEditor)),
-            extra=self.query_one("#form-extra", TextArea).text,
+            turns=tuple(Turn(turn.role, turn.text) for turn in self.query(TurnEditor)),
+            extra_json=self.query_one("#form-extra", TextArea).text,
         )
 
-    async def load(self, request: FormRequest) -> None:
+    async def load(self, request: Form) -> None:
         """Show another request."""
         self._request = request
         self.query_one("#form-id", Input).value = request.custom_id
@@ -176,11 +164,16 @@ class RequestForm(VerticalScroll):
         if request.model:
             picker.value = request.model
         self.query_one("#form-system", TextArea).load_text(quiet(request.system))
-        self.query_one("#form-extra", TextArea).load_text(quiet(request.extra))
+        self.query_one("#form-extra", TextArea).load_text(quiet(request.extra_json))
         turns = self.query_one("#turns")
         async with self.batch():
             await turns.remove_children()
             await turns.mount_all(self._turn_editors())
+
+    @property
+    def first_turn(self) -> int:
+        """The number of the first turn's editor, for its id."""
+        return self.query(TurnEditor).first().number
 
     def set_models(self, models: Sequence[str]) -> None:
         """Offer these models; the chosen one stays."""

@@ -1,0 +1,102 @@
+"""What the new screen holds is kept as a draft by itself, and found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from batchtui import safetext
+from batchtui.intake.drafts import Draft, delete_draft, list_drafts, load_draft, save_draft
+from batchtui.tui.screens.doing import do
+from batchtui.tui.screens.modals import Choose
+from batchtui.tui.screens.new_write import WritePane
+from batchtui.tui.widgets.source_form import SourceForm
+from batchtui.tui.widgets.tab_line import TabLine
+from batchtui.tui.widgets.template_editor import TemplateEditor
+
+if TYPE_CHECKING:
+    from batchtui.tui.screens.new import NewScreen
+
+    _Base = NewScreen
+else:
+    _Base = object
+
+
+class Drafts(_Base):
+    """Mixed into the new screen."""
+
+    kept: Draft | None = None
+    """The draft as it was saved last; None when nothing is worth keeping yet."""
+    draft_name = ""
+
+    def current_draft(self) -> Draft | None:
+        """What the screen holds, None when nothing was composed."""
+        form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(WritePane)
+        if pane.untouched and not editor.edited:
+            return None
+        if not self.draft_name:
+            stem = safetext.filename(Path(form.first_path).stem) if editor.edited and form.first_path else "draft"
+            self.draft_name = _free(stem, list_drafts(self.service.data))
+        return Draft(
+            name=self.draft_name,
+            title=self.query_one("#new-name", Input).value,
+            sources=(form.typed,) if form.typed else (),
+            format=form.format or "",
+            template_path=form.template_path,
+            template_text=editor.edited,
+            cache_prefix=form.cache_prefix,
+            skip_bad=form.skip_bad,
+            forms=() if pane.untouched else tuple(pane.forms),
+        )
+
+    async def keep_draft(self) -> None:
+        """Save what the screen holds, when it differs from what was saved."""
+        draft = self.current_draft()
+        if draft is not None and draft != self.kept:
+            self.kept = draft
+            await self.in_thread(save_draft, self.service.data, draft)
+            self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(draft.name, 30)}"))
+
+    def action_drafts(self) -> None:
+        """Open a draft."""
+        do(self, self._open_draft())
+
+    async def _open_draft(self) -> None:
+        await self.keep_draft()
+        names = await self.in_thread(list_drafts, self.service.data)
+        if not names:
+            self.say("There are no drafts yet; what you compose here is kept by itself.")
+            return
+        name = await self.app.push_screen_wait(Choose("Open a draft", [(each, each) for each in names]))
+        if name is not None:
+            await self.show_draft(await self.in_thread(load_draft, self.service.data, name))
+
+    async def show_draft(self, draft: Draft) -> None:
+        """Put a draft into the fields, and check it."""
+        self.kept, self.draft_name = draft, draft.name
+        self.query_one("#new-name", Input).value = draft.title
+        self.query_one(SourceForm).restore(draft)
+        self.query_one(TemplateEditor).restore(draft.template_text, draft.name)
+        if draft.forms:
+            await self.query_one(WritePane).load(draft.forms)
+        mode = self.query_one("#new-mode", TabLine)
+        wanted = "write" if draft.forms and not draft.sources else "files"
+        if mode.chosen == wanted:
+            self.start_check()
+        mode.choose(wanted)
+
+    async def forget_draft(self) -> None:
+        """What was composed is a batch now: its draft goes."""
+        if self.kept is not None:
+            await self.in_thread(delete_draft, self.service.data, self.kept.name)
+            self.kept = None
+
+
+def _free(stem: str, taken: tuple[str, ...]) -> str:
+    number = 1
+    while (name := stem if number == 1 and stem != "draft" else f"{stem}-{number}") in taken:
+        number += 1
+    return name

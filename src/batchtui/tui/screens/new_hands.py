@@ -1,0 +1,270 @@
+"""What the keys of the new screen do: browse, try, count, edit outside, submit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.content import Content
+from textual.widgets import ContentSwitcher, TextArea
+
+from batchtui import safetext
+from batchtui.domain.plan import Plan, Problem
+from batchtui.intake.preview import Peek
+from batchtui.service import planning
+from batchtui.tui import describe, figures
+from batchtui.tui.glyphs import GLYPHS
+from batchtui.tui.outside import edit_text
+from batchtui.tui.screens.doing import do
+from batchtui.tui.screens.modals import Confirm
+from batchtui.tui.screens.new_write import WritePane
+from batchtui.tui.widgets.request_form import quiet
+from batchtui.tui.widgets.request_view import RequestView
+from batchtui.tui.widgets.source_form import SourceForm
+from batchtui.tui.widgets.status_line import StatusLine
+from batchtui.tui.widgets.template_editor import TemplateEditor, starter
+
+if TYPE_CHECKING:
+    from batchtui.tui.screens.new import NewScreen
+
+SAMPLE = 8
+"""Requests that are counted for a better estimate."""
+DEFAULT_MODEL = "claude-haiku-5-5"
+
+
+class NewHands:
+    """Mixed into the new screen."""
+
+    @property
+    def _me(self) -> NewScreen:
+        return cast("NewScreen", self)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing here are not offered."""
+        me = self._me
+        if action in ("submit", "try_one", "count"):
+            return me.plan is not None and me.plan.ok
+        if action == "browse":
+            return me.is_mounted and not me.writing
+        return True
+
+    async def load_models(self) -> None:
+        """The models to choose from."""
+        me = self._me
+        models = await me.ask(me.service.models())
+        me.query_one(WritePane).set_models(
+            [model.id for model in models if model.batch is not False and model.lifecycle != "retired"]
+        )
+
+    def discard_soon(self, plan: Plan) -> None:
+        """Throw a plan's staged copy away without making anyone wait."""
+        asyncio.get_running_loop().run_in_executor(None, self._me.service.discard, plan)
+
+    # --- source -----------------------------------------------------------------------------------------------------
+
+    def action_browse(self) -> None:
+        """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
+        do(self._me, self._browse())
+
+    async def _browse(self) -> None:
+        from batchtui.tui.screens.new_files import FilePicker
+
+        me = self._me
+        form = me.query_one(SourceForm)
+        for_template = me.focused is not None and me.focused.id == "source-template"
+        typed = form.template_path if for_template else form.first_path
+        start = Path(typed).expanduser().parent if typed else Path.cwd()
+        taken = await me.app.push_screen_wait(FilePicker(start if start.is_dir() else Path.cwd()))
+        if not taken:
+            return
+        if for_template:
+            form.set_template(taken[0])
+            await self._load_template(taken[0])
+            me.start_check()
+        else:
+            me.take_paths(taken)
+
+    async def read_template(self) -> None:
+        """Show the template file that is named."""
+        path = self._me.query_one(SourceForm).template_path
+        if path:
+            await self._load_template(path)
+
+    async def _load_template(self, path: str) -> None:
+        me = self._me
+        editor = me.query_one(TemplateEditor)
+        if editor.edited or editor.name_of == path:
+            return
+        try:
+            text = await me.in_thread(Path(path).expanduser().read_text, "utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return  # The check names what is wrong with it.
+        editor.load(text[:1_000_000], path)
+
+    def offer_template(self, peek: Peek) -> None:
+        """Begin a template from the columns there are."""
+        me = self._me
+        me.query_one(TemplateEditor).begin(starter(peek.columns, me.service.profile.default_model or DEFAULT_MODEL))
+
+    async def render_row(self) -> None:
+        """Render a row in the template's preview."""
+        from batchtui.tui.screens import new_peek
+
+        me = self._me
+        editor = me.query_one(TemplateEditor)
+        text, row = editor.text, editor.row
+        if row is None or not text.strip():
+            return
+        options = planning.complete_options(me.service.context, me.query_one(SourceForm).options())
+        sections = await me.in_thread(new_peek.render_row, text, row, editor.number, options, me.service.prices)
+        if editor.text == text:
+            await editor.show_preview(sections)
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    async def jump(self, problem: Problem) -> None:
+        """Show the request a problem is about."""
+        from batchtui.tui.screens.new_peek import text_at
+
+        me = self._me
+        text = await me.in_thread(text_at, problem.where)
+        await me.query_one(RequestView).show_problem(problem, text)
+        me.show_pane("requests")
+        me.query_one(RequestView).focus()
+
+    async def action_sample(self, by: int) -> None:
+        """Another request, or another row in the template's preview."""
+        me = self._me
+        if me.query_one("#new-body", ContentSwitcher).current == "template":
+            await me.query_one(TemplateEditor).step(by)
+        else:
+            await me.query_one(RequestView).step(by)
+
+    def action_count(self) -> None:
+        """Count the tokens of a sample."""
+        do(self._me, self._count())
+
+    async def _count(self) -> None:
+        me = self._me
+        plan = me.plan
+        if plan is None:
+            return
+        me.say(f"Counting the tokens of {figures.plural(min(SAMPLE, plan.requests), 'request')}…")
+        counted = await me.ask(me.service.count_sample(plan, SAMPLE))
+        if me.plan is plan:
+            me.plan = counted
+            me.stopped_by = await me.in_thread(me.service.max_cost_problem, counted) or ""
+            me.show_plan(counted)
+            me.query_one(StatusLine).dismiss()
+
+    def action_try_one(self) -> None:
+        """Send one request now."""
+        do(self._me, self._try_one())
+
+    async def _try_one(self) -> None:
+        from batchtui.tui.screens.new_try import TryScreen
+
+        me = self._me
+        if me.plan is not None:
+            shown = (
+                me.query_one(RequestView).line
+                if me.query_one("#new-body", ContentSwitcher).current == "requests"
+                else ""
+            )
+            await me.app.push_screen_wait(TryScreen(me.plan, shown))
+
+    def action_editor(self) -> None:
+        """Edit the focused field, or the template, in $EDITOR."""
+        do(self._me, self._edit())
+
+    async def _edit(self) -> None:
+        me = self._me
+        field = me.focused
+        if not isinstance(field, TextArea):
+            if me.writing:
+                me.say("Put the cursor into a text first.")
+                return
+            field = me.query_one("#template-text", TextArea)
+            me.show_pane("template")
+        ending = ".toml" if field.id == "template-text" else ".json" if field.id == "form-extra" else ".md"
+        command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        text, trouble = edit_text(me.app, field.text, command, ending)
+        if trouble:
+            me.say(trouble, advice="set EDITOR", level="bad")
+        elif text != field.text:
+            field.text = quiet(text)
+
+    # --- sending ----------------------------------------------------------------------------------------------------
+
+    def action_submit(self) -> None:
+        """Send the plan, after a yes."""
+        do(self._me, self._submit())
+
+    async def _submit(self) -> None:
+        from batchtui.tui.screens.new_upload import UploadScreen
+
+        me = self._me
+        plan = me.plan
+        if plan is None or not plan.ok:
+            return
+        twin = await me.in_thread(me.service.duplicate_of, plan)
+        title = me.default_title()
+        lines = self._confirm_lines(plan, title)
+        if twin is not None:
+            lines.append(
+                Content.styled(
+                    f"{GLYPHS.warning} The same requests are under way already as {describe.name(twin)}: you would pay twice.",
+                    "bold $text-warning",
+                )
+            )
+        question = f"Submit {figures.plural(len(plan.parts), 'batch', 'batches')}?"
+        grave = twin is not None or bool(me.stopped_by)
+        if not await me.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
+            return
+        if me.plan is not plan:
+            me.say("The source was checked again meanwhile: look at the new plan first.", level="warn")
+            return
+        me.plan = None
+        upload = UploadScreen(plan, title=title, allow_cost=bool(me.stopped_by), again=twin is not None)
+        records = await me.app.push_screen_wait(upload)
+        if records == []:
+            me.start_check()
+        elif me.is_attached:
+            await me.forget_draft()
+            me.dismiss(None)
+
+    def _confirm_lines(self, plan: Plan, title: str) -> list[str | Content]:
+        me = self._me
+        estimate = plan.estimate
+        cost = Content.assemble(
+            "It will cost ",
+            (figures.usd_range(estimate.batch_usd), "bold"),
+            f" at batch price ({figures.usd_range(estimate.standard_usd)} standard).",
+        )
+        lines: list[str | Content] = [
+            f"{safetext.line(title, 100) or 'untitled'}: {figures.plural(plan.requests, 'request')}, {figures.size(plan.bytes)}, as profile {me.service.profile.name}",
+            cost,
+        ]
+        if estimate.unpriced:
+            names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
+            lines.append(
+                Content.styled(
+                    f"{GLYPHS.warning} No price is known for {names}: that part is not in the figure.",
+                    "bold $text-warning",
+                )
+            )
+        if me.stopped_by:
+            lines.append(
+                Content.styled(
+                    f"{GLYPHS.warning} {safetext.line(me.stopped_by, 300)}. A yes sends it all the same.",
+                    "bold $text-warning",
+                )
+            )
+        if plan.warnings:
+            lines.append(f"{figures.plural(plan.warnings, 'warning')}: see Problems.")
+        if plan.skipped:
+            lines.append(f"{figures.plural(plan.skipped, 'bad request')} left out.")
+        lines.append(Content.styled("A submitted batch can't be changed, only canceled.", "dim"))
+        return lines

@@ -1,0 +1,155 @@
+"""Where requests come from: paths, format, template file, and two switches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Select, Static
+
+from batchtui.intake.drafts import Draft
+from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.tui.screens.new_check import Source, split_paths
+from batchtui.tui.widgets.path_input import PathInput
+from batchtui.tui.widgets.toggle import Toggle
+
+AUTO = "auto"
+
+
+class SourceForm(Vertical):
+    """Posts Changed when something was chosen that asks for another check."""
+
+    DEFAULT_CSS: ClassVar[str] = """
+    SourceForm { height: auto; }
+    SourceForm PathInput { width: 1fr; }
+    SourceForm Select { width: 1fr; max-width: 44; background: $surface; }
+    SourceForm Toggle { margin-left: 3; }
+    """
+
+    class Changed(Message):
+        """Another source, format, template or switch."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._checked = ("", "")
+
+    def compose(self) -> ComposeResult:
+        """One line each."""
+        with Horizontal(classes="form-line"):
+            yield Static("Source", classes="form-label", markup=False)
+            yield PathInput(placeholder="a file, several, or a folder; tab completes, ctrl+o browses", id="source-path")
+        with Horizontal(classes="form-line"):
+            yield Static("Format", classes="form-label", markup=False)
+            options = [
+                (Content("told from the content"), AUTO),
+                *((Content(words), name) for name, words in FORMATS.items()),
+            ]
+            yield Select(options, value=AUTO, allow_blank=False, compact=True, id="source-format")
+            yield Toggle("Skip bad", id="source-skip", tooltip="leave bad requests out and write them to a file")
+            yield Toggle(
+                "1h cache", id="source-cache", tooltip="put system prompt and tools under a 1-hour prompt cache"
+            )
+        with Horizontal(classes="form-line"):
+            yield Static("Template", classes="form-label", markup=False)
+            yield PathInput(placeholder="none; a .toml that turns rows into requests", id="source-template")
+
+    def focus_path(self) -> None:
+        """Put the cursor on the path."""
+        self.query_one("#source-path").focus()
+
+    @property
+    def typed(self) -> str:
+        """The paths as they were typed."""
+        return self.query_one("#source-path", Input).value.strip()
+
+    @property
+    def first_path(self) -> str:
+        """The first path, for a title."""
+        return self.typed.split()[0] if self.typed else ""
+
+    @property
+    def has_template(self) -> bool:
+        """True when a template file is named."""
+        return bool(self.template_path)
+
+    @property
+    def template_path(self) -> str:
+        """The template file, "" for none."""
+        return self.query_one("#source-template", Input).value.strip()
+
+    def set_path(self, typed: str) -> None:
+        """Write the paths into the field."""
+        field = self.query_one("#source-path", Input)
+        field.value = typed
+        field.cursor_position = len(typed)
+        self._checked = (typed, self.template_path)
+
+    def set_template(self, path: str) -> None:
+        """Name a template file."""
+        self.query_one("#source-template", Input).value = path
+        self._checked = (self.typed, path)
+
+    @property
+    def format(self) -> str | None:
+        """The chosen format, None when it is told from the content."""
+        chosen = self.query_one("#source-format", Select).value
+        return None if chosen == AUTO else str(chosen)
+
+    @property
+    def skip_bad(self) -> bool:
+        """Whether bad requests are left out."""
+        return self.query_one("#source-skip", Toggle).on
+
+    @property
+    def cache_prefix(self) -> bool:
+        """Whether system and tools go under a 1-hour cache."""
+        return self.query_one("#source-cache", Toggle).on
+
+    def restore(self, draft: Draft) -> None:
+        """Put a draft's choices into the fields."""
+        self.set_path(draft.sources[0] if draft.sources else "")
+        self.set_template(draft.template_path)
+        with self.prevent(Select.Changed):
+            self.query_one("#source-format", Select).value = draft.format if draft.format in FORMATS else AUTO
+        self.query_one("#source-skip", Toggle).set(draft.skip_bad)
+        self.query_one("#source-cache", Toggle).set(draft.cache_prefix)
+
+    def options(self, template_text: str = "", template_name: str = "") -> IntakeOptions:
+        """How the sources are to be read; an edited template goes before the file."""
+        return IntakeOptions(
+            format=self.format,
+            template=Path(self.template_path).expanduser() if self.template_path and not template_text else None,
+            template_text=template_text or None,
+            template_name=template_name or "template",
+            skip_bad=self.skip_bad,
+            cache_prefix=self.cache_prefix,
+        )
+
+    def source(self, template_text: str = "", template_name: str = "") -> Callable[[], Source] | None:
+        """What makes the source, in the check's thread; None when no path was typed."""
+        typed, options = self.typed, self.options(template_text, template_name)
+        return (lambda: Source(paths=split_paths(typed), options=options)) if typed else None
+
+    @on(Input.Submitted)
+    @on(Input.Blurred)
+    def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
+        event.stop()
+        now = (self.typed, self.template_path)
+        if now != self._checked and self.typed:
+            self._checked = now
+            self.post_message(self.Changed())
+        elif isinstance(event, Input.Submitted):
+            self.post_message(self.Changed())
+
+    @on(Select.Changed)
+    @on(Toggle.Changed)
+    def _switched(self, event: Select.Changed | Toggle.Changed) -> None:
+        event.stop()
+        if self.typed:
+            self.post_message(self.Changed())
