@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from batchtui.domain.batch import Tally
-from batchtui.domain.money import PriceTable, load_prices
+from batchtui.domain.money import load_prices
 from batchtui.store.results import ResultSink, open_results
 from batchtui.store.resultset import ResultSet
 
@@ -85,7 +85,3 @@ def store(
     sink = ResultSink(folder, expected=0, prices=PRICES)
     sink.write(b"".join(lines))
     return sink.finish(accept_short=True)
-
-
-def table() -> PriceTable:
-    return load_prices()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from resultlines import batch, canceled, errored, expired, good, line, message, request
 
 from batchtui.domain.errors import InputError
-from batchtui.store import regex, search
+from batchtui.store import needles, regex, scan, search
 from batchtui.store.filters import group_filter, number, parse_filter
 from batchtui.store.resultset import ResultSet
 
@@ -161,12 +161,13 @@ NEEDLES = st.text(st.sampled_from("abAB \"\\/<>&'\n\tüÜé日😀ß\u2028."), m
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(NEEDLES, st.text(max_size=8), st.booleans(), st.booleans(), st.integers(0, 60))
+@given(NEEDLES, st.text(max_size=8), st.booleans(), st.booleans(), st.integers(0, 60), st.sampled_from([-1, 600, 1e9]))
 def test_text_is_found_however_it_is_written_and_wherever_a_block_ends(
-    tmp_path: Path, needle: str, around: str, ascii_only: bool, case: bool, shift: int
+    tmp_path: Path, needle: str, around: str, ascii_only: bool, case: bool, shift: int, rare: float
 ) -> None:
-    block = search.BLOCK, search.FOLDED_BLOCK, search._FEW
-    search.BLOCK, search.FOLDED_BLOCK, search._FEW = 64, 64, 0
+    block = scan.BLOCK, scan.FOLDED_BLOCK, search._FEW, needles._RARE
+    scan.BLOCK, scan.FOLDED_BLOCK, search._FEW = 64, 64, 0
+    needles._RARE = rare
     try:
         text = "x" * shift + around.replace("\ud800", "") + needle + around
         raw = message("a", [{"type": "text", "text": text}], ascii_only=ascii_only)
@@ -175,7 +176,7 @@ def test_text_is_found_however_it_is_written_and_wherever_a_block_ends(
         rows = [r for some in search.find(view, search.Filter(words=(word,), case=case)) for r in some]
         assert 1 in rows
     finally:
-        search.BLOCK, search.FOLDED_BLOCK, search._FEW = block
+        scan.BLOCK, scan.FOLDED_BLOCK, search._FEW, needles._RARE = block
 
 
 def test_every_row_is_found_once(tmp_path: Path) -> None:

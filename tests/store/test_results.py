@@ -251,7 +251,6 @@ def test_a_part_cut_at_any_byte_is_taken_up_again(tmp_path: Path, seed: int) -> 
     (tmp_path / PART).write_bytes(whole[:cut])
     sink = ResultSink(tmp_path, expected=6, prices=PRICES, resume=True)
     assert sink.bytes == whole.rfind(b"\n", 0, cut) + 1
-    assert whole[: sink.bytes].endswith(sink.tail(30))
     sink.write(whole[sink.bytes :])
     sink.finish()
     assert (tmp_path / RESULTS).read_bytes() == whole

@@ -59,14 +59,6 @@ class ResultSink:
         """All bytes so far, those of an unfinished line included."""
         return self._size
 
-    def tail(self, length: int) -> Bytes:
-        """The last bytes written, to prove that a resumed answer goes on where the part ends; raises StoreError."""
-        try:
-            start = max(0, self._size - length)
-            return os.pread(self._flushed(), self._size - start, start)
-        except OSError as error:
-            raise files.explain(error, f"can't read {self._part}") from error
-
     def write(self, chunk: Bytes) -> None:
         """Take the next bytes; raises StoreError, and what was written before is kept."""
         try:

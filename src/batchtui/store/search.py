@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 
-from batchtui.domain.errors import StoreError
 from batchtui.domain.plan import Progress
-from batchtui.store import files, filters
+from batchtui.store import filters
 from batchtui.store.filters import Filter, Word
+from batchtui.store.needles import anchors
 from batchtui.store.resultset import ResultSet
+from batchtui.store.scan import scan
 from batchtui.store.spoken import answer_text, request_text
 from batchtui.store.view import Rows, View
 
-BLOCK = 1 << 20
-FOLDED_BLOCK = 1 << 18
-"""Bytes looked through in one call, which holds the interpreter's lock; smaller when they are lower-cased first."""
 _FEW = 1_000
 """So few rows are read one by one instead of looking through the file."""
-_PLAIN = frozenset(" !#$%()*+,-.:;=?@[]^_`{|}~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-"""Characters that every JSON writer leaves as they are; others may stand escaped."""
 
 Report = Callable[[Progress], None]
 
@@ -114,57 +108,6 @@ def _passes(view: View, row: int, tests: list[_Test]) -> bool:
     return all(test.holds(custom_id, text) for test in tests)
 
 
-def anchors(text: str, case: bool) -> list[bytes]:
-    """Byte strings of which every JSON line that says ``text`` holds at least one; lower-cased unless ``case``.
-
-    The longest run of characters that no writer escapes serves when it is long enough; else the beginning of the text
-    in each way it may be written (UTF-8, or escaped with small or capital hex digits).
-    """
-    runs = "".join(c if c in _PLAIN else "\0" for c in text).split("\0")
-    run = max(runs, key=len)
-    if len(run) >= 3 or run == text:
-        return [(run if case else run.lower()).encode()]
-    variants = {text}
-    if not case:
-        variants = {""}
-        for char in text:
-            grown = {v + c for v in variants for c in {char.lower(), char.upper(), char}}
-            if len(grown) > 12:
-                break
-            variants = grown
-    found = {written if case else written.lower() for v in variants for written in _written(v)}
-    return sorted(found)
-
-
-def _written(text: str) -> set[bytes]:
-    """The ways in which common JSON writers put a text into a string."""
-    found = set()
-    present = [{c for c in text if c in kind} for kind in (_MARKUP, _SEPARATORS)]
-    choices = (_STYLES, *(_STYLES if some else ("plain",) for some in present), ("/", "\\/"))
-    for foreign, markup, separator, slash in product(*choices):
-        styles = dict.fromkeys(present[0], markup) | dict.fromkeys(present[1], separator)
-        parts = [slash if c == "/" else _escaped(c, styles.get(c, foreign)) for c in text]
-        found.add("".join(parts).encode("utf-8", "surrogatepass"))
-    return found
-
-
-_STYLES = ("plain", "small", "capital")
-_MARKUP = frozenset("<>&'\x7f")
-_SEPARATORS = frozenset("\u2028\u2029")
-"""Characters that writers made for web pages escape whatever they do with others."""
-_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
-
-
-def _escaped(char: str, style: str) -> str:
-    if char in _SHORT:
-        return _SHORT[char]
-    if char in _PLAIN or (style == "plain" and char >= " "):
-        return char
-    units = char.encode("utf-16-be", "surrogatepass").hex()
-    pieces = (units[i : i + 4] for i in range(0, len(units), 4))
-    return "".join("\\u" + (piece.upper() if style == "capital" else piece) for piece in pieces)
-
-
 def _candidates(
     view: View, word: Word, case: bool, stop: threading.Event | None, progress: Report | None
 ) -> Iterator[list[int]]:
@@ -190,7 +133,7 @@ def _scan_results(
 ) -> Iterator[list[int]]:
     if member.stored:
         starts = member.columns.offset[: member.header.lines]
-        yield from _scan(
+        yield from scan(
             member.results_fd(), member.header.results[0], needles, case, starts, stop=stop, progress=progress
         )
 
@@ -209,51 +152,5 @@ def _scan_requests(
     offsets = member.columns.request_offset
     starts = array("q", [offsets[row] for row in order])
     size = member.header.requests[0]
-    for hits in _scan(member.requests_fd(), size, needles, case, starts, stop=stop, progress=progress):
+    for hits in scan(member.requests_fd(), size, needles, case, starts, stop=stop, progress=progress):
         yield [order[number] for hit in hits for number in range(bisect_left(starts, starts[hit]), hit + 1)]
-
-
-def _scan(
-    fd: int,
-    size: int,
-    needles: list[bytes],
-    case: bool,
-    starts: Sequence[int],
-    *,
-    stop: threading.Event | None,
-    progress: Report | None,
-) -> Iterator[list[int]]:
-    """Numbers of the lines (by their ``starts``) that hold one of the needles, block by block.
-
-    Blocks overlap by one byte less than the longest needle, so nothing is missed between two.
-    """
-    block = BLOCK if case else FOLDED_BLOCK
-    overlap = max(len(needle) for needle in needles) - 1
-    buffer = bytearray(block + overlap)
-    place, last = 0, -1
-    while place < size:
-        if stop is not None and stop.is_set():
-            return
-        try:
-            got = os.preadv(fd, [buffer], place)
-        except OSError as error:
-            raise files.explain(error, "can't read the results") from error
-        if not got:
-            raise StoreError("the results became shorter while they were searched", advice="open the batch again")
-        area = buffer if case else buffer[:got].lower()
-        hits: set[int] = set()
-        for needle in needles:
-            at = area.find(needle, 0, got)
-            while at >= 0:
-                line = bisect_right(starts, place + at) - 1
-                hits.add(line)
-                if line + 1 >= len(starts):
-                    break
-                at = area.find(needle, max(at + 1, starts[line + 1] - place), got)
-        fresh = sorted(hit for hit in hits if hit > last)
-        if fresh:
-            last = fresh[-1]
-            yield fresh
-        place += block
-        if progress is not None and place % (16 * BLOCK) < block:
-            progress(Progress("searching", min(place, size), size))
