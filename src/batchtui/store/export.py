@@ -25,7 +25,6 @@ from batchtui.store.tables import COST, NUMBERS, TEXTS, Table
 from batchtui.store.view import View
 
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
-SUFFIXES = {"jsonl": ".jsonl", "json": ".json", "csv": ".csv", "markdown": ".md", "files": "", "parquet": ".parquet"}
 _PARQUET_ROWS = 2_000
 
 Report = Callable[[Progress], None]
