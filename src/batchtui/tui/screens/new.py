@@ -35,6 +35,7 @@ from batchtui.tui.widgets.table_peek import TablePeek
 from batchtui.tui.widgets.template_editor import TemplateEditor
 
 EMPTY = "Choose a source: type a path and press enter, or ctrl+o to browse."
+UNWRITTEN = "Write what is asked; the plan appears by itself."
 
 
 class NewScreen(NewHands, Drafts, BaseScreen[None]):
@@ -105,7 +106,7 @@ class NewScreen(NewHands, Drafts, BaseScreen[None]):
         yield SourceForm(id="new-source")
         with Horizontal(classes="form-line", id="new-name-line"):
             yield Static("Title", classes="form-label", markup=False)
-            yield line_input(placeholder="what it is, for the list; empty: the file's name", id="new-name")
+            yield line_input(placeholder="what it is, for the list", id="new-name")
         yield TabLine(self._panes(), id="new-panes")
         with ContentSwitcher(initial="requests", id="new-body"):
             yield RequestView(id="requests")
@@ -159,11 +160,7 @@ class NewScreen(NewHands, Drafts, BaseScreen[None]):
         await self.query_one(WritePane).begin(
             planning.complete_options(self.service.context, None), self.service.prices
         )
-        if not self.query_one(WritePane).untouched:
-            self.start_check()
-        else:
-            self._drop_plan()
-            self.query_one(PlanSummary).say(Content.styled(" Write what is asked; the plan appears by itself.", "dim"))
+        self.start_check()
 
     @on(TabLine.Chosen, "#new-panes")
     def _pane_chosen(self, event: TabLine.Chosen) -> None:
@@ -229,6 +226,9 @@ class NewScreen(NewHands, Drafts, BaseScreen[None]):
 
     def _written(self) -> Callable[[], Source] | None:
         """The composed requests; None while a form holds an error, which is said."""
+        if self.query_one(WritePane).untouched:
+            self.query_one(PlanSummary).say(Content.styled(f" {UNWRITTEN}", "dim"))
+            return None
         lines, problems = self.query_one(WritePane).check()
         gathered = ProblemGathering()
         for problem in problems:

@@ -97,7 +97,7 @@ class FolderRows:
 class FilePicker(BaseModal[list[str] | None]):
     """Dismisses with the chosen paths, None when nothing was chosen."""
 
-    CSS_PATH = ["modals.tcss", "new_files.tcss"]
+    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "new_files.tcss"]  # type: ignore[misc]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="back", tooltip="choose nothing"),
         Binding("backspace,left", "parent", "parent", id="files.parent", tooltip="to the folder above"),

@@ -53,9 +53,12 @@ class NewHands:
     async def load_models(self) -> None:
         """The models to choose from."""
         me = self._me
+        pane = me.query_one(WritePane)
+        default = me.service.profile.default_model or DEFAULT_MODEL
+        pane.set_models([default, *me.service.prices.models()])
         models = await me.ask(me.service.models())
-        me.query_one(WritePane).set_models(
-            [model.id for model in models if model.batch is not False and model.lifecycle != "retired"]
+        pane.set_models(
+            [default, *(each.id for each in models if each.batch is not False and each.lifecycle != "retired")]
         )
 
     def discard_soon(self, plan: Plan) -> None:
@@ -244,7 +247,8 @@ class NewHands:
             f" at batch price ({figures.usd_range(estimate.standard_usd)} standard).",
         )
         lines: list[str | Content] = [
-            f"{safetext.line(title, 100) or 'untitled'}: {figures.plural(plan.requests, 'request')}, {figures.size(plan.bytes)}, as profile {me.service.profile.name}",
+            f"{safetext.line(title, 100) or 'untitled'}: {figures.plural(plan.requests, 'request')}, {figures.size(plan.bytes)}, "
+            f"as profile {me.service.profile.name}",
             cost,
         ]
         if estimate.unpriced:

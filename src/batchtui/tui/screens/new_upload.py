@@ -59,7 +59,7 @@ def part_line(
 class UploadScreen(BaseModal[list[BatchRecord] | None]):
     """Sends at once; dismisses with the records, or None when left before it was over (it goes on all the same)."""
 
-    CSS_PATH = ["modals.tcss", "new_upload.tcss"]
+    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "new_upload.tcss"]  # type: ignore[misc]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "leave", "leave", id="back", tooltip="leave; what is being sent goes on"),
     ]

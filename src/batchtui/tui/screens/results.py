@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from array import array
 from typing import ClassVar
 
 from textual import events, on
@@ -17,23 +16,20 @@ from textual.widgets import Input, Static
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.outcome import ErrorGroup
 from batchtui.service import events as told
-from batchtui.store.view import Rows, View
 from batchtui.tui import figures
 from batchtui.tui.messages import Happened
-from batchtui.tui.screens.base import BaseScreen
 from batchtui.tui.screens.doing import Progressed, do, teller
 from batchtui.tui.screens.modals import line_input
 from batchtui.tui.screens.results_detail import DetailPane, Mode, Shown, read
 from batchtui.tui.screens.results_hands import Hands
-from batchtui.tui.screens.results_rows import SORTS, ResultRows, columns_for, tabs
-from batchtui.tui.screens.results_search import Found, Order, Search, Wanted
+from batchtui.tui.screens.results_list import Listing
+from batchtui.tui.screens.results_rows import columns_for, tabs
 from batchtui.tui.screens.results_words import costs_line, nothing_yet, title_line
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.plan_summary import progress_line
 from batchtui.tui.widgets.row_list import RowList
-from batchtui.tui.widgets.row_source import HeaderClicked, MarksChanged, RowHighlighted, RowSelected
+from batchtui.tui.widgets.row_source import MarksChanged, RowHighlighted, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import TabLine
 
@@ -45,7 +41,7 @@ PAUSE = 0.06
 """Seconds the cursor rests before an answer is read, so that a held-down key reads none on its way."""
 
 
-class ResultsScreen(Hands, BaseScreen[None]):
+class ResultsScreen(Hands, Listing):
     """Opens the results of the batch ``local_id``, or with ``run`` of its whole run."""
 
     CSS_PATH = "results.tcss"
@@ -130,17 +126,11 @@ class ResultsScreen(Hands, BaseScreen[None]):
         super().__init__()
         self.local_id = local_id
         self.run = run
-        self.view: View | None = None
         self.record: BatchRecord | None = None
         self.mode: Mode = "markdown"
         self._older = 0
-        self._order = Order("file", False)
-        self._case = self._regex = False
-        self._group: ErrorGroup | None = None
-        self._search = Search(self.post_message)
         self._opening: threading.Event | None = None
         self._rest: Timer | None = None
-        self._wanted: str | None = None
 
     def compose(self) -> ComposeResult:
         """Title and costs, tabs, filter, list and answer, status, keys."""
@@ -195,7 +185,7 @@ class ResultsScreen(Hands, BaseScreen[None]):
         self.query_one(TabLine).set_tabs(tabs(view))
         self.show_message("")
         self._say_head()
-        self._select()
+        self.select()
         self.refresh_bindings()
 
     @on(Progressed)
@@ -239,144 +229,20 @@ class ResultsScreen(Hands, BaseScreen[None]):
             if before is not None and (before.results, before.status) != (event.record.results, event.record.status):
                 self.open()
 
-    # --- which rows -------------------------------------------------------------------------------------------------
-
-    def _select(self) -> None:
-        """Find the rows of the tab, the filter and the order; they come as Found messages."""
-        if self.view is not None:
-            field = self.query_one("#results-filter", Input)
-            wanted = Wanted(field.value.strip(), self._case, self._regex, self._group)
-            self._search.start(self.query_one(TabLine).chosen, wanted, self._order)
-            self._say_sign()
-
-    def _say_sign(self) -> None:
-        """What stands before the filter: how its words are read, and the error group it is within."""
-        sign = "/" + ("Aa" if self._case else "") + (".*" if self._regex else "")
-        group = f" {safetext.line(self._group.title, 40)} ·" if self._group is not None else ""
-        self.query_one("#results-filter-sign", Static).update(Content(sign + group))
-        shown = self._group is not None or bool(self.query_one("#results-filter", Input).value)
-        line = self.query_one("#results-filter-line")
-        line.display = shown or self.query_one("#results-filter", Input).has_focus
-
-    def show_group(self, group: ErrorGroup) -> None:
-        """Show one error group's rows."""
-        self._group = group
-        self.set_filter("")
-
-    def action_case(self) -> None:
-        """Whether capitals matter."""
-        self._case = not self._case
-        self._select()
-
-    def action_regex(self) -> None:
-        """Words, or one regular expression."""
-        self._regex = not self._regex
-        self._select()
-
-    @on(Found)
-    def _found(self, found: Found) -> None:
-        if self.view is None or found.number != self._search.number:
-            return
-        if found.problem:
-            self.say(found.problem, level="warn")
-        elif found.done and self.query_one(StatusLine).said:
-            self.query_one(StatusLine).dismiss()
-        listed = self.query_one(RowList)
-        listed.set_sort(None if self._order.key == "file" else self._order.key, self._order.reverse)
-        listed.set_source(ResultRows(self.view, found.rows))
-        if self._wanted is not None:
-            wanted, self._wanted = self._wanted, None
-            self._go_to(wanted)
-        self._say_facts(searching=not found.done)
-        if not found.rows:
-            self._show_soon()
-
-    def _go_to(self, custom_id: str) -> None:
-        if self.view is not None and custom_id in (ids := self.view.ids()):
-            self.query_one(RowList).move_to_key(ids.index(custom_id))
-
-    @property
-    def rows(self) -> Rows:
-        """The rows that are shown, in their order."""
-        source = self.query_one(RowList).source
-        return source.rows if isinstance(source, ResultRows) else array("I")
-
-    def _say_facts(self, *, searching: bool = False) -> None:
-        if self.view is None:
-            return
-        listed = self.query_one(RowList)
-        shown = len(listed.source)
-        parts = [f"{figures.count(shown)} of {figures.count(len(self.view))} shown"]
-        if shown:
-            parts.insert(0, f"row {figures.count(listed.cursor + 1)}")
-        parts += [f"{figures.count(len(listed.marks))} marked"] if listed.marks else []
-        parts += [f"by {self._order.key}{' down' if self._order.reverse else ''}"] if self._order.key != "file" else []
-        parts += ["searching, esc stops"] if searching else []
-        self.query_one(StatusLine).tell(" · ".join(parts))
-
-    @on(TabLine.Chosen)
-    def _tab_chosen(self) -> None:
-        self._select()
-
-    def action_tab(self, number: int) -> None:
-        """The tab with this number."""
-        self.query_one(TabLine).choose_number(number)
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one("#results-filter-line").display = True
-        self.query_one("#results-filter", Input).focus()
-
-    @on(Input.Changed, "#results-filter")
-    def _filter_typed(self) -> None:
-        self._select()
-
-    @on(Input.Submitted, "#results-filter")
-    def _filter_done(self) -> None:
-        self.query_one(RowList).focus()
-
-    def set_filter(self, text: str, *, tab: str = "all") -> None:
-        """Show what a filter lets through, in a tab."""
-        self.query_one(TabLine).choose(tab, tell=False)
-        field = self.query_one("#results-filter", Input)
-        if field.value == text:
-            self._select()
-        field.value = text
-        self.query_one(RowList).focus()
-
-    def action_sort(self) -> None:
-        """By the next column."""
-        self._sort_by(SORTS[(SORTS.index(self._order.key) + 1) % len(SORTS)])
-
-    def action_reverse(self) -> None:
-        """The other way round."""
-        self._order = Order(self._order.key, not self._order.reverse)
-        self._select()
-
-    @on(HeaderClicked)
-    def _header_clicked(self, event: HeaderClicked) -> None:
-        if event.column == self._order.key:
-            self.action_reverse()
-        elif event.column in SORTS:
-            self._sort_by(event.column)
-
-    def _sort_by(self, key: str) -> None:
-        self._order = Order(key, key in ("in", "out", "cost"))
-        self._select()
-
     # --- the answer -------------------------------------------------------------------------------------------------
 
     @on(RowHighlighted)
     def _highlighted(self) -> None:
         self._older = 0
-        self._say_facts(searching=self._search.running)
-        self._show_soon()
+        self.say_facts(searching=self._search.running)
+        self.show_soon()
 
     @on(MarksChanged)
     def _marked(self) -> None:
-        self._say_facts(searching=self._search.running)
+        self.say_facts(searching=self._search.running)
 
-    def _show_soon(self) -> None:
+    def show_soon(self) -> None:
+        """Read and show the row under the cursor once the cursor rests."""
         if self._rest is not None:
             self._rest.stop()
         self._rest = self.set_timer(PAUSE, self._show)
@@ -406,7 +272,7 @@ class ResultsScreen(Hands, BaseScreen[None]):
     def action_mode(self, mode: Mode) -> None:
         """Markdown, plain or raw; the same key goes back."""
         self.mode = "markdown" if self.mode == mode else mode
-        self._show_soon()
+        self.show_soon()
 
     def action_older(self, by: int) -> None:
         """An older or newer answer to the same request."""
@@ -420,7 +286,7 @@ class ResultsScreen(Hands, BaseScreen[None]):
                     else "There is one answer here: u shows the whole run."
                 )
             self._older = max(0, min(most, self._older + by))
-            self._show_soon()
+            self.show_soon()
 
     def action_step(self, by: int) -> None:
         """The next or previous row, wherever the focus is."""
@@ -433,7 +299,7 @@ class ResultsScreen(Hands, BaseScreen[None]):
             self.query_one("#results-body").add_class("opened")
             pane.display = True
             self.query_one(RowList).display = False
-            self._show_soon()
+            self.show_soon()
         pane.answer.focus()
 
     def action_back(self) -> None:
@@ -469,7 +335,7 @@ class ResultsScreen(Hands, BaseScreen[None]):
         pane = self.query_one(DetailPane)
         shown = beside or below or opened
         if shown and not pane.display:
-            self._show_soon()
+            self.show_soon()
         pane.display = shown
         self.query_one(RowList).display = not opened
 

@@ -38,7 +38,7 @@ FORMATS = {
 class ExportScreen(BaseModal[str]):
     """Writes ``rows`` of a view; dismisses with a sentence that says what was written, "" when nothing was."""
 
-    CSS_PATH = ["modals.tcss", "results_export.tcss"]
+    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "results_export.tcss"]  # type: ignore[misc]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="back", tooltip="stop writing, or leave"),
         Binding(

@@ -70,7 +70,7 @@ class GroupRows:
 class GroupsScreen(BaseModal[ErrorGroup | None]):
     """Dismisses with the group to show, None when left."""
 
-    CSS_PATH = ["modals.tcss", "results_groups.tcss"]
+    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "results_groups.tcss"]  # type: ignore[misc]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,E,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
     ]

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
-
-from textual.app import SuspendNotSupported
 
 from batchtui import safetext
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.store import files
 from batchtui.tui import describe, figures
+from batchtui.tui.outside import edit_text
 from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.modals import Choose
 from batchtui.tui.screens.results_detail import DetailPane
@@ -152,17 +147,9 @@ class Hands:
         me = self._me
         await me.show_now()
         text = safetext.block(me.query_one(DetailPane).whole(), 100_000_000, 10_000_000)
-        with tempfile.TemporaryDirectory(prefix="batchtui-") as folder:
-            path = Path(folder) / "answer.md"
-            path.write_text(text, "utf-8", "replace")
-            try:
-                with me.app.suspend():
-                    subprocess.run([*shlex.split(command), str(path)], check=False)
-            except SuspendNotSupported:
-                me.say("This terminal can't be handed over to another program.", level="warn")
-            except (OSError, ValueError) as error:
-                me.say(f"{command} can't be run: {error}", advice="set PAGER or EDITOR", level="bad")
-        me.refresh(repaint=True, layout=True)
+        _, trouble = edit_text(me.app, text, command, ".md")
+        if trouble:
+            me.say(trouble, advice="set PAGER or EDITOR", level="bad")
 
     def action_run(self) -> None:
         """The whole run merged, or this batch alone."""

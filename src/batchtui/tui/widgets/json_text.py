@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import msgspec
 from textual.content import Content, Span
@@ -29,10 +30,8 @@ _STYLES = {
 def pretty(raw: bytes) -> str:
     """JSON indented by two; as it came when it is too long, too deep or no JSON."""
     if len(raw) <= FORMAT_LIMIT:
-        try:
+        with suppress(msgspec.MsgspecError, RecursionError):
             raw = msgspec.json.format(raw, indent=2)
-        except (msgspec.MsgspecError, RecursionError):
-            pass
     return raw.decode("utf-8", "replace")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -16,8 +17,8 @@ MOST = 5_000
 
 def completions(typed: str, limit: int = 50) -> list[str]:
     """Paths that begin with ``typed``, folders ended by a slash, in order; nothing when the folder can't be read."""
-    expanded = os.path.expanduser(typed)
-    folder, start = os.path.split(expanded)
+    home = str(Path.home()) if typed == "~" or typed.startswith("~/") else ""
+    folder, start = os.path.split(home + typed[1:] if home else typed)
     shown = typed[: len(typed) - len(start)] if start else typed
     found: list[str] = []
     try:
@@ -34,7 +35,13 @@ def completions(typed: str, limit: int = 50) -> list[str]:
 
 def common_start(paths: list[str]) -> str:
     """What all of them begin with."""
-    return os.path.commonprefix(paths) if paths else ""
+    if not paths:
+        return ""
+    first, last = min(paths), max(paths)
+    same = next(
+        (n for n, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), min(len(first), len(last))
+    )
+    return first[:same]
 
 
 class PathSuggester(Suggester):

@@ -71,14 +71,16 @@ class RequestForm(VerticalScroll):
     RequestForm { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     RequestForm .row { height: 1; }
     RequestForm .label { width: 10; color: $foreground 60%; }
+    RequestForm #form-model-label { width: 6; }
     RequestForm .short { width: 4; color: $foreground 60%; margin-left: 2; }
     RequestForm #form-id { width: 1fr; background: $surface; }
     RequestForm #form-model { width: 2fr; min-width: 22; background: $surface; }
     RequestForm #form-max { width: 9; background: $surface; }
     RequestForm .field, RequestForm .turn { height: auto; margin-top: 1; }
-    RequestForm TextArea { height: auto; min-height: 2; max-height: 12; background: $surface; padding: 0; scrollbar-size-vertical: 1; }
+    RequestForm TextArea { height: auto; min-height: 2; max-height: 12; background: $surface; padding: 0; }
+    RequestForm TextArea { scrollbar-size-vertical: 1; }
     RequestForm TextArea:focus { background: $primary 15%; }
-    RequestForm .turn Button { width: 10; min-width: 10; content-align: left middle; background: transparent; }
+    RequestForm .turn Button { width: 10; min-width: 10; text-align: left; padding: 0; background: transparent; }
     RequestForm .turn Button:focus { text-style: reverse; }
     RequestForm #turns { height: auto; }
     RequestForm .wrong { color: $text-error; height: auto; padding-left: 10; display: none; }
@@ -178,10 +180,10 @@ class RequestForm(VerticalScroll):
     def set_models(self, models: Sequence[str]) -> None:
         """Offer these models; the chosen one stays."""
         picker = self.query_one("#form-model", Select)
-        chosen = picker.value
-        self._models = list(dict.fromkeys([*([chosen] if isinstance(chosen, str) else []), *models]))
+        chosen = picker.value if isinstance(picker.value, str) else self._request.model or next(iter(models), "")
+        self._models = list(dict.fromkeys([*([chosen] if chosen else []), *models]))
         picker.set_options([(Content(safetext.line(name, 60)), name) for name in self._models])  # type: ignore[misc]
-        if isinstance(chosen, str):
+        if chosen:
             picker.value = chosen
 
     def say_wrong(self, head: str = "", turns: str = "", extra: str = "") -> None:

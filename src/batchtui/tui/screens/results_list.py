@@ -1,0 +1,153 @@
+"""The list half of the results screen: tabs, filter, order, and which rows they show."""
+
+from __future__ import annotations
+
+from array import array
+
+from textual import on
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from batchtui import safetext
+from batchtui.domain.outcome import ErrorGroup
+from batchtui.store.view import Rows, View
+from batchtui.tui import figures
+from batchtui.tui.screens.base import BaseScreen
+from batchtui.tui.screens.results_rows import SORTS, ResultRows
+from batchtui.tui.screens.results_search import Found, Order, Search, Wanted
+from batchtui.tui.widgets.row_list import RowList
+from batchtui.tui.widgets.row_source import HeaderClicked
+from batchtui.tui.widgets.status_line import StatusLine
+from batchtui.tui.widgets.tab_line import TabLine
+
+
+class Listing(BaseScreen[None]):
+    """Finds and shows the rows; the answer beside them is the subclass's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view: View | None = None
+        self._order = Order("file", False)
+        self._case = self._regex = False
+        self._group: ErrorGroup | None = None
+        self._search = Search(self.post_message)
+
+    def show_soon(self) -> None:
+        """The row under the cursor is another one."""
+
+    def select(self) -> None:
+        """Find the rows of the tab, the filter and the order; they come as Found messages."""
+        if self.view is not None:
+            field = self.query_one("#results-filter", Input)
+            wanted = Wanted(field.value.strip(), self._case, self._regex, self._group)
+            self._search.start(self.query_one(TabLine).chosen, wanted, self._order)
+            self._say_sign()
+
+    def _say_sign(self) -> None:
+        """What stands before the filter: how its words are read, and the error group it is within."""
+        sign = "/" + ("Aa" if self._case else "") + (".*" if self._regex else "")
+        group = f" {safetext.line(self._group.title, 40)} ·" if self._group is not None else ""
+        self.query_one("#results-filter-sign", Static).update(Content(sign + group))
+        shown = self._group is not None or bool(self.query_one("#results-filter", Input).value)
+        line = self.query_one("#results-filter-line")
+        line.display = shown or self.query_one("#results-filter", Input).has_focus
+
+    def show_group(self, group: ErrorGroup) -> None:
+        """Show one error group's rows."""
+        self._group = group
+        self.set_filter("")
+
+    def action_case(self) -> None:
+        """Whether capitals matter."""
+        self._case = not self._case
+        self.select()
+
+    def action_regex(self) -> None:
+        """Words, or one regular expression."""
+        self._regex = not self._regex
+        self.select()
+
+    @on(Found)
+    def _found(self, found: Found) -> None:
+        if self.view is None or found.number != self._search.number:
+            return
+        if found.problem:
+            self.say(found.problem, level="warn")
+        elif found.done and self.query_one(StatusLine).said:
+            self.query_one(StatusLine).dismiss()
+        listed = self.query_one(RowList)
+        listed.set_sort(None if self._order.key == "file" else self._order.key, self._order.reverse)
+        listed.set_source(ResultRows(self.view, found.rows))
+        self.say_facts(searching=not found.done)
+        if not found.rows:
+            self.show_soon()
+
+    @property
+    def rows(self) -> Rows:
+        """The rows that are shown, in their order."""
+        source = self.query_one(RowList).source
+        return source.rows if isinstance(source, ResultRows) else array("I")
+
+    def say_facts(self, *, searching: bool = False) -> None:
+        """Say where the cursor is, and what of how much is shown."""
+        if self.view is None:
+            return
+        listed = self.query_one(RowList)
+        shown = len(listed.source)
+        parts = [f"{figures.count(shown)} of {figures.count(len(self.view))} shown"]
+        if shown:
+            parts.insert(0, f"row {figures.count(listed.cursor + 1)}")
+        parts += [f"{figures.count(len(listed.marks))} marked"] if listed.marks else []
+        parts += [f"by {self._order.key}{' down' if self._order.reverse else ''}"] if self._order.key != "file" else []
+        parts += ["searching, esc stops"] if searching else []
+        self.query_one(StatusLine).tell(" · ".join(parts))
+
+    @on(TabLine.Chosen)
+    def _tab_chosen(self) -> None:
+        self.select()
+
+    def action_tab(self, number: int) -> None:
+        """The tab with this number."""
+        self.query_one(TabLine).choose_number(number)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one("#results-filter-line").display = True
+        self.query_one("#results-filter", Input).focus()
+
+    @on(Input.Changed, "#results-filter")
+    def _filter_typed(self) -> None:
+        self.select()
+
+    @on(Input.Submitted, "#results-filter")
+    def _filter_done(self) -> None:
+        self.query_one(RowList).focus()
+
+    def set_filter(self, text: str, *, tab: str = "all") -> None:
+        """Show what a filter lets through, in a tab."""
+        self.query_one(TabLine).choose(tab, tell=False)
+        field = self.query_one("#results-filter", Input)
+        if field.value == text:
+            self.select()
+        field.value = text
+        self.query_one(RowList).focus()
+
+    def action_sort(self) -> None:
+        """By the next column."""
+        self._sort_by(SORTS[(SORTS.index(self._order.key) + 1) % len(SORTS)])
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self._order = Order(self._order.key, not self._order.reverse)
+        self.select()
+
+    @on(HeaderClicked)
+    def _header_clicked(self, event: HeaderClicked) -> None:
+        if event.column == self._order.key:
+            self.action_reverse()
+        elif event.column in SORTS:
+            self._sort_by(event.column)
+
+    def _sort_by(self, key: str) -> None:
+        self._order = Order(key, key in ("in", "out", "cost"))
+        self.select()
