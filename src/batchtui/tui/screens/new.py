@@ -17,7 +17,6 @@ from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.service import planning
 from batchtui.tui import figures
-from batchtui.tui.screens.base import BaseScreen
 from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.modals import line_input
 from batchtui.tui.screens.new_check import CheckEnded, Checker, CheckMoved, Source, join_paths
@@ -38,7 +37,7 @@ EMPTY = "Choose a source: type a path and press enter, or ctrl+o to browse."
 UNWRITTEN = "Write what is asked; the plan appears by itself."
 
 
-class NewScreen(NewHands, Drafts, BaseScreen[None]):
+class NewScreen(NewHands, Drafts):
     """The screen; ``importing`` puts the cursor on the path, ``path`` opens it at once."""
 
     CSS_PATH = "new.tcss"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from batchtui import safetext
 from batchtui.intake.drafts import Draft, delete_draft, list_drafts, load_draft, save_draft
+from batchtui.tui.screens.base import BaseScreen
 from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.modals import Choose
 from batchtui.tui.screens.new_write import WritePane
@@ -17,20 +17,16 @@ from batchtui.tui.widgets.source_form import SourceForm
 from batchtui.tui.widgets.tab_line import TabLine
 from batchtui.tui.widgets.template_editor import TemplateEditor
 
-if TYPE_CHECKING:
-    from batchtui.tui.screens.new import NewScreen
 
-    _Base = NewScreen
-else:
-    _Base = object
-
-
-class Drafts(_Base):
-    """Mixed into the new screen."""
+class Drafts(BaseScreen[None]):
+    """The part of the new screen that keeps what it holds."""
 
     kept: Draft | None = None
     """The draft as it was saved last; None when nothing is worth keeping yet."""
     draft_name = ""
+
+    def start_check(self) -> None:
+        """Check what is chosen now."""
 
     def current_draft(self) -> Draft | None:
         """What the screen holds, None when nothing was composed."""

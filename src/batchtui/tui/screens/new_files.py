@@ -6,7 +6,7 @@ import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 from rich.text import Text
@@ -97,7 +97,7 @@ class FolderRows:
 class FilePicker(BaseModal[list[str] | None]):
     """Dismisses with the chosen paths, None when nothing was chosen."""
 
-    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "new_files.tcss"]  # type: ignore[misc]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "new_files.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="back", tooltip="choose nothing"),
         Binding("backspace,left", "parent", "parent", id="files.parent", tooltip="to the folder above"),

@@ -158,7 +158,8 @@ class NewHands:
         counted = await me.ask(me.service.count_sample(plan, SAMPLE))
         if me.plan is plan:
             me.plan = counted
-            me.stopped_by = await me.in_thread(me.service.max_cost_problem, counted) or ""
+            stopped_by = await me.in_thread(me.service.max_cost_problem, counted)
+            me.stopped_by = stopped_by or ""
             me.show_plan(counted)
             me.query_one(StatusLine).dismiss()
 

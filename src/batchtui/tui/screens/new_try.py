@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from pathlib import PurePath
 from typing import ClassVar
 
 import msgspec
@@ -25,7 +27,7 @@ from batchtui.tui.widgets.answer_view import AnswerView, Section
 class TryScreen(BaseModal[None]):
     """Says the price, asks, sends the request that was shown (or the longest), and shows the answer and its usage."""
 
-    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "new_try.tcss"]  # type: ignore[misc]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "new_try.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "leave", key_display="esc", id="back", tooltip="leave"),
         Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
@@ -82,7 +84,8 @@ class TryScreen(BaseModal[None]):
             price += " or some more, being the longest"
         self.query_one("#try-what", Static).update(
             Content.assemble(
-                f"It sends {which} ({safetext.line(_id_of(line), 64)}, {figures.size(len(line))}) to the Messages endpoint at once, at ",
+                f"It sends {which} ({safetext.line(_id_of(line), 64)}, {figures.size(len(line))}) ",
+                "to the Messages endpoint at once, at ",
                 ("standard price: " + price, "bold"),
                 ". The batch is not touched.",
             )
@@ -127,12 +130,11 @@ class TryScreen(BaseModal[None]):
         pane.focus()
 
     def _projection(self, cost: object) -> str:
-        from decimal import Decimal
-
         if not isinstance(cost, Decimal):
             return ""
         whole = cost / 2 * self._plan.requests
-        return f"\nIf all {figures.plural(self._plan.requests, 'request')} were like it, the batch would cost about {figures.usd_rough(whole)}."
+        every = f"all {figures.plural(self._plan.requests, 'request')}"
+        return f"\nIf {every} were like it, the batch would cost about {figures.usd_rough(whole)}."
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual import on
@@ -59,7 +60,7 @@ def part_line(
 class UploadScreen(BaseModal[list[BatchRecord] | None]):
     """Sends at once; dismisses with the records, or None when left before it was over (it goes on all the same)."""
 
-    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "new_upload.tcss"]  # type: ignore[misc]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "new_upload.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "leave", "leave", id="back", tooltip="leave; what is being sent goes on"),
     ]

@@ -94,7 +94,8 @@ class WritePane(Vertical):
     def check(self) -> tuple[list[bytes], list[Problem]]:
         """All requests as lines, and what is wrong with the forms; there is no line of a form with an error."""
         assert self._prices is not None
-        lines, problems = [], []
+        lines: list[bytes] = []
+        problems: list[Problem] = []
         for form in self.forms:
             line, found = self._made(form)
             lines += [line] if line is not None else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 from textual import on
@@ -38,7 +38,7 @@ FORMATS = {
 class ExportScreen(BaseModal[str]):
     """Writes ``rows`` of a view; dismisses with a sentence that says what was written, "" when nothing was."""
 
-    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "results_export.tcss"]  # type: ignore[misc]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "results_export.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="back", tooltip="stop writing, or leave"),
         Binding(
@@ -101,17 +101,16 @@ class ExportScreen(BaseModal[str]):
     def _begin(self) -> None:
         if self._stop is None:
             self._stop = threading.Event()
-            do(self, self._write(self._stop, overwrite=False))
+            do(self, self._write(self._stop))
 
-    async def _write(self, stop: threading.Event, *, overwrite: bool) -> None:
+    async def _write(self, stop: threading.Event) -> None:
         dest = Path(self.query_one(PathInput).value).expanduser()
         format = self.query_one(TabLine).chosen
         try:
-            if not overwrite and await self.in_thread(dest.exists):
-                if not await self.app.push_screen_wait(
-                    Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
-                ):
-                    return
+            if await self.in_thread(dest.exists) and not await self.app.push_screen_wait(
+                Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
+            ):
+                return
             rows = None if self._whole else self._rows
             written = await self.in_thread(
                 self.service.export,
@@ -135,8 +134,8 @@ class ExportScreen(BaseModal[str]):
     @on(Progressed)
     def _progressed(self, event: Progressed) -> None:
         progress = event.progress
-        done = f"{bar_text(progress.done, progress.total)} {figures.count(progress.done)} of {figures.count(progress.total)}  esc stops"
-        self._say(done)
+        done = f"{figures.count(progress.done)} of {figures.count(progress.total)}"
+        self._say(f"{bar_text(progress.done, progress.total)} {done}  esc stops")
 
     def _say(self, text: str, style: str = "") -> None:
         if self.is_attached:

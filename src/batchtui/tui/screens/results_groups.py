@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from pathlib import PurePath
 from typing import ClassVar
 
 from rich.text import Text
@@ -70,7 +71,7 @@ class GroupRows:
 class GroupsScreen(BaseModal[ErrorGroup | None]):
     """Dismisses with the group to show, None when left."""
 
-    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "results_groups.tcss"]  # type: ignore[misc]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "results_groups.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,E,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
     ]

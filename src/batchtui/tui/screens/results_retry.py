@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import threading
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual import on
@@ -68,7 +69,7 @@ def warnings(groups: Sequence[ErrorGroup], *, changed: bool) -> list[str]:
 class RetryScreen(BaseModal[bool]):
     """Plans ``rows`` of a view again, with changes typed here, and sends them after a yes; dismisses with whether it did."""
 
-    CSS_PATH: ClassVar[list[str]] = ["modals.tcss", "results_retry.tcss"]  # type: ignore[misc]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "results_retry.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "no", id="back", tooltip="send nothing"),
         Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),

@@ -147,7 +147,8 @@ def _source(block: dict[str, Any]) -> str:
         return ""
     data = source.get("data")
     if isinstance(data, str):
-        return f"{source.get('media_type', '')} {figures.size(len(data) * 3 // 4 if source.get('type') == 'base64' else len(data))}"
+        size = len(data) * 3 // 4 if source.get("type") == "base64" else len(data)
+        return f"{source.get('media_type', '')} {figures.size(size)}"
     return str(source.get("url") or source.get("file_id") or source.get("type", ""))
 
 

@@ -28,7 +28,8 @@ class DiffView(ScrollView, can_focus=True):
     ALLOW_SELECT = False
     DEFAULT_CSS: ClassVar[str] = """
     DiffView {
-        border-top: solid $panel-lighten-1; border-title-style: bold; border-title-color: $foreground; overflow-x: hidden; overflow-y: auto; padding: 0 1;
+        border-top: solid $panel-lighten-1; border-title-style: bold; border-title-color: $foreground;
+        overflow-x: hidden; overflow-y: auto; padding: 0 1;
         scrollbar-size-vertical: 1; background: $background; color: $foreground;
         &:focus { border-top: heavy $primary; }
         & > .diff--removed { color: $text-error; }

@@ -12,7 +12,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from batchtui import safetext
-from batchtui.domain.plan import Problem, ProblemGroup
+from batchtui.domain.plan import Level, Problem, ProblemGroup
 from batchtui.tui import figures
 
 FEW = 3
@@ -24,7 +24,7 @@ class ProblemGathering:
 
     def __init__(self, places: int = 20) -> None:
         self._places = places
-        self._groups: dict[tuple[str, str, str], tuple[int, tuple[Problem, ...]]] = {}
+        self._groups: dict[tuple[Level, str, str], tuple[int, tuple[Problem, ...]]] = {}
         self.count = 0
 
     def add(self, problem: Problem) -> None:
@@ -39,7 +39,7 @@ class ProblemGathering:
     def groups(self) -> tuple[ProblemGroup, ...]:
         """What there is so far, errors first."""
         made = [
-            ProblemGroup(code=code, level=level, message=message, count=number, first=first)  # type: ignore[arg-type]
+            ProblemGroup(code=code, level=level, message=message, count=number, first=first)
             for (level, code, message), (number, first) in list(self._groups.items())
         ]
         return tuple(sorted(made, key=lambda group: group.level != "error"))

@@ -133,7 +133,7 @@ class RequestForm(VerticalScroll):
         names = list(dict.fromkeys([*([self._request.model] if self._request.model else []), *self._models]))
         options = [(Content(safetext.line(name, 60)), name) for name in names]
         value = self._request.model or (names[0] if names else Select.NULL)
-        return Select(options, value=value, allow_blank=not names, id="form-model", compact=True, prompt="model")  # type: ignore[arg-type]
+        return Select(options, value=value, allow_blank=not names, id="form-model", compact=True, prompt="model")
 
     def _turn_editors(self) -> list[TurnEditor]:
         made = []
@@ -182,7 +182,7 @@ class RequestForm(VerticalScroll):
         picker = self.query_one("#form-model", Select)
         chosen = picker.value if isinstance(picker.value, str) else self._request.model or next(iter(models), "")
         self._models = list(dict.fromkeys([*([chosen] if chosen else []), *models]))
-        picker.set_options([(Content(safetext.line(name, 60)), name) for name in self._models])  # type: ignore[misc]
+        picker.set_options([(Content(safetext.line(name, 60)), name) for name in self._models])
         if chosen:
             picker.value = chosen
 

@@ -97,7 +97,7 @@ class TabLine(Widget, can_focus=True):
             here = self.ids.index(self._chosen)
             self.choose(self.ids[(here + step) % len(self._tabs)])
 
-    def _on_click(self, event: events.Click) -> None:
+    def on_click(self, event: events.Click) -> None:
         for start, end, tab in self._places:
             if start <= event.x < end:
                 self.choose(tab)
