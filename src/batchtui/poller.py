@@ -51,15 +51,15 @@ def interval(record: BatchRecord, now: datetime) -> float:
     return wait
 
 
-def next_look(records: Iterable[BatchRecord], now: datetime, last: datetime | None) -> datetime:
-    """When to look next after a look that went well; ``last`` is when that was."""
-    start = last or now
-    due = start + timedelta(seconds=IDLE)
+def next_look(records: Iterable[BatchRecord], now: datetime, last: datetime) -> datetime:
+    """When to look next after ``last``: a look that went well, or when we began."""
+    due = last + timedelta(seconds=IDLE)
     for record in records:
         if record.id is not None and record.status in ("in_progress", "canceling"):
+            start = max(last, record.created_at or last)
             due = min(due, start + timedelta(seconds=interval(record, now)))
         elif (record.status == "unconfirmed" and not record.candidates) or record.waiting or record.owed:
-            due = min(due, max(record.next_try_at or start + timedelta(seconds=FIRST), start + timedelta(seconds=1)))
+            due = min(due, max(record.next_try_at or last, last + timedelta(seconds=1)))
     return due
 
 

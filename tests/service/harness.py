@@ -37,7 +37,9 @@ def request(custom_id: str, text: str = "hello", **params: Any) -> dict[str, Any
 def source(folder: Path, count: int = 20, name: str = "source.jsonl", prefix: str = "r") -> Path:
     """A JSONL file of requests."""
     path = folder / name
-    path.write_text("".join(json.dumps(request(f"{prefix}-{i}", f"question {prefix} {i}")) + "\n" for i in range(count)))
+    path.write_text(
+        "".join(json.dumps(request(f"{prefix}-{i}", f"question {prefix} {i}")) + "\n" for i in range(count))
+    )
     return path
 
 

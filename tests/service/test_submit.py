@@ -127,7 +127,9 @@ async def test_a_plan_can_be_submitted_once(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server") as demo:
         service, other = service_on(demo, tmp_path / "data"), service_on(demo, tmp_path / "data")
         plan = plan_of(service, source(tmp_path))
-        results = await asyncio.gather(service.submit(plan), other.submit(plan), service.submit(plan), return_exceptions=True)
+        results = await asyncio.gather(
+            service.submit(plan), other.submit(plan), service.submit(plan), return_exceptions=True
+        )
         await service.close()
         await other.close()
         assert sum(isinstance(r, InputError) for r in results) == 2
@@ -187,5 +189,3 @@ async def test_a_kill_between_intent_and_id_is_found_again(tmp_path: Path) -> No
             await asyncio.wait_for(fresh.wait([record.local_id]), 30)
         assert fresh.resolve(record.local_id).results == "stored"
         assert demo.stats()["creates"] == 1
-
-

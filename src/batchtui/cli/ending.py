@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,13 @@ def guarded(run: Callable[[], Any]) -> int:
         return 2
     except OSError as error:
         say(f"error: {safetext.line(str(error), 300)}")
+        return 3
+    except Exception:
+        # A traceback's exit code 1 would say "done, but some requests did not succeed".
+        say(
+            "error: batchtui met something it did not expect; this is a bug, please report it:\n"
+            + traceback.format_exc()
+        )
         return 3
 
 

@@ -217,7 +217,8 @@ async def _follow(session: Session, service: Service, send: Callable[[], Any], w
     elif any(r.status == "unconfirmed" for r in sent):
         say("no clear answer came; looking whether the batch was made …")
         try:
-            await asyncio.wait_for(service.settle(ids), words.SETTLE_PATIENCE)
+            async with asyncio.timeout(words.SETTLE_PATIENCE):
+                await service.settle(ids)
         except TimeoutError:
             say("still open: run batchtui sync later, it looks again and never sends twice")
     return [r for i in ids if (r := service.history.get(i)) is not None]

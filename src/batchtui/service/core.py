@@ -29,7 +29,6 @@ from batchtui.service.planning import Selection
 from batchtui.service.sending import Sender
 from batchtui.service.settling import Settler
 from batchtui.service.telling import Teller
-from batchtui.store.export import export as write_export
 from batchtui.store.view import View
 
 replace = msgspec.structs.replace
@@ -128,6 +127,12 @@ class Service:
             self.context, local_ids, chosen or Selection(), changes or {}, progress=progress, stop=stop
         )
 
+    def retry_notes(
+        self, local_ids: Sequence[str], chosen: Selection | None = None, changes: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """What should be known before a retry: where it won't help, and what the changes do to the first request."""
+        return planning.retry_notes(self.context, local_ids, chosen or Selection(), changes or {})
+
     def discard(self, plan: Plan) -> None:
         """Throw a plan's staged files away."""
         if plan.staging is not None:
@@ -168,6 +173,8 @@ class Service:
         stop: threading.Event | None = None,
     ) -> int:
         """Write results out (jsonl, json, csv, markdown, files, parquet); returns how many."""
+        from batchtui.store.export import export as write_export
+
         return write_export(view, rows, format, dest, unfold=unfold, progress=progress, stop=stop)
 
     # What asks the service, on its loop.

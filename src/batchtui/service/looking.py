@@ -39,6 +39,7 @@ class Looker:
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self._missing: dict[str, int] = {}
+        self._began = context.clock()
 
     def wake(self) -> None:
         """Have the loop think again now."""
@@ -68,14 +69,16 @@ class Looker:
         mine = [r for r in records if self.context.mine(r)]
         self.teller.tell(mine)
         now = self.context.clock()
-        due = self.state.next_at if self.state.blind_since else next_look(mine, now, self.state.last_ok)
+        due = self.state.next_at if self.state.blind_since else next_look(mine, now, self.state.last_ok or self._began)
         if due is not None and due != self.state.next_at:
             self._tell(replace(self.state, next_at=due))
         wait = (due - now).total_seconds() if due else DISK_EVERY
         if wait > 0:
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(wait, DISK_EVERY))
+                # Not wait_for: it can swallow a cancellation that comes with the wake-up (CPython before 3.12).
+                async with asyncio.timeout(min(wait, DISK_EVERY)):
+                    await self._wake.wait()
             return
         await self.look()
 

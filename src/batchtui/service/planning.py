@@ -135,13 +135,13 @@ def plan_retry(
     staging = new_staging(context)
     try:
         path = staging / "retry-source.jsonl"
-        ids = retrying.write_source(context, records, chosen, changes, path, stop)
-        options = replace(complete_options(context, None), format="native")
+        retrying.write_source(context, records, chosen, changes, path, progress, stop)
+        options = replace(complete_options(context, None), format="native", betas=records[0].betas)
         from batchtui.intake.plan import make_plan
 
         made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)
         path.unlink(missing_ok=True)
-        made = retrying.carried(made, ids, records)
+        made = retrying.carry_ids(context, made, records[0].run)
         return replace(made, source=f"retry of {records[0].title or records[0].local_id}")
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)
@@ -149,6 +149,13 @@ def plan_retry(
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+
+
+def retry_notes(context: Context, local_ids: Sequence[str], chosen: Selection, changes: Mapping[str, str]) -> list[str]:
+    """What should be known before a retry, one sentence each."""
+    from batchtui.service import retrying
+
+    return retrying.notes(context, [context.history.resolve(i) for i in local_ids], chosen, changes)
 
 
 def max_cost_problem(context: Context, plan: Plan) -> str | None:
@@ -237,12 +244,12 @@ async def try_one(context: Context, request_line: bytes) -> TryResult:
     return TryResult(answer=answer, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
 
 
-class _Creation(msgspec.Struct):
+class _Creation(msgspec.Struct, frozen=True):
     ephemeral_5m_input_tokens: int = 0
     ephemeral_1h_input_tokens: int = 0
 
 
-class _AnswerUsage(msgspec.Struct):
+class _AnswerUsage(msgspec.Struct, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_input_tokens: int | None = 0

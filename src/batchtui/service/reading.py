@@ -9,7 +9,6 @@ from batchtui.domain.errors import InputError
 from batchtui.service.context import Context
 from batchtui.service.planning import Tell
 from batchtui.store.history import PART, RESULTS
-from batchtui.store.merge import open_run
 from batchtui.store.results import open_results
 from batchtui.store.view import View
 
@@ -28,6 +27,8 @@ def open_view(context: Context, local_id: str, *, run: bool, progress: Tell, sto
         raise InputError(f"there are no results of {record.local_id} here", advice=_why(record))
     if not run:
         return open_results(context.history.folder(record.local_id), context.prices, progress=progress, stop=stop)
+    from batchtui.store.merge import open_run
+
     members = [(context.history.folder(r.local_id), r.attempt) for r in records if r in here or r.status != "refused"]
     return open_run(members, context.prices, progress=progress, stop=stop)
 

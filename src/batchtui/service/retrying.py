@@ -1,0 +1,140 @@
+"""What to send again: never what has a good answer by now, and never what is under way."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
+from batchtui.domain.plan import Plan, PlanPart
+from batchtui.service.context import Context
+from batchtui.service.planning import Selection, Tell
+from batchtui.service.reading import run_records
+from batchtui.store import files
+from batchtui.store.history import IDS
+from batchtui.store.merge import RunView, open_run
+from batchtui.store.results import open_results
+from batchtui.store.retry import choose, difference, write_requests
+
+
+class _Id(msgspec.Struct):
+    custom_id: str
+
+
+def _chosen(context: Context, records: Sequence[BatchRecord], chosen: Selection) -> tuple[RunView, array[int]]:
+    """The run merged, and its rows to send again."""
+    run = run_records(context, records[0].run)
+    view = open_run([(context.history.folder(r.local_id), r.attempt) for r in run], context.prices)
+    under_way = _ids(context, [r for r in run if r.active])
+    picked = {r.local_id for r in records}
+    among = None if picked >= {r.local_id for r in run if not r.active} else _ids(context, records)
+    if chosen.custom_ids is not None:
+        rows = choose(view, custom_ids=chosen.custom_ids)
+    else:
+        rows = choose(view, chosen.only)
+        if chosen.only == Selection().only:
+            rows = array(
+                "I", sorted({*rows, *_never_sent(context, view, [r for r in records if r.status == "refused"])})
+            )
+    keep = (row for row in rows if (name := view.id(row)) not in under_way and (among is None or name in among))
+    return view, array("I", keep)
+
+
+def _never_sent(context: Context, view: RunView, refused: Sequence[BatchRecord]) -> array[int]:
+    """Rows of refused batches that no other batch of the run has an outcome for."""
+    names = _ids(context, refused)
+    if not names:
+        return array("I")
+    waiting = set(choose_waiting(view))
+    return array("I", (row for row in choose(view, custom_ids=names) if row in waiting))
+
+
+def choose_waiting(view: RunView) -> array[int]:
+    """Rows without any outcome."""
+    return array("I", (row for row in range(len(view)) if view.row(row).outcome in ("waiting", "missing")))
+
+
+def _ids(context: Context, records: Sequence[BatchRecord]) -> set[str]:
+    found: set[str] = set()
+    for record in records:
+        opened = open_results(context.history.folder(record.local_id), context.prices)
+        found.update(opened.ids())
+        opened.close()
+    return found
+
+
+def write_source(
+    context: Context,
+    records: Sequence[BatchRecord],
+    chosen: Selection,
+    changes: Mapping[str, str],
+    path: Path,
+    progress: Tell,
+    stop: threading.Event | None,
+) -> None:
+    """Write the requests to send again as JSONL; raises InputError when there are none."""
+    if len({r.betas for r in records}) > 1:
+        raise InputError("these batches were sent with different betas", advice="retry them one at a time")
+    view, rows = _chosen(context, records, chosen)
+    try:
+        written = write_requests(view, rows, path, changes, progress=progress, stop=stop)
+    finally:
+        view.close()
+    if written.requests:
+        return
+    if written.without:
+        raise InputError(
+            "the requests of this batch are not here: it was made elsewhere", advice="submit its source instead"
+        )
+    raise InputError(
+        "there is nothing to retry", advice="every request has an answer, or is under way again; see --only"
+    )
+
+
+def carry_ids(context: Context, plan: Plan, run: str) -> Plan:
+    """The plan with the rows' own ids and columns taken over from the run's first batches."""
+    kept = [
+        context.history.folder(r.local_id) / IDS for r in run_records(context, run) if r.ids_kept and r.attempt == 0
+    ]
+    if not kept or plan.staging is None:
+        return plan
+    parts = tuple(_with_ids(part, kept, plan.staging / f"ids-{n:03}.jsonl") for n, part in enumerate(plan.parts, 1))
+    return msgspec.structs.replace(plan, parts=parts)
+
+
+def _with_ids(part: PlanPart, kept: Sequence[Path], dest: Path) -> PlanPart:
+    decode = msgspec.json.Decoder(_Id).decode
+    assert part.path is not None
+    with part.path.open("rb") as file:
+        wanted = {decode(line).custom_id for line in file}
+    with files.atomic(dest) as out:
+        for path in kept:
+            with path.open("rb") as file:
+                out.writelines(line for line in file if decode(line).custom_id in wanted)
+    return msgspec.structs.replace(part, ids_path=dest)
+
+
+def notes(context: Context, records: Sequence[BatchRecord], chosen: Selection, changes: Mapping[str, str]) -> list[str]:
+    """What should be known before sending again: groups that sending again won't help, and what the changes change."""
+    view, rows = _chosen(context, records, chosen)
+    try:
+        lines = []
+        if not changes:
+            for group in view.groups(rows):
+                if not group.retry_helps:
+                    text = safetext.line(group.title, 160)
+                    lines.append(
+                        f"warning: {group.count:,} × {text}: sending it again as it is won't help; {group.advice}"
+                    )
+        raw = view.request_raw(rows[0]) if len(rows) and changes else None
+        if raw is not None:
+            lines += [safetext.line(line, 200) for line in difference(raw, changes)]
+        return lines
+    finally:
+        view.close()
