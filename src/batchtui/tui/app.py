@@ -66,7 +66,14 @@ class BatchtuiApp(Guard, App[int]):
         Binding("ctrl+c", "leave", "quit", show=False, id="quit_now", tooltip="quit"),
     ]
 
-    def __init__(self, service: Service, engine: Engine, *, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        engine: Engine,
+        *,
+        look_first: bool = False,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         glyphs.use(service.config.screen.ascii or glyphs.terminal_is_ascii())
         super().__init__()
         self.service = service
@@ -74,6 +81,7 @@ class BatchtuiApp(Guard, App[int]):
         self.bugs: list[BaseException] = []
         self._bug_times: list[float] = []
         self._clock = clock or (lambda: datetime.now(UTC))
+        self._look_first = look_first
         self._told_title = ""
         self._ends: list[Callable[[], None]] = []
         self.animation_level = "none"
@@ -102,6 +110,7 @@ class BatchtuiApp(Guard, App[int]):
 
     def _begin(self) -> None:
         self.engine.start()
+        self._look()
         if self.service.config.keys:
             from batchtui.tui.commands import key_complaints
 
@@ -128,7 +137,13 @@ class BatchtuiApp(Guard, App[int]):
         self.service, self.engine = service, Engine(service)
         self._listen()
         self.engine.start()
+        self._look()
         await asyncio.to_thread(old.stop)
+
+    def _look(self) -> None:
+        """Look at once: who opens the screen wants the present, not the poller's next turn."""
+        if self._look_first:
+            self.engine.call(self.service.refresh())
 
     def _listen(self) -> None:
         for end in self._ends:
@@ -241,7 +256,7 @@ def run_app(service: Service) -> int:
     from batchtui.service import Engine
 
     engine = Engine(service)
-    app = BatchtuiApp(service, engine)
+    app = BatchtuiApp(service, engine, look_first=True)
     try:
         result = app.run(mouse=service.config.screen.mouse)
     finally:

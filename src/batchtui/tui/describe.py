@@ -149,8 +149,8 @@ def waiting_text(record: BatchRecord, now: datetime, usual: tuple[int, int] | No
     low, high = usual
     start = record.created_at or record.intent_at or now
     if (now - start).total_seconds() > high * 60:
-        return Text(f"usually ≤{_minutes(high)}: late", "warn")
-    span = f"{low}–{high} min" if high < 100 else f"{_minutes(low)}–{_minutes(high)}"
+        return Text(f"late: usual {_minutes(high)}", "warn")
+    span = f"{low}{GLYPHS.dash}{high} min" if high < 100 else f"{_minutes(low)}{GLYPHS.dash}{_minutes(high)}"
     return Text(f"usually {span}", "muted")
 
 
@@ -195,13 +195,18 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return figures.usd(record.cost_usd)
+        return cents(record.cost_usd)
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:
         return "no price"
     estimated = estimate_of(record)
-    return f"~{figures.usd(estimated)}" if estimated is not None else ""
+    return f"~{cents(estimated)}" if estimated is not None else ""
+
+
+def cents(value: Decimal) -> str:
+    """Dollars to the cent in few cells; what is under a cent says only that."""
+    return "<$0.01" if 0 < value < figures.CENT else figures.usd(value)
 
 
 def estimate_of(record: BatchRecord) -> Decimal | None:

@@ -17,7 +17,7 @@ from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 
 COLUMNS = (
-    Column("name", "Batch", 12, flex=9, max_width=44),
+    Column("name", "Batch", 12, flex=9, max_width=32),
     Column("status", "Status", 11),
     Column("done", "Done", 18, flex=1, max_width=28),
     Column("requests", "Requests", 9, align="right", priority=7),
@@ -26,7 +26,7 @@ COLUMNS = (
     Column("age", "Age", 4, align="right", priority=2),
     Column("left", "Left", 5, align="right", priority=3),
     Column("cost", "Cost", 8, align="right", priority=1),
-    Column("note", "Note", 14, flex=4, priority=10),
+    Column("note", "Note", 14, flex=6, priority=10),
 )
 Usual = Callable[[BatchRecord], tuple[int, int] | None]
 
@@ -126,7 +126,7 @@ class DeskRows:
         first = group.records[0]
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
         total, guessed = group.cost
-        cost = "" if total is None else f"{'~' if guessed else ''}{figures.usd(total)}"
+        cost = "" if total is None else f"{'~' if guessed else ''}{describe.cents(total)}"
         worst = min(group.states, key=lambda s: s.rank)
         good = group.good
         sign, style, words = worst.sign, worst.style, figures.plural(len(group.records), "batch", "batches")

@@ -12,6 +12,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.tui import describe, figures, spans
 from batchtui.tui.desk import Group, Line
+from batchtui.tui.glyphs import GLYPHS
 
 Usual = Callable[[BatchRecord], tuple[int, int] | None]
 Piece = Content | str | tuple[str, str]
@@ -130,7 +131,7 @@ def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> 
     running = record.status in ("in_progress", "canceling")
     return [
         ("Created", spans.at(record.created_at or record.intent_at)),
-        ("Usually", f"{usual[0]}–{usual[1]} min" if usual and running else ""),
+        ("Usually", f"{usual[0]}{GLYPHS.dash}{usual[1]} min" if usual and running else ""),
         ("Expires", spans.at(record.expires_at) if running else ""),
         ("Ended", spans.at(record.ended_at)),
         ("Took", took),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -32,16 +32,19 @@ class Palette:
     cursor: Style
     marked: Style
     names: dict[str, Style]
+    cursor_names: dict[str, Style]
 
     @classmethod
     def of(cls, widget: Widget, *, focused: bool) -> Palette:
         """The palette that a widget's stylesheet and theme give now."""
-        names = {}
+        names, plain = {}, {}
         for name in cls.NAMES:
             style = widget.get_component_rich_style(f"row-list--{name}")
-            names[name] = Style(
-                color=style.color, bold=style.bold or None, dim=style.dim or None, italic=style.italic or None
-            )
+            own = widget.get_component_rich_style(f"row-list--{name}", partial=True)
+            looks = Style(bold=style.bold or None, dim=style.dim or None, italic=style.italic or None)
+            coloured = own.color is not None and not own.color.is_default
+            names[name] = Style(color=style.color) + looks if coloured else looks
+            plain[name] = Style(bold=style.bold or None)
         cursor = widget.get_component_rich_style("row-list--cursor", partial=False)
         if not focused:
             cursor = Style(color=cursor.color, bgcolor=widget.rich_style.bgcolor, bold=cursor.bold or None)
@@ -51,7 +54,13 @@ class Palette:
             cursor=cursor,
             marked=widget.get_component_rich_style("row-list--marked"),
             names=names,
+            cursor_names=plain if widget.app.native_ansi_color else names,
         )
+
+    @property
+    def under_cursor(self) -> Palette:
+        """The palette for the cursor's row: in the terminal's own colours it is reversed, and no colour is sure to be seen."""
+        return replace(self, names=self.cursor_names)
 
     def row(self, name: str, *, cursor: bool, marked: bool) -> Style:
         """The base style of a row's line."""

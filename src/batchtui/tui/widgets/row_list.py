@@ -215,7 +215,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         return strip
 
     def _row(self, index: int, cursor: bool, marked: bool, width: int) -> Strip:
-        palette = self._colors
+        palette = self._colors.under_cursor if cursor else self._colors
         base = palette.row(self._source.style(index), cursor=cursor, marked=marked)
         gutter = Text(f"{GLYPHS.cursor if cursor else ' '}{GLYPHS.mark if marked else ' '} ", style="accent")
         cells = self._source.cells(index)
@@ -270,8 +270,6 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self.reload()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._painted.clear()
-        self._drop_cache()
         self._scroll_to_cursor()
 
     def on_focus(self) -> None:

@@ -1,0 +1,40 @@
+"""Screens are tested in one time zone, with all signs, and no test passes over an error that a screen swallowed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from batchtui.tui import glyphs
+from batchtui.tui.app import BatchtuiApp
+
+
+@pytest.fixture(autouse=True)
+def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """UTC, Unicode signs, colours."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    for name in ("NO_COLOR", "TMUX", "BATCHTUI_ASCII"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(glyphs, "terminal_is_ascii", lambda: False)
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def bugs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
+    """Unexpected errors that the app outlived; a test that means them empties the list."""
+    found: list[BaseException] = []
+    report = BatchtuiApp.report_bug
+
+    def noted(app: BatchtuiApp, error: BaseException) -> None:
+        found.append(error)
+        report(app, error)
+
+    monkeypatch.setattr(BatchtuiApp, "report_bug", noted)
+    yield found
+    if found:
+        raise found[0]
