@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import anthropic
+import msgspec
 import pytest
 from demo_help import http, lines_of, params, requests, run_batch, sdk, until_ended
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from batchtui.demo import generate
+from batchtui.demo.generate import Job
 from batchtui.domain.batch import RESULTS_KEPT
 from demo_server import running_demo
 
@@ -236,3 +242,43 @@ def test_answers_can_be_given_a_length(tmp_path: Path) -> None:
     with running_demo(tmp_path, answer_bytes=500, failure_rate=0.0) as demo:
         result = run_batch(demo, requests("a"))["a"]
     assert len(result["message"]["content"][0]["text"]) == 500
+
+
+_WORDS = "type text content tool_use document source data id name input_schema properties enum anyOf items object array"
+_words = st.sampled_from([*_WORDS.split(), "citations", "enabled", "cache_control", "ttl", "schema", "minimum"])
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | _words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words, inner, max_size=4),
+    max_leaves=10,
+)
+_object = st.dictionaries(_words, _json, max_size=4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    blocks=st.lists(_object | st.just({"type": "text", "text": "JSON, one of: a, b"}), min_size=1, max_size=3),
+    schema=_object,
+    more=st.dictionaries(
+        st.sampled_from(["thinking", "tool_choice", "output_format", "system", "max_tokens"]), _object
+    ),
+    word=st.sampled_from(["", "demo-tool", "demo-cite", "demo-blocks", "demo-json"]),
+)
+def test_any_params_have_an_outcome(
+    tmp_path_factory: pytest.TempPathFactory, blocks: list[Any], schema: Any, more: Any, word: str
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    tool = {"name": "t", "input_schema": schema}
+    asked = params(messages=[{"role": "user", "content": blocks}], tools=[tool], metadata={"user_id": word}) | more
+    body = msgspec.json.encode({"custom_id": "a", "params": asked})
+    (folder / "any-body").write_bytes(body)
+    (folder / "any-offsets").write_bytes(array("Q", (0, len(body))).tobytes())
+    job = Job(
+        body=str(folder / "any-body"),
+        offsets=str(folder / "any-offsets"),
+        out=str(folder / "any-results"),
+        batch_id="any",
+        version="2023-06-01",
+    )
+    assert generate.run(job).counts.total == 1
+    line = msgspec.json.decode((folder / "any-results").read_bytes())
+    assert line["result"]["type"] in ("succeeded", "errored", "expired")

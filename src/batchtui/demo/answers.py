@@ -9,7 +9,7 @@ import msgspec
 from batchtui.demo import catalogue, prose
 from batchtui.demo.fate import Fate
 from batchtui.demo.params import Params, tokens
-from batchtui.demo.prose import MARK
+from batchtui.demo.prose import MARK, as_object
 from batchtui.demo.wire import base58
 
 _CACHE_MINIMUM = 1_024
@@ -171,7 +171,7 @@ def _wants_citations(params: Params) -> bool:
     for turn in params.messages:
         if isinstance(turn.content, list):
             for block in turn.content:
-                if block.get("type") == "document" and (block.get("citations") or {}).get("enabled"):
+                if block.get("type") == "document" and as_object(block.get("citations")).get("enabled"):
                     return True
     return False
 
@@ -180,7 +180,7 @@ def _cited(params: Params, dice: int) -> list[dict[str, Any]]:
     title, text = "Simulated source", "The demo has no document of its own, so it cites this sentence."
     for turn in params.messages:
         for block in turn.content if isinstance(turn.content, list) else []:
-            source = block.get("source") or {}
+            source = as_object(block.get("source"))
             if block.get("type") == "document" and source.get("type") == "text" and source.get("data"):
                 title, text = str(block.get("title") or "document 1"), str(source["data"])
     cited = text[: 40 + dice % 80]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 import threading
@@ -30,6 +31,7 @@ _NEW = ".new-"
 _TRASH = ".trash-"
 _CANCEL_SHARE = 0.15
 _CANCEL_MOST = 3.0
+_log = logging.getLogger("batchtui.demo")
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,12 +183,23 @@ class BatchStore:
     def _make(self, batch: Batch) -> None:
         batch.stop = stop = threading.Event()
         batch.done = None
+
+        def work() -> None:
+            try:
+                done = make(self._job(batch), batch.meta.requests, batch.meta.bytes, stop)
+            except Exception:
+                _log.exception("no results could be made for %s", batch.meta.id)
+                return
+            if not stop.is_set():
+                batch.done = done
+
+        self._makers.submit(work)
+
+    def _job(self, batch: Batch) -> Job:
         meta = batch.meta
         seconds = meta.duration or 1e-9
-        canceled = (
-            (meta.cancel_initiated_at - meta.created_at).total_seconds() / seconds if meta.cancel_initiated_at else 2.0
-        )
-        job = Job(
+        canceled = meta.cancel_initiated_at
+        return Job(
             body=str(batch.folder / BODY),
             offsets=str(batch.folder / OFFSETS),
             out=str(batch.folder / RESULTS),
@@ -195,17 +208,10 @@ class BatchStore:
             betas=meta.betas,
             failure_rate=meta.failure_rate,
             answer_bytes=meta.answer_bytes,
-            canceled_after=canceled,
+            canceled_after=(canceled - meta.created_at).total_seconds() / seconds if canceled else 2.0,
             expired_after=LIFETIME.total_seconds() / seconds,
             struck=tuple(self._struck),
         )
-
-        def work() -> None:
-            done = make(job, meta.requests, meta.bytes, stop)
-            if not stop.is_set():
-                batch.done = done
-
-        self._makers.submit(work)
 
     def settle(self, batch: Batch) -> Batch:
         """Let a batch end when its time has come and its results are ready."""

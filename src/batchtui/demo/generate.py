@@ -1,7 +1,7 @@
 """Makes the results of a batch from its requests: a pure, repeatable piece of work on files.
 
 Small batches are done in a thread of the server, large ones in a process of their own (``python -m
-batchtui.demo.generate``, the job as JSON on standard input), so that the server keeps answering.
+batchtui.demo.generate JOB``, a file of JSON), so that the server keeps answering.
 """
 
 from __future__ import annotations
@@ -144,8 +144,17 @@ def _result(job: Job, piece: bytes, before: frozenset[int]) -> tuple[str, dict[s
         words = choices[lot.dice % len(choices)].format(key=f"{lot.key:016x}", seconds=60 + lot.dice % 540)
         result = _errored(lot.failure, words)
     else:
-        result = {"type": "succeeded", "message": answers.message(params, question, lot, answer_bytes=job.answer_bytes)}
+        result = _succeeded(job, params, question, lot)
     return element.custom_id, result, lot.key if lot.counted else None
+
+
+def _succeeded(job: Job, params: Params, question: str, lot: fate.Fate) -> dict[str, Any]:
+    try:
+        message = answers.message(params, question, lot, answer_bytes=job.answer_bytes)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        # Params that the check let through and the simulation can't follow fail alone, as they do at the service.
+        return _errored("api_error", "Internal server error")
+    return {"type": "succeeded", "message": message}
 
 
 def _fate(job: Job, custom_id: str, params: Params, question: str, before: frozenset[int]) -> fate.Fate:
@@ -159,8 +168,8 @@ def _errored(kind: str, words: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Do the job given as JSON on standard input; what came of it goes to standard output as JSON."""
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    """Do the job in the file that is named; what came of it goes to standard output as JSON."""
+    job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Job)
     sys.stdout.buffer.write(msgspec.json.encode(run(job)))
 
 

@@ -14,6 +14,7 @@ import msgspec
 from batchtui.demo import generate
 from batchtui.demo.generate import Done, Halted, Job
 from batchtui.domain.errors import StoreError
+from batchtui.store import files
 
 _SMALL_REQUESTS = 2_000
 _SMALL_BYTES = 4_000_000
@@ -38,20 +39,21 @@ def make(job: Job, requests: int, size: int, stop: threading.Event) -> Done | No
 def _apart(job: Job, stop: threading.Event) -> Done:
     source = str(Path(generate.__file__).parents[2])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}
-    command = [sys.executable, "-m", "batchtui.demo.generate"]
+    given = Path(job.out).with_name("job.json")
+    files.write_atomic(given, msgspec.json.encode(job))
+    command = [sys.executable, "-m", "batchtui.demo.generate", str(given)]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
     ) as child:
-        given: bytes | None = msgspec.json.encode(job)
         while True:
             try:
-                out, _ = child.communicate(given, timeout=0.2)
+                out, _ = child.communicate(timeout=0.2)
                 break
             except subprocess.TimeoutExpired:
-                given = None
-            if stop.is_set():
-                child.kill()
-                raise Halted
+                if stop.is_set():
+                    child.kill()
+                    raise Halted from None
+    given.unlink(missing_ok=True)
     if stop.is_set():
         raise Halted
     if child.returncode != 0:

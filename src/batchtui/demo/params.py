@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from batchtui.demo import catalogue
+from batchtui.demo.prose import as_object
 
 NEW_VERSION = "2026-10-21"
 """From this anthropic-version on, sampling parameters are refused."""
@@ -225,12 +226,12 @@ def _weigh(content: str | list[dict[str, Any]]) -> tuple[int, int]:
     for block in content:
         kind = block.get("type")
         if kind == "text":
-            chars += len(block.get("text") or "")
+            chars += len(str(block.get("text") or ""))
         elif kind == "image":
             fixed += _IMAGE_TOKENS
         elif kind == "document":
-            source = block.get("source") or {}
-            data = source.get("data") if isinstance(source, dict) else None
+            source = as_object(block.get("source"))
+            data = source.get("data")
             if isinstance(data, str) and source.get("type") == "text":
                 chars += len(data)
             else:

@@ -109,6 +109,11 @@ def topic(question: str) -> str:
     return " ".join(words) or "this"
 
 
+def as_object(value: Any) -> dict[str, Any]:
+    """The value when it is a JSON object, an empty one when it is not."""
+    return value if isinstance(value, dict) else {}
+
+
 def sample(schema: Any, dice: int, depth: int = 0) -> Any:
     """A value that a JSON schema allows, as far as the demo understands it."""
     if not isinstance(schema, dict) or depth > 6:
@@ -125,7 +130,7 @@ def sample(schema: Any, dice: int, depth: int = 0) -> Any:
     if isinstance(kind, list):
         kind = kind[0] if kind else "string"
     if kind == "object" or "properties" in schema:
-        fields = schema.get("properties") or {}
+        fields = as_object(schema.get("properties"))
         return {
             name: sample(each, dice >> (3 * n + 1), depth + 1)
             for n, (name, each) in enumerate(list(fields.items())[:50])
@@ -133,10 +138,10 @@ def sample(schema: Any, dice: int, depth: int = 0) -> Any:
     if kind == "array":
         return [sample(schema.get("items"), dice >> (2 * n), depth + 1) for n in range(1 + dice % 3)]
     low = schema.get("minimum") if isinstance(schema.get("minimum"), int | float) else 0
-    plain: dict[Any, Any] = {
+    plain: dict[str, Any] = {
         "integer": int(low or 0) + dice % 100,
         "number": (low or 0) + dice % 1000 / 1000,
         "boolean": bool(dice & 1),
         "null": None,
     }
-    return plain.get(kind, f"{MARK} {_SENTENCES[dice % len(_SENTENCES)]}")
+    return plain.get(str(kind), f"{MARK} {_SENTENCES[dice % len(_SENTENCES)]}")

@@ -76,7 +76,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise InputError(
             f"the demo server does not listen on {host}", advice="it is for this machine only: use 127.0.0.1"
         )
-    sock = socket.socket(socket.AF_INET6 if ":" in name else socket.AF_INET, socket.SOCK_STREAM)
+    # asyncio switches Nagle's algorithm off only where the protocol is named; with it every reply takes 40 ms more.
+    sock = socket.socket(socket.AF_INET6 if ":" in name else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((name, port))

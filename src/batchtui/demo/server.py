@@ -6,6 +6,7 @@ Answers are marked as simulated.  ``make_app`` is the whole server as an ASGI ap
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from batchtui.demo.options import DemoOptions
 from batchtui.demo.state import Demo
 from batchtui.demo.wire import ApiError, error_reply
 from batchtui.domain.errors import BatchtuiError
+
+_log = logging.getLogger("batchtui.demo")
 
 Call = Callable[[Demo, Request], Awaitable[Response]]
 
@@ -50,6 +53,9 @@ def _routes(demo: Demo) -> list[BaseRoute]:
                 return error_reply(error)
             except BatchtuiError as error:
                 return error_reply(ApiError(500, str(error)))
+            except Exception:
+                _log.exception("%s %s failed", request.method, request.url.path)
+                return error_reply(ApiError(500))
 
         return Route(path, endpoint, methods=[method])
 

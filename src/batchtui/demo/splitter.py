@@ -118,6 +118,8 @@ class _Splitter:
             if guess:
                 return False
             raise BadBody(_sentence(number, str(error))) from error
+        except RecursionError as error:
+            raise BadBody(f"requests.{number}: nested too deeply") from error
         except msgspec.DecodeError as error:
             if guess:
                 return False
