@@ -151,7 +151,8 @@ def _result(custom_id: str, number: int) -> bytes:
 def add_batch(
     service: Service,
     requests: Sequence[bytes],
-    results: Sequence[bytes] | None,
+    lines: Sequence[bytes] | None,
+    /,
     *,
     local_id: str = "20261122T110000Z-aaaaaa",
     **fields: Any,
@@ -161,9 +162,9 @@ def add_batch(
     folder.mkdir(parents=True, mode=0o700)
     (folder / "requests.jsonl").write_bytes(b"".join(requests))
     tally = None
-    if results is not None:
-        sink = ResultSink(folder, expected=len(results), prices=service.prices)
-        for each in results:
+    if lines is not None:
+        sink = ResultSink(folder, expected=sum(1 for each in lines if each.strip()), prices=service.prices)
+        for each in lines:
             sink.write(each)
         tally = sink.finish()
     record = BatchRecord(
@@ -176,11 +177,11 @@ def add_batch(
             "requests": len(requests),
             "bytes": sum(map(len, requests)),
             "models": {MODEL: len(requests)},
-            "counts": Counts(succeeded=len(results or ())),
+            "counts": Counts(succeeded=len(lines or ())),
             "created_at": NOW - timedelta(hours=1),
             "ended_at": NOW - timedelta(minutes=30),
             "expires_at": NOW + timedelta(hours=23),
-            "results": "stored" if results is not None else "none",
+            "results": "stored" if lines is not None else "none",
             "tally": tally,
             "cost_usd": tally.cost_usd if tally else None,
             "estimate": Estimate(

@@ -63,7 +63,13 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
     CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "new_upload.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "leave", "leave", id="back", tooltip="leave; what is being sent goes on"),
+        Binding("down,j", "scroll_body(1)", show=False),
+        Binding("up,k", "scroll_body(-1)", show=False),
     ]
+
+    def action_scroll_body(self, by: int) -> None:
+        """A line up or down, where there are many parts."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def __init__(
         self,

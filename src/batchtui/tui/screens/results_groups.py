@@ -60,7 +60,9 @@ class GroupRows:
         """Count, kind, whether sending again helps, message."""
         group = self.groups[index]
         words, style = AGAIN[group.retry]
-        kind = Text(safetext.line(group.kind, 60), style="bad" if group.outcome == "errored" else "warn")
+        kind = Text(
+            safetext.line(group.kind, 60).removesuffix("_error"), style="bad" if group.outcome == "errored" else "warn"
+        )
         return figures.count(group.count), kind, Text(words, style=style), safetext.line(group.message, 300)
 
     def style(self, index: int) -> str:

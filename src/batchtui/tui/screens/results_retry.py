@@ -73,6 +73,8 @@ class RetryScreen(BaseModal[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "no", id="back", tooltip="send nothing"),
         Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
+        Binding("down,j", "scroll_body(1)", show=False),
+        Binding("up,k", "scroll_body(-1)", show=False),
         Binding("y", "send", "send", show=False, id="yes", tooltip="send them"),
         Binding(
             "c", "change", "change", show=False, id="retry.change", tooltip="change something in all of them first"
@@ -218,6 +220,10 @@ class RetryScreen(BaseModal[bool]):
         getattr(
             self, {"yes": "action_send", "no": "action_leave", "change": "action_change"}[event.button.id or "no"]
         )()
+
+    def action_scroll_body(self, by: int) -> None:
+        """A line up or down, where there is more than fits."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def action_change(self) -> None:
         """Type what changes in all of them."""

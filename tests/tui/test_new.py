@@ -1,0 +1,378 @@
+"""The new screen, driven by its keys: sources, templates, composing, and sending to a demo server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static, TextArea
+
+from batchtui.config import Config
+from batchtui.intake.drafts import list_drafts, load_draft
+from batchtui.service import Engine, Service
+from batchtui.tui.app import BatchtuiApp
+from batchtui.tui.screens.modals import Choose, Confirm
+from batchtui.tui.screens.new import NewScreen
+from batchtui.tui.screens.new_check import Checker, Source, join_paths, split_paths
+from batchtui.tui.screens.new_files import FilePicker
+from batchtui.tui.screens.new_peek import text_at
+from batchtui.tui.screens.new_try import TryScreen
+from batchtui.tui.screens.new_upload import UploadScreen
+from batchtui.tui.widgets.path_input import PathInput, common_start, completions
+from batchtui.tui.widgets.plan_summary import PlanSummary
+from batchtui.tui.widgets.problem_list import ProblemList
+from batchtui.tui.widgets.request_view import RequestView
+from batchtui.tui.widgets.row_list import RowList
+from batchtui.tui.widgets.source_form import SourceForm
+from batchtui.tui.widgets.status_line import StatusLine
+from batchtui.tui.widgets.tab_line import TabLine
+from batchtui.tui.widgets.table_peek import TablePeek
+from batchtui.tui.widgets.template_editor import TemplateEditor
+from tests.demo_server import running_demo
+from tests.service.harness import service_on
+from tests.tui.work import make_app, make_service, mixed, request
+
+SIZE = (80, 24)
+TABLE = 'id,text,label\na1,"Great, really",pos\na2,"Awful\nthing",neg\n'
+TEMPLATE = 'model = "claude-haiku-5-5"\nmax_tokens = 50\ncustom_id = "{{ id }}"\nprompt = "Label: {{ text }}"\n'
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    """Wait for a condition."""
+    for _ in range(800):
+        if true():
+            return
+        await pilot.pause()
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came true")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return make_service(tmp_path / "data")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "requests.jsonl"
+    path.write_bytes(b"".join(mixed()[0]))
+    return path
+
+
+@asynccontextmanager
+async def opened(
+    service: Service, path: Path | str = "", size: tuple[int, int] = SIZE
+) -> AsyncIterator[tuple[BatchtuiApp, Pilot[Any], NewScreen]]:
+    """The screen, with the source checked when one is given."""
+    app = make_app(service)
+    async with app.run_test(size=size) as pilot:
+        screen = NewScreen(importing=True, path=str(path))
+        await app.push_screen(screen)
+        await pilot.pause()
+        if path:
+            await until(pilot, lambda: screen.plan is not None)
+        yield app, pilot, screen
+
+
+def summary(screen: NewScreen) -> str:
+    return str(screen.query_one(PlanSummary).content)
+
+
+async def test_a_typed_path_becomes_a_plan_with_its_price(service: Service, source: Path) -> None:
+    async with opened(service) as (_, pilot, screen):
+        screen.query_one("#source-path", Input).value = str(source)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.plan is not None)
+        assert "1 batch · 30 requests" in summary(screen)
+        assert "$" in summary(screen)
+        assert "standard" in summary(screen)
+
+
+async def test_all_problems_are_listed_and_nothing_can_be_sent(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    bad = {"custom_id": "a", "params": {"model": "claude-haiku-5-5", "max_token": 5, "messages": []}}
+    path.write_text("\n".join([json.dumps(bad), "{not json", json.dumps({**bad, "custom_id": "b b"})]) + "\n")
+    async with opened(service, path) as (app, pilot, screen):
+        assert screen.plan is not None and not screen.plan.ok
+        assert screen.query_one("#new-panes", TabLine).chosen == "problems"
+        assert screen.query_one(ProblemList).total == screen.plan.errors >= 4
+        assert "nothing can be sent" in summary(screen)
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert app.screen is screen
+
+
+async def test_a_problem_leads_to_the_text_it_is_about(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(request("fine", "x") + b'{"custom_id": "here", "params": {"modle": 1}}\n')
+    async with opened(service, path) as (_, pilot, screen):
+        screen.query_one(ProblemList).query_one("OptionList").focus()
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: screen.query_one("#new-panes", TabLine).chosen == "requests")
+        shown = "\n".join(str(each.content) for each in screen.query_one(RequestView).query(Static))
+        assert '"modle"' in shown
+
+
+async def test_bad_requests_can_be_left_out(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(request("fine", "x") + b'{"custom_id": "here", "params": {"modle": 1}}\n')
+    async with opened(service, path) as (_, pilot, screen):
+        first = screen.plan
+        screen.query_one("#source-skip").focus()
+        await pilot.press("space")
+        await until(pilot, lambda: screen.plan is not None and screen.plan is not first)
+        assert screen.plan is not None and screen.plan.ok and screen.plan.skipped == 1
+        assert "1 bad request left out" in summary(screen)
+
+
+async def test_a_table_shows_its_rows_and_is_rendered_as_the_template_is_typed(
+    service: Service, tmp_path: Path
+) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_text(TABLE)
+    async with opened(service, size=(120, 40)) as (_, pilot, screen):
+        screen.query_one("#source-path", Input).value = str(table)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.query_one("#new-panes", TabLine).chosen == "template")
+        assert screen.query_one(TablePeek).count == 2
+        assert "text" in str(screen.query_one("#template-columns", Static).content)
+        screen.query_one("#template-text", TextArea).text = TEMPLATE
+        await until(pilot, lambda: "Label: Great, really" in preview(screen))
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        assert screen.plan is not None and screen.plan.requests == 2
+        screen.query_one("#template-text", TextArea).text = TEMPLATE.replace("text }}", "txet }}")
+        await until(pilot, lambda: "txet" in preview(screen))
+        await until(pilot, lambda: screen.plan is not None and not screen.plan.ok)
+
+
+def preview(screen: NewScreen) -> str:
+    return "\n".join(str(each.content) for each in screen.query_one("#template-preview").query(Static))
+
+
+async def test_a_template_is_kept_as_a_draft_and_found_again(service: Service, tmp_path: Path) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_text(TABLE)
+    async with opened(service, size=(120, 40)) as (app, pilot, screen):
+        screen.query_one("#source-path", Input).value = str(table)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.query_one(TablePeek).count)
+        screen.query_one("#template-text", TextArea).text = TEMPLATE
+        await until(pilot, lambda: list_drafts(service.data) == ("reviews",))
+        await until(pilot, lambda: load_draft(service.data, "reviews").template_text == TEMPLATE)
+        await pilot.press("escape", "escape", "escape")
+        await until(pilot, lambda: app.screen is not screen)
+        again = NewScreen()
+        await app.push_screen(again)
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.press("enter")
+        await until(pilot, lambda: again.plan is not None)
+        assert again.plan is not None and again.plan.requests == 2
+        assert again.query_one(TemplateEditor).text == TEMPLATE
+
+
+async def compose(pilot: Pilot[Any], screen: NewScreen) -> None:
+    """Turn to composing, the cursor in the first turn."""
+    screen.query_one("#new-mode", TabLine).choose("write")
+    await until(pilot, lambda: isinstance(screen.focused, TextArea))
+
+
+async def test_a_composed_request_is_planned_as_it_is_typed(service: Service) -> None:
+    async with opened(service) as (_, pilot, screen):
+        await compose(pilot, screen)
+        await pilot.press(*"Hi")
+        await until(pilot, lambda: screen.plan is not None)
+        assert screen.plan is not None and screen.plan.requests == 1
+        line = json.loads(screen.plan.sample[0])
+        assert line["params"]["messages"] == [{"role": "user", "content": "Hi"}]
+        await pilot.press("ctrl+b", *"Ho")
+        await until(pilot, lambda: screen.plan is not None and screen.plan.requests == 2)
+        assert list_drafts(service.data) == ("draft-1",)
+        assert [form.turns[0].text for form in load_draft(service.data, "draft-1").forms] == ["Hi", "Ho"]
+
+
+async def test_params_that_are_no_json_are_named_in_their_place(service: Service) -> None:
+    async with opened(service) as (_, pilot, screen):
+        await compose(pilot, screen)
+        await pilot.press(*"Hi")
+        screen.query_one("#form-extra", TextArea).text = '{"thinking": \n oops}'
+        await until(pilot, lambda: "line 2" in str(screen.query_one("#wrong-extra", Static).content))
+        await until(pilot, lambda: "to put right" in summary(screen))
+        assert screen.plan is None
+
+
+async def test_the_file_picker_takes_several_files(service: Service, tmp_path: Path) -> None:
+    for name in ("a.jsonl", "b.jsonl", ".hidden"):
+        (tmp_path / name).write_bytes(request(name[0], "x") if name[0] != "." else b"")
+    (tmp_path / "sub").mkdir()
+    async with opened(service, tmp_path / "a.jsonl") as (app, pilot, screen):
+        await pilot.press("ctrl+o")
+        await until(
+            pilot, lambda: isinstance(app.screen, FilePicker) and len(app.screen.query_one(RowList).source) >= 4
+        )
+        rows = app.screen.query_one(RowList)
+        names = [str(rows.source.key(i)) for i in range(len(rows.source))]
+        assert not any(".hidden" in name for name in names)
+        rows.move_to_key(str(tmp_path / "a.jsonl"))
+        await pilot.press("space")
+        rows.move_to_key(str(tmp_path / "b.jsonl"))
+        await pilot.press("space", "ctrl+s")
+        await until(pilot, lambda: app.screen is screen)
+        await until(pilot, lambda: screen.plan is not None and screen.plan.requests == 2)
+
+
+def test_paths_survive_being_joined_and_split(tmp_path: Path) -> None:
+    names = [str(tmp_path / "with space.jsonl"), str(tmp_path / "plain")]
+    assert list(split_paths(join_paths(names))) == names
+    (tmp_path / "with space.jsonl").touch()
+    assert split_paths(names[0]) == (names[0],)
+
+
+def test_completion_goes_as_far_as_is_certain(tmp_path: Path) -> None:
+    (tmp_path / "reviews-1.csv").touch()
+    (tmp_path / "reviews-2.csv").touch()
+    (tmp_path / "rest").mkdir()
+    typed = f"{tmp_path}/re"
+    assert completions(typed) == [f"{tmp_path}/rest/", f"{tmp_path}/reviews-1.csv", f"{tmp_path}/reviews-2.csv"]
+    assert common_start(completions(f"{tmp_path}/rev")) == f"{tmp_path}/reviews-"
+
+
+async def test_tab_completes_and_then_moves_on(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "only.jsonl").touch()
+    async with opened(service) as (_, pilot, screen):
+        field = screen.query_one("#source-path", PathInput)
+        field.value = f"{tmp_path}/on"
+        await pilot.press("tab")
+        assert field.value == f"{tmp_path}/only.jsonl"
+        await pilot.press("tab")
+        assert screen.focused is not field
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_the_line_of_a_problem_is_found(tmp_path: Path, number: int) -> None:
+    lines = ["first", "x" * 600_000, "third", "last"]
+    path = tmp_path / "f.txt"
+    path.write_text("\n".join(lines))
+    assert text_at(f"{path}:{number}") == lines[number - 1][:64_000]
+
+
+async def test_a_check_stops_on_escape_and_says_the_first_problems(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "big.jsonl"
+    with path.open("wb") as file:
+        for _ in range(400):
+            file.write(b'{"custom_id":"a","params":{}}\n' * 1000)
+    app = make_app(service)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = NewScreen(path=str(path))
+        await app.push_screen(screen)
+        await until(pilot, lambda: screen.query_one(ProblemList).total)
+        await pilot.press("escape")
+        await until(pilot, lambda: not screen.checker.running)
+        assert screen.plan is None
+        assert app.screen is screen
+
+
+def test_a_newer_check_silences_the_older(service: Service, source: Path) -> None:
+    heard: list[Any] = []
+    checker = Checker(lambda: service, heard.append)
+    checker.start(lambda: Source(paths=(str(source),)))
+    checker.forget()
+    assert not checker.running
+
+
+async def test_max_cost_is_said_in_the_question(tmp_path: Path, source: Path) -> None:
+    service = make_service(tmp_path / "data", Config(max_cost=Decimal("0.0001")))
+    async with opened(service, source) as (app, pilot, screen):
+        assert "max_cost" in summary(screen)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert app.focused is app.screen.query_one("#no")
+        assert any("max_cost" in str(each.content) for each in app.screen.query(Static))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert not service.records()
+
+
+async def test_leaving_throws_the_staged_copy_away(service: Service, source: Path) -> None:
+    async with opened(service, source) as (app, pilot, screen):
+        plans = service.data / "plans"
+        assert any(plans.iterdir())
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not screen)
+        await until(pilot, lambda: not any(plans.iterdir()))
+
+
+@asynccontextmanager
+async def on_demo(
+    tmp_path: Path, path: Path, faults: tuple[str, ...] = ()
+) -> AsyncIterator[tuple[BatchtuiApp, Pilot[Any], NewScreen, Service]]:
+    """The screen over the real service, gateway and SDK on a demo server."""
+    with running_demo(tmp_path / "server", faults=faults) as demo:
+        service = service_on(demo, tmp_path / "data")
+        engine = Engine(service)
+        app = BatchtuiApp(service, engine)
+        try:
+            async with app.run_test(size=SIZE) as pilot:
+                screen = NewScreen(path=str(path))
+                await app.push_screen(screen)
+                await until(pilot, lambda: screen.plan is not None)
+                yield app, pilot, screen, service
+        finally:
+            engine.stop()
+
+
+async def test_submitting_asks_sends_and_shows_what_became_of_it(tmp_path: Path, source: Path) -> None:
+    async with on_demo(tmp_path, source) as (app, pilot, screen, service):
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, UploadScreen))
+        await until(pilot, lambda: "1 batch submitted" in str(app.screen.query_one("#upload-title", Static).content))
+        assert "accepted" in str(app.screen.query_one("#part-0", Static).content)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is not screen and not isinstance(app.screen, UploadScreen))
+        assert [record.title for record in service.records()] == ["requests"]
+
+
+async def test_a_refused_batch_is_said_and_the_screen_stays(tmp_path: Path, source: Path) -> None:
+    async with on_demo(tmp_path, source, ("status:400@create*1",)) as (app, pilot, _, service):
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, UploadScreen))
+        await until(pilot, lambda: "refused" in str(app.screen.query_one("#part-0", Static).content))
+        assert [record.status for record in service.records()] == ["refused"]
+
+
+async def test_one_request_is_tried_after_a_yes(tmp_path: Path, source: Path) -> None:
+    async with on_demo(tmp_path, source) as (app, pilot, screen, _):
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: isinstance(app.screen, TryScreen))
+        assert app.focused is app.screen.query_one("#no")
+        await pilot.press("y")
+        await until(pilot, lambda: "would cost" in str(app.screen.query_one("#try-what", Static).content))
+        assert app.screen.query_one("#try-answer").display
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_counting_a_sample_calibrates_the_estimate(tmp_path: Path, source: Path) -> None:
+    async with on_demo(tmp_path, source) as (_, pilot, screen, _):
+        assert "rule of thumb" in summary(screen)
+        screen.query_one("#new-panes").focus()
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "counted on a sample" in summary(screen))
+
+
+async def test_a_source_that_is_not_there_is_a_problem_and_no_crash(service: Service, tmp_path: Path) -> None:
+    async with opened(service, tmp_path / "nowhere.jsonl") as (_, _, screen):
+        assert screen.plan is not None and not screen.plan.ok
+        assert screen.query_one(SourceForm).typed.endswith("nowhere.jsonl")
+        assert screen.query_one(StatusLine) is not None
