@@ -26,6 +26,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "sync": ("changes", "fetch all that is due, adopt what was made elsewhere (fit for cron)"),
     "serve": ("demo", "the demo server alone, for any client"),
     "doctor": ("doctor", "look at key, network, clock, terminal and store; safe to paste in a bug report"),
+    "config": ("shell", "where config.toml lies, made with comments on first use; --edit opens it"),
+    "web": ("demo", "the same screens in a browser on this machine (needs the web extra)"),
     "completion": ("shell", "print the shell completion script for bash, zsh or fish"),
     "help": ("shell", "help on a verb or a topic (exit-codes, json, config, keys, files)"),
 }

@@ -6,7 +6,7 @@ import sys
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
@@ -146,7 +146,7 @@ def write_results(
     bar = Bar(session.bars and dest is not None)
     view = service.open_results(record.local_id, run=run, progress=bar, stop=session.stop)
     rows = chosen_rows(view, only, filter_)
-    out: Path | BinaryIO
+    out: Any
     if dest is not None:
         out = dest
     elif session.json:

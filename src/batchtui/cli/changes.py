@@ -122,6 +122,8 @@ def sync_(session: Session) -> int:
         say(f"unconfirmed {local_id}: sync looks again; batchtui show {local_id} tells more")
     if report.error:
         say(f"error: {report.error}")
+    elif not (report.sent or report.fetched or report.adopted or report.failed or report.unconfirmed):
+        say("nothing was due")
     if session.json:
         print_json(report)
     return 3 if report.error else 4 if report.unconfirmed else 1 if report.failed else 0

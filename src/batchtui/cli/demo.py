@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import sys
 from typing import Any
 
@@ -10,6 +12,8 @@ import click
 from batchtui import paths
 from batchtui.cli.ending import say
 from batchtui.cli.session import Session, demo_service
+from batchtui.config import write_first_config
+from batchtui.domain.errors import ConfigError, InputError
 
 
 def open_screen(*, profile: str, data_dir: str | None, demo: bool, log_file: str | None) -> int:
@@ -26,6 +30,8 @@ def open_screen(*, profile: str, data_dir: str | None, demo: bool, log_file: str
     from batchtui.tui.app import run_app
 
     if not demo:
+        with contextlib.suppress(ConfigError):
+            write_first_config()
         return run_app(session.service())
     from batchtui.config import load_config
     from batchtui.demo.desk import furnish
@@ -80,3 +86,20 @@ def serve_(host: str, port: int, data_dir: str | None, faults: tuple[str, ...], 
     for fault in faults:
         parse_fault(fault)
     serve(host, port, paths.demo_dir(paths.data_dir(data_dir)), DemoOptions(faults=faults, **how), json=as_json)
+
+
+@click.command("web")
+@click.option("--port", type=int, default=8000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--demo", is_flag=True, help="On the built-in demo server.")
+@click.option("--profile", default="", help="Profile of config.toml.")
+@click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).")
+def web_(port: int, demo: bool, profile: str, data_dir: str | None) -> None:
+    """The same screens in a browser, for this machine only: whoever can open the page can spend your money."""
+    try:
+        from textual_serve.server import Server
+    except ImportError as error:
+        raise InputError("the web extra is not installed", advice="pip install 'batchtui[web]'") from error
+    command = [sys.executable, "-m", "batchtui", "demo"] if demo else [sys.executable, "-m", "batchtui"]
+    command += ["--data-dir", data_dir] if data_dir else []
+    command += ["--profile", profile] if profile and not demo else []
+    Server(shlex.join(command), host="127.0.0.1", port=port, title="batchtui").serve()

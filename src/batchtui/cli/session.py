@@ -21,7 +21,6 @@ from batchtui.service import Service
 from batchtui.service.events import Transfer
 
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass
@@ -36,6 +35,7 @@ class Session:
     log_file: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     _close: list[Callable[[], None]] = field(default_factory=list)
+    _runner: asyncio.Runner | None = None
 
     @property
     def data(self) -> Path:
@@ -63,10 +63,15 @@ class Session:
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], service: Service) -> T:
         """Run a coroutine to its end; Ctrl-C, SIGTERM and SIGHUP cancel it and let it put things on record."""
+        if self._runner is None:
+            # One loop for all of a call: what the service made on it must not meet another.
+            self._runner = runner = asyncio.Runner()
+            self._close.insert(0, runner.close)
+            self._close.insert(0, lambda: runner.run(service.close()))
         with TransferBars(service, self.bars):
-            return asyncio.run(self._main(work, service))
+            return self._runner.run(self._main(work))
 
-    async def _main(self, work: Callable[[], Coroutine[Any, Any, T]], service: Service) -> T:
+    async def _main(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task = asyncio.ensure_future(work())
         loop = asyncio.get_running_loop()
 
@@ -80,8 +85,6 @@ class Session:
             return await task
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
-        finally:
-            await service.close()
 
     def close(self) -> None:
         """Let go of the demo server."""
@@ -118,10 +121,10 @@ def demo_service(data: Path, config: Any, base_url: str) -> Service:
     )
 
 
-def verb(name: str, **settings: Any) -> Callable[[F], click.Command]:
+def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """A verb with the options of all verbs; the function gets the Session first."""
 
-    def wrap(function: F) -> click.Command:
+    def wrap(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
         def call(
             *, json: bool, yes: bool, profile: str, data_dir: str | None, demo: bool, log_file: str | None, **rest: Any
@@ -132,7 +135,8 @@ def verb(name: str, **settings: Any) -> Callable[[F], click.Command]:
             finally:
                 session.close()
 
-        command = click.command(name, **settings)(call)
+        make: Any = click.command(name, **settings)
+        command: click.Command = make(call)
         for option in reversed(_COMMON):
             command = option(command)
         return command
@@ -140,7 +144,7 @@ def verb(name: str, **settings: Any) -> Callable[[F], click.Command]:
     return wrap
 
 
-_COMMON: list[Callable[[click.Command], click.Command]] = [
+_COMMON: list[Callable[[Any], Any]] = [
     click.option("--json", is_flag=True, help="One JSON value on standard output, nothing else there."),
     click.option("--profile", default="", help="Profile of config.toml."),
     click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR)."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from batchtui.cli import VERBS, group
+from batchtui.config import FIRST_CONFIG, write_first_config
 from batchtui.domain.errors import InputError
 
 TOPICS = {
@@ -40,41 +41,7 @@ TOPICS = {
   <config>/config.toml                     settings and profiles; never a key
 
 <data> is --data-dir, BATCHTUI_DATA_DIR, or the platform's own; <config> is BATCHTUI_CONFIG_DIR or the platform's own.""",
-    "config": """config.toml: every setting may be left out
-
-  default_profile = "default"
-  max_cost = 25.0                     # dollars; a plan that may cost more is stopped
-
-  [profiles.work]
-  api_key_env = "WORK_ANTHROPIC_KEY"  # or api_key_command = "pass show anthropic", or sdk_profile = "work"
-  base_url = "https://…"              # plain http to another machine needs allow_http = true
-  api_version = "2023-06-01"
-  default_model = "claude-haiku-4-5"
-  queue_limit = 200000                # requests in the processing queue; parts beyond it wait their turn
-
-  [limits]
-  max_requests = 100000
-  max_bytes = 256000000
-
-  [notify]
-  bell = true
-  terminal = true                     # OSC 9 and OSC 777
-  on_end = "mail -s done me"          # gets the record as JSON on standard input
-
-  [screen]
-  theme = "textual-dark"
-  ascii = false
-  mouse = true
-
-  [keys]
-  cancel = "ctrl+k"                   # names and keys: press ? on any screen
-
-  [prices."my-model"]                 # dollars per million tokens
-  input = 1.0
-  output = 5.0
-  cache_write_5m = 1.25
-  cache_write_1h = 2.0
-  cache_read = 0.1""",
+    "config": "config.toml: every setting may be left out\n\n" + FIRST_CONFIG,
     "keys": """Keys of the screen (press ? there for the true ones; [keys] of config.toml rebinds them)
 
   n new   i import   enter open   esc back   c cancel   r retry what failed   x export   d delete   e rename, note
@@ -111,3 +78,18 @@ def completion_(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(group, {}, "batchtui", "_BATCHTUI_COMPLETE").source())
+
+
+@click.command("config")
+@click.option("--edit", is_flag=True, help="Open it in $EDITOR.")
+def config_(edit: bool) -> None:
+    """Print where config.toml lies, made with comments when there was none; --edit opens it."""
+    path = write_first_config()
+    if edit:
+        click.edit(filename=str(path))
+        from batchtui.config import load_config
+
+        for warning in load_config(path).warnings:
+            click.echo(f"warning: {warning}", err=True)
+        return
+    click.echo(path)

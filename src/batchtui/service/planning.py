@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import shutil
 import threading
 import time
@@ -31,6 +32,7 @@ OnProblem = Callable[[Problem], None] | None
 replace = msgspec.structs.replace
 _MODELS_KEPT = 24 * 3600
 _STALE = 2 * 24 * 3600
+_SAMPLE_LINE = 4_000_000
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,11 +207,41 @@ async def models(context: Context) -> list[ModelInfo]:
 
 async def count_sample(context: Context, plan: Plan, n: int) -> Plan:
     """Calibrate the estimate: count_tokens on a sample against our rule of thumb for the same requests."""
-    from batchtui.intake.estimate import calibrate, sample_requests
+    from batchtui.intake.estimate import calibrate
 
-    sample = await asyncio.to_thread(sample_requests, plan, n)
-    measured = [(params, await context.gateway.count_tokens(_countable(params))) for params in sample]
-    return await asyncio.to_thread(calibrate, plan, measured, context.prices)
+    counted: list[tuple[str, tuple[int, int], int]] = []
+    for line in await asyncio.to_thread(_sample, plan, n):
+        params = msgspec.json.decode(line)["params"]
+        thumb = await asyncio.to_thread(_rule_of_thumb, context, line)
+        counted.append((str(params["model"]), thumb, await context.gateway.count_tokens(_countable(params))))
+    return await asyncio.to_thread(calibrate, plan, counted, context.prices)
+
+
+def _sample(plan: Plan, n: int) -> list[bytes]:
+    """Request lines from places spread evenly over the staged parts."""
+    paths = [part.path for part in plan.parts if part.path is not None]
+    if not paths:
+        return [line.encode() for line in plan.sample[:n]]
+    each = max(1, n // len(paths))
+    lines: dict[bytes, None] = {}
+    for path in paths:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for number in range(each):
+                file.seek(size * number // each)
+                if number:
+                    file.readline()
+                line = file.readline(_SAMPLE_LINE)
+                if line.endswith(b"\n"):
+                    lines[line] = None
+    return list(lines)
+
+
+def _rule_of_thumb(context: Context, line: bytes) -> tuple[int, int]:
+    from batchtui.intake.plan import make_plan
+
+    options = replace(complete_options(context, None), format="native")
+    return make_plan(["-"], options, prices=context.prices, staging=None, stdin=io.BytesIO(line)).estimate.input_tokens
 
 
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from batchtui import safetext
+from batchtui.config import sdk_profiles
 from batchtui.service import Service
 from batchtui.tui.glyphs import GLYPHS
 
@@ -12,7 +13,7 @@ from batchtui.tui.glyphs import GLYPHS
 def profile_choices(service: Service) -> list[tuple[str, str | Content]]:
     """Name and line of each profile, the one in use marked."""
     config, current = service.config, service.profile.name
-    names = sorted({"default", config.default_profile, current, *config.profiles})
+    names = sorted({"default", config.default_profile, current, *config.profiles, *sdk_profiles()})
     choices: list[tuple[str, str | Content]] = []
     for name in names:
         profile = service.profile if name == current else config.profiles.get(name)
