@@ -54,7 +54,7 @@ class Desk:
     def set(self) -> None:
         """Make all of it."""
         try:
-            for number, piece in enumerate(furniture.pieces(), start=1):
+            for number, piece in enumerate(furniture.PIECES, start=1):
                 requests = piece.requests or self._failures(piece.retry_of)
                 lines = [msgspec.json.encode({"custom_id": name, "params": params}) for name, params in requests]
                 batch = self._at_server(piece, lines, number)

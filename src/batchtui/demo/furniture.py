@@ -109,75 +109,75 @@ def _october(n: int) -> dict[str, Any]:
     )
 
 
-def pieces() -> list[Piece]:
-    """The desk, oldest first."""
-    minute, hour, day = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-    return [
-        Piece(
-            "october-eval",
-            27 * day + 4 * hour,
-            38 * minute,
-            _many("case", 1, 120, _october),
-            note="the results are still to be fetched",
-            stored=False,
-            source="october-eval.jsonl",
-        ),
-        Piece(
-            "review-summaries",
-            day + 3 * hour,
-            17 * minute,
-            _many("rev", 1, 60, _summary),
-            failure_rate=0.0,
-            source="reviews.csv with review-summary.toml",
-        ),
-        Piece(
-            "translate-notes",
-            6 * hour,
-            50 * minute,
-            _many("note", 1, 200, _translate),
-            note="wrong language: should have been Danish",
-            canceled=21 * minute,
-            source="notes/ (200 text files)",
-        ),
-        Piece(
-            "eval-prompt-b",
-            3 * hour,
-            24 * minute,
-            _many("case", 1, 180, _eval),
-            source="eval-prompt-b.jsonl",
-        ),
-        Piece(
-            "labels",
-            2 * hour,
-            31 * minute,
-            _many("msg", 1, 240, _label),
-            part=1,
-            parts=2,
-            source="messages.csv",
-        ),
-        Piece(
-            "labels",
-            2 * hour - 0.2 * minute,
-            35 * minute,
-            _many("msg", 241, 235, _label),
-            part=2,
-            parts=2,
-            source="messages.csv",
-        ),
-        Piece("labels", 70 * minute, 6 * minute, [], attempt=1, retry_of=("labels",), source="retry of labels"),
-        Piece(
-            "product-texts",
-            41 * minute,
-            96 * minute,
-            _many("text", 1, 320, _copy),
-            source="products.tsv with text.toml",
-        ),
-        Piece(
-            "city-news",
-            12 * minute,
-            12 * minute + timedelta(seconds=22),
-            _many("item", 1, 96, _news),
-            note="ends while you look",
-            source="city-news.jsonl",
-        ),
-    ]
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+PIECES: tuple[Piece, ...] = (
+    Piece(
+        "october-eval",
+        27 * _DAY + 4 * _HOUR,
+        38 * _MINUTE,
+        _many("case", 1, 120, _october),
+        note="the results are still to be fetched",
+        stored=False,
+        source="october-eval.jsonl",
+    ),
+    Piece(
+        "review-summaries",
+        _DAY + 3 * _HOUR,
+        17 * _MINUTE,
+        _many("rev", 1, 60, _summary),
+        failure_rate=0.0,
+        source="reviews.csv with review-summary.toml",
+    ),
+    Piece(
+        "translate-notes",
+        6 * _HOUR,
+        50 * _MINUTE,
+        _many("note", 1, 200, _translate),
+        note="wrong language: should have been Danish",
+        canceled=21 * _MINUTE,
+        source="notes/ (200 text files)",
+    ),
+    Piece(
+        "eval-prompt-b",
+        3 * _HOUR,
+        24 * _MINUTE,
+        _many("case", 1, 180, _eval),
+        source="eval-prompt-b.jsonl",
+    ),
+    Piece(
+        "labels",
+        2 * _HOUR,
+        31 * _MINUTE,
+        _many("msg", 1, 240, _label),
+        part=1,
+        parts=2,
+        source="messages.csv",
+    ),
+    Piece(
+        "labels",
+        2 * _HOUR - 0.2 * _MINUTE,
+        35 * _MINUTE,
+        _many("msg", 241, 235, _label),
+        part=2,
+        parts=2,
+        source="messages.csv",
+    ),
+    Piece("labels", 70 * _MINUTE, 6 * _MINUTE, [], attempt=1, retry_of=("labels",), source="retry of labels"),
+    Piece(
+        "product-texts",
+        41 * _MINUTE,
+        96 * _MINUTE,
+        _many("text", 1, 320, _copy),
+        source="products.tsv with text.toml",
+    ),
+    Piece(
+        "city-news",
+        12 * _MINUTE,
+        12 * _MINUTE + timedelta(seconds=22),
+        _many("item", 1, 96, _news),
+        note="ends while you look",
+        source="city-news.jsonl",
+    ),
+)
+"""The desk, oldest first."""
