@@ -107,7 +107,7 @@ class _Making:
                 self._read(each)
             else:
                 self._stopping(each[1], each[0])
-        if not self._checker.requests and not self._problems.errors and not self._checker.skipped.count:
+        if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self._given)[:200])
 
     def _read(self, source: Source) -> None:
@@ -155,7 +155,7 @@ class _Making:
             return
         self._told_at = now
         taken = self._stream.taken if self._stream is not None else 0
-        note = f"{self._checker.requests:,} requests"
+        note = f"{self._checker.placer.requests:,} requests"
         if self._problems.errors:
             note += f", {self._problems.errors:,} problems"
         self._progress(Progress(stage=f"reading {self._name}", done=self._done + taken, total=self._total, note=note))
@@ -163,11 +163,11 @@ class _Making:
     def _plan(self) -> Plan:
         checker = self._checker
         errors = self._faults if self._options.skip_bad else self._problems.errors
-        parts = checker.splitter.finish(self._prices, keep=checker.requests > 0 and not errors)
+        parts = checker.splitter.finish(self._prices, keep=checker.placer.requests > 0 and not errors)
         return Plan(
-            source=_named(self._given, self._options),
-            requests=checker.requests,
-            bytes=checker.bytes,
+            source=source_name(self._given, self._options),
+            requests=checker.placer.requests,
+            bytes=checker.placer.bytes,
             parts=parts,
             problems=self._problems.groups(),
             errors=errors,
@@ -177,12 +177,13 @@ class _Making:
             estimate=total((each for part in parts for each in part.estimate.models), self._prices),
             staging=self._staging,
             format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
-            sample=tuple(checker.sample),
-            longest=checker.longest.decode(),
+            sample=tuple(checker.placer.sample),
+            longest=checker.placer.longest.decode(),
         )
 
 
-def _named(given: Sequence[str], options: IntakeOptions) -> str:
+def source_name(given: Sequence[str], options: IntakeOptions) -> str:
+    """What a plan of these sources says it came from."""
     names = ", ".join("standard input" if name == "-" else name for name in given[:3])
     more = f" and {len(given) - 3} more" if len(given) > 3 else ""
     template = options.template.name if options.template else options.template_name if options.template_text else ""

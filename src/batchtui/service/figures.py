@@ -94,12 +94,12 @@ def main_model(record: BatchRecord) -> str:
     return max(record.models, key=lambda m: record.models[m]) if record.models else ""
 
 
-def usual_output(records: Iterable[BatchRecord], model: str) -> tuple[int, int] | None:
-    """Output tokens per answer (low, high) that batches of this model alone used before, None when there were none."""
+def usual_output(records: Iterable[BatchRecord], model: str, source: str) -> tuple[int, int] | None:
+    """Output tokens per answer (low, high) that this source used with this model alone before, None when it never did."""
     means = sorted(
         r.tally.output_tokens / r.tally.succeeded
         for r in records
-        if r.tally is not None and r.tally.succeeded and set(r.models) == {model}
+        if r.tally is not None and r.tally.succeeded and r.source == source and set(r.models) == {model}
     )
     if not means:
         return None

@@ -61,8 +61,8 @@ def new_staging(context: Context) -> Path:
     return files.make_private_dir(plans / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{random_name()}")
 
 
-def complete_options(context: Context, given: IntakeOptions | None) -> IntakeOptions:
-    """Options with what the config, the profile, the model list and our history say filled in."""
+def complete_options(context: Context, given: IntakeOptions | None, source: str = "") -> IntakeOptions:
+    """Options with what the config, the profile, the model list and our history of ``source`` say filled in."""
     options = given or IntakeOptions()
     limits, profile = context.config.limits, context.profile
     standard = IntakeOptions()
@@ -79,7 +79,7 @@ def complete_options(context: Context, given: IntakeOptions | None) -> IntakeOpt
         api_version=profile.api_version or options.api_version,
         default_model=options.default_model or profile.default_model or None,
         models=options.models if options.models is not None else cached_models(context),
-        history=options.history or (lambda model: figures.usual_output(context.history.all(), model)),
+        history=options.history or (lambda model: figures.usual_output(context.history.all(), model, source)),
     )
 
 
@@ -95,13 +95,14 @@ def plan(
     stdin: BinaryIO | None,
 ) -> Plan:
     """Check sources into a plan; with ``keep`` its requests are staged, and thrown away again when it can't be made."""
-    from batchtui.intake.plan import make_plan
+    from batchtui.intake.plan import make_plan, source_name
 
+    options = options or IntakeOptions()
     staging = new_staging(context) if keep else None
     try:
         return make_plan(
             sources,
-            complete_options(context, options),
+            complete_options(context, options, source_name(sources, options)),
             prices=context.prices,
             staging=staging,
             progress=progress,
@@ -138,13 +139,13 @@ def plan_retry(
     try:
         path = staging / "retry-source.jsonl"
         retrying.write_source(context, records, chosen, changes, path, progress, stop)
-        options = replace(complete_options(context, None), format="native", betas=records[0].betas)
+        options = replace(complete_options(context, None, records[0].source), format="native", betas=records[0].betas)
         from batchtui.intake.plan import make_plan
 
         made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)
         path.unlink(missing_ok=True)
         made = retrying.carry_ids(context, made, records[0].run)
-        return replace(made, source=f"retry of {records[0].title or records[0].local_id}")
+        return replace(made, source=records[0].source)
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise files.explain(error, "can't prepare the retry") from error
