@@ -362,7 +362,7 @@ async def test_results_that_arrive_open_by_themselves(service: Service) -> None:
 
     requests, results = mixed(4)
     running = add_batch(service, requests, None, status="in_progress", ended_at=None)
-    async with opened(service, running.local_id) as (app, pilot, screen):
+    async with opened(service, running.local_id) as (_, pilot, screen):
         await until(pilot, lambda: screen.query_one("#results-message").display)
         folder = service.history.folder(running.local_id)
         for each in folder.iterdir():

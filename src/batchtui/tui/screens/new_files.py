@@ -125,7 +125,7 @@ class FilePicker(BaseModal[list[str] | None]):
 
     def __init__(self, start: Path) -> None:
         super().__init__()
-        self._folder = start
+        self._folder = start.absolute()
         self._entries: list[Entry] = []
         self._hidden = False
         self._came_from: str | None = None
