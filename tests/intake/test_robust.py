@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.plan import Plan
 from batchtui.intake.elements import Elements, one_line
-from batchtui.intake.lines import blocks
+from batchtui.intake.lines import lines
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.plan import make_plan
 from batchtui.intake.sources import SourceFault
@@ -145,7 +145,7 @@ def test_elements_are_cut_out_as_they_are_whatever_the_pieces(values: list[Any],
 @given(data=st.binary(max_size=300), size=st.integers(1, 50), limit=st.integers(1, 100))
 @settings(max_examples=100, deadline=None)
 def test_lines_are_the_same_whatever_the_pieces(data: bytes, size: int, limit: int) -> None:
-    got = [line for block in blocks(io.BytesIO(data), limit, size) for line in block]
+    got = list(lines(io.BytesIO(data), limit, size))
     expected = data.split(b"\n")
     if expected[-1] == b"":
         expected.pop()

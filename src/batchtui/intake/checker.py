@@ -1,4 +1,4 @@
-"""Takes requests one line at a time: a quick look at each, an exact one where something seems wrong, then into a part."""
+"""Takes requests one line or one block at a time: a quick look, an exact one where something seems wrong, then into a part."""
 
 from __future__ import annotations
 
@@ -10,29 +10,23 @@ from msgspec import UNSET
 
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.money import PriceTable
-from batchtui.intake import fast, jsontext, measure
+from batchtui.intake import bulk, fast, jsontext, measure
 from batchtui.intake.cachemarks import mark_line
 from batchtui.intake.checks import check_envelope, check_params
-from batchtui.intake.estimate import Meter, tokens_of, usages
+from batchtui.intake.estimate import tokens_of
 from batchtui.intake.facts import Facts, ModelFacts
 from batchtui.intake.ids import IdTable, as_id, candidates
 from batchtui.intake.options import API_VERSION, IntakeOptions
+from batchtui.intake.placing import Placer, Ready, Row
 from batchtui.intake.problems import Found, Problems, error, warning
+from batchtui.intake.shapes import Shapes
 from batchtui.intake.skipped import Skipped
-from batchtui.intake.split import MAX_OPEN, Splitter, TooManyBetas, row_line
+from batchtui.intake.split import MAX_OPEN, Splitter, TooManyBetas
 from batchtui.intake.words import quoted
 
 HUGE = 32_000_000
 """Bytes of one request the Messages endpoint takes; whether a batch takes more is not documented."""
-SAMPLES = 5
-SHOWN = 1_000_000
-"""Longer requests are not kept for showing, in bytes."""
-MAX_SHAPES = 512
 _PLACE_BITS = 40
-_MAX_PREFIXES = 50_000
-
-Row = tuple[str, dict[str, Any]]
-"""A row's own id, and its columns."""
 
 
 class Checker:
@@ -40,31 +34,29 @@ class Checker:
 
     def __init__(self, options: IntakeOptions, prices: PriceTable, problems: Problems, staging: Path | None) -> None:
         self._options = options
-        self._prices = prices
         self.problems = problems
         self._facts = Facts(options, prices)
         self.splitter = Splitter(options.max_requests, options.max_bytes, staging)
-        self._skipped = Skipped(options, staging)
+        self.placer = Placer(self.splitter, prices)
+        self.skipped = Skipped(options, staging)
         self._ids = IdTable()
-        self._shapes: dict[tuple[object, ...], int] = {}
-        self._prefixes: set[int] = set()
+        self._shapes = Shapes(sampling=options.api_version < API_VERSION)
         self._betas = tuple(sorted(set(options.betas)))
-        self._old_api = options.api_version < API_VERSION
         self._sources: list[tuple[str, bool]] = []
-        self.requests = 0
-        self.bytes = 0
-        self.sample: list[str] = []
-        self.longest = b""
+        self._again = False
 
     @property
     def room(self) -> int:
         """Bytes a line may have, its newline aside."""
         return self.splitter.room - 1
 
-    @property
-    def skipped(self) -> Skipped:
-        """What was left out."""
-        return self._skipped
+    def facts_of(self, model: str) -> ModelFacts:
+        """What is known about a model."""
+        return self._facts.of(model)
+
+    def option_quotes(self, params: fast.Params) -> int | None:
+        """The quotes a request's options have in its line; None when they need the careful look."""
+        return self._shapes.option_quotes(params)
 
     def source(self, name: str, *, counted: bool = False) -> None:
         """From here on lines come from this source; ``counted`` when their numbers are not lines but count its items."""
@@ -87,6 +79,19 @@ class Checker:
         self.problems.add(found, self.where(number), custom_id)
         if found.level == "error" and not self._options.skip_bad:
             self.splitter.stop_staging()
+
+    def take_block(self, block: bytes, number: int) -> None:
+        """Check and place whole lines, the first of them with this number: all at once when none of them has a fault."""
+        found = None if self._options.cache_prefix else bulk.survey(block, self)
+        if found is not None and self.placer.has_room(self._betas, found, len(block)):
+            add, place = self._ids.add, self._place_of(number)
+            if not any(add(custom_id, here) for here, custom_id in enumerate(found.ids, place)):
+                self.placer.place_block(block, found, self._betas)
+                return
+            self._again = True
+        for each, line in enumerate(block.split(b"\n"), number):
+            self.take(line, each)
+        self._again = False
 
     def take(
         self, line: bytes, number: int, row: Row | None = None, given: bytes | None = None, betas: tuple[str, ...] = ()
@@ -117,7 +122,7 @@ class Checker:
             or not CUSTOM_ID.match(request.custom_id)
             or (facts.max_output and params.max_tokens > facts.max_output)
             or not (size := self._ordinary(line, params))
-            or self._ids.add(request.custom_id, len(self._sources) << _PLACE_BITS | number)
+            or self._seen_before(request.custom_id, number)
         ):
             self._careful(line, number, row, given, all_betas)
             return
@@ -126,39 +131,24 @@ class Checker:
         for found in facts.problems:
             self.report(found, number, request.custom_id)
         geo = "" if params.inference_geo is UNSET else params.inference_geo
-        self._place(line, number, request.custom_id, facts, geo, params.max_tokens, size, None, all_betas, row)
+        ready = Ready(line, request.custom_id, facts, params.max_tokens, geo, size, None, all_betas, row)
+        self._place(ready, number, given)
 
     def _ordinary(self, line: bytes, params: fast.Params) -> measure.Size | None:
         """The size of a decoded request in which nothing asks for a careful look; None when something does."""
-        messages = params.messages
-        if messages[0].role != "user" or messages[-1].role != "user":
-            return None
         quotes, chars, ascii_only = fast.survey(params)
-        fixed = measure.PER_MESSAGE * len(messages)
+        fixed = measure.PER_MESSAGE * len(params.messages)
         counted = line.count(b'"')
         if counted != quotes:
-            if not (counted > quotes > 0 and self._ordinary_options(line, params, counted - quotes)):
+            if not counted > quotes > 0 or self._shapes.option_quotes(params) != counted - quotes:
                 return None
             if params.tools is not UNSET:
                 chars += len(bytes(params.tools))
                 fixed += measure.TOOLS_TOKENS
+            if not line.isascii() and not _is_utf8(line):
+                return None
         octets = chars if ascii_only else min(3 * chars, max(chars, len(line)))
         return measure.Size(chars, octets, (fixed // 2, fixed))
-
-    def _ordinary_options(self, line: bytes, params: fast.Params, quotes: int) -> bool:
-        """The same for a request with options, which have to account for this many quotes."""
-        if not self._old_api and not (params.temperature is UNSET and params.top_p is UNSET and params.top_k is UNSET):
-            return False
-        if params.stop_sequences is not UNSET and not all(stop.strip() for stop in params.stop_sequences):
-            return False
-        expected = fast.quotes_of_options(params)
-        raws = fast.raws_of(params)
-        if any(raw is not None for raw in raws):
-            inside = self._shapes.get((*raws, params.max_tokens))
-            if inside is None or not (line.isascii() or _is_utf8(line)):
-                return False
-            expected += inside
-        return expected == quotes
 
     def _careful(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:
         """Name everything wrong with a line; place it when nothing stops."""
@@ -179,78 +169,32 @@ class Checker:
             own = params.get("betas")
             named = {each for each in own if isinstance(each, str)} if isinstance(own, list) else set()
             faults += check_params(params, self._facts, self._options.api_version, tuple({*betas, *named}))
-        first = self._ids.add(custom_id, len(self._sources) << _PLACE_BITS | number) if custom_id else 0
+        first = self._seen_before(custom_id, number) if custom_id else 0
         if first:
             faults.append(error("duplicate_id", "this custom_id was used before", f"first at {self._where_was(first)}"))
         for found in faults:
             self.report(found, number, custom_id)
         if any(found.level == "error" for found in faults):
-            self._skipped.add(given, [found.text for found in faults], self.where(number), custom_id)
+            self.skipped.add(given, [found.text for found in faults], self.where(number), custom_id)
             return
         if not faults:
-            self._remember_shape(line)
+            self._shapes.remember(line)
         if isinstance(params.get("betas"), list):
             line, betas = self._lifted(line, params["betas"], betas, number, custom_id)
-        self._place_checked(line, number, custom_id, params, betas, row)
-
-    def _place_checked(
-        self, line: bytes, number: int, custom_id: str, params: dict[str, Any], betas: tuple[str, ...], row: Row | None
-    ) -> None:
-        geo = params.get("inference_geo") or ""
         size = measure.size_of(params, line)
         prefix = measure.prefix_of(params) if b'"cache_control"' in line else None
-        facts = self._facts.of(params["model"])
-        self._place(line, number, custom_id, facts, geo, params["max_tokens"], size, prefix, betas, row)
+        facts, geo = self._facts.of(params["model"]), params.get("inference_geo") or ""
+        self._place(Ready(line, custom_id, facts, params["max_tokens"], geo, size, prefix, betas, row), number, given)
 
-    def _place(
-        self,
-        line: bytes,
-        number: int,
-        custom_id: str,
-        facts: ModelFacts,
-        geo: str,
-        max_tokens: int,
-        size: measure.Size,
-        prefix: measure.Prefix | None,
-        betas: tuple[str, ...],
-        row: Row | None,
-    ) -> None:
-        length = len(line)
-        if size.octets > facts.context > 0 or length > HUGE:
-            self._warn_large(line, number, custom_id, facts, size)
+    def _place(self, ready: Ready, number: int, given: bytes) -> None:
+        if ready.size.octets > ready.facts.context > 0 or len(ready.line) > HUGE:
+            self._warn_large(ready, number)
         try:
-            part = self.splitter.part_for(betas, length + 1)
+            self.placer.place(ready)
         except TooManyBetas:
             what = f"more than {MAX_OPEN} different sets of betas: each set makes a batch of its own"
-            self.report(error("betas_many", what), number, custom_id)
-            return
-        self.requests += 1
-        self.bytes += length + 1
-        key = facts.name if not geo else f"{facts.name}\n{geo}"
-        meter = part.meters.get(key)
-        if meter is None:
-            meter = part.meters[key] = Meter(facts, geo)
-        price = facts.price
-        if prefix is None and (price is None or not price.step_tokens or size.octets < price.step_tokens):
-            meter.add(size.chars, size.octets, size.fixed[0], size.fixed[1], max_tokens)
-        else:
-            self._meter_special(meter, size, prefix, max_tokens)
-        if part.file is not None:
-            part.file.add(line)
-            if row is not None:
-                self.splitter.keep_row(part, row_line(custom_id, *row))
-        if len(self.sample) < SAMPLES and length <= SHOWN:
-            self.sample.append(line.decode())
-        if len(self.longest) < length <= SHOWN:
-            self.longest = line
-
-    def _meter_special(self, meter: Meter, size: measure.Size, prefix: measure.Prefix | None, max_tokens: int) -> None:
-        tokens = tokens_of(size.chars, size.octets, size.fixed, meter.facts)
-        seen = prefix is not None and prefix.key in self._prefixes
-        if prefix is not None and len(self._prefixes) < _MAX_PREFIXES:
-            self._prefixes.add(prefix.key)
-        both = usages(meter.facts.name, meter.geo, tokens, prefix, seen, meter.facts)
-        meter.add_special(tokens, max_tokens, both, self._prices)
+            self.report(error("betas_many", what), number, ready.custom_id)
+            self.skipped.add(given, [what], self.where(number), ready.custom_id)
 
     def _lifted(
         self, line: bytes, own: list[str], betas: tuple[str, ...], number: int, custom_id: str
@@ -266,32 +210,30 @@ class Checker:
         del inner["betas"]
         return msgspec.json.encode({**outer, "params": inner}), tuple(sorted({*betas, *own}))
 
-    def _remember_shape(self, line: bytes) -> None:
-        """Keep the tools and the like of a request without fault, so that the next one with the same needs no careful look."""
-        if len(self._shapes) >= MAX_SHAPES:
-            return
-        try:
-            params = fast.REQUEST.decode(line).params
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return
-        raws = [raw for raw in fast.raws_of(params) if raw is not None]
-        if raws and sum(map(len, raws)) < 100_000:
-            self._shapes[(*fast.raws_of(params), params.max_tokens)] = sum(raw.count(b'"') for raw in raws)
-
-    def _warn_large(self, line: bytes, number: int, custom_id: str, facts: ModelFacts, size: measure.Size) -> None:
-        if len(line) > HUGE:
+    def _warn_large(self, ready: Ready, number: int) -> None:
+        size, facts = ready.size, ready.facts
+        if len(ready.line) > HUGE:
             what = f"a request of more than {HUGE // 1_000_000} MB: the service may refuse it"
-            self.report(warning("request_huge", what, f"it has {len(line):,} bytes"), number, custom_id)
+            self.report(warning("request_huge", what, f"it has {len(ready.line):,} bytes"), number, ready.custom_id)
         low = tokens_of(size.chars, size.octets, size.fixed, facts)[0]
-        if facts.context and low > facts.context:
+        if 0 < facts.context < low:
             what = f"the prompt is likely too long for {quoted(facts.name)} ({facts.context:,} tokens)"
-            self.report(warning("context", what, f"about {low:,} or more"), number, custom_id)
+            self.report(warning("context", what, f"about {low:,} or more"), number, ready.custom_id)
 
     def too_large(self, number: int, given: bytes | None) -> None:
         """A line that no batch can hold; ``given`` is None when it was not even kept."""
         what = f"one request is larger than a whole batch may be ({self._options.max_bytes:,} bytes)"
         self.report(error("request_size", what), number)
-        self._skipped.add(given, [what], self.where(number), "")
+        self.skipped.add(given, [what], self.where(number), "")
+
+    def _place_of(self, number: int) -> int:
+        return len(self._sources) << _PLACE_BITS | number
+
+    def _seen_before(self, custom_id: str, number: int) -> int:
+        """The place of an earlier request with this id, 0 when there is none; notes the id."""
+        here = self._place_of(number)
+        first = self._ids.add(custom_id, here)
+        return 0 if self._again and first == here else first
 
     def _where_was(self, place: int) -> str:
         return _place_name(*self._sources[(place >> _PLACE_BITS) - 1], place & ((1 << _PLACE_BITS) - 1))

@@ -9,8 +9,9 @@ import msgspec
 
 from batchtui.domain.money import PriceTable, Usage
 from batchtui.domain.plan import Estimate, ModelEstimate, Plan, PlanPart
+from batchtui.intake.bulk import Tally
 from batchtui.intake.facts import ModelFacts
-from batchtui.intake.measure import Prefix
+from batchtui.intake.measure import Prefix, Size
 
 SPREAD = Decimal("0.25")
 """The rule of thumb is taken to be right within this share."""
@@ -56,16 +57,28 @@ class Meter:
         self.special: list[int] = [0, 0, 0, 0]
         self.dollars: list[Decimal] = [Decimal(0)] * 4
 
-    def add(self, chars: int, octets: int, fixed: int, high_fixed: int, max_tokens: int) -> None:
+    def add(self, size: Size, max_tokens: int) -> None:
         """Count a request whose price grows evenly with its tokens."""
         self.requests += 1
-        self.chars += chars
-        self.octets += octets
-        self.fixed += fixed
-        self.high_fixed += high_fixed
+        self.chars += size.chars
+        self.octets += size.octets
+        self.fixed += size.fixed[0]
+        self.high_fixed += size.fixed[1]
         low, high = self.out_cap
         self.out_low += max_tokens if max_tokens < low else low
         self.out_high += max_tokens if max_tokens < high else high
+
+    def add_tally(self, tally: Tally) -> None:
+        """Count the like requests of a block."""
+        self.requests += tally.requests
+        self.chars += tally.chars
+        self.octets += tally.octets
+        self.fixed += tally.fixed // 2
+        self.high_fixed += tally.fixed
+        low, high = self.out_cap
+        for max_tokens, count in tally.limits.items():
+            self.out_low += count * min(max_tokens, low)
+            self.out_high += count * min(max_tokens, high)
 
     def add_special(
         self, tokens: tuple[int, int], max_tokens: int, usages: tuple[Usage, Usage], prices: PriceTable

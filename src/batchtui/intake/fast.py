@@ -7,7 +7,7 @@ content repeats from request to request: they are looked at once each (see ``che
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -55,6 +55,25 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     output_config: Raw | UnsetType = UNSET
 
 
+class PlainParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Params of the most common kind: a conversation without options."""
+
+    betas: ClassVar[UnsetType] = UNSET
+    inference_geo: ClassVar[UnsetType] = UNSET
+
+    model: str
+    max_tokens: Annotated[int, Meta(ge=1)]
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=100_000)]
+    system: NonEmpty | Annotated[list[Text], Meta(min_length=1)] | UnsetType = UNSET
+
+
+class PlainRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """One line of a batch without options."""
+
+    custom_id: str
+    params: PlainParams
+
+
 class Request(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One line of a batch."""
 
@@ -62,7 +81,9 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     params: Params
 
 
+PLAIN = msgspec.json.Decoder(PlainRequest)
 REQUEST = msgspec.json.Decoder(Request)
+ENCODER = msgspec.json.Encoder()
 
 _RAWS = ("tools", "tool_choice", "thinking", "output_config")
 
@@ -77,8 +98,11 @@ def survey(params: Params) -> tuple[int, int, bool]:
     """What a plain conversation with a system prompt holds: quotes in its line, characters of text, and whether all is ASCII.
 
     Every key and every string has two quotes, and those inside strings are escaped one by one; so a line with a key
-    more than its decoded form shows (a duplicate, an option) has more of them.  Quotes are below 0 where a text is blank.
+    more than its decoded form shows (a duplicate, an option) has more of them.  Quotes are below 0 where a
+    text is blank, or the conversation does not begin and end with the user.
     """
+    if params.messages[0].role != "user" or params.messages[-1].role != "user":
+        return -1, 0, False
     quotes, chars, ascii_only = 14, 0, True
     system = params.system
     if system is not UNSET:
@@ -99,6 +123,40 @@ def survey(params: Params) -> tuple[int, int, bool]:
             ascii_only = ascii_only and text.isascii()
         quotes += 2 if type(content) is str else 8 * len(content)
     return quotes, chars, ascii_only
+
+
+def survey_plain(params: PlainParams) -> tuple[int, int, bool]:
+    """What a conversation holds: colons and commas between its parts, characters of text, and whether all is ASCII.
+
+    The first is below 0 where a text is blank, or the conversation does not begin and end with the user.
+    """
+    messages, system = params.messages, params.system
+    if messages[0].role != "user" or messages[-1].role != "user":
+        return -1, 0, False
+    signs, chars, ascii_only = 7 + 4 * len(messages), 0, True
+    if system is not UNSET:
+        signs += 2
+        texts = [system] if type(system) is str else [block.text for block in system]  # type: ignore[union-attr]
+        signs += 0 if type(system) is str else 4 * len(texts) - 1
+        for text in texts:
+            chars += len(text)
+            ascii_only = ascii_only and text.isascii()
+    for message in messages:
+        content = message.content
+        if type(content) is str:
+            if content.isspace():
+                return -1, 0, False
+            chars += len(content)
+            ascii_only = ascii_only and content.isascii()
+            continue
+        signs += 4 * len(content) - 1
+        for block in content:
+            text = block.text  # type: ignore[union-attr]
+            if text.isspace():
+                return -1, 0, False
+            chars += len(text)
+            ascii_only = ascii_only and text.isascii()
+    return signs, chars, ascii_only
 
 
 def quotes_of_options(params: Params) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
-PIECE = 1 << 20
+PIECE = 1 << 18
 """Bytes read at once."""
 
 
@@ -17,31 +17,46 @@ class Readable(Protocol):
         ...
 
 
-def blocks(stream: Readable, limit: int, size: int = PIECE) -> Iterator[list[bytes | None]]:
-    """Lists of lines without their newline; a line of more than ``limit`` bytes is None and was not kept.
+def blocks(
+    stream: Readable, limit: int, size: int = PIECE, tick: Callable[[], None] | None = None
+) -> Iterator[bytes | None]:
+    """Whole lines, many at a time, without the last one's newline; None for a line of far more than ``limit`` bytes.
 
-    A list may be empty, so that the caller can look at the clock while a long line comes in.
+    Such a line is not kept.  ``tick`` is called after each read, so that a long line can be interrupted too.
     """
     pending: list[bytes] = []
     held = 0
     skipping = False
     while piece := stream.read(size):
-        lines: list[bytes | None] = [*piece.split(b"\n")]
-        tail = lines.pop() or b""
-        if lines:
-            if skipping:
-                lines[0] = None
-            elif pending:
-                pending.append(lines[0] or b"")
-                lines[0] = b"".join(pending)
-            pending, held, skipping = [], 0, False
-        if not skipping:
-            pending.append(tail)
-            held += len(tail)
-            if held > limit:
-                pending, skipping = [], True
-        yield lines
+        if tick is not None:
+            tick()
+        rest = piece
+        if skipping:
+            _, newline, rest = piece.partition(b"\n")
+            if not newline:
+                continue
+            skipping = False
+            yield None
+        cut = rest.rfind(b"\n")
+        if cut >= 0:
+            yield b"".join((*pending, rest[:cut]))
+            pending, held, rest = [], 0, rest[cut + 1 :]
+        pending.append(rest)
+        held += len(rest)
+        if held > limit:
+            pending, held, skipping = [], 0, True
     if skipping:
-        yield [None]
+        yield None
     elif last := b"".join(pending):
-        yield [last]
+        yield last
+
+
+def lines(
+    stream: Readable, limit: int, size: int = PIECE, tick: Callable[[], None] | None = None
+) -> Iterator[bytes | None]:
+    """Lines without their newline, one by one; None for one of far more than ``limit`` bytes."""
+    for block in blocks(stream, limit, size, tick):
+        if block is None:
+            yield None
+        else:
+            yield from block.split(b"\n")

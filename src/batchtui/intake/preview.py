@@ -10,8 +10,9 @@ import msgspec
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
 from batchtui.intake import sniff
-from batchtui.intake.checker import Checker, Row
+from batchtui.intake.checker import Checker
 from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.placing import Row
 from batchtui.intake.problems import Problems
 from batchtui.intake.readers import Reader
 from batchtui.intake.render import Renderer, RowFault, load_template
@@ -132,6 +133,10 @@ class _Catcher(Checker):
         if line.strip():
             self.lines.append(line.strip())
             self._count()
+
+    def take_block(self, block: bytes, number: int) -> None:
+        for each, line in enumerate(block.split(b"\n"), number):
+            self.take(line, each)
 
     def _count(self) -> None:
         if len(self.rows) + len(self.lines) >= self._limit:

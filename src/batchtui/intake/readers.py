@@ -10,7 +10,7 @@ import msgspec
 from batchtui.intake import jsontext
 from batchtui.intake.checker import Checker
 from batchtui.intake.elements import Elements, one_line
-from batchtui.intake.lines import blocks
+from batchtui.intake.lines import blocks, lines
 from batchtui.intake.openai import Translator
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import error, warning
@@ -58,16 +58,27 @@ class Reader:
         checker = self._checker
         checker.source(source.name)
         self.kinds[told.kind] = None
+        if stream.peek().startswith(BOM):
+            stream.read(len(BOM))
+        if told.kind == "native":
+            self._read_blocks(stream)
+            return
         handle = self._handler(told.kind)
-        number = 0
-        for lines in blocks(stream, checker.room):
-            for line in lines:
+        for number, line in enumerate(lines(stream, checker.room, tick=self._tick), 1):
+            if line is None:
+                checker.too_large(number, None)
+            else:
+                handle(line, number)
+
+    def _read_blocks(self, stream: Stream) -> None:
+        number = 1
+        for block in blocks(stream, self._checker.room, tick=self._tick):
+            if block is None:
+                self._checker.too_large(number, None)
                 number += 1
-                if line is None:
-                    checker.too_large(number, None)
-                else:
-                    handle(line.removeprefix(BOM) if number == 1 else line, number)
-            self._tick()
+            else:
+                self._checker.take_block(block, number)
+                number += block.count(b"\n") + 1
 
     def _read_elements(self, source: Source, stream: Stream, told: Told) -> None:
         checker = self._checker

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Template, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_TEXT = 32_000_000
 """Characters a rendered text may have, as many as a request may have bytes."""
@@ -56,7 +56,7 @@ class _Budget:
             raise TemplateLimit(f"a text of more than {MAX_TEXT:,} characters")
 
 
-class Sandbox(SandboxedEnvironment):
+class Sandbox(ImmutableSandboxedEnvironment):
     """The environment templates run in; undefined names are errors."""
 
     sandboxed = True

@@ -123,15 +123,21 @@ class Splitter:
         self._open: dict[tuple[str, ...], Part] = {}
         self._parts: list[Part] = []
 
-    def part_for(self, betas: tuple[str, ...], size: int) -> Part:
-        """The part that takes a line of ``size`` bytes, its newline included; counts it there.
+    def has_room(self, betas: tuple[str, ...], count: int, size: int) -> bool:
+        """Whether ``count`` lines of ``size`` bytes in all, newlines included, fit the open part of these betas."""
+        part = self._open.get(betas)
+        requests, octets = (part.requests, part.bytes) if part is not None else (0, 0)
+        return requests + count <= self._max_requests and octets + size <= self.room
+
+    def part_for(self, betas: tuple[str, ...], count: int, size: int) -> Part:
+        """The part that takes ``count`` lines of ``size`` bytes in all, newlines included; counts them there.
 
         Raises TooManyBetas when too many parts would be open at once.
         """
         part = self._open.get(betas)
-        if part is None or part.requests >= self._max_requests or part.bytes + size > self.room:
+        if part is None or part.requests + count > self._max_requests or part.bytes + size > self.room:
             part = self._next(betas)
-        part.requests += 1
+        part.requests += count
         part.bytes += size
         return part
 

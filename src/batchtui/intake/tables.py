@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from batchtui.intake.lines import blocks
+from batchtui.intake.lines import lines
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sniff import BOM, Told
 from batchtui.intake.sources import Source, SourceFault, Stream
@@ -29,8 +29,7 @@ def csv_rows(stream: Stream, told: Told, note: Note) -> Iterator[tuple[dict[str,
     Raises SourceFault when the table can't be read further.
     """
     csv.field_size_limit(MAX_CELL)
-    lines = _Lines(stream, told.encoding, note)
-    reader = csv.reader(lines, delimiter=told.delimiter)
+    reader = csv.reader(_Lines(stream, told.encoding, note), delimiter=told.delimiter)
     columns: list[str] | None = None
     before = 0
     while True:
@@ -86,15 +85,14 @@ class _Lines:
         self._old = False
         self._number = 0
         source = _Utf16(stream) if encoding == "utf-16" else stream
-        self._blocks = blocks(_Returns(source), MAX_CELL)
+        self._lines = lines(_Returns(source), MAX_CELL)
 
     def __iter__(self) -> Iterator[str]:
-        for lines in self._blocks:
-            for line in lines:
-                self._number += 1
-                if line is None:
-                    raise SourceFault(error("csv", "a line is too long for a table", f"line {self._number}"))
-                yield self._text(line.removeprefix(BOM) if self._number == 1 else line)
+        for line in self._lines:
+            self._number += 1
+            if line is None:
+                raise SourceFault(error("csv", "a line is too long for a table", f"line {self._number}"))
+            yield self._text(line.removeprefix(BOM) if self._number == 1 else line)
 
     def _text(self, line: bytes) -> str:
         try:

@@ -52,7 +52,8 @@ class RequestTemplate:
             raise BadTemplate(
                 error("template", f"custom_id must be a text, not {kind_of(custom_id)}"), _line_of(text, "custom_id")
             )
-        if "prompt" in data:
+        short = "prompt" in data
+        if short:
             if "messages" in data:
                 raise BadTemplate(
                     error("template", "prompt and messages in one template: give one of them"),
@@ -65,7 +66,8 @@ class RequestTemplate:
             raise BadTemplate(error("template", f"neither prompt nor messages in the template{hint}"))
         self._text = text
         self._custom_id = self._compiled("custom_id", custom_id) if custom_id is not None else None
-        self._plan = {name: self._compiled(name, value) for name, value in data.items()}
+        self._shown = "prompt" if short else "messages"
+        self._plan = {name: self._compiled(self._name(name), value) for name, value in data.items()}
 
     def render(self, row: dict[str, Any], number: int) -> tuple[dict[str, Any], str | None]:
         """Params of a row and its custom_id as the template makes it (None when it makes none); raises BadRow."""
@@ -75,7 +77,7 @@ class RequestTemplate:
         try:
             params = {}
             for name, part in self._plan.items():
-                field = name
+                field = self._name(name)
                 params[name] = self._filled(name, part, context)
             field = "custom_id"
             custom_id = self._filled("", self._custom_id, context) if self._custom_id is not None else None
@@ -95,6 +97,10 @@ class RequestTemplate:
             what = f"the template fails in {field}: {type(bad).__name__}"
             raise BadRow(error("template_row", what, safe(str(bad), 120))) from bad
         return params, custom_id
+
+    def _name(self, field: str) -> str:
+        """What the template calls a field."""
+        return self._shown if field == "messages" else field
 
     def _compiled(self, name: str, value: Any) -> Any:
         """The value with its texts as templates; texts without marks stay as they are."""
@@ -142,7 +148,7 @@ def _toml(text: str) -> dict[str, Any]:
         words = _LINE.sub("", str(bad)).strip()
         column = f"column {place.group(2)}" if place else ""
         found = error("template", f"not valid TOML: {safe(words, 150)}", column)
-        raise BadTemplate(found, int(place.group(1)) if place else 0) from bad
+        raise BadTemplate(found, int(place.group(1)) if place else text.count("\n") + 1) from bad
 
 
 def _betas(value: Any) -> tuple[str, ...]:
