@@ -50,7 +50,6 @@ def entry(model: str) -> dict[str, Any] | None:
 
 
 def _entry(price: Price) -> dict[str, Any]:
-    yes, no = {"supported": True}, {"supported": False}
     new = float(price.chars_per_token) < 3
     parts = price.model.split("-")
     version = "-".join(p for p in parts[2:] if not p.startswith("20"))
@@ -70,36 +69,42 @@ def _entry(price: Price) -> dict[str, Any]:
         "deprecated_at": "2026-08-01T00:00:00.000000Z" if retires else None,
         "retires_at": stamp(retires),
         "line": line,
-        "capabilities": {
-            "batch": yes,
-            "citations": yes,
-            "code_execution": yes,
-            "context_management": {
-                "supported": True,
-                "clear_thinking_20251015": yes,
-                "clear_tool_uses_20250919": yes,
-                "compact_20260112": yes if new else no,
-            },
-            "effort": {
-                "supported": new,
-                "low": yes,
-                "medium": yes,
-                "high": yes,
-                "xhigh": yes if new else no,
-                "max": yes if new else no,
-            },
-            "image_input": yes,
-            "pdf_input": yes,
-            "server_tools": {"supported": True, "web_search": yes, "code_execution": yes},
-            "structured_outputs": yes,
-            "thinking": {
-                "supported": True,
-                "types": {
-                    "adaptive": yes if new else no,
-                    "between_tools": no,
-                    "disabled": yes,
-                    "enabled": no if new else yes,
-                },
+        "capabilities": _capabilities(new),
+    }
+
+
+def _capabilities(new: bool) -> dict[str, Any]:
+    """What the models of a generation can do, told as the service tells it."""
+    yes, no = {"supported": True}, {"supported": False}
+    return {
+        "batch": yes,
+        "citations": yes,
+        "code_execution": yes,
+        "context_management": {
+            "supported": True,
+            "clear_thinking_20251015": yes,
+            "clear_tool_uses_20250919": yes,
+            "compact_20260112": yes if new else no,
+        },
+        "effort": {
+            "supported": new,
+            "low": yes,
+            "medium": yes,
+            "high": yes,
+            "xhigh": yes if new else no,
+            "max": yes if new else no,
+        },
+        "image_input": yes,
+        "pdf_input": yes,
+        "server_tools": {"supported": True, "web_search": yes, "code_execution": yes},
+        "structured_outputs": yes,
+        "thinking": {
+            "supported": True,
+            "types": {
+                "adaptive": yes if new else no,
+                "between_tools": no,
+                "disabled": yes,
+                "enabled": no if new else yes,
             },
         },
     }
