@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import shutil
 import threading
@@ -56,8 +57,10 @@ def new_staging(context: Context) -> Path:
     """An empty folder for a plan's files; old ones that were never used are swept away."""
     plans = files.make_private_dir(context.data / "plans")
     for old in plans.iterdir():
-        if old.suffix != ".go" and time.time() - old.stat().st_mtime > _STALE:
-            shutil.rmtree(old, ignore_errors=True)
+        # Another program may take its own away while we look.
+        with contextlib.suppress(FileNotFoundError):
+            if old.suffix != ".go" and time.time() - old.stat().st_mtime > _STALE:
+                shutil.rmtree(old, ignore_errors=True)
     return files.make_private_dir(plans / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{random_name()}")
 
 
