@@ -1,21 +1,21 @@
-"""The quick way for a megabyte of ordinary requests at once: one decoder call, one write, one look at each request.
+"""The quick way for a block of ordinary requests: a few passes in C over all of them, and one write.
 
 It changes nothing before it knows that every line of the block is without fault; else the lines are taken one by one.
 
 Duplicate keys, which no decoder tells, show in the length: written anew, the requests of a block are as long as the block
-itself, or as that less one space after each colon and comma.  Where source and encoder escape differently, quotes are
-counted instead.
+itself, or as that less one space after each colon and comma.  Where the source escapes otherwise than the encoder, or
+requests have options, quotes are counted instead (see ``fast.survey``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
 
-from batchtui.domain.batch import CUSTOM_ID
 from batchtui.intake import fast, measure
 from batchtui.intake.facts import ModelFacts
 
@@ -24,34 +24,21 @@ if TYPE_CHECKING:
 
 LARGEST = 4_000_000
 """Blocks over this many bytes hold a long line: it is taken by itself."""
+_IDS = re.compile(r"(?:[a-zA-Z0-9_-]{1,64}\n)+\Z")
 _OPEN, _CLOSE = 123, 125
 
 
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """Sums of one model over a block."""
 
-    __slots__ = ("chars", "facts", "fixed", "geo", "limits", "octets", "requests")
-
-    def __init__(self, facts: ModelFacts, geo: str) -> None:
-        self.facts = facts
-        self.geo = geo
-        self.requests = 0
-        self.chars = 0
-        self.octets = 0
-        self.fixed = 0
-        self.limits: dict[int, int] = {}
-
-    def add(self, chars: int, octets: int, params: Any) -> None:
-        """Count one request."""
-        self.requests += 1
-        self.chars += chars
-        self.octets += octets
-        self.fixed += measure.PER_MESSAGE * len(params.messages)
-        limit = params.max_tokens
-        try:
-            self.limits[limit] += 1
-        except KeyError:
-            self.limits[limit] = 1
+    facts: ModelFacts
+    geo: str
+    requests: int
+    chars: int
+    octets: int
+    fixed: int
+    limits: dict[int, int]
+    """How many requests have which max_tokens."""
 
 
 class Bulk(msgspec.Struct, frozen=True):
@@ -65,90 +52,121 @@ class Bulk(msgspec.Struct, frozen=True):
 
 def survey(block: bytes, checker: Checker) -> Bulk | None:
     """Look at all requests of a block of lines; None when one of them asks for a look of its own."""
-    if len(block) > LARGEST or len(block) > checker.room:
+    if not block or len(block) > LARGEST or len(block) > checker.room:
+        return None
+    longest = _longest_line(block)
+    if longest is None:
         return None
     try:
         plain = fast.PLAIN.decode_lines(block)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         plain = None
-    if plain is not None and (found := _survey(block, plain, checker, plain=True)) is not None:
-        return found
+    if plain is not None and len(plain) == longest[2]:
+        return _plain_block(block, plain, longest, checker)
     try:
         requests = fast.REQUEST.decode_lines(block)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return _survey(block, requests, checker, plain=False)
+    return _block_with_options(block, requests, longest, checker) if len(requests) == longest[2] else None
 
 
-def _survey(block: bytes, requests: list[Any], checker: Checker, *, plain: bool) -> Bulk | None:
-    find, match = block.find, CUSTOM_ID.match
-    look: Callable[[Any], tuple[int, int, bool]] = fast.survey_plain if plain else fast.survey
-    counted = start = long_start = long_end = 0
-    tallies: dict[Any, Tally] = {}
-    tally = model = geo = None
-    ids: list[str] = []
-    for request in requests:
+def _longest_line(block: bytes) -> tuple[int, int, int] | None:
+    """Start and end of the longest line, and how many there are; None when a line is not one object from end to end."""
+    find = block.find
+    start = count = long_start = long_end = 0
+    while True:
         end = find(b"\n", start)
-        if end < 0:
+        last = end < 0
+        if last:
             end = len(block)
-        params = request.params
-        if block[start] != _OPEN or block[end - 1] != _CLOSE or not match(request.custom_id):
+        if start >= end or block[start] != _OPEN or block[end - 1] != _CLOSE:
             return None
-        inside, chars, ascii_only = look(params)
-        if inside < 0 or chars > LARGEST or params.betas is not UNSET:
-            return None
-        if params.model != model or params.inference_geo is not geo or not ids:
-            model, geo = params.model, params.inference_geo
-            tally = _tally(tallies, model, geo, checker)
+        count += 1
         if end - start > long_end - long_start:
             long_start, long_end = start, end
-        counted += inside
-        tally.add(chars, chars if ascii_only else min(3 * chars, max(chars, end - start)), params)
-        ids.append(request.custom_id)
+        if last:
+            return long_start, long_end, count
         start = end + 1
-    if start != len(block) + 1 or not all(_plain(tally, long_end - long_start) for tally in tallies.values()):
+
+
+def _plain_block(
+    block: bytes, requests: list[fast.PlainRequest], longest: tuple[int, int, int], checker: Checker
+) -> Bulk | None:
+    """A block of conversations without options."""
+    all_params = [request.params for request in requests]
+    turns = [message for params in all_params for message in params.messages]
+    contents = [message.content for message in turns]
+    systems = [params.system for params in all_params if params.system is not UNSET]
+    texts = [each for each in (*contents, *systems) if type(each) is str]
+    if len(texts) != len(contents) + len(systems) or any(map(str.isspace, contents)):  # type: ignore[arg-type]
+        return _block_with_options(block, None, longest, checker)
+    ends = [turn.role for params in all_params for turn in (params.messages[0], params.messages[-1])]
+    if ends.count("user") != len(ends):
         return None
-    if plain:
-        spare = len(block) + 1 - len(fast.ENCODER.encode_lines(requests))
-        if spare not in (0, counted):
+    signs = 7 * len(requests) + 4 * len(turns) + 2 * len(systems)
+    encoded = len(fast.ENCODER.encode_lines(requests)) - 1
+    if len(block) - encoded not in (0, signs):
+        return _block_with_options(block, None, longest, checker)
+    limits = Counter([(params.model, params.max_tokens) for params in all_params])
+    model = all_params[0].model
+    if any(name != model for name, _ in limits):
+        return _block_with_options(block, None, longest, checker)
+    chars = sum(map(len, texts))
+    octets = chars if block.isascii() else min(3 * chars, max(chars, encoded - 60 * len(requests)))
+    fixed = measure.PER_MESSAGE * len(turns)
+    counts = {limit: count for (_, limit), count in limits.items()}
+    tally = Tally(checker.facts_of(model), "", len(requests), chars, octets, fixed, counts)
+    return _bulk([request.custom_id for request in requests], [tally], longest)
+
+
+def _block_with_options(
+    block: bytes, requests: list[fast.Request] | None, longest: tuple[int, int, int], checker: Checker
+) -> Bulk | None:
+    """A block of several models, or with options, text blocks or escapes of another kind; each request is looked at by itself."""
+    if requests is None:
+        requests = fast.REQUEST.decode_lines(block)
+    quotes = 0
+    sums: dict[tuple[str, Any], list[int]] = {}
+    limits: dict[tuple[str, Any], dict[int, int]] = {}
+    for request in requests:
+        params = request.params
+        inside, chars, octets = fast.survey(params)
+        options = checker.option_quotes(params)
+        if inside < 0 or options is None or params.betas is not UNSET:
             return None
-    elif block.count(b'"') != counted and not _options_explain(block, counted, requests, tallies, checker):
+        quotes += inside + options
+        key = params.model, params.inference_geo
+        share = sums.setdefault(key, [0, 0, 0, 0])
+        tools = 0 if params.tools is UNSET else len(bytes(params.tools))
+        share[0] += 1
+        share[1] += chars + tools
+        share[2] += octets + tools
+        share[3] += measure.PER_MESSAGE * len(params.messages) + (measure.TOOLS_TOKENS if tools else 0)
+        counted = limits.setdefault(key, {})
+        counted[params.max_tokens] = counted.get(params.max_tokens, 0) + 1
+    if block.count(b'"') != quotes or not (block.isascii() or _is_utf8(block)):
         return None
-    return Bulk(ids, list(tallies.values()), (long_start, long_end))
+    tallies = []
+    for (model, geo), (count, chars, octets, fixed) in sums.items():
+        place = "" if geo is UNSET else str(geo)
+        tallies.append(Tally(checker.facts_of(model), place, count, chars, octets, fixed, limits[model, geo]))
+    return _bulk([request.custom_id for request in requests], tallies, longest)
 
 
-def _tally(tallies: dict[Any, Tally], model: str, geo: Any, checker: Checker) -> Tally:
-    found = tallies.get((model, geo))
-    if found is None:
-        found = tallies[model, geo] = Tally(checker.facts_of(model), "" if geo is UNSET else str(geo))
-    return found
+def _bulk(ids: list[str], tallies: list[Tally], longest: tuple[int, int, int]) -> Bulk | None:
+    start, end, _ = longest
+    if not _IDS.match("\n".join(ids) + "\n") or not all(_silent(tally, end - start) for tally in tallies):
+        return None
+    return Bulk(ids, tallies, (start, end))
 
 
-def _plain(tally: Tally, longest: int) -> bool:
-    """Whether requests of a model need no look of their own: usable, silent, far from any limit or price step."""
+def _silent(tally: Tally, longest: int) -> bool:
+    """Whether requests of a model need no look of their own: usable, without warning, far from any limit or price step."""
     facts = tally.facts
     if not facts.usable or facts.problems or (facts.max_output and max(tally.limits) > facts.max_output):
         return False
     step = facts.price.step_tokens if facts.price is not None else 0
     return not (0 < facts.context < longest or 0 < step < longest)
-
-
-def _options_explain(
-    block: bytes, quotes: int, requests: list[fast.Request], tallies: dict[Any, Tally], checker: Checker
-) -> bool:
-    """Whether options of the requests account for all quotes that a plain conversation does not; counts their tools."""
-    for request in requests:
-        params = request.params
-        found = checker.option_quotes(params)
-        if found is None:
-            return False
-        quotes += found
-        if params.tools is not UNSET:
-            tally, size = tallies[params.model, params.inference_geo], len(bytes(params.tools))
-            tally.chars += size
-            tally.octets += size
-            tally.fixed += measure.TOOLS_TOKENS
-    return block.count(b'"') == quotes and (block.isascii() or _is_utf8(block))
 
 
 def _is_utf8(block: bytes) -> bool:

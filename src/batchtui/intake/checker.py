@@ -136,7 +136,7 @@ class Checker:
 
     def _ordinary(self, line: bytes, params: fast.Params) -> measure.Size | None:
         """The size of a decoded request in which nothing asks for a careful look; None when something does."""
-        quotes, chars, ascii_only = fast.survey(params)
+        quotes, chars, octets = fast.survey(params)
         fixed = measure.PER_MESSAGE * len(params.messages)
         counted = line.count(b'"')
         if counted != quotes:
@@ -144,10 +144,10 @@ class Checker:
                 return None
             if params.tools is not UNSET:
                 chars += len(bytes(params.tools))
+                octets += len(bytes(params.tools))
                 fixed += measure.TOOLS_TOKENS
             if not line.isascii() and not _is_utf8(line):
                 return None
-        octets = chars if ascii_only else min(3 * chars, max(chars, len(line)))
         return measure.Size(chars, octets, (fixed // 2, fixed))
 
     def _careful(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:

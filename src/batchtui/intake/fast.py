@@ -7,7 +7,7 @@ content repeats from request to request: they are looked at once each (see ``che
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -58,9 +58,6 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class PlainParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """Params of the most common kind: a conversation without options."""
 
-    betas: ClassVar[UnsetType] = UNSET
-    inference_geo: ClassVar[UnsetType] = UNSET
-
     model: str
     max_tokens: Annotated[int, Meta(ge=1)]
     messages: Annotated[list[Message], Meta(min_length=1, max_length=100_000)]
@@ -94,16 +91,16 @@ def raws_of(params: Params) -> tuple[bytes | None, ...]:
     return tuple(None if raw is UNSET else bytes(raw) for raw in found)
 
 
-def survey(params: Params) -> tuple[int, int, bool]:
-    """What a plain conversation with a system prompt holds: quotes in its line, characters of text, and whether all is ASCII.
+def survey(params: Params) -> tuple[int, int, int]:
+    """What a conversation with a system prompt holds: quotes in its line, and characters and UTF-8 bytes of text.
 
     Every key and every string has two quotes, and those inside strings are escaped one by one; so a line with a key
-    more than its decoded form shows (a duplicate, an option) has more of them.  Quotes are below 0 where a
-    text is blank, or the conversation does not begin and end with the user.
+    more than its decoded form shows (a duplicate, an option) has more of them.  Quotes are below 0 where a text is blank,
+    or the conversation does not begin and end with the user.
     """
     if params.messages[0].role != "user" or params.messages[-1].role != "user":
-        return -1, 0, False
-    quotes, chars, ascii_only = 14, 0, True
+        return -1, 0, 0
+    quotes, chars, octets = 14, 0, 0
     system = params.system
     if system is not UNSET:
         texts = [system] if type(system) is str else [block.text for block in system]  # type: ignore[union-attr]
@@ -111,52 +108,17 @@ def survey(params: Params) -> tuple[int, int, bool]:
         for text in texts:
             quotes += text.count('"')
             chars += len(text)
-            ascii_only = ascii_only and text.isascii()
+            octets += len(text) if text.isascii() else len(text.encode())
     for message in params.messages:
         content = message.content
-        quotes += 6
+        quotes += 8 if type(content) is str else 6 + 8 * len(content)
         for text in (content,) if type(content) is str else [block.text for block in content]:  # type: ignore[union-attr]
             if text.isspace():
-                return -1, 0, False
+                return -1, 0, 0
             quotes += text.count('"')
             chars += len(text)
-            ascii_only = ascii_only and text.isascii()
-        quotes += 2 if type(content) is str else 8 * len(content)
-    return quotes, chars, ascii_only
-
-
-def survey_plain(params: PlainParams) -> tuple[int, int, bool]:
-    """What a conversation holds: colons and commas between its parts, characters of text, and whether all is ASCII.
-
-    The first is below 0 where a text is blank, or the conversation does not begin and end with the user.
-    """
-    messages, system = params.messages, params.system
-    if messages[0].role != "user" or messages[-1].role != "user":
-        return -1, 0, False
-    signs, chars, ascii_only = 7 + 4 * len(messages), 0, True
-    if system is not UNSET:
-        signs += 2
-        texts = [system] if type(system) is str else [block.text for block in system]  # type: ignore[union-attr]
-        signs += 0 if type(system) is str else 4 * len(texts) - 1
-        for text in texts:
-            chars += len(text)
-            ascii_only = ascii_only and text.isascii()
-    for message in messages:
-        content = message.content
-        if type(content) is str:
-            if content.isspace():
-                return -1, 0, False
-            chars += len(content)
-            ascii_only = ascii_only and content.isascii()
-            continue
-        signs += 4 * len(content) - 1
-        for block in content:
-            text = block.text  # type: ignore[union-attr]
-            if text.isspace():
-                return -1, 0, False
-            chars += len(text)
-            ascii_only = ascii_only and text.isascii()
-    return signs, chars, ascii_only
+            octets += len(text) if text.isascii() else len(text.encode())
+    return quotes, chars, octets
 
 
 def quotes_of_options(params: Params) -> int:
