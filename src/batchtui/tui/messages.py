@@ -12,3 +12,14 @@ class Happened(Message, bubble=False):
     """The service told an event (one of ``batchtui.service.events``); posted to every screen on the stack."""
 
     event: object
+
+
+@dataclass
+class FilterTyped(Message):
+    """The filter reads differently now."""
+
+    text: str
+
+
+class FilterLeft(Message):
+    """The person is done typing a filter."""

@@ -11,11 +11,9 @@ from textual.binding import Binding, BindingType
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
-from batchtui.tui import details, figures
+from batchtui.tui import figures
 from batchtui.tui.desk import Key, Line
 from batchtui.tui.screens.home_looking import HomeLooking
-from batchtui.tui.screens.home_work import export_many, export_one, names, retry_of, settle
-from batchtui.tui.screens.modals import Choose, Confirm, Reading
 from batchtui.tui.widgets.row_source import RowSelected
 
 
@@ -125,11 +123,16 @@ class HomeScreen(HomeLooking):
             self._read(self.line)
 
     def _read(self, line: Line) -> None:
+        from batchtui.tui import details
+        from batchtui.tui.screens.modals import Reading
+
         width = min(90, self.size.width * 9 // 10 - 8)
         self.app.push_screen(Reading("Details", details.of_line(line, self.tui.now(), self.usual, width=width)))
 
     @work(exit_on_error=False)
     async def _settle(self, record: BatchRecord) -> None:
+        from batchtui.tui.screens.home_work import settle
+
         try:
             await settle(self, record)
         except BatchtuiError as error:
@@ -140,6 +143,9 @@ class HomeScreen(HomeLooking):
     @work(exit_on_error=False)
     async def action_cancel(self) -> None:
         """Cancel what runs."""
+        from batchtui.tui.screens.home_work import names
+        from batchtui.tui.screens.modals import Confirm
+
         chosen = self._chosen()
         running = [r for r in chosen if r.status == "in_progress" or r.waiting]
         if not running:
@@ -174,6 +180,8 @@ class HomeScreen(HomeLooking):
     @work(exit_on_error=False)
     async def action_retry(self) -> None:
         """Send again what did not succeed."""
+        from batchtui.tui.screens.home_work import retry_of
+
         chosen = [r for r in self._chosen() if r.status == "ended"]
         if len({r.run for r in chosen}) > 1:
             self._nothing("these batches are of different runs", "retry one run at a time")
@@ -196,6 +204,8 @@ class HomeScreen(HomeLooking):
     @work(exit_on_error=False)
     async def action_export(self) -> None:
         """Write results to a file."""
+        from batchtui.tui.screens.home_work import export_many, export_one
+
         line = self.line
         chosen = [r for r in self._chosen() if r.results in ("stored", "partial")]
         if not chosen:
@@ -214,6 +224,7 @@ class HomeScreen(HomeLooking):
     async def action_delete(self) -> None:
         """Delete here, at the service, or both."""
         from batchtui.tui.screens.delete import ask_delete
+        from batchtui.tui.screens.home_work import names
 
         chosen = self._chosen()
         if not chosen:
@@ -278,6 +289,7 @@ class HomeScreen(HomeLooking):
     @work(exit_on_error=False)
     async def action_profiles(self) -> None:
         """Choose as whom and where."""
+        from batchtui.tui.screens.modals import Choose
         from batchtui.tui.screens.profiles import profile_choices
 
         current = self.service.profile.name

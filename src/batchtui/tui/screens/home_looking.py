@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from textual import events, on
-from textual.widgets import Input
 
 from batchtui import safetext
 from batchtui.tui.desk import SORTS
+from batchtui.tui.messages import FilterLeft, FilterTyped
 from batchtui.tui.screens.home_view import HomeView
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_source import HeaderClicked
@@ -21,9 +21,9 @@ class HomeLooking(HomeView):
         if event.column in SORTS:
             self.sort_by(event.column, reverse=self.desk.sort == event.column and not self.desk.reverse)
 
-    @on(Input.Changed, "#query")
-    def _query(self, event: Input.Changed) -> None:
-        self.desk.query = event.value
+    @on(FilterTyped)
+    def _query(self, event: FilterTyped) -> None:
+        self.desk.query = event.text
         self.query_one(StatusLine).dismiss()
         self.rearrange()
         self._draw_status(self.service.look_state())
@@ -31,23 +31,27 @@ class HomeLooking(HomeView):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.query_one(KeyLine).show(("back",) if event.widget.id == "query" else self.KEY_LINE)
 
-    @on(Input.Submitted, "#query")
+    @on(FilterLeft)
     def _query_done(self) -> None:
         self.batches.focus()
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Open the filter."""
+        from batchtui.tui.widgets.filter_line import FilterLine
+
+        if not self.query(FilterLine):
+            hint = "words  status:running  model:sonnet  age<2d  cost>1"
+            await self.mount(FilterLine(hint, id="filtering"), before="#rule")
         self.add_class("filtering")
-        self.query_one("#query", Input).focus()
+        self.query_one(FilterLine).begin()
 
     def action_clear(self) -> None:
         """Escape takes away one thing at a time: the message, the filter, the marks."""
-        query = self.query_one("#query", Input)
         if self.query_one(StatusLine).dismiss():
             return
         if self.has_class("filtering"):
-            self.remove_class("filtering")
-            query.value = ""
+            self.drop_filter()
+            self.rearrange()
             self.batches.focus()
         elif self.batches.marks:
             self.batches.set_marks(())

@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
@@ -18,13 +18,12 @@ from batchtui.domain.errors import InputError
 from batchtui.poller import LookState
 from batchtui.service import events
 from batchtui.service.figures import usual_minutes
-from batchtui.tui import details, figures, spans
+from batchtui.tui import figures, spans
 from batchtui.tui.desk import Desk, Line
 from batchtui.tui.desk_rows import DeskRows, chosen_columns
 from batchtui.tui.glyphs import GLYPHS
 from batchtui.tui.messages import Happened
 from batchtui.tui.screens.base import BaseScreen
-from batchtui.tui.screens.modals import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.row_source import MarksChanged, RowHighlighted
@@ -58,9 +57,6 @@ class HomeView(BaseScreen[None]):
             with VerticalScroll(id="details", can_focus=False):
                 yield Static("", id="facts-of", markup=False)
         yield Static("", id="empty", markup=False)
-        with Horizontal(id="filtering"):
-            yield Static("/", id="slash", markup=False)
-            yield line_input(placeholder="words  status:running  model:sonnet  age<2d  cost>1", id="query")
         yield Static("", id="rule", markup=False)
         yield StatusLine(id="status")
         yield KeyLine(self.KEY_LINE)
@@ -120,7 +116,8 @@ class HomeView(BaseScreen[None]):
                 self.rows.transfers[event.local_id] = event.progress
             self.batches.refresh_row(("batch", event.local_id))
         elif isinstance(event, events.Looked):
-            self._draw_status(event.state)
+            if not event.state.looking or event.state.last_ok is None:
+                self._draw_status(event.state)
         elif isinstance(event, events.Trouble):
             self.say(event.message, advice=event.advice, level="bad")
         elif isinstance(event, events.Ended) and event.late:
@@ -172,13 +169,18 @@ class HomeView(BaseScreen[None]):
     def go_to(self, record: BatchRecord) -> None:
         """Put the cursor on a batch, unfolding its run and dropping a filter that hides it."""
         if self.desk.find(("batch", record.local_id)) is None and self.desk.query:
-            self.query_one("#query", Input).value = ""
-            self.desk.query = ""
-            self.remove_class("filtering")
+            self.drop_filter()
         self.desk.fold(record.run, False)
         self.rearrange()
         self.batches.move_to_key(("batch", record.local_id))
         self.batches.focus()
+
+    def drop_filter(self) -> None:
+        """Show everything again."""
+        self.remove_class("filtering")
+        self.desk.query = ""
+        for line in self.query("#filtering"):
+            line.clear()  # type: ignore[attr-defined]
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
@@ -223,6 +225,8 @@ class HomeView(BaseScreen[None]):
     def _draw_details(self) -> None:
         if not self.has_class("wide") or self.line is None:
             return
+        from batchtui.tui import details
+
         text = details.of_line(self.line, self.tui.now(), self.usual, width=DETAILS)
         if text.markup != self._detail_shown:
             self._detail_shown = text.markup

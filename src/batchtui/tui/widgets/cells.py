@@ -134,7 +134,7 @@ def paint_cells(
         at = start + end
     if at < width:
         parts.append(Segment(" " * (width - at), base))
-    return Strip(parts).adjust_cell_length(width, base)
+    return Strip(parts).adjust_cell_length(width, base).simplify()
 
 
 def paint_header(
