@@ -1,0 +1,1 @@
+"""Measures batchtui beside what a person would use instead: ``python -m bench``."""

@@ -1,0 +1,161 @@
+"""Makes the data that is measured on: the same bytes every time, kept in ``bench/out/data`` until ``--clean``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+OUT = Path(__file__).parent / "out"
+DATA = OUT / "data"
+NEEDLE = "saffron lighthouse"
+"""Stands in one answer of 700."""
+MODELS = ("claude-haiku-5-5", "claude-sonnet-5")
+SYSTEM = "You label customer letters. Answer with one label, then one sentence that gives the reason."
+TEMPLATE = """model = "claude-haiku-5-5"
+max_tokens = 400
+custom_id = "row-{{ number }}"
+system = "You label customer letters. Answer with one label, then one sentence that gives the reason."
+prompt = \"\"\"
+Product: {{ product }}
+Stars: {{ stars }} of 5
+
+{{ letter }}
+\"\"\"
+"""
+_WORDS = (
+    "the a of to and in that was for on with as at by it from parcel invoice garden window letter coffee engine "
+    "station battery screen cable summer winter review price quality delivery support answer question morning "
+    "evening café naïve Straße 東京 größer quickly slowly nearly always never sometimes broken working perfect late"
+).split()
+
+
+def made(name: str, make: Callable[[Path], None]) -> Path:
+    """The file ``name`` of the data folder, made once and whole."""
+    path = DATA / name
+    if not path.exists():
+        DATA.mkdir(parents=True, exist_ok=True)
+        temp = path.with_name(path.name + ".tmp")
+        make(temp)
+        temp.rename(path)
+    return path
+
+
+def _paragraphs(rng: random.Random) -> list[str]:
+    found = []
+    for _ in range(2_000):
+        words = " ".join(rng.choice(_WORDS) for _ in range(rng.randrange(25, 60)))
+        found.append(words.capitalize() + rng.choice((".", '. He said "no".', ".\n")))
+    return found
+
+
+def _text(rng: random.Random, paragraphs: list[str], size: int) -> str:
+    parts: list[str] = []
+    length = 0
+    while length < size:
+        parts.append(rng.choice(paragraphs))
+        length += len(parts[-1]) + 1
+    return " ".join(parts)[:size]
+
+
+def requests(count: int, size: int = 2_440) -> Path:
+    """A file of ``count`` requests, about ``size`` bytes each."""
+    return made(f"requests-{count}-{size}.jsonl", lambda path: _write(path, _request_lines(count, size)))
+
+
+def _write(path: Path, lines: Iterator[bytes]) -> None:
+    with path.open("wb", buffering=1 << 20) as file:
+        file.writelines(lines)
+
+
+def _request_lines(count: int, size: int) -> Iterator[bytes]:
+    rng = random.Random(7)
+    paragraphs = _paragraphs(rng)
+    for number in range(count):
+        length = max(10, int((size - 330) * rng.uniform(0.6, 1.4))) if size > 400 else max(10, size - 150)
+        params: dict[str, object] = {"model": MODELS[number % 10 == 0], "max_tokens": 400}
+        if size > 400:
+            params["system"] = SYSTEM
+        params["messages"] = [{"role": "user", "content": _text(rng, paragraphs, length)}]
+        text = json.dumps({"custom_id": f"req-{number:07}", "params": params}, ensure_ascii=False)
+        yield text.encode() + b"\n"
+
+
+def body(source: Path) -> Path:
+    """The same requests as the body of a create, for curl."""
+
+    def make(path: Path) -> None:
+        with source.open("rb") as lines, path.open("wb", buffering=1 << 20) as out:
+            out.write(b'{"requests":[')
+            for number, line in enumerate(lines):
+                out.write(b"," * bool(number) + line.rstrip(b"\n"))
+            out.write(b"]}")
+
+    return made(source.stem + ".body.json", make)
+
+
+def results(count: int, size: int = 2_500) -> Path:
+    """The results of ``requests(count)`` in another order, about ``size`` bytes each."""
+    return made(f"results-{count}-{size}.jsonl", lambda path: _write(path, _result_lines(count, size)))
+
+
+def _result_lines(count: int, size: int) -> Iterator[bytes]:
+    rng = random.Random(11)
+    paragraphs = _paragraphs(rng)
+    order = list(range(count))
+    rng.shuffle(order)
+    for number in order:
+        found = _result(rng, paragraphs, number, size)
+        yield json.dumps({"custom_id": f"req-{number:07}", "result": found}, ensure_ascii=False).encode() + b"\n"
+
+
+def _result(rng: random.Random, paragraphs: list[str], number: int, size: int) -> dict[str, object]:
+    if number % 50 == 3:
+        error = {"type": "overloaded_error", "message": "Overloaded. Please try again later"}
+        return {"type": "errored", "error": {"type": "error", "error": error, "request_id": f"req_{number:024}"}}
+    if number % 100 == 7:
+        return {"type": "expired"}
+    text = _text(rng, paragraphs, max(20, int((size - 430) * rng.uniform(0.6, 1.4))))
+    if number % 700 == 11:
+        middle = len(text) // 2
+        text = f"{text[:middle]} {NEEDLE} {text[middle:]}"
+    usage = {"input_tokens": 500 + number % 400, "output_tokens": len(text) // 4, "service_tier": "batch"}
+    message = {
+        "id": f"msg_{number:024}",
+        "type": "message",
+        "role": "assistant",
+        "model": MODELS[number % 10 == 0],
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "max_tokens" if number % 90 == 5 else "end_turn",
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    return {"type": "succeeded", "message": message}
+
+
+def table(count: int) -> tuple[Path, Path]:
+    """A CSV of ``count`` letters, and the template that makes requests of its rows."""
+
+    def make(path: Path) -> None:
+        rng = random.Random(13)
+        paragraphs = _paragraphs(rng)
+        with path.open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
+            writer = csv.writer(file)
+            writer.writerow(["number", "product", "stars", "letter"])
+            for number in range(count):
+                letter = _text(rng, paragraphs, rng.randrange(150, 900))
+                writer.writerow([number, rng.choice(_WORDS), rng.randrange(1, 6), letter])
+
+    return made(f"letters-{count}.csv", make), made("letters.toml", lambda path: _say(path, TEMPLATE))
+
+
+def _say(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def megabytes(path: Path) -> float:
+    """The size of a file in MB."""
+    return os.stat(path).st_size / 1e6

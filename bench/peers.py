@@ -1,0 +1,103 @@
+"""The same pieces of work as a person would do them without batchtui: with the SDK, or a short script."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+import tomllib
+from typing import Any
+
+
+def json_loop(source: str) -> dict[str, Any]:
+    """Read requests line by line and see that each has a new custom_id and params."""
+    began = time.perf_counter()
+    ids: set[str] = set()
+    with open(source, "rb") as lines:
+        for line in lines:
+            request = json.loads(line)
+            if request["custom_id"] in ids or not request["params"]["model"]:
+                raise SystemExit("a bad request")
+            ids.add(request["custom_id"])
+    return {"seconds": time.perf_counter() - began, "requests": len(ids)}
+
+
+def render_loop(source: str, template: str, dest: str) -> dict[str, Any]:
+    """Make requests of a CSV with Jinja and write them."""
+    import jinja2
+
+    began = time.perf_counter()
+    with open(template, "rb") as file:
+        settings = tomllib.load(file)
+    jinja = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    name, prompt = jinja.from_string(settings["custom_id"]), jinja.from_string(settings["prompt"])
+    count = 0
+    with open(source, encoding="utf-8", newline="") as rows, open(dest, "w", encoding="utf-8") as out:
+        for row in csv.DictReader(rows):
+            params = {
+                "model": settings["model"],
+                "max_tokens": settings["max_tokens"],
+                "system": settings["system"],
+                "messages": [{"role": "user", "content": prompt.render(row)}],
+            }
+            out.write(json.dumps({"custom_id": name.render(row), "params": params}) + "\n")
+            count += 1
+    return {"seconds": time.perf_counter() - began, "requests": count}
+
+
+def _client() -> Any:
+    import anthropic
+
+    return anthropic.Anthropic(max_retries=0, timeout=600)
+
+
+def sdk_create(source: str) -> dict[str, Any]:
+    """Send a batch with the SDK's batches.create; the time is the create's alone, the requests are read before."""
+    client = _client()
+    with open(source, "rb") as lines:
+        requests = [json.loads(line) for line in lines]
+    began = time.perf_counter()
+    client.messages.batches.create(requests=requests)
+    return {"seconds": time.perf_counter() - began}
+
+
+def sdk_results(batch_id: str) -> dict[str, Any]:
+    """Read all results with the SDK's loop; nothing is stored."""
+    client = _client()
+    began = time.perf_counter()
+    count = sum(1 for entry in client.messages.batches.results(batch_id) if entry.custom_id)
+    return {"seconds": time.perf_counter() - began, "lines": count}
+
+
+def sdk_retrieves(ids: list[str]) -> dict[str, Any]:
+    """Retrieve each batch by itself."""
+    client = _client()
+    client.messages.batches.retrieve(ids[0])
+    began = time.perf_counter()
+    for batch_id in ids:
+        client.messages.batches.retrieve(batch_id)
+    return {"seconds": time.perf_counter() - began}
+
+
+def export_loop(results: str, dest: str) -> dict[str, Any]:
+    """Write results as CSV with json and csv."""
+    header = ["custom_id", "outcome", "stop_reason", "text", "error_type", "error_message", "model", "input", "output"]
+    began = time.perf_counter()
+    count = 0
+    with open(results, "rb") as lines, open(dest, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(header)
+        for line in lines:
+            entry = json.loads(line)
+            result = entry["result"]
+            message = result.get("message") or {}
+            error = (result.get("error") or {}).get("error") or {}
+            usage = message.get("usage") or {}
+            text = "".join(block.get("text", "") for block in message.get("content", ()))
+            facts = [entry["custom_id"], result["type"], message.get("stop_reason"), text]
+            facts += [error.get("type"), error.get("message"), message.get("model")]
+            writer.writerow([*facts, usage.get("input_tokens"), usage.get("output_tokens")])
+            count += 1
+    return {"seconds": time.perf_counter() - began, "rows": count}
+
+
