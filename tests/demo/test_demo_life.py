@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anthropic
@@ -143,6 +144,9 @@ def test_a_desk_is_lived_in(tmp_path: Path) -> None:
     assert retry.counts.succeeded == retry.requests
     owed = by_title["october-eval", 1, 0]
     assert owed.owed and owed.gone_at and (owed.gone_at - records[0].created_at).days in (1, 2)  # type: ignore[operator]
+    assert owed.next_try_at and timedelta() < owed.next_try_at - datetime.now(UTC) < timedelta(hours=1)
+    took = {r.title: r.ended_at - r.created_at for r in records if r.ended_at and r.created_at}
+    assert all(timedelta(minutes=5) < each < timedelta(hours=1) for each in took.values()), took
     running = [r for r in records if r.active]
     assert len(running) == 2
 

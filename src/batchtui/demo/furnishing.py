@@ -33,7 +33,7 @@ BASE_URL = "http://demo.localhost"
 """The name that records have for the demo server, whose port changes."""
 _HEAD, _TAIL = b'{"requests":[', b"]}"
 _WAIT = 60.0
-_HELD_BACK = timedelta(hours=9)
+_HELD_BACK = timedelta(minutes=58)
 
 Request = tuple[str, dict[str, Any]]
 
@@ -89,11 +89,13 @@ class Desk:
         return batch
 
     def _wait_for_end(self, batch: Batch) -> None:
+        """Wait for its results; it is not settled before, or it would have ended only now."""
         until = time.monotonic() + _WAIT
-        while not self.store.settle(batch).meta.ended_at:
+        while batch.done is None:
             if time.monotonic() > until:
                 raise StoreError("the demo's desk could not be set up", advice="see that there is room on the disk")
             time.sleep(0.005)
+        self.store.settle(batch)
 
     def _failures(self, titles: tuple[str, ...]) -> list[Request]:
         """The requests of earlier pieces that got no answer."""
