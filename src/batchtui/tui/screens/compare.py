@@ -6,6 +6,7 @@ import threading
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
@@ -112,14 +113,18 @@ def _state(row: ResultRow | None) -> Cell:
     )
 
 
-def totals_line(totals: Totals) -> Content:
-    """Both sides' sums, and which way they went."""
-    parts: list[str | tuple[str, str]] = [(f"{figures.count(totals.requests)} in both", "bold")]
-    parts.append(f"  good {totals.good[0]:,} → {totals.good[1]:,}")
-    parts.append(f"  cost {figures.usd(totals.cost_usd[0])} → {figures.usd(totals.cost_usd[1])}")
-    parts.append(f"  out {figures.tokens(totals.output_tokens[0])} → {figures.tokens(totals.output_tokens[1])}")
-    parts.append(f"  in {figures.tokens(totals.input_tokens[0])} → {figures.tokens(totals.input_tokens[1])}")
-    return Content.assemble(*parts)
+def totals_line(totals: Totals, room: int) -> Content:
+    """Both sides' sums, as many as ``room`` cells hold."""
+    parts = [
+        f"{figures.count(totals.requests)} in both",
+        f"good {totals.good[0]:,} → {totals.good[1]:,}",
+        f"cost {figures.usd(totals.cost_usd[0])} → {figures.usd(totals.cost_usd[1])}",
+        f"out {figures.tokens(totals.output_tokens[0])} → {figures.tokens(totals.output_tokens[1])}",
+        f"in {figures.tokens(totals.input_tokens[0])} → {figures.tokens(totals.input_tokens[1])}",
+    ]
+    while len(parts) > 1 and cell_len("   ".join(parts)) > room:
+        parts.pop()
+    return Content("   ".join(parts))
 
 
 class CompareScreen(BaseScreen[None]):
@@ -178,7 +183,8 @@ class CompareScreen(BaseScreen[None]):
         tabs = [Tab("changed", "Changed", "chg", changed)]
         tabs += [Tab(name, label, short, counts[name]) for name, (label, short, _, _) in KINDS.items()]
         self.query_one(TabLine).set_tabs(tabs)
-        self.query_one("#compare-sums", Static).update(totals_line(await self.in_thread(comparison.totals)))
+        totals = await self.in_thread(comparison.totals)
+        self.query_one("#compare-sums", Static).update(totals_line(totals, self.app.size.width - 2))
         self._select()
         if not changed:
             self.say("Nothing changed: every answer reads the same.", level="good")

@@ -59,6 +59,8 @@ class ResultsScreen(Hands, Listing):
         "results.compare",
         "copy",
         "results.pager",
+        "results.case",
+        "results.regex",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -181,7 +181,9 @@ class RetryScreen(BaseModal[bool]):
             return
         self._plan = plan
         self._say_plan(Content("\n").join(self._words(plan, stopped_by)))
-        self.query_one("#retry-difference", Static).update(await self._difference(changes))
+        difference = await self._difference(changes)
+        self.query_one("#retry-difference", Static).update(difference)
+        self.query_one("#retry-difference").set_class(bool(difference), "shown")
         self.query_one("#yes", Button).disabled = not plan.ok
 
     def _words(self, plan: Plan, stopped_by: str | None) -> list[Content]:

@@ -51,14 +51,14 @@ class AnswerView(VerticalScroll):
 
     DEFAULT_CSS = """
     AnswerView {
-        height: 1fr; border-top: solid $panel-lighten-1; border-title-color: $foreground; border-title-style: bold;
+        height: 1fr; border-top: solid $foreground 25%; border-title-color: $foreground; border-title-style: bold;
         padding: 0 1; scrollbar-size-vertical: 1; background: $background;
         &:focus { border-top: heavy $primary; }
         & > .section-title { height: auto; margin-top: 1; }
         & > .section-title.first { margin-top: 0; }
         & > .section-body { height: auto; width: 1fr; }
-        & > .section-body.plain, & > .section-body.json { padding: 0 0 0 0; }
         & > Markdown { padding: 0; margin: 0; background: transparent; }
+        & > .gap { margin-top: 1; }
         & MarkdownH1, & MarkdownH2, & MarkdownH3 { content-align: left middle; margin: 0 0 1 0; }
         & MarkdownBlock:last-child { margin-bottom: 0; }
         & MarkdownFence { margin: 0 0 1 0; }
@@ -112,8 +112,9 @@ class AnswerView(VerticalScroll):
             made.append(Static(title, markup=False, classes="section-title first" if first else "section-title"))
         if not section.body:
             return made
+        gap = "" if section.title or first or section.form == "note" else " gap"
         if section.form == "prose" and markdown and len(section.body) <= MARKDOWN_LIMIT:
-            made.append(prose(section.body))
+            made.append(prose(section.body, gap))
             return made
         if section.form == "json":
             body = coloured(section.body, SHOWN)
@@ -121,12 +122,12 @@ class AnswerView(VerticalScroll):
             body = Content(safetext.block(section.body, SHOWN))
             if section.form == "note":
                 body = body.stylize("dim")
-        made.append(Static(body, markup=False, classes=f"section-body {section.form}"))
+        made.append(Static(body, markup=False, classes=f"section-body {section.form}{gap}"))
         return made
 
 
-def prose(text: str) -> Widget:
+def prose(text: str, gap: str = "") -> Widget:
     """Text as Markdown; its links open nothing."""
     from textual.widgets import Markdown
 
-    return Markdown(safetext.block(text), open_links=False, classes="section-body")
+    return Markdown(safetext.block(text), open_links=False, classes=f"section-body{gap}")

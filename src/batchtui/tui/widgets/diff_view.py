@@ -28,7 +28,7 @@ class DiffView(ScrollView, can_focus=True):
     ALLOW_SELECT = False
     DEFAULT_CSS: ClassVar[str] = """
     DiffView {
-        border-top: solid $panel-lighten-1; border-title-style: bold; border-title-color: $foreground;
+        border-top: solid $foreground 25%; border-title-style: bold; border-title-color: $foreground;
         overflow-x: hidden; overflow-y: auto; padding: 0 1;
         scrollbar-size-vertical: 1; background: $background; color: $foreground;
         &:focus { border-top: heavy $primary; }
@@ -86,14 +86,8 @@ class DiffView(ScrollView, can_focus=True):
             for number in range(max(len(left), len(right))):
                 one = left[number] if number < len(left) else None
                 other = right[number] if number < len(right) else None
-                self._laid.append(
-                    (
-                        one or "",
-                        other or "",
-                        line.changed and line.left is not None,
-                        line.changed and line.right is not None,
-                    )
-                )
+                removed, added = line.changed and number < len(left), line.changed and number < len(right)
+                self._laid.append((one or "", other or "", removed, added))
         self.virtual_size = Size(0, len(self._laid))
 
     def render_line(self, y: int) -> Strip:

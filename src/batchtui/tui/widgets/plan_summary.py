@@ -86,7 +86,7 @@ class PlanSummary(Static):
     """Says what would be sent and what it would cost; drawn again only when the words change."""
 
     DEFAULT_CSS = """
-    PlanSummary { height: auto; min-height: 3; max-height: 6; border-top: solid $panel-lighten-1; }
+    PlanSummary { height: auto; min-height: 3; max-height: 6; border-top: solid $foreground 25%; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
