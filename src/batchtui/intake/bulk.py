@@ -2,9 +2,9 @@
 
 It changes nothing before it knows that every line of the block is without fault; else the lines are taken one by one.
 
-Duplicate keys, which no decoder tells, show in the length: written anew, the requests of a block are as long as the block
-itself, or as that less one space after each colon and comma.  Where the source escapes otherwise than the encoder, or
-requests have options, quotes are counted instead (see ``fast.survey``).
+Duplicate keys, which no decoder tells, show in the length: from the lengths of all values follows how long the block must
+be, written without spaces or with one after each colon and comma.  Where it is not, or where requests have options, quotes
+are counted instead (see ``fast.survey``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 LARGEST = 4_000_000
 """Blocks over this many bytes hold a long line: it is taken by itself."""
 _IDS = re.compile(r"(?:[a-zA-Z0-9_-]{1,64}\n)+\Z")
-_OPEN, _CLOSE = 123, 125
+_OPEN, _CLOSE, _QUOTE = b'{}"'
+_DOUBTFUL = frozenset(b' \\"\xc2\xe1\xe2\xe3')
+"""First bytes of texts that may be blank: a space, an escape, the end, letters that white space of other scripts begins with."""
+_REQUEST = len('{"custom_id":"","params":{"model":"","max_tokens":,"messages":[]}}')
+_TURN = len('{"role":"","content":}')
+_SYSTEM = len(',"system":')
+_PROBE = 16_384
+"""Bytes of a block in which escapes are counted."""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -63,11 +70,7 @@ def survey(block: bytes, checker: Checker) -> Bulk | None:
         plain = None
     if plain is not None and len(plain) == longest[2]:
         return _plain_block(block, plain, longest, checker)
-    try:
-        requests = fast.REQUEST.decode_lines(block)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return _block_with_options(block, requests, longest, checker) if len(requests) == longest[2] else None
+    return _block_with_options(block, longest, checker)
 
 
 def _longest_line(block: bytes) -> tuple[int, int, int] | None:
@@ -92,39 +95,64 @@ def _longest_line(block: bytes) -> tuple[int, int, int] | None:
 def _plain_block(
     block: bytes, requests: list[fast.PlainRequest], longest: tuple[int, int, int], checker: Checker
 ) -> Bulk | None:
-    """A block of conversations without options."""
+    """A block of conversations of one model without options; what it can't vouch for is looked at request by request."""
     all_params = [request.params for request in requests]
-    turns = [message for params in all_params for message in params.messages]
-    contents = [message.content for message in turns]
+    turns = [turn for params in all_params for turn in params.messages]
+    texts = [turn.content for turn in turns]
     systems = [params.system for params in all_params if params.system is not UNSET]
-    texts = [each for each in (*contents, *systems) if type(each) is str]
-    if len(texts) != len(contents) + len(systems) or any(map(str.isspace, contents)):  # type: ignore[arg-type]
-        return _block_with_options(block, None, longest, checker)
-    ends = [turn.role for params in all_params for turn in (params.messages[0], params.messages[-1])]
-    if ends.count("user") != len(ends):
-        return None
-    signs = 7 * len(requests) + 4 * len(turns) + 2 * len(systems)
-    encoded = len(fast.ENCODER.encode_lines(requests)) - 1
-    if len(block) - encoded not in (0, signs):
-        return _block_with_options(block, None, longest, checker)
-    limits = Counter([(params.model, params.max_tokens) for params in all_params])
+    limits = Counter([params.max_tokens for params in all_params])
     model = all_params[0].model
-    if any(name != model for name, _ in limits):
-        return _block_with_options(block, None, longest, checker)
-    chars = sum(map(len, texts))
-    octets = chars if block.isascii() else min(3 * chars, max(chars, encoded - 60 * len(requests)))
+    ids = [request.custom_id for request in requests]
+    ends = [turn.role for params in all_params for turn in (params.messages[0], params.messages[-1])]
+    if (
+        not all(map(_is_text, texts + systems))
+        or any(params.model != model for params in all_params)
+        or ends.count("user") != len(ends)
+    ):
+        return _block_with_options(block, longest, checker)
+    inside = sum(map(len, texts)) + sum(map(len, systems))
+    roles = 9 * len(turns) - 5 * [turn.role for turn in turns].count("user")
+    digits = sum(len(str(limit)) * count for limit, count in limits.items())
+    syntax = (_REQUEST + len(model)) * len(ids) + (_TURN + 1) * len(turns) + _SYSTEM * len(systems)
+    spare = len(block) + 1 - (syntax + sum(map(len, ids)) + digits + roles + inside)
+    if spare not in (0, 7 * len(ids) + 4 * len(turns) + 2 * len(systems)) or not (block.isascii() or _is_utf8(block)):
+        return _block_with_options(block, longest, checker)
+    chars, octets = _unescaped(block[:_PROBE])
+    share = inside - 2 * (len(texts) + len(systems))
     fixed = measure.PER_MESSAGE * len(turns)
-    counts = {limit: count for (_, limit), count in limits.items()}
-    tally = Tally(checker.facts_of(model), "", len(requests), chars, octets, fixed, counts)
-    return _bulk([request.custom_id for request in requests], [tally], longest)
+    tally = Tally(checker.facts_of(model), "", len(ids), int(share * chars), int(share * octets), fixed, dict(limits))
+    return _bulk(ids, [tally], longest)
 
 
-def _block_with_options(
-    block: bytes, requests: list[fast.Request] | None, longest: tuple[int, int, int], checker: Checker
-) -> Bulk | None:
+def _is_text(raw: msgspec.Raw) -> bool:
+    """Whether a content is a string that holds more than white space."""
+    view = memoryview(raw)
+    if view[0] != _QUOTE:
+        return False
+    if view[1] not in _DOUBTFUL:
+        return True
+    try:
+        text = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return bool(text) and not text.isspace()
+
+
+def _unescaped(probe: bytes) -> tuple[float, float]:
+    """Characters, and UTF-8 bytes, that a byte of this JSON text stands for."""
+    escapes = probe.count(b"\\u")
+    chars = len(probe.decode("utf-8", "ignore")) - 5 * escapes
+    return chars / len(probe), (len(probe) - 3 * escapes) / len(probe)
+
+
+def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Checker) -> Bulk | None:
     """A block of several models, or with options, text blocks or escapes of another kind; each request is looked at by itself."""
-    if requests is None:
+    try:
         requests = fast.REQUEST.decode_lines(block)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(requests) != longest[2]:
+        return None
     quotes = 0
     sums: dict[tuple[str, Any], list[int]] = {}
     limits: dict[tuple[str, Any], dict[int, int]] = {}

@@ -84,8 +84,7 @@ class Checker:
         """Check and place whole lines, the first of them with this number: all at once when none of them has a fault."""
         found = None if self._options.cache_prefix else bulk.survey(block, self)
         if found is not None and self.placer.has_room(self._betas, found, len(block)):
-            add, place = self._ids.add, self._place_of(number)
-            if not any(add(custom_id, here) for here, custom_id in enumerate(found.ids, place)):
+            if self._ids.add_all(found.ids, self._place_of(number)):
                 self.placer.place_block(block, found, self._betas)
                 return
             self._again = True

@@ -55,13 +55,20 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     output_config: Raw | UnsetType = UNSET
 
 
+class PlainMessage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A turn whose content is only known to be valid JSON: the decoder checks escapes inside Raw too, but not its UTF-8."""
+
+    role: Literal["user", "assistant"]
+    content: Raw
+
+
 class PlainParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """Params of the most common kind: a conversation without options."""
 
     model: str
     max_tokens: Annotated[int, Meta(ge=1)]
-    messages: Annotated[list[Message], Meta(min_length=1, max_length=100_000)]
-    system: NonEmpty | Annotated[list[Text], Meta(min_length=1)] | UnsetType = UNSET
+    messages: Annotated[list[PlainMessage], Meta(min_length=1, max_length=100_000)]
+    system: Raw | UnsetType = UNSET
 
 
 class PlainRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -80,7 +87,6 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 PLAIN = msgspec.json.Decoder(PlainRequest)
 REQUEST = msgspec.json.Decoder(Request)
-ENCODER = msgspec.json.Encoder()
 
 _RAWS = ("tools", "tool_choice", "thinking", "output_config")
 

@@ -45,6 +45,24 @@ class IdTable:
             self._grow()
         return 0
 
+    def add_all(self, custom_ids: list[str], place: int) -> bool:
+        """Note ids at places that follow one another; False, with only those before it noted, at one that was seen before."""
+        while (self._count + len(custom_ids)) * 2 > 1 << self._bits:
+            self._grow()
+        mask = (1 << self._bits) - 1
+        hashes, places = self._hashes, self._places
+        for here, custom_id in enumerate(custom_ids, place):
+            key = (hash(custom_id) & _MASK64) or 1
+            slot = key & mask
+            while there := hashes[slot]:
+                if there == key:
+                    return False
+                slot = (slot + 1) & mask
+            hashes[slot] = key
+            places[slot] = here
+            self._count += 1
+        return True
+
     def __contains__(self, custom_id: str) -> bool:
         key = (hash(custom_id) & _MASK64) or 1
         mask = (1 << self._bits) - 1

@@ -39,7 +39,7 @@ def blocks(
             yield None
         cut = rest.rfind(b"\n")
         if cut >= 0:
-            yield b"".join((*pending, rest[:cut]))
+            yield b"".join((*pending, memoryview(rest)[:cut]))
             pending, held, rest = [], 0, rest[cut + 1 :]
         pending.append(rest)
         held += len(rest)
