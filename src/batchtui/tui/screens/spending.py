@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.service.figures import Spending
-from batchtui.tui import figures
+from batchtui.tui import describe, figures
 from batchtui.tui.glyphs import GLYPHS
 from batchtui.tui.screens.base import BaseModal
 from batchtui.tui.screens.modals import Reading
@@ -85,5 +85,5 @@ def _bars(title: str, values: Mapping[str, Decimal], *, ordered: bool = True) ->
         drawn = GLYPHS.full * max(length, 1 if values[name] else 0)
         label = safetext.line(name, 18)
         parts += [(f"{label:<18} ", "$foreground 80%"), (f"{drawn:<{BAR}}", "$text-primary")]
-        parts += [f"{figures.usd(values[name]):>11}\n" if values[name] else f"{GLYPHS.dash:>11}\n"]
+        parts += [f"{describe.cents(values[name]):>11}\n" if values[name] else f"{GLYPHS.dash:>11}\n"]
     return parts

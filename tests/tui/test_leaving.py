@@ -1,0 +1,86 @@
+"""The app leaves when its terminal does, and gives the terminal back."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tui.desk_data import furnished
+
+PROGRAM = """
+import sys, pathlib
+from tests.tui.desk_data import make_service
+from tests.tui.work import QuietEngine
+from batchtui.tui import app
+from batchtui.tui.app import BatchtuiApp
+service = make_service(pathlib.Path(sys.argv[1]))
+sys.exit(BatchtuiApp(service, QuietEngine()).run() or 0)
+"""
+
+
+def read_until(fd: int, needle: bytes, seconds: float = 60.0) -> bytes:
+    """Read the terminal until something stands there."""
+    found = b""
+    end = time.monotonic() + seconds
+    while needle not in found:
+        if time.monotonic() > end:
+            raise AssertionError(f"{needle!r} never came; there was {found[-500:]!r}")
+        if select.select([fd], [], [], 0.2)[0]:
+            found += os.read(fd, 65536)
+    return found
+
+
+def started(data: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """The app in a terminal of its own, after its first paint."""
+    furnished(data)
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(data)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(slave)
+    read_until(master, b"so far")
+    return process, master
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_app_and_restores_the_terminal(tmp_path: Path, number: signal.Signals) -> None:
+    process, terminal = started(tmp_path)
+    process.send_signal(number)
+    rest = read_until(terminal, b"\x1b[?1049l")
+    assert process.wait(30) == 128 + number
+    assert b"Traceback" not in rest
+    os.close(terminal)
+
+
+def test_a_terminal_that_goes_away_ends_the_app(tmp_path: Path) -> None:
+    process, terminal = started(tmp_path)
+    os.close(terminal)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30) != 0
+
+
+def test_q_leaves_with_code_0(tmp_path: Path) -> None:
+    process, terminal = started(tmp_path)
+    os.write(terminal, b"q")
+    read_until(terminal, b"\x1b[?1049l")
+    assert process.wait(30) == 0
+    os.close(terminal)
