@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from batchtui.domain.models import ModelInfo
-from tests.intake.helpers import MODEL, codes, group, params, plan_for, request, staged
+from tests.intake.helpers import MODEL, codes, group, plan_for, request, staged
 
 USER = {"role": "user", "content": "hi"}
 CALL = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {}}]}
@@ -157,19 +157,23 @@ def test_a_mistake_around_params_stops_and_is_named_with_its_place(
     assert found[0].first[0].where.endswith(":2")
 
 
+GOOD = b'{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":2,"messages":[{"role":"user","content":"x"}]}}'
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        b'{"custom_id":"a","params":PARAMS,"custom_id":"a"}',
-        b'{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":1,"max_tokens":2,"messages":[{"role":"user","content":"x"}]}}',
-        b'{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":2,"messages":[{"role":"user","content":"y","content":"x"}]}}',
-        b'{"custom_id" : "a", "params":{"model":"claude-opus-5","max_tokens":2,"max_tokens" :3,"messages":[{"role":"user","content":"x"}]}}',
-        b'{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":2,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"a","name":"a","input_schema":{"type":"object"}}]}}',
-        b'{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":2,"messages":[{"role":"user","content":[{"type":"text","text":"x","text":"x"}]}]}}',
+        GOOD.replace(b'"params"', b'"custom_id":"a","params"'),
+        GOOD.replace(b'"max_tokens":2', b'"max_tokens":1,"max_tokens":2'),
+        GOOD.replace(b'"max_tokens":2', b'"max_tokens":1,"max_tokens" : 2'),
+        GOOD.replace(b'"content":"x"', b'"content":"y","content":"x"'),
+        GOOD.replace(b'"content":"x"', b'"content":[{"type":"text","text":"x","text":"x"}]'),
+        GOOD.replace(b"}}", b',"tools":[{"name":"a","name":"a","input_schema":{"type":"object"}}]}}'),
     ],
 )
 def test_a_duplicate_key_is_found_at_any_depth(tmp_path: Path, line: bytes) -> None:
-    plan = plan_for(tmp_path, line.replace(b"PARAMS", json.dumps(params()).encode()))
+    assert plan_for(tmp_path, GOOD).ok
+    plan = plan_for(tmp_path, line)
     assert "stands twice" in group(plan, "duplicate_key").message
 
 

@@ -18,7 +18,13 @@ TEMPLATE = 'model = "claude-opus-5"\nmax_tokens = 5\nprompt = "{{ text }}"\n'
 
 
 def form(**changed: object) -> tuple[bytes | None, dict[str, str]]:
-    given: dict[str, object] = {"custom_id": "a", "model": MODEL, "max_tokens": "1,024", "turns": [("user", "Hello")], **changed}
+    given: dict[str, object] = {
+        "custom_id": "a",
+        "model": MODEL,
+        "max_tokens": "1,024",
+        "turns": [("user", "Hello")],
+        **changed,
+    }
     line, problems = request_from_form(**given, options=OPTIONS, prices=PRICES)  # type: ignore[arg-type]
     return line, {problem.where: problem.message for problem in problems}
 

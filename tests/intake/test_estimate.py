@@ -52,14 +52,17 @@ def test_a_batch_is_half_of_standard_and_the_sum_of_its_models(tmp_path: Path) -
         sum(part.estimate.standard_usd[0] for part in plan.parts), abs=Decimal("0.000002")
     )
     assert {each.model for each in whole.models} == {"claude-sonnet-4-6", "claude-opus-5-5"}
-    by_hand = sum((each.input_tokens[1] * price + 100 * out for each, price, out in zip(whole.models, (3, 4), (15, 20), strict=True)), Decimal(0))
+    rates = zip(whole.models, (3, 4), (15, 20), strict=True)
+    by_hand = sum((each.input_tokens[1] * price + 100 * out for each, price, out in rates), Decimal(0))
     assert whole.standard_usd[1] == pytest.approx(by_hand / 1_000_000, abs=Decimal("0.000002"))
 
 
 def test_output_goes_up_to_max_tokens_or_to_what_was_seen_before(tmp_path: Path) -> None:
     plain = plan_for(tmp_path, request("a", max_tokens=2000), request("b", max_tokens=10))
     assert plain.estimate.output_tokens == (32 + 10, 2010)
-    seen = plan_for(tmp_path, request("a", max_tokens=2000), request("b", max_tokens=10), history=lambda model: (100, 400))
+    seen = plan_for(
+        tmp_path, request("a", max_tokens=2000), request("b", max_tokens=10), history=lambda model: (100, 400)
+    )
     assert seen.estimate.output_tokens == (110, 410)
 
 
@@ -73,7 +76,9 @@ def test_unpriced_models_are_named_and_cost_nothing_that_is_guessed(tmp_path: Pa
 def test_geo_us_costs_a_tenth_more(tmp_path: Path) -> None:
     plain = plan_for(tmp_path, request(messages=user(TEXT)))
     there = plan_for(tmp_path, request(messages=user(TEXT), inference_geo="us"))
-    assert there.estimate.standard_usd[1] == pytest.approx(plain.estimate.standard_usd[1] * Decimal("1.1"), abs=Decimal("0.000002"))
+    assert there.estimate.standard_usd[1] == pytest.approx(
+        plain.estimate.standard_usd[1] * Decimal("1.1"), abs=Decimal("0.000002")
+    )
 
 
 def test_haiku_5_5_over_its_step_is_charged_higher(tmp_path: Path) -> None:
@@ -101,9 +106,21 @@ def test_a_prefix_too_short_to_be_cached_changes_nothing(tmp_path: Path) -> None
 
 
 def test_images_count_by_their_size_and_not_by_their_bytes(tmp_path: Path) -> None:
-    png = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + struct.pack(">II", 750, 1000) + b"\x08\x02\x00\x00\x00" + b"\x00" * 300_000
+    png = (
+        b"\x89PNG\r\n\x1a\n"
+        + b"\x00\x00\x00\rIHDR"
+        + struct.pack(">II", 750, 1000)
+        + b"\x08\x02\x00\x00\x00"
+        + b"\x00" * 300_000
+    )
     gif = b"GIF89a" + struct.pack("<HH", 300, 250) + b"\x00" * 1000
-    jpeg = b"\xff\xd8\xff\xe0\x00\x10JFIF" + b"\x00" * 9 + b"\xff\xc0\x00\x11\x08" + struct.pack(">HH", 500, 300) + b"\x00" * 50
+    jpeg = (
+        b"\xff\xd8\xff\xe0\x00\x10JFIF"
+        + b"\x00" * 9
+        + b"\xff\xc0\x00\x11\x08"
+        + struct.pack(">HH", 500, 300)
+        + b"\x00" * 50
+    )
     tokens = [measure.image_tokens(base64.b64encode(data).decode()) for data in (png, gif, jpeg)]
     assert [low for low, _ in tokens] == [1000, 100, 200]
     assert measure.image_tokens("not base64!") == (200, 4800)

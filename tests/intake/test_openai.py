@@ -11,7 +11,12 @@ USER = {"role": "user", "content": "hi"}
 
 
 def line(custom_id: str = "a", url: str = "/v1/chat/completions", **body: Any) -> dict[str, Any]:
-    return {"custom_id": custom_id, "method": "POST", "url": url, "body": {"model": "gpt-4o", "max_tokens": 9, "messages": [USER], **body}}
+    return {
+        "custom_id": custom_id,
+        "method": "POST",
+        "url": url,
+        "body": {"model": "gpt-4o", "max_tokens": 9, "messages": [USER], **body},
+    }
 
 
 def translate(tmp_path: Path, *lines: Any, **options: Any) -> Plan:
@@ -72,7 +77,10 @@ def test_images_and_files_become_blocks(tmp_path: Path) -> None:
 
 
 def test_tools_calls_and_results_are_translated(tmp_path: Path) -> None:
-    tool = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True}}
+    tool = {
+        "type": "function",
+        "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
+    }
     calls = [{"id": f"c{n}", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}} for n in (1, 2)]
     messages = [
         USER,

@@ -25,7 +25,9 @@ from batchtui.intake.sources import SourceFault
 from tests.intake.helpers import MODEL, PRICES, params, plan_of, request, staged
 
 TEMPLATE = 'model = "claude-opus-5"\nmax_tokens = 5\ncustom_id = "{{ row.id }}"\nprompt = "{{ row.a }}: {{ row }}"\n'
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+SLOW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def read(data: bytes, staging: Path | None = None, **options: Any) -> Plan:
@@ -63,8 +65,21 @@ JSON = st.recursive(
     max_leaves=12,
 )
 FIELDS = st.sampled_from(
-    ["model", "max_tokens", "messages", "system", "tools", "tool_choice", "thinking", "metadata", "stop_sequences", "betas"]
-    + ["role", "content", "type", "text", "source", "temperature", "output_config", "service_tier", "cache_control"]
+    [
+        *(
+            "model",
+            "max_tokens",
+            "messages",
+            "system",
+            "tools",
+            "tool_choice",
+            "thinking",
+            "metadata",
+            "stop_sequences",
+        ),
+        *("role", "content", "type", "text", "source", "temperature", "output_config", "service_tier", "cache_control"),
+        "betas",
+    ]
 )
 SHAPED = st.recursive(
     JSON | st.sampled_from([MODEL, "user", "assistant", "text", "image", "tool_use", "ephemeral", "enabled"]),
@@ -129,7 +144,9 @@ def test_a_file_cut_anywhere_is_read_to_the_cut_and_named(cut: int, packed: bool
     indent=st.sampled_from([None, 1]),
     piece=st.integers(1, 30),
 )
-def test_elements_are_cut_out_as_they_are_whatever_the_pieces(values: list[Any], indent: int | None, piece: int) -> None:
+def test_elements_are_cut_out_as_they_are_whatever_the_pieces(
+    values: list[Any], indent: int | None, piece: int
+) -> None:
     class Small:
         def __init__(self, data: bytes) -> None:
             self._file = io.BytesIO(data)
@@ -155,7 +172,12 @@ def test_lines_are_the_same_whatever_the_pieces(data: bytes, size: int, limit: i
 
 
 def test_deep_json_is_named_wherever_it_stands(tmp_path: Path) -> None:
-    deep = b'{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":1,"messages":' + b"[" * 50_000 + b"]" * 50_000 + b"}}"
+    deep = (
+        b'{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":1,"messages":'
+        + b"[" * 50_000
+        + b"]" * 50_000
+        + b"}}"
+    )
     for wanted in ("native", "params", "openai", "rows"):
         plan = read(deep, format=wanted, template_text=TEMPLATE if wanted == "rows" else None, default_model=MODEL)
         assert not plan.ok
@@ -181,14 +203,18 @@ print(plan.requests, plan.errors, (resource.getrusage(resource.RUSAGE_SELF).ru_m
 
 
 def measured(source: Path, staging: Path) -> tuple[int, int, int]:
-    done = subprocess.run([sys.executable, "-c", MEMORY, str(source), str(staging)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(source), str(staging)], capture_output=True, text=True, check=True
+    )
     requests, errors, megabytes = map(int, done.stdout.split())
     return requests, errors, megabytes
 
 
 def test_a_50_megabyte_line_is_read_or_named(tmp_path: Path) -> None:
     large = msgspec.json.encode(request("large", messages=[{"role": "user", "content": "word " * 10_000_000}]))
-    (tmp_path / "in.jsonl").write_bytes(b"\n".join([msgspec.json.encode(request("a")), large, msgspec.json.encode(request("b"))]))
+    (tmp_path / "in.jsonl").write_bytes(
+        b"\n".join([msgspec.json.encode(request("a")), large, msgspec.json.encode(request("b"))])
+    )
     plan = plan_of(tmp_path / "in.jsonl")
     assert plan.requests == 3
     assert {each.code for each in plan.problems} == {"request_huge", "context"}

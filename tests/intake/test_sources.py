@@ -62,7 +62,9 @@ def test_elements_longer_than_a_piece_are_cut_out_whole(tmp_path: Path) -> None:
     assert staged(plan_of(tmp_path / "in.json", staging=tmp_path / "s")) == large
 
 
-@pytest.mark.parametrize("text", ['[{"a":1}', '[{"a":1}}', '[{"a":1} x {"b":2}]', "[[1]]", '{"requests": 5, "x": {}}', "[", "[1, 2]"])
+@pytest.mark.parametrize(
+    "text", ['[{"a":1}', '[{"a":1}}', '[{"a":1} x {"b":2}]', "[[1]]", '{"requests": 5, "x": {}}', "[", "[1, 2]"]
+)
 def test_broken_json_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "in.json").write_text(text)
     assert not plan_of(tmp_path / "in.json").ok
@@ -194,7 +196,9 @@ def test_parquet_is_read_when_pyarrow_is_there(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     from datetime import date
 
-    table = pyarrow.table({"text": ["a", "é", "c"], "day": [date(2026, 1, 2)] * 3, "none": [None] * 3, "raw": [b"x"] * 3})
+    table = pyarrow.table(
+        {"text": ["a", "é", "c"], "day": [date(2026, 1, 2)] * 3, "none": [None] * 3, "raw": [b"x"] * 3}
+    )
     parquet.write_table(table, tmp_path / "in.parquet")
     template = TEMPLATE.replace("{{ text }}", "{{ text }} {{ day }} {{ none }} {{ raw }}")
     data = (tmp_path / "in.parquet").read_bytes()
@@ -213,7 +217,9 @@ def test_a_folder_of_texts_is_one_row_each(tmp_path: Path) -> None:
     (folder / ".hidden").write_text("no")
     (folder / "c.png").write_bytes(b"\x89PNG\x00\x00")
     template = folder / "template.toml"
-    template.write_text('model = "claude-opus-5"\nmax_tokens = 5\ncustom_id = "{{ name }}"\nprompt = "{{ path }}: {{ text }}"\n')
+    template.write_text(
+        'model = "claude-opus-5"\nmax_tokens = 5\ncustom_id = "{{ name }}"\nprompt = "{{ path }}: {{ text }}"\n'
+    )
     plan = plan_of(folder, template=template, staging=tmp_path / "s")
     assert plan.ok
     made = {each["custom_id"]: each["params"]["messages"][0]["content"] for each in staged(plan)}

@@ -126,7 +126,9 @@ def test_betas_of_a_template_hold_for_its_batch(tmp_path: Path) -> None:
         (HEAD + 'prompt = "x"\ncustom_id = 5\n', "template:4", "custom_id must be a text"),
     ],
 )
-def test_a_template_that_is_none_is_named_with_its_line(tmp_path: Path, template: str, line: str | None, words: str) -> None:
+def test_a_template_that_is_none_is_named_with_its_line(
+    tmp_path: Path, template: str, line: str | None, words: str
+) -> None:
     plan = render(tmp_path, template)
     assert not plan.ok
     problem = group(plan, "template").first[0]
@@ -190,7 +192,9 @@ def test_ordinary_templates_are_not_hindered(tmp_path: Path) -> None:
     )
     plan = render(tmp_path, template, "id,text\n1,hello\n2,x\n")
     assert plan.ok, [each.first[0].message for each in plan.problems]
-    assert staged(plan)[0]["params"]["messages"][0]["content"] == "1/3he 2/3 3/3o Jello a1b 1-2 hel 10 xxx HELLO 1 hello"
+    assert (
+        staged(plan)[0]["params"]["messages"][0]["content"] == "1/3he 2/3 3/3o Jello a1b 1-2 hel 10 xxx HELLO 1 hello"
+    )
 
 
 def test_the_shared_prefix_goes_under_a_one_hour_cache_on_demand(tmp_path: Path) -> None:

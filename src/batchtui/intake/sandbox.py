@@ -129,6 +129,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return False
         return super().is_safe_attribute(obj, attr, value)
 
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """``text.format`` can make text of any width, so it is refused."""
+        if super().wrap_str_format(value) is None:
+            return None
+
+        def refused(*_: Any, **__: Any) -> str:
+            raise SecurityError("format is not allowed: use ~ to join")
+
+        return refused
+
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A call from within a template: one step."""
         self.budget.step()

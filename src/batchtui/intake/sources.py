@@ -62,13 +62,18 @@ def expand(given: Sequence[str], template: Path | None = None) -> Iterator[Sourc
                 files = [file for file in _walk(path) if template is None or not _same(file, template)]
                 if not files:
                     yield name, error("source", "the folder holds no files")
-                yield from (Source(str(file), file, path) for file in files)
+                yield from (Source(_shown(str(file)), file, path) for file in files)
             elif path.exists():
-                yield Source(name, path)
+                yield Source(_shown(name), path)
             else:
                 yield name, error("source", "there is no such file or folder")
         except (OSError, ValueError) as bad:
             yield name, error("source", f"can't be read: {getattr(bad, 'strerror', None) or bad}")
+
+
+def _shown(name: str) -> str:
+    """A name that can be written as UTF-8, whatever bytes the file system has for it."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _same(file: Path, template: Path) -> bool:

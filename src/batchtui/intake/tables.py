@@ -166,7 +166,8 @@ def text_row(source: Source, stream: Stream, told: Told, note: Note) -> dict[str
         text = old_text(data)
     path = source.path or Path(source.name)
     shown = str(path.relative_to(source.folder)) if source.folder is not None else path.name
-    return {"text": text, "name": path.name.split(".")[0] or path.name, "filename": path.name, "path": shown}
+    row = {"text": text, "name": path.name.split(".")[0] or path.name, "filename": path.name, "path": shown}
+    return {name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name, value in row.items()}
 
 
 def parquet_rows(source: Source, stream: Stream) -> Iterator[tuple[dict[str, Any], int]]:
