@@ -103,7 +103,7 @@ def _shape(params: Params, question: str, fate: Fate, answer_bytes: int | None) 
     stop = {"refuse": "refusal", "pause": "pause_turn", "context": "model_context_window_exceeded"}.get(
         word, "tool_use" if after else "end_turn"
     )
-    if word in ("", "ok") and not after and dice % 211 == 0:
+    if not word and not after and dice % 211 == 0:
         stop, text = "refusal", ""
     return _Shape(text, before, after, thinking, stop)
 
