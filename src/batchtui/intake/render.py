@@ -79,7 +79,8 @@ class Renderer:
                 "a row's id can't be a custom_id, or stands there twice: a near one is made, and the row's own is kept"
             )
             checker.report(warning("id_made", what, f"{quoted(row_id)} became {custom_id}"), number, custom_id)
-        checker.take(line, number, (row_id or str(self._count), row), _json(row), self._template.betas)
+        given = _json(row) if checker.skipped.wanted else b""
+        checker.take(line, number, (row_id or str(self._count), row), given, self._template.betas)
 
     def _give_up_after(self, found: Found) -> None:
         """A template that always asks for too much would take hours over a large table."""

@@ -97,7 +97,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             loop.iter = nodes.Filter(loop.iter, "_ticked", [], [], None, None, lineno=loop.lineno)
         _replace_concats(tree)
         code = self._compile(self._generate(tree, None, None, defer_init=False), "<template>")
-        return Template.from_code(self, code, self.make_globals(None), None)
+        return Template.from_code(self, code, dict(self.globals), None)
 
     def rendered(self, template: Template, context: dict[str, Any]) -> str:
         """The template's text; raises TemplateLimit besides what templates raise."""

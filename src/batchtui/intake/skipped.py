@@ -16,7 +16,8 @@ class Skipped:
     """The file of what was left out, and beside it a file that says why, line for line."""
 
     def __init__(self, options: IntakeOptions, staging: Path | None) -> None:
-        self._wanted = options.skip_bad
+        self.wanted = options.skip_bad
+        """Whether bad requests are left out at all."""
         self.count = 0
         """Requests left out."""
         self.path: Path | None = options.skipped_path
@@ -31,7 +32,7 @@ class Skipped:
 
     def add(self, given: bytes | None, problems: list[str], where: str, custom_id: str) -> None:
         """Leave a request out; ``given`` is None when its line was too long to be kept.  Raises StoreError."""
-        if not self._wanted:
+        if not self.wanted:
             return
         self.count += 1
         if self.path is None:
