@@ -55,22 +55,14 @@ async def settle(home: HomeView, record: BatchRecord) -> None:
 
 async def retry_of(home: HomeView, records: Sequence[BatchRecord]) -> None:
     """Ask what of these batches (of one run) goes out again, then plan, price and send it.  Raises BatchtuiError."""
-    from batchtui.tui.screens.results_retry import RetryScreen
+    from batchtui.tui.screens.results_retry import RetryScreen, failed_or_short
 
     several = len(records) > 1
     view = await home.in_thread(home.service.open_results, records[0].local_id, run=several)
     failed, short = await home.in_thread(_not_usable, view, {r.local_id for r in records} if several else None)
-    rows = failed or short
-    if failed and short:
-        choices = [
-            ("failed", f"{figures.plural(len(failed), 'request')} without an answer"),
-            ("short", f"{figures.plural(len(short), 'answer')} cut short: raise max_tokens, or change the request"),
-            ("both", "both"),
-        ]
-        answer = await home.app.push_screen_wait(Choose("Send what again?", choices))
-        if answer is None:
-            return
-        rows = {"failed": failed, "short": short, "both": sorted(failed + short)}[answer]
+    rows = await failed_or_short(home.app, failed, short)
+    if rows is None:
+        return
     if not rows:
         home.say("every request has a usable answer by now", level="good")
         return

@@ -85,14 +85,19 @@ class Hands:
         do(self._me, self._retry())
 
     async def _retry(self) -> None:
-        from batchtui.tui.screens.results_retry import RetryScreen
+        from batchtui.tui.screens.results_retry import RetryScreen, failed_or_short
 
         me = self._me
         assert me.view is not None and me.record is not None
         rows = self.chosen_rows()
         if not me.query_one(RowList).marks:
             outcome, cut = me.view.column("outcome"), me.view.column("cut")
-            rows = [row for row in rows if outcome[row] or cut[row]]
+            failed = [row for row in rows if outcome[row]]
+            short = [row for row in rows if cut[row] and not outcome[row]]
+            chosen = await failed_or_short(me.app, failed, short)
+            if chosen is None:
+                return
+            rows = chosen
         if not rows:
             me.say("Nothing shown here needs a retry; mark rows with space to send good ones again.")
             return

@@ -7,10 +7,10 @@ import shlex
 import threading
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -28,7 +28,7 @@ from batchtui.tui import describe, figures
 from batchtui.tui.glyphs import GLYPHS
 from batchtui.tui.screens.base import BaseModal
 from batchtui.tui.screens.doing import do
-from batchtui.tui.screens.modals import Confirm, button, line_input
+from batchtui.tui.screens.modals import Choose, Confirm, button, line_input
 from batchtui.tui.screens.new_upload import UploadScreen
 from batchtui.tui.screens.results_groups import AGAIN
 from batchtui.tui.widgets.plan_summary import plan_lines
@@ -64,6 +64,20 @@ def warnings(groups: Sequence[ErrorGroup], *, changed: bool) -> list[str]:
         if group.retry == "useless" or (group.retry in ("changed", "later") and not changed):
             said.append(f"{figures.count(group.count)} × {group.kind}: {group.advice}")
     return said
+
+
+async def failed_or_short(app: App[Any], failed: list[int], short: list[int]) -> list[int] | None:
+    """Which rows to send again: where there are both kinds the person says; None when they leave it."""
+    if not (failed and short):
+        return failed or short
+    choices = [
+        ("failed", f"{figures.plural(len(failed), 'request')} without an answer"),
+        ("short", f"{figures.plural(len(short), 'answer')} cut short: raise max_tokens, or change the request"),
+        ("both", "both"),
+    ]
+    answer = await app.push_screen_wait(Choose("Send what again?", choices))
+    rows = {"failed": failed, "short": short, "both": sorted(failed + short)}
+    return rows.get(str(answer)) if answer is not None else None
 
 
 class RetryScreen(BaseModal[bool]):
@@ -104,7 +118,7 @@ class RetryScreen(BaseModal[bool]):
                         placeholder='none: as they are.  max_tokens=4096 model=claude-… system="…"', id="retry-changes"
                     )
                 yield Static("", id="retry-difference", markup=False)
-                yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
+            yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
             with Horizontal(classes="buttons"):
                 yield button("Change  c", id="change")
                 yield button("No  n", id="no")
