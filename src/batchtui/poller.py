@@ -21,6 +21,9 @@ LATER_CAP = 60.0
 TROUBLE_CAP = 300.0
 KEY_TROUBLE = 600.0
 IDLE = 300.0
+STRANDED = 15.0
+FARTHEST = timedelta(hours=2, minutes=10)
+"""No wait of ours is longer."""
 
 
 class LookState(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +40,7 @@ class LookState(msgspec.Struct, frozen=True, kw_only=True):
 
 def interval(record: BatchRecord, now: datetime) -> float:
     """Seconds from one look at a batch to the next."""
-    born = record.created_at or record.intent_at or now
+    born = record.seen_at or record.created_at or record.intent_at or now
     age = max(0.0, (now - born).total_seconds())
     cap = HOUR_CAP if age < 3600 else LATER_CAP
     wait = min(max(FIRST, age * 0.1), cap)
@@ -54,13 +57,27 @@ def interval(record: BatchRecord, now: datetime) -> float:
 def next_look(records: Iterable[BatchRecord], now: datetime, last: datetime) -> datetime:
     """When to look next after ``last``: a look that went well, or when we began."""
     due = last + timedelta(seconds=IDLE)
+    records = list(records)
+    running = any(r.status in ("in_progress", "canceling") for r in records)
     for record in records:
         if record.id is not None and record.status in ("in_progress", "canceling"):
-            start = max(last, record.created_at or last)
+            born = record.created_at
+            # The service's clock may be ahead of ours.
+            start = born if born is not None and last < born <= now else last
             due = min(due, start + timedelta(seconds=interval(record, now)))
+        elif record.status == "submitting" and not record.waiting:
+            due = min(due, last + timedelta(seconds=STRANDED))
+        elif record.waiting and record.next_try_at is None and running:
+            continue  # It waits for room, which comes when one of the running ends.
         elif (record.status == "unconfirmed" and not record.candidates) or record.waiting or record.owed:
-            due = min(due, max(record.next_try_at or last, last + timedelta(seconds=1)))
+            at = record.next_try_at
+            due = min(due, max(last if at is None or ripe(at, now) else at, last + timedelta(seconds=1)))
     return due
+
+
+def ripe(at: datetime | None, now: datetime) -> bool:
+    """True when a time to try again has come, or lies so far ahead that a clock must have jumped."""
+    return at is None or at <= now or at - now > FARTHEST
 
 
 def after_failure(error: BatchtuiError, failures: int, rng: random.Random | None = None) -> float:

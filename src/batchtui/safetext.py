@@ -48,6 +48,16 @@ def block(text: str, limit: int = 1_000_000, line_limit: int = MAX_LINE) -> str:
     return clean
 
 
+def _escaped(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[n] << 8 | units[n + 1]:04x}" for n in range(0, len(units), 2))
+
+
+def json_text(text: str) -> str:
+    """JSON that means the same with all that a terminal would obey written as ``\\uXXXX``; ``text`` is on one line."""
+    return _BAD_LINE.sub(_escaped, text)
+
+
 def filename(text: str, limit: int = 80) -> str:
     """A name that can't leave its folder: letters, digits, dot, dash and underscore, never empty, never a dot first."""
     clean = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:limit].strip("-.")

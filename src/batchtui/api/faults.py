@@ -153,13 +153,13 @@ def retry_after(headers: Any) -> float | None:
     return min(max(seconds, 0.0), 3600.0) if math.isfinite(seconds) else None
 
 
-def clock_offset(headers: Any) -> float | None:
-    """Seconds the service's clock is ahead of ours, by the Date of a reply; None when it has none."""
+def clock_offset(headers: Any, now: datetime) -> float | None:
+    """Seconds the service's clock is ahead of ours (``now``), by the Date of a reply; None when it has none."""
     try:
         when = parsedate_to_datetime(headers.get("date") or "")
     except ValueError:
         return None
-    return (when - datetime.now(UTC)).total_seconds() if when.tzinfo is not None else None
+    return (when - now).total_seconds() if when.tzinfo is not None else None
 
 
 def nothing_made(error: BatchtuiError) -> bool:

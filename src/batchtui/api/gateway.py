@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +21,7 @@ from batchtui.api import faults, keys
 from batchtui.api.body import SplicedBody
 from batchtui.config import Profile
 from batchtui.domain.batch import RemoteBatch, RemotePage
-from batchtui.domain.errors import BatchtuiError, NoKey, Unavailable, Unconfirmed
+from batchtui.domain.errors import BatchtuiError, NoKey, Unavailable, Unconfirmed, WrongKey
 from batchtui.domain.models import ModelInfo
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Gateway:
         self._secrets: tuple[str, ...] = ()
         self.clock_offset: float | None = None
         """Seconds the service's clock is ahead of ours, by its last reply; None before one came."""
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
     def base_url(self) -> str:
@@ -147,8 +148,9 @@ class Gateway:
         except Exception as error:
             raise NoKey(f"the credentials can't be used: {type(error).__name__}", advice=faults.KEY_ADVICE) from None
         keys.check_url(str(client.base_url), self.profile.allow_http)
-        self._secrets = tuple(s for s in (client.api_key, client.auth_token) if s)
-        if not self._secrets and client.credentials is None and not keys.has_auth_header(client.default_headers):
+        held = tuple(s for s in (client.api_key, client.auth_token) if s)
+        self._secrets = tuple(dict.fromkeys((*held, *keys.hidden(url, client.default_headers))))
+        if not held and client.credentials is None and not keys.has_auth_header(client.default_headers):
             raise NoKey("no API key was found", advice=faults.KEY_ADVICE)
         return client
 
@@ -174,10 +176,13 @@ class Gateway:
         send = {"GET": client.get, "DELETE": client.delete, "POST": client.post}[method]
         try:
             response: httpx2.Response = await send(path, cast_to=httpx2.Response, options=options, **more)  # type: ignore[operator]
-            self.clock_offset = faults.clock_offset(response.headers)
+            self.clock_offset = faults.clock_offset(response.headers, self.clock())
             return response
         except Exception as error:
             ours = self.mended(error)
+            if isinstance(ours, WrongKey) and ours.status == 401 and self._client is client:
+                # A key that was revoked may have been replaced since: the next call asks for it anew.
+                self._client = None
             log.debug("%s %s: %s", method, path, ours)
             raise ours from None
 

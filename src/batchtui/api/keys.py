@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from batchtui.config import Profile
 from batchtui.domain.errors import InputError, NoKey
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
+_AUTH = ("x-api-key", "authorization", "proxy-authorization")
 _LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|::1)\Z")
 
 
@@ -88,9 +90,15 @@ def _from_command(profile: Profile) -> str:
     return key
 
 
+def hidden(url: str, headers: Mapping[str, object]) -> list[str]:
+    """What must never be shown beside the key itself: a URL's password, and custom headers that carry a key."""
+    found = [str(value) for name, value in headers.items() if name.lower() in _AUTH and isinstance(value, str)]
+    with contextlib.suppress(ValueError):
+        found.append(urlsplit(url).password or "")
+    bare = [text.removeprefix("Bearer ").strip() for text in found]
+    return [text for text in (*found, *bare) if len(text) > 3]
+
+
 def has_auth_header(headers: Mapping[str, object]) -> bool:
     """True when custom headers already carry a key."""
-    return any(
-        name.lower() in ("x-api-key", "authorization") and bool(value) and isinstance(value, str)
-        for name, value in headers.items()
-    )
+    return any(name.lower() in _AUTH and bool(value) and isinstance(value, str) for name, value in headers.items())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +20,7 @@ INTERRUPTED = 130
 
 def guarded(run: Callable[[], Any]) -> int:
     """Run a verb; its exit code, whatever happens."""
+    end_on_signals()
     try:
         code = run()
         sys.stdout.flush()
@@ -25,7 +28,8 @@ def guarded(run: Callable[[], Any]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        usage = error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
+        say(f"{usage}error: {error.format_message()}")
         return 2
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
@@ -52,6 +56,26 @@ def guarded(run: Callable[[], Any]) -> int:
         return 3
 
 
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end us as Ctrl-C does, so that what is half made is tidied away; not those we are to ignore."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def end_soon(seconds: float = 4.0) -> None:
+    """Leave at the latest in so many seconds, whatever hangs: at any moment what is on disk is whole."""
+    watchdog = threading.Timer(seconds, os._exit, (INTERRUPTED,))
+    watchdog.daemon = True
+    watchdog.start()
+
+
 def fail(error: BatchtuiError) -> None:
     """An error on standard error: what happened, then what to do."""
     say(f"error: {error}")
@@ -67,10 +91,17 @@ def say(text: str) -> None:
         return
 
 
+def show(text: str) -> None:
+    """A line on standard output, made safe for a terminal."""
+    print(safetext.line(text))
+
+
 def print_json(value: Any) -> None:
-    """The one JSON value of --json on standard output; dollars are numbers."""
+    """The one JSON value of --json on standard output; dollars are numbers.  On a terminal what it would obey is escaped."""
     import msgspec
 
     raw = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(value)
+    if sys.stdout.isatty():
+        raw = safetext.json_text(raw.decode()).encode()
     sys.stdout.buffer.write(raw + b"\n")
     sys.stdout.flush()

@@ -9,7 +9,7 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import words
-from batchtui.cli.ending import print_json, say
+from batchtui.cli.ending import print_json, say, show
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
@@ -38,7 +38,7 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
         print_json(shown)
     else:
         for line in words.table(shown) if shown else ["no batches yet: batchtui submit FILE, or batchtui demo"]:
-            print(line)
+            show(line)
         if len(shown) < len(records):
             say(f"{len(records) - len(shown):,} older ones are not shown (--all)")
     for path, why in service.unreadable():
@@ -71,7 +71,7 @@ def show_(session: Session, id_: str, refresh: bool) -> int:
         print_json(record)
         return 0
     for name, value in facts(service, record):
-        print(f"{name:<12} {safetext.line(str(value), 600)}")
+        show(f"{name:<12} {safetext.line(str(value), 600)}")
     return 0
 
 

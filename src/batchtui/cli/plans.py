@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from batchtui.cli import words
-from batchtui.cli.ending import print_json, say
+from batchtui.cli.ending import print_json, say, show
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError
+from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.plan import Plan
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.service import Service
@@ -107,10 +107,8 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, **how: Any) 
     if session.json:
         print_json(words.plan_json(plan))
     else:
-        for line in words.problem_lines(plan):
-            print(line)
-        for line in words.plan_lines(plan):
-            print(line)
+        for line in [*words.problem_lines(plan), *words.plan_lines(plan)]:
+            show(line)
     return 0 if plan.ok else InputError.exit_code
 
 
@@ -196,6 +194,9 @@ def send_and_follow(
         say(f"results written to {output}")
     if session.json:
         print_json({"run": records[0].run if records else None, "batches": records})
+    if session.troubles and any(r.waiting for r in records):
+        say("what still waits is sent by batchtui sync, or while batchtui runs; do not submit it again")
+        return StoreError.exit_code
     return words.exit_code(records, waited=wait)
 
 
@@ -209,11 +210,12 @@ async def _follow(session: Session, service: Service, send: Callable[[], Any], w
     for record in sent:
         say(words.record_line(record))
     if wait:
-        end = service.subscribe(words.Narrator(set(ids), session.bars))
+        ends = [service.subscribe(words.Narrator(set(ids), session.bars)), service.subscribe(words.BlindSayer())]
         try:
             await service.wait(ids)
         finally:
-            end()
+            for end in ends:
+                end()
     elif any(r.status == "unconfirmed" for r in sent):
         say("no clear answer came; looking whether the batch was made …")
         try:

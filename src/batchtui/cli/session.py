@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from batchtui import paths
-from batchtui.cli.ending import say
+from batchtui import paths, safetext
+from batchtui.cli.ending import end_soon, say
 from batchtui.domain.plan import Progress
 from batchtui.service import Service
-from batchtui.service.events import Transfer
+from batchtui.service.events import Transfer, Trouble
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ class Session:
     demo: bool = False
     log_file: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    troubles: list[str] = field(default_factory=list)
+    """What the service told of that nobody waited for."""
     _close: list[Callable[[], None]] = field(default_factory=list)
     _runner: asyncio.Runner | None = None
 
@@ -68,7 +71,7 @@ class Session:
             self._runner = runner = asyncio.Runner()
             self._close.insert(0, runner.close)
             self._close.insert(0, lambda: runner.run(service.close()))
-        with TransferBars(service, self.bars):
+        with TransferBars(service, self.bars), self._troubles(service):
             return self._runner.run(self._main(work))
 
     async def _main(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -78,13 +81,40 @@ class Session:
         def end() -> None:
             self.stop.set()
             task.cancel()
+            end_soon()
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        # What nohup or a background job has us ignore stays ignored.
+        heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+        for number in heard:
             loop.add_signal_handler(number, end)
         try:
             return await task
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
+        finally:
+            # Between two runs of the loop a signal must reach Python again.
+            for number in heard:
+                loop.remove_signal_handler(number)
+                signal.signal(number, before[number] or signal.SIG_DFL)
+
+    @contextlib.contextmanager
+    def _troubles(self, service: Service) -> Iterator[None]:
+        """Say what went wrong beside the work, each thing once."""
+
+        def hear(event: object) -> None:
+            if not isinstance(event, Trouble) or event.message in self.troubles:
+                return
+            record = service.history.get(event.local_id) if event.local_id else None
+            if record is None or record.status != "refused":  # A refused record's own line says why.
+                self.troubles.append(event.message)
+                say(f"trouble: {event.message}" + (f"\n  → {event.advice}" if event.advice else ""))
+
+        end = service.subscribe(hear)
+        try:
+            yield
+        finally:
+            end()
 
     def close(self) -> None:
         """Let go of the demo server."""
@@ -172,7 +202,7 @@ class Bar:
             text = f"{progress.stage} {'█' * int(part * 20):░<20} {part:4.0%} {_amount(progress)} {progress.note}"
         else:
             text = f"{progress.stage} {_amount(progress)} {progress.note}"
-        text = text[:78]
+        text = safetext.line(text, 78)
         if text != self._text:
             self._text = text
             sys.stderr.write(f"\r{text}\x1b[K")

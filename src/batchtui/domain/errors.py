@@ -35,6 +35,10 @@ class StoreError(BatchtuiError):
     """The data folder can't be read or written (full disk, read-only, no permission)."""
 
 
+class LockBusy(StoreError):
+    """Another program holds a lock of ours; it is free again when that one is done or has ended."""
+
+
 class IncompleteResults(StoreError):
     """The results came to an end before they were all here; what came is kept in results.jsonl.part.
 

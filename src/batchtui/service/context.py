@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from batchtui.api.gateway import Gateway
 from batchtui.config import Config, Profile
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Progress
 from batchtui.service import events
-from batchtui.store.history import History
+from batchtui.store import files
+from batchtui.store.history import History, lock
+
+if TYPE_CHECKING:
+    from batchtui.api.gateway import Gateway
+    from batchtui.domain.money import PriceTable
 
 Listener = Callable[[object], None]
 log = logging.getLogger("batchtui")
@@ -35,20 +40,40 @@ class Context:
         data: Path,
         config: Config,
         profile: Profile,
-        prices: PriceTable,
-        gateway: Gateway,
         clock: Callable[[], datetime] = utc_now,
+        gateway: Gateway | None = None,
     ) -> None:
         self.data = data
         self.config = config
         self.profile = profile
-        self.prices = prices
-        self.gateway = gateway
         self.clock = clock
+        self._gateway = gateway
+        self._prices: PriceTable | None = None
         self.history = History(data)
         self._known: dict[str, BatchRecord] = {}
         self._listeners: list[Listener] = []
         self._guard = threading.RLock()
+
+    @property
+    def gateway(self) -> Gateway:
+        """The profile's way to the service; made when first needed."""
+        with self._guard:
+            if self._gateway is None:
+                from batchtui.api.gateway import Gateway
+
+                self._gateway = Gateway(self.profile)
+            self._gateway.clock = self.clock
+            return self._gateway
+
+    @property
+    def prices(self) -> PriceTable:
+        """The prices, with config.toml's rows over the built-in ones; read when first needed."""
+        with self._guard:
+            if self._prices is None:
+                from batchtui.domain.money import load_prices
+
+                self._prices = load_prices(self.config.prices)
+            return self._prices
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell ``listener`` every event; the result ends that."""
@@ -67,6 +92,15 @@ class Context:
                 listener(event)
             except Exception:
                 log.exception("a listener failed on %s", type(event).__name__)
+
+    def service_time(self, when: datetime) -> datetime:
+        """A time by our clock as the service's clock tells it, as far as a reply said how far they are apart."""
+        return when + timedelta(seconds=self.gateway.clock_offset or 0.0)
+
+    def owning(self) -> contextlib.AbstractContextManager[None]:
+        """Held while a record takes a batch of the service's as its own, so that no two ever take the same."""
+        files.make_private_dir(self.data)
+        return lock(self.data / "owning.lock", 30.0, "another batchtui is adopting batches")
 
     def change(self, local_id: str, fn: Callable[[BatchRecord], BatchRecord]) -> BatchRecord:
         """Change a record on disk and tell it; raises InputError or StoreError."""

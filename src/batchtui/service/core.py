@@ -9,30 +9,31 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from batchtui.api.gateway import Gateway
 from batchtui.config import Config
 from batchtui.domain.batch import BatchRecord, RemoteBatch
-from batchtui.domain.errors import BatchtuiError, InputError, ServiceError
-from batchtui.domain.money import load_prices
-from batchtui.domain.plan import Plan, Progress
+from batchtui.domain.errors import BatchtuiError, InputError, StoreError
+from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.poller import LookState
-from batchtui.service import figures, planning, reading
+from batchtui.service import figures
 from batchtui.service.context import Context, Listener, utc_now
-from batchtui.service.elsewhere import Elsewhere, SyncReport
-from batchtui.service.fetching import Fetcher
-from batchtui.service.looking import Looker
-from batchtui.service.planning import Selection
-from batchtui.service.sending import Sender
-from batchtui.service.settling import Settler
-from batchtui.service.telling import Teller
-from batchtui.store.view import View
+from batchtui.service.values import Selection, SyncReport, TryResult
+
+if TYPE_CHECKING:
+    from batchtui.api.gateway import Gateway
+    from batchtui.domain.models import ModelInfo
+    from batchtui.domain.money import PriceTable
+    from batchtui.intake.options import IntakeOptions
+    from batchtui.service.parts import Parts
+    from batchtui.store.view import View
 
 replace = msgspec.structs.replace
 Result = BatchRecord | BatchtuiError
+Tell = Callable[[Progress], None] | None
+OnProblem = Callable[[Problem], None] | None
 
 
 class Service:
@@ -54,16 +55,31 @@ class Service:
         self.data = data
         self.config = config or Config()
         self.profile = self.config.profile(profile)
-        self.prices = load_prices(self.config.prices)
-        self.gateway = gateway or Gateway(self.profile)
-        self.context = Context(data, self.config, self.profile, self.prices, self.gateway, clock)
+        self.context = Context(data, self.config, self.profile, clock, gateway)
         self.history = self.context.history
-        self.sender = Sender(self.context)
-        self.settler = Settler(self.context)
-        self.fetcher = Fetcher(self.context, self.settler)
-        self.looker = Looker(self.context, self.sender, self.settler, self.fetcher, Teller(self.context))
-        self._elsewhere = Elsewhere(self.context)
+        self._made: Parts | None = None
+        self._making = threading.Lock()
         self._loop_task: asyncio.Task[None] | None = None
+
+    @property
+    def parts(self) -> Parts:
+        """What does the work; made when first needed, since a first paint needs none of it."""
+        with self._making:
+            if self._made is None:
+                from batchtui.service.parts import Parts
+
+                self._made = Parts(self.context)
+            return self._made
+
+    @property
+    def gateway(self) -> Gateway:
+        """The profile's way to the service."""
+        return self.context.gateway
+
+    @property
+    def prices(self) -> PriceTable:
+        """The prices, with config.toml's rows over the built-in ones."""
+        return self.context.prices
 
     # What is known, from memory.
 
@@ -77,7 +93,7 @@ class Service:
 
     def look_state(self) -> LookState:
         """What the last look was worth."""
-        return self.looker.state
+        return self._made.looker.state if self._made is not None else LookState()
 
     def unreadable(self) -> list[tuple[str, str]]:
         """Records that were set aside or left alone: (path, why)."""
@@ -100,16 +116,16 @@ class Service:
     def plan(
         self,
         sources: Sequence[str],
-        options: planning.IntakeOptions | None = None,
+        options: IntakeOptions | None = None,
         *,
         keep: bool = True,
-        progress: planning.Tell = None,
+        progress: Tell = None,
         stop: threading.Event | None = None,
-        on_problem: planning.OnProblem = None,
+        on_problem: OnProblem = None,
         stdin: BinaryIO | None = None,
     ) -> Plan:
         """Check sources and plan their batches; ``keep`` stages them so that the plan can be submitted."""
-        return planning.plan(
+        return self.parts.planning.plan(
             self.context, sources, options, keep=keep, progress=progress, stop=stop, on_problem=on_problem, stdin=stdin
         )
 
@@ -119,11 +135,11 @@ class Service:
         chosen: Selection | None = None,
         changes: Mapping[str, str] | None = None,
         *,
-        progress: planning.Tell = None,
+        progress: Tell = None,
         stop: threading.Event | None = None,
     ) -> Plan:
         """Plan what did not succeed of these batches (of one run) as its next attempt; raises InputError when nothing is left."""
-        return planning.plan_retry(
+        return self.parts.planning.plan_retry(
             self.context, local_ids, chosen or Selection(), changes or {}, progress=progress, stop=stop
         )
 
@@ -131,16 +147,16 @@ class Service:
         self, local_ids: Sequence[str], chosen: Selection | None = None, changes: Mapping[str, str] | None = None
     ) -> list[str]:
         """What should be known before a retry: where it won't help, and what the changes do to the first request."""
-        return planning.retry_notes(self.context, local_ids, chosen or Selection(), changes or {})
+        return self.parts.planning.retry_notes(self.context, local_ids, chosen or Selection(), changes or {})
 
     def discard(self, plan: Plan) -> None:
         """Throw a plan's staged files away."""
         if plan.staging is not None:
-            self.sender.discard(plan.staging)
+            self.parts.sender.discard(plan.staging)
 
     def max_cost_problem(self, plan: Plan) -> str | None:
         """Why max_cost stops this plan, None when it does not."""
-        return planning.max_cost_problem(self.context, plan)
+        return self.parts.planning.max_cost_problem(self.context, plan)
 
     def limit_cost(self, dollars: Decimal) -> None:
         """Use another max_cost for this call."""
@@ -149,17 +165,16 @@ class Service:
     def duplicate_of(self, plan: Plan) -> BatchRecord | None:
         """A batch that is under way with the same requests, if any."""
         prints = {p.fingerprint for p in plan.parts if p.fingerprint}
-        return next(
-            (r for r in self.history.all() if r.active and r.fingerprint in prints and self.context.mine(r)), None
-        )
+        known = [*self.history.all(), *self.parts.sender.pending()]
+        return next((r for r in known if r.active and r.fingerprint in prints and self.context.mine(r)), None)
 
     # Results: slow, for a thread.
 
     def open_results(
-        self, local_id: str, *, run: bool = False, progress: planning.Tell = None, stop: threading.Event | None = None
+        self, local_id: str, *, run: bool = False, progress: Tell = None, stop: threading.Event | None = None
     ) -> View:
         """A batch's stored results, or with ``run`` those of its whole run merged; raises InputError when there are none."""
-        return reading.open_view(self.context, local_id, run=run, progress=progress, stop=stop)
+        return self.parts.reading.open_view(self.context, local_id, run=run, progress=progress, stop=stop)
 
     def export(
         self,
@@ -169,7 +184,7 @@ class Service:
         dest: Path | BinaryIO,
         *,
         unfold: bool = False,
-        progress: planning.Tell = None,
+        progress: Tell = None,
         stop: threading.Event | None = None,
     ) -> int:
         """Write results out (jsonl, json, csv, markdown, files, parquet); returns how many."""
@@ -184,8 +199,8 @@ class Service:
         if self._loop_task is None:
             self.history.sweep()
             with contextlib.suppress(BatchtuiError):
-                await self.sender.recover()
-            self._loop_task = asyncio.create_task(self.looker.run(), name="poller")
+                await self.parts.sender.recover()
+            self._loop_task = asyncio.create_task(self.parts.looker.run(), name="poller")
 
     async def close(self) -> None:
         """Stop looking and close all connections."""
@@ -222,19 +237,23 @@ class Service:
                 advice="use --again if you mean to send them twice",
             )
         await self.gateway.ready()
-        records = await asyncio.to_thread(self.sender.commit, plan, title=title, note=note, retry_of=retry_of)
-        await self.sender.send_waiting(timeout=lock_timeout)
-        self.looker.wake()
+        records = await asyncio.to_thread(self.parts.sender.commit, plan, title=title, note=note, retry_of=retry_of)
+        try:
+            await self.parts.sender.send_waiting(timeout=lock_timeout)
+        except StoreError as error:
+            # They are on record and wait: an error here would say that nothing was sent, and never will be.
+            self.context.trouble(error, records[0].local_id)
+        self.parts.looker.wake()
         wanted = {r.local_id for r in records}
         return sorted((r for r in self.history.all() if r.local_id in wanted), key=lambda r: r.part)
 
     async def refresh(self) -> LookState:
         """Look now."""
-        return await self.looker.look()
+        return await self.parts.looker.look()
 
     async def wait(self, local_ids: Sequence[str], *, settled: bool = False) -> None:
         """Wait until batches have ended with their results stored, or with ``settled`` only until none is in doubt."""
-        await self.looker.until(local_ids, settled=settled)
+        await self.parts.looker.until(local_ids, settled=settled)
 
     async def settle(self, local_ids: Sequence[str]) -> None:
         """Look for unconfirmed batches until each is adopted, refused, or has several candidates."""
@@ -245,13 +264,13 @@ class Service:
             if not doubtful:
                 return
             for record in doubtful:
-                with contextlib.suppress(ServiceError):
-                    await self.settler.settle(record)
+                with contextlib.suppress(BatchtuiError):
+                    await self.parts.settler.settle(record)
             await asyncio.sleep(1.0)
 
     async def fetch(self, local_id: str) -> BatchRecord:
         """Fetch an ended batch's results now."""
-        return await self.fetcher.fetch(local_id)
+        return await self.parts.fetcher.fetch(local_id)
 
     async def cancel(self, local_ids: Sequence[str]) -> dict[str, Result]:
         """Cancel batches; a part that still waits is simply not sent.  Errors come back beside the id."""
@@ -269,8 +288,8 @@ class Service:
             if record.id is None or record.status != "in_progress":
                 raise InputError(f"{record.local_id} is {record.status}: there is nothing to cancel")
             remote = await self.gateway.cancel(record.id)
-            after = self._elsewhere.take(record.local_id, remote)
-            self.looker.wake()
+            after = self.parts.elsewhere.take(record.local_id, remote)
+            self.parts.looker.wake()
             return after
         except BatchtuiError as error:
             return error
@@ -297,7 +316,7 @@ class Service:
                 )
             if there and record.id is not None:
                 self._must_be_mine(record)
-                await self._elsewhere.delete(record)
+                await self.parts.elsewhere.delete(record)
             if here:
                 self.history.delete(record.local_id)
                 self.context.removed(record.local_id)
@@ -314,37 +333,37 @@ class Service:
 
     async def adopt_candidate(self, local_id: str, remote_id: str) -> BatchRecord:
         """The person says which batch at the service an unconfirmed record is."""
-        record = await self.settler.choose(local_id, remote_id)
-        self.looker.wake()
+        record = await self.parts.settler.choose(local_id, remote_id)
+        self.parts.looker.wake()
         return record
 
     async def give_up(self, local_id: str) -> BatchRecord:
         """The person says that an unconfirmed batch never arrived."""
-        return self.settler.give_up(local_id)
+        return self.parts.settler.give_up(local_id)
 
     async def elsewhere(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
         """A page of the workspace's batches that are not in our store, and where the next page begins (None: no more)."""
-        return await self._elsewhere.page(after_id)
+        return await self.parts.elsewhere.page(after_id)
 
     async def adopt(self, remote: RemoteBatch, title: str = "") -> BatchRecord:
         """Keep a record of a batch made elsewhere; its results are fetched like our own."""
-        record = self._elsewhere.adopt(remote, title)
-        self.looker.wake()
+        record = self.parts.elsewhere.adopt(remote, title)
+        self.parts.looker.wake()
         return record
 
     async def sync(self, tell: Callable[[Progress], None] | None = None) -> SyncReport:
         """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits."""
-        await self.sender.recover()
-        return await self._elsewhere.sync(self.looker, self.fetcher, tell)
+        await self.parts.sender.recover()
+        return await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, tell)
 
-    async def models(self) -> list[planning.ModelInfo]:
+    async def models(self) -> list[ModelInfo]:
         """The models to choose from: the service's list, a cached one, or the built-in one offline."""
-        return await planning.models(self.context)
+        return await self.parts.planning.models(self.context)
 
     async def count_sample(self, plan: Plan, n: int = 8) -> Plan:
         """The plan with its estimate calibrated by count_tokens on a few of its requests (free)."""
-        return await planning.count_sample(self.context, plan, n)
+        return await self.parts.planning.count_sample(self.context, plan, n)
 
-    async def try_one(self, request_line: bytes) -> planning.TryResult:
+    async def try_one(self, request_line: bytes) -> TryResult:
         """Send one request to the plain Messages endpoint, at standard price."""
-        return await planning.try_one(self.context, request_line)
+        return await self.parts.planning.try_one(self.context, request_line)

@@ -14,20 +14,9 @@ from batchtui.service.context import Context
 from batchtui.service.fetching import Fetcher
 from batchtui.service.looking import Looker
 from batchtui.service.sending import random_name, seen, taken_up
+from batchtui.service.values import SyncReport
 
 replace = msgspec.structs.replace
-
-
-class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sync did: local ids, and errors in words by local id."""
-
-    fetched: tuple[str, ...] = ()
-    adopted: tuple[str, ...] = ()
-    sent: tuple[str, ...] = ()
-    unconfirmed: tuple[str, ...] = ()
-    failed: dict[str, str] = {}
-    error: str = ""
-    """Why the service could not be asked, "" when it could."""
 
 
 class Elsewhere:
@@ -62,18 +51,23 @@ class Elsewhere:
         ], more if page.has_more else None
 
     def _may_be_unconfirmed(self, batch: RemoteBatch) -> bool:
-        """True when an unconfirmed record may turn out to be this batch: adopting it apart would hide that."""
+        """True when a record that is unconfirmed, or being sent just now, may turn out to be this batch."""
         leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
         return any(
-            r.status == "unconfirmed"
+            r.status in ("unconfirmed", "submitting")
             and r.requests == batch.request_counts.total
             and r.intent_at
-            and r.intent_at - leeway <= batch.created_at
+            and batch.id not in r.not_ours
+            and min(r.intent_at, self.context.service_time(r.intent_at)) - leeway <= batch.created_at
             for r in self.context.history.all()
         )
 
     def adopt(self, remote: RemoteBatch, title: str = "") -> BatchRecord:
-        """Make a record for a batch made elsewhere."""
+        """Make a record for a batch made elsewhere; one that a record of ours owns already is left with it."""
+        with self.context.owning():
+            return self._adopt(remote, title)
+
+    def _adopt(self, remote: RemoteBatch, title: str) -> BatchRecord:
         for record in self.context.history.all():
             if record.id == remote.id:
                 return record
@@ -105,7 +99,12 @@ class Elsewhere:
             return SyncReport(
                 error=f"{state.error}; {state.advice}" if state.advice else state.error, unconfirmed=self._unconfirmed()
             )
-        adopted = await self._adopt_all()
+        error = ""
+        adopted: list[str] = []
+        try:
+            await self._adopt_all(adopted)
+        except BatchtuiError as trouble:
+            error = f"not all batches made elsewhere could be adopted: {trouble}"
         fetched: list[str] = []
         failed: dict[str, str] = {}
         owed = [r for r in self.context.history.all() if r.owed and r.id and self.context.mine(r)]
@@ -115,11 +114,16 @@ class Elsewhere:
             try:
                 await fetcher.fetch(record.local_id)
                 fetched.append(record.local_id)
-            except BatchtuiError as error:
-                failed[record.local_id] = str(error)
+            except BatchtuiError as trouble:
+                failed[record.local_id] = str(trouble)
         sent = tuple(r.local_id for r in self.context.history.all() if r.local_id in waiting and not r.waiting)
         return SyncReport(
-            fetched=tuple(fetched), adopted=adopted, sent=sent, failed=failed, unconfirmed=self._unconfirmed()
+            fetched=tuple(fetched),
+            adopted=tuple(adopted),
+            sent=sent,
+            failed=failed,
+            unconfirmed=self._unconfirmed(),
+            error=error,
         )
 
     def _unconfirmed(self) -> tuple[str, ...]:
@@ -127,11 +131,11 @@ class Elsewhere:
             r.local_id for r in self.context.history.all() if r.status == "unconfirmed" and self.context.mine(r)
         )
 
-    async def _adopt_all(self) -> tuple[str, ...]:
-        adopted: list[str] = []
+    async def _adopt_all(self, adopted: list[str]) -> None:
         after: str | None = None
         while True:
             batches, after = await self.page(after, 1000)
-            adopted += [self.adopt(b).local_id for b in batches]
+            for batch in batches:
+                adopted.append(self.adopt(batch).local_id)
             if after is None:
-                return tuple(adopted)
+                return

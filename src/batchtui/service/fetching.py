@@ -12,16 +12,26 @@ import msgspec
 
 from batchtui.api.gateway import Download
 from batchtui.domain.batch import BatchRecord, Tally
-from batchtui.domain.errors import BatchtuiError, InputError, NotFound, Rejected
+from batchtui.domain.errors import (
+    BatchtuiError,
+    IncompleteResults,
+    InputError,
+    LockBusy,
+    NotFound,
+    Rejected,
+    StoreError,
+)
 from batchtui.domain.plan import Progress
-from batchtui.poller import fetch_delay
+from batchtui.poller import fetch_delay, ripe
 from batchtui.service import events
 from batchtui.service.context import Context, Throttle
 from batchtui.service.settling import Settler
 from batchtui.store.history import INDEX, PART, RESULTS, lock
-from batchtui.store.results import ResultSink
+from batchtui.store.results import ResultSink, complete, open_results
 
 replace = msgspec.structs.replace
+_DOUBTS = 3
+"""How often results that are only partly ours are fetched again before their batch is given back."""
 OVERLAP = 64 * 1024
 """Bytes fetched twice when resuming, which must be equal to prove that it is the same file."""
 
@@ -34,6 +44,8 @@ class Fetcher:
         self.settler = settler
         self._slots = asyncio.Semaphore(2)
         self._under_way: dict[str, asyncio.Task[BatchRecord]] = {}
+        self._whole_only: set[str] = set()
+        """Batches whose partial results are of no use: the next fetch begins at the beginning."""
         self.next_try: dict[str, datetime] = {}
         """When to try again, for records that could not be written."""
 
@@ -46,7 +58,8 @@ class Fetcher:
             and r.id
             and self.context.mine(r)
             and r.local_id not in self._under_way
-            and max(r.next_try_at or now, self.next_try.get(r.local_id, now)) <= now
+            and ripe(r.next_try_at, now)
+            and ripe(self.next_try.get(r.local_id), now)
         ]
 
     def busy(self, local_id: str) -> bool:
@@ -81,25 +94,41 @@ class Fetcher:
             if record.id is None or record.status != "ended":
                 raise InputError("this batch has no results yet", advice="wait until it has ended")
             busy = "its results are being fetched by another batchtui"
-            with lock(self.context.history.folder(local_id) / ".fetch.lock", 0.05, busy):
-                return await self._locked_fetch(record)
+            try:
+                with lock(self.context.history.folder(local_id) / ".fetch.lock", 0.05, busy):
+                    return await self._locked_fetch(record)
+            except LockBusy:
+                self.next_try[local_id] = self.context.clock() + timedelta(seconds=5)
+                raise
 
     async def _locked_fetch(self, record: BatchRecord) -> BatchRecord:
         try:
-            tally = await self._download(record)
+            tally = await asyncio.to_thread(self._here_already, record) or await self._download(record)
+            return self._stored(record, tally)
         except BatchtuiError as error:
             self._failed(record, error)
             raise
         finally:
             self.context.emit(events.Transfer(record.local_id, None))
-        return self._stored(record, tally)
+
+    def _here_already(self, record: BatchRecord) -> Tally | None:
+        """The tally of results that came whole before a kill, or a full disk, kept the record from saying so."""
+        folder = self.context.history.folder(record.local_id)
+        if not (folder / RESULTS).exists():
+            return None
+        held = open_results(folder, self.context.prices)
+        held.close()
+        return held.tally if complete(held.tally, record.counts.total or record.requests) else None
 
     async def _download(self, record: BatchRecord) -> Tally:
         assert record.id is not None
         folder = self.context.history.folder(record.local_id)
         expected = record.counts.total or record.requests
         tell = Throttle(lambda p: self.context.emit(events.Transfer(record.local_id, p)))
-        sink, download, pieces = await self._resumed(record.id, folder, expected)
+        sink, download, pieces = None, None, _nothing()
+        if record.local_id not in self._whole_only:
+            sink, download, pieces = await self._resumed(record.id, folder, expected)
+        resumed = sink is not None
         if sink is None or download is None:
             download = await self.context.gateway.results(record.id)
             sink = await asyncio.to_thread(ResultSink, folder, expected=expected, prices=self.context.prices)
@@ -109,7 +138,14 @@ class Fetcher:
             async for piece in pieces:
                 sink.write(piece)
                 tell(Progress("results", sink.bytes, total))
-            return await asyncio.to_thread(sink.finish)
+            tally = await asyncio.to_thread(sink.finish)
+            self._whole_only.discard(record.local_id)
+            return tally
+        except IncompleteResults as error:
+            # Going on from there brings no more: all that follows was sent, or what is held is not the service's.
+            if resumed or error.lines >= expected:
+                self._whole_only.add(record.local_id)
+            raise
         except BaseException:
             sink.abandon()
             raise
@@ -149,12 +185,15 @@ class Fetcher:
         def change(r: BatchRecord) -> BatchRecord:
             if r.results in ("stored", "gone"):
                 return r
-            over = r.archived_at is not None or (r.gone_at is not None and now >= r.gone_at)
+            over = r.archived_at is not None or (r.gone_at is not None and self.context.service_time(now) >= r.gone_at)
             if over and isinstance(error, NotFound | Rejected):
+                kept = (
+                    "; what came of them is kept" if (self.context.history.folder(r.local_id) / PART).exists() else ""
+                )
                 return replace(
                     r,
                     results="gone",
-                    error="the service has thrown the results away (29 days are over)",
+                    error=f"the service has thrown the results away (29 days are over){kept}",
                     next_try_at=None,
                 )
             partial = (self.context.history.folder(r.local_id) / PART).exists()
@@ -167,13 +206,19 @@ class Fetcher:
         except BatchtuiError:
             # The disk that is full for results may be full for the record too; the retry time is then kept in memory only.
             self.next_try[record.local_id] = now + timedelta(seconds=30)
+        if isinstance(error, StoreError) and not isinstance(error, IncompleteResults):
             self.context.trouble(error, record.local_id)
 
     def _stored(self, record: BatchRecord, tally: Tally) -> BatchRecord:
         if not record.verified and tally.unexpected:
-            other = self.context.history.folder(record.local_id)
+            folder = self.context.history.folder(record.local_id)
             for name in (RESULTS, INDEX):
-                (other / name).unlink(missing_ok=True)
+                (folder / name).unlink(missing_ok=True)
+            if tally.unexpected * 2 <= tally.lines and record.looks < _DOUBTS:
+                raise IncompleteResults(
+                    f"{tally.unexpected:,} of {tally.lines:,} results have a custom_id that was not sent",
+                    advice="they are fetched again before this batch is taken for another's",
+                )
             return self.settler.disown(record)
         cost = None if tally.unpriced else tally.cost_usd
         return self.context.change(

@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from batchtui.domain.batch import BatchRecord, RemoteBatch
-from batchtui.domain.errors import BatchtuiError, NotFound, StoreError
+from batchtui.domain.errors import BatchtuiError, LockBusy, NotFound, Rejected, StoreError
 from batchtui.poller import LookState, after_failure, next_look
 from batchtui.service import events
 from batchtui.service.context import Context
@@ -22,6 +22,7 @@ from batchtui.service.telling import Teller
 replace = msgspec.structs.replace
 DISK_EVERY = 3.0
 _SINGLE = 8
+_JUMP = timedelta(seconds=30)
 _LOST_AFTER = 20
 """Looks in a row that answer 404 before we say so; passing 404s are known."""
 
@@ -39,7 +40,7 @@ class Looker:
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self._missing: dict[str, int] = {}
-        self._began = context.clock()
+        self._began = self._last_turn = context.clock()
 
     def wake(self) -> None:
         """Have the loop think again now."""
@@ -69,7 +70,11 @@ class Looker:
         mine = [r for r in records if self.context.mine(r)]
         self.teller.tell(mine)
         now = self.context.clock()
-        due = self.state.next_at if self.state.blind_since else next_look(mine, now, self.state.last_ok or self._began)
+        busy = [r for r in mine if not self.fetcher.busy(r.local_id)]
+        due = self.state.next_at if self.state.blind_since else next_look(busy, now, self.state.last_ok or self._began)
+        if now < self._last_turn - _JUMP:
+            due = now  # The clock was set back: what was planned by the old one would come too late.
+        self._last_turn = now
         if due is not None and due != self.state.next_at:
             self._tell(replace(self.state, next_at=due))
         wait = (due - now).total_seconds() if due else DISK_EVERY
@@ -156,6 +161,11 @@ class Looker:
         assert record.id is not None
         try:
             return await self.context.gateway.retrieve(record.id)
+        except Rejected as error:
+            # What is wrong with one batch must not keep us from seeing the others.
+            words = f"looking: {error}"
+            self.context.change(record.local_id, lambda r: replace(r, error=words))
+            return None
         except NotFound:
             count = self._missing[record.local_id] = self._missing.get(record.local_id, 0) + 1
             if count == _LOST_AFTER:
@@ -179,8 +189,10 @@ class Looker:
     async def _send_waiting(self) -> None:
         try:
             await self.sender.send_waiting()
-        except StoreError:
+        except LockBusy:
             return
+        except BatchtuiError as error:
+            self.context.trouble(error)
 
     async def until(self, local_ids: Iterable[str], *, settled: bool = False, tick: float = 1.0) -> None:
         """Wait until batches have ended with their results stored (or can't be had), or only until none is in doubt."""

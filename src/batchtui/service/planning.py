@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
@@ -26,6 +24,7 @@ from batchtui.intake.options import IntakeOptions
 from batchtui.service import figures
 from batchtui.service.context import Context
 from batchtui.service.sending import random_name
+from batchtui.service.values import Selection, TryResult
 from batchtui.store import files
 
 Tell = Callable[[Progress], None] | None
@@ -33,24 +32,6 @@ OnProblem = Callable[[Problem], None] | None
 replace = msgspec.structs.replace
 _MODELS_KEPT = 24 * 3600
 _STALE = 2 * 24 * 3600
-_SAMPLE_LINE = 4_000_000
-
-
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which requests to retry: by outcome, or these custom_ids."""
-
-    only: tuple[str, ...] = ("errored", "expired", "canceled", "missing")
-    custom_ids: frozenset[str] | None = None
-
-
-class TryResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One request's answer from the plain Messages endpoint."""
-
-    answer: bytes
-    input_tokens: int
-    output_tokens: int
-    cost_usd: Decimal | None
-    """What the try cost, at standard price; None when the model is unpriced."""
 
 
 def new_staging(context: Context) -> Path:
@@ -212,47 +193,11 @@ async def models(context: Context) -> list[ModelInfo]:
 async def count_sample(context: Context, plan: Plan, n: int) -> Plan:
     """Calibrate the estimate: count_tokens on a sample against our rule of thumb for the same requests."""
     from batchtui.intake.estimate import calibrate
+    from batchtui.intake.sampling import sample_requests
 
-    counted: list[tuple[str, tuple[int, int], int]] = []
-    for line in await asyncio.to_thread(_sample, plan, n):
-        params = msgspec.json.decode(line)["params"]
-        thumb = await asyncio.to_thread(_rule_of_thumb, context, line)
-        counted.append((str(params["model"]), thumb, await context.gateway.count_tokens(_countable(params))))
+    samples = await asyncio.to_thread(sample_requests, plan, n, prices=context.prices)
+    counted = [(s.model, s.estimated, await context.gateway.count_tokens(msgspec.json.decode(s.body))) for s in samples]
     return await asyncio.to_thread(calibrate, plan, counted, context.prices)
-
-
-def _sample(plan: Plan, n: int) -> list[bytes]:
-    """Request lines from places spread evenly over the staged parts."""
-    paths = [part.path for part in plan.parts if part.path is not None]
-    if not paths:
-        return [line.encode() for line in plan.sample[:n]]
-    each = max(1, n // len(paths))
-    lines: dict[bytes, None] = {}
-    for path in paths:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            for number in range(each):
-                file.seek(size * number // each)
-                if number:
-                    file.readline()
-                line = file.readline(_SAMPLE_LINE)
-                if line.endswith(b"\n"):
-                    lines[line] = None
-    return list(lines)
-
-
-def _rule_of_thumb(context: Context, line: bytes) -> tuple[int, int]:
-    from batchtui.intake.plan import make_plan
-
-    options = replace(complete_options(context, None), format="native")
-    return make_plan(["-"], options, prices=context.prices, staging=None, stdin=io.BytesIO(line)).estimate.input_tokens
-
-
-_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking")
-
-
-def _countable(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: params[k] for k in _COUNTED if k in params}
 
 
 async def try_one(context: Context, request_line: bytes) -> TryResult:

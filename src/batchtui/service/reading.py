@@ -36,7 +36,7 @@ def open_view(context: Context, local_id: str, *, run: bool, progress: Tell, sto
 def has_results(context: Context, record: BatchRecord) -> bool:
     """True when there is something to read: stored results, or a part of them."""
     folder = context.history.folder(record.local_id)
-    return (folder / RESULTS).exists() or (record.results == "partial" and (folder / PART).exists())
+    return (folder / RESULTS).exists() or (record.results in ("partial", "gone") and (folder / PART).exists())
 
 
 def _why(record: BatchRecord) -> str:

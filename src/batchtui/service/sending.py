@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from batchtui import safetext
-from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
+from batchtui.domain.batch import BatchRecord, RemoteBatch, Status, new_local_id
 from batchtui.domain.errors import (
     BatchtuiError,
     InputError,
+    LockBusy,
     NoKey,
     NoNetwork,
     RateLimited,
@@ -29,6 +31,7 @@ from batchtui.domain.errors import (
     WrongKey,
 )
 from batchtui.domain.plan import Plan, Progress
+from batchtui.poller import ripe
 from batchtui.service import events
 from batchtui.service.context import Context, Throttle
 from batchtui.store import files
@@ -39,6 +42,7 @@ _GO = ".go"
 _MANIFEST = "manifest.json"
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _RETRIES = 5
+_STEPS: tuple[Status, ...] = ("in_progress", "canceling", "ended")
 
 
 class _Staged(msgspec.Struct):
@@ -59,49 +63,79 @@ class Sender:
         self.context = context
         self.plans = context.data / "plans"
         self._one_at_a_time = asyncio.Lock()
+        self.hold: dict[str, datetime] = {}
+        """When to try again, for records whose intent could not be written."""
 
     def lock_path(self) -> Path:
         """One submit of a data folder at a time per profile sends."""
         return self.context.data / f"sending-{safetext.filename(self.context.profile.name)}.lock"
 
-    @contextlib.contextmanager
-    def _send_lock(self, timeout: float) -> Iterator[None]:
-        files.make_private_dir(self.context.data)
-        with lock(self.lock_path(), timeout, "another batchtui is sending batches of this profile"):
-            yield
-
     @contextlib.asynccontextmanager
     async def sending(self, timeout: float) -> AsyncIterator[None]:
         """Hold the send lock against other tasks and other programs; raises StoreError when it is taken too long."""
+        busy = "another batchtui is sending batches of this profile"
+        until = time.monotonic() + timeout
+        while self._one_at_a_time.locked():
+            if time.monotonic() >= until:
+                raise LockBusy("batches of this profile are being sent", advice="wait until they are sent")
+            await asyncio.sleep(0.05)
         async with self._one_at_a_time:
-            held = self._send_lock(timeout)
-            await asyncio.to_thread(held.__enter__)
-            try:
+            await asyncio.to_thread(files.make_private_dir, self.context.data)
+            with contextlib.ExitStack() as held:
+                # Asked again and again: a thread that waits for a lock could not be canceled, and would take it later.
+                while True:
+                    try:
+                        held.enter_context(lock(self.lock_path(), 0.0, busy))
+                        break
+                    except LockBusy:
+                        if time.monotonic() >= until:
+                            raise
+                    await asyncio.sleep(0.05)
                 yield
-            finally:
-                held.__exit__(None, None, None)
+
+    def _unpacking(self) -> contextlib.AbstractContextManager[None]:
+        """Plans become records under a lock, so that two programs never make the same ones."""
+        return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is putting a plan on record")
 
     def commit(self, plan: Plan, *, title: str, note: str, retry_of: BatchRecord | None) -> list[BatchRecord]:
         """Use the plan up and make the records of its parts, all waiting; raises InputError when it was used already."""
         if plan.staging is None or not plan.ok:
             raise InputError("this plan can't be sent", advice="check the source again")
-        now = self.context.clock()
         staged = self._records(plan, title, note, retry_of)
         go = plan.staging.with_name(plan.staging.name + _GO)
-        try:
-            files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
-            plan.staging.rename(go)
-            files.fsync_dir(go.parent)
-        except FileNotFoundError:
-            raise InputError("this plan was submitted already", advice="batchtui list shows its batches") from None
-        except StoreError:
-            if not plan.staging.exists():
+        files.make_private_dir(self.context.data)
+        with self._unpacking():
+            try:
+                files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
+                plan.staging.rename(go)
+                files.fsync_dir(go.parent)
+            except FileNotFoundError:
                 raise InputError("this plan was submitted already", advice="batchtui list shows its batches") from None
-            raise
-        except OSError as error:
-            raise files.explain(error, "can't put the plan on record") from error
-        assert now is not None
-        return self._unpack(go)
+            except StoreError:
+                if not plan.staging.exists():
+                    raise InputError(
+                        "this plan was submitted already", advice="batchtui list shows its batches"
+                    ) from None
+                raise
+            except OSError as error:
+                raise files.explain(error, "can't put the plan on record") from error
+            try:
+                return self._unpack(go)
+            except StoreError as error:
+                # From the rename on it will be sent: whoever submits it again would pay twice.
+                raise StoreError(
+                    f"the plan is on record, its batches are not all made yet: {error}",
+                    advice=f"{error.advice}; batchtui sync goes on with it: do not submit it again",
+                ) from error
+
+    def pending(self) -> list[BatchRecord]:
+        """Records of plans that were confirmed and whose folders are not made yet."""
+        found: list[BatchRecord] = []
+        with contextlib.suppress(OSError):
+            for go in sorted(self.plans.glob(f"*{_GO}")):
+                with contextlib.suppress(OSError, msgspec.DecodeError):
+                    found += [each.record for each in _manifest(go)]
+        return found
 
     def _records(self, plan: Plan, title: str, note: str, retry_of: BatchRecord | None) -> list[_Staged]:
         now = self.context.clock()
@@ -142,9 +176,14 @@ class Sender:
 
     def _unpack(self, go: Path) -> list[BatchRecord]:
         try:
-            staged = msgspec.json.decode((go / _MANIFEST).read_bytes(), type=list[_Staged])
+            staged = _manifest(go)
         except OSError as error:
             raise files.explain(error, f"can't read {go}") from error
+        except msgspec.DecodeError as error:
+            raise StoreError(
+                f"the plan in {go} can't be read: {error}",
+                advice="update batchtui, or check and submit the source again",
+            ) from error
         records = []
         for each in staged:
             moves = {REQUESTS: go / each.requests}
@@ -167,14 +206,30 @@ class Sender:
         """Finish what a kill interrupted: records not yet made, and creates whose answer nobody waits for any more."""
         try:
             async with self.sending(timeout=0.1):
-                if self.plans.is_dir():
-                    for go in sorted(self.plans.glob(f"*{_GO}")):
-                        await asyncio.to_thread(self._unpack, go)
-                for record in self.context.history.all():
-                    if record.status == "submitting" and not record.waiting and self.context.mine(record):
-                        self._lost(record, "batchtui was ended while it was being sent")
-        except StoreError:
+                await asyncio.to_thread(self._unpack_all)
+                self._find_lost()
+        except LockBusy:
             return
+
+    def _unpack_all(self) -> None:
+        if not self.plans.is_dir():
+            return
+        with self._unpacking():
+            for go in sorted(self.plans.glob(f"*{_GO}")):
+                try:
+                    self._unpack(go)
+                except StoreError as error:
+                    self.context.trouble(error)
+
+    def _stranded(self) -> list[BatchRecord]:
+        """Records that were being sent; while the send lock is held here, nobody waits for their answers any more."""
+        return [
+            r for r in self.context.history.all() if r.status == "submitting" and not r.waiting and self.context.mine(r)
+        ]
+
+    def _find_lost(self) -> None:
+        for record in self._stranded():
+            self._lost(record, "batchtui was ended, or could not write, while it was being sent")
 
     def _lost(self, record: BatchRecord, why: str) -> BatchRecord:
         now = self.context.clock()
@@ -197,9 +252,10 @@ class Sender:
 
     async def send_waiting(self, *, timeout: float = 0.1) -> None:
         """Send the parts that wait, oldest first, as far as the queue has room; raises StoreError when another program sends."""
-        if not any(r.waiting and self.context.mine(r) for r in self.context.history.all()):
+        if not self._stranded() and not any(r.waiting and self.context.mine(r) for r in self.context.history.all()):
             return
         async with self.sending(timeout):
+            self._find_lost()
             now = self.context.clock()
             waiting = [r for r in self.context.history.all() if r.waiting and self.context.mine(r)]
             for record in sorted(waiting, key=lambda r: (r.run, r.attempt, r.part)):
@@ -210,7 +266,7 @@ class Sender:
                     and room != (self.context.profile.queue_limit or self.context.config.limits.queue)
                 ):
                     break
-                if record.next_try_at is not None and record.next_try_at > now:
+                if not ripe(record.next_try_at, now) or not ripe(self.hold.get(record.local_id), now):
                     continue
                 fresh = self.context.history.get(record.local_id)
                 if fresh is not None and fresh.waiting:
@@ -237,6 +293,7 @@ class Sender:
                     return
                 await asyncio.sleep(1.0 + tries)
             except StoreError as error:
+                self.hold[record.local_id] = self.context.clock() + timedelta(seconds=15)
                 self.context.trouble(error, record.local_id)
                 return
             except BatchtuiError as error:
@@ -251,7 +308,12 @@ class Sender:
             raise InputError("its requests.jsonl is not there any more", advice="submit the source again")
         await self.context.gateway.ready()
         url = self.context.gateway.base_url
-        self.context.change(local_id, lambda r: replace(r, intent_at=now, base_url=url, error="", next_try_at=None))
+        after = self.context.change(
+            local_id,
+            lambda r: replace(r, intent_at=now, base_url=url, error="", next_try_at=None) if r.waiting else r,
+        )
+        if after.status != "submitting" or after.intent_at != now:
+            return  # Canceled in the meantime.
         whole = False
 
         def on_sent(done: int, total: int) -> None:
@@ -279,14 +341,17 @@ class Sender:
         self._made(local_id, remote)
 
     def _unsend(self, local_id: str) -> None:
-        self.context.change(local_id, lambda r: replace(r, intent_at=None))
+        self.context.change(local_id, lambda r: replace(r, intent_at=None) if r.status == "submitting" else r)
 
     def _made(self, local_id: str, remote: RemoteBatch) -> None:
         self.context.change(local_id, lambda r: taken_up(r, remote, self.context))
 
     def _wait_longer(self, record: BatchRecord, why: str, seconds: float) -> None:
         at = self.context.clock() + timedelta(seconds=seconds)
-        self.context.change(record.local_id, lambda r: replace(r, error=why, next_try_at=at, intent_at=None))
+        self.context.change(
+            record.local_id,
+            lambda r: replace(r, error=why, next_try_at=at, intent_at=None) if r.status == "submitting" else r,
+        )
 
     def _refuse(self, record: BatchRecord, error: BatchtuiError) -> None:
         words = f"{error}" + (f"; {error.advice}" if error.advice else "")
@@ -302,6 +367,10 @@ class Sender:
                 self._refuse(each, error)
 
 
+def _manifest(go: Path) -> list[_Staged]:
+    return msgspec.json.decode((go / _MANIFEST).read_bytes(), type=list[_Staged])
+
+
 def taken_up(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRecord:
     """A record with its batch at the service: what the service said of it, taken over."""
     return seen(replace(record, id=remote.id, error="", looks=0, next_try_at=None, candidates=()), remote, context)
@@ -309,17 +378,13 @@ def taken_up(record: BatchRecord, remote: RemoteBatch, context: Context) -> Batc
 
 def seen(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRecord:
     """A record after the service told of its batch; only facts, so an unchanged batch gives an equal record."""
-    status = remote.processing_status
-    known = (
-        status
-        if status in ("in_progress", "canceling", "ended")
-        else record.status
-        if record.status == "canceling"
-        else "in_progress"
-    )
+    told = remote.processing_status if remote.processing_status in _STEPS else "in_progress"
+    if record.status in _STEPS and _STEPS.index(told) < _STEPS.index(record.status):
+        # A reply that was overtaken by a later one: a batch never goes back.
+        return record
     return replace(
         record,
-        status=known,
+        status=told,
         counts=remote.request_counts,
         requests=record.requests or remote.request_counts.total,
         created_at=remote.created_at,

@@ -103,13 +103,16 @@ class Settler:
     async def _candidates(self, peers: list[BatchRecord]) -> list[RemoteBatch]:
         """Batches at the service that one of ``peers`` could be, oldest first."""
         leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
-        first = min(r.intent_at for r in peers if r.intent_at) - leeway
-        last = max(r.lost_at or r.intent_at for r in peers if r.intent_at) + leeway
-        owned = {r.id for r in self.context.history.all() if r.id}.union(*(r.not_ours for r in peers))
         found: list[RemoteBatch] = []
         after: str | None = None
         for _ in range(_PAGES):
             page = await self.context.gateway.page(100, after)
+            # Each reply says how far the service's clock is from ours now; it may have been set since the intent.
+            began = min(r.intent_at for r in peers if r.intent_at)
+            lost = max(r.lost_at or r.intent_at for r in peers if r.intent_at)
+            first = min(began, self.context.service_time(began)) - leeway
+            last = max(lost, self.context.service_time(lost)) + leeway
+            owned = {r.id for r in self.context.history.all() if r.id}.union(*(r.not_ours for r in peers))
             found += [
                 b
                 for b in page.data
@@ -122,12 +125,15 @@ class Settler:
 
     def adopt(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
         """Take a batch at the service as this record's; verified when its results come."""
-        if any(r.id == remote.id and r.local_id != local_id for r in self.context.history.all()):
-            raise InputError(f"{remote.id} belongs to another record already")
-        return self.context.change(
-            local_id,
-            lambda r: replace(taken_up(r, remote, self.context), verified=False) if r.status == "unconfirmed" else r,
-        )
+        with self.context.owning():
+            if any(r.id == remote.id and r.local_id != local_id for r in self.context.history.all()):
+                raise InputError(f"{remote.id} belongs to another record already")
+            return self.context.change(
+                local_id,
+                lambda r: (
+                    replace(taken_up(r, remote, self.context), verified=False) if r.status == "unconfirmed" else r
+                ),
+            )
 
     async def choose(self, local_id: str, remote_id: str) -> BatchRecord:
         """The person says which candidate it is."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from batchtui.domain.batch import SCHEMA_VERSION, BatchRecord
-from batchtui.domain.errors import InputError, StoreError
+from batchtui.domain.errors import InputError, LockBusy, StoreError
 from batchtui.store import files, migrate
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -44,6 +44,8 @@ class History:
         self.root = data / "batches"
         self._cache: dict[str, tuple[tuple[int, int, int], BatchRecord]] = {}
         self._unreadable: dict[str, str] = {}
+        self._old: list[str] = []
+        """Records of an older version, still to be written anew."""
         self._guard = threading.RLock()
 
     def folder(self, local_id: str) -> Path:
@@ -67,6 +69,9 @@ class History:
             for name in names:
                 if self._load(name) is not None:
                     seen.add(name)
+            old, self._old = self._old, []
+            for name in old:
+                self._migrate(name)
             for gone in set(self._cache) - seen:
                 del self._cache[gone]
             return [self._cache[name][1] for name in sorted(seen, reverse=True)]
@@ -81,7 +86,7 @@ class History:
         with self._guard:
             return sorted(self._unreadable.items())
 
-    def _load(self, name: str) -> BatchRecord | None:
+    def _load(self, name: str, *, locked: bool = False) -> BatchRecord | None:
         path = str(self.root / name / RECORD)
         try:
             stat = os.stat(path, follow_symlinks=False)  # noqa: PTH116
@@ -98,13 +103,13 @@ class History:
             self._unreadable[path] = f"can't be read: {error.strerror or error}"
             self._cache.pop(name, None)
             return None
-        record = self._decode(name, Path(path), raw)
+        record = self._decode(name, Path(path), raw, locked)
         if record is not None:
             self._cache[name] = (stamp, record)
             self._unreadable.pop(path, None)
         return record
 
-    def _decode(self, name: str, path: Path, raw: bytes) -> BatchRecord | None:
+    def _decode(self, name: str, path: Path, raw: bytes, locked: bool) -> BatchRecord | None:
         try:
             version = migrate.version_of(raw)
             if version > SCHEMA_VERSION:
@@ -113,14 +118,22 @@ class History:
                 )
                 return None
             if version < SCHEMA_VERSION:
-                raw = migrate.migrate_file(path, raw, version)
+                raw = migrate.migrated(raw, version) if not locked else migrate.migrate_file(path, raw, version)
             record = _DECODER.decode(raw)
             if record.local_id != name:
                 raise ValueError(f"says it is {record.local_id!r}")
+            if version < SCHEMA_VERSION and not locked:
+                self._old.append(name)
             return record
         except (msgspec.DecodeError, ValueError) as error:
             self._set_aside(path, str(error))
             return None
+
+    def _migrate(self, name: str) -> None:
+        """Write a record of an older version anew, under its lock: another program may be changing it."""
+        with contextlib.suppress(StoreError), self.locked(name, timeout=0.0):
+            self._cache.pop(name, None)
+            self._load(name, locked=True)
 
     def _set_aside(self, path: Path, why: str) -> None:
         aside = path.with_name(path.name + ".unreadable")
@@ -173,7 +186,7 @@ class History:
             raise InputError(f"there is no batch {local_id} in this data folder")
         with self.locked(local_id), self._guard:
             self._cache.pop(local_id, None)
-            before = self._load(local_id)
+            before = self._load(local_id, locked=True)
             if before is None:
                 raise InputError(f"the record of batch {local_id} can't be read")
             after = change(before)
@@ -234,7 +247,7 @@ def lock(path: Path, timeout: float, busy: str) -> Iterator[None]:
     try:
         held.acquire(poll_interval=0.02)
     except Timeout as error:
-        raise StoreError(busy, advice="wait for it, or end the other program, then try again") from error
+        raise LockBusy(busy, advice="wait for it, or end the other program, then try again") from error
     except OSError as error:
         raise files.explain(error, f"can't lock {path}") from error
     try:

@@ -31,11 +31,8 @@ def _from_0(old: dict[str, Any]) -> dict[str, Any]:
 STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_0}
 
 
-def migrate_file(path: Path, raw: bytes, version: int) -> bytes:
-    """Bring a record file to the present version; the old bytes are kept as ``batch.json.vN``.
-
-    Raises msgspec.DecodeError or ValueError when it can't be, StoreError when the disk says no.
-    """
+def migrated(raw: bytes, version: int) -> bytes:
+    """A record's bytes in the present version; raises msgspec.DecodeError or ValueError when it can't be brought there."""
     record = msgspec.json.decode(raw)
     if not isinstance(record, dict):
         raise ValueError("is not an object")
@@ -43,7 +40,16 @@ def migrate_file(path: Path, raw: bytes, version: int) -> bytes:
     while here in STEPS:
         record = STEPS[here](record)
         here = record["schema"]
-    new = msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+
+
+def migrate_file(path: Path, raw: bytes, version: int) -> bytes:
+    """Bring a record file to the present version; the old bytes are kept as ``batch.json.vN``.
+
+    The caller holds the batch's lock.  Raises msgspec.DecodeError or ValueError when it can't be, StoreError when the
+    disk says no.
+    """
+    new = migrated(raw, version)
     kept = path.with_name(f"{path.name}.v{version}")
     if not kept.exists():
         files.write_atomic(kept, raw)

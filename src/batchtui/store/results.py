@@ -21,6 +21,15 @@ from batchtui.store.resultset import ResultSet
 BLOCK = 1 << 20
 """Bytes read at a time."""
 
+
+def complete(tally: Tally, expected: int) -> bool:
+    """True when there are as many results as were promised: repeated lines count once, and lines that can't be read
+    only when each of them can stand for a result.
+    """
+    once = tally.lines - tally.duplicates
+    return once - tally.unreadable >= expected or (once == expected and tally.unreadable < once)
+
+
 Bytes = bytes
 Report = Callable[[Progress], None]
 
@@ -88,6 +97,8 @@ class ResultSink:
             stamp = index.stamp(requests)
             known = requests if stamp != (0, 0) else None
             made = indexer.finish(index.stamp(self._part), stamp, known)
+            if not accept_short and not complete(made.header.tally, self._expected):
+                raise self._incomplete(torn, made.header.tally)
             self._close()
             self._part.replace(self._folder / RESULTS)
             files.fsync_dir(self._folder)
@@ -102,12 +113,17 @@ class ResultSink:
         """Stop here; the part is kept and can be taken up again."""
         self._close()
 
-    def _incomplete(self, torn: bool) -> IncompleteResults:
+    def _incomplete(self, torn: bool, tally: Tally | None = None) -> IncompleteResults:
         lines, whole = self._indexer.lines, self._indexer.cutter.offset
         self._close()
-        what = "in the middle of a line" if torn else "early"
+        what = f"ended {'in the middle of a line' if torn else 'early'}: {lines:,} of {self._expected:,} lines came"
+        if tally is not None:
+            what = (
+                f"are not all there: of {lines:,} lines {tally.duplicates:,} came twice and {tally.unreadable:,} "
+                f"can't be read, {self._expected:,} results were promised"
+            )
         return IncompleteResults(
-            f"the results ended {what}: {lines:,} of {self._expected:,} lines came ({self._size:,} bytes)",
+            f"the results {what} ({self._size:,} bytes)",
             advice="what came is kept; fetch them again",
             lines=lines,
             expected=self._expected,
