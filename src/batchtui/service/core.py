@@ -125,7 +125,9 @@ class Service:
         stdin: BinaryIO | None = None,
     ) -> Plan:
         """Check sources and plan their batches; ``keep`` stages them so that the plan can be submitted."""
-        return self.parts.planning.plan(
+        from batchtui.service import planning
+
+        return planning.plan(
             self.context, sources, options, keep=keep, progress=progress, stop=stop, on_problem=on_problem, stdin=stdin
         )
 
@@ -139,7 +141,9 @@ class Service:
         stop: threading.Event | None = None,
     ) -> Plan:
         """Plan what did not succeed of these batches (of one run) as its next attempt; raises InputError when nothing is left."""
-        return self.parts.planning.plan_retry(
+        from batchtui.service import planning
+
+        return planning.plan_retry(
             self.context, local_ids, chosen or Selection(), changes or {}, progress=progress, stop=stop
         )
 
@@ -147,7 +151,9 @@ class Service:
         self, local_ids: Sequence[str], chosen: Selection | None = None, changes: Mapping[str, str] | None = None
     ) -> list[str]:
         """What should be known before a retry: where it won't help, and what the changes do to the first request."""
-        return self.parts.planning.retry_notes(self.context, local_ids, chosen or Selection(), changes or {})
+        from batchtui.service import planning
+
+        return planning.retry_notes(self.context, local_ids, chosen or Selection(), changes or {})
 
     def discard(self, plan: Plan) -> None:
         """Throw a plan's staged files away."""
@@ -156,7 +162,9 @@ class Service:
 
     def max_cost_problem(self, plan: Plan) -> str | None:
         """Why max_cost stops this plan, None when it does not."""
-        return self.parts.planning.max_cost_problem(self.context, plan)
+        from batchtui.service import planning
+
+        return planning.max_cost_problem(self.context, plan)
 
     def limit_cost(self, dollars: Decimal) -> None:
         """Use another max_cost for this call."""
@@ -174,7 +182,9 @@ class Service:
         self, local_id: str, *, run: bool = False, progress: Tell = None, stop: threading.Event | None = None
     ) -> View:
         """A batch's stored results, or with ``run`` those of its whole run merged; raises InputError when there are none."""
-        return self.parts.reading.open_view(self.context, local_id, run=run, progress=progress, stop=stop)
+        from batchtui.service import reading
+
+        return reading.open_view(self.context, local_id, run=run, progress=progress, stop=stop)
 
     def export(
         self,
@@ -358,12 +368,18 @@ class Service:
 
     async def models(self) -> list[ModelInfo]:
         """The models to choose from: the service's list, a cached one, or the built-in one offline."""
-        return await self.parts.planning.models(self.context)
+        from batchtui.service import planning
+
+        return await planning.models(self.context)
 
     async def count_sample(self, plan: Plan, n: int = 8) -> Plan:
         """The plan with its estimate calibrated by count_tokens on a few of its requests (free)."""
-        return await self.parts.planning.count_sample(self.context, plan, n)
+        from batchtui.service import planning
+
+        return await planning.count_sample(self.context, plan, n)
 
     async def try_one(self, request_line: bytes) -> TryResult:
         """Send one request to the plain Messages endpoint, at standard price."""
-        return await self.parts.planning.try_one(self.context, request_line)
+        from batchtui.service import planning
+
+        return await planning.try_one(self.context, request_line)

@@ -14,8 +14,9 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan, PlanPart
 from batchtui.service.context import Context
-from batchtui.service.planning import Selection, Tell
+from batchtui.service.planning import Tell
 from batchtui.service.reading import run_records
+from batchtui.service.values import Selection
 from batchtui.store import files
 from batchtui.store.history import IDS
 from batchtui.store.merge import RunView, open_run

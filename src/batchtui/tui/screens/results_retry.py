@@ -22,7 +22,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.plan import Plan
-from batchtui.service.planning import Selection
+from batchtui.service.values import Selection
 from batchtui.store.view import View
 from batchtui.tui import describe, figures
 from batchtui.tui.glyphs import GLYPHS
