@@ -205,9 +205,13 @@ class Gateway:
             ) from None
 
     async def create(
-        self, requests: Path, betas: tuple[str, ...] = (), on_sent: Callable[[int, int], None] | None = None
+        self,
+        requests: Path,
+        betas: tuple[str, ...] = (),
+        on_sent: Callable[[int, int], None] | None = None,
+        api_version: str = "",
     ) -> RemoteBatch:
-        """Send a requests.jsonl as one batch, once.
+        """Send a requests.jsonl as one batch, once; ``api_version`` "" is the profile's or the SDK's own.
 
         Raises Unconfirmed whenever the answer does not say plainly that nothing was made, and the other service errors
         when it does.
@@ -217,6 +221,8 @@ class Gateway:
         headers = {"content-type": "application/json", "content-length": str(body.length)}
         if betas:
             headers["anthropic-beta"] = ",".join(betas)
+        if api_version:
+            headers["anthropic-version"] = api_version
         options: dict[str, Any] = {
             "headers": headers,
             "max_retries": 0,

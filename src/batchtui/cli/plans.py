@@ -43,6 +43,9 @@ _SOURCES: list[Callable[[Any], Any]] = [
     ),
     click.option("--model", default=None, help="The model for requests that name none, or another maker's."),
     click.option(
+        "--api-version", default="", help="The anthropic-version to check and send under, such as 2023-06-01."
+    ),
+    click.option(
         "--count-tokens",
         "count",
         is_flag=True,
@@ -92,12 +95,14 @@ def _plan(session: Session, service: Service, sources: tuple[str, ...], options:
 
 @verb("check")
 @_source_options
-def check_(session: Session, sources: tuple[str, ...], count: bool, **how: Any) -> int:
+def check_(session: Session, sources: tuple[str, ...], count: bool, api_version: str, **how: Any) -> int:
     """Show all problems of SOURCE at once, the plan and the cost.  Nothing is sent.
 
     SOURCE is a file, a folder, or - for standard input.  Exit code 0 when it can be sent, 2 when it can't.
     """
     service = session.service()
+    if api_version:
+        service.use_api_version(api_version)
     plan = _plan(session, service, sources, _options(**how), keep=count)
     try:
         if count and plan.ok:
@@ -136,6 +141,7 @@ def submit_(
     output: Path | None,
     max_cost: Decimal | None,
     again: bool,
+    api_version: str,
     **how: Any,
 ) -> int:
     """Check SOURCE, plan its batches, and send them; each is sent once.
@@ -146,6 +152,8 @@ def submit_(
     service = session.service()
     if max_cost is not None:
         service.limit_cost(max_cost)
+    if api_version:
+        service.use_api_version(api_version)
     plan = _plan(session, service, sources, _options(**how), keep=True)
     if count and plan.ok:
         plan = session.run(lambda: service.count_sample(plan), service)
@@ -184,9 +192,18 @@ def send_and_follow(
     session: Session, service: Service, send: Callable[[], Any], *, wait: bool, output: Path | None
 ) -> int:
     """Send, settle what is in doubt, follow to the end when asked, write the results; the exit code."""
-    records: list[BatchRecord] = session.run(lambda: _follow(session, service, send, wait), service)
+    before = {r.local_id for r in service.records()}
+    try:
+        records: list[BatchRecord] = session.run(lambda: _follow(session, service, send, wait), service)
+    except KeyboardInterrupt:
+        _say_what_goes_on([r for r in service.records() if r.local_id not in before])
+        raise
     for record in records:
         say(words.record_line(record))
+        for each in record.candidates:
+            say(
+                f"  it may be {each.id}, made {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"
+            )
     if output is not None and any(r.results == "stored" for r in records):
         from batchtui.cli.answers import write_results
 
@@ -198,6 +215,16 @@ def send_and_follow(
         say("what still waits is sent by batchtui sync, or while batchtui runs; do not submit it again")
         return StoreError.exit_code
     return words.exit_code(records, waited=wait)
+
+
+def _say_what_goes_on(records: list[BatchRecord]) -> None:
+    """After an interrupt: what runs at the service all the same, and what still waits here."""
+    waiting = [r for r in records if r.waiting]
+    running = [r for r in records if r.active and not r.waiting]
+    if running:
+        say(f"{words.ids(running)} goes on at the service: batchtui watch follows it, batchtui cancel stops it")
+    if waiting:
+        say(f"{words.ids(waiting)} was not sent and waits: batchtui sync sends it, batchtui cancel drops it")
 
 
 async def _follow(session: Session, service: Service, send: Callable[[], Any], wait: bool) -> list[BatchRecord]:

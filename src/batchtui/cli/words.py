@@ -52,6 +52,11 @@ def batches(plan: Plan) -> str:
     return f"{plan.requests:,} request{'s' if plan.requests != 1 else ''} in {len(plan.parts)} batch{many}"
 
 
+def ids(records: Iterable[BatchRecord]) -> str:
+    """Local ids in a row."""
+    return ", ".join(r.local_id for r in records)
+
+
 def cost_range(plan: Plan) -> str:
     """The estimated cost at batch price, as a range."""
     low, high = plan.estimate.batch_usd
@@ -102,7 +107,9 @@ def plan_lines(plan: Plan) -> list[str]:
     )
     if e.unpriced:
         lines.append("no price is known for: " + ", ".join(safetext.line(m, 60) for m in e.unpriced))
-    if plan.errors:
+    if plan.errors and not plan.requests:
+        lines = [lines[0], f"{plan.errors:,} error{'s' if plan.errors != 1 else ''}: there is nothing to send"]
+    elif plan.errors:
         lines.append(
             f"{plan.errors:,} error{'s' if plan.errors != 1 else ''}: nothing can be sent; "
             "correct them, or leave the bad requests out with --skip-bad"

@@ -135,6 +135,8 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     models: dict[str, int] = {}
     """Requests by model."""
     betas: tuple[str, ...] = ()
+    api_version: str = ""
+    """The anthropic-version it is sent under; empty is the SDK's own."""
     source: str = ""
     intent_at: datetime | None = None
     """When we were about to send it, by our clock; None while it waits to be sent."""

@@ -170,6 +170,10 @@ class Service:
         """Use another max_cost for this call."""
         self.profile = self.context.profile = replace(self.profile, max_cost=dollars)
 
+    def use_api_version(self, version: str) -> None:
+        """Check and send under another anthropic-version for this call."""
+        self.profile = self.context.profile = replace(self.profile, api_version=version)
+
     def duplicate_of(self, plan: Plan) -> BatchRecord | None:
         """A batch that is under way with the same requests, if any."""
         prints = {p.fingerprint for p in plan.parts if p.fingerprint}

@@ -124,6 +124,8 @@ def plan_retry(
         path = staging / "retry-source.jsonl"
         retrying.write_source(context, records, chosen, changes, path, progress, stop)
         options = replace(complete_options(context, None, records[0].source), format="native", betas=records[0].betas)
+        if records[0].api_version:
+            options = replace(options, api_version=records[0].api_version)
         from batchtui.intake.plan import make_plan
 
         made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)

@@ -167,6 +167,7 @@ class Sender:
                 fingerprint=part.fingerprint,
                 models=dict(part.models),
                 betas=tuple(part.betas),
+                api_version=retry_of.api_version if retry_of else self.context.profile.api_version,
                 source=plan.source,
                 estimate=part.estimate,
                 ids_kept=part.ids_path is not None,
@@ -323,7 +324,7 @@ class Sender:
 
         throttle = Throttle(lambda p: self.context.emit(events.Transfer(local_id, p)))
         try:
-            remote = await self.context.gateway.create(requests, record.betas, on_sent)
+            remote = await self.context.gateway.create(requests, record.betas, on_sent, record.api_version)
         except Unconfirmed as error:
             self._lost(record, str(error))
             return
