@@ -1,0 +1,84 @@
+"""Drives a service through trouble until every request has its result, without the poller's real waits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError
+from batchtui.service import Service, fetching, looking, settling
+from tests.demo_server import RunningDemo
+
+COUNT = 12
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make all waits between tries short; what is tried and how often stays as it is."""
+    monkeypatch.setattr(settling, "settle_delay", lambda looks: 0.02)
+    monkeypatch.setattr(fetching, "fetch_delay", lambda tries: 0.02)
+    monkeypatch.setattr(looking, "after_failure", lambda error, failures: 0.02)
+
+
+def done(records: list[BatchRecord]) -> bool:
+    """True when every batch is over: stored, or refused."""
+    return all(r.status == "refused" or r.results == "stored" for r in records)
+
+
+async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
+    """Sync, and retry what never arrived, until every request of every run has its result."""
+    for _ in range(tries):
+        try:
+            await service.sync()
+        except BatchtuiError:
+            await asyncio.sleep(0.02)
+            continue
+        records = service.records()
+        if done(records):
+            if not await _retry_refused(service, records):
+                return service.records()
+            continue
+        await asyncio.sleep(0.03)
+    raise AssertionError(f"not home: {[(r.local_id, r.status, r.results, r.error) for r in service.records()]}")
+
+
+async def _retry_refused(service: Service, records: list[BatchRecord]) -> bool:
+    """Send what was refused again, once; False when nothing was left to send."""
+    for record in records:
+        if record.status != "refused" or any(r.run == record.run and r.attempt > record.attempt for r in records):
+            continue
+        plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
+        await service.submit(plan, retry_of=record)
+        return True
+    return False
+
+
+def assert_paid_once(demo: RunningDemo, service: Service, count: int = COUNT, batches: int = 1) -> None:
+    """The server made exactly ``batches`` and every request has exactly one stored result, in one of our records."""
+    assert demo.stats()["creates"] == batches
+    stored: list[str] = []
+    owners = [r.id for r in service.records() if r.id]
+    assert len(owners) == len(set(owners)) == batches
+    for record in service.records():
+        if record.results == "stored":
+            assert record.tally is not None and record.tally.missing == 0
+            stored += ids_in(service.history.folder(record.local_id) / "results.jsonl")
+    assert sorted(stored) == sorted(f"r-{i}" for i in range(count))
+    assert not service.unreadable()
+
+
+def ids_in(path: Path) -> list[str]:
+    """The custom_ids of a JSONL file of results, lines that are none left out."""
+    return [
+        m[1].decode() for m in re.finditer(rb'^\{"custom_id":"([^"\n]+)","result"', path.read_bytes(), re.MULTILINE)
+    ]
+
+
+def record_json(data: Path) -> list[dict[str, Any]]:
+    """All records as they lie on disk."""
+    return [json.loads(p.read_bytes()) for p in sorted((data / "batches").glob("*/batch.json"))]
