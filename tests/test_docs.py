@@ -1,0 +1,156 @@
+"""README and docs say what the program does: every verb, option, setting and key; links that lead somewhere."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+
+from batchtui import config
+from batchtui.cli import VERBS, group
+from batchtui.demo.faults import KINDS
+from batchtui.domain.batch import BatchRecord
+from batchtui.intake.options import FORMATS
+from batchtui.tui import keys
+
+TOP = Path(__file__).parent.parent
+PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", TOP / "examples/README.md", *sorted((TOP / "docs").glob("*.md"))]
+REFERENCE = (TOP / "docs/reference.md").read_text("utf-8")
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+MACHINE = re.compile(r"(?<![\w.])/(work|opt/bt|tmp/bt|root)(/|\b)")
+
+
+def section(title: str) -> str:
+    """The part of the reference under a heading."""
+    level = title.split(" ")[0]
+    rest = REFERENCE.split(f"\n{title}\n", 1)[1]
+    return re.split(rf"\n#{{1,{len(level)}}} ", rest, maxsplit=1)[0]
+
+
+def command_of(verb: str) -> click.Command:
+    command = group.get_command(click.Context(group), verb)
+    assert command is not None
+    return command
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_and_option_is_in_the_reference(verb: str) -> None:
+    said = section(f"### {verb}")
+    if "options of all verbs" in said:
+        said += section("### Options of all verbs")
+    for param in command_of(verb).params:
+        if isinstance(param, click.Option):
+            for option in param.opts:
+                assert f"`{option}`" in said, option
+            if isinstance(param.type, click.Choice):
+                assert all(choice in said for choice in param.type.choices)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_reference_names_no_option_that_is_not_there(verb: str) -> None:
+    there = {option for param in command_of(verb).params for option in param.opts}
+    assert set(re.findall(r"`(--[a-z-]+)`", section(f"### {verb}"))) <= there
+
+
+def test_the_programs_own_options_are_in_the_reference() -> None:
+    said = section("## Verbs").split("### ")[0]
+    assert all(f"`{option}`" in said for param in group.params for option in param.opts)
+
+
+@pytest.mark.parametrize(
+    "kind", [config.Config, config.Profile, config.Limits, config.Notify, config.Screen, config.Settle]
+)
+def test_every_setting_is_in_the_reference(kind: type[msgspec.Struct]) -> None:
+    said = section("## config.toml")
+    for name in set(kind.__struct_fields__) - {"name", "warnings"}:
+        assert f"`{name}`" in said or f"[{name}" in said, name
+
+
+def test_every_field_of_a_record_is_in_the_reference() -> None:
+    said = section("## JSON")
+    assert [name for name in BatchRecord.__struct_fields__ if f"`{name}`" not in said] == []
+
+
+def test_every_format_and_fault_is_in_the_reference() -> None:
+    assert all(f"`{name}`" in section("## Sources and formats") for name in FORMATS)
+    assert all(f"`{name}`" in section("## The demo server's faults") for name in KINDS)
+
+
+def bound() -> Iterator[str]:
+    """The names of all keys of all screens and widgets."""
+    yield from keys.bindings_of([importlib.import_module("batchtui.tui.app").BatchtuiApp])["BatchtuiApp"]
+    yield str(keys.PALETTE.id)
+    for room in ("batchtui.tui.screens", "batchtui.tui.widgets"):
+        for found in pkgutil.iter_modules(importlib.import_module(room).__path__):
+            module = importlib.import_module(f"{room}.{found.name}")
+            for value in vars(module).values():
+                if inspect.isclass(value) and value.__module__ == module.__name__:
+                    yield from keys.bindings_of([value])[value.__name__]
+
+
+def test_every_key_is_in_the_reference_by_its_name() -> None:
+    said = section("## Keys")
+    assert sorted({name for name in bound() if f"`{name}`" not in said}) == []
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that a page's headings get."""
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text("utf-8")):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        goal = page.parent / path if path else page
+        assert goal.exists(), target
+        if anchor:
+            assert anchor in anchors(goal.read_text("utf-8")), target
+
+
+def test_every_picture_is_shown_and_can_be_made() -> None:
+    shown = {Path(t).stem for page in PAGES for t in LINK.findall(page.read_text("utf-8")) if t.endswith(".svg")}
+    script = (TOP / "screenshots/make.py").read_text("utf-8")
+    assert all(f'"{name}": Picture(' in script for name in shown)
+    made = re.findall(r'^ +"([\w-]+)": Picture\(', script, re.MULTILINE)
+    assert sorted(made) == sorted(path.stem for path in (TOP / "screenshots").glob("*.svg"))
+
+
+def test_the_marked_commands_are_one_line_each() -> None:
+    readme = (TOP / "README.md").read_text("utf-8")
+    wanted = {"run": "pip install . && batchtui demo", "test": "pip install -e '.[dev]' && python -m pytest"}
+    for mark, command in wanted.items():
+        assert f"<!-- {mark} -->\n```\n{command}\n```\n<!-- /{mark} -->" in readme
+
+
+def committed() -> list[Path]:
+    """The files under version control, or what a source archive has of them."""
+    found = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, text=True, check=False)
+    if found.returncode == 0 and found.stdout:
+        return [TOP / name for name in found.stdout.split("\0") if name]
+    rooms = ("src", "tests", "docs", "examples", "bench", "screenshots")
+    return [path for room in rooms for path in (TOP / room).rglob("*") if path.is_file()]
+
+
+def test_no_file_names_a_place_of_the_machine_it_was_made_on() -> None:
+    named = []
+    for path in committed():
+        if path == Path(__file__) or not path.is_file() or "__pycache__" in path.parts:
+            continue
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        named += [f"{path.relative_to(TOP)}: {found.group()}" for found in MACHINE.finditer(text)]
+    assert named == []
