@@ -13,7 +13,7 @@ OUT = Path(__file__).parent / "out"
 DATA = OUT / "data"
 NEEDLE = "saffron lighthouse"
 """Stands in one answer of 700."""
-MODELS = ("claude-haiku-5-5", "claude-sonnet-5")
+MODEL = "claude-haiku-5-5"
 SYSTEM = "You label customer letters. Answer with one label, then one sentence that gives the reason."
 TEMPLATE = """model = "claude-haiku-5-5"
 max_tokens = 400
@@ -29,8 +29,10 @@ Stars: {{ stars }} of 5
 _WORDS = (
     "the a of to and in that was for on with as at by it from parcel invoice garden window letter coffee engine "
     "station battery screen cable summer winter review price quality delivery support answer question morning "
-    "evening café naïve Straße 東京 größer quickly slowly nearly always never sometimes broken working perfect late"
+    "evening quickly slowly nearly always never sometimes broken working perfect late"
 ).split()
+_FOREIGN = ("café", "naïve", "Straße", "東京", "größer", "it’s", "–")
+"""One word of a hundred."""
 
 
 def made(name: str, make: Callable[[Path], None]) -> Path:
@@ -47,7 +49,8 @@ def made(name: str, make: Callable[[Path], None]) -> Path:
 def _paragraphs(rng: random.Random) -> list[str]:
     found = []
     for _ in range(2_000):
-        words = " ".join(rng.choice(_WORDS) for _ in range(rng.randrange(25, 60)))
+        length = rng.randrange(25, 60)
+        words = " ".join(rng.choice(_FOREIGN if rng.random() < 0.01 else _WORDS) for _ in range(length))
         found.append(words.capitalize() + rng.choice((".", '. He said "no".', ".\n")))
     return found
 
@@ -76,7 +79,7 @@ def _request_lines(count: int, size: int) -> Iterator[bytes]:
     paragraphs = _paragraphs(rng)
     for number in range(count):
         length = max(10, int((size - 330) * rng.uniform(0.6, 1.4))) if size > 400 else max(10, size - 150)
-        params: dict[str, object] = {"model": MODELS[number % 10 == 0], "max_tokens": 400}
+        params: dict[str, object] = {"model": MODEL, "max_tokens": 400}
         if size > 400:
             params["system"] = SYSTEM
         params["messages"] = [{"role": "user", "content": _text(rng, paragraphs, length)}]
@@ -127,7 +130,7 @@ def _result(rng: random.Random, paragraphs: list[str], number: int, size: int) -
         "id": f"msg_{number:024}",
         "type": "message",
         "role": "assistant",
-        "model": MODELS[number % 10 == 0],
+        "model": MODEL,
         "content": [{"type": "text", "text": text}],
         "stop_reason": "max_tokens" if number % 90 == 5 else "end_turn",
         "stop_sequence": None,

@@ -80,17 +80,22 @@ class Checker:
         if found.level == "error" and not self._options.skip_bad:
             self.splitter.stop_staging()
 
-    def take_block(self, block: bytes, number: int) -> None:
-        """Check and place whole lines, the first of them with this number: all at once when none of them has a fault."""
+    def take_block(self, block: bytes, number: int) -> int:
+        """Check and place whole lines, the first of them with this number: all at once when none of them has a fault.
+
+        Returns how many lines there were.
+        """
         found = None if self._options.cache_prefix else bulk.survey(block, self)
         if found is not None and self.placer.has_room(self._betas, found, len(block)):
             if self._ids.add_all(found.ids, self._place_of(number)):
                 self.placer.place_block(block, found, self._betas)
-                return
+                return len(found.ids)
             self._again = True
-        for each, line in enumerate(block.split(b"\n"), number):
+        lines = block.split(b"\n")
+        for each, line in enumerate(lines, number):
             self.take(line, each)
         self._again = False
+        return len(lines)
 
     def take(
         self, line: bytes, number: int, row: Row | None = None, given: bytes | None = None, betas: tuple[str, ...] = ()

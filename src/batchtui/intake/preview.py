@@ -134,9 +134,11 @@ class _Catcher(Checker):
             self.lines.append(line.strip())
             self._count()
 
-    def take_block(self, block: bytes, number: int) -> None:
-        for each, line in enumerate(block.split(b"\n"), number):
+    def take_block(self, block: bytes, number: int) -> int:
+        lines = block.split(b"\n")
+        for each, line in enumerate(lines, number):
             self.take(line, each)
+        return len(lines)
 
     def _count(self) -> None:
         if len(self.rows) + len(self.lines) >= self._limit:

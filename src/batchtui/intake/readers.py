@@ -77,8 +77,7 @@ class Reader:
                 self._checker.too_large(number, None)
                 number += 1
             else:
-                self._checker.take_block(block, number)
-                number += block.count(b"\n") + 1
+                number += self._checker.take_block(block, number)
 
     def _read_elements(self, source: Source, stream: Stream, told: Told) -> None:
         checker = self._checker

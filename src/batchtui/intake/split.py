@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,19 +20,23 @@ FRAME = 16
 """Bytes a create's body needs beside the staged lines: ``{"requests":[`` and ``]}``."""
 MAX_OPEN = 64
 """Sets of betas that may be open at once."""
-_FLUSH = 256 * 1024
+_FLUSH = 1024 * 1024
+_AHEAD = 4
+"""Pieces that may wait to be written."""
 
 
 class _File:
-    """A staged file: written in large pieces, hashed on the way, on the disk when closed."""
+    """A staged file: written in large pieces and hashed in a thread beside the reading, on the disk when closed."""
 
-    __slots__ = ("_file", "_hash", "_held", "_lines", "path")
+    __slots__ = ("_file", "_hash", "_held", "_lines", "_pending", "_writer", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._hash = hashlib.sha256()
         self._lines: list[bytes] = []
         self._held = 0
+        self._pending: deque[Future[None]] = deque()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="staging")
         try:
             self._file: BinaryIO = open_private(path, "wb")
         except OSError as bad:
@@ -48,9 +54,18 @@ class _File:
         self._lines.append(b"")
         piece = b"\n".join(self._lines)
         self._lines, self._held = [], 0
+        self._pending.append(self._writer.submit(self._write, piece))
+        self._wait(_AHEAD)
+
+    def _write(self, piece: bytes) -> None:
+        self._file.write(piece)
         self._hash.update(piece)
+
+    def _wait(self, most: int) -> None:
+        """Wait until at most so many pieces are still to be written; raises StoreError."""
         try:
-            self._file.write(piece)
+            while len(self._pending) > most:
+                self._pending.popleft().result()
         except OSError as bad:
             raise explain(bad, f"can't stage {self.path}") from bad
 
@@ -58,18 +73,24 @@ class _File:
         """Make it last; returns the sha256 of what was written, in hex."""
         self._flush()
         try:
+            self._wait(0)
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as bad:
             raise explain(bad, f"can't stage {self.path}") from bad
         finally:
-            self._file.close()
+            self._end()
         return self._hash.hexdigest()
+
+    def _end(self) -> None:
+        self._writer.shutdown(cancel_futures=True)
+        self._pending.clear()
+        self._file.close()
 
     def discard(self) -> None:
         """Close and remove it."""
         self._lines = []
-        self._file.close()
+        self._end()
         self.path.unlink(missing_ok=True)
 
 
