@@ -17,12 +17,13 @@ from bench.measure import ROOT, Failed, environment
 
 
 @contextlib.contextmanager
-def server(folder: Path, **options: Any) -> Iterator[str]:
-    """A demo server on ``folder`` (options as in DemoOptions) until the block ends; its base URL."""
+def server(folder: Path, port: int = 0, **options: Any) -> Iterator[str]:
+    """A demo server on ``folder`` (options as in DemoOptions; port 0 is any) until the block ends; its base URL."""
     folder.mkdir(parents=True, exist_ok=True)
     where = folder / "server" / "server.json"
     where.unlink(missing_ok=True)
-    argv = [sys.executable, "-m", "batchtui.demo.run", "--data", str(folder), "--options", json.dumps(options)]
+    argv = [sys.executable, "-m", "batchtui.demo.run", "--data", str(folder), "--port", str(port)]
+    argv += ["--options", json.dumps(options)]
     with (folder / "server.log").open("wb") as log:
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(folder), cwd=ROOT
