@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,11 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BatchtuiApp:
 
 async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
     """Wait for a condition."""
-    for _ in range(800):
-        if true():
-            return
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "it never came true"
         await pilot.pause()
         await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 def show(path: str, keys: Sequence[str] = (), template: str = "", pane: str = "") -> Callable[[Pilot[Any]], Any]:

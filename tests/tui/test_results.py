@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -34,12 +35,11 @@ SMALL, WIDE = (80, 24), (120, 40)
 
 async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
     """Wait for a condition."""
-    for _ in range(600):
-        if true():
-            return
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "it never came true"
         await pilot.pause()
         await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 @pytest.fixture

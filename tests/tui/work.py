@@ -166,7 +166,7 @@ def add_batch(
         sink = ResultSink(folder, expected=sum(1 for each in lines if each.strip()), prices=service.prices)
         for each in lines:
             sink.write(each)
-        tally = sink.finish()
+        tally = sink.finish(accept_short=True)
     record = BatchRecord(
         **{
             "local_id": local_id,

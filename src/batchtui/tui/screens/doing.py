@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.worker import Worker
 
@@ -38,6 +39,9 @@ def do(screen: BaseScreen[Any] | BaseModal[Any], coro: Coroutine[Any, Any, None]
     async def guarded() -> None:
         try:
             await coro
+        except NoMatches as error:  # What it wanted to write on went away with the screen.
+            if screen.app.is_running and screen.is_attached and screen in screen.app.screen_stack:
+                screen.fail(error)
         except Exception as error:
             screen.fail(error)
 

@@ -185,9 +185,17 @@ class NewScreen(NewHands, Drafts):
 
     # --- checking ---------------------------------------------------------------------------------------------------
 
-    @on(SourceForm.Changed)
-    @on(TemplateEditor.Changed)
     @on(WritePane.Changed)
+    def _written_anew(self) -> None:
+        if self.writing:
+            self.start_check()
+
+    @on(TemplateEditor.Changed)
+    def _template_changed(self) -> None:
+        if not self.writing:
+            self.start_check()
+
+    @on(SourceForm.Changed)
     def start_check(self) -> None:
         """Check what is chosen now, in a thread."""
         do(self, self.keep_draft())

@@ -109,7 +109,7 @@ class NewHands:
     def offer_template(self, peek: Peek) -> None:
         """Begin a template from the columns there are."""
         me = self._me
-        me.query_one(TemplateEditor).begin(starter(peek.columns, me.service.profile.default_model or DEFAULT_MODEL))
+        me.query_one(TemplateEditor).begin(starter(peek, me.service.profile.default_model or DEFAULT_MODEL))
 
     async def render_row(self) -> None:
         """Render a row in the template's preview."""

@@ -182,9 +182,10 @@ class RequestForm(VerticalScroll):
         picker = self.query_one("#form-model", Select)
         chosen = picker.value if isinstance(picker.value, str) else self._request.model or next(iter(models), "")
         self._models = list(dict.fromkeys([*([chosen] if chosen else []), *models]))
-        picker.set_options([(Content(safetext.line(name, 60)), name) for name in self._models])
-        if chosen:
-            picker.value = chosen
+        with self.prevent(Select.Changed):
+            picker.set_options([(Content(safetext.line(name, 60)), name) for name in self._models])
+            if chosen:
+                picker.value = chosen
 
     def say_wrong(self, head: str = "", turns: str = "", extra: str = "") -> None:
         """Show what is wrong beneath the field it is in; empty takes it away."""

@@ -26,12 +26,15 @@ BESIDE = 96
 """From this width on the preview stands beside the text, in cells."""
 
 
-def starter(columns: Sequence[str], model: str) -> str:
-    """A template to begin with, from the columns there are."""
-    prompt = columns[0] if columns else "text"
-    names = [name for name in columns if len(name) < 40]
-    ids = next((name for name in names if name.lower() in ("id", "custom_id", "key")), "")
+def starter(peek: Peek, model: str) -> str:
+    """A template to begin with: the id column as the id, the column with the longest texts as the prompt."""
+    ids = next((name for name in peek.columns if name.lower() in ("id", "custom_id", "key")), "")
     custom_id = f'custom_id = "{{{{ {ids} }}}}"\n' if ids.isidentifier() else ""
+
+    def length(name: str) -> int:
+        return sum(min(2_000, len(str(row.get(name) or ""))) for row in peek.rows)
+
+    prompt = max((name for name in peek.columns if name != ids), key=length, default=ids or "text")
     shown = prompt if prompt.isidentifier() else f"row[{prompt!r}]"
     return f'model = "{model}"\nmax_tokens = 1024\n{custom_id}prompt = """\n{{{{ {shown} }}}}\n"""\n'
 
