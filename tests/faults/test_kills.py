@@ -93,7 +93,9 @@ def one_round(tmp_path: Path, seed: int) -> None:
     faults = rng.choice([[], ["slow:0.2@create*1"], ["drop@create*1"], ["tear@results*1"], ["cut@results*2"]])
     with running_demo(tmp_path / "server", faults=faults, duration=rng.choice([0.02, 0.3])) as demo:
         for _ in range(40):
-            if (data / "batches").is_dir() and any((data / "batches").glob("2*")) or any((data / "plans").glob("*.go")):
+            if ((data / "batches").is_dir() and any((data / "batches").glob("2*"))) or any(
+                (data / "plans").glob("*.go")
+            ):
                 break  # From here on the plan is confirmed: only recovery may go on with it.
             killed(
                 demo, data, ["submit", str(src), "--wait"], rng.randint(1, 90), rng.choice([None, rng.uniform(0.5, 4)])

@@ -108,7 +108,7 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
     facts: dict[str, Any] = {
         "status": status,
         "kind": kind,
-        "request_id": safetext.line(str(error.request_id or ""), 80),
+        "request_id": safetext.line(_clean(str(error.request_id or ""), secrets), 80),
     }
     if 300 <= status < 400:
         return Unavailable("the reply sends us to another address; it was not followed", advice=PORTAL_ADVICE, **facts)

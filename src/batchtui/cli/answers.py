@@ -67,7 +67,7 @@ def results_(
     if any(r.active or r.owed for r in records):
         session.run(lambda: _bring(service, records), service)
         records = [service.resolve(r.local_id) for r in records]
-    write_results(
+    written = write_results(
         session,
         service,
         record,
@@ -79,6 +79,8 @@ def results_(
         unfold=unfold,
         raw=raw,
     )
+    if not written and (only or filter_) and not session.json:
+        say("no result fits --only and --filter")
     waiting = [r for r in records if r.active or r.owed]
     for each in waiting:
         say(f"not in it: {words.record_line(each)}")
