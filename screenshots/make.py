@@ -113,6 +113,16 @@ def source(path: str, *keys: str, template: str = "", pane: str = "") -> Act:
     return act
 
 
+async def retried(pilot: Any) -> None:
+    """Ask for what has no answer to be sent again, and wait for its plan."""
+    from batchtui.tui.screens.results_retry import RetryScreen
+
+    await results("eval-prompt-b", "r")(pilot)
+    await settle(pilot)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, RetryScreen) and pilot.app.screen._plan is not None)
+
+
 async def composed(pilot: Any) -> None:
     """Write one request by hand."""
     from textual.widgets import TextArea
@@ -169,7 +179,7 @@ def pictures() -> dict[str, Picture]:
         "results-wide": Picture(WIDE, results("eval-prompt-b", row="case-0004")),
         "answer": Picture(SMALL, results("eval-prompt-b", "enter", row="case-0004")),
         "errors": Picture(SMALL, results("eval-prompt-b", "E")),
-        "retry": Picture(SMALL, results("eval-prompt-b", "r")),
+        "retry": Picture(SMALL, retried),
         "export": Picture(SMALL, results("review-summaries", "x")),
         "compose": Picture(SMALL, composed),
         "compare": Picture(WIDE, compared),

@@ -25,12 +25,12 @@ TOP = Path(__file__).parent.parent
 PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", TOP / "examples/README.md", *sorted((TOP / "docs").glob("*.md"))]
 REFERENCE = (TOP / "docs/reference.md").read_text("utf-8")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-MACHINE = re.compile(r"(?<![\w.])/(work|opt/bt|tmp/bt|root)(/|\b)")
+MACHINE = re.compile(r"(?<![\w.~])/(work|opt|tmp|root)/")
 
 
 def section(title: str) -> str:
     """The part of the reference under a heading."""
-    level = title.split(" ")[0]
+    level = title.split(" ", maxsplit=1)[0]
     rest = REFERENCE.split(f"\n{title}\n", 1)[1]
     return re.split(rf"\n#{{1,{len(level)}}} ", rest, maxsplit=1)[0]
 

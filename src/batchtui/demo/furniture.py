@@ -98,7 +98,7 @@ def _copy(n: int) -> dict[str, Any]:
 
 
 def _news(n: int) -> dict[str, Any]:
-    return _params("claude-sonnet-5-5", 600, f"Write a short item: {_TOWNS[n % 8]} {_NEWS[n // 8 % 4]}. Edition {n}.")
+    return _params("claude-haiku-4-5", 600, f"Write a short item: {_TOWNS[n % 8]} {_NEWS[n // 8 % 4]}. Edition {n}.")
 
 
 def _october(n: int) -> dict[str, Any]:

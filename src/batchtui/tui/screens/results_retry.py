@@ -73,7 +73,7 @@ async def failed_or_short(app: App[Any], failed: list[int], short: list[int]) ->
     choices = [
         ("failed", f"{figures.plural(len(failed), 'request')} without an answer"),
         ("short", f"{figures.plural(len(short), 'answer')} cut short: raise max_tokens, or change the request"),
-        ("both", "both"),
+        ("both", f"all {len(failed) + len(short):,}"),
     ]
     answer = await app.push_screen_wait(Choose("Send what again?", choices))
     rows = {"failed": failed, "short": short, "both": sorted(failed + short)}
@@ -112,12 +112,13 @@ class RetryScreen(BaseModal[bool]):
             yield Static(title, classes="title", markup=False)
             with VerticalScroll(classes="body", can_focus=False):
                 yield Static("", id="retry-groups", markup=False)
-                with Horizontal(id="retry-changes-line"):
-                    yield Static("Changes", id="retry-changes-label", markup=False)
-                    yield line_input(
-                        placeholder='none: as they are.  max_tokens=4096 model=claude-… system="…"', id="retry-changes"
-                    )
+                yield Static("", id="retry-warnings", markup=False)
                 yield Static("", id="retry-difference", markup=False)
+            with Horizontal(id="retry-changes-line"):
+                yield Static("Changes", id="retry-changes-label", markup=False)
+                yield line_input(
+                    placeholder='none: as they are.  max_tokens=4096 model=claude-… system="…"', id="retry-changes"
+                )
             yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
             with Horizontal(classes="buttons"):
                 yield button("Change  c", id="change")
@@ -142,7 +143,7 @@ class RetryScreen(BaseModal[bool]):
             style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
             lines.append(
                 Content.assemble(
-                    (f"{group.count:>7,}  ", "bold"), safetext.line(group.title, 90), (f"  {words}", style)
+                    (f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(group.title, 200)
                 )
             )
         rest = sum(group.count for group in self._groups[GROUPS_SHOWN:])
@@ -157,9 +158,12 @@ class RetryScreen(BaseModal[bool]):
             changed = bool(self._changes())
         except InputError:
             changed = True
-        for warning in warnings(self._groups, changed=changed)[:4]:
-            lines.append(Content.styled(f"{GLYPHS.warning} {safetext.line(warning, 300)}", "$text-warning"))
         self.query_one("#retry-groups", Static).update(Content("\n").join(lines))
+        said = [
+            Content.styled(f"{GLYPHS.warning} {safetext.line(warning, 300)}", "$text-warning")
+            for warning in warnings(self._groups, changed=changed)[:4]
+        ]
+        self.query_one("#retry-warnings", Static).update(Content("\n").join(said))
 
     @on(Input.Changed)
     def _typed(self) -> None:
@@ -198,6 +202,8 @@ class RetryScreen(BaseModal[bool]):
         difference = await self._difference(changes)
         self.query_one("#retry-difference", Static).update(difference)
         self.query_one("#retry-difference").set_class(bool(difference), "shown")
+        if difference:
+            self.query_one(VerticalScroll).scroll_end(animate=False)
         self.query_one("#yes", Button).disabled = not plan.ok
 
     def _words(self, plan: Plan, stopped_by: str | None) -> list[Content]:
