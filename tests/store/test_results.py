@@ -20,6 +20,8 @@ from batchtui.domain.money import Usage, load_prices
 from batchtui.store import cutter
 from batchtui.store.filters import parse_filter
 from batchtui.store.history import INDEX, PART, RESULTS
+from batchtui.store.index import LAYOUT, Index
+from batchtui.store.indexer import Indexer
 from batchtui.store.results import ResultSink, open_results
 
 MIXED = [
@@ -461,3 +463,38 @@ def test_a_read_only_folder_still_opens(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "open", refuse)
     assert open_results(tmp_path, PRICES).tally == counted
+
+
+def test_lines_taken_together_and_one_by_one_make_the_same_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = {"cache_creation_input_tokens": 70, "cache_read_input_tokens": 9, "inference_geo": "us"}
+    lines = [
+        good("plain"),
+        good("long-prompt", input_tokens=120_000, output_tokens=77),
+        good("cached", **cached, cache_creation={"ephemeral_1h_input_tokens": 30, "ephemeral_5m_input_tokens": 50}),
+        good("searched", server_tool_use={"web_search_requests": 3}),
+        good("cut", stop="max_tokens"),
+        good("empty", text=" "),
+        good("unpriced", model="claude-of-tomorrow"),
+        good("plain"),
+        errored("failed"),
+        expired("late"),
+        canceled("stopped"),
+        line("odd", {"type": "vanished"}),
+        line("content", {"type": "succeeded", "message": {"content": "words alone"}}),
+    ]
+    whole = b"\n".join(each.rstrip(b"\n") for each in lines) + b"\n"
+
+    def indexed() -> Index:
+        made = Indexer(PRICES, lambda: -1)
+        made.feed(whole)
+        return made.finish((1, 1), (0, 0))
+
+    together = indexed()
+    monkeypatch.setattr(Indexer, "_take_all", lambda self, block: 0)
+    alone = indexed()
+    assert together.header == alone.header
+    for name, _ in LAYOUT:
+        assert getattr(together.columns, name) == getattr(alone.columns, name), name
+    assert together.columns.ids == alone.columns.ids

@@ -125,26 +125,41 @@ class PriceTable:
 
         A usage without any tokens costs nothing, whatever the model.
         """
-        try:
-            row = self._rows[usage.model]
-        except KeyError:
-            row = self._rows[usage.model] = self._row(usage.model)
-        prompt = usage.input_tokens + usage.cache_write_5m + usage.cache_write_1h + usage.cache_read
-        if row is None:
-            free = not (prompt or usage.output_tokens or usage.web_searches)
-            return Decimal(0) if free else None
-        rates = row.above if row.step and prompt > row.step else row.base
-        units = (
-            usage.input_tokens * rates[0]
-            + usage.output_tokens * rates[1]
-            + usage.cache_write_5m * rates[2]
-            + usage.cache_write_1h * rates[3]
-            + usage.cache_read * rates[4]
+        tokens = (
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cache_write_5m,
+            usage.cache_write_1h,
+            usage.cache_read,
         )
-        half, regional, one, digits = self._factors
-        units *= (half if batch else one) * (regional if row.geo and usage.geo == "us" else one)
-        total = _decimal(units, row.scale + _MILLION_DIGITS + 2 * digits)
+        found = self.exact(usage.model, usage.geo, tokens, batch)
+        if found is None:
+            free = not (any(tokens) or usage.web_searches)
+            return Decimal(0) if free else None
+        total = as_dollars(*found)
         return total + usage.web_searches * self.web_search if usage.web_searches else total
+
+    def exact(
+        self, model: str, geo: str, tokens: tuple[int, int, int, int, int], batch: bool = True
+    ) -> tuple[int, int] | None:
+        """What tokens (in the order of the categories) cost as (units, digits): units of 10**-digits dollars.
+
+        None when the model has no price.
+        """
+        try:
+            row = self._rows[model]
+        except KeyError:
+            row = self._rows[model] = self._row(model)
+        if row is None:
+            return None
+        read, written, short, long, cached = tokens
+        rates = row.above if row.step and read + short + long + cached > row.step else row.base
+        units = read * rates[0] + written * rates[1]
+        if short or long or cached:
+            units += short * rates[2] + long * rates[3] + cached * rates[4]
+        half, regional, one, digits = self._factors
+        units *= (half if batch else one) * (regional if row.geo and geo == "us" else one)
+        return units, row.scale + _MILLION_DIGITS + 2 * digits
 
     def _row(self, model: str) -> _Row | None:
         price = self.get(model)
@@ -259,5 +274,6 @@ def _factor_ints(batch: Decimal, geo: Decimal) -> tuple[int, int, int, int]:
     return int(batch.scaleb(digits)), int(geo.scaleb(digits)), 10**digits, digits
 
 
-def _decimal(units: int, scale: int) -> Decimal:
+def as_dollars(units: int, scale: int) -> Decimal:
+    """Units of 10**-scale dollars as dollars."""
     return Decimal((0, tuple(map(int, str(units))), -scale)) if units > 10**27 else Decimal(units).scaleb(-scale)

@@ -10,6 +10,7 @@ HOLD = 4_000_000
 """Longer lines are not held while they come, in bytes."""
 
 Take = Callable[[bytes | memoryview], None]
+TakeAll = Callable[[bytes], int]
 
 
 @contextmanager
@@ -24,15 +25,26 @@ def mapped(fd: int, offset: int, length: int) -> Iterator[memoryview]:
             part.release()
 
 
+def line_ends(block: bytes) -> Iterator[int]:
+    """Where each line of a block ends."""
+    find, end = block.find, block.find(b"\n")
+    while end >= 0:
+        yield end
+        end = find(b"\n", end + 1)
+    yield len(block)
+
+
 class Cutter:
     """Hands each line that is not blank to ``take``, with ``offset`` and ``number`` saying which it is.
 
-    ``fd`` gives the open file's descriptor with all fed bytes written, for lines longer than ``HOLD``.
+    ``fd`` gives the open file's descriptor with all fed bytes written, for lines longer than ``HOLD``.  ``take_all`` is
+    offered whole lines together first: it takes all of them and says how many they were, or none and says 0.
     """
 
-    def __init__(self, fd: Callable[[], int], take: Take) -> None:
+    def __init__(self, fd: Callable[[], int], take: Take, take_all: TakeAll) -> None:
         self._fd = fd
         self._take = take
+        self._take_all = take_all
         self._pieces: list[bytes] = []
         self.held = 0
         """Bytes after the last newline."""
@@ -55,16 +67,23 @@ class Cutter:
             self._hold(chunk[: start - 1])
             self._end_held(newline=1)
         if end >= start:
-            take = self._take
-            for line in chunk[start:end].split(b"\n"):
-                self.number += 1
-                if line and not line.isspace():
-                    take(line)
-                else:
-                    self.blank += 1
-                self.offset += len(line) + 1
+            block = chunk[start:end]
+            if taken := self._take_all(block):
+                self.number += taken
+                self.offset += len(block) + 1
+            else:
+                self._take_each(block.split(b"\n"))
         if end + 1 < len(chunk):
             self._hold(chunk[end + 1 :])
+
+    def _take_each(self, lines: list[bytes]) -> None:
+        for line in lines:
+            self.number += 1
+            if line and not line.isspace():
+                self._take(line)
+            else:
+                self.blank += 1
+            self.offset += len(line) + 1
 
     @contextmanager
     def tail_view(self) -> Iterator[bytes | memoryview]:

@@ -13,6 +13,7 @@ from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import (
     CANCELED,
+    CUT_SHORT,
     ERRORED,
     EXPIRED,
     MISSING,
@@ -22,9 +23,9 @@ from batchtui.domain.outcome import (
     UNREADABLE,
     WAITING,
 )
-from batchtui.store.cutter import Cutter
+from batchtui.store.cutter import Cutter, line_ends
 from batchtui.store.index import DUPLICATE, LAYOUT, UNEXPECTED, Columns, GroupKey, Header, Index, price_marks
-from batchtui.store.lines import ID_LIMIT, read_line
+from batchtui.store.lines import ID_LIMIT, charged, decode_block, plain_cut, read_line
 from batchtui.store.numbering import Groups, Names
 from batchtui.store.requests import read_requests
 from batchtui.store.till import Till
@@ -44,7 +45,7 @@ class Indexer:
 
     def __init__(self, prices: PriceTable, fd: Callable[[], int]) -> None:
         self._prices = prices
-        self.cutter = Cutter(fd, self._take)
+        self.cutter = Cutter(fd, self._take_one, self._take_all)
         self.feed = self.cutter.feed
         self.lines = 0
         """Lines so far that are not blank."""
@@ -67,21 +68,67 @@ class Indexer:
             blank = not line or (isinstance(line, bytes) and line.isspace())
             return blank or read_line(line).outcome != UNREADABLE
 
-    def _take(self, line: bytes | memoryview) -> None:
-        facts = read_line(line)
+    def _take_all(self, block: bytes) -> int:
+        """Take whole lines decoded in one call; those that succeeded take a short way, the others that of ``_take``."""
+        ends = list(line_ends(block))
+        decoded = decode_block(block, len(ends))
+        if decoded is None:
+            return 0
+        begin, number, start = self.cutter.offset, self.cutter.number, 0
+        for end, each in zip(ends, decoded, strict=True):
+            number += 1
+            message, cut = each.result.message, plain_cut(each)
+            if cut is None or message is None:
+                self._take(block[start:end], begin + start, number)
+            else:
+                self._number(each.custom_id)
+                stop, model, tokens = message.stop_reason or "", message.model, charged(message.usage)
+                read, written, short, hour, cached = tokens
+                self._gathered.append(
+                    (
+                        begin + start,
+                        end - start,
+                        number,
+                        SUCCEEDED,
+                        cut,
+                        self._stops.number(stop),
+                        self._models.number(model),
+                        self._groups.number(GroupKey(SUCCEEDED, CUT_SHORT[cut])) if cut else 0,
+                        self._till.ring_tokens(model, message.usage.inference_geo or "", tokens),
+                        self._ids_size,
+                    )
+                )
+                self._used.append((read, written, min(short + hour, _U32), cached))
+            start = end + 1
+        if len(self._gathered) >= _GATHERED:
+            self._settle()
+        return len(ends)
+
+    def _number(self, custom_id: str) -> None:
+        """Give a line's custom_id the next row."""
         row = self.lines
         self.lines = row + 1
-        custom_id = facts.custom_id if len(facts.custom_id) <= ID_LIMIT else facts.custom_id[:ID_LIMIT]
+        if len(custom_id) > ID_LIMIT:
+            custom_id = custom_id[:ID_LIMIT]
         held = custom_id.encode("utf-8", "replace")
         self._ids.append(held)
         self._ids_size += len(held)
         if custom_id and (first := self._rows.setdefault(custom_id, row)) != row:
             self._repeats.append((row, first))
+
+    def _take_one(self, line: bytes | memoryview) -> None:
+        self._take(line, self.cutter.offset, self.cutter.number)
+        if len(self._gathered) >= _GATHERED:
+            self._settle()
+
+    def _take(self, line: bytes | memoryview, offset: int, number: int) -> None:
+        facts = read_line(line)
+        self._number(facts.custom_id)
         self._gathered.append(
             (
-                self.cutter.offset,
+                offset,
                 min(len(line), _U32),
-                self.cutter.number,
+                number,
                 facts.outcome,
                 facts.cut,
                 self._stops.number(facts.stop),
@@ -94,8 +141,6 @@ class Indexer:
         usage = facts.usage
         written = min(usage.cache_write_5m + usage.cache_write_1h, _U32)
         self._used.append((usage.input_tokens, usage.output_tokens, written, usage.cache_read))
-        if len(self._gathered) >= _GATHERED:
-            self._settle()
 
     def _settle(self) -> None:
         """Put the gathered rows into the columns."""

@@ -105,6 +105,7 @@ class Facts(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Line).decode
+_decode_lines = msgspec.json.Decoder(_Line).decode_lines
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 _PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
 _LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -113,6 +114,47 @@ _ID_HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([^"\\]{1,256})"')
 _TYPE_HEAD = re.compile(
     rb'\s*\{\s*"custom_id"\s*:\s*"[^"\\]{1,256}"\s*,\s*"result"\s*:\s*\{\s*"type"\s*:\s*"(\w{1,64})"'
 )
+
+
+def decode_block(block: bytes, count: int) -> list[_Line] | None:
+    """``count`` whole lines decoded at once; None when one of them is not of the documented shape, or blank."""
+    try:
+        found = _decode_lines(block)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return found if len(found) == count else None
+
+
+def plain_cut(line: _Line) -> int | None:
+    """Why an answer that succeeded is not usable as it stands, as its place in CUT_SHORT, 0 when it is.
+
+    None for a line that did not succeed, used tools of the service, or asks for ``read_line``.
+    """
+    message = line.result.message
+    if line.result.type != "succeeded" or message is None or message.usage.server_tool_use is not None:
+        return None
+    try:
+        return _cut(message.stop_reason or "", message.content)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
+def _cut(stop: str, content: msgspec.Raw) -> int:
+    cut = cut_code(stop)
+    if not cut and not _PLAIN_TEXT.match(content) and _is_empty(content):
+        cut = EMPTY
+    return cut
+
+
+def charged(usage: _Usage) -> tuple[int, int, int, int, int]:
+    """Tokens in the order they are charged: input, output, written for 5 minutes, for an hour, read from the cache."""
+    made = usage.cache_creation
+    written = usage.cache_creation_input_tokens or 0
+    hour = 0
+    if made is not None:
+        hour = made.ephemeral_1h_input_tokens
+        written = max(written, hour + made.ephemeral_5m_input_tokens)
+    return usage.input_tokens, usage.output_tokens, written - hour, hour, usage.cache_read_input_tokens or 0
 
 
 def read_line(line: bytes | memoryview) -> Facts:
@@ -155,34 +197,18 @@ def _read_quickly(line: bytes | memoryview) -> Facts:
 def _succeeded(custom_id: str, message: _Message) -> Facts:
     usage = message.usage
     stop = message.stop_reason or ""
-    cut = cut_code(stop)
-    if not cut and not _PLAIN_TEXT.match(message.content) and _is_empty(message.content):
-        cut = EMPTY
-    written = usage.cache_creation_input_tokens or 0
-    hour = 0
-    if (made := usage.cache_creation) is not None:
-        hour = made.ephemeral_1h_input_tokens
-        written = max(written, hour + made.ephemeral_5m_input_tokens)
-    return Facts(
-        custom_id,
-        SUCCEEDED,
-        "",
-        "",
-        "",
-        message.model,
-        stop,
-        cut,
-        Usage(
-            model=message.model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_write_5m=written - hour,
-            cache_write_1h=hour,
-            cache_read=usage.cache_read_input_tokens or 0,
-            web_searches=usage.server_tool_use.web_search_requests if usage.server_tool_use else 0,
-            geo=usage.inference_geo or "",
-        ),
+    read, written, short, hour, cached = charged(usage)
+    used = Usage(
+        model=message.model,
+        input_tokens=read,
+        output_tokens=written,
+        cache_write_5m=short,
+        cache_write_1h=hour,
+        cache_read=cached,
+        web_searches=usage.server_tool_use.web_search_requests if usage.server_tool_use else 0,
+        geo=usage.inference_geo or "",
     )
+    return Facts(custom_id, SUCCEEDED, "", "", "", message.model, stop, _cut(stop, message.content), used)
 
 
 def _is_empty(content: msgspec.Raw) -> bool:
@@ -249,7 +275,7 @@ def _message_from_dict(custom_id: str, message: dict[str, Any]) -> Facts:
     if not cut and not speaks and not any(_text(b.get("text")).strip() or b.get("type") not in silent for b in blocks):
         cut = EMPTY
     model = _text(message.get("model"))
-    charged = Usage(
+    used = Usage(
         model=model,
         input_tokens=_count(usage.get("input_tokens")),
         output_tokens=_count(usage.get("output_tokens")),
@@ -259,7 +285,7 @@ def _message_from_dict(custom_id: str, message: dict[str, Any]) -> Facts:
         web_searches=_count(tools.get("web_search_requests")),
         geo=_text(usage.get("inference_geo")),
     )
-    return Facts(custom_id, SUCCEEDED, model=model, stop=stop, cut=cut, usage=charged)
+    return Facts(custom_id, SUCCEEDED, model=model, stop=stop, cut=cut, usage=used)
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -276,8 +302,3 @@ def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return 0
     return min(max(0, int(value)), _MOST)
-
-
-def is_whole(line: bytes) -> bool:
-    """True when a last line without its newline is nevertheless a whole result."""
-    return read_line(line).outcome != UNREADABLE
