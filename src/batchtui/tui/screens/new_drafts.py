@@ -31,7 +31,7 @@ class Drafts(BaseScreen[None]):
     def current_draft(self) -> Draft | None:
         """What the screen holds, None when nothing was composed."""
         form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(WritePane)
-        if pane.untouched and not editor.edited:
+        if pane.untouched and not editor.composed:
             return None
         if not self.draft_name:
             stem = safetext.filename(Path(form.first_path).stem) if editor.edited and form.first_path else "draft"

@@ -213,7 +213,15 @@ class ResultsScreen(Hands, Listing):
     def _say_head(self) -> None:
         if self.record is not None:
             self.query_one("#results-title", Static).update(title_line(self.record, self.view, run=self.run))
-            self.query_one("#results-costs", Static).update(costs_line(self.record, self.view, self.app.size.width - 2))
+            self.query_one("#results-costs", Static).update(
+                costs_line(self._records(), self.view, self.app.size.width - 2)
+            )
+
+    def _records(self) -> list[BatchRecord]:
+        """The batch, or all batches of its run while the run is shown."""
+        assert self.record is not None
+        run = self.record.run
+        return [each for each in self.service.records() if each.run == run] if self.run else [self.record]
 
     @on(Happened)
     def _happened(self, message: Happened) -> None:

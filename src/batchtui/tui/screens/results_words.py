@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 from rich.cells import cell_len
 from textual.content import Content
 
@@ -33,10 +36,12 @@ def title_line(record: BatchRecord, view: View | None, *, run: bool) -> Content:
     return Content.assemble(*parts)
 
 
-def costs_line(record: BatchRecord, view: View | None, room: int) -> Content:
-    """Real cost beside the estimate and the standard price, and the tokens behind it, as much as ``room`` cells hold."""
-    tally = view.tally if view is not None else record.tally
-    estimate = [f"estimated {figures.usd_range(record.estimate.batch_usd)}"] if record.estimate else []
+def costs_line(records: Sequence[BatchRecord], view: View | None, room: int) -> Content:
+    """Real cost of a batch or a run's batches beside estimate and standard price, and the tokens, as ``room`` cells hold."""
+    tally = view.tally if view is not None else records[0].tally
+    ranges = [each.estimate.batch_usd for each in records if each.estimate is not None]
+    low, high = sum((each[0] for each in ranges), Decimal(0)), sum((each[1] for each in ranges), Decimal(0))
+    estimate = [f"estimated {figures.usd_range((low, high))}"] if ranges else []
     if tally is None or (view is not None and not tally.lines):
         return Content(" · ".join(["cost not known yet", *estimate]))
     parts = [f"cost {figures.usd(tally.cost_usd)}"]

@@ -61,7 +61,7 @@ class TemplateEditor(Container):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._resting: list[Timer] = []
-        self._loaded = ""
+        self._loaded = self._starter = ""
         self._peek = Peek()
         self.name_of = "template"
         self.number = 0
@@ -116,10 +116,15 @@ class TemplateEditor(Container):
         self.name_of = name
         self.query_one(TextArea).load_text(quiet(text))
 
+    @property
+    def composed(self) -> bool:
+        """True when the person changed something: a starter alone is not worth keeping."""
+        return bool(self.edited) and self.text != self._starter
+
     def begin(self, text: str) -> None:
         """Put a starter there, when there is nothing yet."""
         if not self.text.strip():
-            self._loaded = ""
+            self._loaded, self._starter = "", text
             self.query_one(TextArea).load_text(text)
 
     @on(TextArea.Changed)
