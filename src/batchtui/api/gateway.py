@@ -86,7 +86,7 @@ class Download:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes in pieces; raises our errors when the connection breaks."""
         try:
-            async for piece in self._response.aiter_bytes(256 * 1024):
+            async for piece in self._response.aiter_bytes():
                 yield piece
         except Exception as error:
             raise self._gateway.mended(error) from None

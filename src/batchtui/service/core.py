@@ -367,6 +367,7 @@ class Service:
 
     async def sync(self, tell: Callable[[Progress], None] | None = None) -> SyncReport:
         """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits."""
+        self.parts.sender.hold.clear()  # Who asks for it has made room, or wants to know that there is none.
         await self.parts.sender.recover()
         return await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, tell)
 
