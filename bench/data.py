@@ -26,11 +26,58 @@ Stars: {{ stars }} of 5
 {{ letter }}
 \"\"\"
 """
-_WORDS = (
-    "the a of to and in that was for on with as at by it from parcel invoice garden window letter coffee engine "
-    "station battery screen cable summer winter review price quality delivery support answer question morning "
-    "evening quickly slowly nearly always never sometimes broken working perfect late"
-).split()
+_WORDS = tuple(
+    [
+        "the",
+        "a",
+        "of",
+        "to",
+        "and",
+        "in",
+        "that",
+        "was",
+        "for",
+        "on",
+        "with",
+        "as",
+        "at",
+        "by",
+        "it",
+        "from",
+        "parcel",
+        "invoice",
+        "garden",
+        "window",
+        "letter",
+        "coffee",
+        "engine",
+        "station",
+        "battery",
+        "screen",
+        "cable",
+        "summer",
+        "winter",
+        "review",
+        "price",
+        "quality",
+        "delivery",
+        "support",
+        "answer",
+        "question",
+        "morning",
+        "evening",
+        "quickly",
+        "slowly",
+        "nearly",
+        "always",
+        "never",
+        "sometimes",
+        "broken",
+        "working",
+        "perfect",
+        "late",
+    ]
+)
 _FOREIGN = ("café", "naïve", "Straße", "東京", "größer", "it’s", "–")
 """One word of a hundred."""
 

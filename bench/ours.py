@@ -13,12 +13,11 @@ from batchtui.service import Service
 
 def plan(sources: list[str], data: str, keep: bool, template: str = "") -> dict[str, Any]:
     """Check and plan; with ``keep`` the requests are staged as they will be sent."""
-    import batchtui.intake.plan
 
     service = Service(Path(data))
     options = IntakeOptions(template=Path(template) if template else None)
     if template:
-        import batchtui.intake.template
+        pass
     began = time.perf_counter()
     made = service.plan(sources, options, keep=keep)
     seconds = time.perf_counter() - began
@@ -86,7 +85,6 @@ def look(data: str, count: int) -> dict[str, Any]:
 
 def open_(data: str, local_id: str) -> dict[str, Any]:
     """Open stored results through their index and read the first rows."""
-    import batchtui.store.results
 
     service = Service(Path(data))
     service.records()

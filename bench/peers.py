@@ -6,7 +6,7 @@ import csv
 import json
 import time
 import tomllib
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def json_loop(source: str) -> dict[str, Any]:
@@ -69,6 +69,25 @@ def sdk_results(batch_id: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began, "lines": count}
 
 
+def raw_results(url: str, dest: str) -> dict[str, Any]:
+    """Stream the results to a file with the HTTP client below the SDK, and do nothing else: the floor of any Python client."""
+    import asyncio
+
+    import httpx2
+
+    async def bring(out: BinaryIO) -> float:
+        headers = {"x-api-key": "demo-key", "anthropic-version": "2026-10-21"}
+        async with httpx2.AsyncClient() as client:
+            began = time.perf_counter()
+            async with client.stream("GET", url, headers=headers) as reply:
+                async for piece in reply.aiter_bytes():
+                    out.write(piece)
+            return time.perf_counter() - began
+
+    with open(dest, "wb") as out:
+        return {"seconds": asyncio.run(bring(out))}
+
+
 def sdk_retrieves(ids: list[str]) -> dict[str, Any]:
     """Retrieve each batch by itself."""
     client = _client()
@@ -99,5 +118,3 @@ def export_loop(results: str, dest: str) -> dict[str, Any]:
             writer.writerow([*facts, usage.get("input_tokens"), usage.get("output_tokens")])
             count += 1
     return {"seconds": time.perf_counter() - began, "rows": count}
-
-

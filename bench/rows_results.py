@@ -53,7 +53,9 @@ def open_(bench: Bench) -> list[Line]:
             },
         )
     what = f"open {bench.count:,} results to the first rows"
-    return beside(what, found.pop("ours"), found, [("a bare Textual app", 1.2)], "Enter to rows; the app's start to paint")
+    return beside(
+        what, found.pop("ours"), found, [("a bare Textual app", 1.2)], "Enter to rows; the app's start to paint"
+    )
 
 
 def _paged(folder: Path) -> tuple[Sample, Sample]:

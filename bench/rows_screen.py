@@ -112,7 +112,9 @@ def wire(bench: Bench) -> list[Line]:
     note = f"{still.value:,.0f} B in {span}, {looks} looks"
     per_look = still.value / max(1, looks)
     lines.append(
-        Line("bytes to the terminal a look, 10 running batches", per_look, "B", target=300.0, peak=still.peak, note=note)
+        Line(
+            "bytes to the terminal a look, 10 running batches", per_look, "B", target=300.0, peak=still.peak, note=note
+        )
     )
     what = f"bytes to the terminal in {span}, 20 of 200 rows change every 5 s"
     limit = 20_000 * bench.idle / 60

@@ -70,5 +70,3 @@ def list_(bench: Bench) -> list[Line]:
             },
         )
     return beside(f"list {count:,} records", found.pop("ours"), found, [("cat", 8.0)], "both from process start")
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bench import data
@@ -11,6 +12,7 @@ from bench.rows import Bench, Line, beside
 from bench.serving import scratch, server
 
 CREATE, RESULTS, RETRIEVE = "SDK batches.create", "SDK batches.results loop", "SDK retrieve calls"
+RAW = "httpx2 to a file, no more"
 HEADERS = ["-H", "x-api-key: demo-key", "-H", "anthropic-version: 2026-10-21"]
 
 
@@ -52,6 +54,8 @@ def submit(bench: Bench) -> list[Line]:
     what = f"submit {data.megabytes(source):.0f} MB to the demo server"
     lines = beside(what, ours, found, [("curl -T", 1.5), (CREATE, 0.05)])
     sdk = found[CREATE]
+    if curl := found.get("curl -T"):
+        lines[1] = replace(lines[1], note=f"curl itself takes {curl.value / sdk.value:.3f} of it")
     memory = Line("peak memory of that", ours.peak, "MB", CREATE, sdk.peak, 0.05, ours.peak, sdk.peak)
     return [*lines, memory]
 
@@ -80,9 +84,10 @@ def fetch(bench: Bench) -> list[Line]:
                 argv = ["curl", "-sS", "-f", "-o", str(folder / "curl.jsonl"), *HEADERS, path]
                 works["curl -o"] = lambda: command(argv)
             works[RESULTS] = lambda: work("bench.peers:sdk_results", env=env, batch_id=batch["id"])
+            works[RAW] = lambda: work("bench.peers:raw_results", env=env, url=path, dest=str(folder / "raw.jsonl"))
             found = in_turn(bench.rounds, works)
     what = f"fetch and index {bench.count:,} results, {data.megabytes(results):.0f} MB"
-    return beside(what, found.pop("ours"), found, [("curl -o", 2.0), (RESULTS, 0.15)])
+    return beside(what, found.pop("ours"), found, [("curl -o", 2.0), (RESULTS, 0.15), (RAW, None)])
 
 
 def look(bench: Bench) -> list[Line]:

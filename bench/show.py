@@ -44,7 +44,9 @@ def _cells(line: Line) -> tuple[str, ...]:
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Rows, the first of them the header, as a Markdown table."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    drawn = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    drawn = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     drawn.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(drawn)
 

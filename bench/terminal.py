@@ -23,9 +23,7 @@ START = 60.0
 class Terminal:
     """Runs a program on a pty; use it as a context manager."""
 
-    def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str], *, columns: int = 80, rows: int = 24
-    ) -> None:
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], *, columns: int = 80, rows: int = 24) -> None:
         self.output = 0
         """Bytes the program wrote so far."""
         self._argv, self._env, self._size = list(argv), dict(env), (rows, columns)
