@@ -157,7 +157,7 @@ async def _watch(session: Session, service: Service, chosen: list[str]) -> None:
     narrator = words.Narrator(set(chosen), session.bars)
     for record in service.records():
         if record.local_id in chosen:
-            say(words.record_line(record))
+            narrator.tell(record)
     await asyncio.to_thread(service.context.reread)
     service.subscribe(narrator)
     service.subscribe(words.BlindSayer())

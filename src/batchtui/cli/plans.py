@@ -199,7 +199,6 @@ def send_and_follow(
         _say_what_goes_on([r for r in service.records() if r.local_id not in before])
         raise
     for record in records:
-        say(words.record_line(record))
         for each in record.candidates:
             say(
                 f"  it may be {each.id}, made {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"
@@ -234,10 +233,11 @@ async def _follow(session: Session, service: Service, send: Callable[[], Any], w
         await service.start()
     sent: list[BatchRecord] = await send()
     ids = [r.local_id for r in sent]
+    narrator = words.Narrator(set(ids), session.bars)
     for record in sent:
-        say(words.record_line(record))
+        narrator.tell(record)
     if wait:
-        ends = [service.subscribe(words.Narrator(set(ids), session.bars)), service.subscribe(words.BlindSayer())]
+        ends = [service.subscribe(narrator), service.subscribe(words.BlindSayer())]
         try:
             await service.wait(ids)
         finally:
@@ -250,4 +250,7 @@ async def _follow(session: Session, service: Service, send: Callable[[], Any], w
                 await service.settle(ids)
         except TimeoutError:
             say("still open: run batchtui sync later, it looks again and never sends twice")
-    return [r for i in ids if (r := service.history.get(i)) is not None]
+    records = [r for i in ids if (r := service.history.get(i)) is not None]
+    for record in records:
+        narrator.tell(record)
+    return records

@@ -187,13 +187,18 @@ def cost_of(record: BatchRecord) -> str:
         return "unpriced"
     if record.estimate is None or record.status == "refused":
         return ""
-    return "unpriced" if record.estimate.unpriced else f"~{money(record.estimate.batch_usd[1])}"
+    high = money(record.estimate.batch_usd[1])
+    return "unpriced" if record.estimate.unpriced else high if high.startswith("<") else f"~{high}"
 
 
 def record_line(record: BatchRecord) -> str:
     """A record as one line."""
     error = f"; {safetext.line(record.error, 300)}" if record.error else ""
-    return f"{record.local_id}  {name_of(record)}  {record.requests:,} requests  {outcome(record)}  {cost_of(record)}{error}"
+    many = "s" if record.requests != 1 else ""
+    return (
+        f"{record.local_id}  {name_of(record)}  {record.requests:,} request{many}  "
+        f"{outcome(record)}  {cost_of(record)}{error}"
+    )
 
 
 def table(records: Iterable[BatchRecord], now: datetime | None = None) -> list[str]:
@@ -240,9 +245,13 @@ class Narrator:
         """Hear an event of the service."""
         if not isinstance(event, RecordChanged) or (self._ids is not None and event.record.local_id not in self._ids):
             return
-        text = record_line(event.record)
-        if self._said.get(event.record.local_id) != text:
-            self._said[event.record.local_id] = text
+        self.tell(event.record)
+
+    def tell(self, record: BatchRecord) -> None:
+        """Say how a batch stands, unless that was said last."""
+        text = record_line(record)
+        if self._said.get(record.local_id) != text:
+            self._said[record.local_id] = text
             if self._terminal:
                 sys.stderr.write("\r\x1b[K")
             say(text)
