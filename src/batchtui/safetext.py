@@ -7,6 +7,7 @@ separators, and lone surrogates; what is shown for each can be read and does not
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 MAX_LINE = 20_000
 """Longer lines are cut when shown, in characters."""
@@ -46,6 +47,16 @@ def block(text: str, limit: int = 1_000_000, line_limit: int = MAX_LINE) -> str:
     if len(text) > limit:
         clean += f"\n\u2026 {len(text) - limit:,} more characters are not shown"
     return clean
+
+
+def obeyed(text: str) -> bool:
+    """True when a terminal would obey something in one line of text instead of showing it."""
+    return _BAD_LINE.search(text) is not None
+
+
+def widths_kept(text: str, width: Callable[[str], int]) -> str:
+    """One line with what a terminal would obey taken out, each blanked by as many spaces as ``width`` counts cells for it."""
+    return _BAD_LINE.sub(lambda match: " " * width(match.group()), text)
 
 
 def _escaped(match: re.Match[str]) -> str:

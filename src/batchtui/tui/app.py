@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -18,12 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from batchtui import safetext
 from batchtui.tui import glyphs, keys, terminal
+from batchtui.tui.hangup import Hangup
 from batchtui.tui.messages import Happened
+from batchtui.tui.outlet import Outlet
 from batchtui.tui.screens.base import Guard
 from batchtui.tui.screens.home import HomeScreen
 from batchtui.tui.themes import choose_theme
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("batchtui")
 log.addHandler(logging.NullHandler())
-WATCHDOG = 5.0
-"""Seconds after a signal until the process ends, come what may."""
 MOST_BUGS = 8
 """Errors of our own within a minute that the app lives through."""
 
@@ -76,8 +74,10 @@ class BatchtuiApp(Guard, App[int]):
     ) -> None:
         glyphs.use(service.config.screen.ascii or glyphs.terminal_is_ascii())
         super().__init__()
+        self._outlet = Outlet(only_ascii=glyphs.locale_is_ascii())
         self.service = service
         self.engine = engine
+        self.hangup = Hangup(self._leave_with, lambda: self.engine.stop())
         self.bugs: list[BaseException] = []
         self._bug_times: list[float] = []
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -89,6 +89,10 @@ class BatchtuiApp(Guard, App[int]):
     def now(self) -> datetime:
         """The present, aware UTC; tests hand in a clock."""
         return self._clock()
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Textual's own, and the gate that every drawn line passes."""
+        return [*super().get_line_filters(), self._outlet]
 
     def get_default_screen(self) -> Screen[Any]:
         """Home."""
@@ -102,10 +106,8 @@ class BatchtuiApp(Guard, App[int]):
         ]
         self.set_keymap(terminal.keymap(self.service.config.keys))
         self._listen()
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGHUP, signal.SIGTERM):
-                loop.add_signal_handler(number, self._leave_on_signal, number)
+        if not self.is_headless:
+            self.hangup.watch()
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -236,13 +238,12 @@ class BatchtuiApp(Guard, App[int]):
         name = self.save_screenshot(path=".")
         self.home.say(f"wrote {name}", level="good")
 
-    def _leave_on_signal(self, number: int) -> None:
-        """End cleanly within seconds, even when the terminal is gone."""
-        code = 128 + number
-        watchdog = threading.Timer(WATCHDOG, os._exit, (code,))
-        watchdog.daemon = True
-        watchdog.start()
-        self.exit(code, return_code=code)
+    def _leave_with(self, code: int) -> None:
+        """Exit with a code; from any thread, and never waits."""
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(lambda: self.exit(code, return_code=code))
 
     def get_system_commands(self, screen: Screen[Any]) -> list[SystemCommand]:
         """Textual's own commands that make sense here."""
@@ -261,5 +262,6 @@ def run_app(service: Service) -> int:
         result = app.run(mouse=service.config.screen.mouse)
     finally:
         app.engine.stop()
+        app.hangup.over()
         terminal.reset_title()
     return result if result is not None else (app.return_code or 0)

@@ -37,6 +37,8 @@ class Glyphs:
     dot: str = "·"
     enter: str = "⏎"
     dash: str = "–"
+    plain: bool = False
+    """True for the ASCII set; the outlet then puts plain signs for all others too."""
 
 
 ASCII = Glyphs(
@@ -66,6 +68,7 @@ ASCII = Glyphs(
     dot="-",
     enter="ret",
     dash="-",
+    plain=True,
 )
 
 GLYPHS = Glyphs()
@@ -83,6 +86,9 @@ def terminal_is_ascii() -> bool:
     """True when the locale or the terminal can't show more than ASCII, or ``BATCHTUI_ASCII`` is set."""
     if os.environ.get("BATCHTUI_ASCII"):
         return True
-    if os.environ.get("TERM") in ("linux", "dumb", "vt100"):
-        return True
+    return os.environ.get("TERM") in ("linux", "dumb", "vt100") or locale_is_ascii()
+
+
+def locale_is_ascii() -> bool:
+    """True when what is not ASCII would reach the terminal as bytes that it takes for something else."""
     return "utf" not in locale.getpreferredencoding(False).lower()

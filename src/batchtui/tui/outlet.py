@@ -1,0 +1,77 @@
+"""The last gate before the terminal: whatever a widget drew, no control leaves, and in ASCII mode only ASCII signs do."""
+
+from __future__ import annotations
+
+import re
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from batchtui import safetext
+from batchtui.tui.glyphs import GLYPHS
+
+_SIGNS = {
+    **dict.fromkeys("–—‐‑−─━┄┈╌╴╶╸╺╾╼▔", "-"),
+    **dict.fromkeys("│┃┆┊╎▏▎▍▌▐▕▊▉╵╷╹╻", "|"),
+    **dict.fromkeys("┌┍┎┏┐┑┒┓└┕┖┗┘┙┚┛├┝┠┣┤┥┨┫┬┯┳┴┷┻┼┿╋╭╮╯╰╔╗╚╝╒╓", "+"),
+    **dict.fromkeys("═", "="),
+    **dict.fromkeys("║", "|"),
+    **dict.fromkeys("█▓▆▇▅", "#"),
+    **dict.fromkeys("░▒▁▂▃▄▀", "."),
+    **dict.fromkeys("•◦∙", "*"),
+    "·": "-",
+    "●": "o",
+    **dict.fromkeys("“”„", '"'),
+    **dict.fromkeys("‘’‚", "'"),
+    **dict.fromkeys("▸▶►→›", ">"),
+    **dict.fromkeys("◂◀◄←‹", "<"),
+    **dict.fromkeys("▾▼↓", "v"),
+    **dict.fromkeys("▴▲↑", "^"),
+    "×": "x",
+    "✗": "x",
+    "✓": "=",
+    "≤": "<",
+    "≥": ">",
+    "≈": "~",
+    "…": "~",
+    "\u00a0": " ",
+    "⏎": " ",
+}
+"""One ASCII character for each sign that screens, borders, scrollbars and Markdown draw."""
+_TABLE = str.maketrans(_SIGNS)
+_OTHERS = re.compile(r"[^\x00-\x7f]")
+
+
+def _blank(match: re.Match[str]) -> str:
+    return "?" * cell_len(match.group())
+
+
+class Outlet(LineFilter):
+    """Applied to every line of every widget; ``only_ascii``: the terminal can't take anything else at all."""
+
+    def __init__(self, *, only_ascii: bool = False) -> None:
+        super().__init__()
+        self.only_ascii = only_ascii
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same line, cell for cell, without what a terminal would obey."""
+        if all(self._passes(segment.text) for segment in segments):
+            return segments
+        return [
+            segment
+            if self._passes(segment.text)
+            else Segment(self._clean(segment.text), segment.style, segment.control)
+            for segment in segments
+        ]
+
+    def _passes(self, text: str) -> bool:
+        return not safetext.obeyed(text) and (text.isascii() or not (GLYPHS.plain or self.only_ascii))
+
+    def _clean(self, text: str) -> str:
+        if safetext.obeyed(text):
+            text = safetext.widths_kept(text, cell_len)
+        if GLYPHS.plain or self.only_ascii:
+            text = text.translate(_TABLE)
+        return _OTHERS.sub(_blank, text) if self.only_ascii else text
