@@ -18,7 +18,6 @@ from batchtui import paths
 from batchtui.domain.errors import ConfigError
 from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
 
-
 SDK_PREFIX = "sdk:"
 """Before the name of one of the SDK's own profiles."""
 

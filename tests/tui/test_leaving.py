@@ -29,6 +29,12 @@ sys.exit(BatchtuiApp(service, QuietEngine()).run() or 0)
 """
 
 
+# The hang-up's signal is kept from this one, so that only the terminal itself can tell.
+HEEDLESS = PROGRAM.replace(
+    "import sys", "import sys, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])\nimport sys", 1
+)
+
+
 def read_until(fd: int, needle: bytes, seconds: float = 60.0) -> bytes:
     """Read the terminal until something stands there."""
     found = b""
@@ -41,7 +47,7 @@ def read_until(fd: int, needle: bytes, seconds: float = 60.0) -> bytes:
     return found
 
 
-def started(data: Path) -> tuple[subprocess.Popen[bytes], int]:
+def started(data: Path, program: str = PROGRAM) -> tuple[subprocess.Popen[bytes], int]:
     """The app in a terminal of its own, after its first paint."""
     furnished(data)
     root = Path(__file__).parents[2]
@@ -49,7 +55,7 @@ def started(data: Path) -> tuple[subprocess.Popen[bytes], int]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(data)],
+        [sys.executable, "-c", program, str(data)],
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -76,6 +82,27 @@ def test_a_terminal_that_goes_away_ends_the_app(tmp_path: Path) -> None:
     os.close(terminal)
     process.send_signal(signal.SIGHUP)
     assert process.wait(30) != 0
+
+
+def test_a_terminal_that_goes_away_without_a_signal_ends_the_app(tmp_path: Path) -> None:
+    furnished(tmp_path)
+    process, terminal = started(tmp_path, HEEDLESS)
+    os.close(terminal)
+    assert process.wait(30) != 0
+
+
+def test_a_terminal_that_stalls_does_not_keep_the_app_from_leaving(tmp_path: Path) -> None:
+    process, terminal = started(tmp_path)
+    # Nobody reads any more: resizes fill the pipe until the app's own loop blocks in a write.
+    for n in range(200):
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24 + n % 2, 80 + n % 7, 0, 0))
+        process.send_signal(signal.SIGWINCH)
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(30) != 0
+    finally:
+        os.close(terminal)
 
 
 def test_q_leaves_with_code_0(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class BatchtuiApp(Guard, App[int]):
         self._outlet = Outlet(only_ascii=glyphs.locale_is_ascii())
         self.service = service
         self.engine = engine
-        self.hangup = Hangup(self._leave_with, lambda: self.engine.stop())
+        self.hangup = Hangup(self._leave_with, self._put_away)
         self.bugs: list[BaseException] = []
         self._bug_times: list[float] = []
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -237,6 +237,9 @@ class BatchtuiApp(Guard, App[int]):
         """Write the screen as SVG beside where batchtui was started."""
         name = self.save_screenshot(path=".")
         self.home.say(f"wrote {name}", level="good")
+
+    def _put_away(self) -> None:
+        self.engine.stop()
 
     def _leave_with(self, code: int) -> None:
         """Exit with a code; from any thread, and never waits."""
