@@ -26,58 +26,12 @@ Stars: {{ stars }} of 5
 {{ letter }}
 \"\"\"
 """
-_WORDS = tuple(
-    [
-        "the",
-        "a",
-        "of",
-        "to",
-        "and",
-        "in",
-        "that",
-        "was",
-        "for",
-        "on",
-        "with",
-        "as",
-        "at",
-        "by",
-        "it",
-        "from",
-        "parcel",
-        "invoice",
-        "garden",
-        "window",
-        "letter",
-        "coffee",
-        "engine",
-        "station",
-        "battery",
-        "screen",
-        "cable",
-        "summer",
-        "winter",
-        "review",
-        "price",
-        "quality",
-        "delivery",
-        "support",
-        "answer",
-        "question",
-        "morning",
-        "evening",
-        "quickly",
-        "slowly",
-        "nearly",
-        "always",
-        "never",
-        "sometimes",
-        "broken",
-        "working",
-        "perfect",
-        "late",
-    ]
+_ENGLISH = (
+    "the a of to and in that was for on with as at by it from parcel invoice garden window letter coffee engine "
+    "station battery screen cable summer winter review price quality delivery support answer question morning "
+    "evening quickly slowly nearly always never sometimes broken working perfect late"
 )
+_WORDS = _ENGLISH.split()
 _FOREIGN = ("café", "naïve", "Straße", "東京", "größer", "it’s", "–")
 """One word of a hundred."""
 

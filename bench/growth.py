@@ -26,12 +26,13 @@ def growth(bench: Bench) -> list[dict[str, Any]]:
         for name, figure in _all(bench, count).items():
             found.setdefault(name, {})[count] = figure
     sys.stderr.write("\n")
-    sys.stdout.write(_table(found) + "\n")
-    return [
+    told = [
         {"work": name, "requests": count, "seconds": figure.value, "peak_mb": figure.peak, "rounds": figure.rounds}
         for name, figures in found.items()
         for count, figure in figures.items()
     ]
+    sys.stdout.write(table(told) + "\n")
+    return told
 
 
 def _all(bench: Bench, count: int) -> dict[str, Figure]:
@@ -65,15 +66,14 @@ def _fetch(bench: Bench, requests: Path, results: Path) -> Figure:
             return in_turn(bench.rounds, {"fetch": once})["fetch"]
 
 
-def _table(found: dict[str, dict[int, Figure]]) -> str:
+def table(told: list[dict[str, Any]]) -> str:
+    """What ``growth`` told, as a table."""
     header = ["work"]
     for count in COUNTS:
         header += [f"{count:,}", "a request", "peak MB"]
-    rows = [header]
-    for name, figures in found.items():
-        cells = [name]
-        for count in COUNTS:
-            figure = figures[count]
-            cells += [amount(figure.value, "s"), f"{figure.value / count * 1e6:.1f} µs", f"{figure.peak:.0f}"]
-        rows.append(cells)
-    return aligned(rows)
+    rows: dict[str, list[str]] = {}
+    for each in told:
+        cells = rows.setdefault(each["work"], [each["work"]])
+        a_request = each["seconds"] / each["requests"] * 1e6
+        cells += [amount(each["seconds"], "s"), f"{a_request:.1f} µs", f"{each['peak_mb']:.0f}"]
+    return aligned([header, *rows.values()])

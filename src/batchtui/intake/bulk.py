@@ -95,33 +95,75 @@ def _longest_line(block: bytes) -> tuple[int, int, int] | None:
 def _plain_block(
     block: bytes, requests: list[fast.PlainRequest], longest: tuple[int, int, int], checker: Checker
 ) -> Bulk | None:
-    """A block of conversations of one model without options; what it can't vouch for is looked at request by request."""
-    all_params = [request.params for request in requests]
-    turns = [turn for params in all_params for turn in params.messages]
-    texts = [turn.content for turn in turns]
-    systems = [params.system for params in all_params if params.system is not UNSET]
-    limits = Counter([params.max_tokens for params in all_params])
-    model = all_params[0].model
+    """A block of conversations without options; what it can't vouch for is looked at request by request."""
+    by_model: dict[str, list[fast.PlainParams]] = {}
+    for request in requests:
+        by_model.setdefault(request.params.model, []).append(request.params)
+    shares = [_share(model, params) for model, params in by_model.items()]
     ids = [request.custom_id for request in requests]
-    ends = [turn.role for params in all_params for turn in (params.messages[0], params.messages[-1])]
-    if (
-        not all(map(_is_text, texts + systems))
-        or any(params.model != model for params in all_params)
-        or ends.count("user") != len(ends)
-    ):
-        return _block_with_options(block, longest, checker)
-    inside = sum(map(len, texts)) + sum(map(len, systems))
-    roles = 9 * len(turns) - 5 * [turn.role for turn in turns].count("user")
-    digits = sum(len(str(limit)) * count for limit, count in limits.items())
-    syntax = (_REQUEST + len(model)) * len(ids) + (_TURN + 1) * len(turns) + _SYSTEM * len(systems)
-    spare = len(block) + 1 - (syntax + sum(map(len, ids)) + digits + roles + inside)
-    if spare not in (0, 7 * len(ids) + 4 * len(turns) + 2 * len(systems)) or not (block.isascii() or _is_utf8(block)):
+    spare = len(block) + 1 - sum(map(len, ids))
+    spaces = 0
+    for share in shares:
+        if share is None:
+            return _block_with_options(block, longest, checker)
+        spare -= share.size
+        spaces += share.spaces
+    if spare not in (0, spaces) or not (block.isascii() or _is_utf8(block)):
         return _block_with_options(block, longest, checker)
     chars, octets = _unescaped(block[:_PROBE])
-    share = inside - 2 * (len(texts) + len(systems))
-    fixed = measure.PER_MESSAGE * len(turns)
-    tally = Tally(checker.facts_of(model), "", len(ids), int(share * chars), int(share * octets), fixed, dict(limits))
-    return _bulk(ids, [tally], longest)
+    tallies = [
+        Tally(
+            checker.facts_of(share.model),
+            "",
+            share.requests,
+            int(share.text * chars),
+            int(share.text * octets),
+            measure.PER_MESSAGE * share.turns,
+            share.limits,
+        )
+        for share in shares
+        if share is not None
+    ]
+    return _bulk(ids, tallies, longest)
+
+
+class _Share(msgspec.Struct, frozen=True):
+    """One model's requests in a plain block."""
+
+    model: str
+    requests: int
+    turns: int
+    text: int
+    """Bytes of JSON text between its quotes."""
+    size: int
+    """Bytes its lines have when written without spaces, custom_ids aside."""
+    spaces: int
+    """How many more they have with a space after each colon and comma."""
+    limits: dict[int, int]
+
+
+def _share(model: str, all_params: list[fast.PlainParams]) -> _Share | None:
+    """What requests of one model hold; None when one of them needs a look of its own."""
+    turns = [turn for params in all_params for turn in params.messages]
+    texts = [turn.content for turn in turns]
+    texts += (systems := [params.system for params in all_params if params.system is not UNSET])
+    ends = [turn.role for params in all_params for turn in (params.messages[0], params.messages[-1])]
+    if not all(map(_is_text, texts)) or ends.count("user") != len(ends):
+        return None
+    limits = Counter([params.max_tokens for params in all_params])
+    inside = sum(map(len, texts))
+    roles = 9 * len(turns) - 5 * [turn.role for turn in turns].count("user")
+    digits = sum(len(str(limit)) * count for limit, count in limits.items())
+    syntax = (_REQUEST + len(model)) * len(all_params) + (_TURN + 1) * len(turns) + _SYSTEM * len(systems)
+    return _Share(
+        model=model,
+        requests=len(all_params),
+        turns=len(turns),
+        text=inside - 2 * len(texts),
+        size=syntax + digits + roles + inside,
+        spaces=7 * len(all_params) + 4 * len(turns) + 2 * len(systems),
+        limits=dict(limits),
+    )
 
 
 def _is_text(raw: msgspec.Raw) -> bool:
@@ -146,7 +188,7 @@ def _unescaped(probe: bytes) -> tuple[float, float]:
 
 
 def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Checker) -> Bulk | None:
-    """A block of several models, or with options, text blocks or escapes of another kind; each request is looked at by itself."""
+    """A block with options, text blocks or escapes of another kind; each request is looked at by itself."""
     try:
         requests = fast.REQUEST.decode_lines(block)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
