@@ -319,8 +319,8 @@ class NewScreen(NewHands, Drafts):
         """The plan and its cost, or what keeps it from being one."""
         summary = self.query_one(PlanSummary)
         if plan.errors:
-            wrong = f" ✗ {figures.plural(plan.errors, 'error')}: nothing can be sent until they are put right"
-            skip = "" if self.writing else ", or leave the bad requests out (Skip bad)"
+            wrong = f" ✗ {figures.plural(plan.errors, 'error')}: nothing can be sent. Put them right"
+            skip = "" if self.writing else ", or leave them out (Skip bad)"
             good = f" {figures.plural(plan.requests, 'request')} without an error" if plan.requests else " "
             summary.say(Content.styled(wrong + skip, "bold $text-error"), Content.styled(good, "dim"))
         else:
