@@ -22,10 +22,13 @@ from batchtui.intake.options import FORMATS
 from batchtui.tui import keys
 
 TOP = Path(__file__).parent.parent
-PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", TOP / "examples/README.md", *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [
+    *(TOP / name for name in ("README.md", "CHANGELOG.md", "examples/README.md", "bench/README.md")),
+    *sorted((TOP / "docs").glob("*.md")),
+]
 REFERENCE = (TOP / "docs/reference.md").read_text("utf-8")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-MACHINE = re.compile(r"(?<![\w.~])/(work|opt|tmp|root)/")
+MACHINE = re.compile(r"(?<![\w.~])/(work|opt|root|tmp/bt)/")
 
 
 def section(title: str) -> str:
@@ -107,7 +110,7 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text("utf-8")):
         if target.startswith("https://"):
