@@ -207,6 +207,11 @@ def load_config(path: Path | None = None) -> Config:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{where} can't be read: {error}", advice="correct or remove the file") from error
+    return parse_config(text, where)
+
+
+def parse_config(text: str, where: Path) -> Config:
+    """What the text of a config.toml says; ``where`` is named in complaints.  Raises ConfigError with the line."""
     try:
         raw = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
