@@ -120,7 +120,7 @@ class Comparison:
         )
 
     def summary(self) -> dict[str, object]:
-        """Counts, totals, and the ids of what changed, as JSON values (costs as text)."""
+        """Counts, totals, and the ids of what changed, as JSON values."""
         totals = self.totals()
         return {
             "counts": self.counts(),
@@ -128,7 +128,7 @@ class Comparison:
             "good": list(totals.good),
             "input_tokens": list(totals.input_tokens),
             "output_tokens": list(totals.output_tokens),
-            "cost_usd": [None if cost is None else f"{cost.normalize():f}" for cost in totals.cost_usd],
+            "cost_usd": [None if cost is None else float(cost) for cost in totals.cost_usd],
             "changed": {name: [self._id(number) for number in self.select([name])] for name in KINDS if name != "same"},
         }
 

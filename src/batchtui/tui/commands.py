@@ -45,8 +45,10 @@ class BatchCommands(Provider):
     async def search(self, query: str) -> Hits:
         """Actions and batches that match."""
         matcher = self.matcher(query)
+        wanted = query.casefold().strip()
         for name, tip, run in self._actions():
-            score = max(matcher.match(name), matcher.match(tip) * 0.8)
+            # Letters scattered over a whole sentence say nothing: a tip must hold what was typed.
+            score = max(matcher.match(name), 0.8 if wanted in tip.casefold() else 0.0)
             if score > 0:
                 yield Hit(score, escape(name), run, text=name, help=escape(tip))
         found = []
