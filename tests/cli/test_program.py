@@ -127,8 +127,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "requests.jsonl").write_text(
         "".join(json.dumps(request(f"r-{n}", EVIL), ensure_ascii=False) + "\n" for n in range(2))
     )
-    good = {"type": "message", "role": "assistant", "model": EVIL, "stop_reason": "end_turn", "content": [{"type": "text", "text": EVIL}],
-            "usage": {"input_tokens": 1, "output_tokens": 1}}  # fmt: skip
+    good = {"type": "message", "role": "assistant", "model": EVIL, "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": EVIL}], "usage": {"input_tokens": 1, "output_tokens": 1}}  # fmt: skip
     bad = {"type": "error", "error": {"type": f"x{EVIL}", "message": EVIL}}
     lines = [
         {"custom_id": "r-0", "result": {"type": "succeeded", "message": good}},
@@ -158,10 +158,11 @@ def record_time():  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     "verb",
     ["list", "list --json",
-     "show last", "show 20260101", "show 20260101 --json", "results 20260101", 
+     "show last", "show 20260101", "show 20260101 --json", "results 20260101",
      "results 20260101 --format json",
      "results 20260101 --format csv", "results 20260101 --format markdown", "retry 20260101 --dry-run", "cancel 20260101",
-     "delete 20260102", "compare 20260101 20260101 --all", "check FILE", "check FILE --json", "submit FILE", "doctor", "show EVIL",
+     "delete 20260102", "compare 20260101 20260101 --all", "check FILE", "check FILE --json", "submit FILE", "doctor",
+     "show EVIL",
      "results 20260101 --filter EVIL", "list --EVIL", "retry 20260101 --set EVIL=1 --dry-run"],
 )  # fmt: skip
 def test_hostile_text_never_reaches_a_terminal_raw(hostile: Path, verb: str) -> None:

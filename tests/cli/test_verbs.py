@@ -161,6 +161,14 @@ def test_adopt_and_sync_bring_home_what_was_made_elsewhere(call: Caller, monkeyp
     assert not again["adopted"] and not again["fetched"]
 
 
+def test_what_was_deleted_here_alone_is_not_brought_back_by_sync(call: Caller) -> None:
+    record = sent(call)
+    assert call("delete", "last", "--here").code == 0
+    assert call("sync", "--json").json["adopted"] == [] and call("list", "--json").json == []
+    assert len(call.demo.stats()["batches"]) == 1
+    assert call("adopt", str(record["id"]), "--json").json["id"] == record["id"]
+
+
 def test_compare_two_batches(call: Caller) -> None:
     one = sent(call, n1="error")
     two = sent(call, "--again")

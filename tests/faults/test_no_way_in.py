@@ -134,7 +134,8 @@ async def test_an_error_that_echoes_the_key_is_told_without_it(tmp_path: Path, s
     with echo(status) as (url, kind):
         gateway = Gateway(Profile(base_url=url), key=CANARY)
         for call in (gateway.page, lambda: gateway.retrieve("x"), lambda: gateway.create(body), lambda: gateway.results("x"),
-                     gateway.models, lambda: gateway.message({}), lambda: gateway.count_tokens({}), lambda: gateway.cancel("x")):  # fmt: skip
+                     gateway.models, lambda: gateway.message({}), lambda: gateway.count_tokens({}),
+                     lambda: gateway.cancel("x")):  # fmt: skip
             with pytest.raises(ServiceError) as caught:
                 await call()
             seen: BaseException | None = caught.value

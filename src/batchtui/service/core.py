@@ -332,6 +332,8 @@ class Service:
                 self._must_be_mine(record)
                 await self.parts.elsewhere.delete(record)
             if here:
+                if not there and record.id is not None:
+                    self.parts.elsewhere.forget(record.id)
                 self.history.delete(record.local_id)
                 self.context.removed(record.local_id)
             return None

@@ -15,8 +15,10 @@ from batchtui.service.fetching import Fetcher
 from batchtui.service.looking import Looker
 from batchtui.service.sending import random_name, seen, taken_up
 from batchtui.service.values import SyncReport
+from batchtui.store import files
 
 replace = msgspec.structs.replace
+_FORGOTTEN = "forgotten.txt"
 
 
 class Elsewhere:
@@ -40,6 +42,21 @@ class Elsewhere:
     def _ours(self) -> set[str]:
         records = self.context.history.all()
         return {r.id for r in records if r.id} | {c.id for r in records for c in r.candidates}
+
+    def forget(self, batch_id: str) -> None:
+        """Remember that a batch was deleted here alone, so that ``sync`` does not bring it back; raises StoreError."""
+        path = self.context.data / _FORGOTTEN
+        try:
+            with files.open_private(path, "ab") as file:
+                file.write(batch_id.encode() + b"\n")
+        except OSError as error:
+            raise files.explain(error, f"can't write {path}") from error
+
+    def _forgotten(self) -> set[str]:
+        try:
+            return set((self.context.data / _FORGOTTEN).read_text(encoding="utf-8", errors="replace").split())
+        except OSError:
+            return set()
 
     async def page(self, after_id: str | None = None, limit: int = 50) -> tuple[list[RemoteBatch], str | None]:
         """A page of batches that no record of ours owns, and the cursor of the next page (None: no more)."""
@@ -133,9 +150,12 @@ class Elsewhere:
 
     async def _adopt_all(self, adopted: list[str]) -> None:
         after: str | None = None
+        forgotten = self._forgotten()
         while True:
             batches, after = await self.page(after, 1000)
             for batch in batches:
+                if batch.id in forgotten:
+                    continue
                 adopted.append(self.adopt(batch).local_id)
             if after is None:
                 return
