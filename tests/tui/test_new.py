@@ -192,7 +192,7 @@ async def test_a_composed_request_is_planned_as_it_is_typed(service: Service) ->
         assert screen.plan is not None and screen.plan.requests == 1
         line = json.loads(screen.plan.sample[0])
         assert line["params"]["messages"] == [{"role": "user", "content": "Hi"}]
-        await pilot.press("ctrl+b", *"Ho")
+        await pilot.press("f2", *"Ho")
         await until(pilot, lambda: screen.plan is not None and screen.plan.requests == 2)
         assert list_drafts(service.data) == ("draft-1",)
         await until(

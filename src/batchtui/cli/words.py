@@ -78,7 +78,7 @@ def problem_lines(plan: Plan) -> list[str]:
         who = f" {safetext.line(head.custom_id, 64)}" if head.custom_id else ""
         text = safetext.line(group.message, 500)
         if group.count == 1:
-            lines.append(f"{group.level}: {safetext.line(head.where, 200)}{who}: {text}")
+            lines.append(f"{group.level}: {safetext.line(head.where, 200)}{who}: {safetext.line(head.message, 500)}")
             continue
         lines.append(f"{group.level} ×{group.count:,}: {text}")
         lines += [

@@ -121,7 +121,9 @@ class Elsewhere:
         try:
             await self._adopt_all(adopted)
         except BatchtuiError as trouble:
-            error = f"not all batches made elsewhere could be adopted: {trouble}"
+            error = f"not all batches made elsewhere could be adopted: {trouble}" + (
+                f"; {trouble.advice}" if trouble.advice else ""
+            )
         fetched: list[str] = []
         failed: dict[str, str] = {}
         owed = [r for r in self.context.history.all() if r.owed and r.id and self.context.mine(r)]

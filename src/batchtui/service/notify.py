@@ -8,11 +8,12 @@ import sys
 import threading
 from collections.abc import Callable
 
+import msgspec
+
 from batchtui import safetext
 from batchtui.config import Notify
 from batchtui.domain.batch import BatchRecord
 from batchtui.service.events import Ended
-from batchtui.store.history import encode_record
 
 _HOOK_SECONDS = 60
 
@@ -40,7 +41,7 @@ def run_hook(command: str, record: BatchRecord, late: bool) -> None:
     """Run ``on_end`` beside us: the record as JSON on its standard input and in BATCHTUI_RECORD."""
     if not command:
         return
-    raw = encode_record(record)
+    raw = msgspec.json.Encoder(decimal_format="number").encode(record)
     env = {
         **os.environ,
         "BATCHTUI_RECORD": raw.decode(),

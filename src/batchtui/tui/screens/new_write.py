@@ -41,7 +41,7 @@ class WritePane(Vertical):
     WritePane RequestForm { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+b", "another", "+ request", id="write.another", tooltip="one more request, like this one"),
+        Binding("f2", "another", "+ request", id="write.another", tooltip="one more request, like this one"),
         Binding("ctrl+up", "go(-1)", "previous", show=False, id="write.previous", tooltip="the request before"),
         Binding("ctrl+down", "go(1)", "next", show=False, id="write.next", tooltip="the next request"),
     ]
@@ -151,7 +151,7 @@ class WritePane(Vertical):
 
     def _say(self) -> None:
         several = len(self.forms) > 1
-        which = f"request {self._at + 1} of {len(self.forms)}" if several else "one request; ctrl+b adds another"
+        which = f"request {self._at + 1} of {len(self.forms)}" if several else "one request; f2 adds another"
         self.query_one("#write-count", Static).update(Content(which))
         for name in ("write-back", "write-on", "write-drop"):
             self.query_one(f"#{name}").display = several
