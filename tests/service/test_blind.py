@@ -63,7 +63,8 @@ async def test_a_network_that_is_away_for_long_is_said_and_seen_again(tmp_path: 
 
 
 TROUBLE = ["html@retrieve", "html:502@retrieve", "refuse@retrieve", "redirect@retrieve", "status:429@retrieve",
-           "status:529@retrieve", "status:401@retrieve", "status:402@retrieve", "torn-reply@retrieve", "drop@retrieve"]  # fmt: skip
+           "status:529@retrieve", "status:401@retrieve", "status:402@retrieve", "torn-reply@retrieve",
+           "drop@retrieve"]  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", TROUBLE)
