@@ -29,6 +29,7 @@ from batchtui.tui.screens.home import HomeScreen
 from batchtui.tui.themes import choose_theme
 
 if TYPE_CHECKING:
+    from batchtui.config import Config
     from batchtui.service import Engine, Service
 
 log = logging.getLogger("batchtui")
@@ -129,6 +130,32 @@ class BatchtuiApp(Guard, App[int]):
         if not isinstance(screen, HomeScreen):
             raise RuntimeError("home is not at the bottom of the screens")
         return screen
+
+    def use_config(self, config: Config) -> list[str]:
+        """Go on with other settings as far as that is possible while running; returns what is wrong with them."""
+        before, self.service.config = self.service.config, config
+        self.service.context.config = config
+        said: list[str] = []
+        if config.screen.theme != before.screen.theme:
+            said += choose_theme(self, config.screen.theme)
+        if config.keys != before.keys:
+            from batchtui.tui.commands import key_complaints
+
+            self.set_keymap(terminal.keymap(config.keys))
+            said += key_complaints(config.keys)
+        if config.screen.ascii != before.screen.ascii:
+            glyphs.use(config.screen.ascii or glyphs.terminal_is_ascii())
+            self.refresh_css(animate=False)
+        if config.notify != before.notify:
+            self._listen()
+        return said
+
+    def action_settings(self) -> None:
+        """What config.toml says."""
+        from batchtui.tui.screens.settings import SettingsScreen
+
+        if not isinstance(self.screen, SettingsScreen):
+            self.push_screen(SettingsScreen())
 
     async def switch_profile(self, name: str) -> None:
         """Go on as another profile over the same data; raises ConfigError when there is none."""

@@ -26,6 +26,12 @@ HIGH_CONTRAST = Theme(
 ALIASES = {"ansi": "ansi-dark", "dark": "textual-dark", "light": "textual-light"}
 
 
+def theme_names(app: App[Any]) -> list[str]:
+    """What can be chosen, the usual ones first."""
+    first = ["textual-dark", "textual-light", "ansi", HIGH_CONTRAST.name]
+    return [*first, *sorted(set(app.available_themes) - {*first, "ansi-dark"})]
+
+
 def choose_theme(app: App[Any], wanted: str) -> list[str]:
     """Put on a theme by name; an unknown one is complained about and the default stays."""
     app.register_theme(HIGH_CONTRAST)

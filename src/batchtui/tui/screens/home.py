@@ -41,11 +41,24 @@ class HomeScreen(HomeLooking):
         Binding("o", "elsewhere", "elsewhere", id="elsewhere", tooltip="batches of the workspace made elsewhere"),
         Binding("dollar_sign", "spending", "spending", id="spending", tooltip="what was spent"),
         Binding("p", "profiles", "profiles", id="profiles", tooltip="as whom and where"),
+        Binding("comma", "app.settings", "settings", id="settings", tooltip="what config.toml says, changed in place"),
         Binding("escape", "clear", "back", show=False, id="back", tooltip="drop the message, the filter, the marks"),
     ]
     KEY_LINE = (
         *("new", "import", "open", "cancel", "retry", "export", "filter"),
-        *("sort", "edit", "delete", "details", "refresh", "fold", "elsewhere", "spending", "profiles", "copy"),
+        *(
+            "sort",
+            "edit",
+            "delete",
+            "details",
+            "refresh",
+            "fold",
+            "elsewhere",
+            "spending",
+            "profiles",
+            "copy",
+            "settings",
+        ),
     )
 
     @on(RowSelected)

@@ -1,0 +1,184 @@
+"""Settings: what config.toml says, changed in place where a line is enough, in $EDITOR for the rest."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from batchtui import safetext
+from batchtui.config import Config, config_path, load_config, sdk_profiles, write_first_config
+from batchtui.config_edit import Setting, change, parse_value, value_of
+from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.tui.outside import run_outside
+from batchtui.tui.screens.base import BaseScreen
+from batchtui.tui.screens.doing import do
+from batchtui.tui.screens.modals import Ask, Choose
+from batchtui.tui.screens.settings_rows import COLUMNS, Row, SettingRows, rows_of, shown
+from batchtui.tui.themes import theme_names
+from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.row_list import RowList
+from batchtui.tui.widgets.row_source import RowHighlighted, RowSelected
+from batchtui.tui.widgets.status_line import StatusLine
+
+
+class SettingsScreen(BaseScreen[None]):
+    """Enter changes the setting under the cursor; what can take effect at once does."""
+
+    CSS_PATH = "settings.tcss"
+    KEY_LINE: ClassVar[tuple[str, ...]] = ("settings.change", "settings.default", "edit")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "change", "change", id="settings.change", priority=True, tooltip="change this setting"),
+        Binding("d", "default", "default", id="settings.default", tooltip="take it out of the file: the default holds"),
+        Binding("e", "edit", "$EDITOR", id="edit", tooltip="open config.toml in $EDITOR"),
+        Binding("escape", "leave", "back", id="back", tooltip="back"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before = 0
+
+    def compose(self) -> ComposeResult:
+        """Where the file lies, the settings, what happened."""
+        yield Static("", id="settings-title", markup=False)
+        yield RowList(COLUMNS, id="settings-list")
+        yield StatusLine()
+        yield KeyLine(self.KEY_LINE, last=("help", "back"))
+
+    def on_mount(self) -> None:
+        """The file as it is now, which may differ from what was read at the start."""
+        where = Content.assemble(
+            ("Settings", "bold"), (f"  {safetext.line(str(config_path()), 200)}", "$foreground 60%")
+        )
+        self.query_one("#settings-title", Static).update(where)
+        self.query_one(RowList).focus()
+        self._show(self.service.config)
+        self.query_one(RowList).move_to(1)
+        do(self, self._reread())
+
+    @property
+    def _row(self) -> Row | None:
+        rows = self.query_one(RowList).source
+        place = self.query_one(RowList).cursor
+        return rows.rows[place] if isinstance(rows, SettingRows) and place < len(rows) else None
+
+    def _show(self, config: Config) -> None:
+        self.query_one(RowList).set_source(SettingRows(rows_of(config)))
+
+    async def _reread(self) -> None:
+        try:
+            config = await self.in_thread(load_config)
+        except BatchtuiError as error:
+            self.fail(error)
+            return
+        self._take(config)
+
+    def _take(self, config: Config) -> None:
+        """Use what the file says now, and say what is wrong with it or waits for the next start."""
+        before = self.service.config
+        mine = {name: each for name, each in before.profiles.items() if name not in config.profiles}
+        if "demo" in mine:
+            config = _with_profiles(config, {**config.profiles, "demo": mine["demo"]})
+        complaints = [*config.warnings, *self.tui.use_config(config)]
+        self._show(config)
+        if complaints:
+            more = f"and {len(complaints) - 1} more" if complaints[1:] else "it stays in the file"
+            self.say(complaints[0], advice=more, level="warn")
+
+    @on(RowHighlighted)
+    def _at(self, event: RowHighlighted) -> None:
+        """Headings and gaps are stepped over; of a setting all words are shown below the list."""
+        row, step = self._row, 1 if event.index >= self._before else -1
+        self._before = event.index
+        if row is None:
+            return
+        if row.key[0] in ("group", "gap"):
+            first = event.index == 0
+            self.query_one(RowList).move_to(1 if first else event.index + step)
+            return
+        self.query_one(StatusLine).tell(row.words)
+        self.query_one(StatusLine).dismiss()
+
+    @on(RowSelected)
+    def action_change(self) -> None:
+        """Turn a switch, or ask for the value."""
+        row = self._row
+        if row is None or row.key[0] in ("group", "gap"):
+            return
+        if row.setting is None:
+            self.say("this is changed in the file", advice="e opens it in $EDITOR")
+        else:
+            do(self, self._change(row.setting))
+
+    async def _change(self, setting: Setting) -> None:
+        now = value_of(self.service.config, setting)
+        if setting.kind == "switch":
+            await self._write(setting, not now)
+        elif setting.kind in ("theme", "profile"):
+            names = theme_names(self.app) if setting.kind == "theme" else self._profiles()
+            marked = [(name, ("* " if name == now else "  ") + safetext.line(name, 60)) for name in names]
+            chosen = await self.app.push_screen_wait(Choose(f"{setting.key}: {setting.meaning}", marked))
+            if chosen is not None:
+                await self._write(setting, chosen)
+        else:
+            await self._ask(setting, "" if now is None else f"{now}".removesuffix(".0"))
+
+    async def _ask(self, setting: Setting, typed: str) -> None:
+        hint = f"{setting.meaning}.  Empty: the default."
+        answer = await self.app.push_screen_wait(Ask(setting.place, value=typed, hint=hint))
+        if answer is None:
+            return
+        try:
+            value = parse_value(setting, answer)
+        except InputError as error:
+            self.fail(error)
+            return
+        await self._write(setting, value)
+
+    def _profiles(self) -> list[str]:
+        config = self.service.config
+        return sorted({"default", config.default_profile, *config.profiles, *sdk_profiles()} - {"demo"})
+
+    async def _write(self, setting: Setting, value: Any) -> None:
+        try:
+            config = await self.in_thread(change, setting, value)
+        except BatchtuiError as error:
+            self.fail(error)
+            return
+        self._take(config)
+        when = "; from the next start on" if setting.restart else ""
+        self.say(f"{setting.place}: {shown(setting, value_of(config, setting))}{when}", level="good")
+
+    def action_default(self) -> None:
+        """Take the setting out of the file."""
+        row = self._row
+        if row is not None and row.setting is not None:
+            do(self, self._write(row.setting, None))
+
+    def action_edit(self) -> None:
+        """The whole file in $EDITOR."""
+        do(self, self._edit())
+
+    async def _edit(self) -> None:
+        path = await self.in_thread(write_first_config)
+        trouble = run_outside(self.app, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi", path)
+        if trouble:
+            self.say(trouble, advice="set EDITOR", level="bad")
+            return
+        self.say("read again; prices and the profile in use change at the next start", level="good")
+        await self._reread()
+
+    def action_leave(self) -> None:
+        """Back to where it was."""
+        self.dismiss(None)
+
+
+def _with_profiles(config: Config, profiles: dict[str, Any]) -> Config:
+    import msgspec
+
+    return msgspec.structs.replace(config, profiles=profiles)
