@@ -240,3 +240,78 @@ def test_a_hangup_that_is_to_be_ignored_is_ignored(tmp_path: Path) -> None:
         child.communicate(timeout=60)
         assert child.returncode in (0, 1)
         assert_whole(demo, data, COUNT)
+
+
+@pytest.mark.parametrize(
+    ("fault", "number"),
+    [("hang@create", signal.SIGTERM), ("stall@results", signal.SIGINT), ("hang@retrieve", signal.SIGHUP)],
+)
+def test_a_call_that_hangs_does_not_keep_a_signal_waiting(tmp_path: Path, fault: str, number: int) -> None:
+    data = tmp_path / "data"
+    with running_demo(tmp_path / "server", faults=[fault], duration=0.05) as demo:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "batchtui", "submit", str(source(tmp_path, COUNT)), "--wait"],
+            env=environment(demo, data),
+            stderr=subprocess.PIPE,
+        )
+        while not demo.demo.calls[fault.split("@")[1]]:
+            assert child.poll() is None
+            time.sleep(0.02)
+        child.send_signal(number)
+        began = time.monotonic()
+        _, said = child.communicate(timeout=30)
+        assert child.returncode == 130, said.decode()
+        assert time.monotonic() - began < 15
+        assert b"Traceback" not in said
+        demo.set_faults([])
+        asyncio.run(_home(demo, data))
+        assert_whole(demo, data, COUNT)
+
+
+def test_a_key_command_that_hangs_does_not_keep_a_signal_waiting(tmp_path: Path) -> None:
+    config = Path(os.environ["BATCHTUI_CONFIG_DIR"])
+    config.mkdir(parents=True, exist_ok=True)
+    mark = tmp_path / "asked"
+    (config / "config.toml").write_text(f"[profiles.default]\napi_key_command = 'touch {mark}; exec sleep 25'\n")
+    with running_demo(tmp_path / "server") as demo:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "batchtui", "submit", str(source(tmp_path, COUNT))],
+            env=environment(demo, tmp_path / "data"),
+            stderr=subprocess.PIPE,
+        )
+        while not mark.exists():
+            assert child.poll() is None
+            time.sleep(0.02)
+        child.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert child.wait(20) == 130
+        assert time.monotonic() - began < 15
+        assert child.stderr is not None
+        child.stderr.close()
+        assert demo.stats()["creates"] == 0
+
+
+def test_a_signal_while_the_source_is_read_leaves_nothing_behind(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_demo(tmp_path / "server") as demo:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "batchtui", "submit", "-"],
+            env=environment(demo, data),
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert child.stdin is not None
+        child.stdin.write(source(tmp_path, COUNT).read_bytes())
+        child.stdin.flush()
+        while not any((data / "plans").glob("*")):
+            assert child.poll() is None
+            time.sleep(0.02)
+        time.sleep(0.3)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 130
+        child.stdin.close()
+        assert child.stderr is not None
+        assert b"Traceback" not in child.stderr.read()
+        child.stderr.close()
+        assert list((data / "plans").iterdir()) == []
+        assert demo.stats()["creates"] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -67,6 +67,33 @@ async def test_a_submit_and_a_sync_put_a_plan_on_record_once(tmp_path: Path) -> 
         await one.close()
         await cron.close()
         assert_paid_once(demo, one, batches=6)
+
+
+async def test_two_programs_that_submit_the_same_file_at_once_send_it_once(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=0.5) as demo:
+        services = [service_on(demo, tmp_path / "data") for _ in range(4)]
+        plans = [plan_of(s, source(tmp_path, 12)) for s in services]
+        found = await asyncio.gather(
+            *(s.submit(p) for s, p in zip(services, plans, strict=True)), return_exceptions=True
+        )
+        assert sum(isinstance(each, InputError) for each in found) == 3, found
+        await bring_home(services[0])
+        for each in services:
+            await each.close()
+        assert_paid_once(demo, services[0])
+
+
+def test_a_next_look_put_far_ahead_by_a_wrong_clock_does_not_delay_the_settling(tmp_path: Path) -> None:
+    from batchtui.service import Service
+
+    service = Service(tmp_path / "data")
+    now = datetime.now(UTC)
+    record = BatchRecord(
+        local_id="a", run="a", status="unconfirmed", intent_at=now, next_try_at=now + timedelta(hours=26),
+        base_url=service.gateway.base_url,
+    )  # fmt: skip
+    service.history.create(record)
+    assert service.parts.settler.due(now) == [record]
 
 
 async def test_a_part_canceled_while_it_waits_for_a_rate_limit_is_never_sent(tmp_path: Path) -> None:

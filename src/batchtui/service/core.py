@@ -244,14 +244,13 @@ class Service:
         problem = None if allow_cost else self.max_cost_problem(plan)
         if problem:
             raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")
-        twin = None if again else self.duplicate_of(plan)
-        if twin is not None:
-            raise InputError(
-                f"the same requests are under way as {twin.local_id} ({twin.status})",
-                advice="use --again if you mean to send them twice",
-            )
+        guard = None if again else lambda: self._refuse_twin(plan)
+        if guard is not None:
+            guard()
         await self.gateway.ready()
-        records = await asyncio.to_thread(self.parts.sender.commit, plan, title=title, note=note, retry_of=retry_of)
+        records = await asyncio.to_thread(
+            self.parts.sender.commit, plan, title=title, note=note, retry_of=retry_of, guard=guard
+        )
         try:
             await self.parts.sender.send_waiting(timeout=lock_timeout)
         except StoreError as error:
@@ -260,6 +259,14 @@ class Service:
         self.parts.looker.wake()
         wanted = {r.local_id for r in records}
         return sorted((r for r in self.history.all() if r.local_id in wanted), key=lambda r: r.part)
+
+    def _refuse_twin(self, plan: Plan) -> None:
+        twin = self.duplicate_of(plan)
+        if twin is not None:
+            raise InputError(
+                f"the same requests are under way as {twin.local_id} ({twin.status})",
+                advice="use --again if you mean to send them twice",
+            )
 
     async def refresh(self) -> LookState:
         """Look now."""

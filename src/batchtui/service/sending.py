@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -97,14 +97,27 @@ class Sender:
         """Plans become records under a lock, so that two programs never make the same ones."""
         return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is putting a plan on record")
 
-    def commit(self, plan: Plan, *, title: str, note: str, retry_of: BatchRecord | None) -> list[BatchRecord]:
-        """Use the plan up and make the records of its parts, all waiting; raises InputError when it was used already."""
+    def commit(
+        self,
+        plan: Plan,
+        *,
+        title: str,
+        note: str,
+        retry_of: BatchRecord | None,
+        guard: Callable[[], None] | None = None,
+    ) -> list[BatchRecord]:
+        """Use the plan up and make the records of its parts, all waiting; raises InputError when it was used already.
+
+        ``guard`` is asked while no other program can put a plan on record; it raises what speaks against this one.
+        """
         if plan.staging is None or not plan.ok:
             raise InputError("this plan can't be sent", advice="check the source again")
         staged = self._records(plan, title, note, retry_of)
         go = plan.staging.with_name(plan.staging.name + _GO)
         files.make_private_dir(self.context.data)
         with self._unpacking():
+            if guard is not None and plan.staging.exists():
+                guard()
             try:
                 files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
                 plan.staging.rename(go)
