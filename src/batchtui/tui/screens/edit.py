@@ -35,7 +35,7 @@ class EditModal(BaseModal[tuple[str, str] | None]):
             yield line_input(self._values[0], placeholder="what this batch is called", id="title-text")
             yield Static("Note", classes="label next", markup=False)
             yield line_input(self._values[1], placeholder="anything worth remembering", id="note-text")
-            yield Static("enter  save    esc  back", classes="hint", markup=False)
+            yield Static("enter  next, save    ^s  save    esc  back", classes="hint", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#title-text").focus()
