@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -212,6 +211,10 @@ def load_config(path: Path | None = None) -> Config:
 
 def parse_config(text: str, where: Path) -> Config:
     """What the text of a config.toml says; ``where`` is named in complaints.  Raises ConfigError with the line."""
+    if all(not line or line.startswith("#") for line in text.splitlines()):
+        return Config()
+    import tomllib
+
     try:
         raw = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from batchtui.cli import group
+from batchtui.cli.program import group
 from batchtui.cli.ending import guarded
 from tests.demo_server import RunningDemo, running_demo
 

@@ -1,49 +1,15 @@
-"""demo, serve, and the screen itself."""
+"""demo, serve and web."""
 
 from __future__ import annotations
 
-import contextlib
-import shlex
 import sys
 from typing import Any
 
 import click
 
 from batchtui import paths
-from batchtui.cli.ending import say
-from batchtui.cli.session import Session, demo_service
-from batchtui.config import write_first_config
-from batchtui.domain.errors import ConfigError, InputError
-
-
-def open_screen(*, profile: str, data_dir: str | None, demo: bool, log_file: str | None) -> int:
-    """Open the screen; without a terminal say so and name the verbs that do the same."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        what = "batchtui demo" if demo else "batchtui"
-        say(
-            f"{what} opens a screen, and this is no terminal.\n"
-            f"  → the verbs do the same: batchtui submit FILE{' --demo' if demo else ''} --wait -o out.jsonl; "
-            f"batchtui list{' --demo' if demo else ''}; batchtui help"
-        )
-        return 2
-    session = Session(profile=profile, data_dir=data_dir, demo=demo, log_file=log_file)
-    from batchtui.tui.app import run_app
-
-    if not demo:
-        with contextlib.suppress(ConfigError):
-            write_first_config()
-        return run_app(session.service())
-    from batchtui.config import load_config
-    from batchtui.demo.desk import furnish
-    from batchtui.demo.launch import ensure
-
-    data = paths.demo_dir(paths.data_dir(data_dir))
-    furnish(data)
-    handle = ensure(data)
-    try:
-        return run_app(demo_service(data, load_config(), handle.base_url))
-    finally:
-        handle.close()
+from batchtui.cli.screen import open_screen
+from batchtui.domain.errors import InputError
 
 
 @click.command("demo")
@@ -95,6 +61,8 @@ def serve_(host: str, port: int, data_dir: str | None, faults: tuple[str, ...], 
 @click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).")
 def web_(port: int, demo: bool, profile: str, data_dir: str | None) -> None:
     """The same screens in a browser, for this machine only: whoever can open the page can spend your money."""
+    import shlex
+
     try:
         from textual_serve.server import Server
     except ImportError as error:

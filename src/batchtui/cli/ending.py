@@ -10,12 +10,17 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-import click
-
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 
 INTERRUPTED = 130
+
+
+def _click() -> Any:
+    """click, imported only where an error asks whether it is one of its own."""
+    import click
+
+    return click
 
 
 def guarded(run: Callable[[], Any]) -> int:
@@ -25,13 +30,13 @@ def guarded(run: Callable[[], Any]) -> int:
         code = run()
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.ClickException as error:
-        usage = error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
+    except _click().exceptions.Exit as error:
+        return int(error.exit_code)
+    except _click().ClickException as error:
+        usage = error.ctx.get_usage() + "\n" if isinstance(error, _click().UsageError) and error.ctx else ""
         say(f"{usage}error: {error.format_message()}")
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, _click().Abort):
         say("interrupted")
         return INTERRUPTED
     except BatchtuiError as error:

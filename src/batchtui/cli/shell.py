@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from batchtui.cli import VERBS, group
+from batchtui.cli import VERBS
+from batchtui.cli.program import group
 from batchtui.config import FIRST_CONFIG, write_first_config
 from batchtui.domain.errors import InputError
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +72,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
     On any error the old file stays as it was and the temporary goes; raises StoreError for the disk's errors.
     """
-    temp = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temp = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         try:
             with open_private(temp, "xb") as file:

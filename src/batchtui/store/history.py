@@ -36,12 +36,31 @@ def encode_record(record: BatchRecord) -> bytes:
     return msgspec.json.format(_ENCODER.encode(record), indent=1) + b"\n"
 
 
+def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
+    """What differs when a file was written or replaced."""
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _read(path: str) -> tuple[tuple[int, int, int], bytes]:
+    """A record's stamp and bytes; raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        stat = os.fstat(fd)
+        raw = os.read(fd, stat.st_size + 1)
+        while more := os.read(fd, 1 << 16):
+            raw += more
+        return _stamp(stat), raw
+    finally:
+        os.close(fd)
+
+
 class History:
     """All records of one data folder.  Methods are thread-safe; those that write raise StoreError."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
         self.root = data / "batches"
+        self._base = str(self.root)
         self._cache: dict[str, tuple[tuple[int, int, int], BatchRecord]] = {}
         self._unreadable: dict[str, str] = {}
         self._old: list[str] = []
@@ -87,15 +106,12 @@ class History:
             return sorted(self._unreadable.items())
 
     def _load(self, name: str, *, locked: bool = False) -> BatchRecord | None:
-        path = str(self.root / name / RECORD)
+        path = f"{self._base}/{name}/{RECORD}"
         try:
-            stat = os.stat(path, follow_symlinks=False)  # noqa: PTH116
-            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             held = self._cache.get(name)
-            if held is not None and held[0] == stamp:
+            if held is not None and held[0] == _stamp(os.stat(path, follow_symlinks=False)):  # noqa: PTH116
                 return held[1]
-            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-                raw = file.read()
+            stamp, raw = _read(path)
         except FileNotFoundError:
             self._cache.pop(name, None)
             return None
@@ -103,22 +119,22 @@ class History:
             self._unreadable[path] = f"can't be read: {error.strerror or error}"
             self._cache.pop(name, None)
             return None
-        record = self._decode(name, Path(path), raw, locked)
+        record = self._decode(name, path, raw, locked)
         if record is not None:
             self._cache[name] = (stamp, record)
             self._unreadable.pop(path, None)
         return record
 
-    def _decode(self, name: str, path: Path, raw: bytes, locked: bool) -> BatchRecord | None:
+    def _decode(self, name: str, path: str, raw: bytes, locked: bool) -> BatchRecord | None:
         try:
             version = migrate.version_of(raw)
             if version > SCHEMA_VERSION:
-                self._unreadable[str(path)] = (
+                self._unreadable[path] = (
                     f"written by a newer batchtui (record version {version}): update batchtui to see it"
                 )
                 return None
             if version < SCHEMA_VERSION:
-                raw = migrate.migrated(raw, version) if not locked else migrate.migrate_file(path, raw, version)
+                raw = migrate.migrated(raw, version) if not locked else migrate.migrate_file(Path(path), raw, version)
             record = _DECODER.decode(raw)
             if record.local_id != name:
                 raise ValueError(f"says it is {record.local_id!r}")
@@ -126,7 +142,7 @@ class History:
                 self._old.append(name)
             return record
         except (msgspec.DecodeError, ValueError) as error:
-            self._set_aside(path, str(error))
+            self._set_aside(Path(path), str(error))
             return None
 
     def _migrate(self, name: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePath
 
+import msgspec
 from rich.text import Text
 
 from batchtui import safetext
@@ -22,8 +22,7 @@ FRESH = timedelta(days=3)
 """Failures that nobody retried want the person for this long after the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """How a batch stands: a sign, a word and a palette name, each enough by itself; rank 0 wants the person first."""
 
     sign: str

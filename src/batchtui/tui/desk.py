@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+
+import msgspec
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
@@ -23,14 +24,13 @@ _COMPARE = re.compile(r"(age|cost|requests)(<=|>=|<|>|=)(.+)\Z")
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, None: 3600}
 
 
-@dataclass(slots=True)
-class Group:
+class Group(msgspec.Struct):
     """The batches of one run, in the order they were made, and whether they are folded away."""
 
     run: str
     records: list[BatchRecord]
     folded: bool = False
-    states: list[describe.State] = field(default_factory=list)
+    states: list[describe.State] = []
 
     @property
     def several(self) -> bool:
@@ -77,8 +77,7 @@ class Group:
         return (total if known else None), guessed
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One row: a batch by itself, a run's own row, or one of a run's batches below it."""
 
     group: Group
@@ -120,6 +119,7 @@ class Desk:
         self.query = ""
         self._folds: dict[str, bool] = {}
         self._places: dict[Key, int] = {}
+        self._wanting: tuple[datetime, list[BatchRecord]] | None = None
 
     def replace(self, records: Iterable[BatchRecord]) -> None:
         """Take these records for all there are."""
@@ -131,6 +131,7 @@ class Desk:
 
     def arrange(self, now: datetime) -> None:
         """Group, filter, sort and fold."""
+        self._wanting = None
         self._runs: dict[str, list[BatchRecord]] = {}
         for record in self.records.values():
             self._runs.setdefault(record.run, []).append(record)
@@ -165,8 +166,19 @@ class Desk:
         return True
 
     def wanting(self, now: datetime) -> list[BatchRecord]:
-        """The batches that want the person."""
-        return [r for r in self.records.values() if describe.state(r, now, retried=self.retried(r)).rank in (0, 1)]
+        """The batches that want the person, reckoned once a minute."""
+        minute = now.replace(second=0, microsecond=0)
+        if self._wanting is None or self._wanting[0] != minute:
+            ranks = {r.local_id: s.rank for g in self.groups for r, s in zip(g.records, g.states, strict=True)}
+            found = []
+            for record in self.records.values():
+                rank = ranks.get(record.local_id)
+                if rank is None:
+                    rank = describe.state(record, now, retried=self.retried(record)).rank
+                if rank < 2:
+                    found.append(record)
+            self._wanting = minute, found
+        return self._wanting[1]
 
     def _order(self, now: datetime) -> Callable[[Group], tuple[object, ...]]:
         def newest_first(group: Group) -> float:

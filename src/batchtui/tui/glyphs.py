@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import locale
 import os
-from dataclasses import dataclass, fields
+
+import msgspec
 
 
-@dataclass(slots=True)
-class Glyphs:
+class Glyphs(msgspec.Struct):
     """One set of signs; each is one cell wide and means the same in every set."""
 
     cursor: str = "▌"
@@ -78,8 +78,8 @@ GLYPHS = Glyphs()
 def use(ascii_only: bool) -> None:
     """Draw with plain ASCII from now on, or with the usual signs."""
     chosen = ASCII if ascii_only else Glyphs()
-    for field in fields(Glyphs):
-        setattr(GLYPHS, field.name, getattr(chosen, field.name))
+    for name in Glyphs.__struct_fields__:
+        setattr(GLYPHS, name, getattr(chosen, name))
 
 
 def terminal_is_ascii() -> bool:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual.message import Message
 
 
-@dataclass
 class Happened(Message, bubble=False):
     """The service told an event (one of ``batchtui.service.events``); posted to every screen on the stack."""
 
-    event: object
+    def __init__(self, event: object) -> None:
+        super().__init__()
+        self.event = event
 
 
-@dataclass
 class FilterTyped(Message):
     """The filter reads differently now."""
 
-    text: str
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
 
 
 class FilterLeft(Message):

@@ -131,7 +131,7 @@ class CompareScreen(BaseScreen[None]):
     """Compares the batch ``left`` (before) with ``right`` (after), or with ``runs`` their whole runs."""
 
     CSS_PATH = "compare.tcss"
-    KEY_LINE: ClassVar[tuple[str, ...]] = ("list.open", "compare.swap", "compare.tab", "compare.next")
+    KEY_LINE: ClassVar[tuple[str, ...]] = ("open", "compare.swap", "compare.tab", "compare.next")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", id="back", tooltip="from the answers to the list, then leave"),
         Binding("w", "swap", "swap sides", id="compare.swap", tooltip="before becomes after"),

@@ -168,6 +168,9 @@ class HomeView(BaseScreen[None]):
 
     def go_to(self, record: BatchRecord) -> None:
         """Put the cursor on a batch, unfolding its run and dropping a filter that hides it."""
+        if record.local_id not in self.desk.records:
+            self.desk.records[record.local_id] = record
+            self.rearrange()
         if self.desk.find(("batch", record.local_id)) is None and self.desk.query:
             self.drop_filter()
         self.desk.fold(record.run, False)

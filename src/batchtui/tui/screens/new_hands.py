@@ -238,6 +238,8 @@ class NewHands:
         elif me.is_attached:
             await me.forget_draft()
             me.dismiss(None)
+            if upload.known:
+                me.tui.home.go_to(upload.known[0])
 
     def _confirm_lines(self, plan: Plan, title: str) -> list[str | Content]:
         me = self._me

@@ -91,6 +91,11 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
         self._done: list[BatchRecord] | None = None
         self._shown: dict[int, Content] = {}
 
+    @property
+    def known(self) -> list[BatchRecord]:
+        """The batches that were put on record, in the order of their parts."""
+        return sorted(self._records.values(), key=lambda record: record.part)
+
     def compose(self) -> ComposeResult:
         """A title, a line a part, a way out."""
         with Vertical(classes="box wide"):

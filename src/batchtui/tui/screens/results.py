@@ -46,7 +46,7 @@ class ResultsScreen(Hands, Listing):
 
     CSS_PATH = "results.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = (
-        "results.open",
+        "open",
         "results.fetch",
         "results.filter",
         "results.errors",

@@ -41,6 +41,7 @@ class ExportScreen(BaseModal[str]):
     CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "results_export.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="back", tooltip="stop writing, or leave"),
+        Binding("enter", "write", "write", id="export.write", tooltip="write the file"),
         Binding(
             "ctrl+u", "unfold", "unfold JSON", id="export.unfold", tooltip="JSON answers as columns", priority=True
         ),
@@ -98,7 +99,8 @@ class ExportScreen(BaseModal[str]):
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
-    def _begin(self) -> None:
+    def action_write(self) -> None:
+        """Write the file."""
         if self._stop is None:
             self._stop = threading.Event()
             do(self, self._write(self._stop))
@@ -107,7 +109,8 @@ class ExportScreen(BaseModal[str]):
         dest = Path(self.query_one(PathInput).value).expanduser()
         format = self.query_one(TabLine).chosen
         try:
-            if await self.in_thread(dest.exists) and not await self.app.push_screen_wait(
+            there = await self.in_thread(dest.exists if format == "files" else dest.is_file)
+            if there and not await self.app.push_screen_wait(
                 Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
             ):
                 return
@@ -125,7 +128,7 @@ class ExportScreen(BaseModal[str]):
         except Stopped:
             self._say("Stopped; nothing was written.")
         except BatchtuiError as error:
-            self._say(f"{error}. {error.advice}" if error.advice else str(error), "$text-error")
+            self._say(f"{error}; {error.advice}" if error.advice else str(error), "$text-error")
         else:
             self.dismiss(f"Wrote {figures.plural(written, 'result')} to {dest}")
         finally:

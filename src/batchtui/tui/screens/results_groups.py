@@ -90,7 +90,7 @@ class GroupsScreen(BaseModal[ErrorGroup | None]):
             yield Static(title, classes="title", markup=False)
             yield RowList(COLUMNS, GroupRows(self._groups), id="groups-list")
             yield Static("", id="groups-meaning", markup=False)
-            yield KeyLine(("list.open",), last=("back",))
+            yield KeyLine(("open",), last=("back",))
 
     def on_mount(self) -> None:
         """The list has the keys."""

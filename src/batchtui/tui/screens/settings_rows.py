@@ -56,8 +56,8 @@ def rows_of(config: Config) -> list[Row]:
                 meaning = setting.meaning + (" (next start)" if setting.restart else "")
                 rows.append(Row(("set", setting.place), (setting.key, words, Text(meaning, "muted")), setting, meaning))
     if config.screen.columns:
-        words = safetext.line(", ".join(config.screen.columns), 200)
-        rows.append(Row(("hand", "columns"), ("columns", words, Text(_BY_HAND, "muted"))))
+        names = safetext.line(", ".join(config.screen.columns), 200)
+        rows.append(Row(("hand", "columns"), ("columns", names, Text(_BY_HAND, "muted"))))
     rows += _heading("Profiles")
     for name, profile in (config.profiles or {"default": Profile()}).items():
         rows.append(Row(("profile", name), (safetext.line(name, 40), _who(profile), None)))
@@ -73,8 +73,8 @@ def rows_of(config: Config) -> list[Row]:
         rows += [Row(("price", name), (safetext.line(name, 60), "", Text(_BY_HAND, "muted"))) for name in config.prices]
     if config.warnings:
         rows += _heading("Not understood")
-        for number, words in enumerate(config.warnings):
-            rows.append(Row(("warning", str(number)), (Text(_tail(words), "warn"), None, None)))
+        for number, said in enumerate(config.warnings):
+            rows.append(Row(("warning", str(number)), (Text(_tail(said), "warn"), None, None)))
     return rows
 
 

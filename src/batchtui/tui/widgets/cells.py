@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 Cell = str | Text | None
 
 
-@dataclass(slots=True)
-class Palette:
+class Palette(msgspec.Struct):
     """The list's colours, looked up once a theme: names that rows may use, and the base styles of lines."""
 
     NAMES: ClassVar[tuple[str, ...]] = ("good", "bad", "warn", "muted", "accent", "title")
@@ -60,7 +59,7 @@ class Palette:
     @property
     def under_cursor(self) -> Palette:
         """The palette for the cursor's row: in the terminal's own colours it is reversed, and no colour is sure to be seen."""
-        return replace(self, names=self.cursor_names)
+        return msgspec.structs.replace(self, names=self.cursor_names)
 
     def row(self, name: str, *, cursor: bool, marked: bool) -> Style:
         """The base style of a row's line."""

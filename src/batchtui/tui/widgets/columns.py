@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Align = Literal["left", "right"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """One column.  Widths are in terminal cells.
 
     A column is ``width`` wide; with ``flex`` above 0 it starts at ``width`` and takes its share of what is left over,
@@ -26,8 +26,7 @@ class Column:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """A column that is shown: its index in the source's cells, where it starts and how wide it is."""
 
     index: int

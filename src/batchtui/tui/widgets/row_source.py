@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message import Message
@@ -48,11 +47,12 @@ class NoRows:
         return ""
 
 
-@dataclass
 class RowMessage(Message):
     """Something that happened in a row list."""
 
-    row_list: RowList
+    def __init__(self, row_list: RowList) -> None:
+        super().__init__()
+        self.row_list = row_list
 
     @property
     def control(self) -> RowList:
@@ -60,31 +60,35 @@ class RowMessage(Message):
         return self.row_list
 
 
-@dataclass
 class RowHighlighted(RowMessage):
     """The cursor came to another row (``key`` None: there is none)."""
 
-    index: int
-    key: Hashable | None
+    def __init__(self, row_list: RowList, index: int, key: Hashable | None) -> None:
+        super().__init__(row_list)
+        self.index = index
+        self.key = key
 
 
-@dataclass
 class RowSelected(RowMessage):
     """A row was opened, by Enter or a double click."""
 
-    index: int
-    key: Hashable
+    def __init__(self, row_list: RowList, index: int, key: Hashable) -> None:
+        super().__init__(row_list)
+        self.index = index
+        self.key = key
 
 
-@dataclass
 class MarksChanged(RowMessage):
     """The set of marked keys changed."""
 
-    marks: frozenset[Hashable]
+    def __init__(self, row_list: RowList, marks: frozenset[Hashable]) -> None:
+        super().__init__(row_list)
+        self.marks = marks
 
 
-@dataclass
 class HeaderClicked(RowMessage):
     """A column's title was clicked."""
 
-    column: str
+    def __init__(self, row_list: RowList, column: str) -> None:
+        super().__init__(row_list)
+        self.column = column
