@@ -18,7 +18,8 @@ from batchtui.service.context import Context
 from batchtui.service.sending import taken_up
 
 replace = msgspec.structs.replace
-_PAGES = 20
+_LONGEST_SEND = timedelta(hours=1)
+"""A send of another profile that began longer ago is not under way any more."""
 
 
 class Settler:
@@ -37,16 +38,22 @@ class Settler:
 
     async def settle(self, record: BatchRecord) -> BatchRecord:
         """One look for an unconfirmed batch; returns its record afterwards.  Raises service errors."""
-        if record.status != "unconfirmed" or record.intent_at is None:
-            return record
+        record = self.context.history.get(record.local_id) or record
         peers = self._peers(record)
+        if record.local_id not in {r.local_id for r in peers}:
+            return record  # Settled in the meantime.
         found = await self._candidates(peers)
+        now = self.context.clock()
+        if found and self._being_sent(record, now):
+            # What was found may be the batch whose answer that send is waiting for.
+            return self.context.change(
+                record.local_id, lambda r: replace(r, next_try_at=now + timedelta(seconds=settle_delay(r.looks)))
+            )
         if found and len(found) <= len(peers):
             mine = self._assigned(record, peers, found)
             if mine is not None:
                 return self.adopt(record.local_id, mine)
             found = []
-        now = self.context.clock()
         if found:
             listed = tuple(Candidate(b.id, b.created_at, b.request_counts.total) for b in found)
             why = f"{len(found)} batches at the service could be this one: choose"
@@ -64,13 +71,31 @@ class Settler:
         ]
         return sorted(alike, key=lambda r: (r.intent_at, r.run, r.part))
 
+    def _being_sent(self, record: BatchRecord, now: datetime) -> bool:
+        """True while a batch of as many requests is on its way to the same address."""
+        return any(
+            r.status == "submitting"
+            and r.intent_at is not None
+            and r.requests == record.requests
+            and r.base_url == record.base_url
+            and (r.profile == record.profile or abs(now - r.intent_at) < _LONGEST_SEND)
+            for r in self.context.history.all()
+        )
+
+    def _apart(self, record: BatchRecord, batch: RemoteBatch) -> float:
+        """Seconds from the time a record was being sent, by the service's clock, to when a batch was made."""
+        assert record.intent_at is not None
+        began = self.context.service_time(record.intent_at)
+        lost = self.context.service_time(record.lost_at or record.intent_at)
+        return max(0.0, (began - batch.created_at).total_seconds(), (batch.created_at - lost).total_seconds())
+
     def _assigned(self, record: BatchRecord, peers: list[BatchRecord], found: list[RemoteBatch]) -> RemoteBatch | None:
         """The batch that is this record's: sends never overlap, so batches were made in the order of the intents."""
         if len(found) == len(peers):
             return found[[r.local_id for r in peers].index(record.local_id)]
         for batch in found:
-            nearest = min(peers, key=lambda r: abs(((r.lost_at or r.intent_at) or batch.created_at) - batch.created_at))
-            if nearest.local_id == record.local_id:
+            distances = {r.local_id: self._apart(r, batch) for r in peers}
+            if min(distances, key=lambda name: distances[name]) == record.local_id:
                 return batch
         return None
 
@@ -102,8 +127,8 @@ class Settler:
         leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
         found: list[RemoteBatch] = []
         after: str | None = None
-        for _ in range(_PAGES):
-            page = await self.context.gateway.page(100, after)
+        while True:
+            page = await self.context.gateway.page(1000 if after else 100, after)
             # Each reply says how far the service's clock is from ours now; it may have been set since the intent.
             began = min(r.intent_at for r in peers if r.intent_at)
             lost = max(r.lost_at or r.intent_at for r in peers if r.intent_at)
@@ -115,9 +140,9 @@ class Settler:
                 for b in page.data
                 if first <= b.created_at <= last and b.request_counts.total == peers[0].requests and b.id not in owned
             ]
-            if not page.has_more or not page.data or page.data[-1].created_at < first:
+            before, after = after, page.last_id or (page.data[-1].id if page.data else None)
+            if not page.has_more or not page.data or after == before or page.data[-1].created_at < first:
                 break
-            after = page.last_id or page.data[-1].id
         return sorted(found, key=lambda b: (b.created_at, b.id))
 
     def adopt(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
