@@ -45,3 +45,65 @@ async def test_a_batch_on_its_way_is_not_taken_for_a_lost_one_of_as_many_request
         await service.close()
         await other.close()
         assert demo.stats()["creates"] == 1 and service.resolve(lost.local_id).status == "refused"
+
+
+async def test_two_submits_of_one_source_at_the_same_moment_send_it_once(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=0.05) as demo:
+        both = [service_on(demo, tmp_path / "data") for _ in range(2)]
+        path = source(tmp_path, 12)
+        plans = [plan_of(each, path) for each in both]
+        ends = await asyncio.gather(
+            *(s.submit(p) for s, p in zip(both, plans, strict=True)), return_exceptions=True
+        )
+        for each in both:
+            await each.close()
+        assert demo.stats()["creates"] == 1
+        [error] = [e for e in ends if isinstance(e, BaseException)]
+        assert isinstance(error, InputError) and "under way" in str(error)
+
+
+async def test_results_are_never_asked_for_with_another_profiles_key(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=0.05) as demo:
+        service = service_on(demo, tmp_path / "data")
+        [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
+        service.context.change(
+            record.local_id, lambda r: msgspec.structs.replace(r, profile="work", status="ended")
+        )
+        with pytest.raises(InputError, match="profile 'work'"):
+            await service.fetch(record.local_id)
+        await service.close()
+        assert "results" not in demo.stats()["calls"]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "delete"])
+async def test_a_part_whose_sending_begins_just_now_is_not_said_to_be_canceled_or_deleted(
+    tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_demo(tmp_path / "server", duration=30) as demo:
+        service, other = service_on(demo, tmp_path / "data"), service_on(demo, tmp_path / "data")
+        plan = plan_of(service, source(tmp_path, 12))
+        await service.gateway.ready()
+        [record] = service.parts.sender.commit(plan, title="", note="", retry_of=None)
+        assert record.waiting
+        # The other has read the record while it waited, and acts on it once it was sent.
+        stale = record
+        await service.parts.sender.send_waiting()
+        monkeypatch.setattr(other.history, "resolve", lambda _: stale)
+        if verb == "cancel":
+            [after] = (await other.cancel([record.local_id])).values()
+            assert not isinstance(after, BatchtuiError) and after.status == "canceling"
+        else:
+            [error] = (await other.delete([record.local_id])).values()
+            assert error is not None and "cancel it first" in error.advice
+            assert service.resolve(record.local_id).status == "in_progress"
+        await service.close()
+        await other.close()
+
+
+async def test_a_doubt_that_was_settled_in_the_meantime_is_left_alone(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=0.05, faults=["status:500@create*1"]) as demo:
+        service = service_on(demo, tmp_path / "data")
+        [lost] = await service.submit(plan_of(service, source(tmp_path, 12)))
+        await service.give_up(lost.local_id)
+        assert (await service.parts.settler.settle(lost)).status == "refused"
+        await service.close()

@@ -291,6 +291,9 @@ class Service:
 
     async def fetch(self, local_id: str) -> BatchRecord:
         """Fetch an ended batch's results now."""
+        record = self.history.get(local_id)
+        if record is not None:
+            self._must_be_mine(record)
         return await self.parts.fetcher.fetch(local_id)
 
     async def cancel(self, local_ids: Sequence[str]) -> dict[str, Result]:
@@ -302,10 +305,9 @@ class Service:
             record = self.history.resolve(local_id)
             self._must_be_mine(record)
             if record.waiting:
-                words = "canceled before it was sent"
-                return self.context.change(
-                    record.local_id, lambda r: replace(r, status="refused", error=words) if r.waiting else r
-                )
+                record = self._drop(record)
+                if record.status == "refused":
+                    return record
             if record.id is None or record.status != "in_progress":
                 raise InputError(f"{record.local_id} is {record.status}: there is nothing to cancel")
             remote = await self.gateway.cancel(record.id)
@@ -314,6 +316,14 @@ class Service:
             return after
         except BatchtuiError as error:
             return error
+
+    def _drop(self, record: BatchRecord) -> BatchRecord:
+        """Take a part that waits out of the queue; the record tells whether its sending had begun before that."""
+        words = "canceled before it was sent"
+        return self.context.change(
+            record.local_id,
+            lambda r: replace(r, status="refused", error=words, next_try_at=None) if r.waiting else r,
+        )
 
     def _must_be_mine(self, record: BatchRecord) -> None:
         if not self.context.mine(record):
@@ -331,7 +341,9 @@ class Service:
     async def _delete(self, local_id: str, here: bool, there: bool) -> BatchtuiError | None:
         try:
             record = self.history.resolve(local_id)
-            if record.active and not record.waiting:
+            if record.waiting:
+                record = self._drop(record)
+            if record.active:
                 raise InputError(
                     f"{record.local_id} is {record.status}", advice="cancel it first, and wait until it has ended"
                 )
