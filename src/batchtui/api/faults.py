@@ -29,7 +29,7 @@ KEY_ADVICE = (
 PORTAL_ADVICE = (
     "a proxy or a sign-in page may stand between: open a web page in a browser, check the base URL, then try again"
 )
-_NETWORK_ADVICE = "check the connection and the base URL; batchtui goes on by itself when it is back"
+_NETWORK_ADVICE = "check the connection and the base URL, then try again; while batchtui runs it looks again by itself"
 
 
 def timeout(read: float, connect: float) -> Any:

@@ -195,9 +195,10 @@ def record_line(record: BatchRecord) -> str:
     """A record as one line."""
     error = f"; {safetext.line(record.error, 300)}" if record.error else ""
     many = "s" if record.requests != 1 else ""
+    cost = cost_of(record)
     return (
         f"{record.local_id}  {name_of(record)}  {record.requests:,} request{many}  "
-        f"{outcome(record)}  {cost_of(record)}{error}"
+        f"{outcome(record)}{f'  {cost}' if cost else ''}{error}"
     )
 
 

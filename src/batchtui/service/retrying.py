@@ -128,7 +128,8 @@ def notes(context: Context, records: Sequence[BatchRecord], chosen: Selection, c
         lines = []
         if not changes:
             for group in view.groups(rows):
-                if not group.retry_helps:
+                # What waits among the rows was never sent: its batch was refused.
+                if not group.retry_helps and group.kind != "waiting":
                     text = safetext.line(group.title, 160)
                     lines.append(
                         f"warning: {group.count:,} × {text}: sending it again as it is won't help; {group.advice}"

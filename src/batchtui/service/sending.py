@@ -368,7 +368,10 @@ class Sender:
         )
 
     def _refuse(self, record: BatchRecord, error: BatchtuiError) -> None:
-        words = f"{error}" + (f"; {error.advice}" if error.advice else "")
+        advice = (
+            "nothing was sent: retry it when there is a connection" if isinstance(error, NoNetwork) else error.advice
+        )
+        words = f"{error}" + (f"; {advice}" if advice else "")
         self.context.change(
             record.local_id, lambda r: replace(r, status="refused", error=words, next_try_at=None) if r.waiting else r
         )
