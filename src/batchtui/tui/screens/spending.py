@@ -21,6 +21,8 @@ from batchtui.tui.screens.base import BaseModal
 from batchtui.tui.screens.modals import Reading
 
 BAR = 24
+AROUND = 44
+"""Columns that name, figure and frame take beside a bar."""
 
 
 class SpendingModal(BaseModal[None]):
@@ -35,7 +37,11 @@ class SpendingModal(BaseModal[None]):
             with VerticalScroll(classes="body", can_focus=False):
                 spent = self.service.spending()
                 yield Static(
-                    spending_text(spent, [f"{self.tui.now() - timedelta(days=d):%Y-%m-%d}" for d in range(13, -1, -1)])
+                    spending_text(
+                        spent,
+                        [f"{self.tui.now() - timedelta(days=d):%Y-%m-%d}" for d in range(13, -1, -1)],
+                        max(4, min(BAR, self.app.size.width - AROUND)),
+                    )
                 )
 
     def on_mount(self) -> None:
@@ -50,7 +56,7 @@ class SpendingModal(BaseModal[None]):
         self.dismiss(None)
 
 
-def spending_text(spent: Spending, days: list[str]) -> Content:
+def spending_text(spent: Spending, days: list[str], bar: int = BAR) -> Content:
     """The figures with their bars; ``days`` are the days to show, in order."""
     parts: list[Content | str | tuple[str, str]] = []
     rows = [("Today", spent.today), ("This month", spent.month), ("All time", spent.total)]
@@ -65,25 +71,27 @@ def spending_text(spent: Spending, days: list[str]) -> Content:
                 "$text-warning",
             )
         ]
-    parts += _bars("By model, this month", {k.removeprefix("claude-"): v for k, v in spent.by_model.items()})
+    parts += _bars("By model, this month", {k.removeprefix("claude-"): v for k, v in spent.by_model.items()}, bar)
     if len(spent.by_profile) > 1:
-        parts += _bars("By profile, this month", spent.by_profile)
+        parts += _bars("By profile, this month", spent.by_profile, bar)
     recent = {day[5:]: spent.by_day.get(day, Decimal(0)) for day in days}
     if any(recent.values()):
-        parts += _bars("By day", recent, ordered=False)
+        parts += _bars("By day", recent, bar, ordered=False)
     return Content.assemble(*parts)
 
 
-def _bars(title: str, values: Mapping[str, Decimal], *, ordered: bool = True) -> list[Content | str | tuple[str, str]]:
+def _bars(
+    title: str, values: Mapping[str, Decimal], width: int, *, ordered: bool = True
+) -> list[Content | str | tuple[str, str]]:
     if not values:
         return []
     most = max(values.values())
     names = sorted(values, key=lambda name: -values[name]) if ordered else list(values)
     parts: list[Content | str | tuple[str, str]] = ["\n", (f"{title}\n", "bold")]
     for name in names:
-        length = int(values[name] / most * BAR) if most else 0
+        length = int(values[name] / most * width) if most else 0
         drawn = GLYPHS.full * max(length, 1 if values[name] else 0)
         label = safetext.line(name, 18)
-        parts += [(f"{label:<18} ", "$foreground 80%"), (f"{drawn:<{BAR}}", "$text-primary")]
+        parts += [(f"{label:<18} ", "$foreground 80%"), (f"{drawn:<{width}}", "$text-primary")]
         parts += [f"{describe.cents(values[name]):>11}\n" if values[name] else f"{GLYPHS.dash:>11}\n"]
     return parts
