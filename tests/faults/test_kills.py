@@ -15,7 +15,7 @@ import pytest
 
 from batchtui.store.history import RECORD
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import ids_in, record_json
+from tests.faults.driving import bring_home, ids_in, record_json
 from tests.service.harness import service_on, source
 
 COUNT = 40

@@ -137,7 +137,9 @@ class Context:
 
     def mine(self, record: BatchRecord) -> bool:
         """True when a record belongs to the profile and address in use, so that an action on it is meant for them."""
-        return record.profile == self.profile.name and record.base_url in ("", self.gateway.base_url)
+        if record.profile != self.profile.name:
+            return False
+        return not self.gateway.url_known or record.base_url in ("", self.gateway.base_url)
 
     def trouble(self, error: BatchtuiError, local_id: str = "") -> None:
         """Tell an error that nobody waits for."""

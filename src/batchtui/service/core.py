@@ -293,7 +293,7 @@ class Service:
         """Fetch an ended batch's results now."""
         record = self.history.get(local_id)
         if record is not None:
-            self._must_be_mine(record)
+            await self._must_be_mine(record)
         return await self.parts.fetcher.fetch(local_id)
 
     async def cancel(self, local_ids: Sequence[str]) -> dict[str, Result]:
@@ -303,7 +303,7 @@ class Service:
     async def _cancel(self, local_id: str) -> Result:
         try:
             record = self.history.resolve(local_id)
-            self._must_be_mine(record)
+            await self._must_be_mine(record)
             if record.waiting:
                 record = self._drop(record)
                 if record.status == "refused":
@@ -325,7 +325,9 @@ class Service:
             lambda r: replace(r, status="refused", error=words, next_try_at=None) if r.waiting else r,
         )
 
-    def _must_be_mine(self, record: BatchRecord) -> None:
+    async def _must_be_mine(self, record: BatchRecord) -> None:
+        if record.id is not None and not self.gateway.url_known:
+            await self.gateway.ready()
         if not self.context.mine(record):
             raise InputError(
                 f"{record.local_id} belongs to profile {record.profile!r} at {record.base_url}",
@@ -348,7 +350,7 @@ class Service:
                     f"{record.local_id} is {record.status}", advice="cancel it first, and wait until it has ended"
                 )
             if there and record.id is not None:
-                self._must_be_mine(record)
+                await self._must_be_mine(record)
                 await self.parts.elsewhere.delete(record)
             if here:
                 if not there and record.id is not None:

@@ -39,10 +39,6 @@ class Elsewhere:
         except NotFound:
             return
 
-    def _ours(self) -> set[str]:
-        records = self.context.history.all()
-        return {r.id for r in records if r.id} | {c.id for r in records for c in r.candidates}
-
     def forget(self, batch_id: str) -> None:
         """Remember that a batch was deleted here alone, so that ``sync`` does not bring it back; raises StoreError."""
         path = self.context.data / _FORGOTTEN
@@ -61,22 +57,22 @@ class Elsewhere:
     async def page(self, after_id: str | None = None, limit: int = 50) -> tuple[list[RemoteBatch], str | None]:
         """A page of batches that no record of ours owns, and the cursor of the next page (None: no more)."""
         page = await self.context.gateway.page(limit, after_id)
-        ours = self._ours()
+        leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
+        records = self.context.history.all()
+        ours = {r.id for r in records if r.id} | {c.id for r in records for c in r.candidates}
+        open_ones = [r for r in records if r.status in ("unconfirmed", "submitting") and r.intent_at]
         more = page.last_id or (page.data[-1].id if page.data else None)
         return [
-            b for b in page.data if b.id not in ours and not self._may_be_unconfirmed(b)
+            b for b in page.data if b.id not in ours and not any(self._may_be(r, b, leeway) for r in open_ones)
         ], more if page.has_more else None
 
-    def _may_be_unconfirmed(self, batch: RemoteBatch) -> bool:
+    def _may_be(self, record: BatchRecord, batch: RemoteBatch, leeway: timedelta) -> bool:
         """True when a record that is unconfirmed, or being sent just now, may turn out to be this batch."""
-        leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
-        return any(
-            r.status in ("unconfirmed", "submitting")
-            and r.requests == batch.request_counts.total
-            and r.intent_at
-            and batch.id not in r.not_ours
-            and min(r.intent_at, self.context.service_time(r.intent_at)) - leeway <= batch.created_at
-            for r in self.context.history.all()
+        return (
+            record.requests == batch.request_counts.total
+            and record.intent_at is not None
+            and batch.id not in record.not_ours
+            and min(record.intent_at, self.context.service_time(record.intent_at)) - leeway <= batch.created_at
         )
 
     def adopt(self, remote: RemoteBatch, title: str = "") -> BatchRecord:

@@ -47,8 +47,9 @@ class Engine:
         self._thread.join(1.0)
 
     async def _end(self) -> None:
-        await self.service.close()
+        # First what is under way: a send that is cut off by closing its connection could not tell that nothing was made.
         rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        await self.service.close()

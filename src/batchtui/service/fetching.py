@@ -54,17 +54,12 @@ class Fetcher:
         return [
             r
             for r in self.context.history.all()
-            if r.owed
-            and r.id
-            and self.context.mine(r)
-            and r.local_id not in self._under_way
-            and ripe(r.next_try_at, now)
-            and ripe(self.next_try.get(r.local_id), now)
+            if r.owed and r.id and self.context.mine(r) and not self.busy(r.local_id, now) and ripe(r.next_try_at, now)
         ]
 
-    def busy(self, local_id: str) -> bool:
-        """True while a batch's results are being fetched here."""
-        return local_id in self._under_way
+    def busy(self, local_id: str, now: datetime) -> bool:
+        """True while a batch's results are being fetched here, or wait for a time that is kept in memory only."""
+        return local_id in self._under_way or not ripe(self.next_try.get(local_id), now)
 
     def begin(self, local_id: str) -> asyncio.Task[BatchRecord]:
         """Fetch in the background; a fetch that is under way is joined."""
@@ -108,6 +103,14 @@ class Fetcher:
         except BatchtuiError as error:
             self._failed(record, error)
             raise
+        except Exception as error:
+            # Without a time to try again on record the same download would begin anew every second.
+            ours = StoreError(
+                f"fetching met an unexpected {type(error).__name__}: {error}",
+                advice="it is tried again; please report it",
+            )
+            self._failed(record, ours)
+            raise ours from error
         finally:
             self.context.emit(events.Transfer(record.local_id, None))
 

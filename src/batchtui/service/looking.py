@@ -70,8 +70,8 @@ class Looker:
         mine = [r for r in records if self.context.mine(r)]
         self.teller.tell(mine)
         now = self.context.clock()
-        busy = [r for r in mine if not self.fetcher.busy(r.local_id)]
-        due = self.state.next_at if self.state.blind_since else next_look(busy, now, self.state.last_ok or self._began)
+        idle = [r for r in mine if not self.fetcher.busy(r.local_id, now)]
+        due = self.state.next_at if self.state.blind_since else next_look(idle, now, self.state.last_ok or self._began)
         if now < self._last_turn - _JUMP:
             due = now  # The clock was set back: what was planned by the old one would come too late.
         self._last_turn = now
@@ -94,7 +94,11 @@ class Looker:
     async def look(self) -> LookState:
         """Look once, now; its worth is in the state.  Only a look that really asked the service counts as one."""
         async with self._one:
-            records = [r for r in await asyncio.to_thread(self.context.reread) if self.context.mine(r)]
+            records = await asyncio.to_thread(self.context.reread)
+            if not self.context.gateway.url_known and any(self.context.mine(r) and r.id for r in records):
+                with contextlib.suppress(BatchtuiError):
+                    await self.context.gateway.ready()
+            records = [r for r in records if self.context.mine(r)]
             active = [r for r in records if r.id and r.status in ("in_progress", "canceling")]
             now = self.context.clock()
             self._tell(replace(self.state, looking=True))

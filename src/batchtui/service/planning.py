@@ -210,7 +210,11 @@ async def try_one(context: Context, request_line: bytes) -> TryResult:
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError("this request can't be sent: it is not a request line") from error
     answer = await context.gateway.message(params)
-    usage = msgspec.json.decode(answer, type=_Answer).usage
+    try:
+        usage = msgspec.json.decode(answer, type=_Answer).usage
+    except msgspec.DecodeError:
+        # It was paid for: it is shown even when its usage can't be read.
+        return TryResult(answer=answer, input_tokens=0, output_tokens=0, cost_usd=None)
     made = usage.cache_creation or _Creation()
     cost = context.prices.cost(
         Usage(

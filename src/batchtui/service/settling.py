@@ -113,6 +113,10 @@ class Settler:
         looks = record.looks + 1
         rule = self.context.config.settle
         since = record.lost_at or record.intent_at or now
+        if since > now:
+            # The clock was set back: the time to be sure begins anew, by the clock as it is.
+            at = now + timedelta(seconds=settle_delay(looks))
+            return replace(record, looks=looks, lost_at=now, next_try_at=at)
         undecided = self._undecided(record)
         if not undecided and looks >= rule.looks and (now - since).total_seconds() >= rule.seconds:
             words = (
