@@ -53,12 +53,12 @@ class Palette(msgspec.Struct):
             cursor=cursor,
             marked=widget.get_component_rich_style("row-list--marked"),
             names=names,
-            cursor_names=plain if widget.app.native_ansi_color else names,
+            cursor_names=plain if widget.app.native_ansi_color else {**names, "muted": plain["muted"]},
         )
 
     @property
     def under_cursor(self) -> Palette:
-        """The palette for the cursor's row: in the terminal's own colours it is reversed, and no colour is sure to be seen."""
+        """The palette for the cursor's row: what is muted elsewhere is not; in the terminal's own colours nothing has any."""
         return msgspec.structs.replace(self, names=self.cursor_names)
 
     def row(self, name: str, *, cursor: bool, marked: bool) -> Style:
