@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from batchtui.api.gateway import Gateway
+from batchtui.config import Config, Profile
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 from tests.demo_server import running_demo
@@ -52,9 +54,7 @@ async def test_two_submits_of_one_source_at_the_same_moment_send_it_once(tmp_pat
         both = [service_on(demo, tmp_path / "data") for _ in range(2)]
         path = source(tmp_path, 12)
         plans = [plan_of(each, path) for each in both]
-        ends = await asyncio.gather(
-            *(s.submit(p) for s, p in zip(both, plans, strict=True)), return_exceptions=True
-        )
+        ends = await asyncio.gather(*(s.submit(p) for s, p in zip(both, plans, strict=True)), return_exceptions=True)
         for each in both:
             await each.close()
         assert demo.stats()["creates"] == 1
@@ -66,9 +66,7 @@ async def test_results_are_never_asked_for_with_another_profiles_key(tmp_path: P
     with running_demo(tmp_path / "server", duration=0.05) as demo:
         service = service_on(demo, tmp_path / "data")
         [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
-        service.context.change(
-            record.local_id, lambda r: msgspec.structs.replace(r, profile="work", status="ended")
-        )
+        service.context.change(record.local_id, lambda r: msgspec.structs.replace(r, profile="work", status="ended"))
         with pytest.raises(InputError, match="profile 'work'"):
             await service.fetch(record.local_id)
         await service.close()
@@ -107,3 +105,105 @@ async def test_a_doubt_that_was_settled_in_the_meantime_is_left_alone(tmp_path: 
         await service.give_up(lost.local_id)
         assert (await service.parts.settler.settle(lost)).status == "refused"
         await service.close()
+
+
+async def test_batches_at_an_address_that_only_the_sdks_profile_names_are_looked_after_from_the_start(
+    tmp_path: Path, own_folders: Path
+) -> None:
+    with running_demo(tmp_path / "server", duration=0.05) as demo:
+        for name, text in (
+            ("configs", {"base_url": demo.base_url, "authentication": {"type": "user_oauth"}}),
+            ("credentials", {"access_token": "sk-token-of-the-sdk"}),
+        ):
+            folder = own_folders / "sdk" / name
+            folder.mkdir(parents=True)
+            (folder / "default.json").write_text(json.dumps(text))
+            (folder / "default.json").chmod(0o600)
+        first = Service(tmp_path / "data", Config())
+        [record] = await first.submit(plan_of(first, source(tmp_path, 12)))
+        assert record.base_url == demo.base_url
+        await first.close()
+        second = Service(tmp_path / "data", Config())
+        twin = second.duplicate_of(plan_of(second, tmp_path / "source.jsonl"))
+        assert twin is not None and twin.local_id == record.local_id
+        await home(second)
+        assert len(results_of(second, record)) == 12
+        await second.close()
+
+
+async def test_a_fetch_that_meets_the_unexpected_is_not_begun_anew_every_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_demo(tmp_path / "server", duration=0.05) as demo:
+        service = service_on(demo, tmp_path / "data")
+        [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
+        with monkeypatch.context() as broken:
+
+            def unexpected(*_: object) -> None:
+                raise RuntimeError("a line nobody thought of")
+
+            broken.setattr("batchtui.service.fetching.ResultSink.write", unexpected)
+            await home_or_owed(service)
+            with pytest.raises(BatchtuiError, match="unexpected RuntimeError"):
+                await service.fetch(record.local_id)
+        held = service.resolve(record.local_id)
+        assert held.next_try_at is not None and "unexpected" in held.error
+        await home(service)
+        await service.close()
+        assert len(results_of(service, record)) == 12
+
+
+async def home_or_owed(service: Service) -> None:
+    """Look until nothing is active."""
+    while any(r.active for r in service.records()):
+        await service.refresh()
+        await asyncio.sleep(0.03)
+
+
+async def test_calls_that_come_together_ask_for_the_key_once(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server") as demo:
+        count = tmp_path / "asked"
+        who = Profile(base_url=demo.base_url, api_key_command=f"echo x >> {count}; echo sk-test")
+        gateway = Gateway(who)
+        await asyncio.gather(*(gateway.ready() for _ in range(5)))
+        await gateway.close()
+        assert count.read_text().split() == ["x"]
+
+
+@pytest.mark.parametrize("url", ["http://localhost:xx", "https://[", "https://host:99999999"])
+async def test_a_base_url_that_is_none_is_bad_input(tmp_path: Path, url: str) -> None:
+    service = Service(tmp_path / "data", Config(profiles={"default": Profile(base_url=url)}))
+    with pytest.raises(InputError, match="base URL"):
+        await service.submit(plan_of(service, source(tmp_path, 2)))
+    await service.close()
+
+
+async def test_a_key_with_a_newline_in_it_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-first-half\nsk-second-half")
+    with running_demo(tmp_path / "server") as demo:
+        gateway = Gateway(Profile(base_url=demo.base_url))
+        with pytest.raises(BatchtuiError) as caught:
+            await gateway.page(1)
+        await gateway.close()
+        assert "half" not in str(caught.value)
+
+
+def test_options_before_the_verb_hold_for_it(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from batchtui.cli.program import group
+
+    ran = CliRunner().invoke(group, ["--data-dir", str(tmp_path / "there"), "--profile", "nobody", "doctor"])
+    assert "nobody" in ran.output
+    ran = CliRunner().invoke(group, ["--data-dir", str(tmp_path / "there"), "list", "--json"])
+    assert ran.exit_code == 0
+
+
+@pytest.mark.parametrize("amount", ["abc", "nan", "inf", ""])
+def test_a_max_cost_that_is_no_amount_is_bad_usage(tmp_path: Path, amount: str) -> None:
+    from click.testing import CliRunner
+
+    from batchtui.cli.program import group
+
+    ran = CliRunner().invoke(group, ["submit", str(source(tmp_path, 1)), "--max-cost", amount])
+    assert ran.exit_code == 2 and "not an amount" in ran.output

@@ -21,7 +21,7 @@ from batchtui.api import faults, keys
 from batchtui.api.body import SplicedBody
 from batchtui.config import Profile
 from batchtui.domain.batch import RemoteBatch, RemotePage
-from batchtui.domain.errors import BatchtuiError, NoKey, Unavailable, Unconfirmed, WrongKey
+from batchtui.domain.errors import BatchtuiError, NoKey, StoreError, Unavailable, Unconfirmed, WrongKey
 from batchtui.domain.models import ModelInfo
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class Gateway:
         self._shown_url = shown_url
         self._given_key = key
         self._client: AsyncAnthropic | None = None
+        self._building = threading.Lock()
         self._secrets: tuple[str, ...] = ()
         self.clock_offset: float | None = None
         """Seconds the service's clock is ahead of ours, by its last reply; None before one came."""
@@ -120,10 +121,21 @@ class Gateway:
             return keys.public_url(str(self._client.base_url))
         return keys.public_url(self._given_url or keys.default_base_url())
 
+    @property
+    def url_known(self) -> bool:
+        """False until the client is built when nothing else says where calls go: one of the SDK's profiles may."""
+        return bool(self._shown_url or self._client or self._given_url or keys.default_base_url())
+
     async def ready(self) -> None:
         """Build the client off the loop and see that there is a key; raises NoKey, InputError, ServiceError."""
         if self._client is None:
-            self._client = await asyncio.to_thread(self._build)
+            await asyncio.to_thread(self._build_once)
+
+    def _build_once(self) -> None:
+        # Calls come together at the start, and a key's command must not ask the person twice.
+        with self._building:
+            if self._client is None:
+                self._client = self._build()
 
     def _build(self) -> AsyncAnthropic:
         with _IMPORT_LOCK:
@@ -217,7 +229,12 @@ class Gateway:
         when it does.
         """
         await self.ready()
-        body = SplicedBody(requests, on_sent)
+        try:
+            body = SplicedBody(requests, on_sent)
+        except OSError as error:
+            raise StoreError(
+                f"can't read {requests}: {error.strerror or error}", advice="see that it can be read; it is sent then"
+            ) from error
         headers = {"content-type": "application/json", "content-length": str(body.length)}
         if betas:
             headers["anthropic-beta"] = ",".join(betas)

@@ -24,11 +24,14 @@ def default_base_url() -> str:
 
 def public_url(url: str) -> str:
     """A base URL without user, password, query and last slash, fit for records and screens; the SDK's default for ""."""
-    parts = urlsplit(url or DEFAULT_BASE_URL)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url or DEFAULT_BASE_URL)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "(not an address)"
     if ":" in host:
         host = f"[{host}]"
-    netloc = f"{host}:{parts.port}" if parts.port else host
+    netloc = f"{host}:{port}" if port else host
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
 
 
@@ -39,6 +42,7 @@ def check_url(url: str, allow_http: bool) -> None:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        _ = parts.port  # Raises ValueError when it is no number.
     except ValueError:
         parts, host = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not host:
@@ -96,7 +100,9 @@ def hidden(url: str, headers: Mapping[str, object]) -> list[str]:
     with contextlib.suppress(ValueError):
         found.append(urlsplit(url).password or "")
     bare = [text.removeprefix("Bearer ").strip() for text in found]
-    return [text for text in (*found, *bare) if len(text) > 3]
+    # A library that refuses a header with a newline in it quotes it escaped.
+    escaped = [repr(text.encode())[2:-1] for text in bare]
+    return [text for text in dict.fromkeys((*found, *bare, *escaped)) if len(text) > 3]
 
 
 def has_auth_header(headers: Mapping[str, object]) -> bool:

@@ -54,6 +54,17 @@ _SOURCES: list[Callable[[Any], Any]] = [
 ]
 
 
+def dollars(text: str) -> Decimal:
+    """An amount given as an option; raises click's usage error."""
+    try:
+        found = Decimal(text)
+    except ArithmeticError:
+        found = Decimal("nan")
+    if not found.is_finite():
+        raise click.BadParameter(f"{text!r} is not an amount of dollars")
+    return found
+
+
 def _source_options(command: Any) -> Any:
     for option in reversed(_SOURCES):
         command = option(command)
@@ -129,7 +140,7 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, api_version:
     default=None,
     help="Write the results to FILE when all has ended (implies --wait).",
 )
-@click.option("--max-cost", type=Decimal, default=None, help="Dollars; stop when the high estimate is above it.")
+@click.option("--max-cost", type=dollars, default=None, help="Dollars; stop when the high estimate is above it.")
 @click.option("--again", is_flag=True, help="Send even if the same requests are under way.")
 def submit_(
     session: Session,

@@ -37,6 +37,9 @@ def group(ctx: click.Context, profile: str, data_dir: str | None, log_file: str 
 
     Without a verb it opens the screen.  Options of a verb are written after it; batchtui VERB --help lists them.
     """
+    given = {"profile": profile, "data_dir": data_dir, "log_file": log_file}
+    # What stands before the verb holds for it too: a profile that is silently dropped would have another account pay.
+    ctx.default_map = {verb: {name: value for name, value in given.items() if value} for verb in VERBS}
     if ctx.invoked_subcommand is None:
         from batchtui.cli.screen import open_screen
 
