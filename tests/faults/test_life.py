@@ -164,7 +164,7 @@ def live(examples: int, steps: int) -> None:
 
 
 def test_no_order_of_events_pays_twice_loses_or_lies() -> None:
-    live(15, 12)
+    live(6, 10)
 
 
 @pytest.mark.slow
