@@ -24,6 +24,8 @@ IDLE = 300.0
 STRANDED = 15.0
 FARTHEST = timedelta(hours=2, minutes=10)
 """No wait of ours is longer."""
+SETTLE_FARTHEST = timedelta(minutes=2)
+"""No wait between looks for an unconfirmed batch is longer."""
 
 
 class LookState(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,13 +73,14 @@ def next_look(records: Iterable[BatchRecord], now: datetime, last: datetime) -> 
             continue  # It waits for room, which comes when one of the running ends.
         elif (record.status == "unconfirmed" and not record.candidates) or record.waiting or record.owed:
             at = record.next_try_at
-            due = min(due, max(last if at is None or ripe(at, now) else at, last + timedelta(seconds=1)))
+            far = SETTLE_FARTHEST if record.status == "unconfirmed" else FARTHEST
+            due = min(due, max(last if at is None or ripe(at, now, far) else at, last + timedelta(seconds=1)))
     return due
 
 
-def ripe(at: datetime | None, now: datetime) -> bool:
+def ripe(at: datetime | None, now: datetime, farthest: timedelta = FARTHEST) -> bool:
     """True when a time to try again has come, or lies so far ahead that a clock must have jumped."""
-    return at is None or at <= now or at - now > FARTHEST
+    return at is None or at <= now or at - now > farthest
 
 
 def after_failure(error: BatchtuiError, failures: int, rng: random.Random | None = None) -> float:

@@ -13,7 +13,7 @@ import msgspec
 
 from batchtui.domain.batch import BatchRecord, Candidate, RemoteBatch
 from batchtui.domain.errors import InputError
-from batchtui.poller import ripe, settle_delay
+from batchtui.poller import SETTLE_FARTHEST, ripe, settle_delay
 from batchtui.service.context import Context
 from batchtui.service.sending import taken_up
 
@@ -33,7 +33,7 @@ class Settler:
         return [
             r
             for r in self.context.history.all()
-            if r.status == "unconfirmed" and not r.candidates and self.context.mine(r) and ripe(r.next_try_at, now)
+            if r.status == "unconfirmed" and not r.candidates and self.context.mine(r) and ripe(r.next_try_at, now, SETTLE_FARTHEST)
         ]
 
     async def settle(self, record: BatchRecord) -> BatchRecord:
