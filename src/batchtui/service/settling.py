@@ -33,7 +33,10 @@ class Settler:
         return [
             r
             for r in self.context.history.all()
-            if r.status == "unconfirmed" and not r.candidates and self.context.mine(r) and ripe(r.next_try_at, now, SETTLE_FARTHEST)
+            if r.status == "unconfirmed"
+            and not r.candidates
+            and self.context.mine(r)
+            and ripe(r.next_try_at, now, SETTLE_FARTHEST)
         ]
 
     async def settle(self, record: BatchRecord) -> BatchRecord:
