@@ -229,6 +229,11 @@ def parse_config(text: str, where: Path) -> Config:
     except msgspec.ValidationError as error:
         place = section + _path_of(str(error))
         raise ConfigError(f"{where}:{_line_of(text, place)}: {error}", advice="correct that value") from error
+    for place, limit in [("max_cost", config.max_cost)] + [
+        (f"profiles.{name}.max_cost", profile.max_cost) for name, profile in config.profiles.items()
+    ]:
+        if limit is not None and limit.is_nan():
+            raise ConfigError(f"{where}:{_line_of(text, place)}: max_cost is no number", advice="correct that value")
     return msgspec.structs.replace(config, warnings=warnings)
 
 

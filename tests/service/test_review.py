@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from batchtui.api.gateway import Gateway
-from batchtui.config import Config, Profile
-from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.config import Config, Profile, parse_config
+from batchtui.domain.errors import BatchtuiError, ConfigError, InputError
 from batchtui.service import Service
 from tests.demo_server import running_demo
 from tests.service.harness import plan_of, results_of, service_on, source
@@ -207,3 +207,8 @@ def test_a_max_cost_that_is_no_amount_is_bad_usage(tmp_path: Path, amount: str) 
 
     ran = CliRunner().invoke(group, ["submit", str(source(tmp_path, 1)), "--max-cost", amount])
     assert ran.exit_code == 2 and "not an amount" in ran.output
+
+
+def test_a_max_cost_of_config_that_is_no_number_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="2: max_cost is no number"):
+        parse_config("# money\nmax_cost = nan\n", tmp_path / "config.toml")
