@@ -16,6 +16,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.pilot import Pilot
 from textual.strip import Strip
+from textual.widgets import Static
 
 from batchtui.domain.batch import Counts, RemoteBatch
 from batchtui.tui.app import BatchtuiApp
@@ -142,6 +143,7 @@ async def configured(pilot: Pilot[Any]) -> None:
     screen = SettingsScreen()
     await pilot.app.push_screen(screen)
     await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
+    screen.query_one("#settings-title", Static).update("Settings  config.toml")
 
 
 WAYS: dict[str, Way] = {

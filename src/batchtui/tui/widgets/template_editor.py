@@ -45,7 +45,7 @@ class TemplateEditor(Container):
     DEFAULT_CSS: ClassVar[str] = """
     TemplateEditor { layout: vertical; }
     TemplateEditor.beside { layout: horizontal; }
-    TemplateEditor #template-left { height: 1fr; width: 1fr; }
+    TemplateEditor #template-left { height: 1fr; min-height: 6; width: 1fr; }
     TemplateEditor #template-columns { height: auto; max-height: 2; padding: 0 1; }
     TemplateEditor TextArea { height: 1fr; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
     TemplateEditor #template-preview { height: 1fr; }
