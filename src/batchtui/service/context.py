@@ -129,8 +129,13 @@ class Context:
         records = self.history.all()
         with self._guard:
             gone = set(self._known) - {r.local_id for r in records}
-        for record in records:
-            self.noticed(record)
+        with self._guard:
+            news = [r for r in records if self._known.get(r.local_id) != r]
+        for record in news:
+            # It may have been changed and told here since it was read: the older state must not come after the newer.
+            fresh = self.history.get(record.local_id)
+            if fresh is not None:
+                self.noticed(fresh)
         for local_id in gone:
             self.removed(local_id)
         return records
