@@ -22,6 +22,7 @@ from batchtui.domain.errors import (
     StoreError,
 )
 from batchtui.domain.plan import Progress
+from batchtui.memory import give_back
 from batchtui.poller import fetch_delay, ripe
 from batchtui.service import events
 from batchtui.service.context import Context, Throttle
@@ -99,7 +100,9 @@ class Fetcher:
     async def _locked_fetch(self, record: BatchRecord) -> BatchRecord:
         try:
             tally = await asyncio.to_thread(self._here_already, record) or await self._download(record)
-            return self._stored(record, tally)
+            stored = self._stored(record, tally)
+            await asyncio.to_thread(give_back, record.requests)
+            return stored
         except BatchtuiError as error:
             self._failed(record, error)
             raise

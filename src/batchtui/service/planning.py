@@ -21,6 +21,7 @@ from batchtui.domain.models import ModelInfo
 from batchtui.domain.money import Usage
 from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.intake.options import IntakeOptions
+from batchtui.memory import give_back
 from batchtui.service import figures
 from batchtui.service.context import Context
 from batchtui.service.sending import random_name
@@ -84,7 +85,7 @@ def plan(
     options = options or IntakeOptions()
     staging = new_staging(context) if keep else None
     try:
-        return make_plan(
+        made = make_plan(
             sources,
             complete_options(context, options, source_name(sources, options)),
             prices=context.prices,
@@ -94,6 +95,8 @@ def plan(
             on_problem=on_problem,
             stdin=stdin,
         )
+        give_back(made.requests)
+        return made
     except OSError as error:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)

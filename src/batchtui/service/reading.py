@@ -6,6 +6,7 @@ import threading
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
+from batchtui.memory import give_back
 from batchtui.service.context import Context
 from batchtui.service.planning import Tell
 from batchtui.store.history import PART, RESULTS
@@ -26,7 +27,9 @@ def open_view(context: Context, local_id: str, *, run: bool, progress: Tell, sto
     if not here:
         raise InputError(f"there are no results of {record.local_id} here", advice=_why(record))
     if not run:
-        return open_results(context.history.folder(record.local_id), context.prices, progress=progress, stop=stop)
+        opened = open_results(context.history.folder(record.local_id), context.prices, progress=progress, stop=stop)
+        give_back(len(opened))
+        return opened
     from batchtui.store.merge import open_run
 
     members = [(context.history.folder(r.local_id), r.attempt) for r in records if r in here or r.status != "refused"]
