@@ -141,7 +141,8 @@ def _sampling(params: dict[str, Any], api_version: str) -> Iterator[Found]:
         value = params[name]
         if api_version >= API_VERSION:
             yield error(
-                "sampling", f"{name} is refused under API version {api_version}: remove it, or use --api-version 2023-06-01"
+                "sampling",
+                f"{name} is refused under API version {api_version}: remove it, or use --api-version 2023-06-01",
             )
         elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or (high and value > high):
             span = f"between 0 and {high}" if high else "of 0 or more"
