@@ -81,6 +81,8 @@ def results_(
     )
     if not written and (only or filter_) and not session.json:
         say("no result fits --only and --filter")
+    if output is not None:
+        say(f"results written to {output}")
     waiting = [r for r in records if r.active or r.owed]
     for each in waiting:
         say(f"not in it: {words.record_line(each)}")
@@ -227,6 +229,11 @@ def retry_(
     )
     for line in [*words.problem_lines(plan), *words.plan_lines(plan)]:
         say(line)
+    short = sum(r.tally.cut_short for r in records if r.tally) if not only else 0
+    if short:
+        say(
+            f"{short:,} answers that were cut short are left alone: --only cut_short, with --set max_tokens=…, sends them again"
+        )
     for line in service.retry_notes([r.local_id for r in records], chosen, settings):
         say(line)
     if not plan.ok or dry_run:

@@ -230,7 +230,13 @@ def send_and_follow(
 def _say_what_goes_on(records: list[BatchRecord]) -> None:
     """After an interrupt: what runs at the service all the same, and what still waits here."""
     waiting = [r for r in records if r.waiting]
-    running = [r for r in records if r.active and not r.waiting]
+    owed = [r for r in records if r.owed]
+    doubtful = [r for r in records if r.status == "unconfirmed"]
+    running = [r for r in records if r.active and not r.waiting and r not in doubtful]
+    if doubtful:
+        say(f"{words.ids(doubtful)} may have been made: batchtui sync looks, and never sends it twice")
+    if owed:
+        say(f"{words.ids(owed)} has ended and its results are not here yet: batchtui sync fetches them")
     if running:
         say(f"{words.ids(running)} goes on at the service: batchtui watch follows it, batchtui cancel stops it")
     if waiting:

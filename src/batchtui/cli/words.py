@@ -180,15 +180,17 @@ def name_of(record: BatchRecord) -> str:
 
 
 def cost_of(record: BatchRecord) -> str:
-    """The real cost, or the high estimate marked with ~."""
+    """The real cost, or the middle of the estimate marked with ~."""
     if record.cost_usd is not None:
         return money(record.cost_usd)
     if record.tally is not None and record.tally.unpriced:
         return "unpriced"
     if record.estimate is None or record.status == "refused":
         return ""
-    high = money(record.estimate.batch_usd[1])
-    return "unpriced" if record.estimate.unpriced else high if high.startswith("<") else f"~{high}"
+    if record.estimate.unpriced:
+        return "unpriced"
+    middle = money(sum(record.estimate.batch_usd, Decimal(0)) / 2)
+    return middle if middle.startswith("<") else f"~{middle}"
 
 
 def record_line(record: BatchRecord) -> str:

@@ -165,7 +165,10 @@ class Reader:
         if self._rows is None:
             columns = ", ".join(map(quoted, list(value or {})[:12]))
             raise SourceFault(
-                error("no_template", f"rows need a template to become requests; their columns: {columns}")
+                error(
+                    "no_template",
+                    f"rows need a template to become requests (--template FILE.toml); their columns: {columns}",
+                )
             )
         if value is None or faults:
             for found in faults:
@@ -190,7 +193,10 @@ class Reader:
             if self._rows is None:
                 columns = ", ".join(map(quoted, list(row)[:12]))
                 raise SourceFault(
-                    error("no_template", f"rows need a template to become requests; their columns: {columns}")
+                    error(
+                        "no_template",
+                        f"rows need a template to become requests (--template FILE.toml); their columns: {columns}",
+                    )
                 )
             self._rows.render(row, number)
             self._tick()

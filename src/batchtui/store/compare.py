@@ -143,7 +143,10 @@ class Comparison:
         yield f"cost           {costs[0]:>14}  {costs[1]:>14}"
         for number in self.select(KINDS if everything else None):
             pair = self.pair(number)
-            yield f"{pair.kind.replace('_', ' '):<11} {pair.custom_id}  {_state(pair.left)} → {_state(pair.right)}"
+            left, right = _state(pair.left), _state(pair.right)
+            if pair.kind == "failed" and left == right and not everything:
+                continue
+            yield f"{pair.kind.replace('_', ' '):<11} {pair.custom_id}  {left} → {right}"
 
     def _id(self, number: int) -> str:
         left = self._left_rows[number]
