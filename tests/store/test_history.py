@@ -158,3 +158,9 @@ def test_a_store_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         History(blocked).create(record("a"))
     assert caught.value.advice
+
+
+def test_a_title_from_a_file_name_of_odd_bytes_can_be_stored(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.create(record("a", title="caf\udce9", source="/tmp/x\udcff.jsonl"))
+    assert History(tmp_path).get("a").title == "caf?"  # type: ignore[union-attr]

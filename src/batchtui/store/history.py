@@ -31,8 +31,17 @@ INDEX = "results.index"
 IDS = "ids.jsonl"
 
 
+def _is_text(text: str) -> bool:
+    """False when a lone surrogate, as in a file name of odd bytes, stands in it."""
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def encode_record(record: BatchRecord) -> bytes:
-    """The record as stored: one indented JSON object, dollars as JSON numbers."""
+    """The record as stored: one indented JSON object, dollars as JSON numbers; what is no text in a name is replaced."""
+    names = {n: getattr(record, n) for n in ("title", "note", "source", "error")}
+    broken = {n: text.encode("utf-8", "replace").decode() for n, text in names.items() if not _is_text(text)}
+    if broken:
+        record = msgspec.structs.replace(record, **broken)
     return msgspec.json.format(_ENCODER.encode(record), indent=1) + b"\n"
 
 
