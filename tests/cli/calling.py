@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from batchtui.cli.program import group
 from batchtui.cli.ending import guarded
+from batchtui.cli.program import group
 from tests.demo_server import RunningDemo, running_demo
 
 
