@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import sys
 
 _ARENA_MAX = -8
@@ -26,7 +25,6 @@ def give_back(requests: int) -> None:
     """Return what was freed after work on so many requests."""
     if requests < MANY:
         return
-    gc.collect()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
