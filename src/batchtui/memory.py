@@ -7,14 +7,17 @@ import ctypes
 import sys
 
 _ARENA_MAX = -8
-"""``M_ARENA_MAX`` of glibc's malloc.h."""
+_MMAP_THRESHOLD = -3
+"""``M_ARENA_MAX`` and ``M_MMAP_THRESHOLD`` of glibc's malloc.h; a fixed threshold keeps large pieces off the heap."""
 
 
 def one_arena() -> None:
-    """Keep threads from each having a heap of their own; on glibc only, elsewhere nothing happens."""
+    """Keep threads from each having a heap, and large pieces off it; on glibc only, elsewhere nothing happens."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+            libc = ctypes.CDLL(None)
+            libc.mallopt(_ARENA_MAX, 1)
+            libc.mallopt(_MMAP_THRESHOLD, 128 * 1024)
 
 
 MANY = 20_000

@@ -179,6 +179,7 @@ class Indexer:
         self._fill()
         if path is not None:
             self._match(path, WAITING if waiting else MISSING, stop)
+        self._rows.clear()
         models = self._models.all()
         header = Header(
             results=results,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 _HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"params"')
 
 
