@@ -63,10 +63,11 @@ def test_a_body_that_was_cut_is_refused(tmp_path: Path, raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("value", "low", "high"),
     [("5", 5, 5), ("0.5", 0.5, 0.5), ("-3", 0, 0), ("1e9", 3600, 3600), ("", None, None), ("soon", None, None),
-     ("nan", None, None), ("inf", None, None), (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 60, 3600),
-     ("Mon, 01 Jan 1990 00:00:00 GMT", 0, 0)],
+     ("nan", None, None), ("inf", None, None), ("in half an hour", 1700, 1800), ("Mon, 01 Jan 1990 00:00:00 GMT", 0, 0)],
 )  # fmt: skip
 def test_retry_after_in_every_form(value: str, low: float | None, high: float | None) -> None:
+    if value == "in half an hour":
+        value = format_datetime(datetime.now(UTC) + timedelta(minutes=30), usegmt=True)
     got = faults.retry_after({"retry-after": value})
     assert (got is None and low is None) or (
         got is not None and low is not None and high is not None and low <= got <= high
