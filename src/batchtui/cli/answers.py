@@ -227,8 +227,7 @@ def retry_(
     plan = service.plan_retry(
         [r.local_id for r in records], chosen, settings, progress=Bar(session.bars), stop=session.stop
     )
-    for line in [*words.problem_lines(plan), *words.plan_lines(plan)]:
-        say(line)
+    words.say_plan(plan)
     short = sum(r.tally.cut_short for r in records if r.tally) if not only else 0
     if short:
         say(

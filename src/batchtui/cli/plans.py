@@ -168,10 +168,7 @@ def submit_(
     plan = _plan(session, service, sources, _options(**how), keep=True)
     if count and plan.ok:
         plan = session.run(lambda: service.count_sample(plan), service)
-    for line in words.problem_lines(plan):
-        say(line)
-    for line in words.plan_lines(plan):
-        say(line)
+    words.say_plan(plan)
     if not plan.ok:
         service.discard(plan)
         if session.json:

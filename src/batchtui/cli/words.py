@@ -119,6 +119,12 @@ def plan_lines(plan: Plan) -> list[str]:
     return lines
 
 
+def say_plan(plan: Plan) -> None:
+    """A plan's problems and what it would send, on standard error."""
+    for line in [*problem_lines(plan), *plan_lines(plan)]:
+        say(line)
+
+
 def plan_json(plan: Plan) -> dict[str, Any]:
     """The JSON of check (contract: design), with a count beside each kind of problem."""
     e = plan.estimate
