@@ -106,11 +106,14 @@ async def test_all_pairs_of_faults(tmp_path: Path, slice_: int) -> None:
 
 @pytest.mark.parametrize("fault", LASTING)
 async def test_a_lasting_fault_leaves_an_honest_state_and_lifting_it_ends_well(tmp_path: Path, fault: str) -> None:
-    with running_demo(tmp_path / "server", faults=[fault, "drop@create*1"], duration=0.02) as demo:
+    with running_demo(tmp_path / "server", faults=[fault, "drop@create*1"], duration=600) as demo:
         service = service_on(demo, tmp_path / "data")
         try:
             await submit(service, tmp_path)
-            for _ in range(4):
+            # It is found while it still runs, so that its end can be seen only by the call with the fault.
+            await service.sync()
+            demo.clock.advance(601)
+            for _ in range(3):
                 await service.sync()
             if fault.split("@", maxsplit=1)[0] not in ("foreign-ids", "duplicate-lines"):
                 assert all(r.results != "stored" for r in service.records())
