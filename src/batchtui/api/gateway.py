@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ import msgspec
 
 from batchtui.api import faults, keys
 from batchtui.api.body import SplicedBody
+from batchtui.api.download import Download, in_daemon
 from batchtui.config import Profile
 from batchtui.domain.batch import RemoteBatch, RemotePage
 from batchtui.domain.errors import BatchtuiError, NoKey, StoreError, Unavailable, Unconfirmed, WrongKey
@@ -26,7 +27,7 @@ from batchtui.domain.models import ModelInfo
 
 if TYPE_CHECKING:
     import httpx2
-    from anthropic import AsyncAnthropic
+    from anthropic import Anthropic, AsyncAnthropic
 
 T = TypeVar("T")
 log = logging.getLogger("batchtui")
@@ -71,31 +72,6 @@ class _Tokens(msgspec.Struct, frozen=True):
     input_tokens: int
 
 
-class Download:
-    """Results as they come: the reply's facts, then its bytes."""
-
-    def __init__(self, response: httpx2.Response, gateway: Gateway) -> None:
-        self._response = response
-        self._gateway = gateway
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        length = response.headers.get("content-length", "")
-        self.length = int(length) if length.isdigit() and "content-encoding" not in response.headers else None
-        """Bytes to come, None when the service did not say."""
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes in pieces; raises our errors when the connection breaks."""
-        try:
-            async for piece in self._response.aiter_bytes():
-                yield piece
-        except Exception as error:
-            raise self._gateway.mended(error) from None
-
-    async def close(self) -> None:
-        """Let go of the connection."""
-        await self._response.aclose()
-
-
 class Gateway:
     """One profile's way to the service.  Methods raise errors of domain.errors only."""
 
@@ -106,6 +82,9 @@ class Gateway:
         self._shown_url = shown_url
         self._given_key = key
         self._client: AsyncAnthropic | None = None
+        self._receiver: Anthropic | None = None
+        """The same for results, which a thread receives; made when the first come."""
+        self._make_receiver: Callable[[], Anthropic]
         self._building = threading.Lock()
         self._secrets: tuple[str, ...] = ()
         self.clock_offset: float | None = None
@@ -147,16 +126,22 @@ class Gateway:
         key = self._given_key or keys.find_key(self.profile)
         headers = {"anthropic-version": self.profile.api_version} if self.profile.api_version else None
         timeout = httpx2.Timeout(_READ_TIMEOUT, connect=_CONNECT_TIMEOUT)
+        same: dict[str, Any] = {
+            "api_key": key or None,
+            "profile": self.profile.sdk_profile or None,
+            "base_url": url or None,
+            "max_retries": 0,
+            "timeout": timeout,
+            "default_headers": headers,
+        }
+
+        def receiver() -> Anthropic:
+            http = anthropic.DefaultHttpxClient(follow_redirects=False, timeout=timeout)
+            return anthropic.Anthropic(**same, http_client=http)
+
         try:
-            client = anthropic.AsyncAnthropic(
-                api_key=key or None,
-                profile=self.profile.sdk_profile or None,
-                base_url=url or None,
-                max_retries=0,
-                timeout=timeout,
-                default_headers=headers,
-                http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout),
-            )
+            http = anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout)
+            client = anthropic.AsyncAnthropic(**same, http_client=http)
         except Exception as error:
             raise NoKey(f"the credentials can't be used: {type(error).__name__}", advice=faults.KEY_ADVICE) from None
         keys.check_url(str(client.base_url), self.profile.allow_http)
@@ -164,6 +149,7 @@ class Gateway:
         self._secrets = tuple(dict.fromkeys((*held, *keys.hidden(url, client.default_headers))))
         if not held and client.credentials is None and not keys.has_auth_header(client.default_headers):
             raise NoKey("no API key was found", advice=faults.KEY_ADVICE)
+        self._make_receiver, self._receiver = receiver, None
         return client
 
     def mended(self, error: BaseException) -> BatchtuiError:
@@ -178,16 +164,20 @@ class Gateway:
         assert client is not None
         import httpx2
 
-        log.debug("%s %s", method, path)
-
         more: dict[str, Any] = {}
         if content is not None:
             more["content"] = content
         elif body is not None:
             more["body"] = body
-        send = {"GET": client.get, "DELETE": client.delete, "POST": client.post}[method]
+        send: Any = {"GET": client.get, "DELETE": client.delete, "POST": client.post}[method]
+        return await self._reply(
+            f"{method} {path}", client, send(path, cast_to=httpx2.Response, options=options, **more)
+        )
+
+    async def _reply(self, call: str, client: AsyncAnthropic, asked: Awaitable[httpx2.Response]) -> httpx2.Response:
+        log.debug("%s", call)
         try:
-            response: httpx2.Response = await send(path, cast_to=httpx2.Response, options=options, **more)  # type: ignore[operator]
+            response = await asked
             self.clock_offset = faults.clock_offset(response.headers, self.clock())
             return response
         except Exception as error:
@@ -195,7 +185,7 @@ class Gateway:
             if isinstance(ours, WrongKey) and ours.status == 401 and self._client is client:
                 # A key that was revoked may have been replaced since: the next call asks for it anew.
                 self._client = None
-            log.debug("%s %s: %s", method, path, ours)
+            log.debug("%s: %s", call, ours)
             raise ours from None
 
     async def _call(
@@ -280,14 +270,27 @@ class Gateway:
         headers = {"X-Stainless-Raw-Response": "stream", "Accept": "application/binary"}
         if start:
             headers |= {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
+        await self.ready()
+        client = self._client
+        assert client is not None
         path = f"{BATCHES}/{keys.path_id(batch_id)}/results"
-        response = await self._send("GET", path, options={"headers": headers})
+        asked = in_daemon(lambda: self._ask_for_results(path, headers), lambda late: late.close())
+        response = await self._reply(f"GET {path}", client, asked)
         if "html" in response.headers.get("content-type", ""):
-            await response.aclose()
+            response.close()
             raise Unavailable(
                 "a web page came back in place of the results", advice=faults.PORTAL_ADVICE, status=response.status_code
             )
-        return Download(response, self)
+        return Download(response, self.mended)
+
+    def _ask_for_results(self, path: str, headers: dict[str, str]) -> httpx2.Response:
+        import httpx2
+
+        with self._building:
+            if self._receiver is None:
+                self._receiver = self._make_receiver()
+            client = self._receiver
+        return client.get(path, cast_to=httpx2.Response, options={"headers": headers})
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models this key may use."""
@@ -310,5 +313,8 @@ class Gateway:
     async def close(self) -> None:
         """Close all connections."""
         client, self._client = self._client, None
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.close()
         if client is not None:
             await client.close()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from batchtui.api.gateway import Download
+from batchtui.api.download import Download
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import (
     BatchtuiError,
@@ -127,30 +128,43 @@ class Fetcher:
         return held.tally if complete(held.tally, record.counts.total or record.requests) else None
 
     async def _download(self, record: BatchRecord) -> Tally:
-        assert record.id is not None
-        folder = self.context.history.folder(record.local_id)
-        expected = record.counts.total or record.requests
-        tell = Throttle(lambda p: self.context.emit(events.Transfer(record.local_id, p)))
-        sink, download, pieces = None, None, _nothing()
         if record.local_id not in self._whole_only:
-            sink, download, pieces = await self._resumed(record.id, folder, expected)
-        resumed = sink is not None
-        if sink is None or download is None:
-            download = await self.context.gateway.results(record.id)
-            sink = await asyncio.to_thread(ResultSink, folder, expected=expected, prices=self.context.prices)
-            pieces = download.chunks()
-        total = sink.bytes + (download.length or 0)
+            with contextlib.suppress(_NotProven):
+                return await self._go_on(record)
+        download = await self.context.gateway.results(record.id or "")
+        sink = await self._sink(record, resume=False)
         try:
-            async for piece in pieces:
-                sink.write(piece)
-                tell(Progress("results", sink.bytes, total))
-            tally = await asyncio.to_thread(sink.finish)
-            self._whole_only.discard(record.local_id)
-            return tally
+            tally = await self._receive(record, download, sink, sink.write)
         except IncompleteResults as error:
-            # Going on from there brings no more: all that follows was sent, or what is held is not the service's.
-            if resumed or error.lines >= expected:
+            # Going on from there brings no more: all that follows was sent.
+            if error.lines >= error.expected:
                 self._whole_only.add(record.local_id)
+            raise
+        self._whole_only.discard(record.local_id)
+        return tally
+
+    async def _sink(self, record: BatchRecord, *, resume: bool) -> ResultSink:
+        folder, expected = self.context.history.folder(record.local_id), record.counts.total or record.requests
+        return await asyncio.to_thread(ResultSink, folder, expected=expected, prices=self.context.prices, resume=resume)
+
+    async def _receive(
+        self, record: BatchRecord, download: Download, sink: ResultSink, take: Callable[[bytes], None], start: int = 0
+    ) -> Tally:
+        loop, total = asyncio.get_running_loop(), start + (download.length or 0)
+
+        def on_loop(progress: Progress) -> None:
+            loop.call_soon_threadsafe(self.context.emit, events.Transfer(record.local_id, progress))
+
+        tell = Throttle(on_loop)
+
+        def took(piece: bytes) -> None:
+            take(piece)
+            tell(Progress("results", sink.bytes, total))
+
+        try:
+            await download.receive(took)
+            return await asyncio.to_thread(sink.finish)
+        except IncompleteResults:
             raise
         except BaseException:
             sink.abandon()
@@ -158,31 +172,34 @@ class Fetcher:
         finally:
             await download.close()
 
-    async def _resumed(
-        self, batch_id: str, folder: Path, expected: int
-    ) -> tuple[ResultSink | None, Download | None, AsyncIterator[bytes]]:
-        """Take up a partial file where it ends, only when the service proves that it sends the same bytes on."""
-        part = folder / PART
+    async def _go_on(self, record: BatchRecord) -> Tally:
+        """Take up a partial file where it ends; raises _NotProven until the service proved that it sends the same bytes on."""
+        part = self.context.history.folder(record.local_id) / PART
         if not part.exists() or part.stat().st_size < OVERLAP:
-            return None, None, _nothing()
-        sink = await asyncio.to_thread(ResultSink, folder, expected=expected, prices=self.context.prices, resume=True)
+            raise _NotProven
+        sink = await self._sink(record, resume=True)
         start = max(0, sink.bytes - OVERLAP)
-        download: Download | None = None
+        proof = _Proof(sink.write)
         try:
-            held = await asyncio.to_thread(_slice, part, start, sink.bytes)
-            download = await self.context.gateway.results(batch_id, start=start)
+            proof.wanted = await asyncio.to_thread(_slice, part, start, sink.bytes)
+            download = await self.context.gateway.results(record.id or "", start=start)
             said = re.match(r"bytes (\d+)-", download.headers.get("content-range", ""))
-            if download.status == 206 and said and int(said.group(1)) == start:
-                pieces = download.chunks()
-                rest = await _prove(pieces, held)
-                if rest is not None:
-                    return sink, download, _then(rest, pieces)
-        except BatchtuiError:
-            pass
-        sink.abandon()
-        if download is not None:
-            await download.close()
-        return None, None, _nothing()
+            if download.status != 206 or not said or int(said.group(1)) != start:
+                await download.close()
+                raise _NotProven
+            return await self._receive(record, download, sink, proof, start)
+        except IncompleteResults as error:
+            if not proof.given:
+                raise _NotProven from error
+            # What is held may not be the service's.
+            self._whole_only.add(record.local_id)
+            raise
+        except (BatchtuiError, OSError) as error:
+            if not proof.given:
+                raise _NotProven from error
+            raise
+        finally:
+            sink.abandon()
 
     def _failed(self, record: BatchRecord, error: BatchtuiError) -> None:
         """Put a failed fetch on record: what is partial is kept, and when to try again."""
@@ -249,23 +266,24 @@ def _slice(path: Path, start: int, end: int) -> bytes:
         return file.read(end - start)
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
+class _NotProven(Exception):
+    """A partial file can't be gone on with."""
 
 
-async def _prove(pieces: AsyncIterator[bytes], held: bytes) -> bytes | None:
-    """Read as much as is held already; what came beyond it, or None when it differs."""
-    got = b""
-    async for piece in pieces:
-        got += piece
-        if len(got) >= len(held):
-            break
-    return got[len(held) :] if got[: len(held)] == held else None
+class _Proof:
+    """Hands bytes on once those ``wanted`` came first; raises _NotProven at the first that differ."""
 
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self.wanted = b""
+        self.given = False
 
-async def _then(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if first:
-        yield first
-    async for piece in pieces:
-        yield piece
+    def __call__(self, piece: bytes) -> None:
+        if not self.given:
+            same = min(len(piece), len(self.wanted))
+            if piece[:same] != self.wanted[:same]:
+                raise _NotProven
+            self.wanted, piece = self.wanted[same:], piece[same:]
+            self.given = not self.wanted
+        if piece:
+            self._take(piece)
