@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -17,6 +17,9 @@ from batchtui.domain.errors import ConfigError
 
 _DATED = re.compile(r"-20\d{6}\Z")
 _MILLION_DIGITS = 6
+_NO_STEP = 1 << 62
+Tokens = tuple[int, int, int, int, int]
+"""Tokens in the order of the categories: input, output, written to the cache for 5 minutes, for an hour, read from it."""
 _CATEGORIES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
 _CACHE_MULTIPLES = {"cache_write_5m": Decimal("1.25"), "cache_write_1h": Decimal(2), "cache_read": Decimal("0.1")}
 """Documented multiples of the input price, for rows that name no cache prices (pricing page, October 2026)."""
@@ -139,26 +142,32 @@ class PriceTable:
         total = as_dollars(*found)
         return total + usage.web_searches * self.web_search if usage.web_searches else total
 
-    def exact(
-        self, model: str, geo: str, tokens: tuple[int, int, int, int, int], batch: bool = True
-    ) -> tuple[int, int] | None:
-        """What tokens (in the order of the categories) cost as (units, digits): units of 10**-digits dollars.
+    def exact(self, model: str, geo: str, tokens: Tokens, batch: bool = True) -> tuple[int, int] | None:
+        """What tokens cost as (units, digits): units of 10**-digits dollars; None when the model has no price."""
+        found = self.exact_all(model, geo, (tokens,), batch)
+        return (found[0][0], found[1]) if found is not None else None
 
-        None when the model has no price.
-        """
+    def exact_all(
+        self, model: str, geo: str, all_tokens: Iterable[Tokens], batch: bool = True
+    ) -> tuple[list[int], int] | None:
+        """The same for many answers of one model: their units, and the digits of all of them."""
         try:
             row = self._rows[model]
         except KeyError:
             row = self._rows[model] = self._row(model)
         if row is None:
             return None
-        read, written, short, long, cached = tokens
-        rates = row.above if row.step and read + short + long + cached > row.step else row.base
-        units = read * rates[0] + written * rates[1]
-        if short or long or cached:
-            units += short * rates[2] + long * rates[3] + cached * rates[4]
         half, regional, one, digits = self._factors
-        units *= (half if batch else one) * (regional if row.geo and geo == "us" else one)
+        factor = (half if batch else one) * (regional if row.geo and geo == "us" else one)
+        base, above = ([rate * factor for rate in rates] for rates in (row.base, row.above))
+        step = row.step or _NO_STEP
+        units = []
+        for read, written, short, long, cached in all_tokens:
+            rates = above if read + short + long + cached > step else base
+            cost = read * rates[0] + written * rates[1]
+            if short or long or cached:
+                cost += short * rates[2] + long * rates[3] + cached * rates[4]
+            units.append(cost)
         return units, row.scale + _MILLION_DIGITS + 2 * digits
 
     def _row(self, model: str) -> _Row | None:

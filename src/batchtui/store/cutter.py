@@ -25,13 +25,15 @@ def mapped(fd: int, offset: int, length: int) -> Iterator[memoryview]:
             part.release()
 
 
-def line_ends(block: bytes) -> Iterator[int]:
+def line_ends(block: bytes) -> list[int]:
     """Where each line of a block ends."""
-    find, end = block.find, block.find(b"\n")
+    ends: list[int] = []
+    add, find, end = ends.append, block.find, block.find(b"\n")
     while end >= 0:
-        yield end
+        add(end)
         end = find(b"\n", end + 1)
-    yield len(block)
+    add(len(block))
+    return ends
 
 
 class Cutter:

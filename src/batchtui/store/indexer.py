@@ -6,6 +6,7 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 
 from batchtui.domain.batch import Tally
@@ -25,7 +26,7 @@ from batchtui.domain.outcome import (
 )
 from batchtui.store.cutter import Cutter, line_ends
 from batchtui.store.index import DUPLICATE, LAYOUT, UNEXPECTED, Columns, GroupKey, Header, Index, price_marks
-from batchtui.store.lines import ID_LIMIT, charged, decode_block, plain_cut, read_line
+from batchtui.store.lines import ID_LIMIT, Facts, decode_block, plain_lines, read_line
 from batchtui.store.numbering import Groups, Names
 from batchtui.store.requests import read_requests
 from batchtui.store.till import Till
@@ -33,8 +34,8 @@ from batchtui.store.till import Till
 _U32 = 0xFFFF_FFFF
 _GATHERED = 512
 """Rows gathered before they go into the columns: many at once costs half of one by one."""
-_FROM_LINES = ("offset", "length", "line", "outcome", "cut", "stop", "model", "group", "cost", "id_end")
-_FROM_USAGE = ("input", "output", "cache_write", "cache_read")
+_FACTS = ("outcome", "cut", "stop", "model", "group", "cost", "input", "output", "cache_write", "cache_read")
+_GATHERED_AS = ("offset", "length", "line", "id_end", *_FACTS)
 
 
 class Indexer:
@@ -58,7 +59,6 @@ class Indexer:
         self._groups = Groups()
         self._till = Till(prices)
         self._gathered: list[tuple[int, ...]] = []
-        self._used: list[tuple[int, ...]] = []
         self._ids: list[bytes] = []
         self._ids_size = 0
 
@@ -69,40 +69,55 @@ class Indexer:
             return blank or read_line(line).outcome != UNREADABLE
 
     def _take_all(self, block: bytes) -> int:
-        """Take whole lines decoded in one call; those that succeeded take a short way, the others that of ``_take``."""
-        ends = list(line_ends(block))
+        """Take whole lines decoded in one call, column by column; those that did not plainly succeed are read again."""
+        ends = line_ends(block)
         decoded = decode_block(block, len(ends))
-        if decoded is None:
+        plain = plain_lines(decoded) if decoded is not None else None
+        if decoded is None or plain is None:
             return 0
-        begin, number, start = self.cutter.offset, self.cutter.number, 0
-        for end, each in zip(ends, decoded, strict=True):
-            number += 1
-            message, cut = each.result.message, plain_cut(each)
-            if cut is None or message is None:
-                self._take(block[start:end], begin + start, number)
-            else:
-                self._number(each.custom_id)
-                stop, model, tokens = message.stop_reason or "", message.model, charged(message.usage)
-                read, written, short, hour, cached = tokens
-                self._gathered.append(
-                    (
-                        begin + start,
-                        end - start,
-                        number,
-                        SUCCEEDED,
-                        cut,
-                        self._stops.number(stop),
-                        self._models.number(model),
-                        self._groups.number(GroupKey(SUCCEEDED, CUT_SHORT[cut])) if cut else 0,
-                        self._till.ring_tokens(model, message.usage.inference_geo or "", tokens),
-                        self._ids_size,
-                    )
-                )
-                self._used.append((read, written, min(short + hour, _U32), cached))
-            start = end + 1
-        if len(self._gathered) >= _GATHERED:
-            self._settle()
-        return len(ends)
+        self._settle()
+        first, count, begin, columns = self.lines, len(ends), self.cutter.offset, self._columns
+        starts = [0, *[end + 1 for end in ends[:-1]]]
+        columns.offset.extend([begin + start for start in starts])
+        columns.length.extend(map(int.__sub__, ends, starts))
+        columns.line.extend(range(self.cutter.number + 1, self.cutter.number + 1 + count))
+        self._number_all([each.custom_id for each in decoded])
+        read, written, short, hour, cached = zip(*plain.tokens, strict=True)
+        columns.outcome.extend([SUCCEEDED] * count)
+        columns.cut.extend(plain.cuts)
+        columns.stop.extend([self._stops[stop] for stop in plain.stops])
+        columns.model.extend([self._models[model] for model in plain.models])
+        columns.group.extend([self._cut_group(cut) if cut else 0 for cut in plain.cuts])
+        columns.cost.extend(self._till.ring_all(plain.models, plain.geos, plain.tokens))
+        columns.input.extend(read)
+        columns.output.extend(written)
+        columns.cache_write.extend([min(sum(both), _U32) for both in zip(short, hour, strict=True)])
+        columns.cache_read.extend(cached)
+        for odd in plain.odd:
+            facts = self._facts(read_line(block[starts[odd] : ends[odd]]))
+            for name, value in zip(_FACTS, facts, strict=True):
+                getattr(columns, name)[first + odd] = value
+        return count
+
+    def _cut_group(self, cut: int) -> int:
+        return self._groups.number(GroupKey(SUCCEEDED, CUT_SHORT[cut]))
+
+    def _number_all(self, ids: list[str]) -> None:
+        """Give lines the next rows; nothing else is waiting to go into the columns."""
+        row, columns, count = self.lines, self._columns, len(ids)
+        text = "".join(ids)
+        fresh = len(set(ids)) == count and self._rows.keys().isdisjoint(ids)
+        if fresh and text.isascii() and all(ids) and max(map(len, ids)) <= ID_LIMIT:
+            self._rows.update(zip(ids, range(row, row + count), strict=True))
+            columns.id_end.extend([*accumulate(map(len, ids), initial=self._ids_size)][1:])
+            columns.ids += text.encode("ascii")
+            self._ids_size += len(text)
+            self.lines = row + count
+            return
+        for custom_id in ids:
+            self._number(custom_id)
+            columns.id_end.append(self._ids_size)
+        self._settle()
 
     def _number(self, custom_id: str) -> None:
         """Give a line's custom_id the next row."""
@@ -124,30 +139,29 @@ class Indexer:
     def _take(self, line: bytes | memoryview, offset: int, number: int) -> None:
         facts = read_line(line)
         self._number(facts.custom_id)
-        self._gathered.append(
-            (
-                offset,
-                min(len(line), _U32),
-                number,
-                facts.outcome,
-                facts.cut,
-                self._stops.number(facts.stop),
-                self._models.number(facts.model),
-                self._groups.of(facts),
-                self._till.ring(facts),
-                self._ids_size,
-            )
-        )
+        self._gathered.append((offset, min(len(line), _U32), number, self._ids_size, *self._facts(facts)))
+
+    def _facts(self, facts: Facts) -> tuple[int, ...]:
+        """A line's values for the columns ``_FACTS``."""
         usage = facts.usage
-        written = min(usage.cache_write_5m + usage.cache_write_1h, _U32)
-        self._used.append((usage.input_tokens, usage.output_tokens, written, usage.cache_read))
+        return (
+            facts.outcome,
+            facts.cut,
+            self._stops[facts.stop],
+            self._models[facts.model],
+            self._groups.of(facts),
+            self._till.ring(facts),
+            usage.input_tokens,
+            usage.output_tokens,
+            min(usage.cache_write_5m + usage.cache_write_1h, _U32),
+            usage.cache_read,
+        )
 
     def _settle(self) -> None:
         """Put the gathered rows into the columns."""
-        for names, rows in ((_FROM_LINES, self._gathered), (_FROM_USAGE, self._used)):
-            for name, values in zip(names, zip(*rows, strict=True), strict=False):
-                getattr(self._columns, name).extend(values)
-            rows.clear()
+        for name, values in zip(_GATHERED_AS, zip(*self._gathered, strict=True), strict=False):
+            getattr(self._columns, name).extend(values)
+        self._gathered.clear()
         self._columns.ids += b"".join(self._ids)
         self._ids.clear()
 
@@ -196,17 +210,19 @@ class Indexer:
         return Index(header, self._columns)
 
     def _match(self, path: Path, absent: int, stop: threading.Event | None) -> None:
-        columns, rows = self._columns, self._rows
+        columns, find = self._columns, self._rows.get
         seqs, offsets, lengths = columns.seq, columns.request_offset, columns.request_length
         lost: list[tuple[str, int, int, int]] = []
-        for seq, (custom_id, offset, length) in enumerate(read_requests(path)):
-            if stop is not None and not seq % 1000 and stop.is_set():
+        seq = 0
+        for ids, starts, sizes in read_requests(path):
+            if stop is not None and stop.is_set():
                 raise Stopped("stopped while matching the results with their requests")
-            row = rows.get(custom_id) if custom_id else None
-            if row is None:
-                lost.append((custom_id, seq, offset, length))
-            elif seqs[row] < 0:
-                seqs[row], offsets[row], lengths[row] = seq, offset, min(length, _U32)
+            for row, custom_id, offset, length in zip(map(find, ids), ids, starts, sizes, strict=True):
+                if row is None:
+                    lost.append((custom_id, seq, offset, length))
+                elif seqs[row] < 0:
+                    seqs[row], offsets[row], lengths[row] = seq, offset, min(length, _U32)
+                seq += 1
         for row, first in self._repeats:
             seqs[row], offsets[row], lengths[row] = seqs[first], offsets[first], lengths[first]
         if -1 in seqs:

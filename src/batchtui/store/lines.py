@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from batchtui.domain.money import Usage
-from batchtui.domain.outcome import CODES, EMPTY, SUCCEEDED, UNKNOWN, UNREADABLE, cut_code
+from batchtui.domain.money import Tokens, Usage
+from batchtui.domain.outcome import CODES, CUT_CODES, EMPTY, SUCCEEDED, UNKNOWN, UNREADABLE, cut_code
 
 ID_LIMIT = 256
 """Longer custom_ids are cut in the index, in characters; the service allows 64."""
@@ -47,6 +47,7 @@ class _Usage(msgspec.Struct, frozen=True, gc=False):
 
 _NO_USAGE = _Usage()
 _NULL = msgspec.Raw(b"null")
+_SPOKE = msgspec.Raw(b'[{"type":"text","text":"."}]')
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -125,18 +126,53 @@ def decode_block(block: bytes, count: int) -> list[_Line] | None:
     return found if len(found) == count else None
 
 
-def plain_cut(line: _Line) -> int | None:
-    """Why an answer that succeeded is not usable as it stands, as its place in CUT_SHORT, 0 when it is.
+class Plain(msgspec.Struct, gc=False):
+    """Lines that plainly succeeded, column by column; ``odd`` are the places of the others, which hold nothing there."""
 
-    None for a line that did not succeed, used tools of the service, or asks for ``read_line``.
-    """
-    message = line.result.message
-    if line.result.type != "succeeded" or message is None or message.usage.server_tool_use is not None:
+    odd: list[int]
+    cuts: list[int]
+    """Why an answer is not usable as it stands, as its place in CUT_SHORT, 0 when it is."""
+    stops: list[str]
+    models: list[str]
+    geos: list[str]
+    tokens: list[Tokens]
+
+
+def plain_lines(lines: list[_Line]) -> Plain | None:
+    """The lines as columns; None when no line plainly succeeded.  One that did not, or used the service's tools, is odd."""
+    results = [each.result for each in lines]
+    filler = next((r.message for r in results if r.message is not None and r.type == "succeeded"), None)
+    if filler is None:
         return None
+    nothing = _Message(model=filler.model, content=_SPOKE)
+    messages = [r.message if r.type == "succeeded" and r.message is not None else nothing for r in results]
+    usages = [message.usage for message in messages]
+    cuts = [
+        0 if message.stop_reason not in CUT_CODES and _PLAIN_TEXT.match(message.content) else _cut_or_odd(message)
+        for message in messages
+    ]
+    odd = [
+        place
+        for place, (message, cut) in enumerate(zip(messages, cuts, strict=True))
+        if message is nothing or cut < 0 or message.usage.server_tool_use is not None
+    ]
+    for place in odd:
+        cuts[place], messages[place], usages[place] = 0, nothing, _NO_USAGE
+    return Plain(
+        odd,
+        cuts,
+        [message.stop_reason or "" for message in messages],
+        [message.model for message in messages],
+        [usage.inference_geo or "" for usage in usages],
+        [charged(usage) for usage in usages],
+    )
+
+
+def _cut_or_odd(message: _Message) -> int:
     try:
         return _cut(message.stop_reason or "", message.content)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return None
+        return -1
 
 
 def _cut(stop: str, content: msgspec.Raw) -> int:
@@ -146,8 +182,8 @@ def _cut(stop: str, content: msgspec.Raw) -> int:
     return cut
 
 
-def charged(usage: _Usage) -> tuple[int, int, int, int, int]:
-    """Tokens in the order they are charged: input, output, written for 5 minutes, for an hour, read from the cache."""
+def charged(usage: _Usage) -> Tokens:
+    """The tokens of an answer."""
     made = usage.cache_creation
     written = usage.cache_creation_input_tokens or 0
     hour = 0

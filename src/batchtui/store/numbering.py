@@ -11,23 +11,18 @@ _MAX_GROUPS = 2_000
 _OTHER = "(many different messages)"
 
 
-class Names:
-    """Small numbers for names that come again and again."""
+class Names(dict[str, int]):
+    """Small numbers for names that come again and again; all share one when there are far too many."""
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {"": 0}
+        super().__init__({"": 0})
 
-    def number(self, name: str) -> int:
-        """The name's number; all share one when there are far too many."""
-        found = self.numbers.get(name)
-        if found is None:
-            short = name[:ID_LIMIT] if len(self.numbers) < _MAX_NAMES else "(other)"
-            found = self.numbers.setdefault(short, len(self.numbers))
-        return found
+    def __missing__(self, name: str) -> int:
+        return self.setdefault(name[:ID_LIMIT] if len(self) < _MAX_NAMES else "(other)", len(self))
 
     def all(self) -> tuple[str, ...]:
         """The names in the order of their numbers."""
-        return tuple(self.numbers)
+        return tuple(self)
 
 
 class Groups:

@@ -20,8 +20,12 @@ class _Envelope(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Envelope).decode
 
 
-def read_requests(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Each request's custom_id, offset and length in bytes, in the order of the file; raises OSError.
+Found = tuple[list[str], list[int], list[int]]
+"""Requests' custom_ids, offsets and lengths in bytes."""
+
+
+def read_requests(path: Path) -> Iterator[Found]:
+    """All requests in the order of the file, some hundreds at a time; raises OSError.
 
     A custom_id that can't be read is ''.
     """
@@ -29,18 +33,32 @@ def read_requests(path: Path) -> Iterator[tuple[str, int, int]]:
     with path.open("rb", buffering=0) as file:
         while block := file.read(_BLOCK):
             data = rest + block
-            start = 0
-            while (end := data.find(b"\n", start)) >= 0:
-                found = _HEAD.match(data, start, end)
-                if found is not None:
-                    yield found[1].decode("ascii"), base + start, end - start
-                elif line := data[start:end].strip():
-                    yield _read_id(line), base + start, end - start
-                start = end + 1
+            found, start = _in_block(data, base)
+            yield found
             base += start
             rest = data[start:]
-    if last := rest.strip():
-        yield _read_id(last), base, len(rest)
+    if rest.strip():
+        yield [_read_id(rest.strip())], [base], [len(rest)]
+
+
+def _in_block(data: bytes, base: int) -> tuple[Found, int]:
+    """The requests of whole lines, and where the rest begins."""
+    ids: list[str] = []
+    starts: list[int] = []
+    sizes: list[int] = []
+    find, head, start = data.find, _HEAD.match, 0
+    while (end := find(b"\n", start)) >= 0:
+        found = head(data, start, end)
+        if found is not None:
+            ids.append(found[1].decode("ascii"))
+            starts.append(base + start)
+            sizes.append(end - start)
+        elif line := data[start:end].strip():
+            ids.append(_read_id(line))
+            starts.append(base + start)
+            sizes.append(end - start)
+        start = end + 1
+    return (ids, starts, sizes), start
 
 
 def _read_id(line: bytes) -> str:

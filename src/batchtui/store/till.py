@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from batchtui.domain.money import PriceTable, Usage, as_dollars
+from batchtui.domain.money import PriceTable, Tokens, Usage, as_dollars
 from batchtui.domain.outcome import SUCCEEDED, UNKNOWN
 from batchtui.store.index import COST_DIGITS, UNPRICED, cost_units
 from batchtui.store.lines import Facts
@@ -39,20 +39,37 @@ class Till:
         )
         return self.ring_tokens(usage.model, usage.geo, tokens)
 
-    def ring_tokens(self, model: str, geo: str, tokens: tuple[int, int, int, int, int]) -> int:
+    def ring_tokens(self, model: str, geo: str, tokens: Tokens) -> int:
         """The same for a succeeded line that used tokens alone."""
-        found = self._prices.exact(model, geo, tokens)
+        return self._ring_one_model(model, geo, [tokens])[0]
+
+    def ring_all(self, models: list[str], geos: list[str], tokens: list[Tokens]) -> list[int]:
+        """The same for many succeeded lines that used tokens alone."""
+        if models.count(models[0]) == geos.count(geos[0]) == len(models):
+            return self._ring_one_model(models[0], geos[0], tokens)
+        return [self.ring_tokens(*each) for each in zip(models, geos, tokens, strict=True)]
+
+    def _ring_one_model(self, model: str, geo: str, tokens: list[Tokens]) -> list[int]:
+        found = self._prices.exact_all(model, geo, tokens)
         if found is None:
-            if any(tokens):
+            used = [any(each) for each in tokens]
+            if any(used):
                 self.unpriced.add(model)
-                return UNPRICED
-            found = 0, COST_DIGITS
+            if not all(used):
+                self._add(model, 0, COST_DIGITS)
+            return [UNPRICED if any_used else 0 for any_used in used]
         units, digits = found
+        self._add(model, sum(units), digits)
+        more = COST_DIGITS - digits
+        if more >= 0:
+            scale = 10**more
+            return [min(unit * scale, _I64) for unit in units]
+        scale = 10**-more
+        return [min(unit // scale, _I64) for unit in units]
+
+    def _add(self, model: str, units: int, digits: int) -> None:
         key = model, digits
         self._tokens[key] = self._tokens.get(key, 0) + units
-        more = COST_DIGITS - digits
-        scaled: int = units * 10**more if more >= 0 else units // 10**-more
-        return min(scaled, _I64)
 
     def _ring_tools(self, usage: Usage) -> int:
         cost = self._prices.cost(usage)
