@@ -65,6 +65,12 @@ class ResultSink:
             self._take_up()
 
     @property
+    def lines(self) -> int:
+        """Whole lines so far that are not blank."""
+        self._index_fresh()
+        return self._indexer.lines
+
+    @property
     def bytes(self) -> int:
         """All bytes so far, those of an unfinished line included."""
         return self._size
