@@ -26,7 +26,8 @@ from batchtui.domain.outcome import (
 )
 from batchtui.store.cutter import Cutter, line_ends
 from batchtui.store.index import DUPLICATE, LAYOUT, UNEXPECTED, Columns, GroupKey, Header, Index, price_marks
-from batchtui.store.lines import ID_LIMIT, Facts, decode_block, plain_lines, read_line
+from batchtui.store.lenient import ID_LIMIT, Facts
+from batchtui.store.lines import decode_block, plain_lines, read_line
 from batchtui.store.numbering import Groups, Names
 from batchtui.store.requests import read_requests
 from batchtui.store.till import Till

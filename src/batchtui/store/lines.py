@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
-from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from batchtui.domain.money import Tokens, Usage
-from batchtui.domain.outcome import CODES, CUT_CODES, EMPTY, SUCCEEDED, UNKNOWN, UNREADABLE, cut_code
+from batchtui.domain.outcome import CODES, CUT_CODES, EMPTY, SUCCEEDED, UNKNOWN, cut_code
+from batchtui.store.lenient import MESSAGE_KEPT, MOST, Facts, read_leniently
 
-ID_LIMIT = 256
-"""Longer custom_ids are cut in the index, in characters; the service allows 64."""
 SLOW_LIMIT = 2_000_000
 """Longer lines that the quick reader refuses are not read again leniently, in bytes."""
-_MOST = (1 << 31) - 1
-"""More of anything than this is not believed."""
-MESSAGE_KEPT = 2_000
-"""Of an error's message, in characters."""
-
-
-_Amount = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+_Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 
 
 class _CacheCreation(msgspec.Struct, gc=False):
@@ -87,34 +78,12 @@ class _Block(msgspec.Struct, gc=False):
     text: str = ""
 
 
-_UNUSED = Usage()
-
-
-class Facts(msgspec.Struct, gc=False):
-    """What the index keeps of one line."""
-
-    custom_id: str
-    outcome: int
-    kind: str = ""
-    """The error's type; for an unknown outcome the type as the service named it."""
-    message: str = ""
-    code: str = ""
-    model: str = ""
-    stop: str = ""
-    cut: int = 0
-    usage: Usage = _UNUSED
-
-
 _decode = msgspec.json.Decoder(_Line).decode
 _decode_lines = msgspec.json.Decoder(_Line).decode_lines
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 _PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
 _LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _SPOKEN = frozenset({"tool_use", "server_tool_use"})
-_ID_HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([^"\\]{1,256})"')
-_TYPE_HEAD = re.compile(
-    rb'\s*\{\s*"custom_id"\s*:\s*"[^"\\]{1,256}"\s*,\s*"result"\s*:\s*\{\s*"type"\s*:\s*"(\w{1,64})"'
-)
 
 
 def decode_block(block: bytes, count: int) -> list[_Line] | None:
@@ -201,7 +170,7 @@ def read_line(line: bytes | memoryview) -> Facts:
         if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
             with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
                 return _read_quickly(mend(bytes(line)))
-    return _read_leniently(bytes(line) if len(line) <= SLOW_LIMIT else None, bytes(line[:1000]))
+    return read_leniently(bytes(line) if len(line) <= SLOW_LIMIT else None, bytes(line[:1000]))
 
 
 def mend(line: bytes) -> bytes:
@@ -253,88 +222,3 @@ def _is_empty(content: msgspec.Raw) -> bool:
         block.text.strip() or block.type in _SPOKEN or block.type not in ("text", "thinking", "redacted_thinking")
         for block in _decode_blocks(content)
     )
-
-
-def _read_leniently(line: bytes | None, head: bytes) -> Facts:
-    """The second reader: stdlib json with anything odd taken as it is, then the line's head alone."""
-    if line is not None:
-        try:
-            parsed = json.loads(line.decode("utf-8-sig", "replace"), parse_constant=str)
-        except (ValueError, RecursionError):
-            parsed = None
-        if isinstance(parsed, dict) and isinstance(parsed.get("result"), dict):
-            return _from_dict(parsed, parsed["result"])
-        if isinstance(parsed, dict):
-            return Facts(_text(parsed.get("custom_id")), UNREADABLE, "unreadable", "The line has no result.")
-    found = _ID_HEAD.match(head)
-    custom_id = found.group(1).decode("utf-8", "replace") if found else ""
-    typed = _TYPE_HEAD.match(head)
-    told = f" It calls itself {typed.group(1).decode('ascii', 'replace')}." if typed else ""
-    what = "The line can't be read as JSON." if line is not None else "The line is too large to read whole."
-    return Facts(custom_id, UNREADABLE, "unreadable", what + told)
-
-
-def _from_dict(parsed: dict[str, Any], result: dict[str, Any]) -> Facts:
-    custom_id = _text(parsed.get("custom_id"))
-    kind = _text(result.get("type"))
-    code = CODES.get(kind, UNKNOWN)
-    if code >= UNKNOWN:
-        return Facts(custom_id, UNKNOWN, kind or "unknown", "")
-    if code == SUCCEEDED:
-        message = result.get("message")
-        if not isinstance(message, dict):
-            return Facts(custom_id, UNREADABLE, "unreadable", "The line says succeeded and has no message.")
-        return _message_from_dict(custom_id, message)
-    error = result.get("error")
-    body = error.get("error", error) if isinstance(error, dict) else {}
-    body = body if isinstance(body, dict) else {}
-    details = body.get("details")
-    stable = _text(details.get("error_code")) if isinstance(details, dict) else ""
-    said = _text(body.get("message"))[:MESSAGE_KEPT]
-    return Facts(custom_id, code, _text(body.get("type")), said, stable)
-
-
-def _message_from_dict(custom_id: str, message: dict[str, Any]) -> Facts:
-    usage = _dict(message.get("usage"))
-    made = _dict(usage.get("cache_creation"))
-    tools = _dict(usage.get("server_tool_use"))
-    hour = _count(made.get("ephemeral_1h_input_tokens"))
-    written = max(
-        _count(usage.get("cache_creation_input_tokens")), hour + _count(made.get("ephemeral_5m_input_tokens"))
-    )
-    content = message.get("content")
-    blocks = [_dict(block) for block in content] if isinstance(content, list) else []
-    speaks = isinstance(content, str) and content.strip()
-    silent = ("text", "thinking", "redacted_thinking")
-    stop = _text(message.get("stop_reason"))
-    cut = cut_code(stop)
-    if not cut and not speaks and not any(_text(b.get("text")).strip() or b.get("type") not in silent for b in blocks):
-        cut = EMPTY
-    model = _text(message.get("model"))
-    used = Usage(
-        model=model,
-        input_tokens=_count(usage.get("input_tokens")),
-        output_tokens=_count(usage.get("output_tokens")),
-        cache_write_5m=written - hour,
-        cache_write_1h=hour,
-        cache_read=_count(usage.get("cache_read_input_tokens")),
-        web_searches=_count(tools.get("web_search_requests")),
-        geo=_text(usage.get("inference_geo")),
-    )
-    return Facts(custom_id, SUCCEEDED, model=model, stop=stop, cut=cut, usage=used)
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)[:MESSAGE_KEPT]
-
-
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return 0
-    return min(max(0, int(value)), _MOST)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchtui.domain.outcome import CANCELED, CUT_SHORT, EXPIRED, OUTCOMES, SUCCEEDED, normalise
 from batchtui.store.index import GroupKey
-from batchtui.store.lines import ID_LIMIT, Facts
+from batchtui.store.lenient import ID_LIMIT, Facts
 
 _MAX_NAMES = 60_000
 _MAX_GROUPS = 2_000

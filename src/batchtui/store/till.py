@@ -7,7 +7,7 @@ from decimal import Decimal
 from batchtui.domain.money import PriceTable, Tokens, Usage, as_dollars
 from batchtui.domain.outcome import SUCCEEDED, UNKNOWN
 from batchtui.store.index import COST_DIGITS, UNPRICED, cost_units
-from batchtui.store.lines import Facts
+from batchtui.store.lenient import Facts
 
 _I64 = 0x7FFF_FFFF_FFFF_FFFF
 
