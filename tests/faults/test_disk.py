@@ -144,7 +144,7 @@ async def test_a_disk_that_fills_up_loses_nothing_and_pays_nothing_twice(
             assert any(said), "a full disk must be said"
         made = demo.stats()["creates"]
         disk.mend()
-        if not service.records() and not service.parts.sender.pending():
+        if not service.records() and not service.parts.committer.pending():
             assert made == 0
             if plan.staging is None or not plan.staging.exists():
                 plan = plan_of(service, source(tmp_path, COUNT), max_requests=COUNT // 2)

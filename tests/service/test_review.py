@@ -81,7 +81,7 @@ async def test_a_part_whose_sending_begins_just_now_is_not_said_to_be_canceled_o
         service, other = service_on(demo, tmp_path / "data"), service_on(demo, tmp_path / "data")
         plan = plan_of(service, source(tmp_path, 12))
         await service.gateway.ready()
-        [record] = service.parts.sender.commit(plan, title="", note="", retry_of=None)
+        [record] = service.parts.committer.commit(plan, title="", note="", retry_of=None)
         assert record.waiting
         # The other has read the record while it waited, and acts on it once it was sent.
         stale = record

@@ -158,7 +158,7 @@ class Service:
     def discard(self, plan: Plan) -> None:
         """Throw a plan's staged files away."""
         if plan.staging is not None:
-            self.parts.sender.discard(plan.staging)
+            self.parts.committer.discard(plan.staging)
 
     def max_cost_problem(self, plan: Plan) -> str | None:
         """Why max_cost stops this plan, None when it does not."""
@@ -177,7 +177,7 @@ class Service:
     def duplicate_of(self, plan: Plan) -> BatchRecord | None:
         """A batch that is under way with the same requests, if any."""
         prints = {p.fingerprint for p in plan.parts if p.fingerprint}
-        known = [*self.history.all(), *self.parts.sender.pending()]
+        known = [*self.history.all(), *self.parts.committer.pending()]
         return next((r for r in known if r.active and r.fingerprint in prints and self.context.mine(r)), None)
 
     # Results: slow, for a thread.
@@ -249,7 +249,7 @@ class Service:
             guard()
         await self.gateway.ready()
         records = await asyncio.to_thread(
-            self.parts.sender.commit, plan, title=title, note=note, retry_of=retry_of, guard=guard
+            self.parts.committer.commit, plan, title=title, note=note, retry_of=retry_of, guard=guard
         )
         try:
             await self.parts.sender.send_waiting(timeout=lock_timeout)

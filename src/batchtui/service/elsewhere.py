@@ -10,10 +10,11 @@ import msgspec
 from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
 from batchtui.domain.errors import BatchtuiError, NotFound
 from batchtui.domain.plan import Progress
+from batchtui.service.committing import random_name
 from batchtui.service.context import Context
 from batchtui.service.fetching import Fetcher
 from batchtui.service.looking import Looker
-from batchtui.service.sending import random_name, seen, taken_up
+from batchtui.service.sending import seen, taken_up
 from batchtui.service.values import SyncReport
 from batchtui.store import files
 

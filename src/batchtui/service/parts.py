@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchtui.service.committing import Committer
 from batchtui.service.context import Context
 from batchtui.service.elsewhere import Elsewhere
 from batchtui.service.fetching import Fetcher
@@ -15,7 +16,8 @@ class Parts:
     """One of each, sharing a Context."""
 
     def __init__(self, context: Context) -> None:
-        self.sender = Sender(context)
+        self.committer = Committer(context)
+        self.sender = Sender(context, self.committer)
         self.settler = Settler(context)
         self.fetcher = Fetcher(context, self.settler)
         self.looker = Looker(context, self.sender, self.settler, self.fetcher, Teller(context))

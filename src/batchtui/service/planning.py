@@ -23,8 +23,8 @@ from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.intake.options import IntakeOptions
 from batchtui.memory import give_back
 from batchtui.service import figures
+from batchtui.service.committing import random_name
 from batchtui.service.context import Context
-from batchtui.service.sending import random_name
 from batchtui.service.values import Selection, TryResult
 from batchtui.store import files
 

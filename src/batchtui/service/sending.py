@@ -1,23 +1,21 @@
-"""From a confirmed plan to batches, each sent exactly once.
+"""Parts on record, each sent exactly once.
 
-A plan is used up by one rename of its folder, so that a second submit of it finds nothing.  Then every part gets its
-record, then one part after the other is sent under the send lock: intent on disk, create, id on disk.
+One part after the other is sent under the send lock: intent on disk, create, id on disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from batchtui import safetext
-from batchtui.domain.batch import BatchRecord, RemoteBatch, Status, new_local_id
+from batchtui.domain.batch import BatchRecord, RemoteBatch, Status
 from batchtui.domain.errors import (
     BatchtuiError,
     InputError,
@@ -30,38 +28,25 @@ from batchtui.domain.errors import (
     Unconfirmed,
     WrongKey,
 )
-from batchtui.domain.plan import Plan, Progress
+from batchtui.domain.plan import Progress
 from batchtui.poller import ripe
 from batchtui.service import events
+from batchtui.service.committing import Committer
 from batchtui.service.context import Context, Throttle
 from batchtui.store import files
-from batchtui.store.history import IDS, REQUESTS, lock
+from batchtui.store.history import REQUESTS, lock
 
 replace = msgspec.structs.replace
-_GO = ".go"
-_MANIFEST = "manifest.json"
-_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _RETRIES = 5
 _STEPS: tuple[Status, ...] = ("in_progress", "canceling", "ended")
 
 
-class _Staged(msgspec.Struct):
-    record: BatchRecord
-    requests: str
-    ids: str | None = None
-
-
-def random_name(length: int = 6) -> str:
-    """Random characters for a local id, none that look alike."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
-
-
 class Sender:
-    """Makes records of a plan's parts and sends what waits."""
+    """Sends what waits."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, committer: Committer) -> None:
         self.context = context
-        self.plans = context.data / "plans"
+        self.committer = committer
         self._one_at_a_time = asyncio.Lock()
         self.hold: dict[str, datetime] = {}
         """When to try again, for records whose intent could not be written."""
@@ -93,147 +78,14 @@ class Sender:
                     await asyncio.sleep(0.05)
                 yield
 
-    def _unpacking(self) -> contextlib.AbstractContextManager[None]:
-        """Plans become records under a lock, so that two programs never make the same ones."""
-        return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is putting a plan on record")
-
-    def commit(
-        self,
-        plan: Plan,
-        *,
-        title: str,
-        note: str,
-        retry_of: BatchRecord | None,
-        guard: Callable[[], None] | None = None,
-    ) -> list[BatchRecord]:
-        """Use the plan up and make the records of its parts, all waiting; raises InputError when it was used already.
-
-        ``guard`` is asked while no other program can put a plan on record; it raises what speaks against this one.
-        """
-        if plan.staging is None or not plan.ok:
-            raise InputError("this plan can't be sent", advice="check the source again")
-        staged = self._records(plan, title, note, retry_of)
-        go = plan.staging.with_name(plan.staging.name + _GO)
-        files.make_private_dir(self.context.data)
-        with self._unpacking():
-            if guard is not None and plan.staging.exists():
-                guard()
-            try:
-                files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
-                plan.staging.rename(go)
-                files.fsync_dir(go.parent)
-            except FileNotFoundError:
-                raise InputError("this plan was submitted already", advice="batchtui list shows its batches") from None
-            except StoreError:
-                if not plan.staging.exists():
-                    raise InputError(
-                        "this plan was submitted already", advice="batchtui list shows its batches"
-                    ) from None
-                raise
-            except OSError as error:
-                raise files.explain(error, "can't put the plan on record") from error
-            try:
-                return self._unpack(go)
-            except StoreError as error:
-                # From the rename on it will be sent: whoever submits it again would pay twice.
-                raise StoreError(
-                    f"the plan is on record, its batches are not all made yet: {error}",
-                    advice=f"{error.advice}; batchtui sync goes on with it: do not submit it again",
-                ) from error
-
-    def pending(self) -> list[BatchRecord]:
-        """Records of plans that were confirmed and whose folders are not made yet."""
-        found: list[BatchRecord] = []
-        with contextlib.suppress(OSError):
-            for go in sorted(self.plans.glob(f"*{_GO}")):
-                with contextlib.suppress(OSError, msgspec.DecodeError):
-                    found += [each.record for each in _manifest(go)]
-        return found
-
-    def _records(self, plan: Plan, title: str, note: str, retry_of: BatchRecord | None) -> list[_Staged]:
-        now = self.context.clock()
-        run = retry_of.run if retry_of else new_local_id(now, random_name())
-        attempt = (
-            1 + max((r.attempt for r in self.context.history.all() if r.run == run), default=-1) if retry_of else 0
-        )
-        staged = []
-        for number, part in enumerate(plan.parts, 1):
-            if part.path is None:
-                raise InputError("this plan was only checked, not kept", advice="check the source again")
-            local_id = (
-                run
-                if number == 1 and retry_of is None
-                else new_local_id(now + timedelta(seconds=number - 1), random_name())
-            )
-            record = BatchRecord(
-                local_id=local_id,
-                run=run,
-                attempt=attempt,
-                part=number,
-                parts=len(plan.parts),
-                title=title or (retry_of.title if retry_of else ""),
-                note=note,
-                profile=self.context.profile.name,
-                base_url=self.context.gateway.base_url,
-                requests=part.requests,
-                bytes=part.bytes,
-                fingerprint=part.fingerprint,
-                models=dict(part.models),
-                betas=tuple(part.betas),
-                api_version=retry_of.api_version if retry_of else self.context.profile.api_version,
-                source=plan.source,
-                estimate=part.estimate,
-                ids_kept=part.ids_path is not None,
-            )
-            staged.append(_Staged(record, part.path.name, part.ids_path.name if part.ids_path else None))
-        return staged
-
-    def _unpack(self, go: Path) -> list[BatchRecord]:
-        try:
-            staged = _manifest(go)
-        except OSError as error:
-            raise files.explain(error, f"can't read {go}") from error
-        except msgspec.DecodeError as error:
-            raise StoreError(
-                f"the plan in {go} can't be read: {error}",
-                advice="update batchtui, or check and submit the source again",
-            ) from error
-        records = []
-        for each in staged:
-            moves = {REQUESTS: go / each.requests}
-            if each.ids:
-                moves[IDS] = go / each.ids
-            self.context.history.create(each.record, moves)
-            records.append(each.record)
-            self.context.noticed(each.record)
-        self.discard(go)
-        return records
-
-    @staticmethod
-    def discard(folder: Path) -> None:
-        """Throw a plan's folder away."""
-        import shutil
-
-        shutil.rmtree(folder, ignore_errors=True)
-
     async def recover(self) -> None:
         """Finish what a kill interrupted: records not yet made, and creates whose answer nobody waits for any more."""
         try:
             async with self.sending(timeout=0.1):
-                await asyncio.to_thread(self._unpack_all)
+                await asyncio.to_thread(self.committer.unpack_all)
                 self._find_lost()
         except LockBusy:
             return
-
-    def _unpack_all(self) -> None:
-        if not self.plans.is_dir():
-            return
-        with self._unpacking():
-            for go in sorted(self.plans.glob(f"*{_GO}")):
-                try:
-                    self._unpack(go)
-                except StoreError as error:
-                    self.context.trouble(error)
 
     def _stranded(self) -> list[BatchRecord]:
         """Records that were being sent; while the send lock is held here, nobody waits for their answers any more."""
@@ -382,10 +234,6 @@ class Sender:
         for each in self.context.history.all():
             if each.run == record.run and each.waiting:
                 self._refuse(each, error)
-
-
-def _manifest(go: Path) -> list[_Staged]:
-    return msgspec.json.decode((go / _MANIFEST).read_bytes(), type=list[_Staged])
 
 
 def taken_up(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRecord:
