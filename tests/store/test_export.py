@@ -241,3 +241,18 @@ def test_unfolding_takes_objects_only() -> None:
     assert unfolded('{"a": 1}') == {"a": 1}
     assert unfolded("[1]") is None
     assert unfolded("{not json}") is None
+
+
+def test_json_holds_the_last_line_of_an_id_and_every_line_without_one(tmp_path: Path) -> None:
+    view = batch(tmp_path, [good("a", "first"), good("", "one"), good("", "two"), good("a", "last")])
+    out = io.BytesIO()
+    export(view, None, "json", out)
+    assert json.loads(out.getvalue()) == {"(line 2)": "one", "(line 3)": "two", "a": "last"}
+
+
+def test_the_folder_at_hand_is_not_replaced(tmp_path: Path, view: ResultSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(InputError):
+        export(view, None, "files", Path())

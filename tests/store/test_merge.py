@@ -7,7 +7,7 @@ import random
 from decimal import Decimal
 from pathlib import Path
 
-from resultlines import PRICES, batch, canceled, errored, expired, good, line, request, store
+from resultlines import PRICES, batch, canceled, errored, expired, good, line, message, request, store
 
 from batchtui.store.compare import compare, diff_lines
 from batchtui.store.filters import parse_filter
@@ -176,3 +176,19 @@ def test_long_texts_are_compared_in_time() -> None:
     found = diff_lines(left, right)
     assert "\n".join(d.left for d in found if d.left is not None) == left
     assert "\n".join(d.right for d in found if d.right is not None) == right
+
+
+def test_other_tool_inputs_are_another_answer_though_the_text_is_the_same(tmp_path: Path) -> None:
+    def said(amount: int) -> bytes:
+        call = {"type": "tool_use", "id": "t", "name": "set", "input": {"a": amount}}
+        return message("a", [{"type": "text", "text": "I set it."}, call])
+
+    one, other = tmp_path / "one", tmp_path / "other"
+    left, right = batch(one, [said(1)], ["a"]), batch(other, [said(2)], ["a"])
+    assert compare(left, right).counts()["differs"] == 1
+
+
+def test_a_result_of_an_unknown_type_is_looked_at_before_it_is_sent_again(tmp_path: Path) -> None:
+    view = batch(tmp_path, [line("a", {"type": "deferred"})], ["a"])
+    [group] = view.groups()
+    assert group.retry == "later" and "may hold an answer" in group.advice

@@ -130,3 +130,10 @@ def test_a_stop_leaves_no_file(tmp_path: Path, view: ResultSet) -> None:
     with pytest.raises(Stopped):
         write_requests(view, choose(view), tmp_path / "again.jsonl", stop=stop)
     assert not (tmp_path / "again.jsonl").exists()
+
+
+def test_taking_out_what_is_not_there_adds_nothing() -> None:
+    raw = request("a").strip()
+    before = json.loads(raw)
+    assert json.loads(changed(raw, prepare({"thinking.type": "", "metadata.user_id": ""}))) == before
+    assert all("no change" in each for each in difference(raw, {"thinking.type": ""}))

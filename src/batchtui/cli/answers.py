@@ -17,7 +17,8 @@ from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, ServiceError
 from batchtui.service import Selection, Service
-from batchtui.store.filters import parse_filter
+from batchtui.store.filters import EVERYTHING, Filter, parse_filter
+from batchtui.store.retry import ONLY
 from batchtui.store.view import View
 
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
@@ -25,6 +26,27 @@ OUTCOMES = ("succeeded", "cut_short", "errored", "canceled", "expired", "missing
 _ONLY = click.option(
     "--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (may be given again)."
 )
+
+
+def _filters(command: Any) -> Any:
+    """The options that say which results are meant."""
+    for option in (
+        click.option("--case", is_flag=True, help="Capitals matter in --filter."),
+        click.option("--regex", is_flag=True, help="The words of --filter are a regular expression."),
+        click.option(
+            "--filter", "filter_", default="", help='Words and fields, as on the screen: "tokens>1000 stop:max_tokens".'
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _wanted(text: str, case: bool, regex: bool) -> Filter:
+    """The filter as typed; raises InputError for what the screen would leave out."""
+    found = parse_filter(text, case=case, regex=regex)
+    if found.problem:
+        raise InputError(f"--filter {found.problem}", advice="docs/reference.md lists the fields and what they take")
+    return found
 
 
 @verb("results")
@@ -40,9 +62,7 @@ _ONLY = click.option(
     help="jsonl: as received; json: {custom_id: text}.",
 )
 @_ONLY
-@click.option(
-    "--filter", "filter_", default="", help='Words and fields, as on the screen: "tokens>1000 stop:max_tokens".'
-)
+@_filters
 @click.option("--run", is_flag=True, help="The whole run, its retries merged in.")
 @click.option("--unfold", is_flag=True, help="csv: unfold answers that are JSON into columns.")
 @click.option("--raw", is_flag=True, help="Leave control characters as they are, even on a terminal.")
@@ -54,12 +74,15 @@ def results_(
     format_: str,
     only: tuple[str, ...],
     filter_: str,
+    regex: bool,
+    case: bool,
     run: bool,
     unfold: bool,
     raw: bool,
 ) -> int:
     """Write the results of a batch, or of its whole run, to standard output or to FILE."""
     service = session.service()
+    wanted = _wanted(filter_, case, regex)
     record = service.resolve(id_)
     if output is None and format_ in ("files", "parquet"):
         raise InputError(f"--format {format_} needs -o")
@@ -75,7 +98,7 @@ def results_(
         dest=output,
         format_=format_,
         only=only,
-        filter_=filter_,
+        wanted=wanted,
         unfold=unfold,
         raw=raw,
     )
@@ -83,12 +106,36 @@ def results_(
         say("no result fits --only and --filter")
     if output is not None:
         say(f"results written to {output}")
-    waiting = [r for r in records if r.active or r.owed]
-    for each in waiting:
+    for each in (r for r in records if r.active or r.owed or (run and r.status == "refused")):
         say(f"not in it: {words.record_line(each)}")
+    whole = _whole_run(service, record) if run else None
     if session.json:
-        print_json({"records": records, "output": str(output) if output else None})
-    return merged_exit_code(service, record) if run else words.exit_code(records)
+        print_json({"records": records, "output": str(output) if output else None, **({"run": whole} if whole else {})})
+    elif whole is not None:
+        say(_run_line(whole))
+    return words.exit_code(records) if whole is None else int(whole["succeeded"] < whole["requests"])
+
+
+def _whole_run(service: Service, record: BatchRecord) -> dict[str, Any]:
+    """How a run stands with its retries merged, and what all of it cost."""
+    view = service.open_results(record.local_id, run=True)
+    tally, good = view.tally, view.counts()["good"]
+    after = [{"attempt": attempt, "good": total} for attempt, total in view.good_after()]
+    view.close()
+    return {
+        "requests": len(view),
+        "succeeded": tally.succeeded,
+        "good": good,
+        "good_after": after,
+        "cost_usd": None if tally.unpriced else tally.cost_usd,
+    }
+
+
+def _run_line(whole: dict[str, Any]) -> str:
+    steps = ", ".join(f"{each['good']:,} after try {each['attempt'] + 1}" for each in whole["good_after"])
+    return (
+        f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), {words.money(whole['cost_usd'])} in all"
+    )
 
 
 def _run_of(service: Service, record: BatchRecord) -> list[BatchRecord]:
@@ -114,17 +161,11 @@ async def _bring(service: Service, records: Sequence[BatchRecord]) -> None:
             )
 
 
-def merged_exit_code(service: Service, record: BatchRecord) -> int:
-    """The exit code of a run: 0 when every request has an answer after its retries."""
-    tally = service.open_results(record.local_id, run=True).tally
-    return 0 if tally.succeeded == tally.lines + tally.missing else 1
-
-
-def chosen_rows(view: View, only: Sequence[str], text: str) -> array[int] | None:
+def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
     """Rows by outcome and filter, None for all."""
-    if not only and not text:
+    if not only and wanted.empty:
         return None
-    rows = view.select(parse_filter(text)) if text else None
+    rows = view.select(wanted) if not wanted.empty else None
     if only:
         kept: set[int] = set()
         for name in only:
@@ -142,14 +183,14 @@ def write_results(
     dest: Path | None,
     format_: str = "jsonl",
     only: Sequence[str] = (),
-    filter_: str = "",
+    wanted: Filter = EVERYTHING,
     unfold: bool = False,
     raw: bool = False,
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
     bar = Bar(session.bars and dest is not None)
     view = service.open_results(record.local_id, run=run, progress=bar, stop=session.stop)
-    rows = chosen_rows(view, only, filter_)
+    rows = chosen_rows(view, only, wanted)
     out: Any
     if dest is not None:
         out = dest
@@ -187,7 +228,8 @@ class _SafeOut:
 
 @verb("retry")
 @click.argument("id_", metavar="ID")
-@_ONLY
+@click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (may be given again).")
+@_filters
 @click.option(
     "--set",
     "changes",
@@ -210,6 +252,9 @@ def retry_(
     id_: str,
     *,
     only: tuple[str, ...],
+    filter_: str,
+    regex: bool,
+    case: bool,
     changes: tuple[str, ...],
     run: bool,
     wait: bool,
@@ -219,11 +264,16 @@ def retry_(
     """Send what did not succeed again, as a new batch of the same run; what has a good answer by now is left out."""
     service = session.service()
     record = service.resolve(id_)
-    settings = _settings(changes)
+    settings, wanted = _settings(changes), _wanted(filter_, case, regex)
     records = [r for r in _run_of(service, record) if r.status in ("ended", "refused")] if run else [record]
     if any(r.owed and r.id for r in records):
         session.run(lambda: _bring(service, records), service)
     chosen = Selection(only=only) if only else Selection()
+    if not wanted.empty:
+        view = service.open_results(record.local_id, run=True, stop=session.stop)
+        rows = chosen_rows(view, chosen.only, wanted)
+        chosen = Selection(custom_ids=frozenset(view.id(row) for row in rows or ()))
+        view.close()
     plan = service.plan_retry(
         [r.local_id for r in records], chosen, settings, progress=Bar(session.bars), stop=session.stop
     )

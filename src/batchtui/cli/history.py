@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 
 import click
@@ -12,7 +13,7 @@ from batchtui.cli import words
 from batchtui.cli.ending import print_json, say, show
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError
+from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 
 RECENT = 50
@@ -67,6 +68,11 @@ def show_(session: Session, id_: str, refresh: bool) -> int:
         if state.blind_since is not None:
             say(f"could not look: {state.error}")
         record = service.resolve(record.local_id)
+    if record.results == "stored":
+        # What its results cost is counted anew when prices have changed since.
+        with contextlib.suppress(BatchtuiError):
+            service.open_results(record.local_id, stop=session.stop).close()
+            record = service.resolve(record.local_id)
     if session.json:
         print_json(record)
         return 0
@@ -94,6 +100,12 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
     if estimate is not None:
         rows.append(("estimate", f"{words.money(estimate.batch_usd[0])}–{words.money(estimate.batch_usd[1])}"))
     if tally is not None:
+        odd = {"missing": tally.missing, "not sent": tally.unexpected, "came twice": tally.duplicates}
+        rows += (
+            [("ids", ", ".join(f"{count:,} {what}" for what, count in odd.items() if count))]
+            if any(odd.values())
+            else []
+        )
         rows.append(("standard", f"{words.money(tally.standard_usd)} would have been the standard price"))
         rows.append(
             (

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
+import msgspec
+
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError
+from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.memory import give_back
 from batchtui.service.context import Context
 from batchtui.service.planning import Tell
 from batchtui.store.history import PART, RESULTS
 from batchtui.store.results import open_results
+from batchtui.store.resultset import ResultSet
 from batchtui.store.view import View
 
 
@@ -20,20 +24,37 @@ def run_records(context: Context, run: str) -> list[BatchRecord]:
 
 
 def open_view(context: Context, local_id: str, *, run: bool, progress: Tell, stop: threading.Event | None) -> View:
-    """A batch's results, or its run's; a batch without stored results is left out of a run and refused alone."""
+    """A batch's results, or its run's, where what was not sent or has not ended is a request that waits."""
     record = context.history.resolve(local_id)
     records = run_records(context, record.run) if run else [record]
-    here = [r for r in records if has_results(context, r)]
-    if not here:
+    if not any(has_results(context, r) or (run and r.status == "refused") for r in records):
         raise InputError(f"there are no results of {record.local_id} here", advice=_why(record))
     if not run:
         opened = open_results(context.history.folder(record.local_id), context.prices, progress=progress, stop=stop)
         give_back(len(opened))
+        _agree(context, record, opened)
         return opened
     from batchtui.store.merge import open_run
 
-    members = [(context.history.folder(r.local_id), r.attempt) for r in records if r in here or r.status != "refused"]
-    return open_run(members, context.prices, progress=progress, stop=stop)
+    members = [(context.history.folder(r.local_id), r.attempt) for r in records]
+    merged = open_run(members, context.prices, progress=progress, stop=stop)
+    by_name = {r.local_id: r for r in records}
+    for member in merged.members:
+        _agree(context, by_name[member.folder.name], member)
+    return merged
+
+
+def _agree(context: Context, record: BatchRecord, opened: ResultSet) -> None:
+    """Have the record say what its results cost now: prices may have changed since they were stored."""
+    tally = opened.tally
+    if record.results != "stored" or opened.partial or tally == record.tally:
+        return
+    cost = None if tally.unpriced else tally.cost_usd
+    with contextlib.suppress(BatchtuiError):
+        context.change(
+            record.local_id,
+            lambda r: msgspec.structs.replace(r, tally=tally, cost_usd=cost) if r.results == "stored" else r,
+        )
 
 
 def has_results(context: Context, record: BatchRecord) -> bool:

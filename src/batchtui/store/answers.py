@@ -47,6 +47,8 @@ class Answer(msgspec.Struct, gc=False):
     error: str = ""
     """The error's type and message."""
     message: str = ""
+    inputs: tuple[str, ...] = ()
+    """What it calls tools with, as JSON."""
 
 
 _decode = msgspec.json.Decoder(_Line).decode
@@ -65,7 +67,8 @@ def read_answer(line: bytes) -> Answer:
         return Answer(None, "unreadable", "the line can't be read as a result")
     result = parsed.result
     if result.message is not None and result.type == "succeeded":
-        return Answer(join_text(result.message.content))
+        blocks = result.message.content
+        return Answer(join_text(blocks), inputs=tool_inputs(blocks))
     if result.error is not None and result.error.error is not None:
         return Answer(None, result.error.error.type, result.error.error.message)
     return Answer(None, result.type if result.type != "succeeded" else "unreadable")
@@ -89,6 +92,13 @@ def _leniently(line: bytes) -> _Line | None:
     return _Line(_Result(str(result.get("type")), _Message(blocks)))
 
 
+def tool_inputs(blocks: list[_Block]) -> tuple[str, ...]:
+    """What the answer calls tools with, as JSON."""
+    return tuple(
+        bytes(block.input).decode("utf-8", "replace") for block in blocks if block.type == "tool_use" and block.input
+    )
+
+
 def join_text(blocks: list[_Block]) -> str:
     """Texts that follow each other are one (citations split them); others stand apart.  Tool inputs, if there is no text."""
     parts: list[str] = []
@@ -102,12 +112,8 @@ def join_text(blocks: list[_Block]) -> str:
         else:
             apart = True
     text = "".join(parts)
-    if text.strip():
-        return text
-    inputs = [
-        bytes(block.input).decode("utf-8", "replace") for block in blocks if block.type == "tool_use" and block.input
-    ]
-    if not inputs:
+    inputs = tool_inputs(blocks)
+    if text.strip() or not inputs:
         return text
     return inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]"
 

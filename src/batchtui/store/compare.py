@@ -216,9 +216,10 @@ def _kind(left: View, row: int, right: View, other: int, states: tuple[_States, 
 
 def _said(line: bytes) -> str:
     answer = read_answer(line)
-    return (
-        answer.text if answer.text is not None else ": ".join(part for part in (answer.error, answer.message) if part)
-    )
+    if answer.text is None:
+        return ": ".join(part for part in (answer.error, answer.message) if part)
+    beside = () if answer.text in answer.inputs else answer.inputs
+    return "\n\n".join(part for part in (answer.text, *beside) if part)
 
 
 def _state(row: ResultRow | None) -> str:

@@ -43,10 +43,10 @@ def export(
 ) -> int:
     """Write rows (None: all, in the view's order) to a file, an open binary file, or for ``files`` a new folder.
 
-    jsonl holds the lines as received (requests without a line have none), json ``{custom_id: text}`` with null where
-    there is no answer; csv, markdown and parquet a row a request.  ``unfold`` gives each field of answers that are JSON
-    objects a column (csv, parquet).  Returns how many rows were written.  Raises InputError, StoreError, and Stopped,
-    after which ``dest`` is as it was.
+    jsonl holds the lines as received (requests without a line have none), json ``{custom_id: text}``, the last of an
+    id's lines, with null where there is no answer; csv, markdown and parquet a row a request.  ``unfold`` gives each
+    field of answers that are JSON objects a column (csv, parquet).  Returns how many rows were written.  Raises
+    InputError, StoreError, and Stopped, after which ``dest`` is as it was.
     """
     if format not in FORMATS:
         raise InputError(f"there is no export format {format}", advice=f"one of {', '.join(FORMATS)}")
@@ -116,19 +116,20 @@ def _write_jsonl(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, u
 
 
 def _write_json(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, unfold: bool) -> int:
+    names = [view.id(row) or f"(line {view.row(row).line})" for row in rows]
+    last = {name: number for number, name in enumerate(names)}
+    written = 0
     out.write(b"{")
-    seen: set[str] = set()
     for number, row in enumerate(rows):
         tick(number)
-        custom_id = view.id(row)
-        if custom_id in seen:
+        if last[names[number]] != number:
             continue
         text = read_answer(view.raw(row)).text
-        pair = f"{json.dumps(custom_id)}: {json.dumps(text, ensure_ascii=False)}"
-        out.write((",\n" if seen else "\n").encode() + pair.encode("utf-8", "replace"))
-        seen.add(custom_id)
-    out.write(b"\n}\n" if seen else b"}\n")
-    return len(seen)
+        pair = f"{json.dumps(names[number])}: {json.dumps(text, ensure_ascii=False)}"
+        out.write((",\n" if written else "\n").encode() + pair.encode("utf-8", "replace"))
+        written += 1
+    out.write(b"\n}\n" if written else b"}\n")
+    return written
 
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
@@ -203,6 +204,8 @@ def _write_files(view: View, rows: Sequence[int], dest: Path, tick: _Tick) -> in
     """One file per answer, and ``index.csv`` that names each request's file and outcome."""
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
         raise InputError(f"{dest} is there already and is not empty", advice="name a folder that does not exist yet")
+    if dest.absolute() == Path.cwd():
+        raise InputError("the folder at hand can't be replaced", advice="name a folder that does not exist yet")
     temp = dest.with_name(f".{dest.name}.{secrets.token_hex(4)}.tmp")
     taken: set[str] = {"index.csv"}
     written = 0

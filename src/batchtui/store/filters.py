@@ -83,6 +83,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.words or self.terms or self.regex or self.groups)
 
 
+EVERYTHING = Filter()
+
+
 def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filter:
     """Read what was typed: words, "several words", -without, field:value, tokens>1000; never fails.
 

@@ -141,6 +141,8 @@ def changed(raw: bytes, changes: Sequence[Change]) -> bytes:
                 request.params[head] = msgspec.Raw(msgspec.json.encode(change.value))
             continue
         held = request.params.get(head)
+        if held is None and change.remove:
+            continue
         value = _value(held) if held is not None else {}
         _put(value, rest, change)
         request.params[head] = msgspec.Raw(msgspec.json.encode(value))

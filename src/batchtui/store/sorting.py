@@ -8,8 +8,25 @@ from typing import Any
 
 from batchtui.store.view import Rows, View
 
-KEYS = ("file", "source", "id", "outcome", "stop", "error", "model", "tokens", "in", "out", "cost", "size", "words")
-"""What rows can be sorted by; ``words`` reads every line and takes a second or two for 100,000."""
+KEYS = (
+    "file",
+    "source",
+    "id",
+    "outcome",
+    "why",
+    "stop",
+    "error",
+    "model",
+    "tokens",
+    "in",
+    "out",
+    "cost",
+    "size",
+    "words",
+)
+"""What rows can be sorted by; ``why`` is the stop reason or the error, ``words`` reads every line: a second or two for
+100,000.
+"""
 
 
 def sort(view: View, rows: Iterable[int], key: str, *, reverse: bool = False) -> Rows:
@@ -29,6 +46,10 @@ def _key(view: View, key: str) -> Callable[[int], Any]:
         return lambda row: view.first_words(row).casefold()
     if key == "stop":
         return _ranked(view.column("stop"), view.stops)
+    if key == "why":
+        outcome, stop, group = view.column("outcome"), view.column("stop"), view.column("group")
+        kinds = ["", *(each.kind for each in view.group_keys)]
+        return lambda row: kinds[group[row]] if outcome[row] else view.stops[stop[row]]
     if key == "model":
         return _ranked(view.column("model"), view.models)
     if key == "error":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from batchtui.domain.batch import Tally
-from batchtui.domain.outcome import CUT_SHORT, OUTCOMES, ErrorGroup, meaning_of
+from batchtui.domain.outcome import CUT_SHORT, OUTCOMES, UNKNOWN, ErrorGroup, meaning_of
 from batchtui.store.index import DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, dollars
 from batchtui.store.words import first_words
 
@@ -85,6 +85,10 @@ class View(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    @abstractmethod
+    def close(self) -> None:
+        """Give the files back."""
+
     @property
     @abstractmethod
     def tally(self) -> Tally:
@@ -155,6 +159,10 @@ class View(ABC):
         """The other results for the row's request as (member, row there), the latest first."""
         return []
 
+    def good_after(self) -> list[tuple[int, int]]:
+        """For each attempt of a run, how many requests had a good answer after it; empty for one batch."""
+        return []
+
     def raw(self, row: int) -> bytes:
         """A row's line as received, without its newline; empty when there is none.  Raises StoreError."""
         member, place = self.place(row)
@@ -181,7 +189,8 @@ class View(ABC):
         found = []
         for number, count in counts.most_common():
             key = self.group_keys[number - 1]
-            meaning = meaning_of(key.kind, key.message, key.code)
+            odd = key.outcome == UNKNOWN
+            meaning = meaning_of("unknown") if odd else meaning_of(key.kind, key.message, key.code)
             found.append(
                 ErrorGroup(
                     number=number,

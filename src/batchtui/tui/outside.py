@@ -13,15 +13,18 @@ from textual.app import App, SuspendNotSupported
 
 def run_outside(app: App[Any], command: str, path: Path) -> str:
     """Run ``command`` on a file with the terminal to itself; returns what went wrong, "" when nothing did."""
+    trouble = ""
     try:
         with app.suspend():
-            subprocess.run([*shlex.split(command), str(path)], check=False)
+            try:
+                subprocess.run([*shlex.split(command), str(path)], check=False)
+            except (OSError, ValueError) as error:
+                # Textual takes the terminal back only when nothing is raised in here.
+                trouble = f"{command} can't be run: {error}"
     except SuspendNotSupported:
         return "this terminal can't be handed over to another program"
-    except (OSError, ValueError) as error:
-        return f"{command} can't be run: {error}"
     app.refresh(repaint=True, layout=True)
-    return ""
+    return trouble
 
 
 def edit_text(app: App[Any], text: str, command: str, ending: str) -> tuple[str, str]:

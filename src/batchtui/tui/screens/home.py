@@ -195,16 +195,16 @@ class HomeScreen(HomeLooking):
         """Send again what did not succeed."""
         from batchtui.tui.screens.home_work import retry_of
 
-        chosen = [r for r in self._chosen() if r.status == "ended"]
+        chosen = [r for r in self._chosen() if r.status in ("ended", "refused")]
         if len({r.run for r in chosen}) > 1:
             self._nothing("these batches are of different runs", "retry one run at a time")
-        elif not any(r.needs_retry for r in chosen):
+        elif not any(r.needs_retry or r.status == "refused" for r in chosen):
             self._nothing(
                 *(("every request has a usable answer",) if chosen else ("nothing to retry: it has not ended",))
             )
         elif any(r.foreign for r in chosen):
             self._nothing("made elsewhere: its requests are not here", "import the file it was made from")
-        elif not all(r.results == "stored" for r in chosen):
+        elif not all(r.results == "stored" or r.status == "refused" for r in chosen):
             self._nothing(
                 "its results are not stored yet", "press R to look again; what failed is known once they are here"
             )

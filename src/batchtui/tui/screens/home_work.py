@@ -57,10 +57,9 @@ async def retry_of(home: HomeView, records: Sequence[BatchRecord]) -> None:
     """Ask what of these batches (of one run) goes out again, then plan, price and send it.  Raises BatchtuiError."""
     from batchtui.tui.screens.results_retry import RetryScreen, failed_or_short
 
-    several = len(records) > 1
-    view = await home.in_thread(home.service.open_results, records[0].local_id, run=several)
-    failed, short = await home.in_thread(_not_usable, view, {r.local_id for r in records} if several else None)
-    rows = await failed_or_short(home.app, failed, short)
+    # Of the run merged: what another of its batches answered by now is not to be paid again.
+    view = await home.in_thread(home.service.open_results, records[0].local_id, run=True)
+    rows = await failed_or_short(home.app, *await home.in_thread(_not_usable, view, {r.local_id for r in records}))
     if rows is None:
         return
     if not rows:
@@ -69,19 +68,15 @@ async def retry_of(home: HomeView, records: Sequence[BatchRecord]) -> None:
     await home.app.push_screen_wait(RetryScreen(records[0], view, rows))
 
 
-def _not_usable(view: View, members: set[str] | None) -> tuple[list[int], list[int]]:
-    """Rows without an answer and rows cut short, of these batches only when they are named."""
-    outcome, cut = view.column("outcome"), view.column("cut")
-    failed = [row for row in range(len(view)) if outcome[row]]
-    short = [row for row in range(len(view)) if cut[row] and not outcome[row]]
-    if members is None:
-        return failed, short
-    wanted = {i for i, member in enumerate(view.members) if member.folder.name in members}
+def _not_usable(view: View, batches: set[str]) -> tuple[list[int], list[int]]:
+    """Rows of these batches' requests without an answer, and those cut short."""
+    from batchtui.tui.screens.results_retry import not_usable
 
-    def kept(rows: list[int]) -> list[int]:
-        return [row for row in rows if view.place(row)[0] in wanted]
-
-    return kept(failed), kept(short)
+    names: set[str] = set()
+    for member in view.members:
+        if member.folder.name in batches:
+            names.update(member.ids())
+    return not_usable(view, [row for row, name in enumerate(view.ids()) if name in names])
 
 
 def stem(record: BatchRecord) -> str:

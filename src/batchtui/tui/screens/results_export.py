@@ -109,7 +109,7 @@ class ExportScreen(BaseModal[str]):
         dest = Path(self.query_one(PathInput).value).expanduser()
         format = self.query_one(TabLine).chosen
         try:
-            there = await self.in_thread(dest.exists if format == "files" else dest.is_file)
+            there = format != "files" and await self.in_thread(dest.is_file)
             if there and not await self.app.push_screen_wait(
                 Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
             ):

@@ -72,9 +72,10 @@ class Hands:
 
         me = self._me
         assert me.view is not None
-        groups = await me.in_thread(me.view.groups, me.rows) or await me.in_thread(me.view.groups)
+        groups = await me.in_thread(me.view.groups, me.rows)
         if not groups:
-            me.say("Every request has a usable answer.", level="good")
+            shown = "Every request shown" if len(me.rows) < len(me.view) else "Every request"
+            me.say(f"{shown} has a usable answer." if me.rows else "Nothing is shown here.", level="good")
             return
         chosen: ErrorGroup | None = await me.app.push_screen_wait(GroupsScreen(groups))
         if chosen is not None:
@@ -85,23 +86,26 @@ class Hands:
         do(self._me, self._retry())
 
     async def _retry(self) -> None:
-        from batchtui.tui.screens.results_retry import RetryScreen, failed_or_short
+        from batchtui.tui.screens.results_retry import RetryScreen, failed_or_short, not_usable
 
         me = self._me
         assert me.view is not None and me.record is not None
-        rows = self.chosen_rows()
+        view, rows = me.view, self.chosen_rows()
+        alone = sum(1 for r in me.service.records() if r.run == me.record.run) == 1
+        if not (me.run or alone):
+            # What another batch of the run answered by now is not to be paid again.
+            view = await me.in_thread(me.service.open_results, me.local_id, run=True)
+            names = {me.view.id(row) for row in rows}
+            rows = [row for row, name in enumerate(view.ids()) if name in names]
         if not me.query_one(RowList).marks:
-            outcome, cut = me.view.column("outcome"), me.view.column("cut")
-            failed = [row for row in rows if outcome[row]]
-            short = [row for row in rows if cut[row] and not outcome[row]]
-            chosen = await failed_or_short(me.app, failed, short)
+            chosen = await failed_or_short(me.app, *not_usable(view, rows))
             if chosen is None:
                 return
             rows = chosen
         if not rows:
             me.say("Nothing shown here needs a retry; mark rows with space to send good ones again.")
             return
-        await me.app.push_screen_wait(RetryScreen(me.record, me.view, rows))
+        await me.app.push_screen_wait(RetryScreen(me.record, view, rows))
 
     def action_export(self) -> None:
         """Write what is shown, or marked, to a file."""
@@ -125,10 +129,11 @@ class Hands:
 
     async def _copy(self) -> None:
         me = self._me
+        if not me.rows:
+            me.say("Nothing is shown here that could be copied.")
+            return
+        await me.show_now()
         text = me.query_one(DetailPane).text()
-        if not text:
-            await me.show_now()
-            text = me.query_one(DetailPane).text()
         path = me.service.data / "copied.txt"
         await me.in_thread(files.write_atomic, path, text.encode("utf-8", "replace"))
         if len(text.encode("utf-8", "replace")) * 4 // 3 <= OSC52_LIMIT:
@@ -181,7 +186,12 @@ class Hands:
 
         me = self._me
         assert me.view is not None and me.record is not None
-        others = [r for r in me.service.records() if r.results == "stored" and r.local_id != me.local_id]
+        run = me.record.run if me.run else ""
+        others = [
+            r
+            for r in me.service.records()
+            if r.results == "stored" and r.local_id != me.local_id and (r.run != run or not run)
+        ]
         if not others:
             me.say("There is no other batch with results to compare with.")
             return

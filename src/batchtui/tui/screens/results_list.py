@@ -35,12 +35,12 @@ class Listing(BaseScreen[None]):
     def show_soon(self) -> None:
         """The row under the cursor is another one."""
 
-    def select(self) -> None:
-        """Find the rows of the tab, the filter and the order; they come as Found messages."""
+    def select(self, *, among: Rows | None = None) -> None:
+        """Find the rows of the tab, the filter and the order, or order those ``among``; they come as Found messages."""
         if self.view is not None:
             field = self.query_one("#results-filter", Input)
             wanted = Wanted(field.value.strip(), self._case, self._regex, self._group)
-            self._search.start(self.query_one(TabLine).chosen, wanted, self._order)
+            self._search.start(self.query_one(TabLine).chosen, wanted, self._order, among)
             self._say_sign()
 
     def _say_sign(self) -> None:
@@ -139,7 +139,7 @@ class Listing(BaseScreen[None]):
     def action_reverse(self) -> None:
         """The other way round."""
         self._order = Order(self._order.key, not self._order.reverse)
-        self.select()
+        self._again()
 
     @on(HeaderClicked)
     def _header_clicked(self, event: HeaderClicked) -> None:
@@ -150,4 +150,8 @@ class Listing(BaseScreen[None]):
 
     def _sort_by(self, key: str) -> None:
         self._order = Order(key, key in ("in", "out", "cost"))
-        self.select()
+        self._again()
+
+    def _again(self) -> None:
+        """In another order; what a search has found, or kept when it was stopped, is not looked for anew."""
+        self.select(among=None if self._search.running else self.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any, ClassVar
 
@@ -64,6 +64,18 @@ def warnings(groups: Sequence[ErrorGroup], *, changed: bool) -> list[str]:
         if group.retry == "useless" or (group.retry in ("changed", "later") and not changed):
             said.append(f"{figures.count(group.count)} × {group.kind}: {group.advice}")
     return said
+
+
+def not_usable(view: View, rows: Iterable[int]) -> tuple[list[int], list[int]]:
+    """Which of the rows have no answer, and which one cut short."""
+    outcome, cut = view.column("outcome"), view.column("cut")
+    failed, short = [], []
+    for row in rows:
+        if outcome[row]:
+            failed.append(row)
+        elif cut[row]:
+            short.append(row)
+    return failed, short
 
 
 async def failed_or_short(app: App[Any], failed: list[int], short: list[int]) -> list[int] | None:

@@ -28,7 +28,7 @@ _COLUMNS = (
     Column("words", "First words", 14, flex=6, priority=3),
 )
 _ATTEMPT = Column("attempt", "Try", 3, align="right", priority=6)
-SORTS = ("file", "id", "outcome", "in", "out", "cost")
+SORTS = ("file", "id", "outcome", "why", "in", "out", "cost", "words")
 """Sort keys in the order that ``s`` goes through them."""
 
 _ALWAYS = (

@@ -65,15 +65,15 @@ class Search:
         self._stop = threading.Event()
         self.running = False
 
-    def start(self, tab: str, wanted: Wanted, order: Order) -> None:
-        """Look for the rows of a tab that a filter lets through."""
+    def start(self, tab: str, wanted: Wanted, order: Order, among: Rows | None = None) -> None:
+        """Look for the rows of a tab that a filter lets through; with ``among`` only put these in order."""
         self.stop()
         if self.view is None:
             return
         self.number += 1
         self._stop = threading.Event()
         self.running = True
-        arguments = (self.number, self.view, tab, wanted, order, self._stop)
+        arguments = (self.number, self.view, tab, wanted, order, self._stop, among)
         threading.Thread(target=self._run, args=arguments, name="batchtui-search", daemon=True).start()
 
     def keep(self) -> None:
@@ -86,12 +86,23 @@ class Search:
         self.number += 1
         self.running = False
 
-    def _run(self, number: int, view: View, tab: str, wanted: Wanted, order: Order, stop: threading.Event) -> None:
+    def _run(
+        self,
+        number: int,
+        view: View,
+        tab: str,
+        wanted: Wanted,
+        order: Order,
+        stop: threading.Event,
+        among: Rows | None,
+    ) -> None:
         rows, problem = array("I"), ""
         try:
             chosen = wanted.filter()
             problem = chosen.problem
-            if not chosen.empty:
+            if among is not None:
+                rows = among
+            elif not chosen.empty:
                 last = time.monotonic()
                 for some in view.find(chosen, stop=stop):
                     rows.extend(in_tab(view, tab, some))

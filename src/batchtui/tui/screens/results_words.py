@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from batchtui import safetext
-from batchtui.domain.batch import BatchRecord
+from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import BatchtuiError
 from batchtui.store.view import View
 from batchtui.tui import describe, figures, spans
@@ -31,9 +31,22 @@ def title_line(record: BatchRecord, view: View | None, *, run: bool) -> Content:
     if view is not None:
         good = view.counts()["good"]
         parts.append((f"  {good:,} of {len(view):,} good", "$text-success" if good == len(view) else "$text-warning"))
+        after = view.good_after()
+        if len(after) > 1:
+            steps = ", ".join(f"{total:,} after try {attempt + 1}" for attempt, total in after)
+            parts.append((f" ({steps})", "dim"))
+        odd = odd_ids(view.tally)
+        parts += [(f"  {GLYPHS.warning} {odd}", "$text-warning")] if odd else []
     if record.id:
         parts.append((f"  {record.id}", "dim"))
     return Content.assemble(*parts)
+
+
+def odd_ids(tally: Tally) -> str:
+    """Results with an id that was not sent, or that came twice, as far as there are any."""
+    words = [f"{tally.unexpected:,} not sent (is:unexpected)"] if tally.unexpected else []
+    words += [f"{tally.duplicates:,} came twice (is:duplicate)"] if tally.duplicates else []
+    return ", ".join(words)
 
 
 def costs_line(records: Sequence[BatchRecord], view: View | None, room: int) -> Content:

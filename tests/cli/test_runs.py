@@ -1,0 +1,70 @@
+"""A run as a whole on the command line: what was refused is not lost, and what a filter means is not guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import Caller
+
+
+def small_parts(own_folders: Path, most: int) -> None:
+    with (own_folders / "config" / "config.toml").open("a") as config:
+        config.write(f"[limits]\nmax_requests = {most}\n")
+
+
+def test_a_refused_part_is_missed_in_the_run_and_comes_back_in_its_place(call: Caller, own_folders: Path) -> None:
+    small_parts(own_folders, 3)
+    call.demo.set_faults(["status:400@create*1"])
+    said = call("submit", call.source(9), "--wait", "--json")
+    run = said.json["run"]
+    assert [r["status"] for r in said.json["batches"]] == ["refused", "ended", "ended"]
+    said = call("results", run, "--run", "--format", "json")
+    assert said.code == 1 and "6 of 9 good" in said.err and "not in it" in said.err
+    told = json.loads(said.out)
+    assert sorted(name for name, text in told.items() if text is None) == [f"{n}-demo-ok" for n in range(3)]
+    said = call("retry", run, "--run", "--wait", "--yes")
+    assert said.code == 0, said.err
+    said = call("results", run, "--run", "--format", "json")
+    assert said.code == 0 and "6 after try 1, 9 after try 2" in said.err
+    assert list(json.loads(said.out)) == [f"{n}-demo-ok" for n in range(9)]
+    whole = call("results", run, "--run", "--json", "-o", call.folder / "all.jsonl").json["run"]
+    assert (whole["requests"], whole["good"]) == (9, 9) and float(whole["cost_usd"]) > 0
+
+
+@pytest.mark.parametrize("text", ["is:zzz", "tokens>abc", "tokens>", "stop:", "outcome:errored,expired"])
+def test_a_filter_that_is_none_is_bad_usage_and_writes_nothing(call: Caller, text: str) -> None:
+    assert call("submit", call.source(), "--wait").code == 0
+    out = call.folder / "out.json"
+    for verb in (["results", "last", "-o", out], ["retry", "last", "--dry-run"]):
+        said = call(*verb, "--filter", text)
+        assert said.code == 2 and "--filter" in said.err
+    assert not out.exists()
+
+
+def test_a_filter_may_be_an_expression_with_capitals(call: Caller) -> None:
+    call("submit", call.source(), "--wait")
+    found = call("results", "last", "--format", "json", "--filter", "question [13] OF", "--regex")
+    assert len(json.loads(found.out)) == 2
+    assert (
+        call("results", "last", "--format", "json", "--filter", "question [13] OF", "--regex", "--case").out == b"{}\n"
+    )
+
+
+def test_a_retry_of_what_a_filter_finds(call: Caller) -> None:
+    call("submit", call.source(n1="error", n4="error"), "--wait")
+    said = call("retry", "last", "--filter", "id:4-", "--dry-run", "--json")
+    assert said.code == 0 and said.json["requests"] == 1
+
+
+def test_show_and_results_agree_after_a_price_changed(call: Caller, own_folders: Path) -> None:
+    call("submit", call.source(), "--wait")
+    before = call("show", "last", "--json").json
+    with (own_folders / "config" / "config.toml").open("a") as config:
+        config.write('[prices."claude-haiku-4-5"]\ninput = 100\noutput = 500\n')
+    after = call("show", "last", "--json").json
+    assert float(after["cost_usd"]) > 50 * float(before["cost_usd"])
+    assert after["cost_usd"] == after["tally"]["cost_usd"]
+    assert call("list", "--json").json[0]["cost_usd"] == after["cost_usd"]
