@@ -68,3 +68,34 @@ def test_show_and_results_agree_after_a_price_changed(call: Caller, own_folders:
     assert float(after["cost_usd"]) > 50 * float(before["cost_usd"])
     assert after["cost_usd"] == after["tally"]["cost_usd"]
     assert call("list", "--json").json[0]["cost_usd"] == after["cost_usd"]
+
+
+def test_a_count_that_fails_hides_neither_problems_nor_plan(call: Caller) -> None:
+    call.demo.set_faults(["status:404@count_tokens"])
+    said = call("check", call.source(), "--count-tokens", "--json")
+    assert said.code == 0 and said.json["requests"] == 6
+    [problem] = said.json["problems"]
+    assert problem["level"] == "warning" and "could not be counted" in problem["message"]
+
+
+def test_a_refused_part_says_how_it_is_sent_again(call: Caller) -> None:
+    call.demo.set_faults(["status:400@create*1"])
+    said = call("submit", call.source(), "--json")
+    [record] = said.json["batches"]
+    assert record["status"] == "refused" and f"batchtui retry {record['local_id']}" in record["error"]
+    assert call("retry", record["local_id"], "--wait", "--yes").code == 0
+
+
+def test_a_retry_never_goes_out_under_another_profile(call: Caller, own_folders: Path) -> None:
+    with (own_folders / "config" / "config.toml").open("a") as config:
+        config.write(f'[profiles.other]\nbase_url = "{call.demo.base_url}"\napi_key_env = "ANTHROPIC_API_KEY"\n')
+    assert call("submit", call.source(n1="error"), "--wait", "--profile", "other").code == 1
+    said = call("retry", "last", "--yes")
+    assert said.code == 2 and "--profile other" in said.err
+    assert call("retry", "last", "--yes", "--profile", "other").code == 0
+    assert call.demo.stats()["creates"] == 2
+
+
+def test_a_plan_that_its_cost_stops_is_still_one_json_value(call: Caller) -> None:
+    said = call("submit", call.source(), "--max-cost", "0.000001", "--json")
+    assert said.code == 2 and said.json["requests"] == 6 and "$0.00," not in said.err

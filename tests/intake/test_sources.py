@@ -177,7 +177,7 @@ def test_an_open_quote_is_named_with_the_line_of_its_row(tmp_path: Path, monkeyp
     monkeypatch.setattr("batchtui.intake.tables.MAX_CELL", 10_000)
     (tmp_path / "in.csv").write_text('id,text\n1,x\n2,"never closed\n' + "3,more\n" * 5000)
     plan = plan_of(tmp_path / "in.csv", template_text=TEMPLATE)
-    assert "line 3" in group(plan, "csv").first[0].message
+    assert group(plan, "csv").first[0].where == f"{tmp_path / 'in.csv'}:3"
 
 
 def test_columns_without_a_name_or_with_the_same_one_get_one(tmp_path: Path) -> None:
@@ -247,3 +247,90 @@ def test_a_folder_of_requests_joins_and_other_files_are_left_out(tmp_path: Path)
     plan = plan_of(folder, staging=tmp_path / "s")
     assert plan.ok
     assert [each["custom_id"] for each in staged(plan)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("more", ["[{}]", "garbage", " , ", '{"a": 1}', "]"])
+def test_what_follows_an_array_is_never_dropped_silently(tmp_path: Path, more: str) -> None:
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps([request("a"), request("b")], indent=1) + "\n" + more + "\n")
+    plan = plan_of(path)
+    found = group(plan, "json").first[0]
+    assert "after the end" in found.message and found.where == f"{path}:{path.read_text().count(chr(10))}"
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"requests": [request("a")], "x": {"y": ["]"]}}) + more)
+    assert not plan_of(body).ok
+
+
+def test_an_array_names_all_that_is_no_request_and_goes_on(tmp_path: Path) -> None:
+    parts = [request("a"), 5, "a, ] text", None, [1], request("b", max_tokens="x"), request("c")]
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps(parts, indent=1))
+    plan = plan_of(path)
+    text = path.read_text().splitlines()
+    places = [p.where.rsplit(":", 1)[1] for each in plan.problems for p in each.first]
+    assert plan.requests == 2 and len(places) == 5
+    assert [text[int(place) - 1].strip() for place in sorted(places, key=int)] == [
+        "5,",
+        '"a, ] text",',
+        "null,",
+        "[",
+        "{",
+    ]
+    skipped = plan_of(path, staging=tmp_path / "s", skip_bad=True)
+    assert skipped.ok and skipped.requests == 2 and skipped.skipped == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [('[\n{"a":1},\n]', 3), ('[\n{"a":1}\n{"b":2}]', 3), ('[\n,{"a":1}]', 2), ('[\n{"a":1},\n{"b"', 3)],
+)
+def test_broken_arrays_are_named_with_their_line(tmp_path: Path, text: str, line: int) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(text.replace('{"a":1}', json.dumps(request("a"))).replace('{"b":2}', json.dumps(request("b"))))
+    assert group(plan_of(path), "json").first[0].where == f"{path}:{line}"
+
+
+def test_a_quote_that_is_never_closed_is_named_where_it_opens(tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(TEMPLATE)
+    path = tmp_path / "in.csv"
+    rows = [f"{n},row {n}" for n in range(1000)]
+    rows[499] = '499,"broken'
+    path.write_text("id,text\n" + "\n".join(rows) + "\n")
+    plan = plan_of(path, template=tmp_path / "t.toml")
+    assert not plan.ok and group(plan, "csv").first[0].where == f"{path}:501"
+    path.write_text('id,text\n1,"closed at the very end"')
+    assert plan_of(path, template=tmp_path / "t.toml").ok
+
+
+def test_a_row_with_too_many_cells_is_left_out_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(TEMPLATE)
+    path = tmp_path / "in.csv"
+    path.write_text('id,text\n1,a,"b ""c""",d\n2,x\n')
+    assert plan_of(path, template=tmp_path / "t.toml").requests == 1
+    plan = plan_of(path, template=tmp_path / "t.toml", staging=tmp_path / "s", skip_bad=True)
+    assert (plan.ok, plan.requests, plan.skipped) == (True, 1, 1)
+    assert plan.skipped_path is not None and plan.skipped_path.read_text() == '1,a,"b ""c""",d\n'
+
+
+def test_a_model_without_a_name_is_an_error(tmp_path: Path) -> None:
+    for name in ("", "  "):
+        plan = plan_for(tmp_path, *(request(f"r{n}", model=name) for n in range(3)))
+        assert plan.errors == 3
+
+
+def test_requests_that_the_service_takes_are_not_stopped(tmp_path: Path) -> None:
+    toolset = {"type": "mcp_toolset", "mcp_server_name": "m"}
+    plan = plan_for(
+        tmp_path,
+        request(
+            "a",
+            max_tokens=4000,
+            thinking={"type": "enabled", "budget_tokens": 9000},
+            betas=["interleaved-thinking-2025-05-14"],
+        ),
+        request("b", tools=[toolset], tool_choice={"type": "tool", "name": "m_search"}),
+        request("c", messages=[{"role": "user", "content": [{"type": "mcp_tool_listing", "tools": []}]}]),
+        {"custom_id": "d", "params": {**params(), "temperature": None}},
+    )
+    assert [each.message for each in plan.problems if each.level == "error"] == []
+    assert plan_for(tmp_path, request("a", max_tokens=4000, thinking={"type": "enabled", "budget_tokens": 9000})).errors

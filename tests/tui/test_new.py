@@ -152,6 +152,25 @@ async def test_a_table_shows_its_rows_and_is_rendered_as_the_template_is_typed(
         await until(pilot, lambda: screen.plan is not None and not screen.plan.ok)
 
 
+async def test_a_plan_is_dropped_with_the_first_key_that_changes_its_template(service: Service, tmp_path: Path) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_text(TABLE)
+    async with opened(service, size=(120, 40)) as (_, pilot, screen):
+        screen.query_one("#source-path", Input).value = str(table)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.query_one("#new-panes", TabLine).chosen == "template")
+        editor = screen.query_one("#template-text", TextArea)
+        editor.text = TEMPLATE
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        editor.text = TEMPLATE.replace("Label", "Lable")
+        await until(pilot, lambda: screen.plan is None)
+        assert not screen.check_action("submit", ())
+        editor.text = TEMPLATE
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        assert screen.plan is not None and screen.plan.parts[0].path is not None
+        assert b"Lable" not in screen.plan.parts[0].path.read_bytes()
+
+
 def preview(screen: NewScreen) -> str:
     return "\n".join(str(each.content) for each in screen.query_one("#template-preview").query(Static))
 

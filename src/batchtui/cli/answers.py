@@ -296,6 +296,8 @@ def retry_(
     ):
         service.discard(plan)
         say("nothing was sent" + (f": {blocked}" if blocked else ""))
+        if session.json:
+            print_json(words.plan_json(plan))
         return InputError.exit_code
     from batchtui.cli.plans import send_and_follow
 

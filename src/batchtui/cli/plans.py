@@ -178,6 +178,8 @@ def submit_(
     if not _agreed(session, plan, blocked):
         service.discard(plan)
         say("nothing was sent" + (f": {blocked}" if blocked else ""))
+        if session.json:
+            print_json(words.plan_json(plan))
         return InputError.exit_code
     label = title or words.title_of(sources)
     return send_and_follow(

@@ -65,7 +65,7 @@ def check_params(params: dict[str, Any], facts: Facts, api_version: str, betas: 
     yield from check_system(params)
     yield from check_tools(params)
     yield from check_tool_choice(params)
-    yield from _thinking(params)
+    yield from _thinking(params, betas)
     yield from _sampling(params, api_version)
     yield from _unsupported(params)
     yield from _small_fields(params)
@@ -107,7 +107,7 @@ def _max_tokens(params: dict[str, Any], model: ModelFacts | None, betas: tuple[s
             yield error("max_tokens_large", what, f"it is {value:,}")
 
 
-def _thinking(params: dict[str, Any]) -> Iterator[Found]:
+def _thinking(params: dict[str, Any], betas: tuple[str, ...]) -> Iterator[Found]:
     thinking = params.get("thinking")
     if thinking is None:
         return
@@ -128,7 +128,9 @@ def _thinking(params: dict[str, Any]) -> Iterator[Found]:
     if budget < 1024:
         yield error("thinking_budget", "thinking.budget_tokens must be at least 1,024", f"it is {budget}")
     limit = params.get("max_tokens")
-    if isinstance(limit, int) and budget >= limit:
+    # With this beta the budget is of all the thinking between tool calls (extended thinking documentation, October 2026).
+    interleaved = any(each.startswith("interleaved-thinking") for each in betas)
+    if isinstance(limit, int) and budget >= limit and not interleaved:
         yield error(
             "thinking_budget", "thinking.budget_tokens must be less than max_tokens", f"{budget:,} and {limit:,}"
         )
@@ -136,9 +138,9 @@ def _thinking(params: dict[str, Any]) -> Iterator[Found]:
 
 def _sampling(params: dict[str, Any], api_version: str) -> Iterator[Found]:
     for name, high in (("temperature", 1), ("top_p", 1), ("top_k", None)):
-        if name not in params:
+        value = params.get(name)
+        if value is None:
             continue
-        value = params[name]
         if api_version >= API_VERSION:
             yield error(
                 "sampling",

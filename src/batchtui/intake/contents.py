@@ -19,6 +19,7 @@ _KNOWN = frozenset(
         *("server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result"),
         *("bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "tool_search_tool_result"),
         *("container_upload", "mcp_tool_use", "mcp_tool_result", "compaction", "tool_reference", "browser_state"),
+        *("advisor_tool_result", "mcp_tool_listing", "fallback", "tool_addition", "tool_removal"),
     }
 )
 _FIELDS = {

@@ -12,6 +12,7 @@ from batchtui.intake.problems import error
 from batchtui.intake.sources import SourceFault
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]|"', re.DOTALL)
+_BETWEEN = re.compile(rb'\s*(,|"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\w.+-]+)', re.DOTALL)
 _COLON = re.compile(rb"\s*:")
 _ARRAY = re.compile(rb"\s*:\s*\[")
 
@@ -45,7 +46,10 @@ def array_start(head: bytes) -> tuple[int, list[str]] | None:
 class Elements:
     """Cuts objects out of a stream: those of an array (``nested``, the stream stands behind its ``[``) or a plain sequence."""
 
-    def __init__(self, stream: Readable, limit: int, *, nested: bool, line: int = 1) -> None:
+    def __init__(self, stream: Readable, limit: int, *, nested: bool, outer: int = 0, line: int = 1) -> None:
+        """``outer``: how many brackets are open around the array."""
+        self._outer = outer
+        self._any = False
         self._stream = stream
         self._limit = limit
         self._nested = nested
@@ -67,11 +71,12 @@ class Elements:
             yield from self._scan()
             yield b"", 0
         if self._closed:
+            self._see_end(self._outer)
             return
         if self._start is not None or self._nested:
-            raise SourceFault(error("json", "the JSON text ends too early: it seems to be cut off"))
+            raise self._cut_off()
         if self._buffer[self._last_end :].strip():
-            self._bad_gap(len(self._buffer))
+            raise self._bad_gap(len(self._buffer))
 
     def _more(self) -> bool:
         """Drop what is done with, and read on."""
@@ -85,7 +90,7 @@ class Elements:
             self._start = 0
         if len(self._buffer) > self._limit:
             what = "one request is larger than a whole batch may be: the rest is not read"
-            raise SourceFault(error("request_size", what, f"line {self._line}"))
+            raise SourceFault(error("request_size", what), self._line)
         piece = self._stream.read(max(PIECE, len(self._buffer)))
         self._buffer += piece
         return bool(piece)
@@ -100,7 +105,10 @@ class Elements:
             self._at = token.end()
             if sign in b"{[":
                 if self._depth == 0:
-                    self._begin(sign, token.start())
+                    yield from self._gap(token.start(), more=True)
+                    if sign == b"[" and not self._nested:
+                        raise self._bad_gap(token.start())
+                    self._start = token.start()
                 self._depth += 1
             elif sign in b"}]":
                 self._depth -= 1
@@ -108,27 +116,70 @@ class Elements:
                     yield buffer[self._start : token.end()], self._line
                     self._start, self._last_end = None, token.end()
                 elif self._depth < 0:
-                    self._close(sign, token.start())
+                    if not self._nested or sign != b"]":
+                        raise self._bad_gap(token.start())
+                    yield from self._gap(token.start(), more=False)
+                    self._last_end, self._closed = token.end(), True
                     return
 
-    def _begin(self, sign: bytes, start: int) -> None:
-        if sign == b"[" or self._buffer[self._last_end : start].strip() not in (b"", b","):
-            self._bad_gap(start)
-        self._count_lines(start)
-        self._start = start
+    def _gap(self, end: int, *, more: bool) -> Iterator[tuple[bytes, int]]:
+        """What stands between two objects of an array beside commas: numbers and the like, each on its line."""
+        place, comma = self._last_end, not self._any
+        while found := _BETWEEN.match(self._buffer, place, end):
+            place = found.end()
+            if found[1] == b",":
+                if comma:
+                    raise self._bad_gap(found.start(1))
+                comma = True
+            else:
+                if not comma or not self._nested:
+                    raise self._bad_gap(found.start(1))
+                self._count_lines(found.start(1))
+                yield found[1], self._line
+                self._any, comma = True, False
+        self._count_lines(end)
+        # Objects that only follow each other need no comma.
+        wrong = (more and self._nested and not comma) or (not more and self._any and comma)
+        if wrong or self._buffer[place:end].strip():
+            raise self._bad_gap(end)
+        self._any = True
 
-    def _close(self, sign: bytes, start: int) -> None:
-        if not self._nested or sign != b"]" or self._buffer[self._last_end : start].strip():
-            self._bad_gap(start)
-        self._closed = True
+    def _see_end(self, depth: int) -> None:
+        """Read what follows an array: nothing, or the rest of the body it is in."""
+        while True:
+            for token in _TOKEN.finditer(self._buffer, self._at):
+                sign = token.group()
+                if sign == b'"':
+                    break
+                depth += (sign in b"{[") - (sign in b"}]") if depth else -1
+                if depth < 0:
+                    raise self._after_end(token.start())
+                self._at = self._last_end = token.end()
+            rest = self._buffer[self._last_end :]
+            if not depth and rest.strip():
+                raise self._after_end(len(self._buffer) - len(rest.lstrip()))
+            if not self._more():
+                break
+        if depth:
+            raise self._cut_off()
 
-    def _bad_gap(self, start: int) -> None:
+    def _after_end(self, start: int) -> SourceFault:
         self._count_lines(start)
-        raise SourceFault(error("json", "not valid JSON between two requests", f"line {self._line}"))
+        what = "there is more after the end of the JSON text: one file holds one array, or one object a line"
+        return SourceFault(error("json", what), self._line)
+
+    def _cut_off(self) -> SourceFault:
+        self._count_lines(len(self._buffer))
+        return SourceFault(error("json", "the JSON text ends too early: it seems to be cut off"), self._line)
+
+    def _bad_gap(self, start: int) -> SourceFault:
+        self._count_lines(start)
+        return SourceFault(error("json", "not valid JSON between two requests"), self._line)
 
     def _count_lines(self, upto: int) -> None:
-        self._line += self._buffer.count(b"\n", self._counted, upto)
-        self._counted = upto
+        if upto > self._counted:
+            self._line += self._buffer.count(b"\n", self._counted, upto)
+            self._counted = upto
 
 
 def one_line(element: bytes) -> bytes:

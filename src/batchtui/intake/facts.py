@@ -70,7 +70,7 @@ class Facts:
             chars_per_token=price.chars_per_token if price else _UNKNOWN_CHARS,
             price=price,
             problems=problems,
-            usable=all(found.level != "error" for found in problems),
+            usable=bool(model.strip()) and all(found.level != "error" for found in problems),
             history=history,
         )
 

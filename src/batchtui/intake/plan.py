@@ -121,7 +121,7 @@ class _Making:
                 if source.path is not None:
                     raw.close()
         except SourceFault as fault:
-            self._fault(fault.found, source)
+            self._fault(fault, source)
         self._done += self._stream.taken if self._stream is not None else 0
         self._stream = None
 
@@ -134,12 +134,13 @@ class _Making:
             raise SourceFault(error("format", "a text beside tables"))
         self._reader.read(source, stream, told)
 
-    def _fault(self, found: Found, source: Source) -> None:
+    def _fault(self, fault: SourceFault, source: Source) -> None:
         """Note why a source can't be read; in a folder, what holds no requests is only left out."""
+        found = fault.found
         if source.folder is not None and found.code in ("format", "no_template_text"):
             self._problems.add(warning("left_out", f"left out: {found.message}"), source.name)
             return
-        self._stopping(found, source.name)
+        self._stopping(found, f"{source.name}:{fault.line}" if fault.line else source.name)
 
     def _stopping(self, found: Found, where: str) -> None:
         """Note a problem that leaving out single requests does not cure."""

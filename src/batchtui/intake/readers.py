@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -91,7 +93,13 @@ class Reader:
                 warning("body_fields", f"only the requests are used, not {names} beside them"), source.name
             )
         skipped = stream.read(start) if start else b""
-        elements = Elements(stream, checker.room, nested=told.layout == "array", line=1 + skipped.count(b"\n"))
+        elements = Elements(
+            stream,
+            checker.room,
+            nested=told.layout == "array",
+            outer=int(not head.removeprefix(BOM).lstrip().startswith(b"[")),
+            line=1 + skipped.count(b"\n"),
+        )
         handle: Handler | None = None
         item = 0
         for element, line in elements:
@@ -99,6 +107,9 @@ class Reader:
                 self._tick()
                 continue
             item += 1
+            if element[:1] != b"{":
+                checker.take(element, item if counted else line)
+                continue
             if handle is None:
                 kind = told.kind if told.kind != "json" else self._kind(element)
                 self.kinds[kind if told.kind != "json" or kind != "native" else "json"] = None
@@ -188,7 +199,11 @@ class Reader:
             self._rows.render(text_row(source, stream, told, self._note), 1)
             self._tick()
             return
-        rows = parquet_rows(source, stream) if told.kind == "parquet" else csv_rows(stream, told, self._note)
+        rows = (
+            parquet_rows(source, stream)
+            if told.kind == "parquet"
+            else csv_rows(stream, told, self._note, self._leave_out)
+        )
         for row, number in rows:
             if self._rows is None:
                 columns = ", ".join(map(quoted, list(row)[:12]))
@@ -200,6 +215,15 @@ class Reader:
                 )
             self._rows.render(row, number)
             self._tick()
+
+    def _leave_out(self, cells: list[str], found: Any, number: int) -> None:
+        """Name a row that can't be rendered, and keep it with what is left out."""
+        self._checker.report(found, number)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="").writerow(cells)
+        self._checker.skipped.add(
+            text.getvalue().encode("utf-8", "replace"), [found.text], self._checker.where(number), ""
+        )
 
     def _note(self, found: Any, number: int) -> None:
         self._checker.report(found, number)

@@ -21,11 +21,12 @@ _GZIP = b"\x1f\x8b"
 
 
 class SourceFault(Exception):
-    """A source can't be read (further); ``found`` says why."""
+    """A source can't be read (further); ``found`` says why, ``line`` where, 0 when no line is to blame."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Found, line: int = 0) -> None:
         super().__init__(found.text)
         self.found = found
+        self.line = line
 
 
 class Source(msgspec.Struct, frozen=True):

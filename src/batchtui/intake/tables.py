@@ -17,19 +17,21 @@ from batchtui.intake.sniff import BOM, Told
 from batchtui.intake.sources import Source, SourceFault, Stream
 
 Note = Callable[[Found, int], None]
+LeaveOut = Callable[[list[str], Found, int], None]
 
 MAX_CELL = 32_000_000
 """Characters of one cell, as many as a request may have bytes."""
 _OLD = "not UTF-8: read as Windows-1252 (latin-1) from here on where it is not"
 
 
-def csv_rows(stream: Stream, told: Told, note: Note) -> Iterator[tuple[dict[str, Any], int]]:
-    """The rows of a table with a header, each with the line it begins on.
+def csv_rows(stream: Stream, told: Told, note: Note, leave_out: LeaveOut) -> Iterator[tuple[dict[str, Any], int]]:
+    """The rows of a table with a header, each with the line it begins on; rows that can't be one are left out.
 
     Raises SourceFault when the table can't be read further.
     """
     csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(_Lines(stream, told.encoding, note), delimiter=told.delimiter)
+    source = _Lines(stream, told.encoding, note)
+    reader = csv.reader(source, delimiter=told.delimiter)
     columns: list[str] | None = None
     before = 0
     while True:
@@ -37,16 +39,26 @@ def csv_rows(stream: Stream, told: Told, note: Note) -> Iterator[tuple[dict[str,
             cells = next(reader, None)
         except csv.Error as bad:
             words = "a quote that is never closed, or a cell that is too large" if "limit" in str(bad) else str(bad)
-            raise SourceFault(error("csv", f"not a readable table: {words}", f"line {before + 1}")) from bad
+            raise SourceFault(error("csv", f"not a readable table: {words}"), before + 1) from bad
         if cells is None:
             return
+        if source.ended:
+            # Only inside quotes does the reader ask for a line after the last.
+            raise SourceFault(
+                error("csv", "a quote in this row is never closed: all that follows is in it"), before + 1
+            )
         number, before = before + 1, reader.line_num
         if not cells or (len(cells) == 1 and not cells[0].strip()):
             continue
         if columns is None:
             columns = _columns(cells, number, note)
             continue
-        yield _row(columns, cells, number, note), number
+        row = _row(columns, cells, number, note)
+        if row is None:
+            what = "a row has more cells than the header: a delimiter or a quote is out of place"
+            leave_out(cells, error("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
+        else:
+            yield row, number
 
 
 def _columns(cells: list[str], number: int, note: Note) -> list[str]:
@@ -66,11 +78,10 @@ def _columns(cells: list[str], number: int, note: Note) -> list[str]:
     return names
 
 
-def _row(columns: list[str], cells: list[str], number: int, note: Note) -> dict[str, Any]:
+def _row(columns: list[str], cells: list[str], number: int, note: Note) -> dict[str, Any] | None:
     if len(cells) > len(columns):
-        what = "a row has more cells than the header: a delimiter or a quote is out of place"
-        note(error("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
-    elif len(cells) < len(columns):
+        return None
+    if len(cells) < len(columns):
         what = "a row has fewer cells than the header: the rest is taken as empty"
         note(warning("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
         cells = cells + [""] * (len(columns) - len(cells))
@@ -83,6 +94,8 @@ class _Lines:
     def __init__(self, stream: Stream, encoding: str, note: Note) -> None:
         self._note = note
         self._old = False
+        self.ended = False
+        """True once a line after the last was asked for."""
         self._number = 0
         source = _Utf16(stream) if encoding == "utf-16" else stream
         self._lines = lines(_Returns(source), MAX_CELL)
@@ -91,8 +104,9 @@ class _Lines:
         for line in self._lines:
             self._number += 1
             if line is None:
-                raise SourceFault(error("csv", "a line is too long for a table", f"line {self._number}"))
+                raise SourceFault(error("csv", "a line is too long for a table"), self._number)
             yield self._text(line.removeprefix(BOM) if self._number == 1 else line)
+        self.ended = True
 
     def _text(self, line: bytes) -> str:
         try:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from batchtui.intake.problems import Found, error
+from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.words import kind_of, near, quoted
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}\Z")
@@ -55,8 +55,16 @@ def check_tool_choice(params: dict[str, Any]) -> Iterator[Found]:
         name = choice.get("name")
         if not isinstance(name, str):
             yield error("tool_choice", "tool_choice of type tool has no name")
+        elif name not in names and isinstance(tools, list) and any(map(_is_toolset, tools)):
+            yield warning(
+                "tool_choice", f"tool_choice names {quoted(name)}: whether a toolset has it can't be seen here"
+            )
         elif name not in names:
             yield error("tool_choice", f"tool_choice names {quoted(name)}, which is not among the tools")
+
+
+def _is_toolset(tool: object) -> bool:
+    return isinstance(tool, dict) and str(tool.get("type", "")).endswith("toolset")
 
 
 def _tool(tool: object, where: str) -> Iterator[Found]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from batchtui.config import Config, Profile
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.domain.plan import Progress
 from batchtui.service import events
 from batchtui.store import files
@@ -145,6 +145,14 @@ class Context:
         if record.profile != self.profile.name:
             return False
         return not self.gateway.url_known or record.base_url in ("", self.gateway.base_url)
+
+    def must_be_mine(self, record: BatchRecord) -> None:
+        """Raise InputError for a record of another profile or address than those in use."""
+        if not self.mine(record):
+            raise InputError(
+                f"{record.local_id} belongs to profile {record.profile!r} at {record.base_url}",
+                advice=f"use --profile {record.profile}, or switch to it",
+            )
 
     def trouble(self, error: BatchtuiError, local_id: str = "") -> None:
         """Tell an error that nobody waits for."""

@@ -328,11 +328,7 @@ class Service:
     async def _must_be_mine(self, record: BatchRecord) -> None:
         if record.id is not None and not self.gateway.url_known:
             await self.gateway.ready()
-        if not self.context.mine(record):
-            raise InputError(
-                f"{record.local_id} belongs to profile {record.profile!r} at {record.base_url}",
-                advice=f"use --profile {record.profile}, or switch to it",
-            )
+        self.context.must_be_mine(record)
 
     async def delete(
         self, local_ids: Sequence[str], *, here: bool = True, there: bool = True

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,10 +17,10 @@ import msgspec
 
 from batchtui import paths, safetext
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.domain.errors import BatchtuiError, InputError, TooLarge
 from batchtui.domain.models import ModelInfo
 from batchtui.domain.money import Usage
-from batchtui.domain.plan import Plan, Problem, Progress
+from batchtui.domain.plan import Plan, Problem, ProblemGroup, Progress
 from batchtui.intake.options import IntakeOptions
 from batchtui.memory import give_back
 from batchtui.service import figures
@@ -122,6 +123,8 @@ def plan_retry(
     records = [context.history.resolve(i) for i in local_ids]
     if len({r.run for r in records}) != 1:
         raise InputError("these batches are of different runs", advice="retry one run at a time")
+    for record in records:
+        context.must_be_mine(record)
     staging = new_staging(context)
     try:
         path = staging / "retry-source.jsonl"
@@ -160,7 +163,8 @@ def max_cost_problem(context: Context, plan: Plan) -> str | None:
         return f"max_cost is ${limit}, and the cost is unknown: there is no price for {names}"
     high = plan.estimate.batch_usd[1]
     if high > limit:
-        return f"this may cost up to ${high:.2f}, more than max_cost ${limit}"
+        shown = f"{high:.2f}" if high >= Decimal("0.01") else f"{high:.6f}"
+        return f"this may cost up to ${shown}, more than max_cost ${limit}"
     return None
 
 
@@ -196,13 +200,34 @@ async def models(context: Context) -> list[ModelInfo]:
 
 
 async def count_sample(context: Context, plan: Plan, n: int) -> Plan:
-    """Calibrate the estimate: count_tokens on a sample against our rule of thumb for the same requests."""
+    """Calibrate the estimate: count_tokens on a sample against our rule of thumb for the same requests.
+
+    A model whose requests can't be counted keeps the rule of thumb, and is named in a warning.
+    """
     from batchtui.intake.estimate import calibrate
     from batchtui.intake.sampling import sample_requests
 
     samples = await asyncio.to_thread(sample_requests, plan, n, prices=context.prices)
-    counted = [(s.model, s.estimated, await context.gateway.count_tokens(msgspec.json.decode(s.body))) for s in samples]
-    return await asyncio.to_thread(calibrate, plan, counted, context.prices)
+    counted: list[tuple[str, tuple[int, int], int]] = []
+    failed: dict[str, BatchtuiError] = {}
+    for each in samples:
+        if each.model in failed:
+            continue
+        try:
+            tokens = await context.gateway.count_tokens(msgspec.json.decode(each.body))
+            counted.append((each.model, each.estimated, tokens))
+        except BatchtuiError as error:
+            failed[each.model] = error
+    made = await asyncio.to_thread(calibrate, plan, counted, context.prices) if counted else plan
+    groups = tuple(_not_counted(model, error) for model, error in failed.items())
+    return replace(made, problems=(*made.problems, *groups), warnings=made.warnings + len(groups))
+
+
+def _not_counted(model: str, error: BatchtuiError) -> ProblemGroup:
+    why = "the request is too large for it" if isinstance(error, TooLarge) else str(error)
+    words = f"the tokens of {safetext.line(model, 60)} could not be counted: {why}; the rule of thumb stands"
+    found = Problem(code="count_tokens", level="warning", where="count_tokens", message=words)
+    return ProblemGroup(code=found.code, level=found.level, message=words, count=1, first=(found,))
 
 
 async def try_one(context: Context, request_line: bytes) -> TryResult:

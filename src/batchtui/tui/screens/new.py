@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import ContentSwitcher, Input, Static
+from textual.widgets import ContentSwitcher, Input, OptionList, Static
 
 from batchtui import safetext
 from batchtui.domain.plan import Plan
@@ -93,6 +93,8 @@ class NewScreen(NewHands, Drafts):
         self._importing = importing
         self._path = path
         self.plan: Plan | None = None
+        self.jumped = False
+        """True while the request shown was jumped to from its problem."""
         self.stopped_by = ""
         self.checker = Checker(lambda: self.service, self.post_message)
 
@@ -194,6 +196,17 @@ class NewScreen(NewHands, Drafts):
     def _template_changed(self) -> None:
         if not self.writing:
             self.start_check()
+
+    @on(TemplateEditor.Edited)
+    @on(WritePane.Edited)
+    def _outdated(self, event: TemplateEditor.Edited | WritePane.Edited) -> None:
+        """What was planned is not what stands here any more: it can't be sent."""
+        if isinstance(event, WritePane.Edited) != self.writing:
+            return
+        self.checker.forget()
+        self._drop_plan()
+        self.refresh_bindings()
+        self.query_one(PlanSummary).say(Content.styled(" changed: it is checked again when you pause", "dim"))
 
     @on(SourceForm.Changed)
     def start_check(self) -> None:
@@ -339,6 +352,10 @@ class NewScreen(NewHands, Drafts):
         """Stop the check; else leave."""
         if self.checker.running:
             self.checker.stop()
+        elif self.jumped and self.query_one("#new-panes", TabLine).chosen == "requests":
+            self.show_pane("problems")
+            self.query_one(ProblemList).query_one(OptionList).focus()
+            self.jumped = False
         elif not self.query_one(StatusLine).dismiss():
             do(self, self._leave())
 

@@ -20,6 +20,7 @@ from batchtui.tui.outside import edit_text
 from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.modals import Confirm
 from batchtui.tui.screens.new_write import WritePane
+from batchtui.tui.widgets.problem_list import ProblemList
 from batchtui.tui.widgets.request_form import quiet
 from batchtui.tui.widgets.request_view import RequestView
 from batchtui.tui.widgets.source_form import SourceForm
@@ -136,6 +137,7 @@ class NewHands:
         await me.query_one(RequestView).show_problem(problem, text)
         me.show_pane("requests")
         me.query_one(RequestView).focus()
+        me.jumped = True
 
     async def action_sample(self, by: int) -> None:
         """Another request, or another row in the template's preview."""
@@ -161,7 +163,10 @@ class NewHands:
             stopped_by = await me.in_thread(me.service.max_cost_problem, counted)
             me.stopped_by = stopped_by or ""
             me.show_plan(counted)
+            me.query_one(ProblemList).show(counted.problems)
             me.query_one(StatusLine).dismiss()
+            if counted.warnings > plan.warnings:
+                me.say(counted.problems[-1].message, level="warn")
 
     def action_try_one(self) -> None:
         """Send one request now."""

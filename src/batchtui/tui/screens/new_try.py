@@ -25,7 +25,7 @@ from batchtui.tui.widgets.answer_view import AnswerView, Section
 
 
 class TryScreen(BaseModal[None]):
-    """Says the price, asks, sends the request that was shown (or the longest), and shows the answer and its usage."""
+    """Says the price, asks, sends the longest request (or the one that was shown), and shows the answer and its usage."""
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "new_try.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,14 +38,14 @@ class TryScreen(BaseModal[None]):
             "longest",
             show=False,
             id="try.longest",
-            tooltip="the longest request, or the one that was shown",
+            tooltip="the request that was shown, or the longest",
         ),
     ]
 
     def __init__(self, plan: Plan, shown: str) -> None:
         super().__init__()
         self._plan = plan
-        self._lines = [line for line in dict.fromkeys([shown, plan.longest]) if line]
+        self._lines = [line for line in dict.fromkeys([plan.longest, shown]) if line]
         self._at = 0
         self._sent = False
 

@@ -46,6 +46,9 @@ class WritePane(Vertical):
         Binding("ctrl+down", "go(1)", "next", show=False, id="write.next", tooltip="the next request"),
     ]
 
+    class Edited(Message):
+        """A request is another than the one that was checked."""
+
     class Changed(Message):
         """The requests rested after a change."""
 
@@ -57,6 +60,7 @@ class WritePane(Vertical):
         self._options = IntakeOptions()
         self._prices: PriceTable | None = None
         self._wrong = False
+        self._dirty = False
 
     def compose(self) -> ComposeResult:
         """Which request, and its form."""
@@ -124,6 +128,9 @@ class WritePane(Vertical):
 
     @on(RequestForm.Edited)
     def _edited(self) -> None:
+        if not self._dirty and self.form.value() != self.forms[self._at]:
+            self._dirty = True
+            self.post_message(self.Edited())
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(PAUSE, self.settle)
@@ -131,8 +138,8 @@ class WritePane(Vertical):
     def settle(self) -> None:
         """Take over what the form holds, when it differs, and say what is wrong with it."""
         now = self.form.value()
-        if now != self.forms[self._at]:
-            self.forms[self._at] = now
+        if now != self.forms[self._at] or self._dirty:
+            self.forms[self._at], self._dirty = now, False
             self._say_wrong()
             self._say()
             self.post_message(self.Changed())

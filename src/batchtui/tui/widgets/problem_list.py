@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -45,6 +47,15 @@ class ProblemGathering:
         return tuple(sorted(made, key=lambda group: group.level != "error"))
 
 
+class _Lines(OptionList):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+        Binding("g", "first", show=False),
+        Binding("G", "last", show=False),
+    ]
+
+
 class ProblemList(Widget):
     """The list; Enter on a group opens or closes it, Enter on a place posts Jump."""
 
@@ -68,7 +79,7 @@ class ProblemList(Widget):
 
     def compose(self) -> ComposeResult:
         """One OptionList."""
-        yield OptionList(markup=False, compact=True)
+        yield _Lines(markup=False, compact=True)
 
     def show(self, groups: Iterable[ProblemGroup]) -> None:
         """Replace the groups; the cursor stays on its row, and nothing is drawn when they are the same."""

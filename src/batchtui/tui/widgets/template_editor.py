@@ -40,7 +40,7 @@ def starter(peek: Peek, model: str) -> str:
 
 
 class TemplateEditor(Container):
-    """Posts Changed when the text has rested; Rested sooner, for the preview."""
+    """Posts Edited with the first change, Changed when the text has rested; Rested sooner, for the preview."""
 
     DEFAULT_CSS: ClassVar[str] = """
     TemplateEditor { layout: vertical; }
@@ -52,6 +52,9 @@ class TemplateEditor(Container):
     TemplateEditor.beside #template-preview { width: 1fr; margin-left: 1; }
     """
 
+    class Edited(Message):
+        """The text is another than the one that was checked."""
+
     class Changed(Message):
         """The template's text rested for a while after a change."""
 
@@ -62,6 +65,9 @@ class TemplateEditor(Container):
         super().__init__(id=id)
         self._resting: list[Timer] = []
         self._loaded = self._starter = ""
+        self._told = ""
+        """The text that was checked last."""
+        self._dirty = False
         self._peek = Peek()
         self.name_of = "template"
         self.number = 0
@@ -102,11 +108,12 @@ class TemplateEditor(Container):
         self.query_one("#template-columns", Static).update(
             Content.assemble(("columns  ", "dim"), (names, "$text-accent"))
         )
-        self._rest(PREVIEW_PAUSE, None)
+        self._rest(PREVIEW_PAUSE, CHECK_PAUSE if self._dirty else None)
 
     def load(self, text: str, name: str) -> None:
         """Show a template that lies in a file; it counts as edited once it is changed."""
-        self._loaded = quiet(text)
+        self._loaded = self._told = quiet(text)
+        self._dirty = False
         self.name_of = name
         self.query_one(TextArea).load_text(self._loaded)
 
@@ -130,14 +137,21 @@ class TemplateEditor(Container):
     @on(TextArea.Changed)
     def _typed(self, event: TextArea.Changed) -> None:
         event.stop()
-        self._rest(PREVIEW_PAUSE, CHECK_PAUSE if self.edited else None)
+        if self.text.strip() and self.text != self._told and not self._dirty:
+            self._dirty = True
+            self.post_message(self.Edited())
+        self._rest(PREVIEW_PAUSE, CHECK_PAUSE if self._dirty else None)
 
     def _rest(self, preview: float, check: float | None) -> None:
         for timer in self._resting:
             timer.stop()
         self._resting = [self.set_timer(preview, lambda: self.post_message(self.Rested()))]
         if check is not None:
-            self._resting.append(self.set_timer(check, lambda: self.post_message(self.Changed())))
+            self._resting.append(self.set_timer(check, self._tell))
+
+    def _tell(self) -> None:
+        self._told, self._dirty = self.text, False
+        self.post_message(self.Changed())
 
     async def step(self, by: int) -> None:
         """Render another row."""
