@@ -99,3 +99,11 @@ def test_a_retry_never_goes_out_under_another_profile(call: Caller, own_folders:
 def test_a_plan_that_its_cost_stops_is_still_one_json_value(call: Caller) -> None:
     said = call("submit", call.source(), "--max-cost", "0.000001", "--json")
     assert said.code == 2 and said.json["requests"] == 6 and "$0.00," not in said.err
+
+
+def test_a_shell_asks_for_completions_without_words(call: Caller) -> None:
+    from tests.cli.calling import program
+
+    env = {"_BATCHTUI_COMPLETE": "bash_complete", "COMP_WORDS": "batchtui re", "COMP_CWORD": "1"}
+    said = program(env=env)
+    assert said.code == 0 and b"results" in said.out and b"retry" in said.out

@@ -235,3 +235,18 @@ async def test_two_programs_on_one_folder_both_see_and_one_tells_of_the_end(
 def test_a_failure_in_a_row_waits_longer_but_never_for_ever() -> None:
     waits = [poller.after_failure(NoNetwork("x"), n) for n in (1, 5, 50, 5000)]
     assert max(waits) <= poller.TROUBLE_CAP * 1.25
+
+
+async def test_a_look_that_asked_nothing_is_no_look_and_one_by_hand_always_asks(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server") as demo:
+        service = service_on(demo, tmp_path / "data")
+        try:
+            assert (await service.parts.looker.look()).last_ok is None
+            assert demo.demo.calls["list"] == 0
+            assert (await service.refresh()).last_ok is not None
+            assert demo.demo.calls["list"] == 1
+        finally:
+            await service.close()
+    service = service_on(demo, tmp_path / "data")
+    assert (await service.refresh()).blind_since is not None
+    await service.close()

@@ -13,7 +13,7 @@ from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Progress
 from batchtui.tui import describe, spans
-from batchtui.tui.desk import Desk, parse_filter
+from batchtui.tui.desk import SORTS, Desk, parse_filter
 from batchtui.tui.desk_rows import COLUMNS, DeskRows, chosen_columns
 from tests.tui.desk_data import ago, furnished, tally
 from tests.tui.work import NOW
@@ -191,3 +191,26 @@ def test_hostile_titles_are_shown_for_what_they_are() -> None:
     rows = DeskRows(desk, lambda: NOW, lambda _: None, COLUMNS)
     shown = "".join(str(cell) for cell in rows.cells(0) if cell is not None)
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown and "[red]" in shown
+
+
+def test_a_filter_that_can_not_be_read_leaves_the_rows_true() -> None:
+    desk = Desk()
+    desk.replace([record(local_id="a", run="a", status="in_progress")])
+    desk.query = "age<2y"
+    desk.arrange(NOW)
+    assert desk.complaint is not None and len(desk.lines) == 1
+    desk.records["a"] = record(local_id="a", run="a", status="ended")
+    desk.arrange(NOW)
+    assert desk.lines[0].records[0].status == "ended"
+    desk.query = "status:running"
+    desk.arrange(NOW)
+    assert desk.complaint is None and not desk.lines
+
+
+@pytest.mark.parametrize("column", SORTS)
+def test_every_column_sorts(column: str) -> None:
+    desk = Desk()
+    desk.replace([record(local_id=name, run=name) for name in "abc"])
+    desk.sort = column
+    desk.arrange(NOW)
+    assert len(desk.lines) == 3

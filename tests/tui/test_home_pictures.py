@@ -14,6 +14,7 @@ from batchtui.domain.plan import Progress
 from batchtui.poller import LookState
 from batchtui.service import events
 from batchtui.tui.app import BatchtuiApp
+from batchtui.tui.desk import SORTS
 from batchtui.tui.messages import Happened
 from tests.tui.desk_data import ago, furnished
 from tests.tui.work import NOW, make_app, make_service
@@ -104,4 +105,4 @@ def test_filtering(snap_compare: Compare, tmp_path: Path) -> None:
 
 
 def test_sorted_by_cost(snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(desk(tmp_path), terminal_size=(80, 24), press=["s"] * 5)
+    assert snap_compare(desk(tmp_path), terminal_size=(80, 24), press=["s"] * SORTS.index("cost"))

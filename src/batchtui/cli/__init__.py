@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -42,7 +43,8 @@ def main(args: list[str] | None = None) -> Any:
     """The program: runs a verb and exits with its code (contract: design, exit codes)."""
     from batchtui.cli.ending import guarded
 
-    if args is None and len(sys.argv) == 1:
+    # A shell that asks for completions calls the program without words, and says so in this variable (click).
+    if args is None and len(sys.argv) == 1 and "_BATCHTUI_COMPLETE" not in os.environ:
         from batchtui.cli.screen import open_screen
 
         sys.exit(guarded(open_screen))

@@ -98,7 +98,7 @@ def say(text: str) -> None:
 
 def show(text: str) -> None:
     """A line on standard output, made safe for a terminal."""
-    print(safetext.line(text))
+    print(safetext.line(text), flush=True)
 
 
 def print_json(value: Any) -> None:

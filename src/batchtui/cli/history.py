@@ -45,13 +45,14 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
     for path, why in service.unreadable():
         say(f"warning: {path}: {why}")
     if watch:
+        session.lines_only = True
         session.run(lambda: _watch_all(service), service)
     return 0
 
 
 async def _watch_all(service: Service) -> None:
     await asyncio.to_thread(service.context.reread)
-    service.subscribe(words.Narrator(None, False))
+    service.subscribe(words.Narrator(None, False, show))
     await service.start()
     await asyncio.Event().wait()
 

@@ -34,6 +34,8 @@ class Session:
     data_dir: str | None = None
     demo: bool = False
     log_file: str | None = None
+    lines_only: bool = False
+    """True where nothing is to be drawn over."""
     stop: threading.Event = field(default_factory=threading.Event)
     troubles: list[str] = field(default_factory=list)
     """What the service told of that nobody waited for."""
@@ -123,8 +125,8 @@ class Session:
 
     @property
     def bars(self) -> bool:
-        """Progress bars only on a terminal."""
-        return sys.stderr.isatty()
+        """Progress bars only on a terminal, and not where only lines are wanted."""
+        return sys.stderr.isatty() and not self.lines_only
 
     @property
     def asks(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -243,11 +243,14 @@ def exit_code(records: Iterable[BatchRecord], *, waited: bool = True) -> int:
 
 
 class Narrator:
-    """Tells what changes of the batches being followed, one line each, on standard error."""
+    """Tells what changes of the batches being followed, one line each, on standard error or as ``tell`` does."""
 
-    def __init__(self, local_ids: set[str] | None, terminal: bool) -> None:
+    def __init__(
+        self, local_ids: set[str] | None, terminal: bool, say_line: Callable[[str], object] | None = None
+    ) -> None:
         self._ids = local_ids
         self._terminal = terminal
+        self._say = say_line or say
         self._said: dict[str, str] = {}
 
     def __call__(self, event: object) -> None:
@@ -263,7 +266,7 @@ class Narrator:
             self._said[record.local_id] = text
             if self._terminal:
                 sys.stderr.write("\r\x1b[K")
-            say(text)
+            self._say(text)
 
 
 class BlindSayer:

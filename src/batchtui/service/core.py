@@ -270,7 +270,7 @@ class Service:
 
     async def refresh(self) -> LookState:
         """Look now."""
-        return await self.parts.looker.look()
+        return await self.parts.looker.look(asked=True)
 
     async def wait(self, local_ids: Sequence[str], *, settled: bool = False) -> None:
         """Wait until batches have ended with their results stored, or with ``settled`` only until none is in doubt."""

@@ -40,7 +40,7 @@ class Looker:
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self._missing: dict[str, int] = {}
-        self._began = self._last_turn = context.clock()
+        self._last = self._last_turn = context.clock()
 
     def wake(self) -> None:
         """Have the loop think again now."""
@@ -71,7 +71,7 @@ class Looker:
         self.teller.tell(mine)
         now = self.context.clock()
         idle = [r for r in mine if not self.fetcher.busy(r.local_id, now)]
-        due = self.state.next_at if self.state.blind_since else next_look(idle, now, self.state.last_ok or self._began)
+        due = self.state.next_at if self.state.blind_since else next_look(idle, now, self._last)
         if now < self._last_turn - _JUMP:
             due = now  # The clock was set back: what was planned by the old one would come too late.
         self._last_turn = now
@@ -91,8 +91,11 @@ class Looker:
         self.state = state
         self.context.emit(events.Looked(state))
 
-    async def look(self) -> LookState:
-        """Look once, now; its worth is in the state.  Only a look that really asked the service counts as one."""
+    async def look(self, *, asked: bool = False) -> LookState:
+        """Look once, now; its worth is in the state.  Only a look that really asked the service counts as one.
+
+        ``asked``: a person wants to know, so that the service is called though nothing is under way.
+        """
         async with self._one:
             records = await asyncio.to_thread(self.context.reread)
             if not self.context.gateway.url_known and any(self.context.mine(r) and r.id for r in records):
@@ -103,17 +106,18 @@ class Looker:
             now = self.context.clock()
             self._tell(replace(self.state, looking=True))
             try:
-                await self._update(active)
+                called = await self._update(active, asked)
                 for record in self.settler.due(now):
                     await self.settler.settle(record)
+                    called = True
             except BatchtuiError as error:
                 self._tell(self._blind(error))
                 return self.state
             self._fetch_due()
             await self._send_waiting()
-            now = self.context.clock()
+            now = self._last = self.context.clock()
             mine = [r for r in self.context.history.all() if self.context.mine(r)]
-            self._tell(LookState(last_ok=now, next_at=next_look(mine, now, now)))
+            self._tell(LookState(last_ok=now if called else self.state.last_ok, next_at=next_look(mine, now, now)))
             return self.state
 
     def _blind(self, error: BatchtuiError) -> LookState:
@@ -129,12 +133,14 @@ class Looker:
             failures=failures,
         )
 
-    async def _update(self, active: list[BatchRecord]) -> None:
+    async def _update(self, active: list[BatchRecord], asked: bool) -> bool:
+        """Ask after the active batches; True when the service was called."""
         if not active:
-            if self.state.blind_since is not None:
+            if asked or self.state.blind_since is not None:
                 # The way out of blindness is an answer, and the smallest list is the cheapest.
                 await self.context.gateway.page(1)
-            return
+                return True
+            return False
         found: dict[str, RemoteBatch] = {}
         if len(active) > 1:
             found = await self._listed(active)
@@ -146,6 +152,7 @@ class Looker:
             if remote is not None:
                 self._missing.pop(record.local_id, None)
                 self._take(record, remote)
+        return True
 
     async def _listed(self, active: list[BatchRecord]) -> dict[str, RemoteBatch]:
         """The active batches by as few list calls as serve; what is older than the pages is retrieved singly."""

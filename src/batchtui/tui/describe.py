@@ -80,7 +80,7 @@ def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
         return State(g.ready, "ended", "accent", 3)
     if record.needs_retry == 0:
         return State(g.good, "ended", "good", 5)
-    fresh = not retried and record.ended_at is not None and now - record.ended_at < FRESH
+    fresh = not (retried or record.foreign) and record.ended_at is not None and now - record.ended_at < FRESH
     return State(g.partial, "ended", "warn" if not retried else "muted", 1 if fresh else 5)
 
 

@@ -16,7 +16,7 @@ from batchtui.tui import describe
 Key = tuple[str, str]
 """``("batch", local_id)`` or ``("run", run)``."""
 
-SORTS = ("attention", "name", "status", "age", "left", "cost")
+SORTS = ("attention", "name", "status", "done", "requests", "model", "profile", "age", "left", "cost", "note")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _EARLY = datetime.min.replace(tzinfo=UTC)
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)?\Z")
@@ -117,6 +117,9 @@ class Desk:
         self.sort = "attention"
         self.reverse = False
         self.query = ""
+        self._applied = ""
+        self.complaint: InputError | None = None
+        """What is wrong with ``query``, which is not applied then."""
         self._folds: dict[str, bool] = {}
         self._places: dict[Key, int] = {}
         self._wanting: tuple[datetime, list[BatchRecord]] | None = None
@@ -135,7 +138,7 @@ class Desk:
         self._runs: dict[str, list[BatchRecord]] = {}
         for record in self.records.values():
             self._runs.setdefault(record.run, []).append(record)
-        wanted = parse_filter(self.query, now)
+        wanted = self._readable(now)
         groups = []
         for run, records in self._runs.items():
             seen = [r for r in records if wanted(r)]
@@ -149,6 +152,16 @@ class Desk:
         self.groups = sorted(groups, key=self._order(now), reverse=self.reverse)
         self.lines = [line for group in self.groups for line in _lines(group)]
         self._places = {line.key: i for i, line in enumerate(self.lines)}
+
+    def _readable(self, now: datetime) -> Callable[[BatchRecord], bool]:
+        """The filter, or the last that could be read: what is typed half must not keep the rows from being true."""
+        try:
+            wanted = parse_filter(self.query, now)
+        except InputError as error:
+            self.complaint = error
+            return parse_filter(self._applied, now)
+        self._applied, self.complaint = self.query, None
+        return wanted
 
     def find(self, key: object) -> int | None:
         """The row of a key; a batch that is folded away is found at its run's row."""
@@ -184,6 +197,10 @@ class Desk:
         def newest_first(group: Group) -> float:
             return -group.newest.timestamp() if group.newest > _EARLY else 0.0
 
+        def share_done(group: Group) -> float:
+            total = sum(r.counts.total for r in group.records)
+            return sum(r.counts.done for r in group.records) / total if total else 0.0
+
         def runs_out(group: Group) -> datetime:
             found = [(r.gone_at if r.status == "ended" else r.expires_at) or _NEVER for r in group.records]
             return min(found)
@@ -192,6 +209,11 @@ class Desk:
             "attention": lambda g: (g.rank, newest_first(g), g.run),
             "name": lambda g: (describe.name(g.records[0]).lower(), newest_first(g)),
             "status": lambda g: (g.states[0].word, g.rank, newest_first(g)),
+            "done": lambda g: (-share_done(g), newest_first(g)),
+            "requests": lambda g: (-g.requests, newest_first(g)),
+            "model": lambda g: (sorted({name for r in g.records for name in r.models}), newest_first(g)),
+            "profile": lambda g: (g.records[0].profile, newest_first(g)),
+            "note": lambda g: (not g.records[0].note, g.records[0].note.lower(), newest_first(g)),
             "age": lambda g: (newest_first(g), g.run),
             "left": lambda g: (runs_out(g), newest_first(g)),
             "cost": lambda g: (-(g.cost[0] or Decimal(0)), newest_first(g)),

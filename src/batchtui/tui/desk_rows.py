@@ -75,7 +75,7 @@ class DeskRows:
         retried = self._desk.retried(record)
         state = describe.state(record, now, retried=retried)
         cells: dict[str, Cell] = {
-            "name": self._name(line, record),
+            "name": self._whose(self._name(line, record), record),
             "requests": figures.count(record.requests),
             "model": models(record),
             "profile": safetext.line(record.profile, 40),
@@ -112,6 +112,12 @@ class DeskRows:
         text = describe.counts_text(counts, 29)
         word = "ended  " if text.cell_len <= 22 else ""
         return {"status": Text.assemble(sign, (word, ""), text), "done": None}
+
+    def _whose(self, name: Cell, record: BatchRecord) -> Cell:
+        """With the profile behind it, for a batch that is another's and not looked at now."""
+        if record.profile == self.own_profile or not isinstance(name, str | Text):
+            return name
+        return Text.assemble(name, (f" @{safetext.line(record.profile, 40)}", "muted"))
 
     def _name(self, line: Line, record: BatchRecord) -> Cell:
         if not line.child:

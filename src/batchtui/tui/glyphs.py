@@ -91,4 +91,5 @@ def terminal_is_ascii() -> bool:
 
 def locale_is_ascii() -> bool:
     """True when what is not ASCII would reach the terminal as bytes that it takes for something else."""
-    return "utf" not in locale.getpreferredencoding(False).lower()
+    # Not getpreferredencoding: in Python's UTF-8 mode, which LC_ALL=C turns on, it tells of Python alone.
+    return "utf" not in locale.getencoding().lower()

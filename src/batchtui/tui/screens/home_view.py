@@ -14,7 +14,6 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError
 from batchtui.poller import LookState
 from batchtui.service import events
 from batchtui.service.figures import usual_minutes
@@ -45,6 +44,7 @@ class HomeView(BaseScreen[None]):
         self.desk = Desk()
         self._usual: dict[str, tuple[int, int] | None] = {}
         self._dirty = False
+        self._minute: datetime | None = None
         self._title_shown: Content | None = None
         self._detail_shown: str = ""
 
@@ -145,11 +145,9 @@ class HomeView(BaseScreen[None]):
 
     def rearrange(self) -> None:
         """Filter and sort; a filter that can't be read is said and changes nothing."""
-        try:
-            self.desk.arrange(self.tui.now())
-        except InputError as error:
-            self.fail(error)
-            return
+        self.desk.arrange(self.tui.now())
+        if self.desk.complaint is not None:
+            self.fail(self.desk.complaint)
         self.set_class(not self.desk.records, "empty")
         if not self.desk.records:
             self.query_one("#empty", Static).update(_first_steps(self.service.profile.name == "demo"))
@@ -163,7 +161,13 @@ class HomeView(BaseScreen[None]):
         """The clock went on: ages, times left, the line of facts."""
         if not self.is_current:
             return
-        self.batches.reload()
+        minute = self.tui.now().replace(second=0, microsecond=0)
+        if minute != self._minute:
+            # With time alone a batch may come to want the person, or not want them any more.
+            self._minute = minute
+            self.rearrange()
+        else:
+            self.batches.reload()
         self._draw_status(self.service.look_state())
 
     def go_to(self, record: BatchRecord) -> None:

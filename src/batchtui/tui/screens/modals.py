@@ -145,6 +145,10 @@ class Reading(BaseModal[None]):
         Binding("escape,enter,q", "leave", "back", id="back", tooltip="leave"),
         Binding("down,j", "scroll(1)", show=False),
         Binding("up,k", "scroll(-1)", show=False),
+        Binding("pagedown,space", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("home,g", "scroll(-100000)", show=False),
+        Binding("end,G", "scroll(100000)", show=False),
     ]
 
     def __init__(self, title: str, body: str | Content, *, grave: bool = False) -> None:
@@ -165,8 +169,13 @@ class Reading(BaseModal[None]):
         self.query_one(".box").border_subtitle = "esc back"
 
     def action_scroll(self, by: int) -> None:
-        """A line up or down."""
+        """Lines up or down."""
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def action_page(self, by: int) -> None:
+        """A page up or down, a line of it kept."""
+        body = self.query_one(VerticalScroll)
+        body.scroll_relative(y=by * max(1, body.size.height - 1), animate=False)
 
     def action_leave(self) -> None:
         """Back to where it was."""
