@@ -268,9 +268,9 @@ class Service:
                 advice="use --again if you mean to send them twice",
             )
 
-    async def refresh(self) -> LookState:
-        """Look now."""
-        return await self.parts.looker.look(asked=True)
+    async def refresh(self, *, asked: bool = True) -> LookState:
+        """Look now; ``asked`` calls the service though nothing is under way, since a person wants to know."""
+        return await self.parts.looker.look(asked=asked)
 
     async def wait(self, local_ids: Sequence[str], *, settled: bool = False) -> None:
         """Wait until batches have ended with their results stored, or with ``settled`` only until none is in doubt."""

@@ -176,7 +176,7 @@ class BatchtuiApp(Guard, App[int]):
     def _look(self) -> None:
         """Look at once: who opens the screen wants the present, not the poller's next turn."""
         if self._look_first:
-            self.engine.call(self.service.refresh())
+            self.engine.call(self.service.refresh(asked=False))
 
     def _listen(self) -> None:
         for end in self._ends:
