@@ -170,6 +170,22 @@ def test_an_odd_line_never_ends_the_view(tmp_path: Path, odd: bytes) -> None:
     view.groups()
 
 
+def test_very_large_lines_of_an_odd_shape_are_told_for_what_they_are(tmp_path: Path) -> None:
+    big = "x" * 2_500_000
+    succeeded = {"type": "succeeded", "message": {"model": MODEL, "content": big, "stop_reason": "end_turn"}}
+    succeeded["message"]["usage"] = {"input_tokens": 100, "output_tokens": 20}  # type: ignore[index]
+    bomb = (
+        b'{"custom_id":"bomb","result":{"type":"succeeded","message":{"content":' + b"[" * 1_500_000 + b"]" * 1_500_000
+    )
+    many = b'{"custom_id":"many","result":{"type":"hologram","x":[' + b"{}," * 1_000_000 + b"{}]}}\n"
+    lines = [line("new", {"type": "hologram", "beam": big}), line("text", succeeded), bomb + b"}}}\n", many]
+    view = batch(tmp_path, [*lines, good("y")], ["new", "text", "bomb", "many", "y"])
+    assert [view.row(n).custom_id for n in range(5)] == ["new", "text", "bomb", "many", "y"]
+    assert [view.row(n).outcome for n in range(5)] == ["unknown", "succeeded", "unreadable", "unknown", "succeeded"]
+    assert view.row(1).good and (view.row(1).input_tokens, view.row(1).output_tokens) == (100, 20)
+    assert view.row(1).cost_usd == view.row(4).cost_usd
+
+
 def test_lone_surrogates_in_an_answer_leave_it_succeeded(tmp_path: Path) -> None:
     raw = good("a", "PLACE").replace(b"PLACE", b"before \\ud83d after \\\\ud800 \\ud83d\\ude00")
     view = batch(tmp_path, [raw], ["a"])

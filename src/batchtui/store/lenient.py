@@ -23,6 +23,9 @@ _TYPE_HEAD = re.compile(
     rb'\s*\{\s*"custom_id"\s*:\s*"[^"\\]{1,256}"\s*,\s*"result"\s*:\s*\{\s*"type"\s*:\s*"(\w{1,64})"'
 )
 _UNUSED = Usage()
+_NULL = msgspec.Raw(b"null")
+_SMALL = 64_000
+"""Parts of a very large line that are read, in bytes."""
 
 
 class Facts(msgspec.Struct, gc=False):
@@ -38,6 +41,46 @@ class Facts(msgspec.Struct, gc=False):
     stop: str = ""
     cut: int = 0
     usage: Usage = _UNUSED
+
+
+class _Line(msgspec.Struct, gc=False):
+    custom_id: msgspec.Raw = _NULL
+    result: msgspec.Raw = _NULL
+
+
+class _Result(msgspec.Struct, gc=False):
+    type: msgspec.Raw = _NULL
+    message: msgspec.Raw = _NULL
+    error: msgspec.Raw = _NULL
+
+
+class _Message(msgspec.Struct, gc=False):
+    model: msgspec.Raw = _NULL
+    stop_reason: msgspec.Raw = _NULL
+    usage: msgspec.Raw = _NULL
+    content: msgspec.Raw = _NULL
+
+
+def skim(line: bytes | memoryview) -> Facts | None:
+    """The facts of a line too large to be read leniently: its small parts are read, the large ones skipped, in one pass.
+
+    A large content counts as an answer.  None when it is no JSON, or its result is no object.
+    """
+    try:
+        whole = msgspec.json.decode(line, type=_Line)
+        held = msgspec.json.decode(whole.result, type=_Result)
+        result: dict[str, Any] = {"type": _small(held.type), "error": _small(held.error)}
+        if memoryview(held.message)[:1].tobytes() == b"{":
+            message = msgspec.json.decode(held.message, type=_Message)
+            result["message"] = {name: _small(getattr(message, name)) for name in ("model", "stop_reason", "usage")}
+            result["message"]["content"] = _small(message.content, "too large to look into")
+        return _from_dict({"custom_id": _small(whole.custom_id)}, result)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _small(raw: msgspec.Raw, otherwise: object = None) -> Any:
+    return json.loads(bytes(raw).decode("utf-8", "replace")) if len(raw) <= _SMALL else otherwise
 
 
 def read_leniently(line: bytes | None, head: bytes) -> Facts:

@@ -10,10 +10,10 @@ import msgspec
 
 from batchtui.domain.money import Tokens, Usage
 from batchtui.domain.outcome import CODES, CUT_CODES, EMPTY, SUCCEEDED, UNKNOWN, cut_code
-from batchtui.store.lenient import MESSAGE_KEPT, MOST, Facts, read_leniently
+from batchtui.store.lenient import MESSAGE_KEPT, MOST, Facts, read_leniently, skim
 
 SLOW_LIMIT = 2_000_000
-"""Longer lines that the quick reader refuses are not read again leniently, in bytes."""
+"""Longer lines that the quick reader refuses are only skimmed, in bytes: their JSON as objects would fill the memory."""
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 
 
@@ -170,7 +170,9 @@ def read_line(line: bytes | memoryview) -> Facts:
         if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
             with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
                 return _read_quickly(mend(bytes(line)))
-    return read_leniently(bytes(line) if len(line) <= SLOW_LIMIT else None, bytes(line[:1000]))
+    if len(line) > SLOW_LIMIT:
+        return skim(line) or read_leniently(None, bytes(line[:1000]))
+    return read_leniently(bytes(line), bytes(line[:1000]))
 
 
 def mend(line: bytes) -> bytes:
