@@ -21,7 +21,7 @@ from batchtui.domain.money import load_prices
 from batchtui.domain.plan import Estimate
 from batchtui.store import files, history
 from batchtui.store.history import History, encode_record
-from batchtui.store.results import open_results
+from batchtui.store.results import index_requests, open_results
 
 VERSION = "2026-10-21"
 
@@ -156,7 +156,7 @@ def running_records(data: str, ids: list[str], requests: int = 1, minutes: float
 
 
 def owed(data: str, batch_id: str, counts: dict[str, int], requests: str, wait: float = 0.0) -> dict[str, Any]:
-    """The record of a batch that ended and whose results are not here yet, with its requests.
+    """The record of a batch that ended and whose results are not here yet, with its requests, as submit leaves them.
 
     The poller leaves it alone for ``wait`` seconds.
     """
@@ -165,6 +165,7 @@ def owed(data: str, batch_id: str, counts: dict[str, int], requests: str, wait: 
     made = record(0, id=batch_id, status="ended", counts=told, requests=told.total, ended_at=now, next_try_at=at)
     folder = _put(Path(data), made)
     os.link(requests, folder / history.REQUESTS)
+    index_requests(folder, load_prices())
     return {"seconds": 0, "local_id": made.local_id}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +67,18 @@ def fetch_ours(folder: Path, url: str, batch: dict[str, object], requests: Path,
     made = work(
         "bench.prepare:owed", env=env, data=own, batch_id=batch["id"], counts=batch["counts"], requests=str(requests)
     )
-    return work("bench.ours:fetch", env=env, data=own, local_id=made.told["local_id"])
+    return away(Path(own), lambda: work("bench.ours:fetch", env=env, data=own, local_id=made.told["local_id"]))
+
+
+def away(written: Path, run: Callable[[], Sample]) -> Sample:
+    """Run what writes a file or folder, then remove it: all write what was not there, with as much memory free."""
+    try:
+        return run()
+    finally:
+        if written.is_dir():
+            shutil.rmtree(written)
+        else:
+            written.unlink(missing_ok=True)
 
 
 def fetch(bench: Bench) -> list[Line]:
@@ -81,10 +93,12 @@ def fetch(bench: Bench) -> list[Line]:
             path = f"{url}/v1/messages/batches/{batch['id']}/results"
             works = {"ours": lambda: fetch_ours(folder, url, batch, requests, next(turns))}
             if bench.has("curl"):
-                argv = ["curl", "-sS", "-f", "-o", str(folder / "curl.jsonl"), *HEADERS, path]
-                works["curl -o"] = lambda: command(argv)
+                dest = folder / "curl.jsonl"
+                argv = ["curl", "-sS", "-f", "-o", str(dest), *HEADERS, path]
+                works["curl -o"] = lambda: away(dest, lambda: command(argv))
             works[RESULTS] = lambda: work("bench.peers:sdk_results", env=env, batch_id=batch["id"])
-            works[RAW] = lambda: work("bench.peers:raw_results", env=env, url=path, dest=str(folder / "raw.jsonl"))
+            raw = folder / "raw.jsonl"
+            works[RAW] = lambda: away(raw, lambda: work("bench.peers:raw_results", env=env, url=path, dest=str(raw)))
             found = in_turn(bench.rounds, works)
     what = f"fetch and index {bench.count:,} results, {data.megabytes(results):.0f} MB"
     return beside(what, found.pop("ours"), found, [("curl -o", 2.0), (RESULTS, 0.15), (RAW, None)])

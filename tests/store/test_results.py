@@ -22,6 +22,7 @@ from batchtui.store.filters import parse_filter
 from batchtui.store.history import INDEX, PART, RESULTS
 from batchtui.store.index import LAYOUT, Index
 from batchtui.store.indexer import Indexer
+from batchtui.store.matching import Matcher
 from batchtui.store.results import ResultSink, open_results
 
 MIXED = [
@@ -503,12 +504,12 @@ def test_lines_taken_together_and_one_by_one_make_the_same_index(
     whole = b"\n".join(each.rstrip(b"\n") for each in lines) + b"\n"
 
     def indexed() -> Index:
-        made = Indexer(PRICES, lambda: -1)
+        made = Indexer(PRICES, lambda: -1, Matcher(None))
         made.feed(whole)
         return made.finish((1, 1), (0, 0))
 
     together = indexed()
-    monkeypatch.setattr(Indexer, "_take_all", lambda self, block: 0)
+    monkeypatch.setattr(Indexer, "_take_all", lambda self, chunk, start, end: 0)
     alone = indexed()
     assert together.header == alone.header
     for name, _ in LAYOUT:

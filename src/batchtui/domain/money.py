@@ -151,15 +151,10 @@ class PriceTable:
         self, model: str, geo: str, all_tokens: Iterable[Tokens], batch: bool = True
     ) -> tuple[list[int], int] | None:
         """The same for many answers of one model: their units, and the digits of all of them."""
-        try:
-            row = self._rows[model]
-        except KeyError:
-            row = self._rows[model] = self._row(model)
+        row = self._row_of(model)
         if row is None:
             return None
-        half, regional, one, digits = self._factors
-        factor = (half if batch else one) * (regional if row.geo and geo == "us" else one)
-        base, above = ([rate * factor for rate in rates] for rates in (row.base, row.above))
+        base, above = self._rates_of(row, geo, batch)
         step = row.step or _NO_STEP
         units = []
         for read, written, short, long, cached in all_tokens:
@@ -168,7 +163,30 @@ class PriceTable:
             if short or long or cached:
                 cost += short * rates[2] + long * rates[3] + cached * rates[4]
             units.append(cost)
-        return units, row.scale + _MILLION_DIGITS + 2 * digits
+        return units, self._digits_of(row)
+
+    def exact_uncached(self, model: str, geo: str, read: list[int], written: list[int]) -> tuple[list[int], int] | None:
+        """The same at batch price for answers that made no use of the prompt cache, below the model's step; None elsewhere."""
+        row = self._row_of(model)
+        if row is None or max(read) > (row.step or _NO_STEP):
+            return None
+        (one, two, *_), _ = self._rates_of(row, geo, True)
+        return [many * one + few * two for many, few in zip(read, written, strict=True)], self._digits_of(row)
+
+    def _row_of(self, model: str) -> _Row | None:
+        try:
+            return self._rows[model]
+        except KeyError:
+            row = self._rows[model] = self._row(model)
+            return row
+
+    def _rates_of(self, row: _Row, geo: str, batch: bool) -> tuple[list[int], list[int]]:
+        half, regional, one, _ = self._factors
+        factor = (half if batch else one) * (regional if row.geo and geo == "us" else one)
+        return [rate * factor for rate in row.base], [rate * factor for rate in row.above]
+
+    def _digits_of(self, row: _Row) -> int:
+        return row.scale + _MILLION_DIGITS + 2 * self._factors[3]
 
     def _row(self, model: str) -> _Row | None:
         price = self.get(model)

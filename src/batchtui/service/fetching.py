@@ -132,7 +132,11 @@ class Fetcher:
             with contextlib.suppress(_NotProven):
                 return await self._go_on(record)
         download = await self.context.gateway.results(record.id or "")
-        sink = await self._sink(record, resume=False)
+        try:
+            sink = await self._sink(record, resume=False)
+        except BaseException:
+            await download.close()
+            raise
         try:
             tally = await self._receive(record, download, sink, sink.write)
         except IncompleteResults as error:

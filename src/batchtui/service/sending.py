@@ -35,9 +35,12 @@ from batchtui.service.committing import Committer
 from batchtui.service.context import Context, Throttle
 from batchtui.store import files
 from batchtui.store.history import REQUESTS, lock
+from batchtui.store.results import index_requests
 
 replace = msgspec.structs.replace
 _RETRIES = 5
+_INDEX_FROM = 10_000
+"""Requests from which on indexing them ahead saves a wait when the results come."""
 _STEPS: tuple[Status, ...] = ("in_progress", "canceling", "ended")
 
 
@@ -210,7 +213,10 @@ class Sender:
         self.context.change(local_id, lambda r: replace(r, intent_at=None) if r.status == "submitting" else r)
 
     def _made(self, local_id: str, remote: RemoteBatch) -> None:
-        self.context.change(local_id, lambda r: taken_up(r, remote, self.context))
+        made = self.context.change(local_id, lambda r: taken_up(r, remote, self.context))
+        if made.requests >= _INDEX_FROM:
+            folder = self.context.history.folder(local_id)
+            asyncio.get_running_loop().run_in_executor(None, index_requests, folder, self.context.prices)
 
     def _wait_longer(self, record: BatchRecord, why: str, seconds: float) -> None:
         at = self.context.clock() + timedelta(seconds=seconds)

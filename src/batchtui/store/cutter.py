@@ -10,7 +10,7 @@ HOLD = 4_000_000
 """Longer lines are not held while they come, in bytes."""
 
 Take = Callable[[bytes | memoryview], None]
-TakeAll = Callable[[bytes], int]
+TakeAll = Callable[[bytes, int, int], int]
 
 
 @contextmanager
@@ -25,14 +25,14 @@ def mapped(fd: int, offset: int, length: int) -> Iterator[memoryview]:
             part.release()
 
 
-def line_ends(block: bytes) -> list[int]:
-    """Where each line of a block ends."""
+def line_ends(chunk: bytes, start: int, stop: int) -> list[int]:
+    """Where each line between two places ends."""
     ends: list[int] = []
-    add, find, end = ends.append, block.find, block.find(b"\n")
+    add, find, end = ends.append, chunk.find, chunk.find(b"\n", start, stop)
     while end >= 0:
         add(end)
-        end = find(b"\n", end + 1)
-    add(len(block))
+        end = find(b"\n", end + 1, stop)
+    add(stop)
     return ends
 
 
@@ -40,7 +40,8 @@ class Cutter:
     """Hands each line that is not blank to ``take``, with ``offset`` and ``number`` saying which it is.
 
     ``fd`` gives the open file's descriptor with all fed bytes written, for lines longer than ``HOLD``.  ``take_all`` is
-    offered whole lines together first: it takes all of them and says how many they were, or none and says 0.
+    offered whole lines together first, as bytes and where they begin and end: it takes all of them and says how many they
+    were, or none and says 0.
     """
 
     def __init__(self, fd: Callable[[], int], take: Take, take_all: TakeAll) -> None:
@@ -69,12 +70,11 @@ class Cutter:
             self._hold(chunk[: start - 1])
             self._end_held(newline=1)
         if end >= start:
-            block = chunk[start:end]
-            if taken := self._take_all(block):
+            if taken := self._take_all(chunk, start, end):
                 self.number += taken
-                self.offset += len(block) + 1
+                self.offset += end - start + 1
             else:
-                self._take_each(block.split(b"\n"))
+                self._take_each(chunk[start:end].split(b"\n"))
         if end + 1 < len(chunk):
             self._hold(chunk[end + 1 :])
 

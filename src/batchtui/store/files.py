@@ -14,6 +14,10 @@ from batchtui.domain.errors import StoreError
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+_BUFFER = 32 * 1024
+"""Bytes; pieces of 64 KB pass by it, and Linux takes those up to four times as quickly as larger ones."""
+
+
 def explain(error: OSError, what: str) -> StoreError:
     """Our error for an OSError met while doing ``what``, with what to do next."""
     advice = {
@@ -54,7 +58,7 @@ def open_private(path: Path, mode: str = "wb") -> BinaryIO:
         "r+b": os.O_RDWR | os.O_CREAT,
     }[mode]
     fd = os.open(path, flags | _NO_FOLLOW, 0o600)
-    return os.fdopen(fd, "ab" if mode == "ab" else "r+b" if mode == "r+b" else "wb", buffering=256 * 1024)
+    return os.fdopen(fd, "ab" if mode == "ab" else "r+b" if mode == "r+b" else "wb", buffering=_BUFFER)
 
 
 def fsync_dir(path: Path) -> None:
@@ -67,10 +71,11 @@ def fsync_dir(path: Path) -> None:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[IO[bytes]]:
+def atomic(path: Path, *, lasting: bool = True) -> Iterator[IO[bytes]]:
     """Write a file whole or not at all: temporary beside it, fsync, rename, fsync the folder.
 
-    On any error the old file stays as it was and the temporary goes; raises StoreError for the disk's errors.
+    Without ``lasting`` a power cut may leave it torn: for what is checked when read, and made again at will.  On any error
+    the old file stays as it was and the temporary goes; raises StoreError for the disk's errors.
     """
     temp = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
@@ -78,9 +83,11 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             with open_private(temp, "xb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if lasting:
+                    os.fsync(file.fileno())
             temp.replace(path)
-            fsync_dir(path.parent)
+            if lasting:
+                fsync_dir(path.parent)
         except OSError as error:
             raise explain(error, f"can't write {path}") from error
     finally:

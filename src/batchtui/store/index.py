@@ -46,6 +46,11 @@ LAYOUT = (
     ("id_end", "Q"),
 )
 """The columns and their array types, in the order of the file; ``ids`` (all custom_ids joined) follows them."""
+_ALL = frozenset(name for name, _ in LAYOUT)
+Stamp = tuple[int, int]
+"""Size and mtime_ns of a file."""
+NOTHING: Stamp = (0, 0)
+"""The stamp of a file that isn't there."""
 
 
 class GroupKey(msgspec.Struct, frozen=True):
@@ -62,10 +67,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int = VERSION
     byteorder: str = sys.byteorder
-    results: tuple[int, int]
-    """Size and mtime_ns of results.jsonl; zeros when there is none."""
-    requests: tuple[int, int]
-    """Size and mtime_ns of requests.jsonl; zeros when there is none."""
+    results: Stamp
+    """Of results.jsonl."""
+    requests: Stamp
+    """Of requests.jsonl."""
     rows: int
     lines: int
     blank: int
@@ -121,13 +126,14 @@ class Columns:
         return self.id_bytes(row).decode("utf-8", "replace")
 
     def id_texts(self) -> list[str]:
-        """All custom_ids, one decode for all."""
-        start, texts = 0, []
+        """All custom_ids in one go."""
+        starts = array("Q", [0])
+        starts.extend(self.id_end[:-1])
         blob = bytes(self.ids)
-        for end in self.id_end:
-            texts.append(blob[start:end].decode("utf-8", "replace"))
-            start = end
-        return texts
+        if blob.isascii():
+            text = blob.decode("ascii")
+            return [text[start:end] for start, end in zip(starts, self.id_end, strict=False)]
+        return [blob[start:end].decode("utf-8", "replace") for start, end in zip(starts, self.id_end, strict=False)]
 
 
 class Index(msgspec.Struct):
@@ -137,12 +143,12 @@ class Index(msgspec.Struct):
     columns: Columns
 
 
-def stamp(path: Path) -> tuple[int, int]:
+def stamp(path: Path) -> Stamp:
     """Size and mtime_ns of a file, zeros when it isn't there."""
     try:
         found = path.stat()
     except OSError:
-        return (0, 0)
+        return NOTHING
     return (found.st_size, found.st_mtime_ns)
 
 
@@ -180,7 +186,7 @@ def save(path: Path, index: Index) -> None:
     columns = index.columns
     head = msgspec.json.encode(msgspec.structs.replace(index.header, ids_size=len(columns.ids)))
     checksum = zlib.crc32(head)
-    with files.atomic(path) as file:
+    with files.atomic(path, lasting=False) as file:
         file.write(MAGIC + len(head).to_bytes(8, "little") + head)
         for name, _ in LAYOUT:
             column = getattr(columns, name)
@@ -191,21 +197,29 @@ def save(path: Path, index: Index) -> None:
         file.write(checksum.to_bytes(4, "little"))
 
 
-def load(path: Path, results: tuple[int, int], requests: tuple[int, int], prices: PriceTable) -> Index | None:
+def load(path: Path, results: Stamp, requests: Stamp, prices: PriceTable) -> Index | None:
     """The index at ``path`` if it is whole, ours, and made from these very files and prices; None otherwise."""
+    index = _load(path, results, requests, _ALL)
+    return index if index is not None and index.header.prices == price_marks(prices, index.header.models) else None
+
+
+def load_requests(path: Path, requests: Stamp) -> Columns | None:
+    """Ids and places of the requests in an index made before any result came, if it fits them: no other column is there."""
+    index = _load(path, NOTHING, requests, frozenset({"request_offset", "request_length", "id_end"}))
+    return index.columns if index is not None else None
+
+
+def _load(path: Path, results: Stamp, requests: Stamp, wanted: frozenset[str]) -> Index | None:
     try:
         with path.open("rb") as file:
-            index = _read(file.fileno())
+            index = _read(file.fileno(), wanted)
     except (OSError, ValueError, msgspec.MsgspecError, MemoryError):
         return None
-    if index is None:
-        return None
-    header = index.header
-    fits = header.results == results and header.requests == requests
-    return index if fits and header.prices == price_marks(prices, header.models) else None
+    fits = index is not None and index.header.results == results and index.header.requests == requests
+    return index if fits else None
 
 
-def _read(fd: int) -> Index | None:
+def _read(fd: int, wanted: frozenset[str]) -> Index | None:
     size = os.fstat(fd).st_size
     start = len(MAGIC) + 8
     begin = os.pread(fd, start, 0)
@@ -225,10 +239,11 @@ def _read(fd: int) -> Index | None:
         column: array[int] = getattr(columns, name)
         part = os.pread(fd, header.rows * column.itemsize, place)
         checksum = zlib.crc32(part, checksum)
-        column.frombytes(part)
+        if name in wanted:
+            column.frombytes(part)
         place += len(part)
     ids = os.pread(fd, header.ids_size, place)
     columns.ids += ids
     checksum = zlib.crc32(ids, checksum)
     whole = os.pread(fd, 4, place + len(ids)) == checksum.to_bytes(4, "little")
-    return Index(header, columns) if whole and len(columns) == header.rows else None
+    return Index(header, columns) if whole and len(columns.id_end) == header.rows else None

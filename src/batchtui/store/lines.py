@@ -86,7 +86,7 @@ _LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-
 _SPOKEN = frozenset({"tool_use", "server_tool_use"})
 
 
-def decode_block(block: bytes, count: int) -> list[_Line] | None:
+def decode_block(block: bytes | memoryview, count: int) -> list[_Line] | None:
     """``count`` whole lines decoded at once; None when one of them is not of the documented shape, or blank."""
     try:
         found = _decode_lines(block)
@@ -104,7 +104,10 @@ class Plain(msgspec.Struct, gc=False):
     stops: list[str]
     models: list[str]
     geos: list[str]
-    tokens: list[Tokens]
+    read: list[int]
+    written: list[int]
+    cached: list[Tokens] | None
+    """Tokens of each line with those of the prompt cache; None when no line used it."""
 
 
 def plain_lines(lines: list[_Line]) -> Plain | None:
@@ -116,24 +119,32 @@ def plain_lines(lines: list[_Line]) -> Plain | None:
     nothing = _Message(model=filler.model, content=_SPOKE)
     messages = [r.message if r.type == "succeeded" and r.message is not None else nothing for r in results]
     usages = [message.usage for message in messages]
+    stops = [message.stop_reason or "" for message in messages]
+    matches = map(_PLAIN_TEXT.match, [message.content for message in messages])
+    spoke = CUT_CODES.keys().isdisjoint(stops)
     cuts = [
-        0 if message.stop_reason not in CUT_CODES and _PLAIN_TEXT.match(message.content) else _cut_or_odd(message)
-        for message in messages
+        0 if match and (spoke or stop not in CUT_CODES) else _cut_or_odd(message)
+        for match, stop, message in zip(matches, stops, messages, strict=True)
     ]
     odd = [
         place
-        for place, (message, cut) in enumerate(zip(messages, cuts, strict=True))
-        if message is nothing or cut < 0 or message.usage.server_tool_use is not None
+        for place, (message, cut, usage) in enumerate(zip(messages, cuts, usages, strict=True))
+        if message is nothing or cut < 0 or usage.server_tool_use is not None
     ]
     for place in odd:
-        cuts[place], messages[place], usages[place] = 0, nothing, _NO_USAGE
+        cuts[place], messages[place], usages[place], stops[place] = 0, nothing, _NO_USAGE, ""
+    used_cache = any(
+        u.cache_creation_input_tokens or u.cache_read_input_tokens or u.cache_creation is not None for u in usages
+    )
     return Plain(
         odd,
         cuts,
-        [message.stop_reason or "" for message in messages],
+        stops,
         [message.model for message in messages],
         [usage.inference_geo or "" for usage in usages],
-        [charged(usage) for usage in usages],
+        [usage.input_tokens for usage in usages],
+        [usage.output_tokens for usage in usages],
+        [charged(usage) for usage in usages] if used_cache else None,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from batchtui.domain.outcome import CANCELED, CUT_SHORT, EXPIRED, OUTCOMES, SUCCEEDED, normalise
 from batchtui.store.index import GroupKey
 from batchtui.store.lenient import ID_LIMIT, Facts
@@ -19,6 +21,12 @@ class Names(dict[str, int]):
 
     def __missing__(self, name: str) -> int:
         return self.setdefault(name[:ID_LIMIT] if len(self) < _MAX_NAMES else "(other)", len(self))
+
+    def all_of(self, names: list[str]) -> Iterable[int]:
+        """The numbers of many names, most often of one that is the same for all."""
+        if names.count(names[0]) == len(names):
+            return [self[names[0]]] * len(names)
+        return map(self.__getitem__, names)
 
     def all(self) -> tuple[str, ...]:
         """The names in the order of their numbers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class _Envelope(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Envelope).decode
 
 
-Found = tuple[list[str], list[int], list[int]]
+Found = tuple[list[str], Sequence[int], Sequence[int]]
 """Requests' custom_ids, offsets and lengths in bytes."""
 
 

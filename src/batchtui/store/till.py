@@ -8,6 +8,7 @@ from batchtui.domain.money import PriceTable, Tokens, Usage, as_dollars
 from batchtui.domain.outcome import SUCCEEDED, UNKNOWN
 from batchtui.store.index import COST_DIGITS, UNPRICED, cost_units
 from batchtui.store.lenient import Facts
+from batchtui.store.lines import Plain
 
 _I64 = 0x7FFF_FFFF_FFFF_FFFF
 
@@ -43,9 +44,18 @@ class Till:
         """The same for a succeeded line that used tokens alone."""
         return self._ring_one_model(model, geo, [tokens])[0]
 
-    def ring_all(self, models: list[str], geos: list[str], tokens: list[Tokens]) -> list[int]:
+    def ring_all(self, lines: Plain) -> list[int]:
         """The same for many succeeded lines that used tokens alone."""
-        if models.count(models[0]) == geos.count(geos[0]) == len(models):
+        models, geos = lines.models, lines.geos
+        one = models.count(models[0]) == geos.count(geos[0]) == len(models)
+        if one and lines.cached is None:
+            found = self._prices.exact_uncached(models[0], geos[0], lines.read, lines.written)
+            if found is not None:
+                return self._rung(models[0], *found)
+        tokens = lines.cached
+        if tokens is None:
+            tokens = [(read, written, 0, 0, 0) for read, written in zip(lines.read, lines.written, strict=True)]
+        if one:
             return self._ring_one_model(models[0], geos[0], tokens)
         return [self.ring_tokens(*each) for each in zip(models, geos, tokens, strict=True)]
 
@@ -58,11 +68,15 @@ class Till:
             if not all(used):
                 self._add(model, 0, COST_DIGITS)
             return [UNPRICED if any_used else 0 for any_used in used]
-        units, digits = found
+        return self._rung(model, *found)
+
+    def _rung(self, model: str, units: list[int], digits: int) -> list[int]:
         self._add(model, sum(units), digits)
         more = COST_DIGITS - digits
         if more >= 0:
             scale = 10**more
+            if max(units) <= _I64 // scale:
+                return [unit * scale for unit in units] if more else units
             return [min(unit * scale, _I64) for unit in units]
         scale = 10**-more
         return [min(unit // scale, _I64) for unit in units]
