@@ -57,3 +57,45 @@ def test_an_unknown_profile_names_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         config.profile("wrk")
     assert "default, home, work" in caught.value.advice
+
+
+def test_a_price_that_cant_be_is_named_with_its_line(tmp_path: Path) -> None:
+    text = 'max_cost = 1\n\n[prices."my.model"]\ninput = 1\nouput = 5\n'
+    with pytest.raises(ConfigError, match=r"config\.toml:5: price of my\.model: there is no field ouput"):
+        load_config(written(tmp_path, text))
+    with pytest.raises(ConfigError, match=r"config\.toml:2: price of m: output is missing"):
+        load_config(written(tmp_path, "[profiles.p]\n[prices.m]\ninput = 1\n"))
+
+
+def test_what_only_the_screen_knows_is_named_with_its_line(tmp_path: Path) -> None:
+    from batchtui.tui import complaints
+
+    text = """[screen]
+theme = "drak"
+columns = ["name", "csot"]
+[keys]
+cancel = "ctlr+k"
+retry = ""
+exprot = "x"
+details = "ctrl+d"
+"results.nothing" = "f5"
+mark = "space, f6"
+"""
+    said = [each.split("config.toml:")[1] for each in complaints.of(load_config(written(tmp_path, text)))]
+    assert said[0].startswith("2: [screen] theme 'drak' is unknown")
+    assert said[1].startswith("3: [screen] there is no column 'csot'; there are: name, status")
+    assert said[2] == "5: [keys] 'cancel': 'ctlr+k' is no key; write it like k, ctrl+k, f5 or escape"
+    assert said[3] == "6: [keys] 'retry': no key is given"
+    assert said[4] == "7: [keys] 'exprot' is no action, did you mean 'export'?"
+    assert said[5].startswith("9: [keys] 'results.nothing' is no action")
+    assert "8: [keys] ^d is both 'page_down' and 'details' (HomeScreen)" in said[6:]
+    assert not any("mark" in each for each in said[6:])
+
+
+def test_a_key_that_is_none_leaves_the_action_its_own() -> None:
+    from batchtui.tui.keys import usable
+
+    assert usable({"cancel": "ctlr+k", "retry": "", "export": "?, nokey", "filter": ","}) == {
+        "export": "question_mark",
+        "filter": "comma",
+    }

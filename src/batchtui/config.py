@@ -100,6 +100,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, dict[str, Any]] = {}
     """Rows that override or add to prices.toml, dollars per million tokens."""
     warnings: tuple[str, ...] = ()
+    path: str = ""
+    lines: dict[str, int] = {}
+    """Where in the file settings stand that the screen may complain of, by their names with the section."""
+
+    def at(self, setting: str) -> str:
+        """``path:line: `` of a setting, for a complaint about it; "" when no file said it."""
+        return f"{self.path}:{self.lines[setting]}: " if setting in self.lines else ""
 
     def profile(self, name: str = "") -> Profile:
         """A profile by name ("" is the default one); raises ConfigError when there is none."""
@@ -234,14 +241,33 @@ def parse_config(text: str, where: Path) -> Config:
     ]:
         if limit is not None and limit.is_nan():
             raise ConfigError(f"{where}:{_line_of(text, place)}: max_cost is no number", advice="correct that value")
-    return msgspec.structs.replace(config, warnings=warnings)
+    _check_prices(config.prices, text, where)
+    looked_at = ("screen.theme", "screen.columns", *(f"keys.{name}" for name in config.keys))
+    lines = {place: line for place in looked_at if (line := _find(text, place))}
+    return msgspec.structs.replace(config, warnings=warnings, path=str(where), lines=lines)
+
+
+def _check_prices(prices: dict[str, dict[str, Any]], text: str, where: Path) -> None:
+    if not prices:
+        return
+    from batchtui.domain.money import load_prices
+
+    for model, row in prices.items():
+        try:
+            load_prices({model: row})
+        except ConfigError as error:
+            field = next(
+                (name for name in row if re.search(rf"\b{re.escape(name)}\b", str(error).partition(": ")[2])), ""
+            )
+            line = _find(text, f"prices.{model}.{field}") or _line_of(text, f"prices.{model}")
+            raise ConfigError(f"{where}:{line}: {error}", advice=error.advice) from error
 
 
 _SECTIONS: dict[str, type[msgspec.Struct]] = {"limits": Limits, "notify": Notify, "screen": Screen, "settle": Settle}
 
 
 def _unknown(raw: dict[str, Any]) -> list[str]:
-    known = set(Config.__struct_fields__) - {"warnings"}
+    known = set(Config.__struct_fields__) - {"warnings", "path", "lines"}
     found = [key for key in raw if key not in known]
     for section, kind in _SECTIONS.items():
         values = raw.get(section)
@@ -268,15 +294,20 @@ def _path_of(message: str) -> str:
 
 def _line_of(text: str, place: str) -> int:
     """The line of a setting such as ``profiles.work.base_url``, 1 when it can't be found."""
-    *section, key = place.split(".")
-    wanted = ".".join(section)
+    return _find(text, place) or 1
+
+
+def _find(text: str, place: str) -> int:
+    """The line of a setting, 0 when it can't be found; a name may hold dots itself."""
+    parts = place.split(".")
+    wanted = {".".join(parts[:at]): ".".join(parts[at:]) for at in range(len(parts))}
     current = ""
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
         if header:
-            current = header.group(1).replace('"', "")
+            current = header.group(1).replace('"', "").replace("'", "")
             if current == place:
                 return number
-        elif current == wanted and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+        elif current in wanted and re.match(rf"\s*[\"']?{re.escape(wanted[current])}[\"']?\s*=", line):
             return number
-    return 1
+    return 0

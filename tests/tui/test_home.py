@@ -23,6 +23,7 @@ from batchtui.tui import terminal
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.desk import SORTS
 from batchtui.tui.messages import Happened
+from batchtui.tui.screens.edit import EditModal
 from batchtui.tui.screens.elsewhere import ElsewhereScreen
 from batchtui.tui.screens.help import HelpScreen
 from batchtui.tui.screens.modals import Ask, Choose, Confirm, Reading
@@ -299,9 +300,10 @@ async def test_batches_made_elsewhere_come_page_by_page_and_are_adopted(app: Bat
         await pilot.press("G")
         await until(pilot, lambda: len(screen.rows) == 60)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
-        await pilot.press(*"theirs", "enter")
-        await until(pilot, lambda: any(r.title == "theirs" and r.foreign for r in app.service.records()))
+        await until(pilot, lambda: isinstance(app.screen, EditModal))
+        await pilot.press(*"theirs", "enter", *"by cron", "enter")
+        kept = lambda r: r.title == "theirs" and r.note == "by cron" and r.foreign  # noqa: E731
+        await until(pilot, lambda: any(map(kept, app.service.records())))
         await pilot.press("escape")
         assert app.screen is app.home
 
@@ -391,3 +393,100 @@ async def test_every_size_can_be_drawn(app: BatchtuiApp, size: tuple[int, int]) 
 
 def test_nothing_in_a_title_ends_the_window_title_early() -> None:
     assert terminal.window_title("a\x07b\x1b]0;x").count("\x07") == 1
+
+
+async def test_pages_with_hardly_a_batch_of_others_are_gone_through_until_the_screen_is_full(
+    app: BatchtuiApp, monkeypatch: Any
+) -> None:
+    asked: list[str | None] = []
+
+    async def elsewhere(after_id: str | None = None) -> Any:
+        asked.append(after_id)
+        number = len(asked)
+        made = [RemoteBatch(id=f"msgbatch_y{number:02}", processing_status="ended", created_at=NOW)]
+        return made if number % 2 else [], f"p{number}" if number < 7 else None
+
+    monkeypatch.setattr(app.service, "elsewhere", elsewhere)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, ElsewhereScreen) and len(app.screen.rows) == 4)
+        assert asked == [None, *(f"p{n}" for n in range(1, 7))]
+        await pilot.press("m")
+        await until(pilot, lambda: "all there is" in app.screen.query_one(StatusLine).said)
+
+
+async def test_a_page_that_fails_says_no_more_than_what_is_known(app: BatchtuiApp, monkeypatch: Any) -> None:
+    async def elsewhere(after_id: str | None = None) -> Any:
+        raise NoNetwork("the service can't be reached", advice="see that there is a network")
+
+    monkeypatch.setattr(app.service, "elsewhere", elsewhere)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, ElsewhereScreen))
+        line = app.screen.query_one(StatusLine)
+        await until(pilot, lambda: "can't be reached" in line.said)
+        assert "on your desk" not in app.export_screenshot()
+
+
+async def test_marks_that_a_filter_hides_are_left_alone_and_counted(app: BatchtuiApp) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        home = app.home
+        await until(pilot, lambda: len(home.desk.lines) > 2)
+        await pilot.press("asterisk")
+        marked = len(home.batches.marks)
+        home.desk.query = "status:running"
+        home.rearrange()
+        shown = {line.key for line in home.desk.lines}
+        assert 0 < len(home.hidden_marks()) < marked
+        assert all(("batch", r.local_id) in shown or ("run", r.run) in shown for r in home._chosen())
+        home.desk.query = "nothing-is-called-so"
+        home.rearrange()
+        assert home._chosen() == []
+        await pilot.press("c")
+        await until(pilot, lambda: "all that is marked is hidden" in home.query_one(StatusLine).said)
+
+
+async def test_the_title_counts_what_is_looked_at_and_a_run_is_reckoned_whole_under_a_filter(tmp_path: Path) -> None:
+    service = furnished(tmp_path)
+    put(service, "theirs", profile="other", status="in_progress")
+    app = make_app(service)
+    async with app.run_test(size=SIZE) as pilot:
+        home = app.home
+        await until(pilot, lambda: len(home.desk.lines) > 2)
+        running = sum(1 for r in home.desk.records.values() if r.active and r.profile == "default")
+        assert f"{running} running" in home.query_one("#title").render().plain  # type: ignore[union-attr]
+        run = next(g for g in home.desk.groups if len(g.whole) > 2)
+        before = run.requests, run.good, run.cost
+        home.desk.query = f"status:{run.records[0].status}"
+        home.rearrange()
+        again = next(g for g in home.desk.groups if g.run == run.run)
+        assert (again.requests, again.good, again.cost) == before
+
+
+async def test_batches_of_two_profiles_are_not_exported_together(tmp_path: Path) -> None:
+    service = make_service(tmp_path / "data")
+    for end in ("aaaaaa", "bbbbbb"):
+        add_batch(service, *mixed(3), local_id=f"20261122T110000Z-{end}")
+    record = service.records()[0]
+    service.history.update(record.local_id, lambda r: msgspec.structs.replace(r, profile="other"))
+    app = make_app(service)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: len(app.home.desk.lines) == 2)
+        await pilot.press("asterisk", "x")
+        await until(pilot, lambda: "different profiles" in app.home.query_one(StatusLine).said)
+        assert app.screen is app.home
+
+
+async def test_what_a_batch_of_a_run_is_called_by_itself_outlives_a_name_for_the_run(tmp_path: Path) -> None:
+    service = make_service(tmp_path / "data")
+    for end, title in (("aaaaaa", "eval"), ("bbbbbb", "eval"), ("cccccc", "the odd one")):
+        name = f"20261122T110000Z-{end}"
+        add_batch(service, *mixed(3), local_id=name, run="20261122T000000Z-run", title=title)
+    app = make_app(service)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: len(app.home.desk.lines) > 0)
+        app.home.batches.move_to_key(("run", "20261122T000000Z-run"))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, EditModal))
+        await pilot.press("ctrl+u", *"march", "ctrl+s")
+        await until(pilot, lambda: sorted(r.title for r in service.records()) == ["march", "march", "the odd one"])

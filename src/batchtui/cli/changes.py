@@ -73,7 +73,8 @@ def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> 
     "--none", "never", is_flag=True, help="It never arrived: the record becomes refused, and retry sends it again."
 )
 @click.option("--title", default="", help="A name for a batch made elsewhere.")
-def adopt_(session: Session, id_: str, remote: str | None, never: bool, title: str) -> int:
+@click.option("--note", default="", help="Anything worth remembering of it.")
+def adopt_(session: Session, id_: str, remote: str | None, never: bool, title: str, note: str) -> int:
     """Say which batch at the service an unconfirmed one is, or keep a batch made elsewhere (ID its msgbatch_ id)."""
     service = session.service()
     if never or remote:
@@ -91,15 +92,15 @@ def adopt_(session: Session, id_: str, remote: str | None, never: bool, title: s
             service,
         )
     else:
-        after = session.run(lambda: _adopt(service, id_, title), service)
+        after = session.run(lambda: _adopt(service, id_, title, note), service)
     say(words.record_line(after))
     if session.json:
         print_json(after)
     return 0
 
 
-async def _adopt(service: Service, remote_id: str, title: str) -> BatchRecord:
-    return await service.adopt(await service.gateway.retrieve(remote_id), title)
+async def _adopt(service: Service, remote_id: str, title: str, note: str) -> BatchRecord:
+    return await service.adopt(await service.gateway.retrieve(remote_id), title, note)
 
 
 @verb("sync")

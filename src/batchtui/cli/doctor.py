@@ -109,7 +109,10 @@ def _tmux() -> list[Check]:
 def _config(service: Service) -> list[Check]:
     path = config_path()
     checks: list[Check] = [("ok", "config", f"{path} ({'there' if path.exists() else 'not there: the defaults hold'})")]
-    checks += [("warning", "config", warning) for warning in service.config.warnings]
+    from batchtui.tui import complaints
+
+    said = [*service.config.warnings, *complaints.of(service.config)]
+    checks += [("warning", "config", warning) for warning in said]
     profile = service.profile
     source = (
         profile.api_key_env

@@ -47,6 +47,8 @@ class Context:
         self.config = config
         self.profile = profile
         self.clock = clock
+        self.opened_at = clock()
+        """When the program began."""
         self._gateway = gateway
         self._prices: PriceTable | None = None
         self.history = History(data)

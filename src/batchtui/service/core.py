@@ -51,11 +51,14 @@ class Service:
         profile: str = "",
         gateway: Gateway | None = None,
         clock: Callable[[], datetime] = utc_now,
+        opened_at: datetime | None = None,
     ) -> None:
+        """``opened_at`` is when the program began, for a service that takes over from another profile's."""
         self.data = data
         self.config = config or Config()
         self.profile = self.config.profile(profile)
         self.context = Context(data, self.config, self.profile, clock, gateway)
+        self.context.opened_at = opened_at or self.context.opened_at
         self.history = self.context.history
         self._made: Parts | None = None
         self._making = threading.Lock()
@@ -378,9 +381,9 @@ class Service:
         """A page of the workspace's batches that are not in our store, and where the next page begins (None: no more)."""
         return await self.parts.elsewhere.page(after_id)
 
-    async def adopt(self, remote: RemoteBatch, title: str = "") -> BatchRecord:
+    async def adopt(self, remote: RemoteBatch, title: str = "", note: str = "") -> BatchRecord:
         """Keep a record of a batch made elsewhere; its results are fetched like our own."""
-        record = self.parts.elsewhere.adopt(remote, title)
+        record = self.parts.elsewhere.adopt(remote, title, note)
         self.parts.looker.wake()
         return record
 

@@ -76,12 +76,12 @@ class Elsewhere:
             and min(record.intent_at, self.context.service_time(record.intent_at)) - leeway <= batch.created_at
         )
 
-    def adopt(self, remote: RemoteBatch, title: str = "") -> BatchRecord:
+    def adopt(self, remote: RemoteBatch, title: str = "", note: str = "") -> BatchRecord:
         """Make a record for a batch made elsewhere; one that a record of ours owns already is left with it."""
         with self.context.owning():
-            return self._adopt(remote, title)
+            return self._adopt(remote, title, note)
 
-    def _adopt(self, remote: RemoteBatch, title: str) -> BatchRecord:
+    def _adopt(self, remote: RemoteBatch, title: str, note: str) -> BatchRecord:
         for record in self.context.history.all():
             if record.id == remote.id:
                 return record
@@ -90,6 +90,7 @@ class Elsewhere:
             local_id=local_id,
             run=local_id,
             title=title or "made elsewhere",
+            note=note,
             profile=self.context.profile.name,
             base_url=self.context.gateway.base_url,
             source="made elsewhere",

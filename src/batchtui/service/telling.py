@@ -19,7 +19,6 @@ class Teller:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.started_at = context.clock()
 
     def tell(self, records: Iterable[BatchRecord]) -> None:
         """Tell of every batch that has ended, with its results stored or gone, and was not told of yet."""
@@ -33,5 +32,5 @@ class Teller:
                 continue
             self.context.noticed(after)
             if not before.told:
-                late = after.ended_at is not None and after.ended_at < self.started_at
+                late = after.ended_at is not None and after.ended_at < self.context.opened_at
                 self.context.emit(events.Ended(after, late))

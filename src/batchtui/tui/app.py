@@ -102,11 +102,9 @@ class BatchtuiApp(Guard, App[int]):
 
     def on_mount(self) -> None:
         """Colours, keys and signals; the service starts after the first paint."""
-        self.complaints: list[str] = [
-            *self.service.config.warnings,
-            *choose_theme(self, self.service.config.screen.theme),
-        ]
-        self.set_keymap(terminal.keymap(self.service.config.keys))
+        self.complaints: list[str] = [*self.service.config.warnings]
+        choose_theme(self, self.service.config.screen.theme)
+        self.set_keymap(keys.usable(self.service.config.keys))
         self._listen()
         if not self.is_headless:
             self.hangup.watch()
@@ -118,10 +116,9 @@ class BatchtuiApp(Guard, App[int]):
             gc.enable()
         self.engine.start()
         self._look()
-        if self.service.config.keys:
-            from batchtui.tui.commands import key_complaints
+        from batchtui.tui import complaints
 
-            self.complaints += key_complaints(self.service.config.keys)
+        self.complaints += complaints.of(self.service.config)
         if self.complaints:
             self.home.say(
                 self.complaints[0], advice=f"and {len(self.complaints) - 1} more" if self.complaints[1:] else ""
@@ -139,20 +136,18 @@ class BatchtuiApp(Guard, App[int]):
         """Go on with other settings as far as that is possible while running; returns what is wrong with them."""
         before, self.service.config = self.service.config, config
         self.service.context.config = config
-        said: list[str] = []
-        if config.screen.theme != before.screen.theme:
-            said += choose_theme(self, config.screen.theme)
-        if config.keys != before.keys:
-            from batchtui.tui.commands import key_complaints
+        from batchtui.tui import complaints
 
-            self.set_keymap(terminal.keymap(config.keys))
-            said += key_complaints(config.keys)
+        if config.screen.theme != before.screen.theme:
+            choose_theme(self, config.screen.theme)
+        if config.keys != before.keys:
+            self.set_keymap(keys.usable(config.keys))
         if config.screen.ascii != before.screen.ascii:
             glyphs.use(config.screen.ascii or glyphs.terminal_is_ascii())
             self.refresh_css(animate=False)
         if config.notify != before.notify:
             self._listen()
-        return said
+        return complaints.of(config)
 
     def action_settings(self) -> None:
         """What config.toml says."""
@@ -166,7 +161,8 @@ class BatchtuiApp(Guard, App[int]):
         from batchtui.service import Engine, Service
 
         old = self.engine
-        service = Service(self.service.data, self.service.config, profile=name)
+        opened_at = self.service.context.opened_at
+        service = Service(self.service.data, self.service.config, profile=name, opened_at=opened_at)
         self.service, self.engine = service, Engine(service)
         self._listen()
         self.engine.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import SystemCommand
@@ -93,17 +93,3 @@ def system_commands(app: BatchtuiApp, screen: Screen[Any]) -> list[SystemCommand
         SystemCommand("Screenshot", "write the screen as SVG into this folder", app.action_picture),
         SystemCommand("Last error", "where something went wrong inside batchtui, for a bug report", last_error),
     ]
-
-
-def key_complaints(chosen: Mapping[str, str]) -> list[str]:
-    """What is wrong with the keys of config.toml, over all screens."""
-    from batchtui.tui.app import BatchtuiApp
-    from batchtui.tui.screens.elsewhere import ElsewhereScreen
-    from batchtui.tui.screens.home import HomeScreen
-    from batchtui.tui.screens.new import NewScreen
-    from batchtui.tui.screens.results import ResultsScreen
-    from batchtui.tui.widgets.row_list import RowList
-
-    places = keys.bindings_of((BatchtuiApp, RowList, HomeScreen, NewScreen, ResultsScreen, ElsewhereScreen))
-    places["BatchtuiApp"]["palette"] = keys.PALETTE
-    return keys.complaints(chosen, places, ("BatchtuiApp", "RowList"))

@@ -25,12 +25,17 @@ _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, None: 
 
 
 class Group(msgspec.Struct):
-    """The batches of one run, in the order they were made, and whether they are folded away."""
+    """A run: its batches in the order they were made, and whether they are folded away."""
 
     run: str
     records: list[BatchRecord]
+    """Those that the filter shows."""
+    whole: list[BatchRecord]
+    """All of them: what the run's own row says is of these."""
     folded: bool = False
     states: list[describe.State] = []
+    worst: describe.State | None = None
+    """The most pressing state of all its batches."""
 
     @property
     def several(self) -> bool:
@@ -40,18 +45,22 @@ class Group(msgspec.Struct):
     @property
     def requests(self) -> int:
         """Requests of the run, its retries not counted again."""
-        return sum(r.requests for r in self.records if not r.attempt) or max(r.requests for r in self.records)
+        return sum(r.requests for r in self.whole if not r.attempt) or max(r.requests for r in self.whole)
 
     @property
     def good(self) -> int | None:
         """Requests with a usable answer by now, each once; None while nothing is stored."""
-        tallies = [r.tally for r in self.records if r.tally is not None]
+        tallies = [r.tally for r in self.whole if r.tally is not None]
         return min(self.requests, sum(t.good for t in tallies)) if tallies else None
+
+    def retried(self, record: BatchRecord) -> bool:
+        """True when a later batch of the run took up what failed."""
+        return any(r.attempt > record.attempt and r.status != "refused" for r in self.whole)
 
     @property
     def active(self) -> int:
         """Batches that are still on their way."""
-        return sum(1 for r in self.records if r.active)
+        return sum(1 for r in self.whole if r.active)
 
     @property
     def rank(self) -> int:
@@ -61,13 +70,13 @@ class Group(msgspec.Struct):
     @property
     def newest(self) -> datetime:
         """When its last batch was made."""
-        return max(_made(r) for r in self.records)
+        return max(_made(r) for r in self.whole)
 
     @property
     def cost(self) -> tuple[Decimal | None, bool]:
         """What it cost or will (None: unknown), and whether an estimate is in it."""
         total, guessed, known = Decimal(0), False, False
-        for record in self.records:
+        for record in self.whole:
             value = record.cost_usd
             if value is None and record.active:
                 value = describe.estimate_of(record)
@@ -94,6 +103,10 @@ class Line(msgspec.Struct, frozen=True):
     def records(self) -> list[BatchRecord]:
         """The batches an action on this row means."""
         return [self.record] if self.record else self.group.records
+
+
+def _place(record: BatchRecord) -> tuple[int, int, str]:
+    return record.attempt, record.part, record.local_id
 
 
 def _made(record: BatchRecord) -> datetime:
@@ -144,9 +157,12 @@ class Desk:
             seen = [r for r in records if wanted(r)]
             if not seen:
                 continue
-            seen.sort(key=lambda r: (r.attempt, r.part, r.local_id))
-            group = Group(run, seen)
+            seen.sort(key=_place)
+            whole = seen if len(seen) == len(records) else sorted(records, key=_place)
+            group = Group(run, seen, whole)
             group.states = [describe.state(r, now, retried=self.retried(r)) for r in seen]
+            every = group.states if whole is seen else [describe.state(r, now, retried=self.retried(r)) for r in whole]
+            group.worst = min(every, key=lambda state: state.rank)
             group.folded = self._folds.get(run, all(s.rank >= 5 for s in group.states))
             groups.append(group)
         self.groups = sorted(groups, key=self._order(now), reverse=self.reverse)

@@ -129,25 +129,27 @@ class DeskRows:
 
     def _run(self, group: Group) -> dict[str, Cell]:
         now = self._clock()
-        first = group.records[0]
+        first = group.whole[0]
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
         total, guessed = group.cost
         cost = "" if total is None else f"{'~' if guessed else ''}{describe.cents(total)}"
-        worst = min(group.states, key=lambda s: s.rank)
+        worst = group.worst or group.states[0]
         good = group.good
-        sign, style, words = worst.sign, worst.style, figures.plural(len(group.records), "batch", "batches")
+        sign, style, words = worst.sign, worst.style, figures.plural(len(group.whole), "batch", "batches")
+        hidden = len(group.whole) - len(group.records)
         if good is not None and not group.active:
             short = group.requests - good
             sign, style = (GLYPHS.good, "good") if short <= 0 else (GLYPHS.partial, "warn")
             words = f"{good:,} of {group.requests:,} good"
         elif group.active:
             words += f", {group.active} active"
+        words += f", {hidden} hidden" if hidden else ""
         return {
             "name": Text.assemble((f"{fold} ", "accent"), (describe.name(first), "title")),
             "status": Text.assemble((f"{sign} ", style), (words, "muted" if group.folded is False else "")),
             "done": None,
             "requests": figures.count(group.requests),
-            "model": models(*group.records),
+            "model": models(*group.whole),
             "profile": safetext.line(first.profile, 40),
             "age": describe.age(first, now),
             "left": "",

@@ -33,18 +33,25 @@ def of_line(line: Line, now: datetime, usual: Usual, *, width: int) -> Content:
     """The facts of a row of the desk, in lines of ``width`` cells."""
     if line.record is None:
         return of_run(line.group, width=width)
-    return of_batch(line.record, now, usual(line.record), width=width)
+    return of_batch(line.record, now, usual(line.record), width=width, group=line.group)
 
 
-def of_batch(record: BatchRecord, now: datetime, usual: tuple[int, int] | None, *, width: int) -> Content:
-    """Everything that is known of one batch."""
-    state = describe.state(record, now)
+def of_batch(
+    record: BatchRecord, now: datetime, usual: tuple[int, int] | None, *, width: int, group: Group | None = None
+) -> Content:
+    """Everything that is known of one batch; of its run, what it lacks by now."""
+    retried = group is not None and group.retried(record)
+    state = describe.state(record, now, retried=retried)
     colour = _COLOURS.get(state.style, "$foreground 60%")
     part = describe.part_name(record)
     parts: list[Piece] = [(describe.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
     parts += [(f"{state.sign} {state.word}", colour)]
-    wanted = describe.wants(record, now)
+    wanted = describe.wants(record, now, retried=retried)
     parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record])]
+    if group is not None and len(group.whole) > 1 and group.good is not None:
+        left = group.requests - group.good
+        lacks = f"{left:,} to go" if left else "nothing to go"
+        parts += ["\n", f"The whole run: {group.good:,} of {group.requests:,} have a good answer, {lacks}\n"]
     if record.error:
         parts += ["\n", (safetext.line(record.error, 600), "$text-error"), "\n"]
     parts += [
@@ -62,7 +69,7 @@ def of_batch(record: BatchRecord, now: datetime, usual: tuple[int, int] | None, 
 
 def of_run(group: Group, *, width: int) -> Content:
     """A run: its batches together."""
-    first = group.records[0]
+    first = group.whole[0]
     good = group.good
     total, guessed = group.cost
     parts: list[Piece] = [(describe.name(first), "bold"), ("  the whole run\n", "$foreground 60%")]
@@ -79,7 +86,7 @@ def of_run(group: Group, *, width: int) -> Content:
         parts += [(f"{state.sign} ", _COLOURS.get(state.style, "$foreground 60%")), f"{label:<15} "]
         parts += [f"{describe.counts_text(describe.outcome_counts(record), width - 18).plain or state.word}\n"]
     cost = f"{'~' if guessed else ''}{figures.usd(total)}" if total is not None else ""
-    facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.records))), ("Cost", cost)]
+    facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.whole))), ("Cost", cost)]
     facts += [("Source", safetext.line(first.source, 300)), ("Run", safetext.line(group.run, 80))]
     parts += ["\n", *_facts(facts, width)]
     return Content.assemble(*parts)

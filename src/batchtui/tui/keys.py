@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 PALETTE = Binding("ctrl+p", "command_palette", "palette", id="palette", tooltip="every action, and every batch by name")
 
+_MODIFIERS = frozenset({"ctrl", "shift", "alt", "meta", "super", "hyper"})
 _NAMES = {
     "escape": "esc",
     "space": "space",
@@ -72,32 +74,60 @@ def bindings_of(classes: Iterable[type[DOMNode]]) -> dict[str, dict[str, Binding
 
 def normal(key: str) -> str:
     """A key as Textual names it: ``?`` is ``question_mark``; several are separated by commas."""
+    return ",".join(map(_one_normal, _each(key)))
+
+
+def _each(key: str) -> list[str]:
+    return [key] if key == "," else [part.strip() for part in key.split(",")]
+
+
+def _one_normal(key: str) -> str:
     from textual.keys import _character_to_key
 
-    return ",".join(
-        _character_to_key(part.strip()) if len(part.strip()) == 1 else part.strip() for part in key.split(",")
-    )
+    modifiers, plus, last = ("", "", key) if len(key) == 1 else key.rpartition("+")
+    return modifiers + plus + (_character_to_key(last) if len(last) == 1 else last)
 
 
-def complaints(
-    chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Binding]], shared: Iterable[str]
-) -> list[str]:
-    """What is wrong with a choice of keys: names that don't exist, and keys that two actions would share.
+def is_key(key: str) -> bool:
+    """Whether there is such a key, with or without modifiers."""
+    from textual.keys import Keys, key_to_character
 
-    ``shared`` names the places whose keys work everywhere (the app, the list).
+    *modifiers, last = _one_normal(key).split("+")
+    known = {each.value for each in Keys}
+    return all(each in _MODIFIERS for each in modifiers) and (last in known or key_to_character(last) is not None)
+
+
+def usable(chosen: Mapping[str, str]) -> dict[str, str]:
+    """The keys that exist, as Textual names them; where none of an action's does, its own stay."""
+    real = {name: [key for key in normal(given).split(",") if is_key(key)] for name, given in chosen.items()}
+    return {name: ",".join(found) for name, found in real.items() if found}
+
+
+def complaints(chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Binding]]) -> list[tuple[str, str]]:
+    """What is wrong with a choice of keys, each with the action it is about: names that don't exist, keys that don't, and
+    keys that two actions would share.
+
+    ``places`` are the screens, with all bindings that work on them.
     """
     known = {name for place in places.values() for name in place}
-    said = [
-        f"[keys] {name!r} is no action; there are: {', '.join(sorted(known))}" for name in chosen if name not in known
-    ]
-    everywhere = {name: binding for place in shared for name, binding in places.get(place, {}).items()}
-    for place, own in places.items():
+    said: dict[tuple[str, str], None] = {}
+    for name, key in chosen.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f", did you mean {near[0]!r}?" if near else f"; there are: {', '.join(sorted(known))}"
+            said[name, f"[keys] {name!r} is no action{hint}"] = None
+        for each in _each(key):
+            if not is_key(each):
+                text = f"{each!r} is no key; write it like k, ctrl+k, f5 or escape" if each else "no key is given"
+                said[name, f"[keys] {name!r}: {text}"] = None
+    real = usable(chosen)
+    for place, bindings in places.items():
         taken: dict[str, str] = {}
-        for name, binding in {**everywhere, **own}.items():
-            for key in normal(chosen.get(name, binding.key)).split(","):
+        for name, binding in bindings.items():
+            for key in normal(real.get(name, binding.key)).split(","):
                 other = taken.setdefault(key, name)
-                if other != name and (name in chosen or other in chosen):
-                    text = f"[keys] {name_of(key)} is both {other!r} and {name!r} ({place})"
-                    if text not in said:
-                        said.append(text)
-    return said
+                by_itself = all(key in normal(bindings[each].key).split(",") for each in (name, other))
+                if other != name and (name in real or other in real) and not by_itself:
+                    about = name if name in real else other
+                    said[about, f"[keys] {name_of(key)} is both {other!r} and {name!r} ({place})"] = None
+    return list(said)

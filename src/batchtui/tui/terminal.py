@@ -1,14 +1,13 @@
-"""What goes to the terminal past the screen: window title, bell, notifications; and the person's own keys."""
+"""What goes to the terminal past the screen: window title, bell, notifications."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
-from batchtui.tui import keys
 
 if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
@@ -48,8 +47,3 @@ def reset_title() -> None:
     if sys.__stdout__ is not None and sys.__stdout__.isatty():
         sys.__stdout__.write("\x1b]2;\x07")
         sys.__stdout__.flush()
-
-
-def keymap(chosen: Mapping[str, str]) -> dict[str, str]:
-    """The person's keys as Textual names them."""
-    return {name: keys.normal(key) for name, key in chosen.items()}

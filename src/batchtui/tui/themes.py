@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -32,11 +32,20 @@ def theme_names(app: App[Any]) -> list[str]:
     return [*first, *sorted(set(app.available_themes) - {*first, "ansi-dark"})]
 
 
-def choose_theme(app: App[Any], wanted: str) -> list[str]:
-    """Put on a theme by name; an unknown one is complained about and the default stays."""
+def _known() -> dict[str, Theme]:
+    return {**BUILTIN_THEMES, HIGH_CONTRAST.name: HIGH_CONTRAST}
+
+
+def complaints(wanted: str) -> list[str]:
+    """What is wrong with the name of a theme."""
+    if ALIASES.get(wanted, wanted) in _known():
+        return []
+    return [f"[screen] theme {wanted!r} is unknown; there are: ansi, {', '.join(sorted(_known()))}"]
+
+
+def choose_theme(app: App[Any], wanted: str) -> None:
+    """Put on a theme by name; under an unknown one the colours stay."""
     app.register_theme(HIGH_CONTRAST)
     name = ALIASES.get(wanted, wanted)
-    if name not in app.available_themes:
-        return [f"[screen] theme {wanted!r} is unknown; there are: ansi, {', '.join(sorted(app.available_themes))}"]
-    app.theme = name
-    return []
+    if name in app.available_themes:
+        app.theme = name

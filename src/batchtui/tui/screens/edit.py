@@ -24,13 +24,16 @@ class EditModal(BaseModal[tuple[str, str] | None]):
         Binding("ctrl+s", "save", "save", id="save", priority=True, tooltip="keep what was written"),
     ]
 
-    def __init__(self, title: str, note: str) -> None:
+    def __init__(self, title: str, note: str, *, heading: str = "Title and note", hint: str = "") -> None:
         super().__init__()
         self._values = (safetext.line(title, 300), safetext.line(note, 2_000))
+        self._heading, self._hint = heading, hint
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
-            yield Static("Title and note", classes="title", markup=False)
+            yield Static(self._heading, classes="title", markup=False)
+            if self._hint:
+                yield Static(self._hint, classes="hint", markup=False)
             yield Static("Title", classes="label", markup=False)
             yield line_input(self._values[0], placeholder="what this batch is called", id="title-text")
             yield Static("Note", classes="label next", markup=False)

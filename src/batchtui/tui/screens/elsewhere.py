@@ -17,7 +17,7 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.tui import describe, figures, spans
 from batchtui.tui.glyphs import GLYPHS
 from batchtui.tui.screens.base import BaseScreen
-from batchtui.tui.screens.modals import Ask
+from batchtui.tui.screens.edit import EditModal
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -77,6 +77,7 @@ class ElsewhereScreen(BaseScreen[None]):
     CSS_PATH = "elsewhere.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "adopt", "adopt", id="adopt", tooltip="keep a record of it here and fetch its results"),
+        Binding("m", "more", "more", id="more", tooltip="fetch the next page"),
         Binding("R", "again", "refresh", id="refresh", tooltip="ask the service again"),
         Binding("escape", "leave", "back", id="back", tooltip="back to your batches"),
     ]
@@ -91,10 +92,12 @@ class ElsewhereScreen(BaseScreen[None]):
         yield Static("Made elsewhere, in the same workspace", id="title", markup=False)
         yield RowList(COLUMNS, self.rows, id="remote")
         yield StatusLine()
-        yield KeyLine(("adopt", "refresh"), last=("help", "back"))
+        yield KeyLine(("adopt", "more", "refresh"), last=("help", "back"))
 
     def on_mount(self) -> None:
-        self.query_one(RowList).focus()
+        rows = self.query_one(RowList)
+        rows.focus()
+        self.watch(rows, "scroll_y", self._scrolled, init=False)
         self.action_again()
 
     def action_again(self) -> None:
@@ -103,34 +106,62 @@ class ElsewhereScreen(BaseScreen[None]):
         self._next = None
         self._page()
 
+    def action_more(self) -> None:
+        """The next page, wherever the cursor is."""
+        if self._next:
+            self._page()
+        elif not self._asking:
+            self.say("that is all there is")
+
     @work(exit_on_error=False)
     async def _page(self) -> None:
         if self._asking:
             return
-        self._asking = True
+        self._asking, failed = True, False
         self._facts("asking the service")
+        enough = len(self.rows) + 1
         try:
-            page, self._next = await self.ask(self.service.elsewhere(self._next))
-            self.rows.batches += page
-            while not self.rows.batches and self._next:
+            while True:
                 page, self._next = await self.ask(self.service.elsewhere(self._next))
                 self.rows.batches += page
+                if not self._next or len(self.rows) >= enough:
+                    break
         except BatchtuiError as error:
+            failed = True
             self.fail(error)
         finally:
             self._asking = False
+        if not self.is_attached:
+            return
         self.query_one(RowList).reload()
-        more = ", more as you go down" if self._next else ""
-        shown = figures.plural(len(self.rows), "batch", "batches") + more
-        self._facts(shown if len(self.rows) else "every batch of this workspace is on your desk already")
+        self._facts(self._so_far(failed))
+        if not failed and self._next and self._near_the_end():
+            self._page()
+
+    def _so_far(self, failed: bool) -> str:
+        shown = figures.plural(len(self.rows), "batch", "batches")
+        if failed:
+            return f"{shown} so far; press R to ask again"
+        if not len(self.rows):
+            return "every batch of this workspace is on your desk already"
+        return shown + (", more as you go down" if self._next else "")
 
     def _facts(self, words: str) -> None:
         if self.is_attached:
             self.query_one(StatusLine).tell(words)
 
+    def _near_the_end(self) -> bool:
+        """Whether what is seen, or the cursor, is at the last rows that are here."""
+        rows = self.query_one(RowList)
+        bottom = round(rows.scroll_y) + rows.size.height - 1
+        return bottom >= len(self.rows) or rows.cursor >= len(self.rows) - NEAR
+
     @on(RowHighlighted)
-    def _moved(self, event: RowHighlighted) -> None:
-        if self._next and event.index >= len(self.rows) - NEAR:
+    def _moved(self) -> None:
+        self._scrolled()
+
+    def _scrolled(self) -> None:
+        if self._next and self._near_the_end():
             self._page()
 
     @on(RowSelected)
@@ -145,13 +176,11 @@ class ElsewhereScreen(BaseScreen[None]):
             return
         remote = self.rows.batches[index]
         hint = "Its results are fetched like those of your own. Its requests are not here: it can't be retried."
-        title = await self.app.push_screen_wait(
-            Ask("What shall it be called?", placeholder=safetext.line(remote.id, 60), hint=hint)
-        )
-        if title is None:
+        answer = await self.app.push_screen_wait(EditModal("", "", heading="What shall it be called?", hint=hint))
+        if answer is None:
             return
         try:
-            record = await self.ask(self.service.adopt(remote, title))
+            record = await self.ask(self.service.adopt(remote, *answer))
         except BatchtuiError as error:
             self.fail(error)
             return

@@ -66,9 +66,11 @@ class HomeScreen(HomeLooking):
         await self.action_open_row()
 
     def _chosen(self) -> list[BatchRecord]:
-        """The batches an action means: the marked ones, or those of the row under the cursor."""
+        """The batches an action means: the marked ones that can be seen, or those of the row under the cursor."""
         found: dict[str, BatchRecord] = {}
-        keys = self.batches.marks or ([self.line.key] if self.line else [])
+        keys = self.batches.marks.difference(self.hidden_marks())
+        if not self.batches.marks and self.line:
+            keys = frozenset([self.line.key])
         for key in cast("Sequence[Key]", keys):
             for record in self._records_of(key):
                 found[record.local_id] = record
@@ -90,6 +92,8 @@ class HomeScreen(HomeLooking):
         return []
 
     def _nothing(self, words: str, advice: str = "") -> None:
+        if self.batches.marks and len(self.hidden_marks()) == len(self.batches.marks):
+            words, advice = "all that is marked is hidden", "show it again, or press esc to drop the marks"
         self.say(words, advice=advice, level="warn")
 
     # --- opening ----------------------------------------------------------------------------------------------------
@@ -228,6 +232,8 @@ class HomeScreen(HomeLooking):
         try:
             if whole_run or len(chosen) == 1:
                 await export_one(self, chosen[0], run=whole_run)
+            elif len({r.profile for r in chosen}) > 1:
+                self._nothing("these batches are of different profiles", "export those of one profile at a time")
             else:
                 await export_many(self, chosen)
         except BatchtuiError as error:
@@ -264,12 +270,20 @@ class HomeScreen(HomeLooking):
         chosen = self.line.records if self.line else []
         if not chosen:
             return
-        answer = await self.app.push_screen_wait(EditModal(chosen[0].title, chosen[0].note))
+        shown = chosen[0]
+        answer = await self.app.push_screen_wait(EditModal(shown.title, shown.note))
         if answer is None:
             return
+        title, note = answer
         try:
             for record in chosen:
-                await self.ask(self.service.edit(record.local_id, title=answer[0], note=answer[1]))
+                # A batch of the run that was given words of its own keeps them.
+                mine = title if record.title == shown.title else record.title
+                await self.ask(
+                    self.service.edit(
+                        record.local_id, title=mine, note=note if record.note == shown.note else record.note
+                    )
+                )
         except BatchtuiError as error:
             self.fail(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import datetime
 from decimal import Decimal
 
@@ -82,6 +83,11 @@ class HomeView(BaseScreen[None]):
         """The row under the cursor."""
         index = self.batches.cursor
         return self.desk.lines[index] if index < len(self.desk.lines) else None
+
+    def hidden_marks(self) -> list[Hashable]:
+        """Marks on rows that the filter or a fold hides: no action touches those."""
+        shown = {line.key for line in self.desk.lines}
+        return [key for key in self.batches.marks if key not in shown]
 
     @property
     def sending(self) -> bool:
@@ -193,7 +199,7 @@ class HomeView(BaseScreen[None]):
 
     def _draw_title(self) -> None:
         now = self.tui.now()
-        mine = list(self.desk.records.values())
+        mine = [r for r in self.desk.records.values() if r.profile == self.service.profile.name]
         running = sum(1 for r in mine if r.active)
         ready = sum(1 for r in mine if r.status == "ended" and r.results == "stored" and _within_a_day(r, now))
         wanting = len(self.desk.wanting(now))
@@ -226,7 +232,8 @@ class HomeView(BaseScreen[None]):
             shown = sum(len(g.records) for g in self.desk.groups)
             facts += f" {GLYPHS.dot} /{self.desk.query}: {shown} of {len(self.desk.records)}"
         if self.batches.marks:
-            facts += f" {GLYPHS.dot} {len(self.batches.marks)} marked"
+            hidden = len(self.hidden_marks())
+            facts += f" {GLYPHS.dot} {len(self.batches.marks)} marked" + (f" ({hidden} hidden)" if hidden else "")
         self.query_one(StatusLine).tell(facts, level)
 
     def _draw_details(self) -> None:
