@@ -107,3 +107,25 @@ def test_a_shell_asks_for_completions_without_words(call: Caller) -> None:
     env = {"_BATCHTUI_COMPLETE": "bash_complete", "COMP_WORDS": "batchtui re", "COMP_CWORD": "1"}
     said = program(env=env)
     assert said.code == 0 and b"results" in said.out and b"retry" in said.out
+
+
+def test_a_shell_offers_batches_profiles_topics_faults_and_files(call: Caller, tmp_path: Path) -> None:
+    from tests.cli.calling import program
+
+    assert call("submit", call.source(), "--yes", "--title", "nightly").code == 0
+    record = call("list", "--json").json[0]
+
+    def offered(*words: str) -> list[str]:
+        typed = " ".join(("batchtui", *words))
+        env = {"_BATCHTUI_COMPLETE": "zsh_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words))}
+        return program(env=env).out.decode().split("\n")
+
+    assert record["local_id"] in offered("show", record["local_id"][:4])
+    assert any("nightly" in each for each in offered("retry", "2"))
+    assert record["id"] in offered("results", "msgbatch")
+    assert offered("watch", "la")[1] == "last"
+    assert record["local_id"] not in offered("show", "--data-dir", str(tmp_path / "none"), "2")
+    assert "default" in offered("list", "--profile", "def")
+    assert {"exit-codes", "results"} <= set(offered("help", ""))
+    assert "duplicate-lines" in offered("serve", "--fault", "du")
+    assert offered("check", "so")[:2] == ["file", "so"] and offered("list", "--data-dir", "x")[:2] == ["dir", "x"]

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from batchtui import safetext
-from batchtui.cli import words
+from batchtui.cli import completing, words
 from batchtui.cli.ending import print_json, say
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
@@ -50,7 +50,7 @@ def _wanted(text: str, case: bool, regex: bool) -> Filter:
 
 
 @verb("results")
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=completing.ids)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=None, help="Write to FILE (a folder for --format files)."
 )
@@ -227,7 +227,7 @@ class _SafeOut:
 
 
 @verb("retry")
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=completing.ids)
 @click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (may be given again).")
 @_filters
 @click.option(
@@ -317,8 +317,8 @@ def _settings(changes: Sequence[str]) -> dict[str, str]:
 
 
 @verb("compare")
-@click.argument("left", metavar="ID")
-@click.argument("right", metavar="ID")
+@click.argument("left", metavar="ID", shell_complete=completing.ids)
+@click.argument("right", metavar="ID", shell_complete=completing.ids)
 @click.option("--run", is_flag=True, help="Compare the whole runs.")
 @click.option("--all", "everything", is_flag=True, help="List the requests that are alike too.")
 def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from batchtui.cli import words
+from batchtui.cli import completing, words
 from batchtui.cli.ending import fail, print_json, say
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
@@ -13,7 +13,7 @@ from batchtui.service import Service
 
 
 @verb("cancel")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completing.ids)
 def cancel_(session: Session, ids: tuple[str, ...]) -> int:
     """Cancel batches; what is done by then stays, and is paid for."""
     service = session.service()
@@ -40,7 +40,7 @@ def _named(records: list[BatchRecord]) -> str:
 
 
 @verb("delete")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completing.ids)
 @click.option("--here", is_flag=True, help="Only our record, requests and results; the service keeps its batch.")
 @click.option("--there", is_flag=True, help="Only the batch at the service; our record and stored results stay.")
 def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> int:
@@ -67,7 +67,7 @@ def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> 
 
 
 @verb("adopt")
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=completing.ids)
 @click.argument("remote", required=False, metavar="[MSGBATCH_ID]")
 @click.option(
     "--none", "never", is_flag=True, help="It never arrived: the record becomes refused, and retry sends it again."

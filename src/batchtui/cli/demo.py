@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from batchtui import paths
+from batchtui.cli import completing
 from batchtui.cli.screen import open_screen
 from batchtui.domain.errors import InputError
 
@@ -35,6 +36,7 @@ def demo_(ctx: click.Context, data_dir: str | None, fresh: bool, log_file: str |
     "faults",
     multiple=True,
     metavar="NAME[:ARG][@CALL][*TIMES]",
+    shell_complete=completing.faults,
     help="Misbehave: drop, refuse, status:529, html, slow:5, cut, tear, unknown, foreign-url, …",
 )
 @click.option("--duration", type=float, default=None, help="Seconds each batch takes; by its size without it.")
@@ -57,7 +59,7 @@ def serve_(host: str, port: int, data_dir: str | None, faults: tuple[str, ...], 
 @click.command("web")
 @click.option("--port", type=int, default=8000, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--demo", is_flag=True, help="On the built-in demo server.")
-@click.option("--profile", default="", help="Profile of config.toml.")
+@click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completing.profiles)
 @click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).")
 def web_(port: int, demo: bool, profile: str, data_dir: str | None) -> None:
     """The same screens in a browser, for this machine only: whoever can open the page can spend your money."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from batchtui import safetext
-from batchtui.cli import words
+from batchtui.cli import completing, words
 from batchtui.cli.ending import print_json, say, show
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
@@ -58,7 +58,7 @@ async def _watch_all(service: Service) -> None:
 
 
 @verb("show")
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=completing.ids)
 @click.option("--refresh", is_flag=True, help="Look at the service first.")
 def show_(session: Session, id_: str, refresh: bool) -> int:
     """Show one batch."""
@@ -138,7 +138,7 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
 
 
 @verb("watch")
-@click.argument("ids", nargs=-1, metavar="[ID...]")
+@click.argument("ids", nargs=-1, metavar="[ID...]", shell_complete=completing.ids)
 @click.option("--notify", is_flag=True, help="Ring and notify the terminal, and run on_end, when a batch ends.")
 def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
     """Follow batches until they have ended with their results stored; without ID all that are under way."""

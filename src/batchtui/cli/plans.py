@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from batchtui.cli import words
+from batchtui.cli import completing, words
 from batchtui.cli.ending import print_json, say, show
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
@@ -20,7 +20,7 @@ from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.service import Service
 
 _SOURCES: list[Callable[[Any], Any]] = [
-    click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+    click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=completing.files),
     click.option(
         "--format",
         "format_",

@@ -7,7 +7,7 @@ import importlib
 import click
 
 from batchtui import __version__
-from batchtui.cli import VERBS
+from batchtui.cli import VERBS, completing
 
 
 class _Verbs(click.Group):
@@ -28,8 +28,10 @@ class _Verbs(click.Group):
 
 @click.group(cls=_Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="batchtui")
-@click.option("--profile", default="", help="Profile of config.toml.")
-@click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).")
+@click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completing.profiles)
+@click.option(
+    "--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).", shell_complete=completing.folders
+)
 @click.option("--log", "log_file", default=None, help="Write a debug log without keys or contents to FILE.")
 @click.pass_context
 def group(ctx: click.Context, profile: str, data_dir: str | None, log_file: str | None) -> None:

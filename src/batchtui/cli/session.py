@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from batchtui import paths, safetext
+from batchtui.cli import completing
 from batchtui.cli.ending import end_soon, say
 from batchtui.domain.plan import Progress
 from batchtui.service import Service
@@ -178,8 +179,13 @@ def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Com
 
 _COMMON: list[Callable[[Any], Any]] = [
     click.option("--json", is_flag=True, help="One JSON value on standard output, nothing else there."),
-    click.option("--profile", default="", help="Profile of config.toml."),
-    click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR)."),
+    click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completing.profiles),
+    click.option(
+        "--data-dir",
+        default=None,
+        help="Data folder (also BATCHTUI_DATA_DIR).",
+        shell_complete=completing.folders,
+    ),
     click.option(
         "--demo", is_flag=True, help="Use the built-in demo server: no key, no cost, a data folder of its own."
     ),

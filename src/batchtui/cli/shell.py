@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from batchtui.cli import VERBS
+from batchtui.cli import VERBS, completing
 from batchtui.cli.program import group
 from batchtui.config import FIRST_CONFIG, write_first_config
 from batchtui.domain.errors import InputError
@@ -51,7 +51,7 @@ TOPICS = {
 
 
 @click.command("help")
-@click.argument("topic", required=False)
+@click.argument("topic", required=False, shell_complete=completing.topics)
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> None:
     """Help on a verb or a topic."""
