@@ -103,7 +103,7 @@ def test_a_response_format_with_a_schema_is_kept_and_one_without_is_named(tmp_pa
     schema = {"type": "object", "properties": {}}
     made, said = one(tmp_path, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
     assert made["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
-    assert said == []
+    assert said == ["'name' of json_schema has no counterpart and is left out"]
     _, said = one(tmp_path, response_format={"type": "json_object"})
     assert "json_object has no counterpart" in said[0]
 
@@ -144,3 +144,50 @@ def test_the_format_is_told_in_words(tmp_path: Path) -> None:
     plan = translate(tmp_path, line())
     assert plan.format == "an OpenAI batch"
     assert json.loads(plan.sample[0])["custom_id"] == "a"
+
+
+def test_every_field_without_counterpart_is_named(tmp_path: Path) -> None:
+    text = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}, "mood": "glad"}
+    image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png", "detail": "high"}}
+    file = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a.pdf"}}
+    schema = {"name": "x", "strict": False, "schema": {"type": "object", "properties": {}}}
+    made, said = one(
+        tmp_path,
+        messages=[
+            {"role": "system", "name": "s", "content": "Be brief."},
+            {"role": "user", "content": [text, image, file]},
+        ],
+        response_format={"type": "json_schema", "json_schema": schema},
+        parallel_tool_calls=False,
+        tool_choice="required",
+        max_completion_tokens=9,
+        max_tokens=7,
+    )
+    blocks = made["messages"][0]["content"]
+    assert blocks[0] == {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}
+    assert blocks[2]["title"] == "a.pdf" and made["max_tokens"] == 9 and "tool_choice" not in made
+    assert set(said) == {
+        "max_completion_tokens holds; max_tokens is left out",
+        *(
+            f"{what} has no counterpart and is left out"
+            for what in (
+                "'name' of a message",
+                "'mood' of a content part",
+                "'detail' of an image",
+                "'name' of json_schema",
+                "'strict' of json_schema",
+                "tool_choice without tools",
+                "parallel_tool_calls without tools",
+            )
+        ),
+    }
+
+
+def test_what_stands_beside_the_body_is_named_and_a_missing_body_too(tmp_path: Path) -> None:
+    plan = translate(
+        tmp_path, {**line(), "method": "GET", "priority": 1}, {"custom_id": "b", "url": "/v1/chat/completions"}
+    )
+    said = [each.message for each in plan.problems]
+    assert "'priority' beside the body has no counterpart and is left out" in said
+    assert any(each.startswith("method is not POST") for each in said)
+    assert group(plan, "openai_body").message == "body is missing"

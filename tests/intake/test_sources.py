@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from batchtui.intake.elements import Elements
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
 from tests.intake.helpers import PRICES, codes, group, params, plan_for, plan_of, request, staged, write_lines
@@ -109,7 +110,7 @@ def test_sources_that_are_not_there_or_empty_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n \n")
     (tmp_path / "folder").mkdir()
     assert "no such file" in group(plan_of(tmp_path / "none"), "source").message
-    assert codes(plan_of(tmp_path / "empty")) == ["empty"]
+    assert codes(plan_of(tmp_path / "empty")) == ["empty", "source_empty"]
     assert "holds no files" in group(plan_of(tmp_path / "folder"), "source").message
     assert codes(plan_of("bad\x00name")) == ["source"]
 
@@ -334,3 +335,48 @@ def test_requests_that_the_service_takes_are_not_stopped(tmp_path: Path) -> None
     )
     assert [each.message for each in plan.problems if each.level == "error"] == []
     assert plan_for(tmp_path, request("a", max_tokens=4000, thinking={"type": "enabled", "budget_tokens": 9000})).errors
+
+
+def test_a_second_list_of_requests_in_one_body_is_an_error_and_keys_behind_it_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "body.json"
+    whole = json.dumps([request("a")])
+    path.write_text('{"requests": ' + whole + ',\n "betas": ["x"],\n "requests" : ' + whole + "}")
+    found = group(plan_of(path), "json").first[0]
+    assert found.where.endswith(":3") and "a second 'requests'" in found.message
+    path.write_text(
+        '{"requests": ' + whole + ', "note": "requests", "z": {"requests": []}, "betas": ["x"]' + " " * 70_000 + "}"
+    )
+    plan = plan_of(path)
+    assert plan.requests == 1 and plan.ok
+    assert group(plan, "body_fields").message == "only the requests are used, not 'note', 'z', 'betas' beside them"
+
+
+@pytest.mark.parametrize("piece", range(1, 40))
+def test_a_key_behind_the_list_is_seen_wherever_the_pieces_end(piece: int) -> None:
+    rest = b'{"a":1}], "one":2, "two"  :  [3], "three": "four"}'
+
+    class Pieces:
+        def __init__(self) -> None:
+            self.left = rest
+
+        def read(self, size: int, /) -> bytes:
+            now, self.left = self.left[:piece], self.left[piece:]
+            return now
+
+    elements = Elements(Pieces(), 1_000, nested=True, outer=1)
+    assert [each for each, _ in elements if each] == [b'{"a":1}']
+    assert elements.others == ["one", "two", "three"]
+
+
+def test_empty_files_of_a_folder_are_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_lines(tmp_path / "in" / "a.jsonl", request("a"))
+    (tmp_path / "in" / "b.jsonl").write_text("  \n")
+    plan = plan_of(tmp_path / "in")
+    assert plan.requests == 1 and plan.ok
+    assert group(plan, "source_empty").first[0].where.endswith("b.jsonl")
+
+
+def test_a_file_that_begins_with_a_desert_is_no_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b" " * 70_000 + json.dumps(request("a")).encode())
+    assert "white space" in group(plan_of(tmp_path / "a.jsonl"), "blank").message

@@ -81,9 +81,10 @@ def problem_lines(plan: Plan) -> list[str]:
             lines.append(f"{group.level}: {safetext.line(head.where, 200)}{who}: {safetext.line(head.message, 500)}")
             continue
         lines.append(f"{group.level} ×{group.count:,}: {text}")
-        lines += [
-            f"    {safetext.line(p.where, 200)} {safetext.line(p.custom_id, 64)}".rstrip() for p in group.first[:5]
-        ]
+        for problem in group.first[:5]:
+            own = problem.message.removeprefix(group.message).strip() if problem.message != group.message else ""
+            parts = (problem.where, problem.custom_id, own if own != problem.message else "")
+            lines.append("    " + "  ".join(safetext.line(part, 200) for part in parts if part))
         if group.count > 5:
             lines.append(f"    … and {group.count - 5:,} more")
     return lines

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.words import kind_of, near, quoted
+from batchtui.intake.words import a_, kind_of, near, quoted
 
 Json = dict[str, Any]
 
@@ -58,7 +58,7 @@ def check_block(block: object, role: str, where: str) -> Iterator[Found]:
         return
     owner = _OWNERS.get(kind)
     if owner is not None and role in ("user", "assistant") and role != owner:
-        yield error("block_role", f"a {kind} block belongs in a message of the {owner}", where)
+        yield error("block_role", f"{a_(kind)} block belongs in a message of the {owner}", where)
     if kind in _FIELDS:
         yield from _fields(block, kind, where)
     yield from _cache_mark(block.get("cache_control"), where)
@@ -81,10 +81,10 @@ def _fields(block: Json, kind: str, where: str) -> Iterator[Found]:
             guess = near(name, known)
             if guess and guess not in block:
                 yield error(
-                    "block_field", f"unknown field {quoted(name)} in a {kind} block, did you mean {guess}?", where
+                    "block_field", f"unknown field {quoted(name)} in {a_(kind)} block, did you mean {guess}?", where
                 )
             else:
-                yield warning("block_field", f"unknown field {quoted(name)} in a {kind} block", where)
+                yield warning("block_field", f"unknown field {quoted(name)} in {a_(kind)} block", where)
 
 
 def _cache_mark(mark: object, where: str) -> Iterator[Found]:
@@ -98,10 +98,10 @@ def _cache_mark(mark: object, where: str) -> Iterator[Found]:
 
 def _needs(block: Json, name: str, kind: type, words: str, where: str) -> Iterator[Found]:
     if name not in block:
-        yield error("block_missing", f"a {block['type']} block has no {name}", where)
+        yield error("block_missing", f"{a_(block['type'])} block has no {name}", where)
     elif not isinstance(block[name], kind):
         yield error(
-            "block_value", f"{name} of a {block['type']} block must be {words}, not {kind_of(block[name])}", where
+            "block_value", f"{name} of {a_(block['type'])} block must be {words}, not {kind_of(block[name])}", where
         )
 
 
@@ -123,7 +123,7 @@ def _source(block: Json, where: str, kinds: tuple[str, ...]) -> Iterator[Found]:
     if kind not in kinds:
         yield error(
             "source_type",
-            f"source.type of a {block['type']} must be one of {', '.join(kinds)}",
+            f"source.type of {a_(block['type'])} must be one of {', '.join(kinds)}",
             f"{where}: {quoted(str(kind))}",
         )
     elif kind == "base64":
@@ -131,9 +131,9 @@ def _source(block: Json, where: str, kinds: tuple[str, ...]) -> Iterator[Found]:
     elif kind == "url":
         url = source.get("url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            yield error("source_url", f"source.url of a {block['type']} must be an http address", where)
+            yield error("source_url", f"source.url of {a_(block['type'])} must be an http address", where)
     elif kind == "file" and not isinstance(source.get("file_id"), str):
-        yield error("source_file", f"source.file_id of a {block['type']} is missing", where)
+        yield error("source_file", f"source.file_id of {a_(block['type'])} is missing", where)
     elif kind == "text" and not isinstance(source.get("data"), str):
         yield error("source_text", "source.data of a text document must be a string", where)
     elif kind == "content" and not isinstance(source.get("content"), str | list):

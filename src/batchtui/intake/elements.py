@@ -49,6 +49,8 @@ class Elements:
     def __init__(self, stream: Readable, limit: int, *, nested: bool, outer: int = 0, line: int = 1) -> None:
         """``outer``: how many brackets are open around the array."""
         self._outer = outer
+        self.others: list[str] = []
+        """Keys of the body that stand behind the array."""
         self._any = False
         self._stream = stream
         self._limit = limit
@@ -149,7 +151,7 @@ class Elements:
         while True:
             for token in _TOKEN.finditer(self._buffer, self._at):
                 sign = token.group()
-                if sign == b'"':
+                if sign == b'"' or (depth == 1 and sign[:1] == b'"' and not self._seen_key(token)):
                     break
                 depth += (sign in b"{[") - (sign in b"}]") if depth else -1
                 if depth < 0:
@@ -162,6 +164,18 @@ class Elements:
                 break
         if depth:
             raise self._cut_off()
+
+    def _seen_key(self, token: re.Match[bytes]) -> bool:
+        """Note a string of the body if it is a key; False when more must be read to tell."""
+        if not _COLON.match(self._buffer, token.end()):
+            return bool(self._buffer[token.end() :].strip())
+        name = token.group()[1:-1][:60].decode("utf-8", "replace")
+        if name == "requests":
+            self._count_lines(token.start())
+            what = "a second 'requests' in one body: put all requests into one list"
+            raise SourceFault(error("json", what), self._line)
+        self.others.append(name)
+        return True
 
     def _after_end(self, start: int) -> SourceFault:
         self._count_lines(start)

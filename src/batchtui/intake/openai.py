@@ -17,6 +17,8 @@ _DONE = frozenset(
         *("response_format", "stop", "temperature", "top_p", "user", "reasoning_effort", "functions", "function_call"),
     }
 )
+_ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
+_FUNCTION = frozenset({"name", "description", "parameters", "strict"})
 _HARMLESS = {"n": 1, "stream": False, "logprobs": False, "frequency_penalty": 0, "presence_penalty": 0, "store": False}
 """Fields whose usual value means nothing, so that it need not be named."""
 
@@ -37,11 +39,17 @@ class Translator:
         if not isinstance(custom_id, str):
             self._faults.append(error("custom_id_type", f"custom_id must be a string, not {kind_of(custom_id)}"))
             custom_id = ""
+        for name in value:
+            if name not in _ENVELOPE:
+                self._left_out(f"{quoted(name)} beside the body")
         body, url = value.get("body"), value.get("url", _CHAT)
+        if value.get("method", "POST") != "POST":
+            self._faults.append(warning("openai_field", "method is not POST: the request is sent all the same"))
         if url != _CHAT:
             self._faults.append(error("openai_url", f"only {_CHAT} can be translated, not {quoted(str(url))}"))
         elif not isinstance(body, dict):
-            self._faults.append(error("openai_body", f"body must be an object, not {kind_of(body)}"))
+            what = f"body must be an object, not {kind_of(body)}" if "body" in value else "body is missing"
+            self._faults.append(error("openai_body", what))
         else:
             return custom_id, self._params(body), self._faults
         return custom_id, None, self._faults
@@ -60,8 +68,11 @@ class Translator:
         self._rest(body, params)
         for name, given in body.items():
             if name not in _DONE and given is not None and _HARMLESS.get(name, _DONE) != given:
-                self._faults.append(warning("openai_field", f"{quoted(name)} has no counterpart and is left out"))
+                self._left_out(quoted(name))
         return {name: made for name, made in params.items() if made is not None}
+
+    def _left_out(self, what: str) -> None:
+        self._faults.append(warning("openai_field", f"{what} has no counterpart and is left out"))
 
     def _model(self, name: object) -> object:
         own = name.removeprefix("anthropic/") if isinstance(name, str) else ""
@@ -78,9 +89,13 @@ class Translator:
         return "claude"
 
     def _max_tokens(self, body: dict[str, Any]) -> object:
-        given = body.get("max_completion_tokens", body.get("max_tokens"))
-        if given is not None:
-            return given
+        newer, older = body.get("max_completion_tokens"), body.get("max_tokens")
+        if newer is not None:
+            if older not in (None, newer):
+                self._faults.append(warning("openai_field", "max_completion_tokens holds; max_tokens is left out"))
+            return newer
+        if older is not None:
+            return older
         default = self._options.default_max_tokens
         self._faults.append(warning("openai_max_tokens", f"no max_tokens: {default:,} is used"))
         return default
@@ -97,10 +112,18 @@ class Translator:
         tools = [self._tool(each) for each in functions]
         if tools:
             params["tools"] = [tool for tool in tools if tool]
-        choice = self._choice(body.get("tool_choice", body.get("function_call")))
-        if body.get("parallel_tool_calls") is False and tools and (choice or {}).get("type") != "none":
+        chosen = body.get("tool_choice", body.get("function_call"))
+        choice = self._choice(chosen)
+        one_by_one = body.get("parallel_tool_calls") is False
+        if not tools:
+            if chosen not in (None, "none", "auto"):
+                self._left_out("tool_choice without tools")
+            if one_by_one:
+                self._left_out("parallel_tool_calls without tools")
+            return
+        if one_by_one and (choice or {}).get("type") != "none":
             choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
-        if choice and tools:
+        if choice:
             params["tool_choice"] = choice
 
     def _tool(self, function: Any) -> dict[str, Any] | None:
@@ -110,6 +133,9 @@ class Translator:
         made: dict[str, Any] = {"name": function["name"]}
         if function.get("description") is not None:
             made["description"] = function["description"]
+        for name in function:
+            if name not in _FUNCTION:
+                self._left_out(f"{quoted(name)} of a function")
         made["input_schema"] = function.get("parameters") or {"type": "object", "properties": {}}
         if function.get("strict") is True:
             made["strict"] = True
@@ -124,7 +150,7 @@ class Translator:
         named = choice.get("function", choice) if isinstance(choice, dict) else None
         if isinstance(named, dict) and isinstance(named.get("name"), str):
             return {"type": "tool", "name": named["name"]}
-        self._faults.append(warning("openai_field", "tool_choice of this kind has no counterpart and is left out"))
+        self._left_out("tool_choice of this kind")
         return None
 
     def _format(self, wanted: Any, params: dict[str, Any]) -> None:
@@ -134,6 +160,10 @@ class Translator:
         inner = wanted.get("json_schema") if isinstance(wanted, dict) else None
         if kind == "json_schema" and isinstance(inner, dict) and isinstance(inner.get("schema"), dict):
             params["output_config"] = {"format": {"type": "json_schema", "schema": inner["schema"]}}
+            for name, given in inner.items():
+                # Here an answer always keeps to its schema.
+                if name != "schema" and given is not None and not (name == "strict" and given is True):
+                    self._left_out(f"{quoted(name)} of json_schema")
         else:
             what = "response_format json_object has no counterpart and is left out: ask for JSON in the prompt, or give a schema"
             self._faults.append(warning("openai_format", what))
@@ -148,9 +178,7 @@ class Translator:
         if effort in _EFFORTS:
             params.setdefault("output_config", {})["effort"] = _EFFORTS[effort]
         elif effort is not None:
-            self._faults.append(
-                warning("openai_field", "reasoning_effort of this kind has no counterpart and is left out")
-            )
+            self._left_out("reasoning_effort of this kind")
         for name in ("temperature", "top_p"):
             given = body.get(name)
             if given is None:

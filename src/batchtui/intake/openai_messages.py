@@ -39,14 +39,12 @@ class Turns:
         role = message.get("role")
         for name, given in message.items():
             if name not in _KNOWN and given is not None and not (name in _EMPTY and not given):
-                self._faults.append(
-                    warning("openai_field", f"{quoted(name)} of a message has no counterpart and is left out")
-                )
+                self._left_out(f"{quoted(name)} of a message")
+        if message.get("name") and role in ("system", "developer", "user", "assistant"):
+            self._left_out("'name' of a message")
         if role in ("system", "developer"):
             self._system(message)
         elif role == "user":
-            if message.get("name"):
-                self._faults.append(warning("openai_field", "'name' of a message has no counterpart and is left out"))
             self._turn("user", self._parts(message.get("content")))
         elif role == "assistant":
             self._turn("assistant", self._answer(message))
@@ -55,11 +53,19 @@ class Turns:
         else:
             self._faults.append(error("role", f"unknown role {quoted(str(role))}"))
 
+    def _left_out(self, what: str) -> None:
+        self._faults.append(warning("openai_field", f"{what} has no counterpart and is left out"))
+
     def _turn(self, role: str, blocks: list[dict[str, Any]]) -> None:
         self._messages.append({"role": role, "content": blocks})
 
     def _system(self, message: dict[str, Any]) -> None:
-        texts = [part["text"] for part in self._parts(message.get("content")) if part.get("type") == "text"]
+        parts = self._parts(message.get("content"))
+        texts = [part["text"] for part in parts if part.get("type") == "text"]
+        if any(part.get("type") != "text" for part in parts):
+            self._left_out("what is no text in a system message")
+        if any("cache_control" in part for part in parts):
+            self._left_out("'cache_control' in a system message")
         if self._messages and texts:
             what = "a system message in the middle of the conversation is moved to the system prompt"
             self._faults.append(warning("openai_system", what))
@@ -78,17 +84,38 @@ class Turns:
 
     def _part(self, part: Any) -> dict[str, Any] | None:
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "text" and isinstance(part.get("text"), str):
-            return {"type": "text", "text": part["text"]}
-        if kind == "refusal" and isinstance(part.get("refusal"), str):
-            return {"type": "text", "text": part["refusal"]}
-        if kind == "image_url":
-            url = part.get("image_url")
-            return self._media(url.get("url") if isinstance(url, dict) else url, "image")
-        if kind == "file" and isinstance(part.get("file"), dict):
-            return self._media(part["file"].get("file_data"), "document")
-        self._faults.append(error("openai_part", f"a content part of type {quoted(str(kind))} has no counterpart"))
-        return None
+        made: dict[str, Any] | None
+        if kind in ("text", "refusal") and isinstance(part.get(kind), str):
+            made = {"type": "text", "text": part[kind]}
+        elif kind == "image_url":
+            made = self._image(part.get("image_url"))
+        elif kind == "file" and isinstance(part.get("file"), dict):
+            made = self._file(part["file"])
+        else:
+            self._faults.append(error("openai_part", f"a content part of type {quoted(str(kind))} has no counterpart"))
+            return None
+        for name, given in part.items():
+            if name == "cache_control":
+                made = made and {**made, name: given}
+            elif name not in ("type", kind) and given is not None:
+                self._left_out(f"{quoted(name)} of a content part")
+        return made
+
+    def _image(self, image: Any) -> dict[str, Any] | None:
+        if not isinstance(image, dict):
+            return self._media(image, "image")
+        for name, given in image.items():
+            if name != "url" and given is not None and (name, given) != ("detail", "auto"):
+                self._left_out(f"{quoted(name)} of an image")
+        return self._media(image.get("url"), "image")
+
+    def _file(self, file: dict[str, Any]) -> dict[str, Any] | None:
+        for name, given in file.items():
+            if name not in ("file_data", "filename") and given is not None:
+                self._left_out(f"{quoted(name)} of a file")
+        made = self._media(file.get("file_data"), "document")
+        title = file.get("filename")
+        return {**made, "title": title} if made is not None and isinstance(title, str) and title else made
 
     def _media(self, url: Any, block: str) -> dict[str, Any] | None:
         if not isinstance(url, str):

@@ -18,7 +18,7 @@ from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
 from batchtui.intake.render import Renderer, load_template
-from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
+from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
 from batchtui.store.files import make_private_dir
 
 _PROGRESS_SECONDS = 0.1
@@ -128,6 +128,9 @@ class _Making:
     def _read_stream(self, source: Source, stream: Stream) -> None:
         head = stream.peek()
         if not head.strip():
+            if len(head) >= HEAD:
+                raise SourceFault(error("blank", "it begins with more than 64 KB of nothing but white space"))
+            self._problems.add(warning("source_empty", "there is nothing in it"), source.name)
             return
         told = sniff.tell(head, source.name, self._options.format, self._options.has_template)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -87,11 +87,7 @@ class Reader:
         start = told.start + (len(BOM) if head.startswith(BOM) else 0)
         counted = told.layout == "array" and b"\n" not in head.strip()
         checker.source(source.name, counted=counted)
-        if told.others:
-            names = ", ".join(map(quoted, told.others[:5]))
-            checker.problems.add(
-                warning("body_fields", f"only the requests are used, not {names} beside them"), source.name
-            )
+        self._beside(told.others, source)
         skipped = stream.read(start) if start else b""
         elements = Elements(
             stream,
@@ -115,6 +111,14 @@ class Reader:
                 self.kinds[kind if told.kind != "json" or kind != "native" else "json"] = None
                 handle = self._handler(kind)
             handle(one_line(element), item if counted else line)
+        self._beside(elements.others, source)
+
+    def _beside(self, names: Sequence[str], source: Source) -> None:
+        """Say which keys of a body stand beside its requests."""
+        if names:
+            shown = ", ".join(map(quoted, names[:5]))
+            what = f"only the requests are used, not {shown} beside them"
+            self._checker.problems.add(warning("body_fields", what), source.name)
 
     def _kind(self, element: bytes) -> str:
         try:

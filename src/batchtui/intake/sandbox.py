@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, nodes
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_TEXT = 32_000_000
@@ -93,6 +93,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def compiled(self, text: str) -> Template:
         """A template from text, with its loops and joins counted; raises jinja2.TemplateSyntaxError."""
         tree = self._parse(text, None, None)
+        for other in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+            tag = type(other).__name__.lower().removeprefix("from")
+            raise TemplateSyntaxError(f"{{% {tag} %}} reads another file, and a template is one text", other.lineno)
         for loop in tree.find_all(nodes.For):
             loop.iter = nodes.Filter(loop.iter, "_ticked", [], [], None, None, lineno=loop.lineno)
         _replace_concats(tree)

@@ -83,7 +83,7 @@ class RequestTemplate:
             custom_id = self._filled("", self._custom_id, context) if self._custom_id is not None else None
         except UndefinedError as bad:
             columns = ", ".join(map(quoted, list(row)[:20])) or "none"
-            what = f"{safe(str(bad.message), 100)} in {field}: the row has the columns {columns}"
+            what = f"{_plain(bad.message)} in {field}: the row has the columns {columns}"
             raise BadRow(error("template_undefined", what)) from bad
         except TemplateLimit as bad:
             raise BadRow(error("template_limit", f"{bad} in {field}")) from bad
@@ -92,7 +92,7 @@ class RequestTemplate:
         except MemoryError as bad:
             raise BadRow(error("template_limit", f"the template needs too much memory in {field}")) from bad
         except TemplateError as bad:
-            raise BadRow(error("template_row", f"{safe(str(bad.message), 150)} in {field}")) from bad
+            raise BadRow(error("template_row", f"{_plain(bad.message)} in {field}")) from bad
         except Exception as bad:  # a template may raise anything its row's values do
             what = f"the template fails in {field}: {type(bad).__name__}"
             raise BadRow(error("template_row", what, safe(str(bad), 120))) from bad
@@ -110,11 +110,11 @@ class RequestTemplate:
             try:
                 return _Compiled(self._sandbox.compiled(value))
             except TemplateSyntaxError as bad:
-                found = error("template", f"{safe(str(bad.message), 150)} in {name}")
+                found = error("template", f"{_plain(bad.message)} in {name}")
                 raise BadTemplate(found, _line_of(self._text, name, bad.lineno)) from bad
             except (TemplateError, TemplateLimit, RecursionError, ArithmeticError, ValueError, TypeError) as bad:
                 raise BadTemplate(
-                    error("template", f"{safe(str(bad), 150)} in {name}"), _line_of(self._text, name)
+                    error("template", f"{_plain(str(bad))} in {name}"), _line_of(self._text, name)
                 ) from bad
         if isinstance(value, list):
             return [self._compiled(name, each) for each in value]
@@ -138,6 +138,11 @@ class _Compiled:
 
     def __init__(self, template: Any) -> None:
         self.template = template
+
+
+def _plain(message: str | None) -> str:
+    """What jinja says, as a part of a sentence of ours."""
+    return safe((message or "").rstrip("."), 150)
 
 
 def _toml(text: str) -> dict[str, Any]:

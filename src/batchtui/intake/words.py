@@ -88,6 +88,11 @@ def quoted(text: str) -> str:
     return f"'{safe(text, 60)}'"
 
 
+def a_(word: str) -> str:
+    """A word with its article."""
+    return f"an {word}" if word[:1] in "aeio" else f"a {word}"
+
+
 def kind_of(value: object) -> str:
     """A JSON value's kind, in words."""
     if value is None:
@@ -97,5 +102,5 @@ def kind_of(value: object) -> str:
     if isinstance(value, str):
         return "a string" if value else "an empty string"
     if isinstance(value, int | float):
-        return "a number"
+        return "a number" if isinstance(value, int) else "a number with a point"
     return "a list" if isinstance(value, list) else "an object"
