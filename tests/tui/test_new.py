@@ -16,12 +16,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from batchtui.config import Config
-from batchtui.intake.drafts import list_drafts, load_draft
+from batchtui.domain.plan import Progress
+from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft, save_draft
 from batchtui.service import Engine, Service
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.screens.modals import Choose, Confirm
 from batchtui.tui.screens.new import NewScreen
-from batchtui.tui.screens.new_check import Checker, Source, join_paths, split_paths
+from batchtui.tui.screens.new_check import Checker, CheckMoved, Source, join_paths, split_paths
 from batchtui.tui.screens.new_files import FilePicker
 from batchtui.tui.screens.new_peek import text_at
 from batchtui.tui.screens.new_try import TryScreen
@@ -397,3 +398,39 @@ async def test_a_source_that_is_not_there_is_a_problem_and_no_crash(service: Ser
         assert screen.plan is not None and not screen.plan.ok
         assert screen.query_one(SourceForm).typed.endswith("nowhere.jsonl")
         assert screen.query_one(StatusLine) is not None
+
+
+async def test_a_draft_with_faults_shows_them_in_its_form(service: Service) -> None:
+    forms = (Form(custom_id="not an id!", model="claude-haiku-5-5", max_tokens="many", turns=(Turn("user", "Hi"),)),)
+    save_draft(service.data, Draft(name="faulty", forms=forms))
+    async with opened(service) as (app, pilot, screen):
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen and screen.writing)
+        wrong = screen.query_one("#wrong-head", Static)
+        await until(pilot, lambda: wrong.has_class("shown"))
+        assert "max_tokens" in str(wrong.render()) and "custom_id" in str(wrong.render())
+
+
+async def test_the_next_pane_after_a_check_with_problems_is_the_problems(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"custom_id": "a", "params": {}}\n')
+    async with opened(service, path) as (_, pilot, screen):
+        tabs = screen.query_one("#new-panes", TabLine)
+        await until(pilot, lambda: tabs.chosen == "problems")
+        screen.query_one(SourceForm).focus_path()
+        await pilot.press("ctrl+n")
+        assert tabs.chosen == "problems" and screen.query_one(ProblemList).has_focus_within
+        await pilot.press("ctrl+n")
+        assert tabs.chosen == "template"
+
+
+async def test_the_tab_counts_the_problems_while_the_source_is_read(service: Service, source: Path) -> None:
+    async with opened(service, source) as (_, pilot, screen):
+        await until(pilot, lambda: screen.plan is not None)
+        screen._drop_plan()
+        screen.checker.running = True
+        moved = CheckMoved(screen.checker.number, Progress("reading x", 5, 10, problems=1_234), ())
+        screen.post_message(moved)
+        await until(pilot, lambda: "1,234" in str(screen.query_one("#new-panes", TabLine).render()))

@@ -121,3 +121,5 @@ class Progress(msgspec.Struct, frozen=True):
     total: int = 0
     unit: str = "bytes"
     note: str = ""
+    problems: int = 0
+    """Found so far, warnings with them."""

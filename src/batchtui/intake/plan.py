@@ -162,7 +162,9 @@ class _Making:
         note = f"{self._checker.placer.requests:,} requests"
         if self._problems.errors:
             note += f", {self._problems.errors:,} problems"
-        self._progress(Progress(stage=f"reading {self._name}", done=self._done + taken, total=self._total, note=note))
+        found = self._problems.errors + self._problems.warnings
+        stage = f"reading {self._name}"
+        self._progress(Progress(stage, self._done + taken, self._total, note=note, problems=found))
 
     def _plan(self) -> Plan:
         checker = self._checker

@@ -134,10 +134,12 @@ class NewScreen(NewHands, Drafts):
         """True while requests are composed here, False while they come from files."""
         return self.query_one("#new-mode", TabLine).chosen == "write"
 
-    def _panes(self) -> list[Tab]:
-        problems = sum(group.count for group in self.plan.problems) if self.plan else 0
+    def _panes(self, problems: int | None = None) -> list[Tab]:
+        """The tabs; ``problems`` are those found so far while there is no plan."""
+        if self.plan:
+            problems = sum(group.count for group in self.plan.problems)
         panes = [Tab("requests", "Requests", "", self.plan.requests if self.plan else None)]
-        panes.append(Tab("problems", "Problems", "", problems if self.plan else None))
+        panes.append(Tab("problems", "Problems", "", problems))
         if self.is_mounted and self.writing:
             return [Tab("write", "Compose"), *panes]
         rows = self.query_one(TablePeek).count if self.is_mounted else 0
@@ -175,9 +177,10 @@ class NewScreen(NewHands, Drafts):
             self.query_one("#new-body", ContentSwitcher).current = pane
 
     def action_next_pane(self) -> None:
-        """The next pane, with the focus in it."""
+        """The next pane, with the focus in it; the problems that came up by themselves are gone into first."""
         tabs = self.query_one("#new-panes", TabLine)
-        tabs.action_move(1)
+        if tabs.chosen != "problems" or self.query_one(ProblemList).has_focus_within:
+            tabs.action_move(1)
         pane = self.query_one(f"#{tabs.chosen}")
         for each in pane.query("*"):
             if each.focusable:
@@ -292,6 +295,7 @@ class NewScreen(NewHands, Drafts):
             return
         if event.progress is not None:
             self.query_one(PlanSummary).say(progress_line(event.progress))
+            self.query_one("#new-panes", TabLine).set_tabs(self._panes(event.progress.problems))
         self.query_one(ProblemList).show(event.groups)
 
     @on(CheckEnded)

@@ -88,6 +88,8 @@ class WritePane(Vertical):
         if self.untouched and options.default_model:
             self.forms[0] = replace(self.forms[0], model=options.default_model)
             await self.form.load(self.forms[0])
+        if not self.untouched:
+            self._say_wrong()
         self._say()
         self.form.query(f"#turn-{self.form.first_turn}").focus()
 
