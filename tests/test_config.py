@@ -99,3 +99,22 @@ def test_a_key_that_is_none_leaves_the_action_its_own() -> None:
         "export": "question_mark",
         "filter": "comma",
     }
+
+
+@pytest.mark.parametrize(
+    "key", [*"+-/@_,?[]{}|~^=.:;'\"#$%&*()<>!`ué", "\\", "ctrl+underscore", "ctrl+-", "ctrl+,", "f5", "ctrl++"]
+)
+def test_every_key_that_can_be_pressed_is_one(key: str) -> None:
+    from batchtui.tui.keys import usable
+
+    assert usable({"cancel": key})["cancel"]
+
+
+def test_unknown_settings_of_any_type_are_only_named(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "path = 5\nlines = 6\nwarnings = 7\n"))
+    assert len(config.warnings) == 3
+
+
+def test_a_model_whose_tokens_have_no_characters_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r":2: price of claude-haiku-4-5.*: chars_per_token can't be 0"):
+        load_config(written(tmp_path, '[prices."claude-haiku-4-5"]\nchars_per_token = 0\n'))

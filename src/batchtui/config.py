@@ -232,7 +232,8 @@ def parse_config(text: str, where: Path) -> Config:
             section = f"profiles.{name}."
             msgspec.convert(values, Profile, strict=False)
         section = ""
-        config = msgspec.convert(raw, Config, strict=False)
+        known = {name: value for name, value in raw.items() if name in _known_settings()}
+        config = msgspec.convert(known, Config, strict=False)
     except msgspec.ValidationError as error:
         place = section + _path_of(str(error))
         raise ConfigError(f"{where}:{_line_of(text, place)}: {error}", advice="correct that value") from error
@@ -266,9 +267,12 @@ def _check_prices(prices: dict[str, dict[str, Any]], text: str, where: Path) -> 
 _SECTIONS: dict[str, type[msgspec.Struct]] = {"limits": Limits, "notify": Notify, "screen": Screen, "settle": Settle}
 
 
+def _known_settings() -> set[str]:
+    return set(Config.__struct_fields__) - {"warnings", "path", "lines"}
+
+
 def _unknown(raw: dict[str, Any]) -> list[str]:
-    known = set(Config.__struct_fields__) - {"warnings", "path", "lines"}
-    found = [key for key in raw if key not in known]
+    found = [key for key in raw if key not in _known_settings()]
     for section, kind in _SECTIONS.items():
         values = raw.get(section)
         if isinstance(values, dict):

@@ -124,3 +124,13 @@ def test_an_id_never_leaves_its_step_of_the_path(text: str) -> None:
 def test_an_unexpected_error_is_ours_and_loses_the_key() -> None:
     ours = faults.translate(RuntimeError("odd \x1b[2J sk-secret"), ("sk-secret",))
     assert "sk-secret" not in str(ours) and "\x1b" not in str(ours) and ours.advice
+
+
+async def test_certificates_that_cant_be_read_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from batchtui.api.gateway import Gateway
+    from batchtui.config import Profile
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(errors.NoKey, match="certificates can't be read") as caught:
+        await Gateway(Profile(base_url="https://x.example"), key="sk-secret").ready()
+    assert "SSL_CERT_FILE" in caught.value.advice

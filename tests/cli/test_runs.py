@@ -125,6 +125,8 @@ def test_a_shell_offers_batches_profiles_topics_faults_and_files(call: Caller, t
     assert record["id"] in offered("results", "msgbatch")
     assert offered("watch", "la")[1] == "last"
     assert record["local_id"] not in offered("show", "--data-dir", str(tmp_path / "none"), "2")
+    elsewhere = ("--data-dir", str(tmp_path / "none"), "show", "2")
+    assert record["local_id"] not in offered(*elsewhere)
     assert "default" in offered("list", "--profile", "def")
     assert {"exit-codes", "results"} <= set(offered("help", ""))
     assert "duplicate-lines" in offered("serve", "--fault", "du")

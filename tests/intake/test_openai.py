@@ -191,3 +191,15 @@ def test_what_stands_beside_the_body_is_named_and_a_missing_body_too(tmp_path: P
     assert "'priority' beside the body has no counterpart and is left out" in said
     assert any(each.startswith("method is not POST") for each in said)
     assert group(plan, "openai_body").message == "body is missing"
+
+
+def test_odd_values_are_named_and_crash_nothing(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "f"}, "cache_control": {"type": "ephemeral"}}
+    made, said = one(tmp_path, reasoning_effort=["high"], tools=[tool], tool_choice=None, function_call="none")
+    assert made["tool_choice"] == {"type": "none"}
+    assert said == [
+        "'cache_control' of a tool has no counterpart and is left out",
+        "reasoning_effort of this kind has no counterpart and is left out",
+    ]
+    _, said = one(tmp_path, tool_choice={"type": "none"})
+    assert said == ["tool_choice without tools has no counterpart and is left out"]

@@ -6,9 +6,11 @@ import errno
 import json
 import os
 import random
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,13 +19,13 @@ from resultlines import MODEL, PRICES, batch, canceled, errored, expired, good, 
 
 from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
 from batchtui.domain.money import Usage, load_prices
-from batchtui.store import cutter
+from batchtui.store import cutter, index, results
 from batchtui.store.filters import parse_filter
 from batchtui.store.history import INDEX, PART, RESULTS
 from batchtui.store.index import LAYOUT, Index
 from batchtui.store.indexer import Indexer
 from batchtui.store.matching import Matcher
-from batchtui.store.results import ResultSink, open_results
+from batchtui.store.results import ResultSink, index_requests, open_results
 
 MIXED = [
     good("a", "Alpha"),
@@ -515,3 +517,74 @@ def test_lines_taken_together_and_one_by_one_make_the_same_index(
     for name, _ in LAYOUT:
         assert getattr(together.columns, name) == getattr(alone.columns, name), name
     assert together.columns.ids == alone.columns.ids
+
+
+def seqs_and_counts(folder: Path) -> tuple[object, ...]:
+    """What an index knows of the requests."""
+    view = open_results(folder, PRICES)
+    columns = view.columns
+    found = list(columns.seq), list(columns.request_offset), list(columns.request_length), columns.id_texts()
+    view.close()
+    return found, view.tally
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(["a", "b", "c", "d", "", "ü", "x" * 300, "x" * 301]), max_size=9),
+    st.lists(st.sampled_from(["a", "b", "c", "stranger", "ü", "x" * 300]), max_size=9),
+)
+def test_an_index_of_the_requests_made_ahead_changes_nothing(tmp_path: Path, asked: list[str], came: list[str]) -> None:
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    (folder / "requests.jsonl").write_bytes(b"".join(map(request, asked)))
+
+    def fetched() -> tuple[object, ...]:
+        sink = ResultSink(folder, expected=0, prices=PRICES)
+        sink.write(b"".join(map(good, came)))
+        sink.finish(accept_short=True)
+        return seqs_and_counts(folder)
+
+    plain = fetched()
+    (folder / RESULTS).unlink()
+    (folder / INDEX).unlink()
+    index_requests(folder, PRICES)
+    assert fetched() == plain
+
+
+def test_a_request_whose_id_comes_twice_is_counted_each_time(tmp_path: Path) -> None:
+    (tmp_path / "requests.jsonl").write_bytes(b"".join(map(request, "abbc")))
+    waiting = open_results(tmp_path, PRICES)
+    assert len(waiting) == 4 and list(waiting.columns.seq) == [0, 1, 2, 3]
+    waiting.close()
+    sink = ResultSink(tmp_path, expected=1, prices=PRICES)
+    sink.write(good("a"))
+    assert sink.finish().missing == 3
+
+
+def test_results_are_kept_when_the_requests_cant_be_read(tmp_path: Path) -> None:
+    (tmp_path / "requests.jsonl").mkdir()
+    sink = ResultSink(tmp_path, expected=1, prices=PRICES)
+    sink.write(good("a"))
+    with pytest.raises(StoreError):
+        sink.finish()
+    assert (tmp_path / PART).read_bytes() == good("a")
+
+
+def test_an_index_of_the_requests_that_comes_late_leaves_that_of_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requests.jsonl").write_bytes(request("a"))
+    plain = results._matcher
+
+    def slow(folder: Path, *given: Any) -> Any:
+        monkeypatch.setattr(results, "_matcher", plain)
+        sink = ResultSink(folder, expected=1, prices=PRICES)
+        sink.write(good("a"))
+        sink.finish()
+        return plain(folder, *given)
+
+    monkeypatch.setattr(results, "_matcher", slow)
+    index_requests(tmp_path, PRICES)
+    held = index.load(
+        tmp_path / INDEX, index.stamp(tmp_path / RESULTS), index.stamp(tmp_path / "requests.jsonl"), PRICES
+    )
+    assert held is not None and held.header.tally.succeeded == 1

@@ -490,3 +490,31 @@ async def test_what_a_batch_of_a_run_is_called_by_itself_outlives_a_name_for_the
         await until(pilot, lambda: isinstance(app.screen, EditModal))
         await pilot.press("ctrl+u", *"march", "ctrl+s")
         await until(pilot, lambda: sorted(r.title for r in service.records()) == ["march", "march", "the odd one"])
+
+
+async def test_asking_anew_while_a_page_is_on_its_way_begins_with_the_first(app: BatchtuiApp, monkeypatch: Any) -> None:
+    asked: list[str | None] = []
+    held = asyncio.Event()
+
+    async def let_go() -> None:
+        held.set()
+
+    async def elsewhere(after_id: str | None = None) -> Any:
+        asked.append(after_id)
+        if len(asked) == 1:
+            await held.wait()
+            return [RemoteBatch(id="msgbatch_old", processing_status="ended", created_at=NOW)], "p1"
+        return [RemoteBatch(id="msgbatch_new", processing_status="ended", created_at=NOW)], None
+
+    monkeypatch.setattr(app.service, "elsewhere", elsewhere)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("o")
+        await until(pilot, lambda: asked == [None])
+        await pilot.press("R")
+        await until(pilot, lambda: asked == [None, None])
+        app.engine.call(let_go())
+        screen = app.screen
+        assert isinstance(screen, ElsewhereScreen)
+        await until(pilot, lambda: [b.id for b in screen.rows.batches] == ["msgbatch_new"])
+        await pilot.pause(0.1)
+        assert [b.id for b in screen.rows.batches] == ["msgbatch_new"] and len(asked) == 2

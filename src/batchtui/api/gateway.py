@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -44,7 +45,13 @@ _READ_AT_ONCE = 128 * 1024
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Leave what is made here out of garbage collection: the SDK's hundred thousands of objects live as long as we do."""
+    """Leave what is made here out of garbage collection: the SDK's hundred thousands of objects live as long as we do.
+
+    What is garbage by then stays too, so only the first import is worth it.
+    """
+    if "anthropic" in sys.modules:
+        yield
+        return
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -153,8 +160,14 @@ class Gateway:
             "default_headers": headers,
         }
 
-        # Reading the certificates anew would take longer than asking.
-        verify = httpx2.create_ssl_context()
+        try:
+            # Read once for both: reading them anew would take longer than asking.
+            verify = httpx2.create_ssl_context()
+        except OSError as error:
+            raise NoKey(
+                f"the certificates can't be read: {error.strerror or error}",
+                advice="see what SSL_CERT_FILE and SSL_CERT_DIR point to",
+            ) from None
 
         httpcore2.HTTP11Connection.READ_NUM_BYTES = _READ_AT_ONCE
 

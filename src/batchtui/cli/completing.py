@@ -26,7 +26,8 @@ def _batches(ctx: click.Context, begun: str) -> Iterator[tuple[str, str]]:
     from batchtui.store.history import History
 
     yield "last", "the newest batch"
-    given: dict[str, object] = {**((ctx.parent.params if ctx.parent else None) or {}), **ctx.params}
+    given: dict[str, object] = {**((ctx.parent.params if ctx.parent else None) or {})}
+    given |= {name: value for name, value in ctx.params.items() if value}
     data = paths.data_dir(str(given["data_dir"]) if given.get("data_dir") else None)
     history = History(paths.demo_dir(data) if given.get("demo") else data)
     for record in sorted(history.all(), key=lambda r: r.local_id, reverse=True)[:_MOST]:

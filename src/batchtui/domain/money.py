@@ -254,6 +254,10 @@ def _price(name: str, row: Mapping[str, object]) -> Price:
         fields[category] = _number(name, category, given)
     if "chars_per_token" in fields:
         fields["chars_per_token"] = _number(name, "chars_per_token", fields["chars_per_token"])
+        if not fields["chars_per_token"]:
+            raise ConfigError(
+                f"price of {name}: chars_per_token can't be 0", advice="give characters a token, such as 3.5"
+            )
     above = fields.get("above")
     if isinstance(above, Mapping):
         fields["above"] = _price(f"{name} (above)", above)

@@ -102,21 +102,24 @@ class Translator:
 
     def _tools(self, body: dict[str, Any], params: dict[str, Any]) -> None:
         given = body.get("tools")
-        functions = (
-            [tool.get("function") if isinstance(tool, dict) else None for tool in given]
-            if isinstance(given, list)
-            else []
-        )
+        functions: list[Any] = []
+        for tool in given if isinstance(given, list) else []:
+            functions.append(tool.get("function") if isinstance(tool, dict) else None)
+            for name in tool if isinstance(tool, dict) else ():
+                if name not in ("type", "function"):
+                    self._left_out(f"{quoted(name)} of a tool")
         old = body.get("functions")
         functions += old if isinstance(old, list) else []
         tools = [self._tool(each) for each in functions]
         if tools:
             params["tools"] = [tool for tool in tools if tool]
-        chosen = body.get("tool_choice", body.get("function_call"))
-        choice = self._choice(chosen)
+        chosen = body.get("tool_choice")
+        if chosen is None:
+            chosen = body.get("function_call")
+        choice = self._choice(chosen) if tools else None
         one_by_one = body.get("parallel_tool_calls") is False
         if not tools:
-            if chosen not in (None, "none", "auto"):
+            if chosen is not None and chosen not in ("none", "auto"):
                 self._left_out("tool_choice without tools")
             if one_by_one:
                 self._left_out("parallel_tool_calls without tools")
@@ -175,7 +178,7 @@ class Translator:
         if isinstance(body.get("user"), str):
             params["metadata"] = {"user_id": body["user"]}
         effort = body.get("reasoning_effort")
-        if effort in _EFFORTS:
+        if isinstance(effort, str) and effort in _EFFORTS:
             params.setdefault("output_config", {})["effort"] = _EFFORTS[effort]
         elif effort is not None:
             self._left_out("reasoning_effort of this kind")

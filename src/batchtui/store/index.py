@@ -7,6 +7,8 @@ import sys
 import zlib
 from array import array
 from decimal import Decimal
+from itertools import chain
+from operator import sub
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ import msgspec
 from batchtui.domain.batch import Tally
 from batchtui.domain.money import PriceTable, Usage
 from batchtui.store import files
+from batchtui.store.lenient import ID_LIMIT
 
 MAGIC = b"batchtui-index\n\0"
 VERSION = 1
@@ -124,6 +127,11 @@ class Columns:
     def id(self, row: int) -> str:
         """A row's custom_id; cut when longer than the index keeps."""
         return self.id_bytes(row).decode("utf-8", "replace")
+
+    def cut_short(self) -> bool:
+        """Whether an id may be longer than what is kept of it."""
+        ends = self.id_end
+        return max(map(sub, ends, chain((0,), ends)), default=0) >= ID_LIMIT
 
     def id_texts(self) -> list[str]:
         """All custom_ids in one go."""

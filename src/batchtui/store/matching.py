@@ -22,7 +22,8 @@ class Matcher:
     def __init__(self, known: Iterable[Found] | None, stop: threading.Event | None = None) -> None:
         self.known = known is not None
         self._places: dict[str, int] = {}
-        self._nameless: list[int] = []
+        self._others: list[tuple[str, int, int]] = []
+        """Requests without an id, and those whose id an earlier one has: id, place, and place of the earlier one or -1."""
         self._strangers: list[tuple[int, str]] = []
         """Rows whose id is in no request, with the id."""
         self._offsets = array("q")
@@ -42,10 +43,9 @@ class Matcher:
                 self._places = fresh
                 return
         for seq, custom_id in enumerate(ids, first):
-            if custom_id:
-                places.setdefault(custom_id, seq)
-            else:
-                self._nameless.append(seq)
+            earlier = places.setdefault(custom_id, seq) if custom_id else -1
+            if earlier != seq:
+                self._others.append((custom_id, seq, earlier))
 
     def find(self, ids: list[str], first: int) -> list[int]:
         """The places of the requests that lines belong to, -1 for those of none; the lines' rows begin with ``first``."""
@@ -73,10 +73,11 @@ class Matcher:
         seen[-1] = 0
         matched = seen.count(1)
         repeats = self._repeats(seqs) if matched < len(seqs) else []
-        if matched == len(self._places) and not self._nameless:
+        if matched == len(self._places) and not self._others:
             return repeats, []
         lost = [(custom_id, seq) for custom_id, seq in self._places.items() if not seen[seq]]
-        return repeats, sorted([*lost, *(("", seq) for seq in self._nameless)], key=itemgetter(1))
+        more = [(custom_id, seq) for custom_id, seq, earlier in self._others if not seen[earlier]]
+        return repeats, sorted([*lost, *more], key=itemgetter(1))
 
     def _repeats(self, seqs: array[int]) -> list[int]:
         """Rows whose id an earlier row has; a row without an id repeats none."""

@@ -59,10 +59,12 @@ class ResultSink:
         self._hurried = 0
         """Bytes that the system was told to bring to the disk."""
         self._open = True
+        self._unread: OSError | None = None
+        """Why the requests can't be read: what comes is stored all the same."""
         try:
             self._requests, matcher = _matcher(folder)
         except OSError as error:
-            raise files.explain(error, f"can't read {folder / REQUESTS}") from error
+            self._requests, matcher, self._unread = index.NOTHING, Matcher(None), error
         try:
             self._file: BinaryIO = files.open_private(self._part, "r+b")
             if not resume:
@@ -120,6 +122,8 @@ class ResultSink:
             short = indexer.lines < self._expected
             if (short or torn) and not accept_short:
                 raise self._incomplete(torn)
+            if self._unread is not None:
+                raise self._unread
             with ThreadPoolExecutor(1, thread_name_prefix="fsync") as beside:
                 synced = beside.submit(os.fsync, self._flushed())
                 made = indexer.finish(index.stamp(self._part), self._requests)
@@ -206,7 +210,8 @@ def open_results(
                 indexer.cutter.drop_tail()
             indexer.cutter.take_tail()
             made = indexer.finish(results, requests, waiting=fd is None or partial)
-            if not partial:
+            # Results that came in the meantime have an index of their own.
+            if not partial and (fd is not None or index.stamp(folder / RESULTS) == results):
                 with suppress(StoreError):  # A read-only disk still shows its results.
                     index.save(folder / INDEX, made)
         return ResultSet(folder, made, fd, partial=partial)
@@ -230,7 +235,7 @@ def _matcher(folder: Path, stop: threading.Event | None = None) -> tuple[index.S
     if stamp == index.NOTHING:
         return stamp, Matcher(None)
     held = index.load_requests(folder / INDEX, stamp)
-    if held is not None:
+    if held is not None and not held.cut_short():
         return stamp, Matcher([(held.id_texts(), held.request_offset, held.request_length)], stop)
     return stamp, Matcher(read_requests(folder / REQUESTS), stop)
 

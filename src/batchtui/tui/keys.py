@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import string
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -78,23 +79,26 @@ def normal(key: str) -> str:
 
 
 def _each(key: str) -> list[str]:
-    return [key] if key == "," else [part.strip() for part in key.split(",")]
+    return [key] if key == "," else [part.strip() for part in key.replace("+,", "+comma").split(",")]
 
 
 def _one_normal(key: str) -> str:
     from textual.keys import _character_to_key
 
+    if key == "+" or key.endswith("++"):
+        return key[:-1] + _character_to_key("+")
     modifiers, plus, last = ("", "", key) if len(key) == 1 else key.rpartition("+")
     return modifiers + plus + (_character_to_key(last) if len(last) == 1 else last)
 
 
 def is_key(key: str) -> bool:
     """Whether there is such a key, with or without modifiers."""
-    from textual.keys import Keys, key_to_character
+    from textual.keys import Keys, _character_to_key
 
     *modifiers, last = _one_normal(key).split("+")
-    known = {each.value for each in Keys}
-    return all(each in _MODIFIERS for each in modifiers) and (last in known or key_to_character(last) is not None)
+    known = {each.value for each in Keys} | {_character_to_key(sign) for sign in string.printable.strip()}
+    real = last in known or (len(last) == 1 and last.isprintable())
+    return real and all(each in _MODIFIERS for each in modifiers)
 
 
 def usable(chosen: Mapping[str, str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ class EditModal(BaseModal[tuple[str, str] | None]):
         with Vertical(classes="box"):
             yield Static(self._heading, classes="title", markup=False)
             if self._hint:
-                yield Static(self._hint, classes="hint", markup=False)
+                yield Static(self._hint, classes="said label", markup=False)
             yield Static("Title", classes="label", markup=False)
             yield line_input(self._values[0], placeholder="what this batch is called", id="title-text")
             yield Static("Note", classes="label next", markup=False)

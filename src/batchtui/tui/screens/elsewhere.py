@@ -87,6 +87,8 @@ class ElsewhereScreen(BaseScreen[None]):
         self.rows = RemoteRows()
         self._next: str | None = None
         self._asking = False
+        self._turn = 0
+        """Counts how often the list was begun anew: a page asked for before belongs to no list any more."""
 
     def compose(self) -> ComposeResult:
         yield Static("Made elsewhere, in the same workspace", id="title", markup=False)
@@ -103,7 +105,8 @@ class ElsewhereScreen(BaseScreen[None]):
     def action_again(self) -> None:
         """From the first page."""
         self.rows.batches.clear()
-        self._next = None
+        self._next, self._asking = None, False
+        self._turn += 1
         self._page()
 
     def action_more(self) -> None:
@@ -117,28 +120,34 @@ class ElsewhereScreen(BaseScreen[None]):
     async def _page(self) -> None:
         if self._asking:
             return
-        self._asking, failed = True, False
+        self._asking, failed, turn = True, False, self._turn
         self._facts("asking the service")
         enough = len(self.rows) + 1
         try:
             while True:
-                page, self._next = await self.ask(self.service.elsewhere(self._next))
+                page, following = await self.ask(self.service.elsewhere(self._next))
+                if turn != self._turn:
+                    return
+                self._next = following
                 self.rows.batches += page
                 if not self._next or len(self.rows) >= enough:
                     break
         except BatchtuiError as error:
+            if turn != self._turn:
+                return
             failed = True
             self.fail(error)
         finally:
-            self._asking = False
+            if turn == self._turn:
+                self._asking = False
         if not self.is_attached:
             return
         self.query_one(RowList).reload()
-        self._facts(self._so_far(failed))
+        self._facts(self._so_far(failed=failed))
         if not failed and self._next and self._near_the_end():
             self._page()
 
-    def _so_far(self, failed: bool) -> str:
+    def _so_far(self, *, failed: bool) -> str:
         shown = figures.plural(len(self.rows), "batch", "batches")
         if failed:
             return f"{shown} so far; press R to ask again"
@@ -186,6 +195,7 @@ class ElsewhereScreen(BaseScreen[None]):
             return
         self.rows.batches = [batch for batch in self.rows.batches if batch.id != remote.id]
         self.query_one(RowList).reload()
+        self._facts(self._so_far(failed=False))
         self.say(f"{describe.name(record)} is on your desk", level="good")
 
     def action_leave(self) -> None:
