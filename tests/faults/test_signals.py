@@ -50,7 +50,7 @@ def test_signals_end_a_waiting_submit_with_130_and_a_whole_state(tmp_path: Path,
     rng = random.Random(seed)
     data = tmp_path / "data"
     faults = [[], ["slow:3@create*1"]][seed % 2]
-    with running_demo(tmp_path / "server", faults=faults, duration=5.0) as demo:
+    with running_demo(tmp_path / "server", faults=faults, duration=2.0) as demo:
         config = Path(os.environ["BATCHTUI_CONFIG_DIR"])
         config.mkdir(parents=True, exist_ok=True)
         (config / "config.toml").write_text("[settle]\nlooks = 2\nseconds = 0\n")
