@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchtui import config_edit
-from batchtui.config import FIRST_CONFIG, Config, load_config, parse_config
+from batchtui.config import Config, load_config, parse_config
 from batchtui.config_edit import SETTINGS, Setting, change, edited, parse_value, value_of
+from batchtui.config_first import FIRST_CONFIG
 from batchtui.domain.errors import ConfigError, InputError
 
 BY_PLACE = {setting.place: setting for setting in SETTINGS}

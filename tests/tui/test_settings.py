@@ -13,7 +13,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from batchtui.config import FIRST_CONFIG, load_config
+from batchtui.config import load_config
+from batchtui.config_first import FIRST_CONFIG
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.glyphs import GLYPHS
 from batchtui.tui.screens.modals import Ask, Choose

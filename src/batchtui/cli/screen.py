@@ -10,7 +10,8 @@ from pathlib import Path
 
 from batchtui import paths
 from batchtui.cli.ending import say
-from batchtui.config import load_config, write_first_config
+from batchtui.config import load_config
+from batchtui.config_first import write_first_config
 from batchtui.domain.errors import ConfigError
 from batchtui.memory import one_arena
 

@@ -6,7 +6,7 @@ import click
 
 from batchtui.cli import VERBS, completing
 from batchtui.cli.program import group
-from batchtui.config import FIRST_CONFIG, write_first_config
+from batchtui.config_first import FIRST_CONFIG, write_first_config
 from batchtui.domain.errors import InputError
 
 TOPICS = {

@@ -12,8 +12,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from batchtui import safetext
-from batchtui.config import Config, config_path, load_config, sdk_profiles, write_first_config
+from batchtui.config import Config, config_path, load_config, sdk_profiles
 from batchtui.config_edit import Setting, change, parse_value, value_of
+from batchtui.config_first import write_first_config
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.tui.outside import run_outside
 from batchtui.tui.screens.base import BaseScreen
