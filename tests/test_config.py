@@ -38,7 +38,7 @@ def test_unknown_keys_are_named_with_their_line(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, 'max_cost = 1\ntheem = "x"\n\n[screen]\ntheme = "nord"\ncolour = 1\n'))
     assert [w.split("config.toml")[1] for w in config.warnings] == [
         ":2: unknown setting 'theem' is ignored",
-        ":6: unknown setting 'screen.colour' is ignored",
+        ":6: unknown setting 'screen.colour' is ignored, did you mean 'columns'?",
     ]
 
 
@@ -88,7 +88,7 @@ mark = "space, f6"
     assert said[3] == "6: [keys] 'retry': no key is given"
     assert said[4] == "7: [keys] 'exprot' is no action, did you mean 'export'?"
     assert said[5].startswith("9: [keys] 'results.nothing' is no action")
-    assert "8: [keys] ^d is both 'page_down' and 'details' (HomeScreen)" in said[6:]
+    assert "8: [keys] ^d is both 'page_down' and 'details' (home)" in said[6:]
     assert not any("mark" in each for each in said[6:])
 
 
@@ -118,3 +118,28 @@ def test_unknown_settings_of_any_type_are_only_named(tmp_path: Path) -> None:
 def test_a_model_whose_tokens_have_no_characters_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r":2: price of claude-haiku-4-5.*: chars_per_token can't be 0"):
         load_config(written(tmp_path, '[prices."claude-haiku-4-5"]\nchars_per_token = 0\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[keys]\ncancel = 5\n", ":2: keys.cancel: a text in quotes is wanted, not a whole number"),
+        ('\nmax_cost = "ten"\n', ":2: max_cost: a number is wanted"),
+        ("max_cost = -1\n", ":1: max_cost: a number of dollars is wanted, not -1"),
+        ("[limits]\nmax_requests = -5\n", ":2: limits.max_requests: a whole number is wanted, at least 1"),
+        ("[limits]\nqueue = -1\n", ":2: limits.queue: a whole number is wanted, at least 0"),
+        ("[profiles.a]\nmax_bytes = -1\n", ":2: profiles.a.max_bytes: a whole number is wanted, at least 0"),
+        ('[screen]\nmouse = "perhaps"\n', ":2: screen.mouse: true or false is wanted"),
+        ("[prices]\nm = 5\n", ":2: prices.m: a table is wanted, not a whole number"),
+    ],
+)
+def test_values_that_cant_be_are_named_in_words(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path, text))
+    assert said in str(caught.value)
+
+
+def test_escape_leads_out_whatever_back_is_bound_to() -> None:
+    from batchtui.tui.keys import usable
+
+    assert usable({"back": "q"}) == {"back": "q,escape"}

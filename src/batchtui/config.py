@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,6 +18,9 @@ from batchtui import paths
 from batchtui.domain.errors import ConfigError
 from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
 
+_Some = Annotated[int, msgspec.Meta(ge=1)]
+_None = Annotated[int, msgspec.Meta(ge=0)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
 SDK_PREFIX = "sdk:"
 """Before the name of one of the SDK's own profiles."""
 
@@ -40,9 +44,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     sdk_profile: str = ""
     """One of the SDK's own profiles."""
     default_model: str = ""
-    max_requests: int = 0
-    max_bytes: int = 0
-    queue_limit: int = 0
+    max_requests: _None = 0
+    max_bytes: _None = 0
+    queue_limit: _None = 0
     """Requests in the processing queue at once, all batches together; 0 takes the one of [limits]."""
     max_cost: Decimal | None = None
 
@@ -50,9 +54,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of a batch (requests, bytes), and of the processing queue (requests; 0 means none)."""
 
-    max_requests: int = MAX_REQUESTS
-    max_bytes: int = MAX_BYTES
-    queue: int = 0
+    max_requests: _Some = MAX_REQUESTS
+    max_bytes: _Some = MAX_BYTES
+    queue: _None = 0
 
 
 class Notify(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,9 +82,9 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
 class Settle(msgspec.Struct, frozen=True, kw_only=True):
     """When an unconfirmed batch counts as never arrived: at least so many looks over so many seconds."""
 
-    looks: int = 6
-    seconds: float = 180.0
-    leeway_seconds: float = 300.0
+    looks: _Some = 6
+    seconds: _Seconds = 180.0
+    leeway_seconds: _Seconds = 300.0
     """How far the service's clock may be from ours."""
 
 
@@ -161,7 +165,10 @@ def parse_config(text: str, where: Path) -> Config:
         raw = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: {error}", advice="correct that line") from error
-    warnings = tuple(f"{where}:{_line_of(text, key)}: unknown setting {key!r} is ignored" for key in _unknown(raw))
+    warnings = tuple(
+        f"{where}:{_line_of(text, key)}: unknown setting {key!r} is ignored{_hint(key, known)}"
+        for key, known in _unknown(raw)
+    )
     try:
         for name, values in _tables(raw).items():
             section = f"profiles.{name}."
@@ -170,13 +177,15 @@ def parse_config(text: str, where: Path) -> Config:
         known = {name: value for name, value in raw.items() if name in _known_settings()}
         config = msgspec.convert(known, Config, strict=False)
     except msgspec.ValidationError as error:
-        place = section + _path_of(str(error))
-        raise ConfigError(f"{where}:{_line_of(text, place)}: {error}", advice="correct that value") from error
+        place = section + _path_of(str(error), raw)
+        what = f"{place}: {_in_words(str(error))}" if place else _in_words(str(error))
+        raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="correct that value") from error
     for place, limit in [("max_cost", config.max_cost)] + [
         (f"profiles.{name}.max_cost", profile.max_cost) for name, profile in config.profiles.items()
     ]:
-        if limit is not None and limit.is_nan():
-            raise ConfigError(f"{where}:{_line_of(text, place)}: max_cost is no number", advice="correct that value")
+        if limit is not None and (limit.is_nan() or limit < 0):
+            what = f"{place}: a number of dollars is wanted, not {limit}"
+            raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="correct that value")
     _check_prices(config.prices, text, where)
     looked_at = ("screen.theme", "screen.columns", *(f"keys.{name}" for name in config.keys))
     lines = {place: line for place in looked_at if (line := _find(text, place))}
@@ -206,14 +215,24 @@ def _known_settings() -> set[str]:
     return set(Config.__struct_fields__) - {"warnings", "path", "lines"}
 
 
-def _unknown(raw: dict[str, Any]) -> list[str]:
-    found = [key for key in raw if key not in _known_settings()]
+def _hint(key: str, known: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(key.rpartition(".")[2], list(known), 1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _unknown(raw: dict[str, Any]) -> list[tuple[str, Iterable[str]]]:
+    """Settings that do not exist, each with those that do in its place."""
+    found: list[tuple[str, Iterable[str]]] = [(key, _known_settings()) for key in raw if key not in _known_settings()]
     for section, kind in _SECTIONS.items():
         values = raw.get(section)
         if isinstance(values, dict):
-            found += [f"{section}.{key}" for key in values if key not in kind.__struct_fields__]
+            names = kind.__struct_fields__
+            found += [(f"{section}.{key}", names) for key in values if key not in names]
     for name, values in _tables(raw).items():
-        found += [f"profiles.{name}.{key}" for key in values if key not in Profile.__struct_fields__ or key == "name"]
+        names = tuple(field for field in Profile.__struct_fields__ if field != "name")
+        found += [(f"profiles.{name}.{key}", names) for key in values if key not in names]
     return found
 
 
@@ -226,9 +245,38 @@ def _tables(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
     )
 
 
-def _path_of(message: str) -> str:
+def _path_of(message: str, raw: dict[str, Any]) -> str:
     match = re.search(r"at `\$\.?([^`]*)`", message)
-    return match.group(1) if match else ""
+    place = match.group(1) if match else ""
+    if not place.endswith("[...]"):
+        return place
+    table = place.removesuffix("[...]")
+    kind = str if table == "keys" else dict
+    odd = next((name for name, value in raw.get(table, {}).items() if not isinstance(value, kind)), "")
+    return f"{table}.{odd}"
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text in quotes",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "decimal": "a number",
+}
+
+
+def _in_words(message: str) -> str:
+    """What msgspec says of a value, for people."""
+    said = message.partition(" - at ")[0]
+    got = re.fullmatch(r"Expected `(\w+)(?: \| \w+)*`(?:, got `(\w+)`| (>=|<=) (\S+))", said)
+    if got is None:
+        return "a number is wanted" if "decimal" in said else said
+    wanted = f"{_KINDS.get(got[1], got[1])} is wanted"
+    if got[2]:
+        return f"{wanted}, not {_KINDS.get(got[2], got[2])}"
+    return f"{wanted}, {'at least' if got[3] == '>=' else 'at most'} {got[4]}"
 
 
 def _line_of(text: str, place: str) -> int:

@@ -131,3 +131,19 @@ def test_a_shell_offers_batches_profiles_topics_faults_and_files(call: Caller, t
     assert {"exit-codes", "results"} <= set(offered("help", ""))
     assert "duplicate-lines" in offered("serve", "--fault", "du")
     assert offered("check", "so")[:2] == ["file", "so"] and offered("list", "--data-dir", "x")[:2] == ["dir", "x"]
+
+
+def test_a_list_fits_the_terminal_and_lines_up_whatever_the_titles(call: Caller) -> None:
+    from rich.cells import cell_len
+
+    from batchtui import paths
+    from batchtui.cli.words import table
+    from batchtui.store.history import History
+
+    assert call("submit", call.source(), "--yes", "--title", "ein sehr langer Titel 日本語 " * 4).code == 0
+    records = History(paths.data_dir()).all()
+    wide, narrow = table(records), table(records, width=80)
+    assert cell_len(wide[1]) > 110 and "日本語 ein" in wide[1]
+    assert all(cell_len(line) <= 80 for line in narrow)
+    assert "PROFILE" in wide[0] and "PROFILE" not in narrow[0] and "…" in narrow[1]
+    assert narrow[1].startswith(records[0].local_id)

@@ -45,7 +45,7 @@ def test_a_plain_chat_becomes_a_request(tmp_path: Path) -> None:
 
 
 def test_another_makers_model_needs_one_of_ours(tmp_path: Path) -> None:
-    assert "choose one with --model" in group(plan_for(tmp_path, line()), "openai_model").message
+    assert "choose one (--model, or Model on the screen)" in group(plan_for(tmp_path, line()), "openai_model").message
     assert "becomes 'claude-opus-5'" in group(translate(tmp_path, line()), "openai_model").message
     own = plan_for(tmp_path, line(model="anthropic/claude-haiku-5-5"), staging=tmp_path / "s")
     assert staged(own)[0]["params"]["model"] == "claude-haiku-5-5"

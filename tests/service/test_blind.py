@@ -151,6 +151,8 @@ async def test_a_clock_that_jumps_does_not_stop_the_looks(
     tmp_path: Path, hours: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looking, "DISK_EVERY", 0.2)
+    for cap in ("HOUR_CAP", "LATER_CAP"):
+        monkeypatch.setattr(poller, cap, 0.5)
     with running_demo(tmp_path / "server", duration=600) as demo:
         async with jumpy(demo, tmp_path / "data") as (service, clock):
             [record] = await service.submit(plan_of(service, source(tmp_path, 12)))

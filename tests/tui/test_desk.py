@@ -214,3 +214,17 @@ def test_every_column_sorts(column: str) -> None:
     desk.sort = column
     desk.arrange(NOW)
     assert len(desk.lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("status:runing", "no batch can be"), ("sttaus:running", "did you mean status:")]
+)
+def test_a_filter_with_a_slip_is_named(text: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_filter(text, NOW)
+    assert said in f"{caught.value} {caught.value.advice}"
+
+
+@pytest.mark.parametrize("text", ["status:", "status:ru", "status:active", "a:b", "http://x"])
+def test_a_filter_half_typed_or_of_plain_words_is_none(text: str) -> None:
+    parse_filter(text, NOW)

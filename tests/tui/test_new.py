@@ -434,3 +434,80 @@ async def test_the_tab_counts_the_problems_while_the_source_is_read(service: Ser
         moved = CheckMoved(screen.checker.number, Progress("reading x", 5, 10, problems=1_234), ())
         screen.post_message(moved)
         await until(pilot, lambda: "1,234" in str(screen.query_one("#new-panes", TabLine).render()))
+
+
+async def named_template(pilot: Pilot[Any], screen: NewScreen, path: Path) -> None:
+    """Name a template file, as one does after the rows were seen."""
+    field = screen.query_one("#source-template", Input)
+    field.focus()
+    field.value = str(path)
+    await pilot.press("enter")
+
+
+async def test_a_starter_gives_way_to_the_template_that_is_named(service: Service, tmp_path: Path) -> None:
+    table, template = tmp_path / "reviews.csv", tmp_path / "labels.toml"
+    table.write_text(TABLE)
+    template.write_text(TEMPLATE.replace("Label:", "Sort:"))
+    async with opened(service, table) as (_, pilot, screen):
+        await until(pilot, lambda: screen.plan is not None)
+        assert "begun for you" in screen.query_one(StatusLine).said
+        await named_template(pilot, screen, template)
+        await until(pilot, lambda: screen.plan is not None and "Sort: " in screen.plan.sample[0])
+        assert screen.query_one(TemplateEditor).text == template.read_text()
+        await named_template(pilot, screen, table)
+        await until(pilot, lambda: "error" in summary(screen))
+
+
+async def test_a_template_written_here_is_set_aside_when_another_file_is_named(
+    service: Service, tmp_path: Path
+) -> None:
+    table, template = tmp_path / "reviews.csv", tmp_path / "labels.toml"
+    table.write_text(TABLE)
+    template.write_text(TEMPLATE.replace("Label:", "Sort:"))
+    async with opened(service, table) as (_, pilot, screen):
+        await until(pilot, lambda: screen.plan is not None)
+        screen.query_one("#template-text", TextArea).text = TEMPLATE
+        await until(pilot, lambda: screen.plan is not None and "Label: " in screen.plan.sample[0])
+        await named_template(pilot, screen, template)
+        await until(pilot, lambda: screen.plan is not None and "Sort: " in screen.plan.sample[0])
+        assert load_draft(service.data, "reviews").template_text == TEMPLATE
+        assert screen.query_one(TemplateEditor).text == template.read_text()
+
+
+async def test_another_makers_requests_get_a_model_on_the_screen(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "openai.jsonl"
+    body = {"model": "gpt-4o", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    path.write_text(
+        json.dumps({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}) + "\n"
+    )
+    async with opened(service, path) as (_, pilot, screen):
+        await until(pilot, lambda: screen.plan is not None and screen.plan.errors == 1)
+        field = screen.query_one("#source-model", Input)
+        field.focus()
+        field.value = "claude-haiku-4-5"
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        assert screen.plan is not None and "claude-haiku-4-5" in screen.plan.sample[0]
+
+
+async def test_tab_leaves_an_empty_path_empty_and_takes_what_is_suggested(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("review-a.toml", "reviews.csv", "only.toml"):
+        (tmp_path / name).write_text("")
+    async with opened(service) as (_, pilot, screen):
+        template = screen.query_one("#source-template", PathInput)
+        template.focus()
+        await pilot.press("tab")
+        await until(pilot, lambda: not template.has_focus)
+        assert template.value == ""
+        source = screen.query_one("#source-path", PathInput)
+        source.focus()
+        await pilot.press(*"rev", "tab")
+        await until(pilot, lambda: source.value == "review")
+        await pilot.press("tab")
+        await until(pilot, lambda: source.value == "review-a.toml")
+        template.focus()
+        await pilot.press(*"rev", "tab")
+        await until(pilot, lambda: template.value == "review-a.toml")

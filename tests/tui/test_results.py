@@ -158,6 +158,16 @@ async def test_the_cursor_stays_on_its_request_through_sorting(service: Service,
         assert screen.query_one(RowList).cursor_key == key
 
 
+async def test_r_in_the_groups_asks_about_sending_that_group_again(service: Service, record: BatchRecord) -> None:
+    async with opened(service, record.local_id) as (app, pilot, _):
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, GroupsScreen))
+        await pilot.press("j", "r")
+        await until(pilot, lambda: isinstance(app.screen, RetryScreen))
+        assert isinstance(app.screen, RetryScreen)
+        assert [app.screen._view.id(row) for row in app.screen._rows] == ["row-005", "row-013", "row-021"]
+
+
 async def test_an_error_group_opens_as_a_filter(service: Service, record: BatchRecord) -> None:
     async with opened(service, record.local_id) as (app, pilot, screen):
         await pilot.press("E")

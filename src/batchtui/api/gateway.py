@@ -102,6 +102,7 @@ class Gateway:
     def __init__(self, profile: Profile, *, key: str = "", shown_url: str = "") -> None:
         """``key`` and ``shown_url`` are the demo's: a key of no worth, and a name for a server whose port changes."""
         self.profile = profile
+        self.is_demo = bool(key)
         self._given_url = profile.base_url
         self._shown_url = shown_url
         self._given_key = key

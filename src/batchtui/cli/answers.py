@@ -45,7 +45,9 @@ def _wanted(text: str, case: bool, regex: bool) -> Filter:
     """The filter as typed; raises InputError for what the screen would leave out."""
     found = parse_filter(text, case=case, regex=regex)
     if found.problem:
-        raise InputError(f"--filter {found.problem}", advice="docs/reference.md lists the fields and what they take")
+        raise InputError(
+            f"--filter {found.problem}", advice="batchtui help filters lists the fields and what they take"
+        )
     return found
 
 
@@ -281,7 +283,8 @@ def retry_(
     short = sum(r.tally.cut_short for r in records if r.tally) if not only else 0
     if short:
         say(
-            f"{short:,} answers that were cut short are left alone: --only cut_short, with --set max_tokens=…, sends them again"
+            f"{short:,} answers that were cut short are left alone: batchtui retry {records[0].local_id} --only cut_short "
+            "--set max_tokens=… sends them again"
         )
     for line in service.retry_notes([r.local_id for r in records], chosen, settings):
         say(line)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -38,7 +40,10 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
     if session.json:
         print_json(shown)
     else:
-        for line in words.table(shown) if shown else ["no batches yet: batchtui submit FILE, or batchtui demo"]:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        for line in (
+            words.table(shown, width=width) if shown else ["no batches yet: batchtui submit FILE, or batchtui demo"]
+        ):
             show(line)
         if len(shown) < len(records):
             say(f"{len(records) - len(shown):,} older ones are not shown (--all)")

@@ -42,6 +42,34 @@ TOPICS = {
   <config>/config.toml                     settings and profiles; never a key
 
 <data> is --data-dir, BATCHTUI_DATA_DIR, or the platform's own; <config> is BATCHTUI_CONFIG_DIR or the platform's own.""",
+    "filters": """Filters of results (/ on the screen, --filter of results and retry); all parts must hold
+
+  kettle "late delivery"   words in the id or the answer; -kettle leaves out what has it, also before a field
+  prompt:kettle            words in the request
+  is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, cut_short, good, bad,
+                           duplicate, unexpected, unpriced, retried; a beginning is enough
+  id: stop: error: model:  a part of the id, the stop reason, the error's type or message, the model
+  tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
+                           1.5k and 5MB are understood
+
+On home: words of title, note, source, ids and models; status:, model:, profile:, age<2d, cost>1, requests>1000.""",
+    "templates": """Templates: a TOML file that turns rows into requests (--template FILE.toml); its texts may hold Jinja2
+
+  model, max_tokens   as in a request
+  system              the system prompt
+  prompt              the user's turn; or messages, turn by turn
+  custom_id           from a column: "{{ id }}"; made when it is left out or can't be an id
+  betas               for the whole batch
+  …                   any other Messages param, written as it is
+
+A column is used by its name, with underscores for spaces ({{ first_name }}), or as {{ row["first name"] }}; {{ row_number }}
+counts from 1.  For example:
+
+  model = "claude-haiku-4-5"
+  max_tokens = 50
+  prompt = "Is this review glad or sad? {{ text }}"
+  custom_id = "{{ id }}"
+""",
     "config": "config.toml: every setting may be left out\n\n" + FIRST_CONFIG,
     "keys": """Keys of the screen (press ? there for the true ones; [keys] of config.toml rebinds them)
 

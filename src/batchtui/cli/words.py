@@ -211,22 +211,42 @@ def record_line(record: BatchRecord) -> str:
     )
 
 
-def table(records: Iterable[BatchRecord], now: datetime | None = None) -> list[str]:
-    """Records as aligned columns."""
+_NARROWEST = {"BATCH": 12, "STATUS": 18}
+"""Cells that columns keep where the line is short."""
+
+
+def table(records: Iterable[BatchRecord], now: datetime | None = None, width: int = 0) -> list[str]:
+    """Records as aligned columns; with a ``width`` in cells the longest texts are cut, and the profile goes if it must."""
+    from rich.cells import cell_len
+
     now = now or datetime.now(UTC)
-    rows = [("ID", "BATCH", "REQUESTS", "STATUS", "AGE", "PROFILE", "COST")]
+    rows: list[tuple[str, ...]] = [("ID", "BATCH", "REQUESTS", "STATUS", "AGE", "PROFILE", "COST")]
     for r in records:
         born = r.created_at or r.intent_at
         age = span(now - born) if born else ""
         rows.append((r.local_id, name_of(r), f"{r.requests:,}", outcome(r), age, r.profile, cost_of(r)))
-    widths = [max(len(row[i]) for row in rows) for i in range(7)]
-    right = {2, 4, 6}
-    return [
-        "  ".join(
-            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(7)]
+    if width and len({r[5] for r in rows[1:]}) == 1 and _line(widths) > width:
+        rows = [(*row[:5], *row[6:]) for row in rows]
+        del widths[5]
+    for name, least in _NARROWEST.items() if width else ():
+        column = rows[0].index(name)
+        widths[column] = max(min(least, widths[column]), widths[column] - max(0, _line(widths) - width))
+    right = {rows[0].index(name) for name in ("REQUESTS", "AGE", "COST")}
+    return ["  ".join(_fit(cell, widths[i], i in right) for i, cell in enumerate(row)).rstrip() for row in rows]
+
+
+def _line(widths: list[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _fit(cell: str, width: int, right: bool) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(cell) > width:
+        cell = set_cell_size(cell, width - 1) + "…"
+    space = " " * (width - cell_len(cell))
+    return space + cell if right else cell + space
 
 
 def exit_code(records: Iterable[BatchRecord], *, waited: bool = True) -> int:

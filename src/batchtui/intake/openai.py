@@ -84,7 +84,10 @@ class Translator:
                 self._faults.append(warning("openai_model", what))
             return self._options.default_model
         self._faults.append(
-            error("openai_model", f"model {quoted(str(name))} is another maker's: choose one with --model")
+            error(
+                "openai_model",
+                f"model {quoted(str(name))} is another maker's: choose one (--model, or Model on the screen)",
+            )
         )
         return "claude"
 

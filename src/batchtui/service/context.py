@@ -50,6 +50,7 @@ class Context:
         self.opened_at = clock()
         """When the program began."""
         self._gateway = gateway
+        self.is_demo = gateway is not None and gateway.is_demo
         self._prices: PriceTable | None = None
         self.history = History(data)
         self._known: dict[str, BatchRecord] = {}

@@ -65,6 +65,11 @@ class Service:
         self._loop_task: asyncio.Task[None] | None = None
 
     @property
+    def is_demo(self) -> bool:
+        """True on the built-in demo server, whose batches are no one's account's."""
+        return self.context.is_demo
+
+    @property
     def parts(self) -> Parts:
         """What does the work; made when first needed, since a first paint needs none of it."""
         with self._making:

@@ -121,7 +121,9 @@ class BatchtuiApp(Guard, App[int]):
         self.complaints += complaints.of(self.service.config)
         if self.complaints:
             self.home.say(
-                self.complaints[0], advice=f"and {len(self.complaints) - 1} more" if self.complaints[1:] else ""
+                self.complaints[0],
+                advice=f"{len(self.complaints) - 1} more: the comma key shows them" if self.complaints[1:] else "",
+                level="warn",
             )
 
     @property
@@ -132,12 +134,10 @@ class BatchtuiApp(Guard, App[int]):
             raise RuntimeError("home is not at the bottom of the screens")
         return screen
 
-    def use_config(self, config: Config) -> list[str]:
-        """Go on with other settings as far as that is possible while running; returns what is wrong with them."""
+    def use_config(self, config: Config) -> None:
+        """Go on with other settings as far as that is possible while running."""
         before, self.service.config = self.service.config, config
         self.service.context.config = config
-        from batchtui.tui import complaints
-
         if config.screen.theme != before.screen.theme:
             choose_theme(self, config.screen.theme)
         if config.keys != before.keys:
@@ -147,7 +147,6 @@ class BatchtuiApp(Guard, App[int]):
             self.refresh_css(animate=False)
         if config.notify != before.notify:
             self._listen()
-        return complaints.of(config)
 
     def action_settings(self) -> None:
         """What config.toml says."""

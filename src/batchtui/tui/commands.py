@@ -16,6 +16,8 @@ from batchtui.tui import describe, keys
 if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
 
+_MOVES = frozenset({"down", "up", "page_down", "page_up", "first", "last"})
+"""Keys of lists, which come after what does something."""
 MOST_BATCHES = 40
 """Batches shown for one search."""
 
@@ -28,14 +30,19 @@ class BatchCommands(Provider):
         return cast("BatchtuiApp", self.app)
 
     def _actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
-        seen = set()
+        seen, moves = set(), []
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if not binding.id or not active.enabled or binding.id in seen or not binding.tooltip:
                 continue
             seen.add(binding.id)
             name = f"{binding.description[:1].upper()}{binding.description[1:]}  ({keys.shown(self.app, binding)})"
-            yield name, binding.tooltip, _runner(self._tui, binding.action, active.node)
+            found = name, binding.tooltip, _runner(self._tui, binding.action, active.node)
+            if binding.id in _MOVES:
+                moves.append(found)
+            else:
+                yield found
+        yield from moves
 
     async def discover(self) -> Hits:
         """What there is before anything was typed."""

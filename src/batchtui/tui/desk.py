@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,11 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _EARLY = datetime.min.replace(tzinfo=UTC)
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)?\Z")
 _COMPARE = re.compile(r"(age|cost|requests)(<=|>=|<|>|=)(.+)\Z")
+_FIELDS = ("status", "model", "profile")
+_STATUSES = (
+    *("running", "waiting", "sending", "submitting", "in_progress", "canceling", "ended", "refused", "unconfirmed"),
+    *("active", "failed", "good", "stored", "partial", "none", "gone", "results gone"),
+)
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, None: 3600}
 
 
@@ -78,7 +84,7 @@ class Group(msgspec.Struct):
         total, guessed, known = Decimal(0), False, False
         for record in self.whole:
             value = record.cost_usd
-            if value is None and record.active:
+            if value is None and (record.active or record.owed):
                 value = describe.estimate_of(record)
                 guessed = guessed or value is not None
             if value is not None:
@@ -261,11 +267,15 @@ def _test(word: str, now: datetime) -> Callable[[BatchRecord], bool]:
         return _comparison(compare[1], compare[2], compare[3], now)
     name, colon, value = word.partition(":")
     if colon and name == "status":
+        if value and not any(value in word for word in _STATUSES):
+            raise InputError(f"no batch can be {value!r}", advice=f"status: takes {', '.join(_STATUSES)}")
         return lambda r: value in _status_words(r, now)
     if colon and name == "model":
         return lambda r: any(value in model.lower() for model in r.models)
     if colon and name == "profile":
         return lambda r: value in r.profile.lower()
+    if colon and (near := difflib.get_close_matches(name, _FIELDS, 1)):
+        raise InputError(f"there is no field {name!r}", advice=f"did you mean {near[0]}:?")
     return lambda r: word in " ".join((r.title, r.note, r.source, r.local_id, r.id or "", *r.models)).lower()
 
 

@@ -145,7 +145,7 @@ class DeskRows:
             words += f", {group.active} active"
         words += f", {hidden} hidden" if hidden else ""
         return {
-            "name": Text.assemble((f"{fold} ", "accent"), (describe.name(first), "title")),
+            "name": self._whose(Text.assemble((f"{fold} ", "accent"), (describe.name(first), "title")), first),
             "status": Text.assemble((f"{sign} ", style), (words, "muted" if group.folded is False else "")),
             "done": None,
             "requests": figures.count(group.requests),

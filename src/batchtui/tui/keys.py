@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import string
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -101,10 +102,20 @@ def is_key(key: str) -> bool:
     return real and all(each in _MODIFIERS for each in modifiers)
 
 
+def _in_words(place: str) -> str:
+    """A screen's class as people call it: ``HomeScreen`` is home."""
+    if place in ("BatchtuiApp", "RowList"):
+        return "everywhere" if place == "BatchtuiApp" else "in every list"
+    words = re.findall(r"[A-Z][a-z]+", place)
+    return " ".join(word for word in words if word not in ("Screen", "Modal", "Pane")).lower()
+
+
 def usable(chosen: Mapping[str, str]) -> dict[str, str]:
     """The keys that exist, as Textual names them; where none of an action's does, its own stay."""
     real = {name: [key for key in normal(given).split(",") if is_key(key)] for name, given in chosen.items()}
-    return {name: ",".join(found) for name, found in real.items() if found}
+    kept = {name: ",".join(found) for name, found in real.items() if found}
+    # Where q is typed into a field, escape must still lead out.
+    return {name: f"{keys},escape" if name == "back" and "escape" not in keys else keys for name, keys in kept.items()}
 
 
 def complaints(chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Binding]]) -> list[tuple[str, str]]:
@@ -133,5 +144,5 @@ def complaints(chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Bind
                 by_itself = all(key in normal(bindings[each].key).split(",") for each in (name, other))
                 if other != name and (name in real or other in real) and not by_itself:
                     about = name if name in real else other
-                    said[about, f"[keys] {name_of(key)} is both {other!r} and {name!r} ({place})"] = None
+                    said[about, f"[keys] {name_of(key)} is both {other!r} and {name!r} ({_in_words(place)})"] = None
     return list(said)

@@ -320,6 +320,9 @@ class HomeScreen(HomeLooking):
         from batchtui.tui.screens.profiles import profile_choices
 
         current = self.service.profile.name
+        if self.service.is_demo:
+            self._nothing("the demo is by itself, with a desk of its own", "batchtui opens yours, with your profiles")
+            return
         name = await self.app.push_screen_wait(Choose("As whom?", profile_choices(self.service)))
         if name is None or name == current:
             return

@@ -202,7 +202,7 @@ class HomeView(BaseScreen[None]):
         mine = [r for r in self.desk.records.values() if r.profile == self.service.profile.name]
         running = sum(1 for r in mine if r.active)
         ready = sum(1 for r in mine if r.status == "ended" and r.results == "stored" and _within_a_day(r, now))
-        wanting = len(self.desk.wanting(now))
+        wanting = sum(1 for r in self.desk.wanting(now) if r.profile == self.service.profile.name)
         spent = sum((r.cost_usd for r in mine if r.cost_usd is not None), Decimal(0))
         facts: list[tuple[str, str]] = [(f"{running} running", "$text-primary")] if running else []
         facts += [(f"{ready} ready", "$text-success")] if ready else []

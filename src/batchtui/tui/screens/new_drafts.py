@@ -45,6 +45,7 @@ class Drafts(BaseScreen[None]):
             template_text=editor.edited,
             cache_prefix=form.cache_prefix,
             skip_bad=form.skip_bad,
+            default_model=form.model,
             forms=() if pane.untouched else tuple(pane.forms),
         )
 
@@ -55,6 +56,12 @@ class Drafts(BaseScreen[None]):
             self.kept = draft
             await self.in_thread(save_draft, self.service.data, draft)
             self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(draft.name, 30)}"))
+
+    async def set_draft_aside(self) -> str:
+        """Keep what the screen holds, and go on under another draft's name; returns the name it is kept under."""
+        await self.keep_draft()
+        kept, self.kept, self.draft_name = self.draft_name, None, ""
+        return safetext.line(kept, 30)
 
     def action_drafts(self) -> None:
         """Open a draft."""

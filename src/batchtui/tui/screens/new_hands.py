@@ -99,13 +99,17 @@ class NewHands:
     async def _load_template(self, path: str) -> None:
         me = self._me
         editor = me.query_one(TemplateEditor)
-        if editor.edited or editor.name_of == path:
+        if editor.name_of == path:
             return
         try:
             text = await me.in_thread(Path(path).expanduser().read_text, "utf-8-sig")
         except (OSError, UnicodeDecodeError):
             return  # The check names what is wrong with it.
+        if editor.composed:
+            kept = await me.set_draft_aside()
+            me.say(f"The template written here is kept as the draft {kept}; now {safetext.line(path, 60)} is used.")
         editor.load(text[:1_000_000], path)
+        me.start_check()
 
     def offer_template(self, peek: Peek) -> None:
         """Begin a template from the columns there are."""

@@ -88,7 +88,10 @@ class Planning(NewHands, Drafts):
 
     def _file_source(self) -> Callable[[], Source] | None:
         form, template = self.query_one(SourceForm), self.query_one(TemplateEditor)
-        return form.source(template.edited, template.name_of)
+        # A starter that nobody touched gives way to a file, and so does a text when another file was named after it.
+        mine = template.composed and (not form.has_template or template.name_of in (form.template_path, "template"))
+        text = template.edited if mine or not form.has_template else ""
+        return form.source(text, template.name_of)
 
     def _written(self) -> Callable[[], Source] | None:
         """The composed requests; None while a form holds an error, which is said."""
@@ -130,7 +133,6 @@ class Planning(NewHands, Drafts):
         if found.rows and not self.query_one(SourceForm).has_template and not template.edited:
             self.offer_template(found)
             self.show_pane("template")
-            self.say("These are rows: write a template that turns each into a request, or load one.")
 
     @on(CheckMoved)
     def _moved(self, event: CheckMoved) -> None:
@@ -169,6 +171,14 @@ class Planning(NewHands, Drafts):
             figures.plural(plan.warnings, "warning"),
         ]
         self.query_one(StatusLine).tell(" · ".join(fact for fact in facts if fact))
+        template = self.query_one(TemplateEditor)
+        if (
+            not self.writing
+            and template.edited
+            and not template.composed
+            and not self.query_one(SourceForm).has_template
+        ):
+            self.say("These are rows, and the template was begun for you: change it, or load one.", level="warn")
         pane = self.query_one("#new-panes", TabLine).chosen
         if plan.errors and pane == "requests":
             self.show_pane("problems")

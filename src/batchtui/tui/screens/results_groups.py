@@ -70,11 +70,12 @@ class GroupRows:
         return ""
 
 
-class GroupsScreen(BaseModal[ErrorGroup | None]):
-    """Dismisses with the group to show, None when left."""
+class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
+    """Dismisses with the group to show and whether it is to be sent again; None when left."""
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["modals.tcss", "results_groups.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "retry", "retry", id="retry", tooltip="send this group again"),
         Binding("escape,E,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
     ]
 
@@ -90,7 +91,7 @@ class GroupsScreen(BaseModal[ErrorGroup | None]):
             yield Static(title, classes="title", markup=False)
             yield RowList(COLUMNS, GroupRows(self._groups), id="groups-list")
             yield Static("", id="groups-meaning", markup=False)
-            yield KeyLine(("open",), last=("back",))
+            yield KeyLine(("open", "retry"), last=("back",))
 
     def on_mount(self) -> None:
         """The list has the keys."""
@@ -109,7 +110,13 @@ class GroupsScreen(BaseModal[ErrorGroup | None]):
 
     @on(RowSelected)
     def _selected(self, event: RowSelected) -> None:
-        self.dismiss(self._groups[event.index])
+        self.dismiss((self._groups[event.index], False))
+
+    def action_retry(self) -> None:
+        """Show the group under the cursor, and ask about sending it again."""
+        place = self.query_one(RowList).cursor
+        if place < len(self._groups):
+            self.dismiss((self._groups[place], True))
 
     def action_leave(self) -> None:
         """Back to the list."""

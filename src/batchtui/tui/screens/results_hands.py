@@ -77,27 +77,34 @@ class Hands:
             shown = "Every request shown" if len(me.rows) < len(me.view) else "Every request"
             me.say(f"{shown} has a usable answer." if me.rows else "Nothing is shown here.", level="good")
             return
-        chosen: ErrorGroup | None = await me.app.push_screen_wait(GroupsScreen(groups))
-        if chosen is not None:
-            me.show_group(chosen)
+        chosen: tuple[ErrorGroup, bool] | None = await me.app.push_screen_wait(GroupsScreen(groups))
+        if chosen is None:
+            return
+        group, again = chosen
+        column = me.view.column("group")
+        rows = sorted(row for row in me.rows if column[row] == group.number)
+        me.show_group(group)
+        if again:
+            await self._retry(rows)
 
     def action_retry(self) -> None:
         """Send again what is marked, or what is shown."""
         do(self._me, self._retry())
 
-    async def _retry(self) -> None:
+    async def _retry(self, group: list[int] | None = None) -> None:
+        """Send again what is marked or shown, or the rows of a ``group``."""
         from batchtui.tui.screens.results_retry import RetryScreen, failed_or_short, not_usable
 
         me = self._me
         assert me.view is not None and me.record is not None
-        view, rows = me.view, self.chosen_rows()
+        view, rows = me.view, self.chosen_rows() if group is None else group
         alone = sum(1 for r in me.service.records() if r.run == me.record.run) == 1
         if not (me.run or alone):
             # What another batch of the run answered by now is not to be paid again.
             view = await me.in_thread(me.service.open_results, me.local_id, run=True)
             names = {me.view.id(row) for row in rows}
             rows = [row for row, name in enumerate(view.ids()) if name in names]
-        if not me.query_one(RowList).marks:
+        if group is not None or not me.query_one(RowList).marks:
             chosen = await failed_or_short(me.app, *not_usable(view, rows))
             if chosen is None:
                 return

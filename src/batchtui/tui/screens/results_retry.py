@@ -129,7 +129,7 @@ class RetryScreen(BaseModal[bool]):
             with Horizontal(id="retry-changes-line"):
                 yield Static("Changes", id="retry-changes-label", markup=False)
                 yield line_input(
-                    placeholder='none: as they are.  max_tokens=4096 model=claude-… system="…"', id="retry-changes"
+                    placeholder='none: as they are.  max_tokens=4096 system="…"  top_p= drops one', id="retry-changes"
                 )
             yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
             with Horizontal(classes="buttons"):
@@ -265,6 +265,10 @@ class RetryScreen(BaseModal[bool]):
 
     @on(Input.Submitted)
     def _typed_enter(self) -> None:
+        try:
+            self._changes()
+        except InputError:
+            return  # It is named below, and what is typed next must not be taken for keys.
         self.query_one("#no").focus()
 
     def action_leave(self) -> None:

@@ -68,8 +68,13 @@ class SettingsScreen(BaseScreen[None]):
         place = self.query_one(RowList).cursor
         return rows.rows[place] if isinstance(rows, SettingRows) and place < len(rows) else None
 
-    def _show(self, config: Config) -> None:
-        self.query_one(RowList).set_source(SettingRows(rows_of(config)))
+    def _show(self, config: Config) -> list[str]:
+        """Show the file, and what is wrong with it, which is returned."""
+        from batchtui.tui import complaints
+
+        said = [*config.warnings, *complaints.of(config)]
+        self.query_one(RowList).set_source(SettingRows(rows_of(config, said)))
+        return said
 
     async def _reread(self) -> None:
         try:
@@ -85,11 +90,11 @@ class SettingsScreen(BaseScreen[None]):
         mine = {name: each for name, each in before.profiles.items() if name not in config.profiles}
         if "demo" in mine:
             config = _with_profiles(config, {**config.profiles, "demo": mine["demo"]})
-        complaints = [*config.warnings, *self.tui.use_config(config)]
-        self._show(config)
-        if complaints:
-            more = f"and {len(complaints) - 1} more" if complaints[1:] else "it stays in the file"
-            self.say(complaints[0], advice=more, level="warn")
+        self.tui.use_config(config)
+        said = self._show(config)
+        if said:
+            more = f"{len(said) - 1} more at the end of the list" if said[1:] else "it stays in the file"
+            self.say(said[0], advice=more, level="warn")
 
     @on(RowHighlighted)
     def _at(self, event: RowHighlighted) -> None:

@@ -43,8 +43,8 @@ class Row:
     """What the line below the list says of it."""
 
 
-def rows_of(config: Config) -> list[Row]:
-    """All lines, groups in the order of the file, then profiles, keys, prices and what is unknown."""
+def rows_of(config: Config, complaints: Sequence[str] = ()) -> list[Row]:
+    """All lines, groups in the order of the file, then profiles, keys, prices and what is wrong with the file."""
     rows: list[Row] = []
     default = Config()
     for section, title in _TITLES.items():
@@ -60,6 +60,8 @@ def rows_of(config: Config) -> list[Row]:
         rows.append(Row(("hand", "columns"), ("columns", names, Text(_BY_HAND, "muted"))))
     rows += _heading("Profiles")
     for name, profile in (config.profiles or {"default": Profile()}).items():
+        if profile.base_url.startswith("http://127.0.0.1") and name == "demo":
+            continue  # The demo's own, which is in no file.
         rows.append(Row(("profile", name), (safetext.line(name, 40), _who(profile), None)))
     rows += _heading("Keys")
     for name, key in config.keys.items():
@@ -71,10 +73,10 @@ def rows_of(config: Config) -> list[Row]:
     if config.prices:
         rows += _heading("Prices of your own")
         rows += [Row(("price", name), (safetext.line(name, 60), "", Text(_BY_HAND, "muted"))) for name in config.prices]
-    if config.warnings:
-        rows += _heading("Not understood")
-        for number, said in enumerate(config.warnings):
-            rows.append(Row(("warning", str(number)), (Text(_tail(said), "warn"), None, None)))
+    if complaints:
+        rows += _heading("Wrong in the file")
+        for number, said in enumerate(complaints):
+            rows.append(Row(("warning", str(number)), (Text(_tail(said), "warn"), None, None), words=_tail(said)))
     return rows
 
 

@@ -15,8 +15,11 @@ MOST = 5_000
 """Entries of one folder that are looked at for a completion."""
 
 
-def completions(typed: str, limit: int = 50) -> list[str]:
-    """Paths that begin with ``typed``, folders ended by a slash, in order; nothing when the folder can't be read."""
+def completions(typed: str, limit: int = 50, endings: tuple[str, ...] = ()) -> list[str]:
+    """Paths that begin with ``typed``, folders ended by a slash, in order; nothing when the folder can't be read.
+
+    Of files only those with one of the ``endings``, when there are any.
+    """
     home = str(Path.home()) if typed == "~" or typed.startswith("~/") else ""
     folder, start = os.path.split(home + typed[1:] if home else typed)
     shown = typed[: len(typed) - len(start)] if start else typed
@@ -27,7 +30,9 @@ def completions(typed: str, limit: int = 50) -> list[str]:
                 if number >= MOST:
                     break
                 if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
-                    found.append(shown + entry.name + ("/" if entry.is_dir() else ""))
+                    folder_like = entry.is_dir()
+                    if folder_like or not endings or entry.name.endswith(endings):
+                        found.append(shown + entry.name + ("/" if folder_like else ""))
     except (OSError, ValueError):
         return []
     return sorted(found)[:limit]
@@ -47,14 +52,15 @@ def common_start(paths: list[str]) -> str:
 class PathSuggester(Suggester):
     """Suggests the first path that begins with what was typed, read in a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, endings: tuple[str, ...]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
+        self._endings = endings
 
     async def get_suggestion(self, value: str) -> str | None:
         """The suggestion, None when there is none."""
         if not value:
             return None
-        found = await asyncio.to_thread(completions, value, 2)
+        found = await asyncio.to_thread(completions, value, 2, self._endings)
         return found[0] if found else None
 
 
@@ -67,19 +73,22 @@ class PathInput(Input):
         ),
     ]
 
-    def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
+    def __init__(
+        self, value: str = "", *, placeholder: str = "", id: str | None = None, endings: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(
-            value, placeholder=placeholder, id=id, suggester=PathSuggester(), compact=True, select_on_focus=False
+            value, placeholder=placeholder, id=id, suggester=PathSuggester(endings), compact=True, select_on_focus=False
         )
+        self._endings = endings
         self.cursor_blink = False
 
     async def action_complete(self) -> None:
-        """Take as much as is certain, or the suggestion; with nothing to take, move to the next field."""
-        found = await asyncio.to_thread(completions, self.value)
+        """Take as much as is certain, then the suggestion; with nothing to take, move to the next field."""
+        found = await asyncio.to_thread(completions, self.value, endings=self._endings) if self.value else []
         start = common_start(found)
         if len(start) > len(self.value):
             taken = start
-        elif found and found[0] != self.value and len(found) == 1:
+        elif found and self.value not in found:
             taken = found[0]
         else:
             self.screen.focus_next()

@@ -30,6 +30,7 @@ class SourceForm(Vertical):
     SourceForm PathInput { width: 1fr; }
     SourceForm Select { width: 1fr; max-width: 44; background: $surface; }
     SourceForm Toggle { margin-left: 3; }
+    SourceForm #source-model { width: 22; }
     """
 
     class Changed(Message):
@@ -37,7 +38,7 @@ class SourceForm(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._checked = ("", "")
+        self._checked = ("", "", "")
 
     def compose(self) -> ComposeResult:
         """One line each."""
@@ -57,7 +58,13 @@ class SourceForm(Vertical):
             )
         with Horizontal(classes="form-line"):
             yield Static("Template", classes="form-label", markup=False)
-            yield PathInput(placeholder="none; a .toml that turns rows into requests", id="source-template")
+            yield PathInput(
+                placeholder="none; a .toml for rows", id="source-template", endings=(".toml",)
+            )
+            yield Static("Model", classes="form-label", id="source-model-label", markup=False)
+            model = Input(placeholder="for requests without", id="source-model", compact=True, select_on_focus=False)
+            model.cursor_blink = False
+            yield model
 
     def focus_path(self) -> None:
         """Put the cursor on the path."""
@@ -88,12 +95,17 @@ class SourceForm(Vertical):
         field = self.query_one("#source-path", Input)
         field.value = typed
         field.cursor_position = len(typed)
-        self._checked = (typed, self.template_path)
+        self._checked = (typed, self.template_path, self.model)
 
     def set_template(self, path: str) -> None:
         """Name a template file."""
         self.query_one("#source-template", Input).value = path
-        self._checked = (self.typed, path)
+        self._checked = (self.typed, path, self.model)
+
+    @property
+    def model(self) -> str:
+        """The model for requests that name none, or another maker's; "" for the profile's own."""
+        return self.query_one("#source-model", Input).value.strip()
 
     @property
     def format(self) -> str | None:
@@ -113,6 +125,7 @@ class SourceForm(Vertical):
 
     def restore(self, draft: Draft) -> None:
         """Put a draft's choices into the fields."""
+        self.query_one("#source-model", Input).value = draft.default_model
         self.set_path(draft.sources[0] if draft.sources else "")
         self.set_template(draft.template_path)
         with self.prevent(Select.Changed):
@@ -129,6 +142,7 @@ class SourceForm(Vertical):
             template_name=template_name or "template",
             skip_bad=self.skip_bad,
             cache_prefix=self.cache_prefix,
+            default_model=self.model or None,
         )
 
     def source(self, template_text: str = "", template_name: str = "") -> Callable[[], Source] | None:
@@ -140,7 +154,7 @@ class SourceForm(Vertical):
     @on(Input.Blurred)
     def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
         event.stop()
-        now = (self.typed, self.template_path)
+        now = (self.typed, self.template_path, self.model)
         if now != self._checked and self.typed:
             self._checked = now
             self.post_message(self.Changed())
