@@ -107,7 +107,7 @@ def results_(
     if not written and (only or filter_) and not session.json:
         say("no result fits --only and --filter")
     if output is not None:
-        say(f"results written to {output}")
+        say(f"{words.results(written)} written to {output}")
     for each in (r for r in records if r.active or r.owed or (run and r.status == "refused")):
         say(f"not in it: {words.record_line(each)}")
     whole = _whole_run(service, record) if run else None

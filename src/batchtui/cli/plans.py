@@ -216,8 +216,8 @@ def send_and_follow(
     if output is not None and any(r.results == "stored" for r in records):
         from batchtui.cli.answers import write_results
 
-        write_results(session, service, records[0], run=len(records) > 1, dest=output)
-        say(f"results written to {output}")
+        written = write_results(session, service, records[0], run=len(records) > 1, dest=output)
+        say(f"{words.results(written)} written to {output}")
     if session.json:
         print_json({"run": records[0].run if records else None, "batches": records})
     if session.troubles and any(r.waiting for r in records):

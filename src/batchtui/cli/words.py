@@ -64,6 +64,11 @@ def cost_range(plan: Plan) -> str:
     return f"{known} and unpriced models" if plan.estimate.unpriced else known
 
 
+def results(count: int) -> str:
+    """So many results."""
+    return f"{count:,} result{'' if count == 1 else 's'}"
+
+
 def title_of(sources: Iterable[str]) -> str:
     """A title for a run from what it was read from."""
     names = [Path(s).stem if s != "-" else "standard input" for s in sources]
