@@ -573,18 +573,16 @@ def test_an_index_of_the_requests_that_comes_late_leaves_that_of_the_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "requests.jsonl").write_bytes(request("a"))
-    plain = results._matcher
+    plain = results.waiting_index
 
-    def slow(folder: Path, *given: Any) -> Any:
-        monkeypatch.setattr(results, "_matcher", plain)
-        sink = ResultSink(folder, expected=1, prices=PRICES)
+    def slow(*given: Any) -> Any:
+        sink = ResultSink(tmp_path, expected=1, prices=PRICES)
         sink.write(good("a"))
         sink.finish()
-        return plain(folder, *given)
+        return plain(*given)
 
-    monkeypatch.setattr(results, "_matcher", slow)
+    monkeypatch.setattr(results, "waiting_index", slow)
     index_requests(tmp_path, PRICES)
-    held = index.load(
-        tmp_path / INDEX, index.stamp(tmp_path / RESULTS), index.stamp(tmp_path / "requests.jsonl"), PRICES
-    )
+    stamps = index.stamp(tmp_path / RESULTS), index.stamp(tmp_path / "requests.jsonl")
+    held = index.load(tmp_path / INDEX, *stamps, PRICES)
     assert held is not None and held.header.tally.succeeded == 1

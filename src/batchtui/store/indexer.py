@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from itertools import accumulate
 from operator import sub
 
 from batchtui.domain.batch import Tally
+from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import (
     CANCELED,
@@ -23,11 +26,23 @@ from batchtui.domain.outcome import (
     WAITING,
 )
 from batchtui.store.cutter import Cutter, line_ends
-from batchtui.store.index import DUPLICATE, LAYOUT, UNEXPECTED, Columns, GroupKey, Header, Index, Stamp, price_marks
+from batchtui.store.index import (
+    DUPLICATE,
+    LAYOUT,
+    NOTHING,
+    UNEXPECTED,
+    Columns,
+    GroupKey,
+    Header,
+    Index,
+    Stamp,
+    price_marks,
+)
 from batchtui.store.lenient import ID_LIMIT, Facts
 from batchtui.store.lines import decode_block, plain_lines, read_line
 from batchtui.store.matching import Matcher
 from batchtui.store.numbering import Groups, Names
+from batchtui.store.requests import Found
 from batchtui.store.till import Till
 
 _U32 = 0xFFFF_FFFF
@@ -35,6 +50,40 @@ _GATHERED = 512
 """Rows gathered before they go into the columns: many at once costs half of one by one."""
 _FACTS = ("outcome", "cut", "stop", "model", "group", "cost", "input", "output", "cache_write", "cache_read")
 _GATHERED_AS = ("offset", "length", "line", "id_end", "seq", *_FACTS)
+
+
+def waiting_index(
+    known: Iterable[Found], requests: Stamp, prices: PriceTable, stop: threading.Event | None = None
+) -> Index:
+    """The index of a batch without any result: its requests, as rows that wait.  Raises OSError, Stopped."""
+    columns, size = Columns(), 0
+    for ids, offsets, lengths in known:
+        if stop is not None and stop.is_set():
+            raise Stopped("stopped while reading the requests")
+        kept = [custom_id[:ID_LIMIT].encode("utf-8", "replace") for custom_id in ids]
+        columns.id_end.extend([size := size + len(each) for each in kept])
+        columns.ids += b"".join(kept)
+        columns.request_offset.extend(offsets)
+        columns.request_length.extend([min(length, _U32) for length in lengths])
+    count = len(columns.id_end)
+    fixed = {"offset": -1, "outcome": WAITING, "group": 1}
+    for name, kind in LAYOUT:
+        if name not in ("id_end", "seq", "request_offset", "request_length"):
+            getattr(columns, name).extend(array(kind, [fixed.get(name, 0)]) * count)
+    columns.seq.extend(range(count))
+    header = Header(
+        results=NOTHING,
+        requests=requests,
+        rows=count,
+        lines=0,
+        blank=0,
+        stops=("",),
+        models=("",),
+        groups=(GroupKey(WAITING, OUTCOMES[WAITING]),) if count else (),
+        tally=Tally(cost_usd=Decimal(0), standard_usd=Decimal(0)),
+        prices=price_marks(prices, ("",)),
+    )
+    return Index(header, columns)
 
 
 class Indexer:

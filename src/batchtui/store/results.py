@@ -16,7 +16,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Progress
 from batchtui.store import files, index
 from batchtui.store.history import INDEX, PART, REQUESTS, RESULTS
-from batchtui.store.indexer import Indexer
+from batchtui.store.indexer import Indexer, waiting_index
 from batchtui.store.matching import Matcher
 from batchtui.store.requests import read_requests
 from batchtui.store.resultset import ResultSet
@@ -202,18 +202,14 @@ def open_results(
         if found is None and requests == index.NOTHING:
             raise StoreError(f"there are no results in {folder}", advice="fetch them first")
         made = None if partial else index.load(folder / INDEX, results, requests, prices)
-        if made is None:
-            requests, matcher = _matcher(folder, stop)
-            indexer = Indexer(prices, lambda: fd if fd is not None else -1, matcher)
-            _read(indexer, fd, results[0], progress, stop)
-            if partial:
-                indexer.cutter.drop_tail()
-            indexer.cutter.take_tail()
-            made = indexer.finish(results, requests, waiting=fd is None or partial)
+        if made is None and fd is None:
+            made = waiting_index(read_requests(folder / REQUESTS), requests, prices, stop)
             # Results that came in the meantime have an index of their own.
-            if not partial and (fd is not None or index.stamp(folder / RESULTS) == results):
-                with suppress(StoreError):  # A read-only disk still shows its results.
-                    index.save(folder / INDEX, made)
+            _keep(folder, made, index.stamp(folder / RESULTS) == index.NOTHING)
+        elif made is None and fd is not None:
+            made = _indexed(folder, fd, results, prices, partial, progress, stop)
+            _keep(folder, made, not partial)
+        assert made is not None
         return ResultSet(folder, made, fd, partial=partial)
     except BaseException as error:
         if fd is not None:
@@ -248,12 +244,33 @@ def _open(folder: Path) -> tuple[int | None, bool]:
     return None, False
 
 
-def _read(indexer: Indexer, fd: int | None, size: int, progress: Report | None, stop: threading.Event | None) -> None:
-    place = 0
-    while fd is not None and place < size and (block := os.pread(fd, min(BLOCK, size - place), place)):
+def _keep(folder: Path, made: index.Index, wanted: bool) -> None:
+    if wanted:
+        with suppress(StoreError):  # A read-only disk still shows its results.
+            index.save(folder / INDEX, made)
+
+
+def _indexed(
+    folder: Path,
+    fd: int,
+    results: index.Stamp,
+    prices: PriceTable,
+    partial: bool,
+    progress: Report | None,
+    stop: threading.Event | None,
+) -> index.Index:
+    """The index of results that lie there, made in one pass."""
+    requests, matcher = _matcher(folder, stop)
+    indexer = Indexer(prices, lambda: fd, matcher)
+    place, size = 0, results[0]
+    while place < size and (block := os.pread(fd, min(BLOCK, size - place), place)):
         if stop is not None and stop.is_set():
             raise Stopped("stopped while reading the results")
         indexer.feed(block)
         place += len(block)
         if progress is not None and place % (16 * BLOCK) < BLOCK:
             progress(Progress("reading the results", place, size))
+    if partial:
+        indexer.cutter.drop_tail()
+    indexer.cutter.take_tail()
+    return indexer.finish(results, requests, waiting=partial)

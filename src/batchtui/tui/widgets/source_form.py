@@ -58,9 +58,7 @@ class SourceForm(Vertical):
             )
         with Horizontal(classes="form-line"):
             yield Static("Template", classes="form-label", markup=False)
-            yield PathInput(
-                placeholder="none; a .toml for rows", id="source-template", endings=(".toml",)
-            )
+            yield PathInput(placeholder="none; a .toml for rows", id="source-template", endings=(".toml",))
             yield Static("Model", classes="form-label", id="source-model-label", markup=False)
             model = Input(placeholder="for requests without", id="source-model", compact=True, select_on_focus=False)
             model.cursor_blink = False
