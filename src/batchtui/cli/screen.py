@@ -13,7 +13,6 @@ from batchtui.cli.ending import say
 from batchtui.config import load_config
 from batchtui.config_first import write_first_config
 from batchtui.domain.errors import ConfigError
-from batchtui.memory import one_arena
 
 
 def open_screen(
@@ -31,7 +30,6 @@ def open_screen(
         return 2
     # Until the first paint nothing that is made becomes garbage; looking for some takes a fifth of the start.
     gc.disable()
-    one_arena()
     if log_file:
         from batchtui.debuglog import open_log
 

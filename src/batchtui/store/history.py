@@ -56,7 +56,8 @@ def _read(path: str) -> tuple[tuple[int, int, int], bytes]:
     try:
         stat = os.fstat(fd)
         raw = os.read(fd, stat.st_size + 1)
-        while more := os.read(fd, 1 << 16):
+        # A read that gave less than was asked for came to the end.
+        while len(raw) > stat.st_size and (more := os.read(fd, 1 << 16)):
             raw += more
         return _stamp(stat), raw
     finally:

@@ -111,6 +111,9 @@ class BatchtuiApp(Guard, App[int]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        from batchtui.memory import one_arena
+
+        one_arena()
         if not gc.isenabled():
             gc.freeze()
             gc.enable()

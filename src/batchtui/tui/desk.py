@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -42,6 +41,10 @@ class Group(msgspec.Struct):
     states: list[describe.State] = []
     worst: describe.State | None = None
     """The most pressing state of all its batches."""
+    rank: int = 9
+    """What sorts it: its most pressing batch that is shown."""
+    newest: datetime = _EARLY
+    """When its last batch was made."""
 
     @property
     def several(self) -> bool:
@@ -67,16 +70,6 @@ class Group(msgspec.Struct):
     def active(self) -> int:
         """Batches that are still on their way."""
         return sum(1 for r in self.whole if r.active)
-
-    @property
-    def rank(self) -> int:
-        """What sorts it: its most pressing batch."""
-        return min(state.rank for state in self.states)
-
-    @property
-    def newest(self) -> datetime:
-        """When its last batch was made."""
-        return max(_made(r) for r in self.whole)
 
     @property
     def cost(self) -> tuple[Decimal | None, bool]:
@@ -161,19 +154,25 @@ class Desk:
         groups = []
         for run, records in self._runs.items():
             seen = [r for r in records if wanted(r)]
-            if not seen:
-                continue
-            seen.sort(key=_place)
-            whole = seen if len(seen) == len(records) else sorted(records, key=_place)
-            group = Group(run, seen, whole)
-            group.states = [describe.state(r, now, retried=self.retried(r)) for r in seen]
-            every = group.states if whole is seen else [describe.state(r, now, retried=self.retried(r)) for r in whole]
-            group.worst = min(every, key=lambda state: state.rank)
-            group.folded = self._folds.get(run, all(s.rank >= 5 for s in group.states))
-            groups.append(group)
+            if seen:
+                groups.append(self._group(run, seen, records, now))
         self.groups = sorted(groups, key=self._order(now), reverse=self.reverse)
         self.lines = [line for group in self.groups for line in _lines(group)]
         self._places = {line.key: i for i, line in enumerate(self.lines)}
+
+    def _group(self, run: str, seen: list[BatchRecord], records: list[BatchRecord], now: datetime) -> Group:
+        if len(records) == 1:
+            # Most runs are one batch, and there may be thousands.
+            state = describe.state(seen[0], now)
+            return Group(run, seen, seen, True, [state], state, state.rank, _made(seen[0]))
+        seen.sort(key=_place)
+        whole = sorted(records, key=_place)
+        every = {r.local_id: describe.state(r, now, retried=self.retried(r)) for r in whole}
+        states = [every[r.local_id] for r in seen]
+        rank = min(state.rank for state in states)
+        worst = min(every.values(), key=lambda state: state.rank)
+        folded = self._folds.get(run, rank >= 5)
+        return Group(run, seen, whole, folded, states, worst, rank, max(map(_made, whole)))
 
     def _readable(self, now: datetime) -> Callable[[BatchRecord], bool]:
         """The filter, or the last that could be read: what is typed half must not keep the rows from being true."""
@@ -217,7 +216,8 @@ class Desk:
 
     def _order(self, now: datetime) -> Callable[[Group], tuple[object, ...]]:
         def newest_first(group: Group) -> float:
-            return -group.newest.timestamp() if group.newest > _EARLY else 0.0
+            newest = group.newest
+            return -newest.timestamp() if newest > _EARLY else 0.0
 
         def share_done(group: Group) -> float:
             total = sum(r.counts.total for r in group.records)
@@ -274,9 +274,16 @@ def _test(word: str, now: datetime) -> Callable[[BatchRecord], bool]:
         return lambda r: any(value in model.lower() for model in r.models)
     if colon and name == "profile":
         return lambda r: value in r.profile.lower()
-    if colon and (near := difflib.get_close_matches(name, _FIELDS, 1)):
-        raise InputError(f"there is no field {name!r}", advice=f"did you mean {near[0]}:?")
+    if colon and (near := _near(name)):
+        raise InputError(f"there is no field {name!r}", advice=f"did you mean {near}:?")
     return lambda r: word in " ".join((r.title, r.note, r.source, r.local_id, r.id or "", *r.models)).lower()
+
+
+def _near(name: str) -> str:
+    """The field that was meant, "" when it was none."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, _FIELDS, 1)), "")
 
 
 def _status_words(record: BatchRecord, now: datetime) -> str:

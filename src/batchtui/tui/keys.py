@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import string
 from collections.abc import Iterable, Mapping
@@ -124,6 +123,8 @@ def complaints(chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Bind
 
     ``places`` are the screens, with all bindings that work on them.
     """
+    import difflib
+
     known = {name for place in places.values() for name in place}
     said: dict[tuple[str, str], None] = {}
     for name, key in chosen.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rich.cells import cell_len
@@ -199,16 +199,18 @@ class HomeView(BaseScreen[None]):
 
     def _draw_title(self) -> None:
         now = self.tui.now()
-        mine = [r for r in self.desk.records.values() if r.profile == self.service.profile.name]
+        own = self.service.profile.name
+        mine = [r for r in self.desk.records.values() if r.profile == own]
         running = sum(1 for r in mine if r.active)
-        ready = sum(1 for r in mine if r.status == "ended" and r.results == "stored" and _within_a_day(r, now))
-        wanting = sum(1 for r in self.desk.wanting(now) if r.profile == self.service.profile.name)
+        day = now - timedelta(days=1)
+        ready = sum(1 for r in mine if r.ended_at is not None and r.ended_at > day and r.results == "stored")
+        wanting = sum(1 for r in self.desk.wanting(now) if r.profile == own)
         spent = sum((r.cost_usd for r in mine if r.cost_usd is not None), Decimal(0))
         facts: list[tuple[str, str]] = [(f"{running} running", "$text-primary")] if running else []
         facts += [(f"{ready} ready", "$text-success")] if ready else []
         facts += [(f"{wanting} need{'s' if wanting == 1 else ''} you", "bold $text-warning")] if wanting else []
         facts += [(f"{figures.usd(spent)} so far", "$foreground 80%")] if spent else []
-        where = safetext.line(self.service.profile.name, 40)
+        where = safetext.line(own, 40)
         start = Content.assemble(("batchtui", "bold $text-primary"), (f" {GLYPHS.dot} {where}", "$foreground 80%"))
         room = self.size.width - 4 - cell_len(start.plain)
         while facts and sum(len(text) + 3 for text, _ in facts) - 3 > room:
@@ -268,10 +270,6 @@ def look_facts(look: LookState, now: datetime) -> tuple[str, str]:
         return ("looking for the first time" if look.looking else "not looked yet"), "info"
     ago = now - look.last_ok
     return f"looked {'just now' if ago.total_seconds() < 5 else spans.words(ago) + ' ago'}{again}", "info"
-
-
-def _within_a_day(record: BatchRecord, now: datetime) -> bool:
-    return record.ended_at is not None and (now - record.ended_at).days < 1
 
 
 def _first_steps(demo: bool) -> Content:
