@@ -87,8 +87,7 @@ def problem_lines(plan: Plan) -> list[str]:
             continue
         lines.append(f"{group.level} ×{group.count:,}: {text}")
         for problem in group.first[:5]:
-            own = problem.message.removeprefix(group.message).strip() if problem.message != group.message else ""
-            parts = (problem.where, problem.custom_id, own if own != problem.message else "")
+            parts = (problem.where, problem.custom_id, group.own(problem))
             lines.append("    " + "  ".join(safetext.line(part, 200) for part in parts if part))
         if group.count > 5:
             lines.append(f"    … and {group.count - 5:,} more")

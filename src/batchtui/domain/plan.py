@@ -37,6 +37,10 @@ class ProblemGroup(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     first: tuple[Problem, ...]
 
+    def own(self, problem: Problem) -> str:
+        """What a problem of the group says beyond the group's message, in brackets; "" when nothing."""
+        return problem.message.removeprefix(self.message).strip() if problem.message.startswith(self.message) else ""
+
 
 class ModelEstimate(msgspec.Struct, frozen=True, kw_only=True):
     """One model's share of an estimate; ranges are (low, high), dollars at standard price."""

@@ -105,7 +105,7 @@ class ProblemList(Widget):
             places = group.first if self._key(group) in self._open else group.first[:FEW]
             for problem in places:
                 rows.append((group, problem))
-                prompts.append(self._place(problem))
+                prompts.append(self._place(group, problem))
         self._rows = rows
         options.clear_options()
         options.add_options([Option(prompt) for prompt in prompts])
@@ -123,9 +123,10 @@ class ProblemList(Widget):
         return Content.assemble((f" {mark}{number}", style), "  ", safetext.line(group.message, 400))
 
     @staticmethod
-    def _place(problem: Problem) -> Content:
+    def _place(group: ProblemGroup, problem: Problem) -> Content:
         name = f"  {safetext.line(problem.custom_id, 64)}" if problem.custom_id else ""
-        return Content.assemble((f"     {safetext.line(problem.where, 120)}", "$text-accent"), (name, "dim"))
+        own = f"  {safetext.line(group.own(problem), 200)}" if group.own(problem) else ""
+        return Content.assemble((f"     {safetext.line(problem.where, 120)}", "$text-accent"), (name, "dim"), own)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A group opens or closes; a place is jumped to."""
