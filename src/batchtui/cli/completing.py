@@ -26,11 +26,11 @@ def _batches(ctx: click.Context, begun: str) -> Iterator[tuple[str, str]]:
     from batchtui.store.history import History
 
     yield "last", "the newest batch"
-    given: dict[str, object] = {**((ctx.parent.params if ctx.parent else None) or {})}
-    given |= {name: value for name, value in ctx.params.items() if value}
-    data = paths.data_dir(str(given["data_dir"]) if given.get("data_dir") else None)
+    before = ctx.parent.params if ctx.parent else {}
+    given = {**before, **{name: value for name, value in ctx.params.items() if value}}
+    data = paths.data_dir(given.get("data_dir"))
     history = History(paths.demo_dir(data) if given.get("demo") else data)
-    for record in sorted(history.all(), key=lambda r: r.local_id, reverse=True)[:_MOST]:
+    for record in history.all()[:_MOST]:
         words = safetext.line(f"{record.title or record.source} {record.status}", 60)
         yield record.local_id, words
         if record.id and begun.startswith("msgbatch"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from batchtui.intake.openai_messages import Turns
+from batchtui.intake.openai_messages import Turns, left_out
 from batchtui.intake.options import API_VERSION, IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.words import kind_of, quoted
@@ -72,7 +72,7 @@ class Translator:
         return {name: made for name, made in params.items() if made is not None}
 
     def _left_out(self, what: str) -> None:
-        self._faults.append(warning("openai_field", f"{what} has no counterpart and is left out"))
+        self._faults.append(left_out(what))
 
     def _model(self, name: object) -> object:
         own = name.removeprefix("anthropic/") if isinstance(name, str) else ""

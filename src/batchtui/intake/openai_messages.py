@@ -15,6 +15,11 @@ _KNOWN = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", "fu
 _EMPTY = frozenset({"audio", "annotations", "reasoning_content"})
 
 
+def left_out(what: str) -> Found:
+    """The warning about a part of a request that can't be translated."""
+    return warning("openai_field", f"{what} has no counterpart and is left out")
+
+
 class Turns:
     """Collects translated turns; what can't be translated is added to ``faults``."""
 
@@ -54,7 +59,7 @@ class Turns:
             self._faults.append(error("role", f"unknown role {quoted(str(role))}"))
 
     def _left_out(self, what: str) -> None:
-        self._faults.append(warning("openai_field", f"{what} has no counterpart and is left out"))
+        self._faults.append(left_out(what))
 
     def _turn(self, role: str, blocks: list[dict[str, Any]]) -> None:
         self._messages.append({"role": role, "content": blocks})

@@ -26,6 +26,7 @@ BLOCK = 1 << 20
 _AT_ONCE = 512 * 1024
 """Bytes gathered before they are indexed: a quarter quicker than piece by piece."""
 _HURRY = 16 << 20
+"""Bytes after which the system is told to bring what came to the disk."""
 
 
 def complete(tally: Tally, expected: int) -> bool:
@@ -202,14 +203,17 @@ def open_results(
         if found is None and requests == index.NOTHING:
             raise StoreError(f"there are no results in {folder}", advice="fetch them first")
         made = None if partial else index.load(folder / INDEX, results, requests, prices)
-        if made is None and fd is None:
-            made = waiting_index(read_requests(folder / REQUESTS), requests, prices, stop)
-            # Results that came in the meantime have an index of their own.
-            _keep(folder, made, index.stamp(folder / RESULTS) == index.NOTHING)
-        elif made is None and fd is not None:
-            made = _indexed(folder, fd, results, prices, partial, progress, stop)
-            _keep(folder, made, not partial)
-        assert made is not None
+        if made is None:
+            if fd is None:
+                made = waiting_index(read_requests(folder / REQUESTS), requests, prices, stop)
+                # Results that came in the meantime have an index of their own.
+                lasts = index.stamp(folder / RESULTS) == index.NOTHING
+            else:
+                made = _indexed(folder, fd, results, prices, partial, progress, stop)
+                lasts = not partial
+            if lasts:
+                with suppress(StoreError):  # A read-only disk still shows its results.
+                    index.save(folder / INDEX, made)
         return ResultSet(folder, made, fd, partial=partial)
     except BaseException as error:
         if fd is not None:
@@ -242,12 +246,6 @@ def _open(folder: Path) -> tuple[int | None, bool]:
         with suppress(FileNotFoundError):
             return os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC), name == PART
     return None, False
-
-
-def _keep(folder: Path, made: index.Index, wanted: bool) -> None:
-    if wanted:
-        with suppress(StoreError):  # A read-only disk still shows its results.
-            index.save(folder / INDEX, made)
 
 
 def _indexed(

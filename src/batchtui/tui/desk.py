@@ -64,7 +64,7 @@ class Group(msgspec.Struct):
 
     def retried(self, record: BatchRecord) -> bool:
         """True when a later batch of the run took up what failed."""
-        return any(r.attempt > record.attempt and r.status != "refused" for r in self.whole)
+        return _retried(record, self.whole)
 
     @property
     def active(self) -> int:
@@ -102,6 +102,10 @@ class Line(msgspec.Struct, frozen=True):
     def records(self) -> list[BatchRecord]:
         """The batches an action on this row means."""
         return [self.record] if self.record else self.group.records
+
+
+def _retried(record: BatchRecord, run: Iterable[BatchRecord]) -> bool:
+    return any(r.attempt > record.attempt and r.status != "refused" for r in run)
 
 
 def _place(record: BatchRecord) -> tuple[int, int, str]:
@@ -142,7 +146,7 @@ class Desk:
 
     def retried(self, record: BatchRecord) -> bool:
         """True when a later batch of the same run took up what failed."""
-        return any(r.attempt > record.attempt and r.status != "refused" for r in self._runs.get(record.run, ()))
+        return _retried(record, self._runs.get(record.run, ()))
 
     def arrange(self, now: datetime) -> None:
         """Group, filter, sort and fold."""

@@ -73,6 +73,8 @@ class SettingsScreen(BaseScreen[None]):
         from batchtui.tui import complaints
 
         said = [*config.warnings, *complaints.of(config)]
+        if self.service.is_demo:  # Its profile is in no file.
+            config = _with_profiles(config, {name: p for name, p in config.profiles.items() if name != "demo"})
         self.query_one(RowList).set_source(SettingRows(rows_of(config, said)))
         return said
 

@@ -60,8 +60,6 @@ def rows_of(config: Config, complaints: Sequence[str] = ()) -> list[Row]:
         rows.append(Row(("hand", "columns"), ("columns", names, Text(_BY_HAND, "muted"))))
     rows += _heading("Profiles")
     for name, profile in (config.profiles or {"default": Profile()}).items():
-        if profile.base_url.startswith("http://127.0.0.1") and name == "demo":
-            continue  # The demo's own, which is in no file.
         rows.append(Row(("profile", name), (safetext.line(name, 40), _who(profile), None)))
     rows += _heading("Keys")
     for name, key in config.keys.items():
