@@ -58,6 +58,29 @@ async def test_two_syncs_adopt_a_batch_made_elsewhere_once(tmp_path: Path) -> No
         assert_paid_once(demo, syncs[0])
 
 
+async def test_a_sync_names_what_its_own_look_has_fetched_before_its_turn(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=0.01) as demo:
+        service = service_on(demo, tmp_path / "data")
+        (record,) = await service.submit(plan_of(service, source(tmp_path, 12)))
+        real = service.gateway.page
+
+        async def page(*args, **options):  # type: ignore[no-untyped-def]
+            found = await real(*args, **options)
+            while any(r.owed for r in service.records()):
+                await asyncio.sleep(0.01)  # The fetch that the look began is quicker than the list.
+            return found
+
+        while True:
+            remote = await service.gateway.retrieve(str(record.id))
+            if remote.ended_at is not None:
+                break
+            await asyncio.sleep(0.01)
+        service.gateway.page = page  # type: ignore[method-assign]
+        assert (await service.sync()).fetched == (record.local_id,)
+        assert (await service.sync()).fetched == ()
+        await service.close()
+
+
 async def test_a_submit_and_a_sync_put_a_plan_on_record_once(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server", duration=0.05) as demo:
         one, cron = service_on(demo, tmp_path / "data"), service_on(demo, tmp_path / "data")

@@ -108,7 +108,9 @@ class Elsewhere:
         self, looker: Looker, fetcher: Fetcher, tell: Callable[[Progress], None] | None = None
     ) -> SyncReport:
         """Look, settle, send, adopt, fetch; one failure stops no other."""
-        waiting = {r.local_id for r in self.context.history.all() if r.waiting}
+        before = self.context.history.all()
+        waiting = {r.local_id for r in before if r.waiting}
+        stored = {r.local_id for r in before if r.results == "stored"}
         state = await looker.look()
         if state.blind_since is not None:
             return SyncReport(
@@ -122,7 +124,6 @@ class Elsewhere:
             error = f"not all batches made elsewhere could be adopted: {trouble}" + (
                 f"; {trouble.advice}" if trouble.advice else ""
             )
-        fetched: list[str] = []
         failed: dict[str, str] = {}
         owed = [r for r in self.context.history.all() if r.owed and r.id and self.context.mine(r)]
         for number, record in enumerate(owed, 1):
@@ -130,12 +131,15 @@ class Elsewhere:
                 tell(Progress("fetch", number, len(owed), "batches", record.local_id))
             try:
                 await fetcher.fetch(record.local_id)
-                fetched.append(record.local_id)
             except BatchtuiError as trouble:
                 failed[record.local_id] = str(trouble)
-        sent = tuple(r.local_id for r in self.context.history.all() if r.local_id in waiting and not r.waiting)
+        after = self.context.history.all()
+        sent = tuple(r.local_id for r in after if r.local_id in waiting and not r.waiting)
         return SyncReport(
-            fetched=tuple(fetched),
+            # The look begins fetches of its own, which may be done before their turn comes here.
+            fetched=tuple(
+                r.local_id for r in after if r.results == "stored" and r.local_id not in stored and self.context.mine(r)
+            ),
             adopted=tuple(adopted),
             sent=sent,
             failed=failed,
