@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import batchtui
 from bench import data, readme, rows_intake, rows_results, rows_screen, rows_start, rows_transfer
 from bench.rows import Bench, Line
 from bench.show import table
@@ -100,6 +102,9 @@ def main() -> int:
     if given.clean:
         shutil.rmtree(data.OUT, ignore_errors=True)
         return 0
+    # As pip does when it installs; what is imported is not to be compiled anew at each start.
+    compileall.compile_dir(Path(batchtui.__file__).parent, quiet=2)
+    compileall.compile_dir(Path(__file__).parent, quiet=2, maxlevels=0)
     bench = Bench(10_000 if given.size == "quick" else 100_000, given.rounds, given.idle_seconds)
     told: dict[str, Any] = {"machine": machine(bench)}
     began = time.monotonic()

@@ -135,7 +135,12 @@ def figure(samples: Sequence[Sample]) -> Figure:
 
 def environment(folder: Path, url: str = "") -> dict[str, str]:
     """The variables of a process that uses ``folder`` for everything of its own, and the server at ``url``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "BATCHTUI_"))}
+    # A variable that keeps compiled modules from being stored would measure the compiler: an installed package has them.
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANTHROPIC_", "BATCHTUI_")) and name != "PYTHONDONTWRITEBYTECODE"
+    }
     own = {
         "BATCHTUI_DATA_DIR": str(folder / "data"),
         "BATCHTUI_CONFIG_DIR": str(folder / "config"),
