@@ -12,6 +12,7 @@ import pytest
 
 from batchtui.domain.batch import BatchRecord, RemoteBatch
 from batchtui.domain.errors import InputError, LockBusy, StoreError
+from batchtui.service import Engine
 from batchtui.service.sending import seen
 from batchtui.store.history import lock
 from tests.demo_server import running_demo
@@ -281,3 +282,12 @@ async def test_several_candidates_are_put_to_the_person(tmp_path: Path) -> None:
 def test_a_lock_that_is_held_says_so_at_once(tmp_path: Path) -> None:
     with lock(tmp_path / "x.lock", 1, "first"), pytest.raises(LockBusy), lock(tmp_path / "x.lock", 0, "busy"):
         pass
+
+
+async def test_an_engine_that_runs_is_begun_again_without_harm(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server") as demo:
+        engine = Engine(service_on(demo, tmp_path / "data"))
+        engine.start()
+        engine.start()
+        assert await asyncio.wrap_future(engine.call(asyncio.sleep(0, "answers"))) == "answers"
+        await asyncio.to_thread(engine.stop)

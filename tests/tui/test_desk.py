@@ -13,7 +13,8 @@ from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Progress
 from batchtui.tui import describe, spans
-from batchtui.tui.desk import SORTS, Desk, parse_filter
+from batchtui.tui.desk import SORTS, Desk
+from batchtui.tui.desk_filter import parse_filter
 from batchtui.tui.desk_rows import COLUMNS, DeskRows, chosen_columns
 from tests.tui.desk_data import ago, furnished, tally
 from tests.tui.work import NOW
@@ -106,6 +107,19 @@ def test_every_sort_turns_round(desk: Desk, sort: str) -> None:
     desk.arrange(NOW)
     assert sorted(forward) == sorted(group.run for group in desk.groups)
     assert [group.run for group in desk.groups] != forward
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("sort", ["requests", "cost", "name"])
+def test_the_arrow_says_whether_the_largest_comes_first(desk: Desk, sort: str, reverse: bool) -> None:
+    desk.sort, desk.reverse = sort, reverse
+    desk.arrange(NOW)
+    values = {
+        "requests": [g.requests for g in desk.groups],
+        "cost": [g.cost[0] or 0 for g in desk.groups],
+        "name": [title.lower() for title in titles(desk)],
+    }[sort]
+    assert values == sorted(values, reverse=desk.falling)  # type: ignore[type-var]
 
 
 def test_names_are_sorted_as_names(desk: Desk) -> None:

@@ -438,10 +438,10 @@ async def test_marks_that_a_filter_hides_are_left_alone_and_counted(app: Batchtu
         home.rearrange()
         shown = {line.key for line in home.desk.lines}
         assert 0 < len(home.hidden_marks()) < marked
-        assert all(("batch", r.local_id) in shown or ("run", r.run) in shown for r in home._chosen())
+        assert all(("batch", r.local_id) in shown or ("run", r.run) in shown for r in home.chosen())
         home.desk.query = "nothing-is-called-so"
         home.rearrange()
-        assert home._chosen() == []
+        assert home.chosen() == []
         await pilot.press("c")
         await until(pilot, lambda: "all that is marked is hidden" in home.query_one(StatusLine).said)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -14,7 +14,7 @@ from batchtui.domain.plan import Estimate
 SCHEMA_VERSION = 1
 RESULTS_KEPT = timedelta(days=29)
 """How long results can be fetched, from created_at (Message Batches documentation, October 2026)."""
-
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
 Status = Literal["submitting", "in_progress", "canceling", "ended", "refused", "unconfirmed"]
@@ -189,6 +189,11 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
         return self.created_at + RESULTS_KEPT if self.created_at else None
 
     @property
+    def made_at(self) -> datetime:
+        """When it was made, or was to be: what ages and sorts it; a local id that tells nothing is the oldest."""
+        return self.created_at or self.intent_at or _moment(self.local_id)
+
+    @property
     def owed(self) -> bool:
         """True when it ended and its results are not all here, and can still be had."""
         return self.status == "ended" and self.results in ("none", "partial")
@@ -206,3 +211,10 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
 def new_local_id(now: datetime, random: str) -> str:
     """A local id such as ``20261122T061500Z-k3f9x2`` from an aware UTC time and six random characters."""
     return f"{now:%Y%m%dT%H%M%SZ}-{random}"
+
+
+def _moment(local_id: str) -> datetime:
+    try:
+        return datetime.strptime(local_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return EARLIEST

@@ -157,6 +157,12 @@ class Context:
                 advice=f"use --profile {record.profile}, or switch to it",
             )
 
+    async def ready_for(self, record: BatchRecord) -> None:
+        """Raise InputError for a record that isn't ours, once the address in use is known."""
+        if record.id is not None and not self.gateway.url_known:
+            await self.gateway.ready()
+        self.must_be_mine(record)
+
     def trouble(self, error: BatchtuiError, local_id: str = "") -> None:
         """Tell an error that nobody waits for."""
         self.emit(events.Trouble(str(error), error.advice, local_id))

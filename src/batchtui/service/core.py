@@ -15,7 +15,7 @@ import msgspec
 
 from batchtui.config import Config
 from batchtui.domain.batch import BatchRecord, RemoteBatch
-from batchtui.domain.errors import BatchtuiError, InputError, StoreError
+from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.poller import LookState
 from batchtui.service import figures
@@ -184,9 +184,7 @@ class Service:
 
     def duplicate_of(self, plan: Plan) -> BatchRecord | None:
         """A batch that is under way with the same requests, if any."""
-        prints = {p.fingerprint for p in plan.parts if p.fingerprint}
-        known = [*self.history.all(), *self.parts.committer.pending()]
-        return next((r for r in known if r.active and r.fingerprint in prints and self.context.mine(r)), None)
+        return self.parts.changer.duplicate_of(plan)
 
     # Results: slow, for a thread.
 
@@ -252,29 +250,9 @@ class Service:
         problem = None if allow_cost else self.max_cost_problem(plan)
         if problem:
             raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")
-        guard = None if again else lambda: self._refuse_twin(plan)
-        if guard is not None:
-            guard()
-        await self.gateway.ready()
-        records = await asyncio.to_thread(
-            self.parts.committer.commit, plan, title=title, note=note, retry_of=retry_of, guard=guard
+        return await self.parts.changer.submit(
+            plan, title=title, note=note, retry_of=retry_of, again=again, lock_timeout=lock_timeout
         )
-        try:
-            await self.parts.sender.send_waiting(timeout=lock_timeout)
-        except StoreError as error:
-            # They are on record and wait: an error here would say that nothing was sent, and never will be.
-            self.context.trouble(error, records[0].local_id)
-        self.parts.looker.wake()
-        wanted = {r.local_id for r in records}
-        return sorted((r for r in self.history.all() if r.local_id in wanted), key=lambda r: r.part)
-
-    def _refuse_twin(self, plan: Plan) -> None:
-        twin = self.duplicate_of(plan)
-        if twin is not None:
-            raise InputError(
-                f"the same requests are under way as {twin.local_id} ({twin.status})",
-                advice="use --again if you mean to send them twice",
-            )
 
     async def refresh(self, *, asked: bool = True) -> LookState:
         """Look now; ``asked`` calls the service though nothing is under way, since a person wants to know."""
@@ -286,84 +264,24 @@ class Service:
 
     async def settle(self, local_ids: Sequence[str]) -> None:
         """Look for unconfirmed batches until each is adopted, refused, or has several candidates."""
-        while True:
-            doubtful = [
-                r for i in local_ids if (r := self.history.get(i)) and r.status == "unconfirmed" and not r.candidates
-            ]
-            if not doubtful:
-                return
-            for record in doubtful:
-                with contextlib.suppress(BatchtuiError):
-                    await self.parts.settler.settle(record)
-            await asyncio.sleep(1.0)
+        await self.parts.settler.until_settled(local_ids)
 
     async def fetch(self, local_id: str) -> BatchRecord:
         """Fetch an ended batch's results now."""
         record = self.history.get(local_id)
         if record is not None:
-            await self._must_be_mine(record)
+            await self.context.ready_for(record)
         return await self.parts.fetcher.fetch(local_id)
 
     async def cancel(self, local_ids: Sequence[str]) -> dict[str, Result]:
         """Cancel batches; a part that still waits is simply not sent.  Errors come back beside the id."""
-        return {i: await self._cancel(i) for i in local_ids}
-
-    async def _cancel(self, local_id: str) -> Result:
-        try:
-            record = self.history.resolve(local_id)
-            await self._must_be_mine(record)
-            if record.waiting:
-                record = self._drop(record)
-                if record.status == "refused":
-                    return record
-            if record.id is None or record.status != "in_progress":
-                raise InputError(f"{record.local_id} is {record.status}: there is nothing to cancel")
-            remote = await self.gateway.cancel(record.id)
-            after = self.parts.elsewhere.take(record.local_id, remote)
-            self.parts.looker.wake()
-            return after
-        except BatchtuiError as error:
-            return error
-
-    def _drop(self, record: BatchRecord) -> BatchRecord:
-        """Take a part that waits out of the queue; the record tells whether its sending had begun before that."""
-        words = "canceled before it was sent"
-        return self.context.change(
-            record.local_id,
-            lambda r: replace(r, status="refused", error=words, next_try_at=None) if r.waiting else r,
-        )
-
-    async def _must_be_mine(self, record: BatchRecord) -> None:
-        if record.id is not None and not self.gateway.url_known:
-            await self.gateway.ready()
-        self.context.must_be_mine(record)
+        return {i: await self.parts.changer.cancel(i) for i in local_ids}
 
     async def delete(
         self, local_ids: Sequence[str], *, here: bool = True, there: bool = True
     ) -> dict[str, BatchtuiError | None]:
         """Delete batches at the service (``there``, only once ended) and their folders (``here``)."""
-        return {i: await self._delete(i, here, there) for i in local_ids}
-
-    async def _delete(self, local_id: str, here: bool, there: bool) -> BatchtuiError | None:
-        try:
-            record = self.history.resolve(local_id)
-            if record.waiting:
-                record = self._drop(record)
-            if record.active:
-                raise InputError(
-                    f"{record.local_id} is {record.status}", advice="cancel it first, and wait until it has ended"
-                )
-            if there and record.id is not None:
-                await self._must_be_mine(record)
-                await self.parts.elsewhere.delete(record)
-            if here:
-                if not there and record.id is not None:
-                    self.parts.elsewhere.forget(record.id)
-                self.history.delete(record.local_id)
-                self.context.removed(record.local_id)
-            return None
-        except BatchtuiError as error:
-            return error
+        return {i: await self.parts.changer.delete(i, here=here, there=there) for i in local_ids}
 
     async def edit(self, local_id: str, *, title: str | None = None, note: str | None = None) -> BatchRecord:
         """Change a batch's title or note."""

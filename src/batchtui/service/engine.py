@@ -28,7 +28,9 @@ class Engine:
         self._loop.run_forever()
 
     def start(self) -> None:
-        """Begin: the poller runs from now on."""
+        """Begin: the poller runs from now on.  To begin what runs already changes nothing."""
+        if self._poll is not None:
+            return
         self._thread.start()
         self._poll = self.call(self.service.start())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchtui.service.changing import Changer
 from batchtui.service.committing import Committer
 from batchtui.service.context import Context
 from batchtui.service.elsewhere import Elsewhere
@@ -22,3 +23,4 @@ class Parts:
         self.fetcher = Fetcher(context, self.settler)
         self.looker = Looker(context, self.sender, self.settler, self.fetcher, Teller(context))
         self.elsewhere = Elsewhere(context)
+        self.changer = Changer(context, self.committer, self.sender, self.looker, self.elsewhere)

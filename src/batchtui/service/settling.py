@@ -7,12 +7,15 @@ never arrived; several are put to the person.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from batchtui.domain.batch import BatchRecord, Candidate, RemoteBatch
-from batchtui.domain.errors import InputError
+from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.poller import SETTLE_FARTHEST, ripe, settle_delay
 from batchtui.service.context import Context
 from batchtui.service.sending import taken_up
@@ -38,6 +41,21 @@ class Settler:
             and self.context.mine(r)
             and ripe(r.next_try_at, now, SETTLE_FARTHEST)
         ]
+
+    async def until_settled(self, local_ids: Sequence[str]) -> None:
+        """Look for these batches until each is adopted, refused, or has several candidates."""
+        while True:
+            doubtful = [
+                r
+                for i in local_ids
+                if (r := self.context.history.get(i)) and r.status == "unconfirmed" and not r.candidates
+            ]
+            if not doubtful:
+                return
+            for record in doubtful:
+                with contextlib.suppress(BatchtuiError):
+                    await self.settle(record)
+            await asyncio.sleep(1.0)
 
     async def settle(self, record: BatchRecord) -> BatchRecord:
         """One look for an unconfirmed batch; returns its record afterwards.  Raises service errors."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 
-from batchtui.domain.batch import BatchRecord
+from batchtui.domain.batch import EARLIEST, BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.tui import describe
 
@@ -17,16 +16,8 @@ Key = tuple[str, str]
 """``("batch", local_id)`` or ``("run", run)``."""
 
 SORTS = ("attention", "name", "status", "done", "requests", "model", "profile", "age", "left", "cost", "note")
+_LARGEST_FIRST = ("done", "requests", "cost")
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_EARLY = datetime.min.replace(tzinfo=UTC)
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)?\Z")
-_COMPARE = re.compile(r"(age|cost|requests)(<=|>=|<|>|=)(.+)\Z")
-_FIELDS = ("status", "model", "profile")
-_STATUSES = (
-    *("running", "waiting", "sending", "submitting", "in_progress", "canceling", "ended", "refused", "unconfirmed"),
-    *("active", "failed", "good", "stored", "partial", "none", "gone", "results gone"),
-)
-_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, None: 3600}
 
 
 class Group(msgspec.Struct):
@@ -43,7 +34,7 @@ class Group(msgspec.Struct):
     """The most pressing state of all its batches."""
     rank: int = 9
     """What sorts it: its most pressing batch that is shown."""
-    newest: datetime = _EARLY
+    newest: datetime = EARLIEST
     """When its last batch was made."""
 
     @property
@@ -112,17 +103,6 @@ def _place(record: BatchRecord) -> tuple[int, int, str]:
     return record.attempt, record.part, record.local_id
 
 
-def _made(record: BatchRecord) -> datetime:
-    return record.created_at or record.intent_at or _stamp(record.local_id)
-
-
-def _stamp(local_id: str) -> datetime:
-    try:
-        return datetime.strptime(local_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return _EARLY
-
-
 class Desk:
     """All records by run; ``lines`` are the rows to show after ``arrange``."""
 
@@ -148,6 +128,11 @@ class Desk:
         """True when a later batch of the same run took up what failed."""
         return _retried(record, self._runs.get(record.run, ()))
 
+    @property
+    def falling(self) -> bool:
+        """True when the largest comes first, which the arrow in the header says."""
+        return (self.sort in _LARGEST_FIRST) != self.reverse
+
     def arrange(self, now: datetime) -> None:
         """Group, filter, sort and fold."""
         self._wanting = None
@@ -168,7 +153,7 @@ class Desk:
         if len(records) == 1:
             # Most runs are one batch, and there may be thousands.
             state = describe.state(seen[0], now)
-            return Group(run, seen, seen, True, [state], state, state.rank, _made(seen[0]))
+            return Group(run, seen, seen, True, [state], state, state.rank, seen[0].made_at)
         seen.sort(key=_place)
         whole = sorted(records, key=_place)
         every = {r.local_id: describe.state(r, now, retried=self.retried(r)) for r in whole}
@@ -176,15 +161,15 @@ class Desk:
         rank = min(state.rank for state in states)
         worst = min(every.values(), key=lambda state: state.rank)
         folded = self._folds.get(run, rank >= 5)
-        return Group(run, seen, whole, folded, states, worst, rank, max(map(_made, whole)))
+        return Group(run, seen, whole, folded, states, worst, rank, max(r.made_at for r in whole))
 
     def _readable(self, now: datetime) -> Callable[[BatchRecord], bool]:
         """The filter, or the last that could be read: what is typed half must not keep the rows from being true."""
         try:
-            wanted = parse_filter(self.query, now)
+            wanted = _filter(self.query, now)
         except InputError as error:
             self.complaint = error
-            return parse_filter(self._applied, now)
+            return _filter(self._applied, now)
         self._applied, self.complaint = self.query, None
         return wanted
 
@@ -221,7 +206,7 @@ class Desk:
     def _order(self, now: datetime) -> Callable[[Group], tuple[object, ...]]:
         def newest_first(group: Group) -> float:
             newest = group.newest
-            return -newest.timestamp() if newest > _EARLY else 0.0
+            return -newest.timestamp() if newest > EARLIEST else 0.0
 
         def share_done(group: Group) -> float:
             total = sum(r.counts.total for r in group.records)
@@ -246,6 +231,14 @@ class Desk:
         }[self.sort]
 
 
+def _filter(query: str, now: datetime) -> Callable[[BatchRecord], bool]:
+    if not query:
+        return lambda record: True
+    from batchtui.tui.desk_filter import parse_filter
+
+    return parse_filter(query, now)
+
+
 def _lines(group: Group) -> list[Line]:
     if not group.several:
         return [Line(group, group.records[0])]
@@ -254,75 +247,3 @@ def _lines(group: Group) -> list[Line]:
         return [head]
     end = len(group.records) - 1
     return [head, *(Line(group, r, child=True, last=i == end) for i, r in enumerate(group.records))]
-
-
-def parse_filter(text: str, now: datetime) -> Callable[[BatchRecord], bool]:
-    """A test of records: words, ``status:``, ``model:``, ``profile:``, ``age<2d``, ``cost>1``, ``requests>=100``.
-
-    All must hold; raises InputError for a comparison that can't be read.
-    """
-    tests = [_test(word, now) for word in text.lower().split()]
-    return lambda record: all(test(record) for test in tests)
-
-
-def _test(word: str, now: datetime) -> Callable[[BatchRecord], bool]:
-    compare = _COMPARE.match(word)
-    if compare:
-        return _comparison(compare[1], compare[2], compare[3], now)
-    name, colon, value = word.partition(":")
-    if colon and name == "status":
-        if value and not any(value in word for word in _STATUSES):
-            raise InputError(f"no batch can be {value!r}", advice=f"status: takes {', '.join(_STATUSES)}")
-        return lambda r: value in _status_words(r, now)
-    if colon and name == "model":
-        return lambda r: any(value in model.lower() for model in r.models)
-    if colon and name == "profile":
-        return lambda r: value in r.profile.lower()
-    if colon and (near := _near(name)):
-        raise InputError(f"there is no field {name!r}", advice=f"did you mean {near}:?")
-    return lambda r: word in " ".join((r.title, r.note, r.source, r.local_id, r.id or "", *r.models)).lower()
-
-
-def _near(name: str) -> str:
-    """The field that was meant, "" when it was none."""
-    import difflib
-
-    return next(iter(difflib.get_close_matches(name, _FIELDS, 1)), "")
-
-
-def _status_words(record: BatchRecord, now: datetime) -> str:
-    words = [record.status, describe.state(record, now).word]
-    words += ["active"] if record.active else []
-    if record.status == "ended":
-        words.append("failed" if record.needs_retry else "good")
-        words.append(record.results)
-    return " ".join(words)
-
-
-def _comparison(name: str, sign: str, value: str, now: datetime) -> Callable[[BatchRecord], bool]:
-    amount = _amount(name, value)
-    hold: Callable[[Decimal], bool] = {
-        "<": lambda x: x < amount,
-        ">": lambda x: x > amount,
-        "<=": lambda x: x <= amount,
-        ">=": lambda x: x >= amount,
-        "=": lambda x: x == amount,
-    }[sign]
-    if name == "age":
-        return lambda r: hold(Decimal((now - _made(r)) // timedelta(seconds=1)))
-    if name == "cost":
-        return lambda r: hold(r.cost_usd if r.cost_usd is not None else describe.estimate_of(r) or Decimal(0))
-    return lambda r: hold(Decimal(r.requests))
-
-
-def _amount(name: str, value: str) -> Decimal:
-    span = _SPAN.match(value)
-    if name == "age" and span:
-        return Decimal(span[1]) * _UNITS[span[2]]
-    try:
-        if name != "age":
-            return Decimal(value.lstrip("$").replace(",", ""))
-    except InvalidOperation:
-        pass
-    hint = "age<2d, age>3h or age<30m" if name == "age" else f"{name}>100"
-    raise InputError(f"can't read {name} {value!r}", advice=f"write it like {hint}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, cast
 
 from textual import on, work
@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
-from batchtui.tui import figures
 from batchtui.tui.desk import Key, Line
 from batchtui.tui.screens.home_looking import HomeLooking
 from batchtui.tui.widgets.row_source import RowSelected
@@ -65,7 +64,7 @@ class HomeScreen(HomeLooking):
     async def _selected(self) -> None:
         await self.action_open_row()
 
-    def _chosen(self) -> list[BatchRecord]:
+    def chosen(self) -> list[BatchRecord]:
         """The batches an action means: the marked ones that can be seen, or those of the row under the cursor."""
         found: dict[str, BatchRecord] = {}
         keys = self.batches.marks.difference(self.hidden_marks())
@@ -82,7 +81,7 @@ class HomeScreen(HomeLooking):
             return [self.desk.records[name]] if name in self.desk.records else []
         return next((g.records for g in self.desk.groups if g.run == name), [])
 
-    def _mine(self, records: Sequence[BatchRecord]) -> list[BatchRecord]:
+    def only_mine(self, records: Sequence[BatchRecord]) -> list[BatchRecord]:
         """Those of the profile in use; when there are others, that is said and none is touched."""
         other = {r.profile for r in records if r.profile != self.service.profile.name}
         if not other:
@@ -91,7 +90,8 @@ class HomeScreen(HomeLooking):
         self.say(f"that belongs to profile {names}", advice="press p to switch to it first", level="warn")
         return []
 
-    def _nothing(self, words: str, advice: str = "") -> None:
+    def nothing(self, words: str, advice: str = "") -> None:
+        """Say why a key does nothing here."""
         if self.batches.marks and len(self.hidden_marks()) == len(self.batches.marks):
             words, advice = "all that is marked is hidden", "show it again, or press esc to drop the marks"
         self.say(words, advice=advice, level="warn")
@@ -160,132 +160,44 @@ class HomeScreen(HomeLooking):
     @work(exit_on_error=False)
     async def action_cancel(self) -> None:
         """Cancel what runs."""
-        from batchtui.tui.screens.home_work import names
-        from batchtui.tui.screens.modals import Confirm
+        from batchtui.tui.screens.home_acts import cancel
 
-        chosen = self._chosen()
-        running = [r for r in chosen if r.status == "in_progress" or r.waiting]
-        if not running:
-            self._nothing("nothing to cancel here", "only running batches can be canceled" if chosen else "")
-            return
-        if not self._mine(running):
-            return
-        open_requests = sum(r.counts.processing or r.requests - r.counts.done for r in running)
-        lines = [
-            f"{names(running)}",
-            f"Up to {figures.plural(open_requests, 'request')} will have no answer.",
-            "What is answered by then stays, and is paid for.",
-            "A canceled batch can't be taken up again; what is missing can be sent anew with r.",
-        ]
-        title = f"Cancel {figures.plural(len(running), 'batch', 'batches')}?"
-        if not await self.app.push_screen_wait(Confirm(title, lines, yes="Cancel it", no="No", grave=True)):
-            return
-        done = await self.ask(self.service.cancel([r.local_id for r in running]))
-        self._report(done, "canceling")
-
-    def _report(self, done: Mapping[str, object], word: str) -> None:
-        """Say how many went well, and the first that did not."""
-        errors = [error for error in done.values() if isinstance(error, BatchtuiError)]
-        well = len(done) - len(errors)
-        said = f"{word} {figures.plural(well, 'batch', 'batches')}" if well else ""
-        if errors:
-            failed = f"{figures.plural(len(errors), 'batch', 'batches')} not: {errors[0]}"
-            self.say(f"{said}; {failed}" if said else failed, advice=errors[0].advice, level="bad")
-        else:
-            self.say(said, level="good")
+        await cancel(self)
 
     @work(exit_on_error=False)
     async def action_retry(self) -> None:
         """Send again what did not succeed."""
-        from batchtui.tui.screens.home_work import retry_of
+        from batchtui.tui.screens.home_acts import retry
 
-        chosen = [r for r in self._chosen() if r.status in ("ended", "refused")]
-        if len({r.run for r in chosen}) > 1:
-            self._nothing("these batches are of different runs", "retry one run at a time")
-        elif not any(r.needs_retry or r.status == "refused" for r in chosen):
-            self._nothing(
-                *(("every request has a usable answer",) if chosen else ("nothing to retry: it has not ended",))
-            )
-        elif any(r.foreign for r in chosen):
-            self._nothing("made elsewhere: its requests are not here", "import the file it was made from")
-        elif not all(r.results == "stored" or r.status == "refused" for r in chosen):
-            self._nothing(
-                "its results are not stored yet", "press R to look again; what failed is known once they are here"
-            )
-        elif self._mine(chosen):
-            try:
-                await retry_of(self, chosen)
-            except BatchtuiError as error:
-                self.fail(error)
+        await retry(self)
 
     @work(exit_on_error=False)
     async def action_export(self) -> None:
         """Write results to a file."""
-        from batchtui.tui.screens.home_work import export_many, export_one
+        from batchtui.tui.screens.home_acts import export
 
-        line = self.line
-        chosen = [r for r in self._chosen() if r.results in ("stored", "partial")]
-        if not chosen:
-            self._nothing("no stored results here", "they are fetched by themselves when the batch has ended")
-            return
-        whole_run = line is not None and line.record is None and not self.batches.marks
-        try:
-            if whole_run or len(chosen) == 1:
-                await export_one(self, chosen[0], run=whole_run)
-            elif len({r.profile for r in chosen}) > 1:
-                self._nothing("these batches are of different profiles", "export those of one profile at a time")
-            else:
-                await export_many(self, chosen)
-        except BatchtuiError as error:
-            self.fail(error)
+        await export(self)
 
     @work(exit_on_error=False)
     async def action_delete(self) -> None:
         """Delete here, at the service, or both."""
-        from batchtui.tui.screens.delete import ask_delete
-        from batchtui.tui.screens.home_work import names
+        from batchtui.tui.screens.home_acts import delete
 
-        chosen = self._chosen()
-        if not chosen:
-            return
-        busy = [r for r in chosen if r.active and not r.waiting]
-        if busy:
-            self._nothing(f"{names(busy)} is still under way", "cancel it first, and wait until it has ended")
-            return
-        if not self._mine(chosen):
-            return
-        where = await self.app.push_screen_wait(ask_delete(chosen))
-        if where in (None, "keep"):
-            return
-        here, there = where in ("here", "both"), where in ("there", "both")
-        done = await self.ask(self.service.delete([r.local_id for r in chosen], here=here, there=there))
-        self.batches.set_marks(())
-        self._report(done, "deleted")
+        await delete(self)
 
     @work(exit_on_error=False)
     async def action_edit(self) -> None:
         """Change title and note."""
-        from batchtui.tui.screens.edit import EditModal
+        from batchtui.tui.screens.home_acts import edit
 
-        chosen = self.line.records if self.line else []
-        if not chosen:
-            return
-        shown = chosen[0]
-        answer = await self.app.push_screen_wait(EditModal(shown.title, shown.note))
-        if answer is None:
-            return
-        title, note = answer
-        try:
-            for record in chosen:
-                # A batch of the run that was given words of its own keeps them.
-                mine = title if record.title == shown.title else record.title
-                await self.ask(
-                    self.service.edit(
-                        record.local_id, title=mine, note=note if record.note == shown.note else record.note
-                    )
-                )
-        except BatchtuiError as error:
-            self.fail(error)
+        await edit(self)
+
+    @work(exit_on_error=False)
+    async def action_profiles(self) -> None:
+        """Choose as whom and where."""
+        from batchtui.tui.screens.home_acts import profiles
+
+        await profiles(self)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -312,27 +224,3 @@ class HomeScreen(HomeLooking):
         from batchtui.tui.screens.spending import SpendingModal
 
         self.app.push_screen(SpendingModal())
-
-    @work(exit_on_error=False)
-    async def action_profiles(self) -> None:
-        """Choose as whom and where."""
-        from batchtui.tui.screens.modals import Choose
-        from batchtui.tui.screens.profiles import profile_choices
-
-        current = self.service.profile.name
-        if self.service.is_demo:
-            self._nothing("the demo is by itself, with a desk of its own", "batchtui opens yours, with your profiles")
-            return
-        name = await self.app.push_screen_wait(Choose("As whom?", profile_choices(self.service)))
-        if name is None or name == current:
-            return
-        if self.sending:
-            self._nothing("something is being sent", "switch when it has arrived")
-            return
-        try:
-            await self.tui.switch_profile(name)
-        except BatchtuiError as error:
-            self.fail(error)
-            return
-        self.reload()
-        self.say(f"now as profile {safetext.line(name, 40)}", level="good")

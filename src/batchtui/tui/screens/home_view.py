@@ -158,7 +158,7 @@ class HomeView(BaseScreen[None]):
         if not self.desk.records:
             self.query_one("#empty", Static).update(_first_steps(self.service.profile.name == "demo"))
         sort = None if self.desk.sort == "attention" else self.desk.sort
-        self.batches.set_sort(sort, self.desk.reverse)
+        self.batches.set_sort(sort, self.desk.falling)
         self.batches.reload()
         self._draw_title()
         self._draw_details()

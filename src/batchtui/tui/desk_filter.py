@@ -1,0 +1,93 @@
+"""The filter of the home screen: words and comparisons that a batch's record must meet.  Pure, no Textual."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
+from batchtui.tui import describe
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)?\Z")
+_COMPARE = re.compile(r"(age|cost|requests)(<=|>=|<|>|=)(.+)\Z")
+_FIELDS = ("status", "model", "profile")
+_STATUSES = (
+    *("running", "waiting", "sending", "submitting", "in_progress", "canceling", "ended", "refused", "unconfirmed"),
+    *("active", "failed", "good", "stored", "partial", "none", "gone", "results gone"),
+)
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, None: 3600}
+
+
+def parse_filter(text: str, now: datetime) -> Callable[[BatchRecord], bool]:
+    """A test of records: words, ``status:``, ``model:``, ``profile:``, ``age<2d``, ``cost>1``, ``requests>=100``.
+
+    All must hold; raises InputError for a comparison that can't be read.
+    """
+    tests = [_test(word, now) for word in text.lower().split()]
+    return lambda record: all(test(record) for test in tests)
+
+
+def _test(word: str, now: datetime) -> Callable[[BatchRecord], bool]:
+    compare = _COMPARE.match(word)
+    if compare:
+        return _comparison(compare[1], compare[2], compare[3], now)
+    name, colon, value = word.partition(":")
+    if colon and name == "status":
+        if value and not any(value in word for word in _STATUSES):
+            raise InputError(f"no batch can be {value!r}", advice=f"status: takes {', '.join(_STATUSES)}")
+        return lambda r: value in _status_words(r, now)
+    if colon and name == "model":
+        return lambda r: any(value in model.lower() for model in r.models)
+    if colon and name == "profile":
+        return lambda r: value in r.profile.lower()
+    if colon and (near := _near(name)):
+        raise InputError(f"there is no field {name!r}", advice=f"did you mean {near}:?")
+    return lambda r: word in " ".join((r.title, r.note, r.source, r.local_id, r.id or "", *r.models)).lower()
+
+
+def _near(name: str) -> str:
+    """The field that was meant, "" when it was none."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, _FIELDS, 1)), "")
+
+
+def _status_words(record: BatchRecord, now: datetime) -> str:
+    words = [record.status, describe.state(record, now).word]
+    words += ["active"] if record.active else []
+    if record.status == "ended":
+        words.append("failed" if record.needs_retry else "good")
+        words.append(record.results)
+    return " ".join(words)
+
+
+def _comparison(name: str, sign: str, value: str, now: datetime) -> Callable[[BatchRecord], bool]:
+    amount = _amount(name, value)
+    hold: Callable[[Decimal], bool] = {
+        "<": lambda x: x < amount,
+        ">": lambda x: x > amount,
+        "<=": lambda x: x <= amount,
+        ">=": lambda x: x >= amount,
+        "=": lambda x: x == amount,
+    }[sign]
+    if name == "age":
+        return lambda r: hold(Decimal((now - r.made_at) // timedelta(seconds=1)))
+    if name == "cost":
+        return lambda r: hold(r.cost_usd if r.cost_usd is not None else describe.estimate_of(r) or Decimal(0))
+    return lambda r: hold(Decimal(r.requests))
+
+
+def _amount(name: str, value: str) -> Decimal:
+    span = _SPAN.match(value)
+    if name == "age" and span:
+        return Decimal(span[1]) * _UNITS[span[2]]
+    try:
+        if name != "age":
+            return Decimal(value.lstrip("$").replace(",", ""))
+    except InvalidOperation:
+        pass
+    hint = "age<2d, age>3h or age<30m" if name == "age" else f"{name}>100"
+    raise InputError(f"can't read {name} {value!r}", advice=f"write it like {hint}")
