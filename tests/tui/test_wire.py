@@ -7,31 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyte
 import pytest
 from textual._compositor import CompositorUpdate
+from textual.app import App
+from textual.events import Resize
+from textual.geometry import Size
 from textual.pilot import Pilot
 
 from batchtui.poller import LookState
 from batchtui.service import events
-from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.messages import Happened
 from tests.tui.desk_data import furnished
 from tests.tui.work import NOW, make_app
 
 
 class Written:
-    """Collects what the app would hand to a terminal; a headless one throws it away."""
+    """Collects what an app would hand to a terminal; a headless one throws it away."""
 
-    def __init__(self, app: BatchtuiApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.text = ""
-        display = app._display
 
-        def shown(screen: Any, renderable: Any) -> None:
+        def shown(app: App[Any], screen: Any, renderable: Any) -> None:
             if isinstance(renderable, CompositorUpdate):
                 self.text += renderable.render_segments(app.console)
-            display(screen, renderable)
 
-        monkeypatch.setattr(app, "_display", shown)
+        monkeypatch.setattr(App, "_display", shown)
 
     def take(self) -> str:
         """What was written since the last time."""
@@ -51,9 +52,10 @@ async def test_looks_that_find_nothing_new_write_less_than_a_line(
     app = make_app(furnished(tmp_path))
     now = [NOW]
     app._clock = lambda: now[0]
+    written = Written(monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
         await calm(pilot)
-        written = Written(app, monkeypatch)
+        written.take()
         app.home.tick()
         await calm(pilot)
         assert written.take() == ""
@@ -75,9 +77,10 @@ async def test_a_change_of_one_batch_writes_its_cells_not_a_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(furnished(tmp_path))
+    written = Written(monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
         await calm(pilot)
-        written = Written(app, monkeypatch)
+        written.take()
         record = next(r for r in app.home.desk.records.values() if r.title == "news-summaries")
         changed = msgspec.structs.replace(record, title="news-summariez")
         app.post_message(Happened(events.RecordChanged(changed, record)))
@@ -90,10 +93,108 @@ async def test_a_minute_more_of_age_writes_only_the_digits(tmp_path: Path, monke
     app = make_app(furnished(tmp_path))
     now = [NOW]
     app._clock = lambda: now[0]
+    written = Written(monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
         await calm(pilot)
-        written = Written(app, monkeypatch)
+        written.take()
         now[0] += timedelta(minutes=1)
         app.home.batches.reload()
         await calm(pilot)
         assert 0 < len(written.take()) < 900
+
+
+class Emulated(Written):
+    """A terminal that shows what was written to it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, columns: int, lines: int) -> None:
+        super().__init__(monkeypatch)
+        self.screen = pyte.Screen(columns, lines)
+        self._stream = pyte.Stream(self.screen)
+
+    def cells(self) -> list[list[tuple[str, object, object, bool]]]:
+        """Sign, colours and weight of every cell, by line."""
+        self._stream.feed(self.take())
+        return [
+            [
+                (cell.data, cell.fg, cell.bg, cell.bold)
+                for cell in (self.screen.buffer[y][x] for x in range(self.screen.columns))
+            ]
+            for y in range(self.screen.lines)
+        ]
+
+
+def as_drawn_whole(app: App[Any]) -> list[list[tuple[str, object, object, bool]]]:
+    """The same of a terminal that is given every cell of the screen anew."""
+    screen = pyte.Screen(*app.size)
+    stream = pyte.Stream(screen)
+    for y, strip in enumerate(app.screen._compositor.render_strips()):
+        stream.feed(f"\x1b[{y + 1};1H{strip.render(app.console)}")
+    return [
+        [(cell.data, cell.fg, cell.bg, cell.bold) for cell in (screen.buffer[y][x] for x in range(screen.columns))]
+        for y in range(screen.lines)
+    ]
+
+
+KEYS = (
+    *("question_mark", "escape", "j", "j", "k", "v", "escape", "s", "S", "space", "space", "escape", "z", "z"),
+    *("slash", "n", "e", "w", "escape", "escape", "dollar_sign", "escape", "ctrl+p", "escape", "e", "x", "escape"),
+    *("c", "escape", "n", "tab", "escape", "comma", "escape", "G", "g", "pagedown", "f5", "pageup"),
+)
+
+
+async def test_the_terminal_shows_what_the_screen_holds_after_every_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHTUI_CONFIG_DIR", str(tmp_path / "config"))
+    service = furnished(tmp_path / "data")
+    for number, title in enumerate(("日本語の要約", "cafe\u0301 e\u0301te\u0301", "日本語の要\u7d04 2")):
+        blank = next(r for r in service.records() if r.title == "news-summaries")
+        service.history.create(
+            msgspec.structs.replace(
+                blank, local_id=f"20261122T10000{number}Z-wide00", run=f"wide-{number}", title=title
+            )
+        )
+    app = make_app(service)
+    terminal = Emulated(monkeypatch, 80, 24)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await calm(pilot)
+        assert terminal.cells() == as_drawn_whole(app)
+        for key in KEYS:
+            await pilot.press(key)
+            await calm(pilot)
+            shown, whole = terminal.cells(), as_drawn_whole(app)
+            assert shown == whole, (key, [y for y in range(24) if shown[y] != whole[y]])
+
+
+async def test_a_screen_drawn_again_as_it_was_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(furnished(tmp_path))
+    written = Written(monkeypatch)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await calm(pilot)
+        written.take()
+        app.screen.refresh(layout=True)
+        await calm(pilot)
+        assert written.take() == ""
+        app.screen.refresh()
+        app.home.batches.refresh()
+        await calm(pilot)
+        assert written.take() == ""
+
+
+async def test_a_terminal_that_another_program_had_is_drawn_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(furnished(tmp_path))
+    terminal = Emulated(monkeypatch, 80, 24)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await calm(pilot)
+        terminal.cells()
+        terminal.screen.reset()
+        size = Size(80, 24)
+        app.post_message(Resize(size, size))
+        await calm(pilot)
+        assert terminal.cells() == as_drawn_whole(app)
+        terminal.screen.reset()
+        await pilot.press("f5")
+        await calm(pilot)
+        assert terminal.cells() == as_drawn_whole(app)

@@ -25,6 +25,7 @@ from batchtui.tui import glyphs, keys, terminal
 from batchtui.tui.hangup import Hangup
 from batchtui.tui.messages import Happened
 from batchtui.tui.outlet import Outlet
+from batchtui.tui.quiet import Shown, quieter
 from batchtui.tui.screens.base import Guard
 from batchtui.tui.screens.home import HomeScreen
 from batchtui.tui.themes import choose_theme
@@ -62,6 +63,14 @@ class BatchtuiApp(Guard, App[int]):
             tooltip="the keys that are true here, and what the signs mean",
         ),
         keys.PALETTE,
+        Binding(
+            "f5",
+            "redraw",
+            "draw again",
+            show=False,
+            id="redraw",
+            tooltip="draw the whole screen anew, when something else wrote over it",
+        ),
         Binding("q", "leave", "quit", id="quit", tooltip="quit; batches go on at the service"),
         Binding("ctrl+c", "leave", "quit", show=False, id="quit_now", tooltip="quit"),
     ]
@@ -76,6 +85,7 @@ class BatchtuiApp(Guard, App[int]):
     ) -> None:
         glyphs.use(service.config.screen.ascii or glyphs.terminal_is_ascii())
         super().__init__()
+        self._shown = Shown()
         self._outlet = Outlet(only_ascii=glyphs.locale_is_ascii())
         self.service = service
         self.engine = engine
@@ -95,6 +105,19 @@ class BatchtuiApp(Guard, App[int]):
     def get_line_filters(self) -> list[LineFilter]:
         """Textual's own, and the gate that every drawn line passes."""
         return [*super().get_line_filters(), self._outlet]
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, quieter(renderable, self._shown))
+
+    def on_resize(self) -> None:
+        """The terminal has another size, or is ours again after another program had it."""
+        self.action_redraw()
+
+    def action_redraw(self) -> None:
+        """Draw every cell anew: nothing that the terminal shows can be relied on."""
+        self._shown.forget()
+        if self.screen_stack:
+            self.screen.refresh()
 
     def get_default_screen(self) -> Screen[Any]:
         """Home."""

@@ -1,17 +1,76 @@
-"""Fewer bytes to the terminal: of a changed line only the changed cells are sent.
+"""Fewer bytes to the terminal: of what is drawn again, only the cells that look different are sent.
 
-Textual 8.2 crops a partial update on its right only, and so sends every line from its left edge; this crops both sides.
+Textual 8.2 sends every cell of a screen that comes to the front, and every cell of a widget that is refreshed.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.control import Control
-from textual._compositor import ChopsUpdate, Compositor
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.strip import Strip
+
+from batchtui.tui.widgets.cells import difference
+
+
+class Shown:
+    """What the terminal shows, line by line, as far as it is known."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, Strip] = {}
+
+    def forget(self) -> None:
+        """The terminal may show anything now."""
+        self._lines.clear()
+
+    def line(self, y: int, strip: Strip, console: Console) -> str:
+        """The sequences that make a whole line look like this."""
+        before, self._lines[y] = self._lines.get(y), strip
+        if before is None or before.cell_length != strip.cell_length:
+            return _at(0, y, strip, console)
+        return _changed(before, 0, y, strip, console)
+
+    def piece(self, x: int, y: int, strip: Strip, console: Console) -> str:
+        """The sequences that make a part of a line, from cell ``x`` on, look like this."""
+        before = self._lines.get(y)
+        end = x + strip.cell_length
+        if before is None or before.cell_length < end:
+            self._lines.pop(y, None)
+            return _at(x, y, strip, console)
+        self._lines[y] = Strip.join([before.crop(0, x), strip, before.crop(end)]).simplify()
+        return _changed(before.crop(x, end), x, y, strip, console)
+
+
+def _at(x: int, y: int, strip: Strip, console: Console) -> str:
+    return f"{Control.move_to(x, y).segment.text}{strip.render(console)}"
+
+
+def _changed(before: Strip, x: int, y: int, after: Strip, console: Console) -> str:
+    start, end = difference(before, after)
+    return _at(x + start, y, after.crop(start, end), console) if start < end else ""
+
+
+class WholeUpdate(LayoutUpdate):
+    """A whole screen, of which only what looks different is sent."""
+
+    def __init__(self, update: LayoutUpdate, shown: Shown) -> None:
+        super().__init__(update.strips, update.region)
+        self._shown = shown
+
+    def render_segments(self, console: Console) -> str:
+        """The sequences that make the terminal look like the screen."""
+        lines = enumerate(self.strips, self.region.y)
+        return "".join(self._shown.line(y, Strip.join(line).simplify(), console) for y, line in lines)
 
 
 class CroppedUpdate(ChopsUpdate):
-    """A partial update that begins where the change does."""
+    """A partial update of which only what looks different is sent."""
+
+    def __init__(self, update: ChopsUpdate, shown: Shown) -> None:
+        super().__init__(update.chops, update.spans, update.chop_ends)
+        self._shown = shown
 
     def render_segments(self, console: Console) -> str:
         """The sequences that draw the spans and nothing beside them."""
@@ -21,15 +80,12 @@ class CroppedUpdate(ChopsUpdate):
                 if strip is None or start >= right or end <= left:
                     continue
                 first, last = max(start, left), min(end, right)
-                sequences.append(Control.move_to(first, y).segment.text)
-                sequences.append(strip.crop(first - start, last - start).render(console))
+                sequences.append(self._shown.piece(first, y, strip.crop(first - start, last - start), console))
         return "".join(sequences)
 
 
-class QuietCompositor(Compositor):
-    """A screen's compositor whose partial updates are cropped."""
-
-    def render_partial_update(self) -> ChopsUpdate | None:
-        """What changed since the last update, None when nothing did."""
-        update = super().render_partial_update()
-        return update and CroppedUpdate(update.chops, update.spans, update.chop_ends)
+def quieter(update: Any, shown: Shown) -> Any:
+    """The same update, as one that sends only what looks different; any other thing as it is."""
+    if isinstance(update, LayoutUpdate):
+        return WholeUpdate(update, shown)
+    return CroppedUpdate(update, shown) if isinstance(update, ChopsUpdate) else update

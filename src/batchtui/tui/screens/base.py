@@ -11,7 +11,6 @@ from textual.screen import ModalScreen, Screen
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
-from batchtui.tui.quiet import QuietCompositor
 from batchtui.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -81,14 +80,6 @@ class Guard:
 class BaseScreen(Guard, Asking, Screen[R]):
     """A whole screen."""
 
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._compositor = QuietCompositor()
-
 
 class BaseModal(Guard, Asking, ModalScreen[R]):
     """A modal: Escape leaves it with None."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._compositor = QuietCompositor()

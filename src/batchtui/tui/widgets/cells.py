@@ -151,21 +151,33 @@ def paint_header(
 
 
 def difference(before: Strip, after: Strip) -> tuple[int, int]:
-    """The cells of a line, from and up to, outside of which two strips of it look the same."""
+    """The cells of a line, from and up to, outside of which two strips of it look the same; none: both are equal."""
+    if before == after:
+        return 0, 0
     old, new = _cells(before), _cells(after)
     most = min(len(old), len(new))
     start = next((i for i in range(most) if old[i] != new[i]), most)
     end = len(new)
     if len(old) == len(new):
-        end = next((i + 1 for i in range(most - 1, start, -1) if old[i] != new[i]), start + 1)
-    return start, min(end, len(new))
+        end = next((i + 1 for i in range(most - 1, start - 1, -1) if old[i] != new[i]), start)
+    while 0 < start < end and not new[start][0]:
+        start -= 1
+    while start < end < len(new) and not new[end][0]:
+        end += 1
+    return start, end
 
 
 def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
-    """One entry a cell; the second half of a wide character is an empty one, kept with the first."""
+    """One entry a cell; the second half of a wide character is an empty one, what has no width is with what it follows."""
     found: list[tuple[str, Style | None]] = []
     for text, style, _ in strip:
+        if text.isascii():
+            found += [(character, style) for character in text]
+            continue
         for character in text:
-            size = 1 if character.isascii() else cell_len(character)
-            found += [(character, style)] * size
+            size = cell_len(character)
+            if size:
+                found += [(character, style), *[("", style)] * (size - 1)]
+            elif found:
+                found[-1] = found[-1][0] + character, style
     return found
