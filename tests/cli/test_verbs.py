@@ -242,6 +242,16 @@ def test_max_cost_stops_without_a_person_to_ask(call: Caller) -> None:
     assert call.demo.stats()["creates"] == 0
 
 
+def test_doctor_looks_at_the_rest_when_the_settings_cant_be_read(call: Caller) -> None:
+    sent(call)
+    (Path(os.environ["BATCHTUI_CONFIG_DIR"]) / "config.toml").write_text('[limits]\nqueue = "many"\n')
+    said = call("doctor", "--json")
+    found = {each["what"]: each for each in said.json}
+    assert said.code == 3 and "config.toml:2" in found["settings"]["found"]
+    assert "1 batches" in found["data folder"]["found"] and "not asked" in found["service"]["found"]
+    assert "key" not in found
+
+
 def test_doctor_help_completion_and_versions(call: Caller) -> None:
     said = call("doctor", "--json")
     assert said.code == 0, said.out

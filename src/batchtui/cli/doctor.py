@@ -29,11 +29,13 @@ def doctor_(session: Session) -> int:
     checks: list[Check] = [*_versions(), *_terminal(), *_tmux()]
     try:
         service = session.service()
-        checks += _config(service)
-        checks += _store(service)
-        checks += session.run(lambda: _network(service), service)
     except BatchtuiError as error:
         checks.append(("error", "settings", f"{error}; {error.advice}"))
+        checks += _store(Service(session.data))
+        # Without the settings it isn't sure which key is for which address, so none is sent anywhere.
+        checks.append(("warning", "service", "not asked, until the settings can be read"))
+    else:
+        checks += [*_config(service), *_store(service), *session.run(lambda: _network(service), service)]
     if session.json:
         print_json([{"level": level, "what": what, "found": _plain(found)} for level, what, found in checks])
     else:
