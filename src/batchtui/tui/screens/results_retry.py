@@ -129,7 +129,7 @@ class RetryScreen(BaseModal[bool]):
             with Horizontal(id="retry-changes-line"):
                 yield Static("Changes", id="retry-changes-label", markup=False)
                 yield line_input(
-                    placeholder='none: as they are.  max_tokens=4096 system="…"  top_p= drops one', id="retry-changes"
+                    placeholder='none; else max_tokens=4096 system="…", top_p= drops it', id="retry-changes"
                 )
             yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
             with Horizontal(classes="buttons"):
