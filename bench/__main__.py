@@ -25,6 +25,7 @@ from bench.show import table
 ROWS: dict[str, Callable[[Bench], list[Line]]] = {
     "help": rows_start.help_,
     "paint": rows_start.first_paint,
+    "keys": rows_start.keys,
     "check": rows_intake.check,
     "template": rows_intake.template,
     "submit": rows_transfer.submit,

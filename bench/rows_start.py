@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 from pathlib import Path
 
 from bench.measure import Sample, command, environment, in_turn, work
@@ -12,6 +13,11 @@ from bench.terminal import Terminal
 
 BARE = [PYTHON, "-m", "bench.bare"]
 APP = [PYTHON, "-m", "batchtui"]
+
+
+KEYS = (b"j", b"\x1b[6~", b"s")
+FRAME = 16.7
+"""Milliseconds of a frame at 60 a second."""
 
 
 def help_(bench: Bench) -> list[Line]:
@@ -55,6 +61,25 @@ def first_paint(bench: Bench) -> list[Line]:
     return [
         *beside("first paint, no batches", found["empty"], peers, [("a bare Textual app", 1.2)]),
         *beside(f"first paint, {count:,} batches", found["full"], peers, [("a bare Textual app", 1.4)]),
+    ]
+
+
+def keys(bench: Bench) -> list[Line]:
+    """What keys take on a home screen of 1,000 batches, to the first byte."""
+    count = bench.scaled(1_000)
+    found: dict[str, list[float]] = {"a row down": [], "a page down": [], "sort by the next column": []}
+    with scratch("keys") as folder:
+        work("bench.prepare:ended_records", env=environment(folder), data=str(folder / "data"), count=count)
+        with Terminal(APP, environment(folder, "http://127.0.0.1:9")) as shown:
+            shown.until(b"nightly-")
+            shown.settle()
+            for _ in range(bench.rounds * 4):
+                for what, key in zip(found, KEYS, strict=True):
+                    found[what].append(shown.first(key))
+                    shown.settle(0.1)
+    return [
+        Line(f"{what}, {count:,} batches, to the first byte", statistics.median(each) * 1000, unit="ms", target=FRAME)
+        for what, each in found.items()
     ]
 
 

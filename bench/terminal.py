@@ -102,6 +102,13 @@ class Terminal:
         os.write(self._fd, key)
         return time.perf_counter()
 
+    def first(self, key: bytes, limit: float = 5.0) -> float:
+        """Seconds from a key to the first byte of the picture it makes."""
+        began = self.press(key)
+        if not self._read(limit):
+            raise Failed(f"the key {key!r} changed nothing")
+        return time.perf_counter() - began
+
     def answer(self, key: bytes, quiet: float = 0.045) -> float:
         """Seconds from a key to the last byte of the picture it made."""
         began = self.press(key)

@@ -151,7 +151,10 @@ _HINTS = (
         re.compile(r"prompt is too long|context (?:window|limit)|too many (?:total )?tokens", re.IGNORECASE),
         "Shorten the prompt first, or use a model with a larger window.",
     ),
-    (re.compile(r"max_tokens", re.IGNORECASE), "Set another max_tokens first: retry with the change max_tokens=N (--set)."),
+    (
+        re.compile(r"max_tokens", re.IGNORECASE),
+        "Set another max_tokens first: retry with the change max_tokens=N (--set).",
+    ),
     (re.compile(r"temperature|top_p|top_k"), "Take the parameter out first, or use an API version that allows it."),
     (re.compile(r"\bmodel\b", re.IGNORECASE), "Set another model first: retry with the change model=NAME (--set)."),
 )
