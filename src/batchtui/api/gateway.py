@@ -1,4 +1,4 @@
-"""The only importer of ``anthropic``: the service's calls as our values, its errors as ours.
+"""The service's calls as our values, its errors as ours.
 
 Every call is made once (``max_retries=0``): the SDK has no idempotency key, so one of its own retries of a create could
 make a second paid batch, and all waiting is the poller's to decide.  Redirects are not followed, so a key never goes to
@@ -8,24 +8,22 @@ another host; results always come from our own base URL, whatever ``results_url`
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import logging
-import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from batchtui.api import faults, keys
+from batchtui.api import clients, faults, keys
 from batchtui.api.body import SplicedBody
 from batchtui.api.download import Download, in_daemon
+from batchtui.api.replies import ModelPage, Tokens
 from batchtui.config import Profile
 from batchtui.domain.batch import RemoteBatch, RemotePage
-from batchtui.domain.errors import BatchtuiError, NoKey, StoreError, Unavailable, Unconfirmed, WrongKey
+from batchtui.domain.errors import BatchtuiError, StoreError, Unavailable, Unconfirmed, WrongKey
 from batchtui.domain.models import ModelInfo
 
 if TYPE_CHECKING:
@@ -35,65 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger("batchtui")
 BATCHES = "/v1/messages/batches"
-_IMPORT_LOCK = threading.Lock()
-_READ_TIMEOUT = 60.0
 _CREATE_TIMEOUT = 600.0
-_CONNECT_TIMEOUT = 15.0
-_READ_AT_ONCE = 128 * 1024
-"""Bytes of results read at a time: twice what the HTTP client takes by itself, for a twentieth less work."""
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Leave what is made here out of garbage collection: the SDK's hundred thousands of objects live as long as we do.
-
-    What is garbage by then stays too, so only the first import is worth it.
-    """
-    if "anthropic" in sys.modules:
-        yield
-        return
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
-
-
-class _Capabilities(msgspec.Struct, frozen=True):
-    batch: bool | dict[str, Any] | None = None
-
-
-class _Model(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    display_name: str = ""
-    max_input_tokens: int | None = None
-    max_tokens: int | None = None
-    lifecycle: str | dict[str, Any] | None = None
-    retires_at: datetime | None = None
-    capabilities: _Capabilities | None = None
-
-    def info(self) -> ModelInfo:
-        batch = self.capabilities.batch if self.capabilities else None
-        return ModelInfo(
-            id=self.id,
-            display_name=self.display_name,
-            max_input_tokens=self.max_input_tokens,
-            max_tokens=self.max_tokens,
-            lifecycle=self.lifecycle if isinstance(self.lifecycle, str) else "active",
-            retires_at=self.retires_at,
-            batch=bool(batch.get("supported")) if isinstance(batch, dict) else batch,
-        )
-
-
-class _ModelPage(msgspec.Struct, frozen=True):
-    data: tuple[_Model, ...]
-
-
-class _Tokens(msgspec.Struct, frozen=True):
-    input_tokens: int
 
 
 class Gateway:
@@ -139,55 +79,9 @@ class Gateway:
         # Calls come together at the start, and a key's command must not ask the person twice.
         with self._building:
             if self._client is None:
-                self._client = self._build()
-
-    def _build(self) -> AsyncAnthropic:
-        with _IMPORT_LOCK, _uncollected():
-            import anthropic
-            import httpcore2
-            import httpx2
-
-        url = self._given_url or keys.default_base_url()
-        keys.check_url(url, self.profile.allow_http)
-        key = self._given_key or keys.find_key(self.profile)
-        headers = {"anthropic-version": self.profile.api_version} if self.profile.api_version else None
-        timeout = httpx2.Timeout(_READ_TIMEOUT, connect=_CONNECT_TIMEOUT)
-        same: dict[str, Any] = {
-            "api_key": key or None,
-            "profile": self.profile.sdk_profile or None,
-            "base_url": url or None,
-            "max_retries": 0,
-            "timeout": timeout,
-            "default_headers": headers,
-        }
-
-        try:
-            # Read once for both: reading them anew would take longer than asking.
-            verify = httpx2.create_ssl_context()
-        except OSError as error:
-            raise NoKey(
-                f"the certificates can't be read: {error.strerror or error}",
-                advice="see what SSL_CERT_FILE and SSL_CERT_DIR point to",
-            ) from None
-
-        httpcore2.HTTP11Connection.READ_NUM_BYTES = _READ_AT_ONCE
-
-        def receiver() -> Anthropic:
-            http = anthropic.DefaultHttpxClient(follow_redirects=False, timeout=timeout, verify=verify)
-            return anthropic.Anthropic(**same, http_client=http)
-
-        try:
-            http = anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout, verify=verify)
-            client = anthropic.AsyncAnthropic(**same, http_client=http)
-        except Exception as error:
-            raise NoKey(f"the credentials can't be used: {type(error).__name__}", advice=faults.KEY_ADVICE) from None
-        keys.check_url(str(client.base_url), self.profile.allow_http)
-        held = tuple(s for s in (client.api_key, client.auth_token) if s)
-        self._secrets = tuple(dict.fromkeys((*held, *keys.hidden(url, client.default_headers))))
-        if not held and client.credentials is None and not keys.has_auth_header(client.default_headers):
-            raise NoKey("no API key was found", advice=faults.KEY_ADVICE)
-        self._make_receiver, self._receiver = receiver, None
-        return client
+                made = clients.build(self.profile, self._given_url, self._given_key)
+                self._secrets, self._make_receiver, self._receiver = made.secrets, made.receiver, None
+                self._client = made.sender
 
     def mended(self, error: BaseException) -> BatchtuiError:
         """Our error for whatever the SDK or the connection raised, without secrets."""
@@ -270,7 +164,7 @@ class Gateway:
         options: dict[str, Any] = {
             "headers": headers,
             "max_retries": 0,
-            "timeout": faults.timeout(_CREATE_TIMEOUT, _CONNECT_TIMEOUT),
+            "timeout": faults.timeout(_CREATE_TIMEOUT, clients.CONNECT_TIMEOUT),
         }
         try:
             response = await self._send("POST", BATCHES, options=options, content=body)
@@ -331,16 +225,16 @@ class Gateway:
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models this key may use."""
-        page = await self._call(_ModelPage, "GET", "/v1/models", params={"limit": 1000})
+        page = await self._call(ModelPage, "GET", "/v1/models", params={"limit": 1000})
         return tuple(model.info() for model in page.data)
 
     async def count_tokens(self, params: Mapping[str, Any]) -> int:
         """Input tokens of one request's params (free; an estimate)."""
-        return (await self._call(_Tokens, "POST", "/v1/messages/count_tokens", body=dict(params))).input_tokens
+        return (await self._call(Tokens, "POST", "/v1/messages/count_tokens", body=dict(params))).input_tokens
 
     async def message(self, params: Mapping[str, Any], betas: tuple[str, ...] = ()) -> bytes:
         """Send one request's params to the plain Messages endpoint; the answer as received."""
-        options: dict[str, Any] = {"timeout": faults.timeout(_CREATE_TIMEOUT, _CONNECT_TIMEOUT)}
+        options: dict[str, Any] = {"timeout": faults.timeout(_CREATE_TIMEOUT, clients.CONNECT_TIMEOUT)}
         if betas:
             options["headers"] = {"anthropic-beta": ",".join(betas)}
         response = await self._send("POST", "/v1/messages", options=options, body=dict(params))
