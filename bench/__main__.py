@@ -104,8 +104,9 @@ def main() -> int:
         shutil.rmtree(data.OUT, ignore_errors=True)
         return 0
     # As pip does when it installs; what is imported is not to be compiled anew at each start.
-    compileall.compile_dir(Path(batchtui.__file__).parent, quiet=2)
-    compileall.compile_dir(Path(__file__).parent, quiet=2, maxlevels=0)
+    for folder in (Path(batchtui.__file__).parent, Path(__file__).parent):
+        if not compileall.compile_dir(folder, quiet=2):
+            sys.stderr.write(f"{folder} can't be compiled beforehand: starting will look slower than it is\n")
     bench = Bench(10_000 if given.size == "quick" else 100_000, given.rounds, given.idle_seconds)
     told: dict[str, Any] = {"machine": machine(bench)}
     began = time.monotonic()

@@ -110,7 +110,7 @@ def test_every_sort_turns_round(desk: Desk, sort: str) -> None:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("sort", ["requests", "cost", "name"])
+@pytest.mark.parametrize("sort", ["requests", "cost", "name", "done", "age"])
 def test_the_arrow_says_whether_the_largest_comes_first(desk: Desk, sort: str, reverse: bool) -> None:
     desk.sort, desk.reverse = sort, reverse
     desk.arrange(NOW)
@@ -118,6 +118,10 @@ def test_the_arrow_says_whether_the_largest_comes_first(desk: Desk, sort: str, r
         "requests": [g.requests for g in desk.groups],
         "cost": [g.cost[0] or 0 for g in desk.groups],
         "name": [title.lower() for title in titles(desk)],
+        "done": [
+            sum(r.counts.done for r in g.records) / (sum(r.counts.total for r in g.records) or 1) for g in desk.groups
+        ],
+        "age": [NOW - g.newest for g in desk.groups],
     }[sort]
     assert values == sorted(values, reverse=desk.falling)  # type: ignore[type-var]
 

@@ -10,10 +10,12 @@ import msgspec
 import pyte
 import pytest
 from textual._compositor import CompositorUpdate
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.events import Resize
 from textual.geometry import Size
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Static
 
 from batchtui.poller import LookState
 from batchtui.service import events
@@ -166,6 +168,57 @@ async def test_the_terminal_shows_what_the_screen_holds_after_every_key(
             assert shown == whole, (key, [y for y in range(24) if shown[y] != whole[y]])
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("cafe x", "cafe\u0301 x"),
+        ("か x", "か\u3099 x"),
+        ("日本", "本日"),
+        ("plain 1", "plain 2"),
+    ],
+)
+async def test_a_change_within_any_script_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    service = furnished(tmp_path)
+    record = next(r for r in service.records() if r.title == "news-summaries")
+    app = make_app(service)
+    terminal = Emulated(monkeypatch, 80, 24)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for title in (before, after, before):
+            changed = msgspec.structs.replace(record, title=title)
+            app.post_message(Happened(events.RecordChanged(changed, record)))
+            await calm(pilot)
+            assert terminal.cells() == as_drawn_whole(app)
+            app.screen.refresh()
+            await calm(pilot)
+            assert terminal.cells() == as_drawn_whole(app)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("\u26a0\ufe0f rerun 1", "\u26a0\ufe0f rerun 2"),
+        ("\U0001f469 family", "\U0001f469\u200d\U0001f469\u200d\U0001f467 family"),
+        ("\U0001f469\u200d\U0001f469\u200d\U0001f467 one", "\U0001f469\u200d\U0001f469\u200d\U0001f467 two"),
+    ],
+)
+async def test_signs_that_terminals_measure_differently_are_sent_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    service = furnished(tmp_path)
+    record = next(r for r in service.records() if r.title == "news-summaries")
+    app = make_app(service)
+    written = Written(monkeypatch)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for title in (before, after, before):
+            written.take()
+            changed = msgspec.structs.replace(record, title=title)
+            app.post_message(Happened(events.RecordChanged(changed, record)))
+            await calm(pilot)
+            assert title in written.take()
+
+
 async def test_a_screen_drawn_again_as_it_was_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(furnished(tmp_path))
     written = Written(monkeypatch)
@@ -181,6 +234,13 @@ async def test_a_screen_drawn_again_as_it_was_writes_nothing(tmp_path: Path, mon
         assert written.take() == ""
 
 
+class Numbered(Screen[None]):
+    """Lines that are different each, from the top."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("\n".join(f"row {n}" for n in range(60)))
+
+
 async def test_a_terminal_that_another_program_had_is_drawn_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +254,28 @@ async def test_a_terminal_that_another_program_had_is_drawn_whole(
         app.post_message(Resize(size, size))
         await calm(pilot)
         assert terminal.cells() == as_drawn_whole(app)
-        terminal.screen.reset()
-        await pilot.press("f5")
+        for modal in ("", "question_mark", "e", "ctrl+p"):
+            if modal:
+                await pilot.press(modal)
+            await calm(pilot)
+            terminal.cells()
+            terminal.screen.reset()
+            await pilot.press("f5")
+            await calm(pilot)
+            assert terminal.cells() == as_drawn_whole(app)
+            if modal:
+                await pilot.press("escape")
+
+
+async def test_a_terminal_of_another_size_is_drawn_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(furnished(tmp_path))
+    terminal = Emulated(monkeypatch, 80, 40)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await app.push_screen(Numbered())
         await calm(pilot)
-        assert terminal.cells() == as_drawn_whole(app)
+        terminal.cells()
+        for width, height in ((80, 24), (80, 40), (60, 20), (120, 40), (80, 24)):
+            terminal.screen.resize(height, width)
+            await pilot.resize_terminal(width, height)
+            await calm(pilot)
+            assert terminal.cells() == as_drawn_whole(app)

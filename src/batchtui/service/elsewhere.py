@@ -108,9 +108,8 @@ class Elsewhere:
         self, looker: Looker, fetcher: Fetcher, tell: Callable[[Progress], None] | None = None
     ) -> SyncReport:
         """Look, settle, send, adopt, fetch; one failure stops no other."""
-        before = self.context.history.all()
-        waiting = {r.local_id for r in before if r.waiting}
-        stored = {r.local_id for r in before if r.results == "stored"}
+        waiting = {r.local_id for r in self.context.history.all() if r.waiting}
+        brought = set(fetcher.brought)
         state = await looker.look()
         if state.blind_since is not None:
             return SyncReport(
@@ -134,15 +133,13 @@ class Elsewhere:
             except BatchtuiError as trouble:
                 failed[record.local_id] = str(trouble)
         after = self.context.history.all()
-        sent = tuple(r.local_id for r in after if r.local_id in waiting and not r.waiting)
+        stored = {r.local_id for r in after if r.results == "stored"}
         return SyncReport(
             # The look begins fetches of its own, which may be done before their turn comes here.
-            fetched=tuple(
-                r.local_id for r in after if r.results == "stored" and r.local_id not in stored and self.context.mine(r)
-            ),
+            fetched=tuple(r.local_id for r in after if r.local_id in fetcher.brought - brought),
             adopted=tuple(adopted),
-            sent=sent,
-            failed=failed,
+            sent=tuple(r.local_id for r in after if r.local_id in waiting and not r.waiting),
+            failed={local_id: why for local_id, why in failed.items() if local_id not in stored},
             unconfirmed=self._unconfirmed(),
             error=error,
         )

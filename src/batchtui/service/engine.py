@@ -29,7 +29,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin: the poller runs from now on.  To begin what runs already changes nothing."""
-        if self._poll is not None:
+        if self._thread.is_alive():
             return
         self._thread.start()
         self._poll = self.call(self.service.start())

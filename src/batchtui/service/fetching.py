@@ -48,6 +48,8 @@ class Fetcher:
         self._under_way: dict[str, asyncio.Task[BatchRecord]] = {}
         self._whole_only: set[str] = set()
         """Batches whose partial results are of no use: the next fetch begins at the beginning."""
+        self.brought: set[str] = set()
+        """Batches whose results were stored by this program since it began."""
         self.next_try: dict[str, datetime] = {}
         """When to try again, for records that could not be written."""
 
@@ -102,6 +104,7 @@ class Fetcher:
         try:
             tally = await asyncio.to_thread(self._here_already, record) or await self._download(record)
             stored = self._stored(record, tally)
+            self.brought.add(record.local_id)
             await asyncio.to_thread(give_back, record.requests)
             return stored
         except BatchtuiError as error:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -68,6 +68,7 @@ class BatchtuiApp(Guard, App[int]):
             "redraw",
             "draw again",
             show=False,
+            priority=True,
             id="redraw",
             tooltip="draw the whole screen anew, when something else wrote over it",
         ),
@@ -109,9 +110,10 @@ class BatchtuiApp(Guard, App[int]):
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, quieter(renderable, self._shown))
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """The terminal has another size, or is ours again after another program had it."""
-        self.action_redraw()
+        if event.size == self.size:
+            self.action_redraw()
 
     def action_redraw(self) -> None:
         """Draw every cell anew: nothing that the terminal shows can be relied on."""

@@ -1,18 +1,22 @@
 """Fewer bytes to the terminal: of what is drawn again, only the cells that look different are sent.
 
-Textual 8.2 sends every cell of a screen that comes to the front, and every cell of a widget that is refreshed.
+Textual 8.2 sends every cell of a screen that comes to the front, and every cell of a widget that is refreshed.  Where signs
+are not one cell wide each (wide ones, emoji, combining marks) whole lines and pieces are compared, and never cut.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.control import Control
 from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.geometry import Size
 from textual.strip import Strip
 
-from batchtui.tui.widgets.cells import difference
+from batchtui.tui.widgets.cells import difference, one_cell_each
 
 
 class Shown:
@@ -20,10 +24,23 @@ class Shown:
 
     def __init__(self) -> None:
         self._lines: dict[int, Strip] = {}
+        self._size = Size()
 
     def forget(self) -> None:
         """The terminal may show anything now."""
         self._lines.clear()
+
+    @contextlib.contextmanager
+    def drawing(self, size: Size) -> Iterator[None]:
+        """Around what draws on a screen of this size: nothing is known of another's lines, nor after an error."""
+        if size != self._size:
+            self._size = size
+            self.forget()
+        try:
+            yield
+        except BaseException:
+            self.forget()
+            raise
 
     def line(self, y: int, strip: Strip, console: Console) -> str:
         """The sequences that make a whole line look like this."""
@@ -36,7 +53,7 @@ class Shown:
         """The sequences that make a part of a line, from cell ``x`` on, look like this."""
         before = self._lines.get(y)
         end = x + strip.cell_length
-        if before is None or before.cell_length < end:
+        if before is None or before.cell_length < end or not (one_cell_each(before) and one_cell_each(strip)):
             self._lines.pop(y, None)
             return _at(x, y, strip, console)
         self._lines[y] = Strip.join([before.crop(0, x), strip, before.crop(end)]).simplify()
@@ -49,7 +66,11 @@ def _at(x: int, y: int, strip: Strip, console: Console) -> str:
 
 def _changed(before: Strip, x: int, y: int, after: Strip, console: Console) -> str:
     start, end = difference(before, after)
-    return _at(x + start, y, after.crop(start, end), console) if start < end else ""
+    if start >= end:
+        return ""
+    # A cut at the ends would take a mark from its letter.
+    part = after if (start, end) == (0, after.cell_length) else after.crop(start, end)
+    return _at(x + start, y, part, console)
 
 
 class WholeUpdate(LayoutUpdate):
@@ -62,7 +83,8 @@ class WholeUpdate(LayoutUpdate):
     def render_segments(self, console: Console) -> str:
         """The sequences that make the terminal look like the screen."""
         lines = enumerate(self.strips, self.region.y)
-        return "".join(self._shown.line(y, Strip.join(line).simplify(), console) for y, line in lines)
+        with self._shown.drawing(self.region.size):
+            return "".join(self._shown.line(y, Strip.join(line).simplify(), console) for y, line in lines)
 
 
 class CroppedUpdate(ChopsUpdate):
@@ -74,14 +96,20 @@ class CroppedUpdate(ChopsUpdate):
 
     def render_segments(self, console: Console) -> str:
         """The sequences that draw the spans and nothing beside them."""
-        sequences: list[str] = []
+        size = Size(self.chop_ends[0][-1] if self.chop_ends else 0, len(self.chops))
+        with self._shown.drawing(size):
+            return "".join(self._shown.piece(x, y, strip, console) for x, y, strip in self._pieces())
+
+    def _pieces(self) -> Iterator[tuple[int, int, Strip]]:
         for y, left, right in self.spans:
             for end, (start, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
                 if strip is None or start >= right or end <= left:
                     continue
-                first, last = max(start, left), min(end, right)
-                sequences.append(self._shown.piece(first, y, strip.crop(first - start, last - start), console))
-        return "".join(sequences)
+                if one_cell_each(strip):
+                    first, last = max(start, left), min(end, right)
+                    yield first, y, strip.crop(first - start, last - start)
+                else:
+                    yield start, y, strip
 
 
 def quieter(update: Any, shown: Shown) -> Any:

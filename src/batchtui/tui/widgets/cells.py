@@ -150,34 +150,28 @@ def paint_header(
     return Strip([Segment(line, palette.header)]).adjust_cell_length(width, palette.header)
 
 
+def one_cell_each(strip: Strip) -> bool:
+    """True when every sign of a line fills one cell, so that it can be cut anywhere."""
+    return all(text.isascii() or all(cell_len(sign) == 1 for sign in text) for text, _, _ in strip)
+
+
 def difference(before: Strip, after: Strip) -> tuple[int, int]:
-    """The cells of a line, from and up to, outside of which two strips of it look the same; none: both are equal."""
+    """The cells of a line, from and up to, outside of which two strips of it look the same; none: both are equal.
+
+    All of them where signs are not one cell wide each: a letter and its mark, or the parts of an emoji, belong together.
+    """
     if before == after:
         return 0, 0
+    if not (one_cell_each(before) and one_cell_each(after)):
+        return 0, after.cell_length
     old, new = _cells(before), _cells(after)
     most = min(len(old), len(new))
     start = next((i for i in range(most) if old[i] != new[i]), most)
     end = len(new)
     if len(old) == len(new):
         end = next((i + 1 for i in range(most - 1, start - 1, -1) if old[i] != new[i]), start)
-    while 0 < start < end and not new[start][0]:
-        start -= 1
-    while start < end < len(new) and not new[end][0]:
-        end += 1
     return start, end
 
 
 def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
-    """One entry a cell; the second half of a wide character is an empty one, what has no width is with what it follows."""
-    found: list[tuple[str, Style | None]] = []
-    for text, style, _ in strip:
-        if text.isascii():
-            found += [(character, style) for character in text]
-            continue
-        for character in text:
-            size = cell_len(character)
-            if size:
-                found += [(character, style), *[("", style)] * (size - 1)]
-            elif found:
-                found[-1] = found[-1][0] + character, style
-    return found
+    return [(sign, style) for text, style, _ in strip for sign in text]
