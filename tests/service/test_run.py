@@ -56,10 +56,16 @@ async def test_a_run_is_put_right_in_two_retries(tmp_path: Path) -> None:
             view = service.open_results(ids[0], run=True)
             assert len(view) == 300 and view.counts()["good"] == 279
 
+            of_one = await asyncio.to_thread(service.plan_retry, ids[1:2])
+            assert of_one.retry_of == (ids[1],)
+            service.discard(of_one)
             again = await asyncio.to_thread(service.plan_retry, ids)
             assert again.requests == sum(1 for n in names if n.split("demo-")[1] in KINDS[:4])
             second = await service.submit(again, retry_of=first[0])
             assert second[0].attempt == 1 and second[0].run == first[0].run
+            failed = {n for n in names if n.split("demo-")[1] in KINDS[:4]}
+            held = {r.local_id for r in first if failed & set(service.open_results(r.local_id).ids())}
+            assert set(second[0].retry_of) == held and not first[0].retry_of
             await _to_the_end(service, second)
 
             longer = await asyncio.to_thread(

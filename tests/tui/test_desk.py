@@ -41,6 +41,28 @@ def record(**fields: object) -> BatchRecord:
     return replace(base, **fields)
 
 
+def test_a_retry_of_one_part_leaves_the_others_failures_to_the_person() -> None:
+    ended = record(status="ended", ended_at=ago(minutes=1), **tally("0.1", succeeded=5, errored=5))
+    one = replace(ended, local_id="20261122T060001Z-one000", part=1, parts=3)
+    two = replace(ended, local_id="20261122T060002Z-two000", part=2, parts=3)
+    lost = record(
+        local_id="20261122T060003Z-lost00", id=None, part=3, parts=3, status="refused", intent_at=ago(minutes=1)
+    )
+    again = record(
+        local_id="20261122T060004Z-again0", id="msgbatch_2", attempt=1, status="in_progress", retry_of=(one.local_id,)
+    )
+    desk = Desk()
+    desk.replace([one, two, lost, again])
+    desk.arrange(NOW)
+    assert {r.local_id for r in desk.wanting(NOW)} == {two.local_id, lost.local_id}
+    desk.replace([one, two, lost, replace(again, retry_of=(one.local_id, two.local_id, lost.local_id))])
+    desk.arrange(NOW)
+    assert desk.wanting(NOW) == []
+    desk.replace([one, two, lost, replace(again, retry_of=())])
+    desk.arrange(NOW)
+    assert desk.wanting(NOW) == [], "what an older version wrote doesn't say which"
+
+
 def test_what_wants_the_person_comes_first(desk: Desk) -> None:
     assert titles(desk)[:4] == ["translate-faq", "odd-ids", "march-eval", "poems"]
     assert {r.title for r in desk.wanting(NOW)} == {"translate-faq", "odd-ids", "march-eval", "poems"}

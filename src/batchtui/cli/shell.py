@@ -27,7 +27,7 @@ TOPICS = {
   list     [record]; show record; watch [record]; cancel [record]; delete [local_id]
   results  {records[record], output}
   sync     {fetched[], adopted[], sent[], unconfirmed[], failed{local_id: why}, error}
-  record   local_id, id, run, attempt, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
+  record   local_id, id, run, attempt, retry_of, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
            canceled, expired}, requests, created_at, ended_at, expires_at, results, tally, estimate, cost_usd, error, …""",
     "files": """Files on disk
 

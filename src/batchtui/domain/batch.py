@@ -119,6 +119,8 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     run: str
     attempt: int = 0
     """0 for what was first submitted, 1 and up for the run's retries."""
+    retry_of: tuple[str, ...] = ()
+    """Of a retry, the local ids of the run's batches that its requests were in; empty in records that don't say it."""
     part: int = 1
     parts: int = 1
     title: str = ""

@@ -121,6 +121,7 @@ class Committer:
                 local_id=local_id,
                 run=run,
                 attempt=attempt,
+                retry_of=plan.retry_of,
                 part=number,
                 parts=len(plan.parts),
                 title=title or (retry_of.title if retry_of else ""),

@@ -78,17 +78,18 @@ def write_source(
     path: Path,
     progress: Tell,
     stop: threading.Event | None,
-) -> None:
-    """Write the requests to send again as JSONL; raises InputError when there are none."""
+) -> tuple[str, ...]:
+    """Write the requests to send again as JSONL; the batches they were in.  Raises InputError when there are none."""
     if len({r.betas for r in records}) > 1:
         raise InputError("these batches were sent with different betas", advice="retry them one at a time")
     view, rows = _chosen(context, records, chosen)
     try:
         written = write_requests(view, rows, path, changes, progress=progress, stop=stop)
+        holders = tuple(view.members[member].folder.name for member in view.holders(rows))
     finally:
         view.close()
     if written.requests:
-        return
+        return holders
     if written.without:
         raise InputError(
             "the requests of this batch are not here: it was made elsewhere", advice="submit its source instead"

@@ -150,6 +150,13 @@ class RunView(View):
         """A row's member and its row number there."""
         return self._member[row], self._place[row]
 
+    def holders(self, rows: Iterable[int]) -> list[int]:
+        """The members that have a result, or only the request, of any of these rows."""
+        wanted = bytearray(len(self))
+        for row in rows:
+            wanted[row] = 1
+        return [member for member, mine in enumerate(self._rows_of) if any(wanted[row] for row in mine)]
+
     def row_of(self, member: int, row: int) -> int:
         """The row that shows a member's row now, -1 when a better one is shown."""
         mine = self._rows_of[member][row]

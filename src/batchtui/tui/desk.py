@@ -96,7 +96,10 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def _retried(record: BatchRecord, run: Iterable[BatchRecord]) -> bool:
-    return any(r.attempt > record.attempt and r.status != "refused" for r in run)
+    return any(
+        r.attempt > record.attempt and r.status != "refused" and record.local_id in (r.retry_of or (record.local_id,))
+        for r in run
+    )
 
 
 def _place(record: BatchRecord) -> tuple[int, int, str]:
