@@ -1,4 +1,4 @@
-"""results, retry, compare."""
+"""results, compare."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from batchtui.cli.ending import print_json, say
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, ServiceError
-from batchtui.service import Selection, Service
+from batchtui.service import Service
 from batchtui.store.filters import EVERYTHING, Filter, parse_filter
-from batchtui.store.retry import ONLY
 from batchtui.store.view import View
 
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
@@ -28,7 +27,7 @@ _ONLY = click.option(
 )
 
 
-def _filters(command: Any) -> Any:
+def filter_options(command: Any) -> Any:
     """The options that say which results are meant."""
     for option in (
         click.option("--case", is_flag=True, help="Capitals matter in --filter."),
@@ -41,7 +40,7 @@ def _filters(command: Any) -> Any:
     return command
 
 
-def _wanted(text: str, case: bool, regex: bool) -> Filter:
+def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     """The filter as typed; raises InputError for what the screen would leave out."""
     found = parse_filter(text, case=case, regex=regex)
     if found.problem:
@@ -64,7 +63,7 @@ def _wanted(text: str, case: bool, regex: bool) -> Filter:
     help="jsonl: as received; json: {custom_id: text}.",
 )
 @_ONLY
-@_filters
+@filter_options
 @click.option("--run", is_flag=True, help="The whole run, its retries merged in.")
 @click.option("--unfold", is_flag=True, help="csv: unfold answers that are JSON into columns.")
 @click.option("--raw", is_flag=True, help="Leave control characters as they are, even on a terminal.")
@@ -84,13 +83,13 @@ def results_(
 ) -> int:
     """Write the results of a batch, or of its whole run, to standard output or to FILE."""
     service = session.service()
-    wanted = _wanted(filter_, case, regex)
+    wanted = wanted_filter(filter_, case, regex)
     record = service.resolve(id_)
     if output is None and format_ in ("files", "parquet"):
         raise InputError(f"--format {format_} needs -o")
-    records = _run_of(service, record) if run else [record]
+    records = run_of(service, record) if run else [record]
     if any(r.active or r.owed for r in records):
-        session.run(lambda: _bring(service, records), service)
+        session.run(lambda: bring(service, records), service)
         records = [service.resolve(r.local_id) for r in records]
     written = write_results(
         session,
@@ -108,7 +107,10 @@ def results_(
         say("no result fits --only and --filter")
     if output is not None:
         say(f"{words.results(written)} written to {output}")
+    sent_again = {local_id for r in records for local_id in r.retry_of}
     for each in (r for r in records if r.active or r.owed or (run and r.status == "refused")):
+        if each.local_id in sent_again:
+            continue
         say(f"not in it: {words.record_line(each)}")
     whole = _whole_run(service, record) if run else None
     if session.json:
@@ -140,11 +142,12 @@ def _run_line(whole: dict[str, Any]) -> str:
     )
 
 
-def _run_of(service: Service, record: BatchRecord) -> list[BatchRecord]:
+def run_of(service: Service, record: BatchRecord) -> list[BatchRecord]:
+    """All batches of a record's run."""
     return [r for r in service.records() if r.run == record.run]
 
 
-async def _bring(service: Service, records: Sequence[BatchRecord]) -> None:
+async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
     """Look, and fetch what has ended; a batch that is still running is an error of its own only when it is the only one."""
     if any(r.active for r in records):
         state = await service.refresh()
@@ -226,97 +229,6 @@ class _SafeOut:
             sys.stdout.write(safetext.line(self._rest.decode("utf-8", "replace"), 1_000_000) + "\n")
             self._rest = b""
         sys.stdout.flush()
-
-
-@verb("retry")
-@click.argument("id_", metavar="ID", shell_complete=completing.ids)
-@click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (may be given again).")
-@_filters
-@click.option(
-    "--set",
-    "changes",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a param of all of them first: max_tokens=4096, model=…",
-)
-@click.option("--run", is_flag=True, help="All batches of the run, not only this one.")
-@click.option("--wait", is_flag=True, help="Follow to the end and store the results.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Write the retry's results to FILE (implies --wait).",
-)
-@click.option("--dry-run", is_flag=True, help="Only check, price and say what would change.")
-def retry_(
-    session: Session,
-    id_: str,
-    *,
-    only: tuple[str, ...],
-    filter_: str,
-    regex: bool,
-    case: bool,
-    changes: tuple[str, ...],
-    run: bool,
-    wait: bool,
-    output: Path | None,
-    dry_run: bool,
-) -> int:
-    """Send what did not succeed again, as a new batch of the same run; what has a good answer by now is left out."""
-    service = session.service()
-    record = service.resolve(id_)
-    settings, wanted = _settings(changes), _wanted(filter_, case, regex)
-    records = [r for r in _run_of(service, record) if r.status in ("ended", "refused")] if run else [record]
-    if any(r.owed and r.id for r in records):
-        session.run(lambda: _bring(service, records), service)
-    chosen = Selection(only=only) if only else Selection()
-    if not wanted.empty:
-        view = service.open_results(record.local_id, run=True, stop=session.stop)
-        rows = chosen_rows(view, chosen.only, wanted)
-        chosen = Selection(custom_ids=frozenset(view.id(row) for row in rows or ()))
-        view.close()
-    plan = service.plan_retry(
-        [r.local_id for r in records], chosen, settings, progress=Bar(session.bars), stop=session.stop
-    )
-    words.say_plan(plan)
-    short = sum(r.tally.cut_short for r in records if r.tally) if not only else 0
-    if short:
-        say(
-            f"{short:,} answers that were cut short are left alone: batchtui retry {records[0].local_id} --only cut_short "
-            "--set max_tokens=… sends them again"
-        )
-    for line in service.retry_notes([r.local_id for r in records], chosen, settings):
-        say(line)
-    if not plan.ok or dry_run:
-        service.discard(plan)
-        if session.json:
-            print_json(words.plan_json(plan))
-        return 0 if plan.ok else InputError.exit_code
-    blocked = service.max_cost_problem(plan)
-    if blocked or not (
-        session.demo or session.confirm(f"Send {words.batches(plan)} again for {words.cost_range(plan)}?")
-    ):
-        service.discard(plan)
-        say("nothing was sent" + (f": {blocked}" if blocked else ""))
-        if session.json:
-            print_json(words.plan_json(plan))
-        return InputError.exit_code
-    from batchtui.cli.plans import send_and_follow
-
-    return send_and_follow(
-        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or output is not None, output=output
-    )
-
-
-def _settings(changes: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for each in changes:
-        key, sign, value = each.partition("=")
-        if not sign or not key:
-            raise InputError(f"--set wants KEY=VALUE, not {safetext.line(each, 60)!r}")
-        found[key] = value
-    return found
 
 
 @verb("compare")
