@@ -134,10 +134,12 @@ def test_a_shell_offers_batches_profiles_topics_faults_and_files(call: Caller, t
 
 
 def test_a_list_fits_the_terminal_and_lines_up_whatever_the_titles(call: Caller) -> None:
+    import msgspec
     from rich.cells import cell_len
 
     from batchtui import paths
     from batchtui.cli.words import table
+    from batchtui.domain.batch import Counts
     from batchtui.store.history import History
 
     assert call("submit", call.source(), "--yes", "--title", "ein sehr langer Titel 日本語 " * 4).code == 0
@@ -145,5 +147,13 @@ def test_a_list_fits_the_terminal_and_lines_up_whatever_the_titles(call: Caller)
     wide, narrow = table(records), table(records, width=80)
     assert cell_len(wide[1]) > 110 and "日本語 ein" in wide[1]
     assert all(cell_len(line) <= 80 for line in narrow)
+    ended = msgspec.structs.replace(
+        records[0], status="ended", results="stored", counts=Counts(succeeded=99_000, errored=900, expired=100)
+    )
+    for width in (60, 80, 100):
+        lines = table([ended, *records], width=width)
+        assert all(cell_len(line) <= width for line in lines) and "99,000 ok" in lines[1]
+    refused = msgspec.structs.replace(records[0], status="refused", error="no connection to the service")
+    assert "refused: no connection" in table([refused])[1]
     assert "PROFILE" in wide[0] and "PROFILE" not in narrow[0] and "…" in narrow[1]
     assert narrow[1].startswith(records[0].local_id)

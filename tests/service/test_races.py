@@ -254,6 +254,33 @@ async def test_a_batch_of_others_with_as_many_requests_is_given_back(tmp_path: P
         assert demo.stats()["creates"] == 2
 
 
+async def test_a_batch_that_was_taken_for_anothers_is_found_by_the_one_it_is(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=0.05, faults=["drop@create*1"]) as demo:
+        service = service_on(demo, tmp_path / "data")
+        [mine] = await service.submit(plan_of(service, source(tmp_path, 12)))
+        demo.set_faults(["status:500@create*1"])
+        [never] = await service.submit(plan_of(service, source(tmp_path, 12, "b.jsonl", "never")))
+        assert mine.status == never.status == "unconfirmed" and mine.intent_at and mine.lost_at
+        # By the clocks the batch looks like the other's.
+        long_ago = timedelta(seconds=20)
+        service.context.change(
+            mine.local_id,
+            lambda r: replace(r, intent_at=mine.intent_at - long_ago, lost_at=mine.lost_at - long_ago),
+        )
+        service.context.change(never.local_id, lambda r: replace(r, intent_at=mine.intent_at, lost_at=mine.lost_at))
+        for _ in range(100):
+            await service.sync()
+            if {r.status for r in service.records()} == {"ended", "refused"} and not any(
+                r.owed for r in service.records()
+            ):
+                break
+            await asyncio.sleep(0.03)
+        await service.close()
+        found, lost = service.resolve(mine.local_id), service.resolve(never.local_id)
+        assert (found.results, found.verified, lost.status, lost.not_ours) == ("stored", True, "refused", (found.id,))
+        assert demo.stats()["creates"] == 1 and len(service.records()) == 2
+
+
 async def test_several_candidates_are_put_to_the_person(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server", duration=0.05) as demo:
         other = service_on(demo, tmp_path / "other")

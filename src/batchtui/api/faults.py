@@ -154,12 +154,18 @@ def retry_after(headers: Any) -> float | None:
 
 
 def clock_offset(headers: Any, now: datetime) -> float | None:
-    """Seconds the service's clock is ahead of ours (``now``), by the Date of a reply; None when it has none."""
+    """Seconds the service's clock is ahead of ours (``now``), by the Date of a reply; None when it has none.
+
+    A Date has whole seconds (RFC 9110), so that a second says nothing.
+    """
     try:
         when = parsedate_to_datetime(headers.get("date") or "")
     except ValueError:
         return None
-    return (when - now).total_seconds() if when.tzinfo is not None else None
+    if when.tzinfo is None:
+        return None
+    apart = (when - now).total_seconds()
+    return apart if abs(apart) > 1.0 else 0.0
 
 
 def nothing_made(error: BatchtuiError) -> bool:

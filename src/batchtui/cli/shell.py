@@ -12,7 +12,7 @@ from batchtui.domain.errors import InputError
 TOPICS = {
     "exit-codes": """Exit codes
 
-  0    all done and all succeeded
+  0    all done and all succeeded (an answer that was cut short has succeeded; the line of the batch counts them)
   1    done, but some requests did not succeed
   2    bad input or usage; nothing was sent
   3    the service or the network said no

@@ -215,28 +215,33 @@ def record_line(record: BatchRecord) -> str:
     )
 
 
-_NARROWEST = {"BATCH": 12, "STATUS": 18}
+_NARROWEST = {"BATCH": 12, "STATUS": 21}
 """Cells that columns keep where the line is short."""
 
 
 def table(records: Iterable[BatchRecord], now: datetime | None = None, width: int = 0) -> list[str]:
-    """Records as aligned columns; with a ``width`` in cells the longest texts are cut, and the profile goes if it must."""
+    """Records as aligned columns; with a ``width`` in cells the longest texts are cut, and columns go where they must."""
     from rich.cells import cell_len
 
     now = now or datetime.now(UTC)
     rows: list[tuple[str, ...]] = [("ID", "BATCH", "REQUESTS", "STATUS", "AGE", "PROFILE", "COST")]
     for r in records:
-        born = r.created_at or r.intent_at
-        age = span(now - born) if born else ""
-        rows.append((r.local_id, name_of(r), f"{r.requests:,}", outcome(r), age, r.profile, cost_of(r)))
+        age = span(now - r.made_at)
+        why = f": {safetext.line(r.error, 60)}" if r.status == "refused" and r.error else ""
+        rows.append((r.local_id, name_of(r), f"{r.requests:,}", outcome(r) + why, age, r.profile, cost_of(r)))
     widths = [max(cell_len(row[i]) for row in rows) for i in range(7)]
-    if width and len({r[5] for r in rows[1:]}) == 1 and _line(widths) > width:
-        rows = [(*row[:5], *row[6:]) for row in rows]
-        del widths[5]
+    gone = ["PROFILE"] if len({r[5] for r in rows[1:]}) == 1 else []
+    for name in (*gone, "REQUESTS", "AGE", "COST") if width else ():
+        narrow = [min(_NARROWEST.get(head, w), w) for head, w in zip(rows[0], widths, strict=True)]
+        if (_line(widths) if name == "PROFILE" else _line(narrow)) <= width:
+            continue
+        at = rows[0].index(name)
+        rows = [row[:at] + row[at + 1 :] for row in rows]
+        del widths[at]
     for name, least in _NARROWEST.items() if width else ():
         column = rows[0].index(name)
         widths[column] = max(min(least, widths[column]), widths[column] - max(0, _line(widths) - width))
-    right = {rows[0].index(name) for name in ("REQUESTS", "AGE", "COST")}
+    right = {rows[0].index(name) for name in ("REQUESTS", "AGE", "COST") if name in rows[0]}
     return ["  ".join(_fit(cell, widths[i], i in right) for i, cell in enumerate(row)).rstrip() for row in rows]
 
 

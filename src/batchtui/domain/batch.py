@@ -14,6 +14,9 @@ from batchtui.domain.plan import Estimate
 SCHEMA_VERSION = 1
 RESULTS_KEPT = timedelta(days=29)
 """How long results can be fetched, from created_at (Message Batches documentation, October 2026)."""
+CANCELED_UNSENT = "canceled before it was sent"
+GIVEN_UP = "never arrived, you said; retry sends it again"
+"""What the records say that a person gave up."""
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
@@ -194,6 +197,11 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     def made_at(self) -> datetime:
         """When it was made, or was to be: what ages and sorts it; a local id that tells nothing is the oldest."""
         return self.created_at or self.intent_at or _moment(self.local_id)
+
+    @property
+    def given_up(self) -> bool:
+        """True when a person said that it is not to be sent, or that it never arrived."""
+        return self.status == "refused" and self.error in (CANCELED_UNSENT, GIVEN_UP)
 
     @property
     def owed(self) -> bool:

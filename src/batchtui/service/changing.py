@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from batchtui.domain.batch import BatchRecord
+from batchtui.domain.batch import CANCELED_UNSENT, BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, StoreError
 from batchtui.domain.plan import Plan
 from batchtui.service.committing import Committer
@@ -84,10 +84,9 @@ class Changer:
 
     def _drop(self, record: BatchRecord) -> BatchRecord:
         """Take a part that waits out of the queue; the record tells whether its sending had begun before that."""
-        words = "canceled before it was sent"
         return self.context.change(
             record.local_id,
-            lambda r: replace(r, status="refused", error=words, next_try_at=None) if r.waiting else r,
+            lambda r: replace(r, status="refused", error=CANCELED_UNSENT, next_try_at=None) if r.waiting else r,
         )
 
     async def delete(self, local_id: str, *, here: bool, there: bool) -> BatchtuiError | None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from batchtui.domain.batch import BatchRecord, Candidate, RemoteBatch
+from batchtui.domain.batch import GIVEN_UP, BatchRecord, Candidate, RemoteBatch
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.poller import SETTLE_FARTHEST, ripe, settle_delay
 from batchtui.service.context import Context
@@ -64,20 +64,21 @@ class Settler:
         if record.local_id not in {r.local_id for r in peers}:
             return record  # Settled in the meantime.
         found = await self._candidates(peers)
+        possible = [b for b in found if b.id not in record.not_ours]
         now = self.context.clock()
-        if found and self._being_sent(record, now):
+        if possible and self._being_sent(record, now):
             # What was found may be the batch whose answer that send is waiting for.
             return self.context.change(
                 record.local_id, lambda r: replace(r, next_try_at=now + timedelta(seconds=settle_delay(r.looks)))
             )
-        if found and len(found) <= len(peers):
+        if possible and len(found) <= len(peers):
             mine = self._assigned(record, peers, found)
             if mine is not None:
                 return self.adopt(record.local_id, mine)
-            found = []
-        if found:
-            listed = tuple(Candidate(b.id, b.created_at, b.request_counts.total) for b in found)
-            why = f"{len(found)} batches at the service could be this one: choose"
+            possible = []
+        if possible:
+            listed = tuple(Candidate(b.id, b.created_at, b.request_counts.total) for b in possible)
+            why = f"{len(possible)} batches at the service could be this one: choose"
             return self.context.change(
                 record.local_id, lambda r: replace(r, candidates=listed, error=why) if r.status == "unconfirmed" else r
             )
@@ -112,11 +113,11 @@ class Settler:
 
     def _assigned(self, record: BatchRecord, peers: list[BatchRecord], found: list[RemoteBatch]) -> RemoteBatch | None:
         """The batch that is this record's: sends never overlap, so batches were made in the order of the intents."""
-        if len(found) == len(peers):
+        if len(found) == len(peers) and not any(b.id in r.not_ours for r in peers for b in found):
             return found[[r.local_id for r in peers].index(record.local_id)]
         for batch in found:
-            distances = {r.local_id: self._apart(r, batch) for r in peers}
-            if min(distances, key=lambda name: distances[name]) == record.local_id:
+            distances = {r.local_id: self._apart(r, batch) for r in peers if batch.id not in r.not_ours}
+            if distances and min(distances, key=lambda name: distances[name]) == record.local_id:
                 return batch
         return None
 
@@ -159,7 +160,9 @@ class Settler:
             lost = max(r.lost_at or r.intent_at for r in peers if r.intent_at)
             first = min(began, self.context.service_time(began)) - leeway
             last = max(lost, self.context.service_time(lost)) + leeway
-            owned = {r.id for r in self.context.history.all() if r.id}.union(*(r.not_ours for r in peers))
+            owned = {r.id for r in self.context.history.all() if r.id}
+            # What turned out not to be one of them may be another.
+            owned |= set(peers[0].not_ours).intersection(*(r.not_ours for r in peers))
             found += [
                 b
                 for b in page.data
@@ -196,7 +199,7 @@ class Settler:
                     r,
                     status="refused",
                     candidates=(),
-                    error="never arrived, you said; retry sends it again",
+                    error=GIVEN_UP,
                     next_try_at=None,
                 )
                 if r.status == "unconfirmed"

@@ -57,8 +57,8 @@ def state(record: BatchRecord, now: datetime, *, retried: bool = False) -> State
     if record.status == "unconfirmed":
         return State(g.unconfirmed, "unconfirmed", "warn", 0)
     if record.status == "refused":
-        fresh = record.intent_at is not None and now - record.intent_at < FRESH
-        return State(g.refused, "refused", "bad", 0 if fresh and not retried else 5)
+        fresh = now - record.made_at < FRESH and not (retried or record.given_up)
+        return State(g.refused, "refused", "bad", 0 if fresh else 5)
     if record.waiting:
         return State(g.dot, "waiting", "muted", 2)
     if record.status == "submitting":

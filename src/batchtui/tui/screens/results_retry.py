@@ -61,7 +61,9 @@ def warnings(groups: Sequence[ErrorGroup], *, changed: bool) -> list[str]:
     """Why sending these again may not help."""
     said = []
     for group in groups:
-        if group.retry == "useless" or (group.retry in ("changed", "later") and not changed):
+        if group.retry == "useless" or (
+            group.retry in ("changed", "later") and group.kind != "waiting" and not changed
+        ):
             said.append(f"{figures.count(group.count)} × {group.kind}: {group.advice}")
     return said
 
@@ -152,11 +154,13 @@ class RetryScreen(BaseModal[bool]):
         lines: list[Content] = []
         for group in self._groups[:GROUPS_SHOWN]:
             words, tone = AGAIN[group.retry]
+            title = group.title
+            if group.kind == "waiting":
+                # Of a batch that was refused: what is still on its way is not among them.
+                words, tone, title = "never sent", "good", "nothing was made for them, sending is right"
             style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
             lines.append(
-                Content.assemble(
-                    (f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(group.title, 200)
-                )
+                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(title, 200))
             )
         rest = sum(group.count for group in self._groups[GROUPS_SHOWN:])
         good = len(self._rows) - sum(group.count for group in self._groups)
