@@ -38,3 +38,14 @@ def test_the_hook_gets_the_record_on_its_standard_input(tmp_path: Path) -> None:
         time.sleep(0.02)
     assert json.loads(out.read_bytes())["title"] == record.title
     assert len(heard) == 1
+
+
+def test_a_hook_that_fails_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    record = BatchRecord(local_id="a", run="a")
+    Notifier(Notify(on_end="exit 7"), lambda codes: None, told.append)(Ended(record, False))
+    until = time.monotonic() + 20
+    while not told:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert told == ["on_end ended with 7"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -146,6 +147,33 @@ def test_the_arrow_says_whether_the_largest_comes_first(desk: Desk, sort: str, r
         "age": [NOW - g.newest for g in desk.groups],
     }[sort]
     assert values == sorted(values, reverse=desk.falling)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("query", "test"),
+    [
+        ("status:running,refused", lambda r: r.status in ("in_progress", "refused")),
+        ("title:labels", lambda r: "labels" in r.title),
+        ("id:msgbatch", lambda r: bool(r.id)),
+    ],
+)
+def test_fields_of_the_filter(desk: Desk, query: str, test: Callable[[BatchRecord], bool]) -> None:
+    desk.query = query
+    desk.arrange(NOW)
+    found = {r.local_id for g in desk.groups for r in g.records}
+    assert found and found == {r.local_id for r in desk.records.values() if test(r)}
+
+
+def test_status_needs_is_what_the_title_counts(desk: Desk) -> None:
+    desk.query = "status:needs"
+    desk.arrange(NOW)
+    assert {r.local_id for g in desk.groups for r in g.records} == {r.local_id for r in desk.wanting(NOW)}
+
+
+@pytest.mark.parametrize("query", ["is:running", "cost:1", "status:ended,sleeping"])
+def test_fields_that_home_does_not_have_are_said(query: str) -> None:
+    with pytest.raises(InputError):
+        parse_filter(query, NOW)
 
 
 def test_names_are_sorted_as_names(desk: Desk) -> None:

@@ -45,6 +45,8 @@ def _named(records: list[BatchRecord]) -> str:
 @click.option("--there", is_flag=True, help="Only the batch at the service; our record and stored results stay.")
 def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> int:
     """Delete batches and their results, at the service and here (or one of the two)."""
+    if here and there:
+        raise InputError("--here and --there each mean one place only", advice="leave both out to delete at both")
     service = session.service()
     records = [service.resolve(i) for i in ids]
     both = here == there
@@ -57,7 +59,8 @@ def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> 
     code = 0
     for local_id, error in results.items():
         if error is None:
-            say(f"{local_id} deleted {lost}")
+            sent = any(r.local_id == local_id and r.id for r in records)
+            say(f"{local_id} deleted {lost if sent else 'here'}")
         else:
             fail(error)
             code = max(code, error.exit_code)

@@ -162,7 +162,7 @@ def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
     if notify:
         from batchtui.service.notify import Notifier
 
-        service.subscribe(Notifier(service.config.notify))
+        service.subscribe(Notifier(service.config.notify, fail=lambda why: say(f"warning: {why}")))
     if chosen:
         session.run(lambda: _watch(session, service, chosen), service)
     records = [r for i in chosen if (r := service.history.get(i)) is not None]

@@ -52,7 +52,8 @@ TOPICS = {
   tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
                            1.5k and 5MB are understood
 
-On home: words of title, note, source, ids and models; status:, model:, profile:, age<2d, cost>1, requests>1000.""",
+On home: words of title, note, source, ids and models; status:a,b (status:needs is what wants
+you), model:, profile:, title:, note:, id:, source:, age<2d, cost>1, requests>1000.""",
     "templates": """Templates: a TOML file that turns rows into requests (--template FILE.toml); its texts may hold Jinja2
 
   model, max_tokens   as in a request

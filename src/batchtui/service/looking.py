@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from batchtui.domain.batch import BatchRecord, RemoteBatch
-from batchtui.domain.errors import BatchtuiError, LockBusy, NotFound, Rejected, StoreError
+from batchtui.domain.errors import BatchtuiError, LockBusy, NoNetwork, NotFound, Rejected, StoreError
 from batchtui.poller import LookState, after_failure, next_look
 from batchtui.service import events
 from batchtui.service.context import Context
@@ -124,12 +124,13 @@ class Looker:
         now = self.context.clock()
         failures = self.state.failures + 1
         wait = after_failure(error, failures)
+        gone = self.context.is_demo and isinstance(error, NoNetwork)
         return LookState(
             last_ok=self.state.last_ok,
             next_at=now + timedelta(seconds=wait),
             blind_since=self.state.blind_since or now,
             error=str(error),
-            advice=error.advice,
+            advice="the demo's server is gone: quit, and start batchtui demo again" if gone else error.advice,
             failures=failures,
         )
 

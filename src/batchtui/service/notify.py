@@ -37,8 +37,11 @@ def terminal_codes(text: str, settings: Notify) -> str:
     return codes
 
 
-def run_hook(command: str, record: BatchRecord, late: bool) -> None:
-    """Run ``on_end`` beside us: the record as JSON on its standard input and in BATCHTUI_RECORD."""
+def run_hook(command: str, record: BatchRecord, late: bool, fail: Callable[[str], None] = lambda why: None) -> None:
+    """Run ``on_end`` beside us: the record as JSON on its standard input and in BATCHTUI_RECORD.
+
+    ``fail`` is told, in the hook's thread, when it could not be run, took too long, or ended with an error.
+    """
     if not command:
         return
     raw = msgspec.json.Encoder(decimal_format="number").encode(record)
@@ -51,7 +54,7 @@ def run_hook(command: str, record: BatchRecord, late: bool) -> None:
 
     def run() -> None:
         try:
-            subprocess.run(
+            done = subprocess.run(
                 command,
                 shell=True,
                 input=raw,
@@ -61,8 +64,13 @@ def run_hook(command: str, record: BatchRecord, late: bool) -> None:
                 stderr=subprocess.DEVNULL,
                 check=False,
             )
-        except (OSError, subprocess.SubprocessError):
-            return
+        except subprocess.TimeoutExpired:
+            fail(f"on_end was ended after {_HOOK_SECONDS:.0f} s")
+        except (OSError, subprocess.SubprocessError) as error:
+            fail(f"on_end can't be run: {error}")
+        else:
+            if done.returncode:
+                fail(f"on_end ended with {done.returncode}")
 
     threading.Thread(target=run, name="on_end", daemon=True).start()
 
@@ -70,15 +78,19 @@ def run_hook(command: str, record: BatchRecord, late: bool) -> None:
 class Notifier:
     """Hears a service and tells the person of every end, once per batch."""
 
-    def __init__(self, settings: Notify, write: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, settings: Notify, write: Callable[[str], None] | None = None, fail: Callable[[str], None] | None = None
+    ) -> None:
+        """``fail`` is told what went wrong with ``on_end``, from another thread."""
         self._settings = settings
         self._write = write or _to_terminal
+        self._fail = fail or (lambda why: None)
 
     def __call__(self, event: object) -> None:
         """Hear an event of the service."""
         if isinstance(event, Ended):
             self._write(terminal_codes(sentence(event.record, event.late), self._settings))
-            run_hook(self._settings.on_end, event.record, event.late)
+            run_hook(self._settings.on_end, event.record, event.late, self._fail)
 
 
 def _to_terminal(codes: str) -> None:

@@ -229,7 +229,10 @@ class Sender:
         advice = (
             "nothing was sent: retry it when there is a connection" if isinstance(error, NoNetwork) else error.advice
         )
-        words = f"{error}" + (f"; {advice}" if advice else "") + f"; batchtui retry {record.local_id} sends it again"
+        demo = " --demo" if self.context.is_demo else ""
+        words = (
+            f"{error}" + (f"; {advice}" if advice else "") + f"; batchtui retry {record.local_id}{demo} sends it again"
+        )
         self.context.change(
             record.local_id, lambda r: replace(r, status="refused", error=words, next_try_at=None) if r.waiting else r
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from textual.dom import DOMNode
 
 from batchtui.config import Config
+from batchtui.domain.errors import ConfigError
 from batchtui.tui import keys, screens, themes, widgets
 from batchtui.tui.desk_rows import COLUMNS
 
@@ -23,7 +24,12 @@ _WITH_LIST = (
 
 def of(config: Config) -> list[str]:
     """All of it, each with its place in the file."""
-    said = [config.at("screen.theme") + text for text in themes.complaints(config.screen.theme)]
+    said: list[str] = []
+    try:
+        config.profile()
+    except ConfigError as error:
+        said.append(f"default_profile: {error}; {error.advice}")
+    said += [config.at("screen.theme") + text for text in themes.complaints(config.screen.theme)]
     known = [column.key for column in COLUMNS]
     for name in config.screen.columns:
         if name not in known:

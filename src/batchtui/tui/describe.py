@@ -179,7 +179,7 @@ def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | Non
 
 def age(record: BatchRecord, now: datetime) -> str:
     """Time since it was made (or was to be made)."""
-    start = record.created_at or record.intent_at
+    start = record.created_at or record.intent_at or (record.made_at if record.status == "refused" else None)
     return spans.short(now - start) if start else ""
 
 

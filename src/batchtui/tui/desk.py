@@ -169,12 +169,19 @@ class Desk:
     def _readable(self, now: datetime) -> Callable[[BatchRecord], bool]:
         """The filter, or the last that could be read: what is typed half must not keep the rows from being true."""
         try:
-            wanted = _filter(self.query, now)
+            wanted = self._filter(self.query, now)
         except InputError as error:
             self.complaint = error
-            return _filter(self._applied, now)
+            return self._filter(self._applied, now)
         self._applied, self.complaint = self.query, None
         return wanted
+
+    def _filter(self, query: str, now: datetime) -> Callable[[BatchRecord], bool]:
+        if not query:
+            return lambda record: True
+        from batchtui.tui.desk_filter import parse_filter
+
+        return parse_filter(query, now, self.retried)
 
     def find(self, key: object) -> int | None:
         """The row of a key; a batch that is folded away is found at its run's row."""
@@ -232,14 +239,6 @@ class Desk:
             "left": lambda g: (runs_out(g), newest_first(g)),
             "cost": lambda g: (-(g.cost[0] or Decimal(0)), newest_first(g)),
         }[self.sort]
-
-
-def _filter(query: str, now: datetime) -> Callable[[BatchRecord], bool]:
-    if not query:
-        return lambda record: True
-    from batchtui.tui.desk_filter import parse_filter
-
-    return parse_filter(query, now)
 
 
 def _lines(group: Group) -> list[Line]:

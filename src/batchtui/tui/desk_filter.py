@@ -13,36 +13,55 @@ from batchtui.tui import describe
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)?\Z")
 _COMPARE = re.compile(r"(age|cost|requests)(<=|>=|<|>|=)(.+)\Z")
-_FIELDS = ("status", "model", "profile")
+_FIELDS = ("status", "model", "profile", "title", "note", "id", "source")
+_OF_RESULTS = ("is", "outcome", "stop", "error", "tokens", "cut", "older", "attempt", "line")
+"""Fields of the filter that results have, which make no sense here."""
 _STATUSES = (
     *("running", "waiting", "sending", "submitting", "in_progress", "canceling", "ended", "refused", "unconfirmed"),
-    *("active", "failed", "good", "stored", "partial", "none", "gone", "results gone"),
+    *("active", "failed", "good", "stored", "partial", "none", "gone", "results gone", "needs"),
 )
+_TEXTS: dict[str, Callable[[BatchRecord], str]] = {
+    "title": lambda r: r.title,
+    "note": lambda r: r.note,
+    "source": lambda r: r.source,
+    "id": lambda r: f"{r.local_id} {r.id or ''}",
+}
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, None: 3600}
 
 
-def parse_filter(text: str, now: datetime) -> Callable[[BatchRecord], bool]:
-    """A test of records: words, ``status:``, ``model:``, ``profile:``, ``age<2d``, ``cost>1``, ``requests>=100``.
+def parse_filter(
+    text: str, now: datetime, retried: Callable[[BatchRecord], bool] = lambda record: False
+) -> Callable[[BatchRecord], bool]:
+    """A test of records: words, fields (``status:a,b``, ``title:``, …) and comparisons (``age<2d``, ``cost>1``).
 
-    All must hold; raises InputError for a comparison that can't be read.
+    All must hold.  ``retried``: whether a batch's failures went out again.  Raises InputError for what can't be read.
     """
-    tests = [_test(word, now) for word in text.lower().split()]
+    tests = [_test(word, now, retried) for word in text.lower().split()]
     return lambda record: all(test(record) for test in tests)
 
 
-def _test(word: str, now: datetime) -> Callable[[BatchRecord], bool]:
+def _test(word: str, now: datetime, retried: Callable[[BatchRecord], bool]) -> Callable[[BatchRecord], bool]:
     compare = _COMPARE.match(word)
     if compare:
         return _comparison(compare[1], compare[2], compare[3], now)
     name, colon, value = word.partition(":")
     if colon and name == "status":
-        if value and not any(value in word for word in _STATUSES):
-            raise InputError(f"no batch can be {value!r}", advice=f"status: takes {', '.join(_STATUSES)}")
-        return lambda r: value in _status_words(r, now)
+        wanted = [each for each in value.split(",") if each]
+        for each in wanted:
+            if not any(each in word for word in _STATUSES):
+                raise InputError(f"no batch can be {each!r}", advice=f"status: takes {', '.join(_STATUSES)}")
+        return lambda r: not wanted or any(each in _status_words(r, now, retried(r)) for each in wanted)
     if colon and name == "model":
         return lambda r: any(value in model.lower() for model in r.models)
     if colon and name == "profile":
         return lambda r: value in r.profile.lower()
+    if colon and name in _TEXTS:
+        read = _TEXTS[name]
+        return lambda r: value in read(r).lower()
+    if colon and name in ("age", "cost", "requests"):
+        raise InputError(f"{name} is compared", advice=f"write it like {_hint(name)}")
+    if colon and name in _OF_RESULTS:
+        raise InputError(f"{name}: is for results", advice=f"here there are {', '.join(f'{f}:' for f in _FIELDS)}")
     if colon and (near := _near(name)):
         raise InputError(f"there is no field {name!r}", advice=f"did you mean {near}:?")
     return lambda r: word in " ".join((r.title, r.note, r.source, r.local_id, r.id or "", *r.models)).lower()
@@ -55,9 +74,11 @@ def _near(name: str) -> str:
     return next(iter(difflib.get_close_matches(name, _FIELDS, 1)), "")
 
 
-def _status_words(record: BatchRecord, now: datetime) -> str:
-    words = [record.status, describe.state(record, now).word]
+def _status_words(record: BatchRecord, now: datetime, retried: bool) -> str:
+    state = describe.state(record, now, retried=retried)
+    words = [record.status, state.word]
     words += ["active"] if record.active else []
+    words += ["needs"] if state.rank < 2 else []
     if record.status == "ended":
         words.append("failed" if record.needs_retry else "good")
         words.append(record.results)
@@ -89,5 +110,8 @@ def _amount(name: str, value: str) -> Decimal:
             return Decimal(value.lstrip("$").replace(",", ""))
     except InvalidOperation:
         pass
-    hint = "age<2d, age>3h or age<30m" if name == "age" else f"{name}>100"
-    raise InputError(f"can't read {name} {value!r}", advice=f"write it like {hint}")
+    raise InputError(f"can't read {name} {value!r}", advice=f"write it like {_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    return "age<2d, age>3h or age<30m" if name == "age" else f"{name}>100"

@@ -144,7 +144,6 @@ def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> 
         ("Took", took),
         ("Results", _results(record)),
         ("Kept until", f"{gone.astimezone():%Y-%m-%d} at the service" if gone and gone > now and not running else ""),
-        ("Seen", spans.at(record.seen_at) if running else ""),
     ]
 
 

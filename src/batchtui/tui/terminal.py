@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
+from batchtui.tui.messages import Happened
 
 if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
@@ -32,6 +33,7 @@ def write(app: BatchtuiApp, sequence: str) -> None:
 
 def notifier(app: BatchtuiApp) -> Callable[[object], None]:
     """Tells of every end, once: bell, notification, the person's own command; it writes through the screen's driver."""
+    from batchtui.service import events
     from batchtui.service.notify import Notifier
 
     def send(codes: str) -> None:
@@ -39,7 +41,11 @@ def notifier(app: BatchtuiApp) -> Callable[[object], None]:
         rest = codes.removeprefix("\a")
         write(app, bell + (passed(rest) if rest else ""))
 
-    return Notifier(app.service.config.notify, send)
+    def fail(why: str) -> None:
+        if app.is_running:
+            app.post_message(Happened(events.Trouble(why, "config.toml names it under [notify]", "")))
+
+    return Notifier(app.service.config.notify, send, fail)
 
 
 def reset_title() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from textual.content import Content
 
@@ -22,7 +23,10 @@ def ask_delete(records: Sequence[BatchRecord]) -> Choose:
     if only_there:
         few = figures.plural(len(only_there), "batch", "batches")
         lines.append(f"The results of {few} are not stored here yet: deleted at the service, they are lost for good.")
-    choices: list[tuple[str, str | Content]] = [("keep", "No, keep it")]
+    paid = sum((r.cost_usd for r in records if r.cost_usd is not None), Decimal(0))
+    if paid:
+        lines.append(f"Deleted here, the {figures.usd(paid)} paid are no longer counted in what was spent.")
+    choices: list[tuple[str, str | Content]] = [("keep", "No, keep them" if len(records) > 1 else "No, keep it")]
     if at_service:
         kept = "the results stored here stay" if stored else "nothing of it stays but our record"
         choices.append(("there", _choice("At the service", kept)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from rich.text import Text
@@ -30,6 +31,7 @@ COLUMNS = (
     Column("status", "Status", 11),
     Column("counts", "Outcomes", 16, flex=1, max_width=34),
     Column("requests", "Requests", 8, align="right", priority=1),
+    Column("age", "Age", 4, align="right"),
     Column("created", "Created", 16, priority=2),
 )
 NEAR = 10
@@ -39,8 +41,9 @@ NEAR = 10
 class RemoteRows:
     """Batches as the service lists them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self.batches: list[RemoteBatch] = []
+        self._clock = clock
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -67,6 +70,7 @@ class RemoteRows:
             Text.assemble((f"{sign} ", "accent"), word),
             describe.counts_text([each for each in found if each[1]]),
             f"{counts.total:,}",
+            spans.short(self._clock() - batch.created_at),
             spans.at(batch.created_at),
         ]
 
@@ -84,11 +88,14 @@ class ElsewhereScreen(BaseScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows = RemoteRows()
+        self.rows = RemoteRows(self._now)
         self._next: str | None = None
         self._asking = False
         self._turn = 0
         """Counts how often the list was begun anew: a page asked for before belongs to no list any more."""
+
+    def _now(self) -> datetime:
+        return self.tui.now()
 
     def compose(self) -> ComposeResult:
         yield Static("Made elsewhere, in the same workspace", id="title", markup=False)

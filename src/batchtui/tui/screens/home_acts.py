@@ -17,13 +17,18 @@ from batchtui.tui.screens.profiles import profile_choices
 if TYPE_CHECKING:
     from batchtui.tui.screens.home import HomeScreen
 
+_UNSURE = ("it isn't known yet whether this batch arrived", "press enter on it: what is found, and how to give it up")
+
 
 async def cancel(home: HomeScreen) -> None:
     """Cancel what runs."""
     chosen = home.chosen()
     running = [r for r in chosen if r.status == "in_progress" or r.waiting]
     if not running:
-        home.nothing("nothing to cancel here", "only running batches can be canceled" if chosen else "")
+        if any(r.status == "unconfirmed" for r in chosen):
+            home.nothing(*_UNSURE)
+        else:
+            home.nothing("nothing to cancel here", "only running batches can be canceled" if chosen else "")
         return
     if not home.only_mine(running):
         return
@@ -96,6 +101,9 @@ async def delete(home: HomeScreen) -> None:
     if not chosen:
         return
     busy = [r for r in chosen if r.active and not r.waiting]
+    if any(r.status == "unconfirmed" for r in busy):
+        home.nothing(*_UNSURE)
+        return
     if busy:
         home.nothing(f"{names(busy)} is still under way", "cancel it first, and wait until it has ended")
         return

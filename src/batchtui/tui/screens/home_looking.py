@@ -77,6 +77,8 @@ class HomeLooking(HomeView):
             run = line.group.run
             self.rearrange()
             self.batches.move_to_key(("run", run))
+        elif line is not None and not line.group.several:
+            self.say("this batch is no run of several: there is nothing to fold")
 
     def action_copy(self) -> None:
         """Copy the service's id of the row, or the local one."""

@@ -48,6 +48,8 @@ class HomeView(BaseScreen[None]):
         self._minute: datetime | None = None
         self._title_shown: Content | None = None
         self._detail_shown: str = ""
+        self._trouble = ""
+        """Why the last look that failed did: not to be read any more once one works."""
 
     def compose(self) -> ComposeResult:
         columns = chosen_columns(self.service.config.screen.columns)
@@ -124,6 +126,10 @@ class HomeView(BaseScreen[None]):
         elif isinstance(event, events.Looked):
             if not event.state.looking or event.state.last_ok is None:
                 self._draw_status(event.state)
+            if event.state.blind_since is not None:
+                self._trouble = event.state.error
+            elif not event.state.looking:
+                self.query_one(StatusLine).unsay(self._trouble)
         elif isinstance(event, events.Trouble):
             self.say(event.message, advice=event.advice, level="bad")
         elif isinstance(event, events.Ended) and event.late:
@@ -227,7 +233,9 @@ class HomeView(BaseScreen[None]):
             self.tui.tell_title(running, wanting)
 
     def _draw_status(self, look: LookState) -> None:
-        facts, level = look_facts(look, self.tui.now())
+        own = self.service.profile.name
+        idle = not any(r.active for r in self.desk.records.values() if r.profile == own)
+        facts, level = look_facts(look, self.tui.now(), idle=idle)
         if self.desk.sort != "attention" or self.desk.reverse:
             facts += f" {GLYPHS.dot} by {self.desk.sort}{', reversed' if self.desk.reverse else ''}"
         if self.desk.query:
@@ -257,8 +265,8 @@ class HomeView(BaseScreen[None]):
         self._draw_status(self.service.look_state())
 
 
-def look_facts(look: LookState, now: datetime) -> tuple[str, str]:
-    """The line of facts about looking, and its level."""
+def look_facts(look: LookState, now: datetime, *, idle: bool = False) -> tuple[str, str]:
+    """The line of facts about looking, and its level; ``idle``: nothing is under way that needs a look."""
     coming = look.next_at is not None and look.next_at > now
     again = f", next in {spans.words(look.next_at - now)}" if coming and look.next_at else ""
     if look.blind_since is not None:
@@ -267,7 +275,8 @@ def look_facts(look: LookState, now: datetime) -> tuple[str, str]:
         advice = f" ({safetext.line(look.advice, 120)})" if look.advice else ""
         return f"{GLYPHS.warning} blind since {since}{again}: {what}{advice}", "warn"
     if look.last_ok is None:
-        return ("looking for the first time" if look.looking else "not looked yet"), "info"
+        waits = "nothing is under way; R looks at the service" if idle else "not looked yet"
+        return ("looking for the first time" if look.looking else waits), "info"
     ago = now - look.last_ok
     return f"looked {'just now' if ago.total_seconds() < 5 else spans.words(ago) + ' ago'}{again}", "info"
 

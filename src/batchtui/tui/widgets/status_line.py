@@ -10,6 +10,8 @@ from textual.widgets import Static
 from batchtui import safetext
 from batchtui.tui.glyphs import GLYPHS
 
+FADES = 30.0
+"""Seconds that a message of something that went well stays."""
 _STYLES = {"bad": "$text-error", "warn": "$text-warning", "good": "$text-success", "info": "$text"}
 
 
@@ -52,6 +54,13 @@ class StatusLine(Vertical):
         if advice:
             parts += ["  ", (said[1], "$foreground 80%")]
         line.update(Content.assemble(*parts) if message else "")
+        if level == "good" and message:
+            self.set_timer(FADES, lambda: self.unsay(message))
+
+    def unsay(self, message: str) -> None:
+        """Take this message away if it still stands there."""
+        if message and self._said[0] == safetext.line(message, 600):
+            self.say("")
 
     def dismiss(self) -> bool:
         """Take the message away; False when there was none."""
