@@ -43,7 +43,7 @@ def part_line(
         return Content.assemble(
             (f"{name}{GLYPHS.refused} refused, nothing was made: ", "bold $text-error"),
             safetext.line(record.error, 400),
-            ("  r on the home screen sends it again", "dim"),
+            (f"  {GLYPHS.dash} or r on the home screen", "dim"),
         )
     if record.status == "unconfirmed":
         return Content.assemble(
