@@ -19,6 +19,7 @@ from textual.widgets import Static
 
 from batchtui.poller import LookState
 from batchtui.service import events
+from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.messages import Happened
 from tests.tui.desk_data import furnished
 from tests.tui.work import NOW, make_app
@@ -46,6 +47,15 @@ async def calm(pilot: Pilot[Any]) -> None:
     """Until everything that is to be drawn is."""
     for _ in range(6):
         await pilot.pause(0.05)
+
+
+async def retitled(pilot: Pilot[Any], title: str) -> None:
+    """One batch is told to have another title."""
+    app = pilot.app
+    assert isinstance(app, BatchtuiApp)
+    record = next(r for r in app.home.desk.records.values() if "-news" in r.local_id)
+    app.post_message(Happened(events.RecordChanged(msgspec.structs.replace(record, title=title), record)))
+    await calm(pilot)
 
 
 async def test_looks_that_find_nothing_new_write_less_than_a_line(
@@ -180,15 +190,11 @@ async def test_the_terminal_shows_what_the_screen_holds_after_every_key(
 async def test_a_change_within_any_script_arrives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
 ) -> None:
-    service = furnished(tmp_path)
-    record = next(r for r in service.records() if r.title == "news-summaries")
-    app = make_app(service)
+    app = make_app(furnished(tmp_path))
     terminal = Emulated(monkeypatch, 80, 24)
     async with app.run_test(size=(80, 24)) as pilot:
         for title in (before, after, before):
-            changed = msgspec.structs.replace(record, title=title)
-            app.post_message(Happened(events.RecordChanged(changed, record)))
-            await calm(pilot)
+            await retitled(pilot, title)
             assert terminal.cells() == as_drawn_whole(app)
             app.screen.refresh()
             await calm(pilot)
@@ -206,16 +212,12 @@ async def test_a_change_within_any_script_arrives(
 async def test_signs_that_terminals_measure_differently_are_sent_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
 ) -> None:
-    service = furnished(tmp_path)
-    record = next(r for r in service.records() if r.title == "news-summaries")
-    app = make_app(service)
+    app = make_app(furnished(tmp_path))
     written = Written(monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
         for title in (before, after, before):
             written.take()
-            changed = msgspec.structs.replace(record, title=title)
-            app.post_message(Happened(events.RecordChanged(changed, record)))
-            await calm(pilot)
+            await retitled(pilot, title)
             assert title in written.take()
 
 
