@@ -129,8 +129,8 @@ class Looker:
             last_ok=self.state.last_ok,
             next_at=now + timedelta(seconds=wait),
             blind_since=self.state.blind_since or now,
-            error="the demo's server is gone: quit, and start batchtui demo again" if gone else str(error),
-            advice="" if gone else error.advice,
+            error=str(error),
+            advice="if the demo's server is gone, quit and start batchtui demo again" if gone else error.advice,
             failures=failures,
         )
 
