@@ -9,6 +9,9 @@ import pytest
 
 from batchtui.tui import glyphs
 from batchtui.tui.app import BatchtuiApp
+from tests.tui import waiting
+
+waiting.install()
 
 
 @pytest.fixture(autouse=True)

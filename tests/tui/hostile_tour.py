@@ -44,7 +44,8 @@ from batchtui.tui.widgets.answer_view import AnswerView
 from batchtui.tui.widgets.diff_view import DiffView
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
-from tests.tui import hostile
+from tests.tui import hostile, waiting
+from tests.tui.waiting import settled, until
 from tests.tui.work import NOW, make_app
 
 COMPOSITES, ATOMS = hostile.composites(), hostile.atoms()
@@ -61,11 +62,7 @@ class Tour:
 
     async def until(self, true: Callable[[], object]) -> None:
         """Wait for a condition."""
-        for _ in range(600):
-            if true():
-                return
-            await self.pilot.pause(0.01)
-        raise AssertionError(f"it never came true on {self.app.screen}")
+        await until(self.pilot, true)
 
     async def keys(self, *names: str) -> None:
         """Press keys and let what they do be drawn."""
@@ -166,7 +163,7 @@ class Tour:
         for words in ("zz5", "OWN"):
             await self.keys("ctrl+p")
             await self.keys(*words)
-            await self.pilot.pause(0.3)
+            await settled(self.pilot)
             await self.keys("down", "escape")
         self.app.bugs.append(ValueError(COMPOSITES[0]))
         self.app.push_screen(Reading("Last error", self.app.last_bug()))
@@ -212,9 +209,9 @@ class Tour:
         await self.keys("escape", "space", "r")
         retry = await self.shown(RetryScreen)
         retry.query_one("#retry-changes", Input).value = f"'system={COMPOSITES[2]}' ' x={COMPOSITES[3]}'"
-        await self.pilot.pause(0.6)
+        await settled(self.pilot)
         retry.query_one("#retry-changes", Input).value = f"x '{COMPOSITES[4]}"
-        await self.pilot.pause(0.6)
+        await settled(self.pilot)
 
     async def compare(self) -> None:
         ids = [r.local_id for r in self.app.home.desk.records.values() if r.title[-8:-1] == "answers"]
@@ -224,7 +221,7 @@ class Tour:
         await self.keys("enter")
         for _ in range(len(screen.query_one(RowList).source) if self.everything else 20):
             await self.keys("n")
-            await self.pilot.pause(0.08)
+            await settled(self.pilot)
         assert screen.query_one(DiffView).display
 
     async def source(self, path: str, template: str = "") -> NewScreen:
@@ -258,7 +255,7 @@ class Tour:
         for text in COMPOSITES[:4]:
             screen.query_one("#source-path", Input).value = text
             screen.start_check()
-            await self.pilot.pause(0.1)
+            await settled(self.pilot)
 
     async def tables(self) -> None:
         screen = await self.source("rows.csv", "rows.toml")
@@ -270,7 +267,7 @@ class Tour:
         for words in COMPOSITES[:6]:
             clean = words.replace('"', "").replace("\\", "")
             text.text = f'model = "{clean}"\nprompt = "{{{{ nope }}}}{clean}"\n'
-            await self.pilot.pause(0.4)
+            await settled(self.pilot)
         screen.query_one("#source-template", Input).value = ""
 
     async def written(self) -> None:
@@ -282,7 +279,7 @@ class Tour:
         for text in COMPOSITES[:4]:
             for area in screen.query(TextArea):
                 area.text = text.encode("utf-8", "replace").decode()
-            await self.pilot.pause(0.3)
+            await settled(self.pilot)
         await self.keys("ctrl+y")
         await self.keys("escape")
 
@@ -341,6 +338,7 @@ def open_gate(widget: Widget) -> list[LineFilter]:
 
 def main() -> None:
     data, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    waiting.install()
     service = hostile.furnish(data)
     hostile.folder(folder)
     os.chdir(folder)

@@ -5,6 +5,7 @@ Sizes and themes are changed while the screen is open, as a person's terminal do
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from batchtui.tui.screens.settings import SettingsScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui.desk_data import ago, furnished
+from tests.tui.waiting import settled, until
 from tests.tui.work import add_batch, answered, failed, make_app, mixed
 
 SIZES = [(80, 24), (60, 20), (120, 40), (200, 60)]
@@ -67,15 +69,6 @@ async def remote_page(after: str | None = None) -> tuple[list[RemoteBatch], str 
     ended = Counts(succeeded=900, errored=12)
     made = [("msgbatch_01elsewhere", "ended", ended), ("msgbatch_01another", "in_progress", Counts(processing=40))]
     return [RemoteBatch(id=i, processing_status=s, request_counts=c, created_at=ago(hours=3)) for i, s, c in made], None
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    for _ in range(3000):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("it never came true")
 
 
 def pressed(*keys: str) -> Way:
@@ -128,7 +121,7 @@ def new(path: str = "", template: str = "", pane: str = "", keys: tuple[str, ...
             screen.query_one("#new-mode", TabLine).choose("write")
         elif pane:
             screen.query_one("#new-panes", TabLine).choose(pane)
-        await pilot.pause(0.3)
+        await settled(pilot)
         await pilot.press(*keys)
         if keys == ("ctrl+o",):
             await until(pilot, lambda: len(pilot.app.screen.query_one(RowList).source) > 4)
@@ -210,17 +203,6 @@ def contrast(style: Style) -> float:
     return (first + 0.05) / (second + 0.05)
 
 
-async def settled(pilot: Pilot[Any]) -> None:
-    """Until two pictures in a row are the same."""
-    last = None
-    for _ in range(60):
-        await pilot.pause(0.04)
-        now = text_of(pilot.app)  # type: ignore[arg-type]
-        if now == last:
-            return
-        last = now
-
-
 def readable(app: BatchtuiApp, theme: str) -> None:
     """No letter is lost against what it stands on; what lies below a modal may be."""
     if len(app.screen_stack) > 1:
@@ -239,15 +221,15 @@ def compare(request: pytest.FixtureRequest, name: str, text: str) -> None:
     if request.config.getoption("update_snapshots", False):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-    assert text == path.read_text("utf-8")
+    kept = path.read_text("utf-8")
+    assert text == kept, "\n".join(difflib.unified_diff(kept.split("\n"), text.split("\n"), "kept", "drawn", n=1))
 
 
 @pytest.mark.parametrize("name", WAYS)
 async def test_sizes_and_colours(request: pytest.FixtureRequest, app: BatchtuiApp, name: str) -> None:
     async with app.run_test(size=SIZES[0]) as pilot:
-        await pilot.pause()
+        await settled(pilot)
         await WAYS[name](pilot)
-        await pilot.pause(0.3)
         await settled(pilot)
         usual = text_of(app)
         for theme in ("textual-dark", "textual-light", "high-contrast"):
@@ -284,7 +266,7 @@ async def test_without_colour_the_cursor_is_still_seen(
     monkeypatch.setenv("NO_COLOR", "1")
     app: BatchtuiApp = request.getfixturevalue("app")
     async with app.run_test(size=SIZES[0]) as pilot:
-        await pilot.pause()
+        await settled(pilot)
         await WAYS[name](pilot)
         await settled(pilot)
         for _, style in cells(app):

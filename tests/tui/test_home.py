@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from batchtui.tui.screens.modals import Ask, Choose, Confirm, Reading
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.desk_data import ago, furnished, put
+from tests.tui.waiting import settled, until
 from tests.tui.work import NOW, add_batch, make_app, make_service, mixed
 
 SIZE = (80, 24)
@@ -38,16 +38,6 @@ SIZE = (80, 24)
 @pytest.fixture
 def app(tmp_path: Path) -> BatchtuiApp:
     return make_app(furnished(tmp_path))
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    for _ in range(400):
-        if true():
-            return
-        await pilot.pause()
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 def title_at_cursor(app: BatchtuiApp) -> str:
@@ -86,7 +76,7 @@ async def test_an_empty_desk_says_what_to_do_first(tmp_path: Path) -> None:
 async def test_a_changed_record_changes_its_row_and_nothing_else(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         record = next(r for r in app.home.desk.records.values() if r.title == "news-summaries")
-        await pilot.pause(0.1)
+        await settled(pilot)
         app.post_message(Happened(events.RecordChanged(record, record)))
         await until(pilot, lambda: not app.home._dirty)
         assert not app.home.batches._repaint_regions
@@ -338,7 +328,7 @@ async def test_the_palette_finds_a_batch_by_name(app: BatchtuiApp) -> None:
         await pilot.pause()
         await pilot.press(*"good-as")
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count >= 1)
-        await pilot.pause(0.3)
+        await settled(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: title_at_cursor(app) == "good-as-gold")
 
@@ -516,5 +506,5 @@ async def test_asking_anew_while_a_page_is_on_its_way_begins_with_the_first(app:
         screen = app.screen
         assert isinstance(screen, ElsewhereScreen)
         await until(pilot, lambda: [b.id for b in screen.rows.batches] == ["msgbatch_new"])
-        await pilot.pause(0.1)
+        await settled(pilot)
         assert [b.id for b in screen.rows.batches] == ["msgbatch_new"] and len(asked) == 2

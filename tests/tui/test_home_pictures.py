@@ -17,6 +17,7 @@ from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.desk import SORTS
 from batchtui.tui.messages import Happened
 from tests.tui.desk_data import ago, furnished
+from tests.tui.waiting import settled
 from tests.tui.work import NOW, make_app, make_service
 
 Compare = Callable[..., bool]
@@ -26,12 +27,6 @@ TWO = ["80x24", "120x40"]
 
 def desk(tmp_path: Path, **screen: Any) -> BatchtuiApp:
     return make_app(furnished(tmp_path, Config(screen=Screen(**screen))))
-
-
-async def settled(pilot: Pilot[Any]) -> None:
-    """Let everything that was posted be drawn."""
-    for _ in range(4):
-        await pilot.pause()
 
 
 @pytest.mark.parametrize("size", SIZES)

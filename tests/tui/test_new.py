@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -39,20 +37,12 @@ from batchtui.tui.widgets.table_peek import TablePeek
 from batchtui.tui.widgets.template_editor import TemplateEditor
 from tests.demo_server import running_demo
 from tests.service.harness import service_on
+from tests.tui.waiting import settled, until
 from tests.tui.work import make_app, make_service, mixed, request
 
 SIZE = (80, 24)
 TABLE = 'id,text,label\na1,"Great, really",pos\na2,"Awful\nthing",neg\n'
 TEMPLATE = 'model = "claude-haiku-5-5"\nmax_tokens = 50\ncustom_id = "{{ id }}"\nprompt = "Label: {{ text }}"\n'
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        await pilot.pause()
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -106,7 +96,7 @@ async def test_all_problems_are_listed_and_nothing_can_be_sent(service: Service,
         assert screen.query_one(ProblemList).total == screen.plan.errors >= 4
         assert "nothing can be sent" in summary(screen)
         await pilot.press("ctrl+s")
-        await pilot.pause()
+        await settled(pilot)
         assert app.screen is screen
 
 

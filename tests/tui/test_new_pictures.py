@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.screens.new import NewScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
+from tests.tui.waiting import settled, until
 from tests.tui.work import make_app, make_service, mixed
 
 SIZES = [(80, 24), (120, 40)]
@@ -39,15 +39,6 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BatchtuiApp:
     return make_app(make_service(tmp_path / "data"))
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        await pilot.pause()
-        await asyncio.sleep(0.01)
-
-
 def show(path: str, keys: Sequence[str] = (), template: str = "", pane: str = "") -> Callable[[Pilot[Any]], Any]:
     """What brings the app to the picture."""
 
@@ -63,9 +54,8 @@ def show(path: str, keys: Sequence[str] = (), template: str = "", pane: str = ""
             screen.query_one("#new-panes", TabLine).choose(pane)
         for key in keys:
             await pilot.press(key)
-            await pilot.pause()
-        for _ in range(8):
-            await pilot.pause(0.02)
+            await settled(pilot)
+        await settled(pilot)
 
     return run
 
@@ -103,8 +93,7 @@ def test_composing(snap_compare: Picture, app: BatchtuiApp, size: tuple[int, int
         await until(pilot, lambda: isinstance(screen.focused, TextArea))
         await pilot.press(*"Hello")
         await until(pilot, lambda: screen.plan is not None)
-        for _ in range(8):
-            await pilot.pause(0.02)
+        await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=run)
 

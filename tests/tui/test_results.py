@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -28,18 +26,11 @@ from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import TabLine
+from tests.tui.waiting import settled as resting
+from tests.tui.waiting import until
 from tests.tui.work import NOW, add_batch, answered, failed, line, make_app, make_service, mixed, request
 
 SMALL, WIDE = (80, 24), (120, 40)
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        await pilot.pause()
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -76,7 +67,7 @@ def ids(screen: ResultsScreen) -> list[str]:
 async def settled(pilot: Pilot[Any], screen: ResultsScreen) -> None:
     """The search is over and its rows are shown."""
     await until(pilot, lambda: not screen._search.running)
-    await pilot.pause()
+    await resting(pilot)
 
 
 def pane_text(screen: ResultsScreen) -> str:
@@ -217,7 +208,7 @@ async def test_what_is_hostile_is_shown_and_does_nothing(service: Service) -> No
         painted = app.export_screenshot()
         assert not set("\x1b\x07\u202e") & set(painted)
         await pilot.press("v")
-        await pilot.pause()
+        await resting(pilot)
         assert not set("\x1b\x07\u202e") & set(pane_text(screen))
 
 

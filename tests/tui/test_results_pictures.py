@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from batchtui.tui.screens.results import ResultsScreen
 from batchtui.tui.screens.results_retry import RetryScreen
 from batchtui.tui.widgets.answer_view import AnswerView
 from batchtui.tui.widgets.row_list import RowList
+from tests.tui.waiting import settled, until
 from tests.tui.work import BLOCKS, add_batch, answered, failed, make_app, make_service, mixed
 
 SIZES = [(80, 24), (120, 40)]
@@ -42,15 +41,6 @@ def app(tmp_path: Path) -> BatchtuiApp:
     return make_app(service)
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        await pilot.pause()
-        await asyncio.sleep(0.01)
-
-
 def show(screen: Callable[[], Screen[Any]], keys: Sequence[str], cursor: str = "") -> Callable[[Pilot[Any]], Any]:
     """What brings the app to the picture: the screen, the cursor on a request, then keys."""
 
@@ -63,7 +53,7 @@ def show(screen: Callable[[], Screen[Any]], keys: Sequence[str], cursor: str = "
             shown.query_one(RowList).move_to(shown.view.ids().index(cursor))
         for key in keys:
             await pilot.press(key)
-            await pilot.pause()
+            await settled(pilot)
         await rested(pilot)
 
     return run
@@ -78,8 +68,7 @@ async def rested(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: not screen._search.running)
         if len(screen.rows) and screen.query_one("#results-detail").display:
             await until(pilot, lambda: screen.query_one("#answer", AnswerView).children)
-    for _ in range(5):
-        await pilot.pause(0.02)
+    await settled(pilot)
 
 
 def results() -> ResultsScreen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from batchtui.tui.screens.modals import Ask, Choose
 from batchtui.tui.screens.settings import SettingsScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
+from tests.tui.waiting import until
 from tests.tui.work import make_app, make_service
 
 
@@ -29,15 +30,6 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BATCHTUI_CONFIG_DIR", str(tmp_path / "config"))
     (tmp_path / "config").mkdir()
     return tmp_path / "config" / "config.toml"
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    for _ in range(2000):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("it never came true")
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from batchtui.service import events
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.messages import Happened
 from tests.tui.desk_data import furnished
+from tests.tui.waiting import settled
 from tests.tui.work import NOW, make_app
 
 
@@ -43,19 +44,13 @@ class Written:
         return text
 
 
-async def calm(pilot: Pilot[Any]) -> None:
-    """Until everything that is to be drawn is."""
-    for _ in range(6):
-        await pilot.pause(0.05)
-
-
 async def retitled(pilot: Pilot[Any], title: str) -> None:
     """One batch is told to have another title."""
     app = pilot.app
     assert isinstance(app, BatchtuiApp)
     record = next(r for r in app.home.desk.records.values() if "-news" in r.local_id)
     app.post_message(Happened(events.RecordChanged(msgspec.structs.replace(record, title=title), record)))
-    await calm(pilot)
+    await settled(pilot)
 
 
 async def test_looks_that_find_nothing_new_write_less_than_a_line(
@@ -66,14 +61,14 @@ async def test_looks_that_find_nothing_new_write_less_than_a_line(
     app._clock = lambda: now[0]
     written = Written(monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
-        await calm(pilot)
+        await settled(pilot)
         written.take()
         app.home.tick()
-        await calm(pilot)
+        await settled(pilot)
         assert written.take() == ""
         now[0] += timedelta(seconds=10)
         app.home.tick()
-        await calm(pilot)
+        await settled(pilot)
         written.take()  # What time alone changes, whenever the screen's own tick comes.
         look = LookState(last_ok=now[0], next_at=now[0] + timedelta(seconds=30))
         for record in app.service.records():
@@ -81,7 +76,7 @@ async def test_looks_that_find_nothing_new_write_less_than_a_line(
         app.post_message(Happened(events.Looked(msgspec.structs.replace(look, looking=True))))
         app.post_message(Happened(events.Looked(look)))
         app.service.parts.looker.state = look
-        await calm(pilot)
+        await settled(pilot)
         assert 0 < len(written.take()) < 300
 
 
@@ -91,12 +86,12 @@ async def test_a_change_of_one_batch_writes_its_cells_not_a_screen(
     app = make_app(furnished(tmp_path))
     written = Written(monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
-        await calm(pilot)
+        await settled(pilot)
         written.take()
         record = next(r for r in app.home.desk.records.values() if r.title == "news-summaries")
         changed = msgspec.structs.replace(record, title="news-summariez")
         app.post_message(Happened(events.RecordChanged(changed, record)))
-        await calm(pilot)
+        await settled(pilot)
         text = written.take()
         assert "z" in text and "news" not in text and len(text) < 100
 
@@ -107,11 +102,11 @@ async def test_a_minute_more_of_age_writes_only_the_digits(tmp_path: Path, monke
     app._clock = lambda: now[0]
     written = Written(monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
-        await calm(pilot)
+        await settled(pilot)
         written.take()
         now[0] += timedelta(minutes=1)
         app.home.batches.reload()
-        await calm(pilot)
+        await settled(pilot)
         assert 0 < len(written.take()) < 900
 
 
@@ -169,11 +164,11 @@ async def test_the_terminal_shows_what_the_screen_holds_after_every_key(
     app = make_app(service)
     terminal = Emulated(monkeypatch, 80, 24)
     async with app.run_test(size=(80, 24)) as pilot:
-        await calm(pilot)
+        await settled(pilot)
         assert terminal.cells() == as_drawn_whole(app)
         for key in KEYS:
             await pilot.press(key)
-            await calm(pilot)
+            await settled(pilot)
             shown, whole = terminal.cells(), as_drawn_whole(app)
             assert shown == whole, (key, [y for y in range(24) if shown[y] != whole[y]])
 
@@ -197,7 +192,7 @@ async def test_a_change_within_any_script_arrives(
             await retitled(pilot, title)
             assert terminal.cells() == as_drawn_whole(app)
             app.screen.refresh()
-            await calm(pilot)
+            await settled(pilot)
             assert terminal.cells() == as_drawn_whole(app)
 
 
@@ -225,14 +220,14 @@ async def test_a_screen_drawn_again_as_it_was_writes_nothing(tmp_path: Path, mon
     app = make_app(furnished(tmp_path))
     written = Written(monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
-        await calm(pilot)
+        await settled(pilot)
         written.take()
         app.screen.refresh(layout=True)
-        await calm(pilot)
+        await settled(pilot)
         assert written.take() == ""
         app.screen.refresh()
         app.home.batches.refresh()
-        await calm(pilot)
+        await settled(pilot)
         assert written.take() == ""
 
 
@@ -249,21 +244,21 @@ async def test_a_terminal_that_another_program_had_is_drawn_whole(
     app = make_app(furnished(tmp_path))
     terminal = Emulated(monkeypatch, 80, 24)
     async with app.run_test(size=(80, 24)) as pilot:
-        await calm(pilot)
+        await settled(pilot)
         terminal.cells()
         terminal.screen.reset()
         size = Size(80, 24)
         app.post_message(Resize(size, size))
-        await calm(pilot)
+        await settled(pilot)
         assert terminal.cells() == as_drawn_whole(app)
         for modal in ("", "question_mark", "e", "ctrl+p"):
             if modal:
                 await pilot.press(modal)
-            await calm(pilot)
+            await settled(pilot)
             terminal.cells()
             terminal.screen.reset()
             await pilot.press("f5")
-            await calm(pilot)
+            await settled(pilot)
             assert terminal.cells() == as_drawn_whole(app)
             if modal:
                 await pilot.press("escape")
@@ -274,10 +269,10 @@ async def test_a_terminal_of_another_size_is_drawn_whole(tmp_path: Path, monkeyp
     terminal = Emulated(monkeypatch, 80, 40)
     async with app.run_test(size=(80, 40)) as pilot:
         await app.push_screen(Numbered())
-        await calm(pilot)
+        await settled(pilot)
         terminal.cells()
         for width, height in ((80, 24), (80, 40), (60, 20), (120, 40), (80, 24)):
             terminal.screen.resize(height, width)
             await pilot.resize_terminal(width, height)
-            await calm(pilot)
+            await settled(pilot)
             assert terminal.cells() == as_drawn_whole(app)

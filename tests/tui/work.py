@@ -201,6 +201,7 @@ class QuietEngine:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self.pending: set[Future[Any]] = set()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
     def start(self) -> None:
@@ -212,7 +213,11 @@ class QuietEngine:
 
     def call(self, coro: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine."""
-        return asyncio.run_coroutine_threadsafe(coro, self._loop)
+        future = asyncio.run_coroutine_threadsafe(coro, self._loop)
+        self.pending.add(future)
+        # One turn of the loop later, when whoever waits for it was told.
+        future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self.pending.discard, done))
+        return future
 
 
 def make_service(data: Path, config: Config | None = None) -> Service:

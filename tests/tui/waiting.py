@@ -1,0 +1,155 @@
+"""Waiting for what an app does, never for a time: until its loop has nothing to do, or until nothing is under way at all.
+
+Textual's pilot takes a processor idle for 20 ms for the end of a key's work: too long on an idle machine, too short on
+a loaded one.  ``install`` gives it ``drawn`` instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import textual.app
+import textual.pilot
+from textual._context import active_app
+from textual._wait import wait_for_idle as processor_idle
+from textual.app import App
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.timer import Timer
+
+PATIENCE = 60.0
+"""Seconds after which what hangs is called so; nothing that works comes near."""
+SHORT, LONG = 0.02, 2.0
+"""One-shot timers up to SHORT seconds are part of drawing; beyond LONG they are a clock's, and not waited for."""
+THREADS = ("batchtui-check", "batchtui-search")
+
+_in_threads: set[asyncio.Future[Any]] = set()
+
+
+def install() -> None:
+    """Have every pilot wait for conditions, and have work in threads counted."""
+    run = asyncio.BaseEventLoop.run_in_executor
+    if getattr(run, "counted", False):
+        return
+
+    def counted(loop: asyncio.BaseEventLoop, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        future = run(loop, executor, func, *args)
+        _in_threads.add(future)
+        # Called on the loop after the one who waits was woken, so nobody sees "idle" in between.
+        future.add_done_callback(_in_threads.discard)
+        return future
+
+    counted.counted = True  # type: ignore[attr-defined]
+    asyncio.BaseEventLoop.run_in_executor = counted  # type: ignore[method-assign,assignment]
+    textual.app.wait_for_idle = textual.pilot.wait_for_idle = _idle  # type: ignore[attr-defined]
+    Pilot.wait_for_scheduled_animations = settled  # type: ignore[method-assign,assignment]
+
+
+async def _idle(min_sleep: float = 0, max_sleep: float = 1) -> None:
+    app = active_app.get(None)
+    if app is None:
+        await processor_idle(min_sleep, max_sleep)
+    else:
+        await drawn(app)
+
+
+async def loop_idle() -> bool:
+    """Wait until nothing on this loop is ready to run; False when there was something."""
+    loop: Any = asyncio.get_running_loop()
+    was_idle, calm = True, 0
+    # Two rounds, since what comes from sockets and other threads is seen between them.
+    while calm < 2:
+        await asyncio.sleep(0)
+        calm = 0 if loop._ready else calm + 1
+        was_idle = was_idle and calm > 0
+    return was_idle
+
+
+async def drawn(app: App[Any]) -> None:
+    """Until every message was handled and the screen shows what its widgets hold."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        await loop_idle()
+        screen = app.screen_stack[-1] if app._running and app.screen_stack else None
+        if screen is None or app._exit:
+            return
+        if app.animator._animations or app.animator._scheduled or any(short_timers(app, SHORT)):
+            await asyncio.sleep(0.001)
+        elif undrawn(screen):
+            screen._on_timer_update()
+            if undrawn(screen):
+                await asyncio.sleep(0.001)
+        else:
+            return
+        assert time.monotonic() < end, f"{screen} is never done with drawing"
+
+
+def undrawn(screen: Screen[Any]) -> bool:
+    """True while the screen has something to lay out, draw or call."""
+    return bool(
+        screen._layout_required
+        or screen._scroll_required
+        or screen._repaint_required
+        or screen._recompose_required
+        or screen._dirty_widgets
+        or screen._callbacks
+    )
+
+
+def short_timers(app: App[Any], longest: float) -> Iterator[Timer]:
+    """One-shot timers that will go off by themselves within ``longest`` seconds."""
+    for pump in (app, *app._registry):
+        for timer in list(pump._timers):
+            task = timer._task
+            if timer._repeat == 0 and timer._interval <= longest and task is not None and not task.done():
+                yield timer
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """Until nothing is under way: no work in threads, no call to the engine, no pause before a reaction, all drawn.
+
+    A question that waits for the person is not under way.
+    """
+    app = pilot.app
+    end = time.monotonic() + PATIENCE
+    while True:
+        await drawn(app)
+        busy = under_way(app)
+        if not busy and await _engine_idle(app) and await loop_idle():
+            return
+        assert time.monotonic() < end, f"never settled: {busy}"
+        await asyncio.sleep(0.001)
+
+
+def under_way(app: App[Any]) -> list[object]:
+    """What will change the screen by and by, without anybody's doing."""
+    calls = getattr(getattr(app, "engine", None), "pending", ())
+    return [
+        *(future for future in _in_threads if not future.get_loop().is_closed()),
+        *(thread for thread in threading.enumerate() if thread.name in THREADS),
+        *calls,
+        *(worker for worker in app.workers if isinstance(worker.node, CommandPalette) and worker.is_running),
+        *short_timers(app, LONG),
+    ]
+
+
+async def _engine_idle(app: App[Any]) -> bool:
+    loop = getattr(getattr(app, "engine", None), "_loop", None)
+    if loop is None or not loop.is_running():
+        return True
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(loop_idle(), loop))
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    """Wait for a condition, and for what made it true to be drawn."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, f"it never came true on {pilot.app.screen}"
+        await drawn(pilot.app)
+        await asyncio.sleep(0.002)
+    await drawn(pilot.app)
