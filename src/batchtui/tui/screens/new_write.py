@@ -88,8 +88,7 @@ class WritePane(Vertical):
         if self.untouched and options.default_model:
             self.forms[0] = replace(self.forms[0], model=options.default_model)
             await self.form.load(self.forms[0])
-        if not self.untouched:
-            self._say_wrong()
+        self._say_wrong()
         self._say()
         self.form.query(f"#turn-{self.form.first_turn}").focus()
 
@@ -150,7 +149,7 @@ class WritePane(Vertical):
         if self._prices is None:
             return
         said: dict[str, list[str]] = {"head": [], "turns": [], "extra": []}
-        for problem in self._made(self.forms[self._at])[1]:
+        for problem in () if self.untouched else self._made(self.forms[self._at])[1]:
             field, _, place = problem.where.partition(":")
             sign = "✗" if problem.level == "error" else "!"
             spot = f" (line {place.replace(':', ', column ')})" if place else ""
