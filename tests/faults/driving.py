@@ -8,21 +8,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
-from batchtui.service import Service, fetching, looking, settling
+from batchtui.service import Service
 from tests.demo_server import RunningDemo
+from tests.quick import hurry
 
+__all__ = ["COUNT", "assert_paid_once", "bring_home", "done", "hurry", "ids_in", "record_json"]
 COUNT = 12
-
-
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make all waits between tries short; what is tried and how often stays as it is."""
-    monkeypatch.setattr(settling, "settle_delay", lambda looks: 0.02)
-    monkeypatch.setattr(fetching, "fetch_delay", lambda tries: 0.02)
-    monkeypatch.setattr(looking, "after_failure", lambda error, failures: 0.02)
 
 
 def done(records: list[BatchRecord]) -> bool:

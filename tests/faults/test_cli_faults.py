@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from batchtui import poller
 from tests.cli.calling import Caller, call
 from tests.faults.driving import hurry
 
@@ -16,7 +16,6 @@ __all__ = ["call"]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr(poller, "FIRST", 0.1)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +30,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=" ".join,
 )
 def test_submit_wait_goes_on_by_itself_to_the_last_result(call: Caller, faults: list[str]) -> None:
+    patient = Path(os.environ["BATCHTUI_CONFIG_DIR"]) / "config.toml"
+    patient.write_text("[settle]\nlooks = 2\nseconds = 30\n")  # What was made is found, however long it is hidden.
     call.demo.set_faults(faults)
     out = call.folder / "out.jsonl"
     said = call("submit", call.source(20), "--wait", "-o", out, "--json")

@@ -1,0 +1,31 @@
+"""One pace for the service's waits: what is done and how often stays as it is, only the seconds between are fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import pytest
+
+from batchtui.domain.batch import BatchRecord
+from batchtui.service import fetching, looking, settling
+from batchtui.service.looking import Looker
+
+PACE = 0.05
+"""The share that is left of the wait before the poller's next look."""
+SOON = 0.02
+"""Seconds before whatever failed is tried again, and between looks at the disk of one who waits."""
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make all waits between looks and tries short."""
+    real = looking.next_look
+
+    def sooner(records: Iterable[BatchRecord], now: datetime, last: datetime) -> datetime:
+        return last + (real(records, now, last) - last) * PACE
+
+    monkeypatch.setattr(looking, "next_look", sooner)
+    monkeypatch.setattr(looking, "after_failure", lambda error, failures: SOON)
+    monkeypatch.setattr(settling, "settle_delay", lambda looks: SOON)
+    monkeypatch.setattr(fetching, "fetch_delay", lambda tries: SOON)
+    monkeypatch.setitem(Looker.until.__kwdefaults__, "tick", SOON)
