@@ -17,9 +17,11 @@ _SCRUBBED = (
 
 
 def pytest_configure() -> None:
-    """A shell has what runs in the background ignore SIGINT, and children would inherit that."""
+    """A shell has what runs in the background ignore SIGINT, nohup SIGHUP, and children would inherit that."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # A handler is not inherited; ours still outlives a hang-up.
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,14 @@ from batchtui.service.looking import Looker
 
 PACE = 0.05
 """The share that is left of the wait before the poller's next look."""
+HURRIED = """import sys
+import pytest
+from tests.quick import hurry
+hurry(pytest.MonkeyPatch())
+from batchtui.cli import main
+main(sys.argv[1:])
+"""
+"""The program with these waits, for a ``tests.preloaded.Child``."""
 SOON = 0.02
 """Seconds before whatever failed is tried again, and between looks at the disk of one who waits."""
 

@@ -15,6 +15,7 @@ import pytest
 from batchtui.cli.ending import guarded
 from batchtui.cli.program import group
 from tests.demo_server import RunningDemo, running_demo
+from tests.preloaded import Child
 
 
 class Said(NamedTuple):
@@ -74,7 +75,20 @@ def call(
 
 
 def program(*words: str | Path, env: Mapping[str, str] | None = None, stdin: bytes = b"", code: str = "") -> Said:
-    """Run the program itself (or ``code`` in its interpreter) to its end."""
+    """Run the program itself (or ``code`` in its interpreter) to its end.
+
+    The interpreter is started anew for ``code``, and where ``env`` changes what it reads at its start.
+    """
+    if not code and not any(name.startswith(("LANG", "LC_", "PYTHON")) for name in env or {}):
+        child = Child(
+            [*map(str, words)],
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = child.communicate(stdin, timeout=90)
+        return Said(child.wait(), out, err.decode())
     command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "batchtui"]
     done = subprocess.run(
         [*command, *map(str, words)], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, timeout=90

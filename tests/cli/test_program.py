@@ -20,6 +20,7 @@ from batchtui.domain.batch import BatchRecord, Candidate
 from batchtui.store.history import History
 from tests.cli.calling import program
 from tests.demo_server import running_demo
+from tests.preloaded import Child
 from tests.service.harness import request, source
 
 HEAVY = ("textual", "anthropic", "starlette", "jinja2", "uvicorn", "pyarrow", "httpx2")
@@ -90,9 +91,11 @@ FORBIDDEN = re.compile(
 
 def on_a_terminal(words: list[str], env: dict[str, str]) -> str:
     """What a verb writes to a real pseudo-terminal, both its streams."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-m", "batchtui", *words], {**os.environ, **env, "TERM": "xterm"})
+    fd, slave = pty.openpty()
+    child = Child(
+        words, env={**os.environ, **env, "TERM": "xterm"}, stdin=slave, stdout=slave, stderr=slave, terminal=True
+    )
+    os.close(slave)
     seen = b""
     until = time.monotonic() + 60
     while time.monotonic() < until:
@@ -108,7 +111,7 @@ def on_a_terminal(words: list[str], env: dict[str, str]) -> str:
             if b"[y/N]" in piece:
                 os.write(fd, b"y\n")
     os.close(fd)
-    os.waitpid(pid, 0)
+    child.wait(60)
     return seen.decode("utf-8")
 
 

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,16 @@ import pytest
 from batchtui.store.history import RECORD
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import bring_home, ids_in, record_json
+from tests.preloaded import Child
 from tests.service.harness import service_on, source
 
 COUNT = 40
 # The program itself, told to kill itself after so many writes, renames and connections: each is a place of its own.
 CHILD = """
 import os, signal, sys
+import pytest
+from tests.quick import hurry
+hurry(pytest.MonkeyPatch())
 left = int(sys.argv[1])
 def hook(event, args):
     global left
@@ -33,8 +36,6 @@ def hook(event, args):
         if left <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(hook)
-from batchtui.service import settling, fetching
-settling.settle_delay = fetching.fetch_delay = lambda n: 0.05
 from batchtui.cli import main
 main(sys.argv[2:])
 """
@@ -51,8 +52,9 @@ def environment(demo: RunningDemo, data: Path) -> dict[str, str]:
 
 def killed(demo: RunningDemo, data: Path, verb: list[str], after: int, seconds: float | None) -> int:
     """Run a verb that kills itself after ``after`` steps on the disk or net, or is killed after some seconds."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(after), *verb],
+    child = Child(
+        [str(after), *verb],
+        code=CHILD,
         env=environment(demo, data),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -97,7 +99,11 @@ def one_round(tmp_path: Path, seed: int) -> None:
             ):
                 break  # From here on the plan is confirmed: only recovery may go on with it.
             killed(
-                demo, data, ["submit", str(src), "--wait"], rng.randint(1, 90), rng.choice([None, rng.uniform(0.5, 4)])
+                demo,
+                data,
+                ["submit", str(src), "--wait"],
+                rng.randint(1, 90),
+                rng.choice([None, rng.uniform(0.05, 1.5)]),
             )
         else:
             raise AssertionError("it never came to a confirmed plan")
@@ -107,7 +113,7 @@ def one_round(tmp_path: Path, seed: int) -> None:
                 data,
                 rng.choice([["sync"], ["watch"]]),
                 rng.randint(1, 60),
-                rng.choice([None, rng.uniform(0.5, 4)]),
+                rng.choice([None, rng.uniform(0.05, 1.5)]),
             )
         asyncio.run(home(demo, data))
         assert_whole(demo, data, COUNT)

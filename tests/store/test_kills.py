@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from resultlines import PRICES, errored, good, request
+from tests.preloaded import Child
 
 from batchtui.store.history import PART, RESULTS
 from batchtui.store.results import open_results
@@ -36,16 +36,12 @@ def run_until_done(folder: Path, source: Path, lines: int, rng: random.Random, k
     killed = 0
     while True:
         piece = rng.randrange(3_000, 60_000)
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(folder), str(source), str(lines), str(piece)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        child = Child([str(folder), str(source), str(lines), str(piece)], code=CHILD, stdout=subprocess.PIPE)
         assert child.stdout is not None
         limit = rng.randrange(6) if killed < kills else None
         last = ""
         for number, said in enumerate(child.stdout):
-            last = said.strip()
+            last = said.decode().strip()
             if limit is not None and number >= limit:
                 child.kill()
                 killed += 1
