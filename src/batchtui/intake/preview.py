@@ -88,6 +88,7 @@ class Previewer:
         self._busy = threading.Lock()
         self._asked = itertools.count(1)
         self._last = 0
+        self._closed = False
 
     def preview(
         self, row: Mapping[str, Any], number: int, options: IntakeOptions, *, prices: PriceTable
@@ -96,11 +97,10 @@ class Previewer:
 
         None when another row was asked for meanwhile, or the previewer was closed.  Raises StoreError.
         """
-        mine = next(self._asked)
-        self._last = max(mine, self._last)
+        mine = self._last = next(self._asked)
 
         def wait() -> None:
-            if self._last != mine:
+            if self._closed or self._last != mine:
                 raise Stopped("another row is wanted")
 
         with self._busy:
@@ -113,18 +113,9 @@ class Previewer:
 
     def close(self) -> None:
         """End the process, and what it renders."""
-        self._last = -1
+        self._closed = True
         with self._busy:
             self._process.close()
-
-
-def preview(row: Mapping[str, Any], number: int, options: IntakeOptions, *, prices: PriceTable) -> Preview:
-    """A single row as ``Previewer`` shows it; raises StoreError."""
-    process = TemplateProcess()
-    try:
-        return _preview(row, number, options, prices, process, lambda: None)
-    finally:
-        process.close()
 
 
 def _preview(

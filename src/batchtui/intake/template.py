@@ -15,7 +15,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 
 from batchtui.intake.problems import Found, error
 from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
-from batchtui.intake.template_wire import MAX_MEMORY, MAX_PARAMS, MAX_SECONDS, BadTemplate
+from batchtui.intake.template_wire import MAX_MEMORY, MAX_PARAMS, BadTemplate
 from batchtui.intake.words import KNOWN_PARAMS, kind_of, near, quoted
 from batchtui.safetext import line as safe
 
@@ -28,7 +28,7 @@ _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 class TookTooLong(Exception):
-    """A template used up its time; raised from outside, wherever it is."""
+    """A template used up its time: the text says how much; raised from outside, wherever it is."""
 
 
 class BadRow(Exception):
@@ -197,8 +197,6 @@ class _Compiled:
 
 def too_much(bad: BaseException) -> str:
     """What a template did that was stopped."""
-    if isinstance(bad, TookTooLong):
-        return f"takes longer than {MAX_SECONDS} s"
     if isinstance(bad, MemoryError):
         return f"needs more than {MAX_MEMORY >> 20} MB of memory"
     return "calls itself too deeply" if isinstance(bad, RecursionError) else str(bad)

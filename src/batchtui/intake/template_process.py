@@ -58,7 +58,7 @@ class TemplateProcess:
             self.close()
             self._start()
         self._text = text
-        self._put(_ENCODE(wire.Compile(text)))
+        self._put(_ENCODE(wire.Compile(text, wire.MAX_SECONDS)))
         try:
             answer = self.answers()[0]
         except Died as bad:
@@ -216,7 +216,7 @@ class TemplateProcess:
 
 def _ended(code: int | None) -> str:
     if code == -signal.SIGXCPU:
-        return f"takes longer than {wire.MAX_SECONDS} s"
+        return f"takes longer than {wire.MAX_SECONDS:g} s"
     if code is not None and code < 0:
         return f"ends the renderer ({signal.strsignal(-code) or f'signal {-code}'})"
     return "ends the renderer"

@@ -17,7 +17,7 @@ MAX_PARAMS = 2 * MAX_TEXT
 """Bytes of a rendered request's params."""
 MAX_FRAME = MAX_PARAMS + (4 << 20)
 """Bytes of an answer that is believed."""
-MAX_SECONDS = 2
+MAX_SECONDS = 2.0
 """Seconds of computing for one row, or for compiling the template."""
 MAX_MEMORY = 768 << 20
 """Bytes the process may take, its own about 60 MB included."""
@@ -36,6 +36,8 @@ class Compile(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
     """From here on this template; answered by Compiled or Refused."""
 
     text: str
+    seconds: float
+    """Of computing, for reading the template and for each row."""
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):

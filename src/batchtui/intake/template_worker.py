@@ -34,6 +34,7 @@ class Limits:
         self._parent = os.getppid()
         self._before = 0.0
         self._working = False
+        self.seconds = wire.MAX_SECONDS
 
     def set(self) -> None:
         """Bound memory, files and time; what the system does not know or allow is left to the other process's watch."""
@@ -61,12 +62,12 @@ class Limits:
         if os.getppid() != self._parent:
             os._exit(0)
         self._allow()
-        if self._working and time.process_time() - self._before > wire.MAX_SECONDS:
-            raise TookTooLong
+        if self._working and time.process_time() - self._before > self.seconds:
+            raise TookTooLong(f"takes longer than {self.seconds:g} s")
 
     def _allow(self) -> None:
         """Let the system end us when no tick comes for long: it can't while one call into C lasts."""
-        most = int(time.process_time()) + 1 + wire.MAX_SECONDS
+        most = int(time.process_time() + self.seconds) + 1
         _lower(resource.RLIMIT_CPU, most)
 
 
@@ -111,17 +112,18 @@ class Worker:
         self._answers = answers
         self._template: RequestTemplate | None = None
 
-    def compile(self, text: str) -> wire.Answer:
+    def compile(self, given: wire.Compile) -> wire.Answer:
         """The template from now on, or what is wrong with it."""
         self._template = None
+        self._limits.seconds = given.seconds
         self._limits.begin()
         try:
-            self._template = made = RequestTemplate(text)
+            self._template = made = RequestTemplate(given.text)
             return wire.Compiled(made.betas)
         except wire.BadTemplate as bad:
             return wire.Refused(bad.found.message, bad.found.detail, bad.line)
-        except TookTooLong:
-            return wire.Refused(f"the template takes longer than {wire.MAX_SECONDS} s to read", "", 0)
+        except TookTooLong as bad:
+            return wire.Refused(f"the template {bad} to read", "", 0)
         except (MemoryError, RecursionError):
             return wire.Refused("the template is nested too deeply, or too large", "", 0)
         finally:
@@ -157,7 +159,7 @@ def serve(worker: Worker, answers: Answers, read: Callable[[int], bytes]) -> Non
     while head := read(wire.HEAD.size):
         question = wire.QUESTIONS.decode(read(wire.HEAD.unpack(head)[0]))
         if isinstance(question, wire.Compile):
-            answers.add(worker.compile(question.text), 200)
+            answers.add(worker.compile(question), 200)
             answers.flush()
         else:
             worker.block(question)

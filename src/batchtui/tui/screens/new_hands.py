@@ -126,8 +126,9 @@ class NewHands:
         if row is None or not text.strip():
             return
         options = planning.complete_options(me.service.context, me.query_one(SourceForm).options())
-        sections = await me.in_thread(new_peek.render_row, text, row, editor.number, options, me.service.prices)
-        if editor.text == text:
+        prices = me.service.prices
+        sections = await me.in_thread(new_peek.render_row, me.previewer, text, row, editor.number, options, prices)
+        if sections is not None and editor.text == text:
             await editor.show_preview(sections)
 
     # --- looking ----------------------------------------------------------------------------------------------------

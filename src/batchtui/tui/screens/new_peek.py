@@ -11,7 +11,7 @@ import msgspec
 
 from batchtui.domain.money import PriceTable
 from batchtui.intake.options import IntakeOptions
-from batchtui.intake.preview import Peek, peek, preview
+from batchtui.intake.preview import Peek, Previewer, peek
 from batchtui.intake.sources import Source as SourceFile
 from batchtui.intake.sources import SourceFault, Stream, open_source
 from batchtui.tui.screens.new_check import Source
@@ -30,10 +30,13 @@ def first_rows(make: Callable[[], Source], prices: PriceTable) -> Peek:
 
 
 def render_row(
-    text: str, row: Mapping[str, Any], number: int, options: IntakeOptions, prices: PriceTable
-) -> list[Section]:
-    """A row through a template, or what is wrong with either; for a thread."""
-    made = preview(row, number + 1, msgspec.structs.replace(options, template_text=text, template=None), prices=prices)
+    previewer: Previewer, text: str, row: Mapping[str, Any], number: int, options: IntakeOptions, prices: PriceTable
+) -> list[Section] | None:
+    """A row through a template, or what is wrong with either; None when another is wanted by now.  For a thread."""
+    options = msgspec.structs.replace(options, template_text=text, template=None)
+    made = previewer.preview(row, number + 1, options, prices=prices)
+    if made is None:
+        return None
     sections = [
         Section(
             f"{'✗' if problem.level == 'error' else '!'} {problem.where}",
