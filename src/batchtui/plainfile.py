@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
@@ -24,6 +25,11 @@ def open_fd(path: str | Path, *, follow: bool = True) -> tuple[int, os.stat_resu
         os.close(fd)
         raise
     return fd, state
+
+
+def opened(path: str | Path) -> BinaryIO:
+    """A regular file to read; raises OSError."""
+    return os.fdopen(open_fd(path)[0], "rb")
 
 
 def refuse_odd(mode: int, path: str | Path) -> None:

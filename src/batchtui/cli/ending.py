@@ -13,6 +13,7 @@ from typing import Any
 from batchtui import safetext
 from batchtui.cli.streams import OutputLost, mute
 from batchtui.domain.errors import BatchtuiError
+from batchtui.paths import NoHome
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -30,8 +31,9 @@ def _click() -> Any:
 def guarded(run: Callable[[], Any]) -> int:
     """Run a verb; its exit code, whatever happens."""
     end_on_signals()
+    _lost.clear()
     code = _code_of(run)
-    lost = _lost[0] if _lost else None
+    lost: BatchtuiError | None = _lost[0] if _lost else None
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -40,10 +42,11 @@ def guarded(run: Callable[[], Any]) -> int:
     except (BatchtuiError, OSError, ValueError) as error:
         mute()
         lost = lost or (error if isinstance(error, BatchtuiError) else None)
-    if lost is not None and lost.exit_code > code:
-        fail(lost)
-        return lost.exit_code
-    return code
+    if lost is None:
+        return code
+    fail(lost)
+    # What the verb came to is worth more than that it could not be said, unless that was all well.
+    return code if code > 1 else lost.exit_code
 
 
 def _code_of(run: Callable[[], Any]) -> int:
@@ -73,6 +76,9 @@ def _code_of(run: Callable[[], Any]) -> int:
         # The reader of our output went away; a second error at the closing of stdout must not follow.
         mute()
         return BROKEN_PIPE
+    except NoHome as error:
+        say(f"error: {error}")
+        return 2
     except UnicodeError as error:
         say(f"error: text could not be read or written as UTF-8 ({type(error).__name__})")
         return 2

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from batchtui.intake.problems import Found, error
+from batchtui.paths import expanded
 
 HEAD = 64 * 1024
 """Bytes looked at to tell a format."""
@@ -57,7 +58,7 @@ def expand(given: Sequence[str], template: Path | None = None) -> Iterator[Sourc
         if name == "-":
             yield Source("stdin", None)
             continue
-        path = Path(name).expanduser()
+        path = expanded(name)
         try:
             if path.is_dir():
                 files = [file for file in _walk(path) if template is None or not _same(file, template)]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, new_local_id
 from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.plan import Plan
@@ -24,6 +25,8 @@ from batchtui.store.history import IDS, REQUESTS, lock
 
 _GO = ".go"
 _MANIFEST = "manifest.json"
+_MAX_MANIFEST = 64_000_000
+"""Bytes of it."""
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -180,4 +183,4 @@ class Committer:
 
 
 def _manifest(go: Path) -> list[_Staged]:
-    return msgspec.json.decode((go / _MANIFEST).read_bytes(), type=list[_Staged])
+    return msgspec.json.decode(plainfile.read(go / _MANIFEST, _MAX_MANIFEST), type=list[_Staged])

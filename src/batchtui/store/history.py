@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.domain.batch import SCHEMA_VERSION, BatchRecord
 from batchtui.domain.errors import InputError, LockBusy, StoreError
 from batchtui.store import files, migrate
@@ -52,9 +53,8 @@ def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
 
 def _read(path: str) -> tuple[tuple[int, int, int], bytes]:
     """A record's stamp and bytes; raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd, stat = plainfile.open_fd(path, follow=False)
     try:
-        stat = os.fstat(fd)
         raw = os.read(fd, stat.st_size + 1)
         # A read that gave less than was asked for came to the end.
         while len(raw) > stat.st_size and (more := os.read(fd, 1 << 16)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from batchtui.intake.options import IntakeOptions
 from batchtui.intake.preview import Peek, Previewer, peek
 from batchtui.intake.sources import Source as SourceFile
 from batchtui.intake.sources import SourceFault, Stream, open_source
+from batchtui.paths import expanded
 from batchtui.tui.screens.new_check import Source
 from batchtui.tui.screens.results_sections import request_sections
 from batchtui.tui.widgets.answer_view import Section
@@ -53,7 +53,7 @@ def text_at(where: str) -> str:
     """The line of a file that a problem names, cut when it is very long; what is there instead when it can't be read."""
     found = _PLACE.match(where)
     name, number = (found.group(1), int(found.group(2))) if found else (where, 1)
-    path = Path(name).expanduser()
+    path = expanded(name)
     if not path.is_file():
         return f"{where} can't be shown: it is no line of a file."
     try:
