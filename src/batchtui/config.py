@@ -153,8 +153,13 @@ def load_config(path: Path | None = None) -> Config:
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where} can't be read: {error}", advice="correct or remove the file") from error
+        raise _unreadable(where, error) from error
     return parse_config(text, where)
+
+
+def _unreadable(where: Path, error: OSError | UnicodeDecodeError) -> ConfigError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return ConfigError(f"{where} can't be read: {why}", advice="correct or remove the file")
 
 
 def parse_config(text: str, where: Path) -> Config:

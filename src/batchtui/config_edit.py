@@ -95,7 +95,8 @@ def change(setting: Setting, value: Any, path: Path | None = None) -> Config:
     except FileNotFoundError:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where} can't be read: {error}", advice="correct or remove the file") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ConfigError(f"{where} can't be read: {why}", advice="correct or remove the file") from error
     parse_config(text, where)
     fresh = edited(text, setting.place, value)
     config = parse_config(fresh, where)

@@ -8,12 +8,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from batchtui import safetext
 from batchtui.cli.streams import OutputLost, mute
 from batchtui.domain.errors import BatchtuiError
-from batchtui.paths import NoHome
+from batchtui.paths import NoFolder, printable
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -76,8 +77,8 @@ def _code_of(run: Callable[[], Any]) -> int:
         # The reader of our output went away; a second error at the closing of stdout must not follow.
         mute()
         return BROKEN_PIPE
-    except NoHome as error:
-        say(f"error: {error}")
+    except NoFolder as error:
+        say(f"error: {error}\n  → {error.advice}")
         return 2
     except UnicodeError as error:
         say(f"error: text could not be read or written as UTF-8 ({type(error).__name__})")
@@ -138,7 +139,11 @@ def print_json(value: Any) -> None:
     """The one JSON value of --json on standard output; dollars are numbers.  On a terminal what it would obey is escaped."""
     import msgspec
 
-    raw = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(value)
+    encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+    try:
+        raw = encode(value)
+    except UnicodeEncodeError:
+        raw = encode(_as_text(msgspec.to_builtins(value, builtin_types=(Decimal,), enc_hook=str)))
     if sys.stdout.isatty():
         raw = safetext.json_text(raw.decode()).encode()
 
@@ -147,6 +152,15 @@ def print_json(value: Any) -> None:
         sys.stdout.flush()
 
     _put(write)
+
+
+def _as_text(value: Any) -> Any:
+    """The value with names of odd bytes, which no JSON can hold, in a form that it can."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(each) for key, each in value.items()}
+    return [_as_text(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _put(write: Callable[[], None]) -> None:

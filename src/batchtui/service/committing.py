@@ -21,7 +21,7 @@ from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.plan import Plan
 from batchtui.service.context import Context
 from batchtui.store import files
-from batchtui.store.history import IDS, REQUESTS, lock
+from batchtui.store.history import IDS, REQUESTS, lock, writable
 
 _GO = ".go"
 _MANIFEST = "manifest.json"
@@ -67,7 +67,10 @@ class Committer:
         """
         if plan.staging is None or not plan.ok:
             raise InputError("this plan can't be sent", advice="check the source again")
-        staged = self._records(plan, title, note, retry_of)
+        staged = [
+            msgspec.structs.replace(each, record=writable(each.record))
+            for each in self._records(plan, title, note, retry_of)
+        ]
         go = plan.staging.with_name(plan.staging.name + _GO)
         files.make_private_dir(self.context.data)
         with self._unpacking():

@@ -37,12 +37,16 @@ def _is_text(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def encode_record(record: BatchRecord) -> bytes:
-    """The record as stored: one indented JSON object, dollars as JSON numbers; what is no text in a name is replaced."""
+def writable(record: BatchRecord) -> BatchRecord:
+    """The record with what is no text in a name, such as a file's of odd bytes, replaced."""
     names = {n: getattr(record, n) for n in ("title", "note", "source", "error")}
     broken = {n: text.encode("utf-8", "replace").decode() for n, text in names.items() if not _is_text(text)}
-    if broken:
-        record = msgspec.structs.replace(record, **broken)
+    return msgspec.structs.replace(record, **broken) if broken else record
+
+
+def encode_record(record: BatchRecord) -> bytes:
+    """The record as stored: one indented JSON object, dollars as JSON numbers; what is no text in a name is replaced."""
+    record = writable(record)
     return msgspec.json.format(_ENCODER.encode(record), indent=1) + b"\n"
 
 
