@@ -19,7 +19,7 @@ import pytest
 
 import batchtui
 from batchtui.domain.errors import Stopped
-from batchtui.domain.plan import Plan
+from batchtui.domain.plan import Plan, Progress
 from batchtui.intake import template_process, template_wire
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
@@ -160,8 +160,8 @@ def test_loops_in_loops_that_python_refuses_are_named(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_from_outside_loses_no_row(tmp_path: Path) -> None:
     killed = threading.Event()
 
-    def kill(progress: object) -> None:
-        for each in children() if not killed.is_set() else ():
+    def kill(progress: Progress) -> None:
+        for each in children() if progress.done and not killed.is_set() else ():
             each.kill()
             killed.set()
 

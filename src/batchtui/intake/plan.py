@@ -118,7 +118,7 @@ class _Making:
     def _read(self, source: Source) -> None:
         self._name = source.name
         try:
-            raw = open_source(source, self._stdin)
+            raw = open_source(source, self._stdin, self._tick)
             try:
                 self._stream = stream = Stream(raw)
                 self._read_stream(source, stream)

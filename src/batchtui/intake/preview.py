@@ -147,6 +147,8 @@ def _preview(
 def _peek_one(
     source: Source, options: IntakeOptions, reader: Reader, problems: Problems, stdin: BinaryIO | None
 ) -> None:
+    if source.path is not None and not source.path.is_file():
+        return  # What a pipe gave a peek would be missing from the check.
     try:
         raw = open_source(source, stdin)
         try:
