@@ -13,6 +13,7 @@ from batchtui import plainfile
 from batchtui.intake import template_wire as wire
 from batchtui.intake.checker import Checker
 from batchtui.intake.options import IntakeOptions
+from batchtui.intake.placing import Row
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import SourceFault
 from batchtui.intake.template_process import Died, TemplateProcess
@@ -96,6 +97,8 @@ class Renderer:
         self._size = 0
         self._flying: deque[_Sent] = deque()
         self._in_flight = 0
+        self._made: dict[str, _Made] = {}
+        """Requests by their ids, not checked yet."""
 
     def render(self, row: dict[str, Any], number: int) -> None:
         """Take one row; what is wrong with it or those before is named with the row's place.  Raises SourceFault."""
@@ -159,6 +162,7 @@ class Renderer:
             sent = self._flying.popleft()
             self._in_flight -= len(sent.raw)
             self._finish(sent, answer)
+        self._place()
 
     def _find_guilty(self, bad: Died) -> None:
         """The process is gone: render what was on its way row by row, so that the one that ends it again is named."""
@@ -171,6 +175,7 @@ class Renderer:
             sent = self._flying.popleft()
             self._in_flight -= len(sent.raw)
             self._finish(sent, self._alone(sent))
+        self._place()
 
     def _alone(self, sent: _Sent) -> wire.Made | wire.Failed:
         """The answer for a single row; when it ends the process, what it did, in which field, and a new process."""
@@ -200,7 +205,6 @@ class Renderer:
         if isinstance(answer, wire.Failed):
             self._refuse(sent.row, sent.number, Found(answer.code, "error", answer.message, answer.detail))
             return
-        checker = self._checker
         try:
             line, row_id, custom_id = self._request(sent, answer)
         except RowFault as bad:
@@ -210,19 +214,38 @@ class Renderer:
             what = (
                 "a row's id can't be a custom_id, or stands there twice: a near one is made, and the row's own is kept"
             )
-            checker.report(warning("id_made", what, f"{quoted(row_id)} became {custom_id}"), sent.number, custom_id)
-        given = _json(sent.row) if checker.skipped.wanted else b""
-        checker.take(line, sent.number, (row_id or str(sent.order), sent.row), given, self._template.betas)
+            found = warning("id_made", what, f"{quoted(row_id)} became {custom_id}")
+            self._checker.report(found, sent.number, custom_id)
+        self._made[custom_id] = _Made(line, sent.number, (row_id or str(sent.order), sent.row))
+
+    def _place(self) -> None:
+        """Check and place the requests that were made since: all at once when none of them has a fault."""
+        if not self._made:
+            return
+        made, self._made = list(self._made.values()), {}
+        checker, betas = self._checker, self._template.betas
+        if len(made) > 1:
+            lines, numbers, rows = zip(*made, strict=True)
+            if checker.take_rows(lines, numbers, rows, betas):
+                return
+        for line, number, row in made:
+            given = _json(row[1]) if checker.skipped.wanted else b""
+            checker.take(line, number, row, given, betas)
 
     def _request(self, sent: _Sent, made: wire.Made) -> tuple[bytes, str, str]:
         """The request of a row as a JSON line, the row's own id (empty when it has none), and its custom_id."""
         row_id = made.custom_id if made.custom_id is not None else _column_id(sent.row)
-        custom_id, _ = self._checker.free_id(row_id or f"row-{sent.order}", sent.order)
+        base = row_id or f"row-{sent.order}"
+        custom_id, _ = self._checker.free_id(base, sent.order)
+        if custom_id in self._made:
+            self._place()
+            custom_id, _ = self._checker.free_id(base, sent.order)
         if b"\n" in made.params:
             raise RowFault(error("template_row", "the rendered request is no line of JSON"))
         return b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), made.params), row_id, custom_id
 
     def _refuse(self, row: dict[str, Any], number: int, found: Found) -> None:
+        self._place()
         checker = self._checker
         checker.report(found, number)
         checker.skipped.add(_json(row), [found.text], checker.where(number), "")
@@ -246,6 +269,14 @@ class _Sent(NamedTuple):
     order: int
     """Its number among all rows, from 1."""
     raw: bytes
+
+
+class _Made(NamedTuple):
+    """A request made of a row."""
+
+    line: bytes
+    number: int
+    row: Row
 
 
 class RowFault(Exception):
