@@ -34,7 +34,7 @@ DEEP = (
     "{% set ns = namespace(a=[1], b=[1]) %}"
     "{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}{% set ns.b = [ns.b, ns.b] %}{% endfor %}"
 )
-IN_C = "{{ 1|round(900000000, 'ceil') }}"
+IN_C = DEEP + "{% if ns.a == ns.b %}{% endif %}"
 """One call that ends no sooner than a minute, and lets no signal handler run."""
 QUICK = [
     "{% set a %}{{ text }}{{ text }}{% endset %}" + "{% set a %}{{ a }}{{ a }}{% endset %}" * 60 + "{{ a }}",
@@ -47,7 +47,7 @@ QUICK = [
     DEEP + "{{ ns.a|tojson|length }}",
 ]
 SLOW = [
-    DEEP + "{{ ns.a == ns.b }}",
+    "{{ 1|round(900000000, 'ceil') }}",
     IN_C,
     "{{ 'x'|center(3000000000) }}",
     "{{ '%3000000000d' % 1 }}",
