@@ -166,6 +166,10 @@ def test_a_record_that_is_no_file_is_reported_and_the_rest_goes_on(place: Path) 
     for kind, name in enumerate(("20260101T000000Z-aaaaaa", "20260101T000001Z-aaaaaa")):
         (batches / name).mkdir()
         os.mkfifo(batches / name / "batch.json") if kind else (batches / name / "batch.json").mkdir()
+    for streams in (">&-", ">/dev/full"):
+        done = run(place, "results", "last", "--demo", streams=streams)
+        assert "standard output" in said(done)
+        assert done.returncode == 3
     [real] = [each for each in batches.iterdir() if each.name[:8] != "20260101"]
     for name in ("results.index", "ids.jsonl", "results.fields", "review.jsonl", "skipped.jsonl"):
         (real / name).unlink(missing_ok=True)

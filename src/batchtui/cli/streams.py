@@ -9,6 +9,8 @@ from typing import Any
 
 from batchtui.domain.errors import BatchtuiError, InputError
 
+_BUFFER = 64 * 1024
+
 
 class OutputLost(BatchtuiError):
     """Standard output is closed, or what it goes to is full or broken."""
@@ -26,9 +28,9 @@ class _Output(io.FileIO):
         if self.muted:
             return len(data)
         if self._closed_before:
-            raise OutputLost("standard output is closed", advice="leave it open, or send it to a file or /dev/null")
+            raise OutputLost("standard output is closed", advice="redirect it to a file, or to /dev/null")
         try:
-            return super().write(data) or 0
+            return super().write(data)
         except BrokenPipeError:
             raise
         except OSError as bad:
@@ -37,7 +39,7 @@ class _Output(io.FileIO):
                 return len(data)
             raise OutputLost(
                 f"can't write to standard output: {bad.strerror or bad}",
-                advice="what was done is done: batchtui list shows it; free room, or send the output elsewhere",
+                advice="redirect it to a place with room; batches and results are kept (batchtui list)",
             ) from bad
 
 
@@ -60,7 +62,7 @@ def take_streams() -> None:
         before = getattr(sys, name)
         if before is None or (_is(before, fd) and not before.isatty()):
             encoding, errors = (before.encoding, before.errors) if before is not None else ("utf-8", "backslashreplace")
-            raw = io.BufferedWriter(_Output(fd, fd in closed))
+            raw = io.BufferedWriter(_Output(fd, fd in closed), _BUFFER)
             setattr(sys, name, io.TextIOWrapper(raw, encoding, errors, line_buffering=fd == 2))
 
 
