@@ -230,6 +230,13 @@ def test_forty_thousand_columns(place: Path, name: str) -> None:
     assert len(peek([str(place / "wide.csv")], IntakeOptions(), prices=PRICES).columns) == wide + 1
 
 
+def test_a_request_of_a_hundred_thousand_unknown_fields(place: Path) -> None:
+    (place / "many.toml").write_text(TEMPLATE + "".join(f"[a{number}]\n" for number in range(100_000)))
+    plan = plan_of(place / "in.csv", template=place / "many.toml")
+    assert not plan.ok
+    assert any("more than 50 unknown fields" in each.message for each in plan.problems)
+
+
 def test_a_folder_and_files_with_names_of_odd_bytes(place: Path) -> None:
     data, name = os.fsdecode(b"data\xff"), os.fsdecode(b"in\xfe.jsonl")
     (place / "in.jsonl").rename(place / name)

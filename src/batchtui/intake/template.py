@@ -168,9 +168,8 @@ class RequestTemplate:
                 found = error("template", f"{_plain(bad.message)} in {name}")
                 raise BadTemplate(found, _line_of(self._text, name, bad.lineno)) from bad
             except (TemplateError, TemplateLimit, RecursionError, ArithmeticError, ValueError, TypeError) as bad:
-                raise BadTemplate(
-                    error("template", f"{_plain(str(bad))} in {name}"), _line_of(self._text, name)
-                ) from bad
+                what = "nested too deeply" if isinstance(bad, RecursionError) else _plain(str(bad))
+                raise BadTemplate(error("template", f"{what} in {name}"), _line_of(self._text, name)) from bad
         if isinstance(value, list):
             return [self._compiled(name, each) for each in value]
         if isinstance(value, dict):
@@ -229,7 +228,7 @@ def _toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as bad:
         place = _LINE.search(str(bad))
-        words = _LINE.sub("", str(bad)).strip()
+        words = "nested too deeply" if isinstance(bad, RecursionError) else _LINE.sub("", str(bad)).strip()
         column = f"column {place.group(2)}" if place else ""
         found = error("template", f"not valid TOML: {safe(words, 150)}", column)
         raise BadTemplate(found, int(place.group(1)) if place else text.count("\n") + 1) from bad
