@@ -49,4 +49,4 @@ def template(bench: Bench) -> list[Line]:
             },
         )
     what = f"template over {bench.count:,} CSV rows, checked and stored"
-    return beside(what, found.pop("ours"), found, [(peer, 1.5)])
+    return beside(what, found.pop("ours"), found, [(peer, 1.0)])

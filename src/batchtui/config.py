@@ -14,13 +14,15 @@ from typing import Annotated, Any
 
 import msgspec
 
-from batchtui import paths
+from batchtui import paths, plainfile
 from batchtui.domain.errors import ConfigError
 from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
 
 _Some = Annotated[int, msgspec.Meta(ge=1)]
 _None = Annotated[int, msgspec.Meta(ge=0)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
+MAX_CONFIG = 4_000_000
+"""Bytes of a config.toml."""
 SDK_PREFIX = "sdk:"
 """Before the name of one of the SDK's own profiles."""
 
@@ -131,7 +133,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def sdk_profiles() -> list[str]:
     """The SDK's own profiles (``configs/NAME.json`` in its folder), as names that ``Config.profile`` takes."""
     given = os.environ.get("ANTHROPIC_CONFIG_DIR")
-    folder = (Path(given) if given else Path.home() / ".config" / "anthropic") / "configs"
+    folder = (Path(given) if given else paths.expanded("~/.config/anthropic")) / "configs"
     try:
         return sorted(SDK_PREFIX + path.stem for path in folder.glob("*.json"))
     except OSError:
@@ -147,12 +149,17 @@ def load_config(path: Path | None = None) -> Config:
     """Read config.toml; a missing file is the defaults.  Raises ConfigError with the place."""
     where = path or config_path()
     try:
-        text = where.read_text(encoding="utf-8")
+        text = plainfile.read_text(where, MAX_CONFIG)
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where} can't be read: {error}", advice="correct or remove the file") from error
+        raise _unreadable(where, error) from error
     return parse_config(text, where)
+
+
+def _unreadable(where: Path, error: OSError | UnicodeDecodeError) -> ConfigError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return ConfigError(f"{where} can't be read: {why}", advice="correct or remove the file")
 
 
 def parse_config(text: str, where: Path) -> Config:

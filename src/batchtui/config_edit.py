@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from batchtui.config import Config, config_path, parse_config
+from batchtui import plainfile
+from batchtui.config import MAX_CONFIG, Config, config_path, parse_config
 from batchtui.domain.errors import ConfigError, InputError
 from batchtui.store import files
 
@@ -90,11 +91,12 @@ def change(setting: Setting, value: Any, path: Path | None = None) -> Config:
     """
     where = (path or config_path()).resolve()
     try:
-        text = where.read_text("utf-8")
+        text = plainfile.read_text(where, MAX_CONFIG)
     except FileNotFoundError:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where} can't be read: {error}", advice="correct or remove the file") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ConfigError(f"{where} can't be read: {why}", advice="correct or remove the file") from error
     parse_config(text, where)
     fresh = edited(text, setting.place, value)
     config = parse_config(fresh, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from pathlib import Path
 
@@ -15,15 +16,20 @@ class _Safe(logging.Formatter):
         return safetext.line(super().format(record), 2000)
 
 
+class _Lines(logging.StreamHandler[io.TextIOWrapper]):
+    def handleError(self, record: logging.LogRecord) -> None:  # logging's name
+        """A disk that is full costs the log its line, not the screen a traceback."""
+
+
 def open_log(path: Path) -> None:
     """Append our own log to ``path`` (0600); the SDK's and the HTTP client's loggers, which hold headers, stay out."""
     from batchtui.store.files import explain, open_private
 
     try:
-        open_private(path, "ab").close()
+        file = open_private(path, "ab")
     except OSError as error:
         raise explain(error, f"can't write the log {path}") from error
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _Lines(io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace"))
     handler.setFormatter(_Safe("%(asctime)s %(levelname)s %(message)s"))
     log = logging.getLogger("batchtui")
     log.addHandler(handler)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from batchtui.domain.errors import InputError
 from batchtui.intake.compose import request_from_form
 from batchtui.intake.drafts import Draft, Form, Turn, delete_draft, list_drafts, load_draft, save_draft
 from batchtui.intake.options import IntakeOptions
-from batchtui.intake.preview import peek, preview
+from batchtui.intake.preview import Preview, Previewer, peek
 from tests.intake.helpers import MODEL, PRICES, params, request, write_lines
 
 OPTIONS = IntakeOptions()
@@ -93,16 +94,28 @@ def test_a_peek_shows_first_requests(tmp_path: Path) -> None:
     assert peek([str(tmp_path / "none")], OPTIONS, prices=PRICES).problems[0].code == "source"
 
 
-def test_a_preview_renders_and_checks_one_row() -> None:
+@pytest.fixture
+def previewer() -> Iterator[Previewer]:
+    made = Previewer()
+    yield made
+    made.close()
+
+
+def test_a_preview_renders_and_checks_one_row(previewer: Previewer) -> None:
+    def preview(row: dict[str, str], number: int, options: IntakeOptions) -> Preview:
+        made = previewer.preview(row, number, options, prices=PRICES)
+        assert made is not None
+        return made
+
     options = IntakeOptions(template_text=TEMPLATE)
-    good = preview({"id": "x y", "text": "hello"}, 7, options, prices=PRICES)
+    good = preview({"id": "x y", "text": "hello"}, 7, options)
     assert json.loads(good.request)["custom_id"] == "x-y"
     assert good.row_id == "x y"
     assert good.problems == ()
-    assert json.loads(preview({"text": "hello"}, 7, options, prices=PRICES).request)["custom_id"] == "row-7"
-    undefined = preview({"txt": "hello"}, 1, options, prices=PRICES)
+    assert json.loads(preview({"text": "hello"}, 7, options).request)["custom_id"] == "row-7"
+    undefined = preview({"txt": "hello"}, 1, options)
     assert undefined.request == b""
     assert "'txt'" in undefined.problems[0].message
-    assert preview({"text": ""}, 1, options, prices=PRICES).problems[0].code == "content_empty"
-    broken = preview({"text": ""}, 1, IntakeOptions(template_text="x ="), prices=PRICES)
+    assert preview({"text": ""}, 1, options).problems[0].code == "content_empty"
+    broken = preview({"text": ""}, 1, IntakeOptions(template_text="x ="))
     assert broken.problems[0].where == "template:1"

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.plan import Plan
+from batchtui.intake import template_wire
+from batchtui.intake.render import MAX_LIMIT_FAULTS
 from tests.intake.helpers import codes, group, plan_of, staged
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs away is stopped sooner."""
+    monkeypatch.setattr(template_wire, "MAX_SECONDS", 0.3)
+
 
 HEAD = 'model = "claude-opus-5"\nmax_tokens = 5\n'
 
@@ -181,7 +190,7 @@ def test_a_template_that_asks_for_too_much_or_reaches_out_is_stopped(tmp_path: P
 def test_a_template_that_is_too_slow_for_every_row_is_given_up(tmp_path: Path) -> None:
     slow = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     plan = render(tmp_path, HEAD + f'prompt = "{slow}"\n', "id,text\n" + "1,a\n" * 1000)
-    assert plan.errors == 11
+    assert plan.errors == MAX_LIMIT_FAULTS + 1
 
 
 def test_ordinary_templates_are_not_hindered(tmp_path: Path) -> None:

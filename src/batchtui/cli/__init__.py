@@ -42,7 +42,9 @@ def __getattr__(name: str) -> Any:
 def main(args: list[str] | None = None) -> Any:
     """The program: runs a verb and exits with its code (contract: design, exit codes)."""
     from batchtui.cli.ending import guarded
+    from batchtui.cli.streams import take_streams
 
+    take_streams()
     # A shell that asks for completions calls the program without words, and says so in this variable (click).
     if args is None and len(sys.argv) == 1 and "_BATCHTUI_COMPLETE" not in os.environ:
         from batchtui.cli.screen import open_screen

@@ -10,13 +10,13 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from batchtui import paths, safetext
 from batchtui.cli.ending import print_json
 from batchtui.cli.session import Session, verb
 from batchtui.config import config_path
 from batchtui.domain.errors import BatchtuiError
+from batchtui.paths import expanded
 from batchtui.service import Service
 
 Check = tuple[str, str, str]
@@ -47,7 +47,7 @@ def doctor_(session: Session) -> int:
 
 def _plain(text: str) -> str:
     """Text without the person's home folder."""
-    home = str(Path.home())
+    home = str(expanded("~"))
     return text.replace(home, "~") if len(home) > 1 else text
 
 

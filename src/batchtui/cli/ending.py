@@ -8,12 +8,18 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from batchtui import safetext
+from batchtui.cli.streams import OutputLost, mute
 from batchtui.domain.errors import BatchtuiError
+from batchtui.paths import NoFolder, printable
 
 INTERRUPTED = 130
+BROKEN_PIPE = 141
+_lost: list[OutputLost] = []
+"""What kept the output of a verb from being written; told when the verb is done."""
 
 
 def _click() -> Any:
@@ -26,10 +32,31 @@ def _click() -> Any:
 def guarded(run: Callable[[], Any]) -> int:
     """Run a verb; its exit code, whatever happens."""
     end_on_signals()
+    _lost.clear()
+    code = _code_of(run)
+    lost: BatchtuiError | None = _lost[0] if _lost else None
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute()
+        return BROKEN_PIPE
+    except (BatchtuiError, OSError, ValueError) as error:
+        mute()
+        lost = lost or (error if isinstance(error, BatchtuiError) else None)
+    if lost is None:
+        return code
+    fail(lost)
+    # What the verb came to is worth more than that it could not be said, unless that was all well.
+    return code if code > 1 else lost.exit_code
+
+
+def _code_of(run: Callable[[], Any]) -> int:
     try:
         code = run()
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
+    except SystemExit as error:
+        # click leaves so, with 1, when the reader of our output went away.
+        return BROKEN_PIPE if isinstance(error.__context__, BrokenPipeError) else int(error.code or 0)
     except _click().exceptions.Exit as error:
         return int(error.exit_code)
     except _click().ClickException as error:
@@ -39,13 +66,20 @@ def guarded(run: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, _click().Abort):
         say("interrupted")
         return INTERRUPTED
+    except OutputLost as error:
+        mute()
+        fail(error)
+        return error.exit_code
     except BatchtuiError as error:
         fail(error)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output went away; a second error at the closing of stdout must not follow.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        mute()
+        return BROKEN_PIPE
+    except NoFolder as error:
+        say(f"error: {error}\n  → {error.advice}")
+        return 2
     except UnicodeError as error:
         say(f"error: text could not be read or written as UTF-8 ({type(error).__name__})")
         return 2
@@ -97,16 +131,41 @@ def say(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """A line on standard output, made safe for a terminal."""
-    print(safetext.line(text), flush=True)
+    """A line on standard output, made safe for a terminal; a verb's work goes on when it can't be written."""
+    _put(lambda: print(safetext.line(text), flush=True))
 
 
 def print_json(value: Any) -> None:
     """The one JSON value of --json on standard output; dollars are numbers.  On a terminal what it would obey is escaped."""
     import msgspec
 
-    raw = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(value)
+    encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+    try:
+        raw = encode(value)
+    except UnicodeEncodeError:
+        raw = encode(_as_text(msgspec.to_builtins(value, builtin_types=(Decimal,), enc_hook=str)))
     if sys.stdout.isatty():
         raw = safetext.json_text(raw.decode()).encode()
-    sys.stdout.buffer.write(raw + b"\n")
-    sys.stdout.flush()
+
+    def write() -> None:
+        sys.stdout.buffer.write(raw + b"\n")
+        sys.stdout.flush()
+
+    _put(write)
+
+
+def _as_text(value: Any) -> Any:
+    """The value with names of odd bytes, which no JSON can hold, in a form that it can."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(each) for key, each in value.items()}
+    return [_as_text(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _put(write: Callable[[], None]) -> None:
+    try:
+        write()
+    except OutputLost as error:
+        mute()
+        _lost.append(error)

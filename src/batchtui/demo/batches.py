@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import shutil
 import threading
 from array import array
@@ -200,9 +201,9 @@ class BatchStore:
         seconds = meta.duration or 1e-9
         canceled = meta.cancel_initiated_at
         return Job(
-            body=str(batch.folder / BODY),
-            offsets=str(batch.folder / OFFSETS),
-            out=str(batch.folder / RESULTS),
+            body=os.fsencode(batch.folder / BODY),
+            offsets=os.fsencode(batch.folder / OFFSETS),
+            out=os.fsencode(batch.folder / RESULTS),
             batch_id=meta.id,
             version=meta.version,
             betas=meta.betas,

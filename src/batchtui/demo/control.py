@@ -11,6 +11,7 @@ from starlette.responses import Response
 from batchtui.demo.state import Demo
 from batchtui.demo.wire import ApiError, reply
 from batchtui.domain.errors import InputError
+from batchtui.paths import printable
 
 _HERE = ("127.0.0.1", "::1", "localhost")
 
@@ -26,7 +27,7 @@ def _only_here(request: Request) -> None:
 async def health(demo: Demo, request: Request) -> Response:
     """GET /_demo/health: that it is this server, alive."""
     _only_here(request)
-    return reply({"batchtui_demo": True, "pid": os.getpid(), "batches": str(demo.store.root)})
+    return reply({"batchtui_demo": True, "pid": os.getpid(), "batches": printable(demo.store.root)})
 
 
 async def stats(demo: Demo, request: Request) -> Response:

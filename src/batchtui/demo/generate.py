@@ -7,6 +7,7 @@ batchtui.demo.generate JOB``, a file of JSON), so that the server keeps answerin
 from __future__ import annotations
 
 import mmap
+import os
 import random
 import sys
 import threading
@@ -39,10 +40,10 @@ _FAILED = {
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """All that the results of one batch depend on."""
 
-    body: str
-    offsets: str
-    """Paths: the body as received, and where its requests lie in it."""
-    out: str
+    body: bytes
+    offsets: bytes
+    """Paths, as the file system has them: the body as received, and where its requests lie in it."""
+    out: bytes
     """Where the results go, whole or not at all."""
     batch_id: str
     version: str
@@ -85,7 +86,7 @@ def run(job: Job, stop: threading.Event | None = None) -> Done:
     before = frozenset(job.struck)
     pending = bytearray()
     total = 0
-    with files.atomic(Path(job.out)) as out:
+    with files.atomic(Path(os.fsdecode(job.out))) as out:
         for piece in _pieces(job):
             if stop is not None and stop.is_set():
                 raise Halted
@@ -105,10 +106,10 @@ def run(job: Job, stop: threading.Event | None = None) -> Done:
 def _pieces(job: Job) -> Iterator[bytes]:
     """The requests in an order of their own: shuffled within windows, as results come in any order."""
     places = array("Q")
-    raw = Path(job.offsets).read_bytes()
+    raw = Path(os.fsdecode(job.offsets)).read_bytes()
     places.frombytes(raw)
     shuffle = random.Random(job.batch_id).shuffle  # noqa: S311 - an order, not a secret
-    with Path(job.body).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
+    with Path(os.fsdecode(job.body)).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
         for first in range(0, len(places) // 2, _WINDOW):
             window = list(range(first, min(first + _WINDOW, len(places) // 2)))
             shuffle(window)

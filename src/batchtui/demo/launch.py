@@ -22,6 +22,7 @@ import msgspec
 from batchtui.demo.options import DemoOptions
 from batchtui.demo.place import Where, server_dir
 from batchtui.domain.errors import StoreError
+from batchtui.paths import printable
 from batchtui.store import files
 from batchtui.store.history import lock
 
@@ -87,7 +88,7 @@ def _alive(folder: Path) -> str:
         return ""
     finally:
         connection.close()
-    return where.base_url if told.get("batches") == str(folder / "batches") else ""
+    return where.base_url if told.get("batches") == printable(folder / "batches") else ""
 
 
 def _start(data: Path, options: DemoOptions) -> str:

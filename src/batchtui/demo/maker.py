@@ -39,7 +39,7 @@ def make(job: Job, requests: int, size: int, stop: threading.Event) -> Done | No
 def _apart(job: Job, stop: threading.Event) -> Done:
     source = str(Path(generate.__file__).parents[2])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}
-    given = Path(job.out).with_name("job.json")
+    given = Path(os.fsdecode(job.out)).with_name("job.json")
     files.write_atomic(given, msgspec.json.encode(job))
     command = [sys.executable, "-m", "batchtui.demo.generate", str(given)]
     with subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,23 @@ class Checker:
             self.take(line, each)
         self._again = False
         return len(lines)
+
+    def take_rows(
+        self, lines: Sequence[bytes], numbers: Sequence[int], rows: Sequence[Row], betas: tuple[str, ...]
+    ) -> bool:
+        """Check and place the requests of rows all at once, whose ids are new; False, with nothing done, when one of them
+        asks for a look of its own."""
+        if self._options.cache_prefix:
+            return False
+        block = b"\n".join(lines)
+        found = bulk.survey(block, self)
+        all_betas = tuple(sorted({*self._betas, *betas})) if betas else self._betas
+        if found is None or len(found.ids) != len(rows) or not self.placer.has_room(all_betas, found, len(block)):
+            return False
+        for custom_id, number in zip(found.ids, numbers, strict=True):
+            self._ids.add(custom_id, self._place_of(number))
+        self.placer.place_block(block, found, all_betas, rows)
+        return True
 
     def take(
         self, line: bytes, number: int, row: Row | None = None, given: bytes | None = None, betas: tuple[str, ...] = ()

@@ -19,6 +19,8 @@ from batchtui.intake.words import KNOWN_PARAMS, kind_of, near, quoted, unknown_p
 
 MAX_MARKS = 4
 """Cache marks a request may carry (prompt caching documentation)."""
+MOST_UNKNOWN = 50
+"""Unknown fields of one request that are named: to look for what each may have meant takes a while."""
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _THINKING = ("adaptive", "enabled", "disabled", "between_tools")
 
@@ -56,9 +58,10 @@ def check_custom_id(value: object) -> Iterator[Found]:
 
 def check_params(params: dict[str, Any], facts: Facts, api_version: str, betas: tuple[str, ...]) -> Iterator[Found]:
     """Everything inside params."""
-    for name in params:
-        if name not in KNOWN_PARAMS:
-            yield unknown_param(name, bool(betas))
+    unknown = [name for name in params if name not in KNOWN_PARAMS]
+    yield from (unknown_param(name, bool(betas)) for name in unknown[:MOST_UNKNOWN])
+    if len(unknown) > MOST_UNKNOWN:
+        yield error("unknown_field", f"more than {MOST_UNKNOWN} unknown fields in params")
     model = yield from _model(params, facts)
     yield from _max_tokens(params, model, betas)
     yield from check_messages(params, model)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import tomli_w
 
-from batchtui import safetext
+from batchtui import plainfile, safetext
 from batchtui.domain.errors import InputError
 from batchtui.store.files import explain, make_private_dir, write_atomic
 
@@ -68,9 +68,11 @@ def load_draft(data: Path, name: str) -> Draft:
     """A draft by its name; raises InputError when there is none or it can't be read."""
     path = data / FOLDER / f"{safetext.filename(name)}.toml"
     try:
-        if path.stat().st_size > MAX_DRAFT:
-            raise InputError(f"{path} is too large for a draft", advice="remove it, or load its template from a file")
-        return msgspec.toml.decode(path.read_bytes(), type=Draft)
+        return msgspec.toml.decode(plainfile.read(path, MAX_DRAFT), type=Draft)
+    except plainfile.TooLarge as bad:
+        raise InputError(
+            f"{path} is too large for a draft", advice="remove it, or load its template from a file"
+        ) from bad
     except FileNotFoundError as bad:
         raise InputError(
             f"there is no draft {safetext.line(name, 60)}", advice="choose one from the list of drafts"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from batchtui.domain.money import PriceTable
@@ -67,14 +68,16 @@ class Placer:
         """Whether a block of ``size`` bytes fits the open part of its betas as a whole."""
         return self._splitter.has_room(betas, len(bulk.ids), size + 1)
 
-    def place_block(self, block: bytes, bulk: Bulk, betas: tuple[str, ...]) -> None:
-        """Put a block of lines, which fits, into its part at once."""
+    def place_block(self, block: bytes, bulk: Bulk, betas: tuple[str, ...], rows: Sequence[Row] = ()) -> None:
+        """Put a block of lines, which fits, into its part at once; ``rows`` are those that all its lines were made of."""
         part = self._splitter.part_for(betas, len(bulk.ids), len(block) + 1)
         self._count(len(bulk.ids), len(block) + 1)
         for tally in bulk.tallies:
             _meter(part, tally.facts, tally.geo).add_tally(tally)
         if part.file is not None:
             part.file.add(block)
+            for custom_id, row in zip(bulk.ids, rows, strict=bool(rows)):
+                self._splitter.keep_row(part, row_line(custom_id, *row))
         if len(self.sample) < SAMPLES:
             for line in block.split(b"\n", SAMPLES)[:SAMPLES]:
                 self._show(line)

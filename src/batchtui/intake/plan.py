@@ -19,6 +19,7 @@ from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
 from batchtui.intake.render import Renderer, load_template
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
+from batchtui.intake.template_process import TemplateProcess
 from batchtui.store.files import make_private_dir
 
 _PROGRESS_SECONDS = 0.1
@@ -74,6 +75,8 @@ class _Making:
         self._told_at = 0.0
         self._faults = 0
         self._tables: set[Path | None] = set()
+        self._template: TemplateProcess | None = None
+        self._renderer: Renderer | None = None
 
     def run(self) -> Plan:
         try:
@@ -82,11 +85,13 @@ class _Making:
             self._checker.splitter.discard()
             raise
         finally:
+            if self._template is not None:
+                self._template.close()
             self._checker.skipped.close()
         return self._plan()
 
     def _read_all(self) -> None:
-        template, faults = load_template(self._options)
+        self._template, faults = load_template(self._options, wait=self._tick)
         for where, found in faults:
             self._stopping(found, where)
         if self._options.format is not None and self._options.format not in FORMATS:
@@ -95,8 +100,8 @@ class _Making:
         if self._problems.errors:
             self._reader = Reader(self._options, self._checker, None, self._tick)
             return
-        renderer = Renderer(template, self._checker) if template is not None else None
-        self._reader = Reader(self._options, self._checker, renderer, self._tick)
+        self._renderer = Renderer(self._template, self._checker) if self._template is not None else None
+        self._reader = Reader(self._options, self._checker, self._renderer, self._tick)
         found_sources = list(expand(self._given, self._options.template))
         self._tables = {each.folder for each in found_sources if isinstance(each, Source) and each.looks_like_table}
         self._total = sum(each.size for each in found_sources if isinstance(each, Source))
@@ -113,7 +118,7 @@ class _Making:
     def _read(self, source: Source) -> None:
         self._name = source.name
         try:
-            raw = open_source(source, self._stdin)
+            raw = open_source(source, self._stdin, self._tick)
             try:
                 self._stream = stream = Stream(raw)
                 self._read_stream(source, stream)
@@ -135,7 +140,17 @@ class _Making:
         told = sniff.tell(head, source.name, self._options.format, self._options.has_template)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text beside tables"))
-        self._reader.read(source, stream, told)
+        try:
+            self._reader.read(source, stream, told)
+        except SourceFault:
+            self._flush()
+            raise
+        self._flush()
+
+    def _flush(self) -> None:
+        """Have the rows of a source checked while it is the one that places are named by."""
+        if self._renderer is not None:
+            self._renderer.flush()
 
     def _fault(self, fault: SourceFault, source: Source) -> None:
         """Note why a source can't be read; in a folder, what holds no requests is only left out."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
 
+from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
 from batchtui.intake import sniff
@@ -17,6 +20,7 @@ from batchtui.intake.problems import Problems
 from batchtui.intake.readers import Reader
 from batchtui.intake.render import Renderer, RowFault, load_template
 from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
+from batchtui.intake.template_process import TemplateProcess
 
 
 class Peek(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,10 +77,57 @@ def peek(
     )
 
 
-def preview(row: Mapping[str, Any], number: int, options: IntakeOptions, *, prices: PriceTable) -> Preview:
-    """A row through the options' template, checked like any request; ``number`` is the row's, from 1."""
+class Previewer:
+    """Renders single rows, in one process that is kept from one to the next until ``close``; thread-safe.
+
+    A row that is asked for while another is rendered puts an end to that one: only the last is wanted.
+    """
+
+    def __init__(self) -> None:
+        self._process = TemplateProcess()
+        self._busy = threading.Lock()
+        self._asked = itertools.count(1)
+        self._last = 0
+        self._closed = False
+
+    def preview(
+        self, row: Mapping[str, Any], number: int, options: IntakeOptions, *, prices: PriceTable
+    ) -> Preview | None:
+        """A row through the options' template, checked like any request; ``number`` is the row's, from 1.
+
+        None when another row was asked for meanwhile, or the previewer was closed.  Raises StoreError.
+        """
+        mine = self._last = next(self._asked)
+
+        def wait() -> None:
+            if self._closed or self._last != mine:
+                raise Stopped("another row is wanted")
+
+        with self._busy:
+            try:
+                wait()
+                return _preview(row, number, options, prices, self._process, wait)
+            except Stopped:
+                self._process.close()
+                return None
+
+    def close(self) -> None:
+        """End the process, and what it renders."""
+        self._closed = True
+        with self._busy:
+            self._process.close()
+
+
+def _preview(
+    row: Mapping[str, Any],
+    number: int,
+    options: IntakeOptions,
+    prices: PriceTable,
+    process: TemplateProcess,
+    wait: Callable[[], None],
+) -> Preview:
     problems = Problems()
-    template, faults = load_template(options)
+    template, faults = load_template(options, process, wait)
     for where, found in faults:
         problems.add(found, where)
     line, row_id = b"", ""
@@ -86,7 +137,7 @@ def preview(row: Mapping[str, Any], number: int, options: IntakeOptions, *, pric
         renderer = Renderer(template, checker, number - 1)
         try:
             line, row_id = renderer.one(dict(row), number)
-        except RowFault as bad:
+        except (RowFault, SourceFault) as bad:
             checker.report(bad.found, number)
     return Preview(
         request=line, row_id=row_id, problems=tuple(problem for group in problems.groups() for problem in group.first)
@@ -96,6 +147,8 @@ def preview(row: Mapping[str, Any], number: int, options: IntakeOptions, *, pric
 def _peek_one(
     source: Source, options: IntakeOptions, reader: Reader, problems: Problems, stdin: BinaryIO | None
 ) -> None:
+    if source.path is not None and not source.path.is_file():
+        return  # What a pipe gave a peek would be missing from the check.
     try:
         raw = open_source(source, stdin)
         try:
@@ -126,6 +179,9 @@ class _Catcher(Checker):
     def render(self, row: dict[str, Any], number: int) -> None:
         self.rows.append(row)
         self._count()
+
+    def flush(self) -> None:
+        """Rows are kept at once."""
 
     def take(
         self, line: bytes, number: int, row: Row | None = None, given: bytes | None = None, betas: tuple[str, ...] = ()

@@ -30,7 +30,11 @@ class Rows(Protocol):
     """What turns rows into requests."""
 
     def render(self, row: dict[str, Any], number: int) -> None:
-        """Make a request of one row, or name what is wrong with it."""
+        """Make a request of one row, or name what is wrong with it, at once or later."""
+        ...
+
+    def flush(self) -> None:
+        """Be done with all rows given so far."""
         ...
 
 
@@ -222,6 +226,8 @@ class Reader:
 
     def _leave_out(self, cells: list[str], found: Any, number: int) -> None:
         """Name a row that can't be rendered, and keep it with what is left out."""
+        if self._rows is not None:
+            self._rows.flush()
         self._checker.report(found, number)
         text = io.StringIO()
         csv.writer(text, lineterminator="").writerow(cells)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import select
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import msgspec
 
 from batchtui.intake.problems import Found, error
+from batchtui.paths import expanded
 
 HEAD = 64 * 1024
 """Bytes looked at to tell a format."""
 _TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet")
+_WAKE = 0.1
+"""Seconds between two looks at whether to stop."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -57,7 +62,7 @@ def expand(given: Sequence[str], template: Path | None = None) -> Iterator[Sourc
         if name == "-":
             yield Source("stdin", None)
             continue
-        path = Path(name).expanduser()
+        path = expanded(name)
         try:
             if path.is_dir():
                 files = [file for file in _walk(path) if template is None or not _same(file, template)]
@@ -155,11 +160,43 @@ class _Counting:
         return piece
 
 
-def open_source(source: Source, stdin: BinaryIO | None) -> BinaryIO:
-    """The source's raw bytes; raises SourceFault.  Standard input is not to be closed."""
+class _Pipe(io.RawIOBase):
+    """A named pipe; ``wait`` is called while nothing comes, and may raise."""
+
+    def __init__(self, path: Path, wait: Callable[[], None]) -> None:
+        super().__init__()
+        self._wait = wait
+        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes, empty when all who wrote are gone."""
+        while True:
+            while not self._poll.poll(_WAKE * 1000):
+                self._wait()
+            try:
+                return os.read(self._fd, HEAD if size < 0 else size)
+            except BlockingIOError:
+                self._wait()
+
+    def close(self) -> None:
+        """Read no more."""
+        if not self.closed:
+            os.close(self._fd)
+        super().close()
+
+
+def open_source(source: Source, stdin: BinaryIO | None, wait: Callable[[], None] = lambda: None) -> BinaryIO:
+    """The source's raw bytes; raises SourceFault.  Standard input is not to be closed.
+
+    ``wait`` is called while a named pipe has nothing to read, and may raise.
+    """
     if source.path is None:
         return stdin if stdin is not None else sys.stdin.buffer
     try:
+        if source.path.is_fifo():
+            return cast("BinaryIO", _Pipe(source.path, wait))
         return source.path.open("rb")
     except OSError as bad:
         raise SourceFault(error("source", f"can't be read: {bad.strerror or bad}")) from bad

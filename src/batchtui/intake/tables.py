@@ -62,20 +62,22 @@ def csv_rows(stream: Stream, told: Told, note: Note, leave_out: LeaveOut) -> Ite
 
 
 def _columns(cells: list[str], number: int, note: Note) -> list[str]:
-    names: list[str] = []
+    names: dict[str, None] = {}
+    counts: dict[str, int] = {}
     for place, cell in enumerate(cells, 1):
         name = cell.strip() or f"column_{place}"
         if name in names:
-            count = 2
+            count = counts.get(name, 2)
             while f"{name}_{count}" in names:
                 count += 1
+            counts[name] = count + 1
             note(
                 warning("csv_columns", f"the column {name[:60]!r} stands there twice: this one is {name[:60]}_{count}"),
                 number,
             )
             name = f"{name}_{count}"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _row(columns: list[str], cells: list[str], number: int, note: Note) -> dict[str, Any] | None:

@@ -1,18 +1,21 @@
 """Templates: a TOML file whose strings turn a row into a request.
 
-Loaded late: it imports jinja2 through ``sandbox``.
+Loaded late, in the process that renders: it imports jinja2 through ``sandbox``.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 
 from batchtui.intake.problems import Found, error
-from batchtui.intake.sandbox import Sandbox, TemplateLimit
+from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
+from batchtui.intake.template_wire import MAX_MEMORY, MAX_PARAMS, BadTemplate
 from batchtui.intake.words import KNOWN_PARAMS, kind_of, near, quoted
 from batchtui.safetext import line as safe
 
@@ -20,16 +23,12 @@ _MARKS = ("{{", "{%", "{#")
 _NAME = re.compile(r"\W+")
 _NUMBERS = frozenset({"max_tokens", "temperature", "top_p", "top_k", "budget_tokens"})
 """Fields that want a number, which a template can only write as text."""
+_MAX_ALIASES = 100_000
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
-class BadTemplate(Exception):
-    """The template itself is at fault: what, and in which line of it (0 when unknown)."""
-
-    def __init__(self, found: Found, line: int = 0) -> None:
-        super().__init__(found.text)
-        self.found = found
-        self.line = line
+class TookTooLong(Exception):
+    """A template used up its time: the text says how much; raised from outside, wherever it is."""
 
 
 class BadRow(Exception):
@@ -45,6 +44,8 @@ class RequestTemplate:
 
     def __init__(self, text: str) -> None:
         self._sandbox = Sandbox()
+        self._aliases: dict[str, str] = {}
+        self._encode = msgspec.json.Encoder().encode
         data = _toml(text)
         self.betas = _betas(data.pop("betas", []))
         custom_id = data.pop("custom_id", None)
@@ -67,36 +68,90 @@ class RequestTemplate:
         self._text = text
         self._custom_id = self._compiled("custom_id", custom_id) if custom_id is not None else None
         self._shown = "prompt" if short else "messages"
-        self._plan = {name: self._compiled(self._name(name), value) for name, value in data.items()}
+        self._plan = {name: self._constant(self._compiled(self._name(name), value)) for name, value in data.items()}
 
-    def render(self, row: dict[str, Any], number: int) -> tuple[dict[str, Any], str | None]:
-        """Params of a row and its custom_id as the template makes it (None when it makes none); raises BadRow."""
-        context = _context(row, number)
-        self._sandbox.budget.start()
+    def render(
+        self, row: dict[str, Any], number: int, enter: Callable[[str], None] | None = None
+    ) -> tuple[bytes, str | None]:
+        """Params of a row as JSON, and its custom_id as the template makes it (None when it makes none); raises BadRow.
+
+        ``enter`` hears of each field before it is rendered.  What stops a template passes through: TookTooLong.
+        """
         field = ""
         try:
+            names = self._names(row, number)
             params = {}
             for name, part in self._plan.items():
                 field = self._name(name)
-                params[name] = self._filled(name, part, context)
+                if enter is not None:
+                    enter(field)
+                params[name] = self._filled(name, part, names)
             field = "custom_id"
-            custom_id = self._filled("", self._custom_id, context) if self._custom_id is not None else None
+            if self._custom_id is None:
+                return self._written(params), None
+            if enter is not None:
+                enter(field)
+            return self._written(params), self._filled("", self._custom_id, names)
+        except BadRow:
+            raise
         except UndefinedError as bad:
             columns = ", ".join(map(quoted, list(row)[:20])) or "none"
-            what = f"{_plain(bad.message)} in {field}: the row has the columns {columns}"
+            what = f"{_plain(bad.message)} in {self._place(field, bad)}: the row has the columns {columns}"
             raise BadRow(error("template_undefined", what)) from bad
-        except TemplateLimit as bad:
-            raise BadRow(error("template_limit", f"{bad} in {field}")) from bad
-        except RecursionError as bad:
-            raise BadRow(error("template_limit", f"the template calls itself too deeply in {field}")) from bad
-        except MemoryError as bad:
-            raise BadRow(error("template_limit", f"the template needs too much memory in {field}")) from bad
+        except (TemplateLimit, RecursionError, MemoryError, TookTooLong) as bad:
+            raise BadRow(error("template_limit", f"the template {too_much(bad)} in {self._place(field, bad)}")) from bad
         except TemplateError as bad:
-            raise BadRow(error("template_row", f"{_plain(bad.message)} in {field}")) from bad
+            raise BadRow(error("template_row", f"{_plain(bad.message)} in {self._place(field, bad)}")) from bad
         except Exception as bad:  # a template may raise anything its row's values do
-            what = f"the template fails in {field}: {type(bad).__name__}"
+            what = f"the template fails in {self._place(field, bad)}: {type(bad).__name__}"
             raise BadRow(error("template_row", what, safe(str(bad), 120))) from bad
-        return params, custom_id
+
+    def _names(self, row: dict[str, Any], number: int) -> dict[str, Any]:
+        """What a template may name: columns, with spaces and the like as underscores too; all of them as ``row``."""
+        names: dict[str, Any] = {**self._sandbox.globals, "row": row, "row_number": number}
+        aliases = self._aliases
+        if len(aliases) > _MAX_ALIASES:
+            aliases.clear()
+        for name, value in row.items():
+            alias = aliases.get(name)
+            if alias is None:
+                alias = aliases[name] = name if name.isidentifier() else _NAME.sub("_", name).strip("_")
+            if alias != name and (alias not in names or alias in self._sandbox.globals):
+                names[alias] = value
+        names.update(row)
+        return names
+
+    def _written(self, params: dict[str, Any]) -> bytes:
+        """Params as JSON; raises BadRow."""
+        try:
+            made = self._encode(params)
+        except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
+            what = "the rendered request can't be written as JSON"
+            raise BadRow(error("template_row", what, safe(str(bad), 120))) from bad
+        if len(made) > MAX_PARAMS:
+            raise BadRow(error("template_limit", f"the template makes a request of more than {MAX_PARAMS:,} bytes"))
+        return made
+
+    def _place(self, field: str, bad: BaseException) -> str:
+        """The field, and the line of the template file where it went wrong when that can be told."""
+        inner = 0
+        trace = bad.__traceback__
+        while trace is not None:
+            maker = trace.tb_frame.f_globals.get("debug_info")
+            if trace.tb_frame.f_code.co_filename == COMPILED and isinstance(maker, str):
+                inner = _template_line(maker, trace.tb_lineno)
+            trace = trace.tb_next
+        line = _line_of(self._text, field, inner) if inner and field != "messages" else 0
+        return f"{field} (line {line} of the template)" if line else field
+
+    def _constant(self, part: Any) -> Any:
+        """What is the same for each row as the JSON it becomes."""
+        if _has_marks(part):
+            return part
+        try:
+            return msgspec.Raw(self._encode(part))
+        except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
+            return part
 
     def _name(self, field: str) -> str:
         """What the template calls a field."""
@@ -113,23 +168,22 @@ class RequestTemplate:
                 found = error("template", f"{_plain(bad.message)} in {name}")
                 raise BadTemplate(found, _line_of(self._text, name, bad.lineno)) from bad
             except (TemplateError, TemplateLimit, RecursionError, ArithmeticError, ValueError, TypeError) as bad:
-                raise BadTemplate(
-                    error("template", f"{_plain(str(bad))} in {name}"), _line_of(self._text, name)
-                ) from bad
+                what = "nested too deeply" if isinstance(bad, RecursionError) else _plain(str(bad))
+                raise BadTemplate(error("template", f"{what} in {name}"), _line_of(self._text, name)) from bad
         if isinstance(value, list):
             return [self._compiled(name, each) for each in value]
         if isinstance(value, dict):
             return {key: self._compiled(key if key in _NUMBERS else name, each) for key, each in value.items()}
         return value
 
-    def _filled(self, name: str, part: Any, context: dict[str, Any]) -> Any:
+    def _filled(self, name: str, part: Any, names: dict[str, Any]) -> Any:
         if isinstance(part, _Compiled):
-            text = self._sandbox.rendered(part.template, context)
+            text = self._sandbox.rendered(part.template, names)
             return _number(text) if name in _NUMBERS else text
         if isinstance(part, list):
-            return [self._filled(name, each, context) for each in part]
+            return [self._filled(name, each, names) for each in part]
         if isinstance(part, dict):
-            return {key: self._filled(key, each, context) for key, each in part.items()}
+            return {key: self._filled(key, each, names) for key, each in part.items()}
         return part
 
 
@@ -138,6 +192,30 @@ class _Compiled:
 
     def __init__(self, template: Any) -> None:
         self.template = template
+
+
+def too_much(bad: BaseException) -> str:
+    """What a template did that was stopped."""
+    if isinstance(bad, MemoryError):
+        return f"needs more than {MAX_MEMORY >> 20} MB of memory"
+    return "calls itself too deeply" if isinstance(bad, RecursionError) else str(bad)
+
+
+def _has_marks(part: Any) -> bool:
+    """Whether anything of a compiled value depends on the row."""
+    if isinstance(part, list | dict):
+        return any(map(_has_marks, part.values() if isinstance(part, dict) else part))
+    return isinstance(part, _Compiled)
+
+
+def _template_line(pairs: str, line: int) -> int:
+    """The template's line for one of its compiled code, from jinja's list of both (``1=12&2=20``)."""
+    found = 1
+    for pair in pairs.split("&"):
+        ours, _, theirs = pair.partition("=")
+        if theirs.isdigit() and int(theirs) <= line:
+            found = int(ours)
+    return found
 
 
 def _plain(message: str | None) -> str:
@@ -150,7 +228,7 @@ def _toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as bad:
         place = _LINE.search(str(bad))
-        words = _LINE.sub("", str(bad)).strip()
+        words = "nested too deeply" if isinstance(bad, RecursionError) else _LINE.sub("", str(bad)).strip()
         column = f"column {place.group(2)}" if place else ""
         found = error("template", f"not valid TOML: {safe(words, 150)}", column)
         raise BadTemplate(found, int(place.group(1)) if place else text.count("\n") + 1) from bad
@@ -160,16 +238,6 @@ def _betas(value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(each, str) and each for each in value):
         return tuple(sorted(set(value)))
     raise BadTemplate(error("template", "betas must be a list of names"))
-
-
-def _context(row: dict[str, Any], number: int) -> dict[str, Any]:
-    """Columns by name, with spaces and the like as underscores too; all of them as ``row``."""
-    context: dict[str, Any] = {"row": row, "row_number": number}
-    for name, value in row.items():
-        if not name.isidentifier():
-            context.setdefault(_NAME.sub("_", name).strip("_"), value)
-    context.update(row)
-    return context
 
 
 def _number(text: str) -> Any:

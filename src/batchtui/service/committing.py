@@ -15,15 +15,18 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, new_local_id
 from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.plan import Plan
 from batchtui.service.context import Context
 from batchtui.store import files
-from batchtui.store.history import IDS, REQUESTS, lock
+from batchtui.store.history import IDS, REQUESTS, lock, writable
 
 _GO = ".go"
 _MANIFEST = "manifest.json"
+_MAX_MANIFEST = 64_000_000
+"""Bytes of it."""
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -64,7 +67,10 @@ class Committer:
         """
         if plan.staging is None or not plan.ok:
             raise InputError("this plan can't be sent", advice="check the source again")
-        staged = self._records(plan, title, note, retry_of)
+        staged = [
+            msgspec.structs.replace(each, record=writable(each.record))
+            for each in self._records(plan, title, note, retry_of)
+        ]
         go = plan.staging.with_name(plan.staging.name + _GO)
         files.make_private_dir(self.context.data)
         with self._unpacking():
@@ -180,4 +186,4 @@ class Committer:
 
 
 def _manifest(go: Path) -> list[_Staged]:
-    return msgspec.json.decode((go / _MANIFEST).read_bytes(), type=list[_Staged])
+    return msgspec.json.decode(plainfile.read(go / _MANIFEST, _MAX_MANIFEST), type=list[_Staged])

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
 from batchtui.domain.errors import BatchtuiError, NotFound
 from batchtui.domain.plan import Progress
@@ -20,6 +21,8 @@ from batchtui.store import files
 
 replace = msgspec.structs.replace
 _FORGOTTEN = "forgotten.txt"
+_MAX_FORGOTTEN = 64_000_000
+"""Bytes of it."""
 
 
 class Elsewhere:
@@ -51,7 +54,9 @@ class Elsewhere:
 
     def _forgotten(self) -> set[str]:
         try:
-            return set((self.context.data / _FORGOTTEN).read_text(encoding="utf-8", errors="replace").split())
+            return set(
+                plainfile.read(self.context.data / _FORGOTTEN, _MAX_FORGOTTEN).decode("utf-8", "replace").split()
+            )
         except OSError:
             return set()
 

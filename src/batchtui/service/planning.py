@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from batchtui import paths, safetext
+from batchtui import paths, plainfile, safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, TooLarge
 from batchtui.domain.models import ModelInfo
@@ -33,6 +33,8 @@ Tell = Callable[[Progress], None] | None
 OnProblem = Callable[[Problem], None] | None
 replace = msgspec.structs.replace
 _MODELS_KEPT = 24 * 3600
+_MAX_MODELS = 16_000_000
+"""Bytes of a kept model list."""
 _STALE = 2 * 24 * 3600
 
 
@@ -175,7 +177,7 @@ def _models_path(context: Context) -> Path:
 def cached_models(context: Context) -> dict[str, ModelInfo] | None:
     """The model list kept from the service, None when there is none that can be read."""
     try:
-        held = msgspec.json.decode(_models_path(context).read_bytes(), type=list[ModelInfo])
+        held = msgspec.json.decode(plainfile.read(_models_path(context), _MAX_MODELS), type=list[ModelInfo])
     except (OSError, msgspec.DecodeError):
         return None
     return {m.id: m for m in held} or None

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from batchtui import plainfile
 from batchtui.domain.errors import StoreError
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -27,6 +28,8 @@ def explain(error: OSError, what: str) -> StoreError:
         errno.EACCES: "check the permissions, or choose another place with --data-dir",
         errno.EPERM: "check the permissions, or choose another place with --data-dir",
         errno.ELOOP: "a symbolic link stands where batchtui keeps a file: remove it",
+        errno.EINVAL: "give the name of a regular file",
+        errno.ENXIO: "a named pipe or a device stands there: give the name of a regular file",
         errno.EMFILE: "too many open files: raise the limit (ulimit -n) and try again",
     }.get(error.errno or 0, "see that the folder exists and can be written, then try again")
     return StoreError(f"{what}: {error.strerror or error}", advice=advice)
@@ -50,14 +53,22 @@ def make_private_dir(path: Path) -> Path:
 
 
 def open_private(path: Path, mode: str = "wb") -> BinaryIO:
-    """Open a file of ours 0600 without following a symlink; ``mode`` is wb, xb, ab or r+b; raises OSError."""
+    """Open a file of ours 0600 without following a symlink; ``mode`` is wb, xb, ab or r+b.
+
+    Raises OSError, for what is no regular file too.
+    """
     flags = {
         "wb": os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
         "xb": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
         "ab": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
         "r+b": os.O_RDWR | os.O_CREAT,
     }[mode]
-    fd = os.open(path, flags | _NO_FOLLOW, 0o600)
+    fd = os.open(path, flags | _NO_FOLLOW | os.O_NONBLOCK, 0o600)
+    try:
+        plainfile.refuse_odd(os.fstat(fd).st_mode, path)
+    except OSError:
+        os.close(fd)
+        raise
     return os.fdopen(fd, "ab" if mode == "ab" else "r+b" if mode == "r+b" else "wb", buffering=_BUFFER)
 
 

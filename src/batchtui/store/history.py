@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.domain.batch import SCHEMA_VERSION, BatchRecord
 from batchtui.domain.errors import InputError, LockBusy, StoreError
 from batchtui.store import files, migrate
@@ -36,12 +37,16 @@ def _is_text(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def encode_record(record: BatchRecord) -> bytes:
-    """The record as stored: one indented JSON object, dollars as JSON numbers; what is no text in a name is replaced."""
+def writable(record: BatchRecord) -> BatchRecord:
+    """The record with what is no text in a name, such as a file's of odd bytes, replaced."""
     names = {n: getattr(record, n) for n in ("title", "note", "source", "error")}
     broken = {n: text.encode("utf-8", "replace").decode() for n, text in names.items() if not _is_text(text)}
-    if broken:
-        record = msgspec.structs.replace(record, **broken)
+    return msgspec.structs.replace(record, **broken) if broken else record
+
+
+def encode_record(record: BatchRecord) -> bytes:
+    """The record as stored: one indented JSON object, dollars as JSON numbers; what is no text in a name is replaced."""
+    record = writable(record)
     return msgspec.json.format(_ENCODER.encode(record), indent=1) + b"\n"
 
 
@@ -52,9 +57,8 @@ def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
 
 def _read(path: str) -> tuple[tuple[int, int, int], bytes]:
     """A record's stamp and bytes; raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd, stat = plainfile.open_fd(path, follow=False)
     try:
-        stat = os.fstat(fd)
         raw = os.read(fd, stat.st_size + 1)
         # A read that gave less than was asked for came to the end.
         while len(raw) > stat.st_size and (more := os.read(fd, 1 << 16)):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.domain.batch import Tally
 from batchtui.domain.money import PriceTable, Usage
 from batchtui.store import files
@@ -219,7 +220,7 @@ def load_requests(path: Path, requests: Stamp) -> Columns | None:
 
 def _load(path: Path, results: Stamp, requests: Stamp, wanted: frozenset[str]) -> Index | None:
     try:
-        with path.open("rb") as file:
+        with plainfile.opened(path) as file:
             index = _read(file.fileno(), wanted)
     except (OSError, ValueError, msgspec.MsgspecError, MemoryError):
         return None

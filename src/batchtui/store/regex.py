@@ -6,7 +6,6 @@ import os
 import select
 import struct
 import subprocess
-import sys
 import threading
 import time
 from array import array
@@ -15,6 +14,7 @@ from contextlib import suppress
 
 import msgspec
 
+from batchtui import subpython
 from batchtui.domain.errors import InputError
 from batchtui.store.filters import Filter
 from batchtui.store.view import Rows, View
@@ -47,13 +47,13 @@ def find_regex(
     fds = tuple(view.members[member].results_fd() for member in numbers)
     task = msgspec.json.encode(Task(chosen.regex, chosen.case, fds)) + b"\n" + _records(view, rows, numbers)
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "batchtui.store.regexchild"],
+        subpython.command("batchtui.store.regexchild"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         pass_fds=fds,
         start_new_session=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("ANTHROPIC_")},
+        env=subpython.environment(),
     )
     try:
         assert child.stdin is not None

@@ -34,7 +34,3 @@ def main() -> None:
             said = time.monotonic()
     out.write(b"done\n")
     out.flush()
-
-
-if __name__ == "__main__":
-    main()

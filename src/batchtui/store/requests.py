@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+
+from batchtui import plainfile
 
 _BLOCK = 1 << 18
 _HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"params"')
@@ -30,7 +33,7 @@ def read_requests(path: Path) -> Iterator[Found]:
     A custom_id that can't be read is ''.
     """
     base, rest = 0, b""
-    with path.open("rb", buffering=0) as file:
+    with os.fdopen(plainfile.open_fd(path)[0], "rb", buffering=0) as file:
         while block := file.read(_BLOCK):
             data = rest + block
             found, start = _in_block(data, base)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from batchtui import plainfile
 from batchtui.domain.batch import Tally
 from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
 from batchtui.domain.money import PriceTable
@@ -244,7 +245,7 @@ def _open(folder: Path) -> tuple[int | None, bool]:
     """The results' file, and whether it is only a part of them; None when nothing came yet."""
     for name in (RESULTS, PART):
         with suppress(FileNotFoundError):
-            return os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC), name == PART
+            return plainfile.open_fd(folder / name)[0], name == PART
     return None, False
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from batchtui import plainfile
 from batchtui.domain.batch import Tally
 from batchtui.domain.errors import StoreError
 from batchtui.store import files
@@ -105,7 +106,7 @@ class ResultSet(View):
         if self._request_fd is None:
             path = self.folder / REQUESTS
             try:
-                self._request_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                self._request_fd = plainfile.open_fd(path)[0]
             except OSError as error:
                 raise files.explain(error, f"can't read {path}") from error
         return self._request_fd

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.store.answers import Answer, cell, read_answer, unfolded
 from batchtui.store.history import IDS
 from batchtui.store.view import View
@@ -44,7 +45,7 @@ class OwnColumns:
             places: dict[str, tuple[int, int]] = {}
             fd = -1
             with suppress(OSError):
-                fd = os.open(member.folder / IDS, os.O_RDONLY | os.O_CLOEXEC)
+                fd = plainfile.open_fd(member.folder / IDS)[0]
             if fd >= 0:
                 self._scan(fd, places, seen)
             self._places.append(places)

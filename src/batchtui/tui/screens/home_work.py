@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
+from batchtui.paths import expanded
 from batchtui.tui import describe, figures, spans
 from batchtui.tui.screens.modals import Ask, Choose
 
@@ -104,7 +104,7 @@ async def export_many(home: HomeView, records: Sequence[BatchRecord]) -> None:
     )
     if not answer:
         return
-    folder = Path(answer).expanduser()
+    folder = expanded(answer)
     await home.in_thread(folder.mkdir, parents=True, exist_ok=True)
     written = 0
     for number, record in enumerate(records, 1):

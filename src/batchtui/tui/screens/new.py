@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Input, OptionList, Static
 
+from batchtui.intake.preview import Previewer
 from batchtui.service import planning
 from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.modals import line_input
@@ -86,6 +88,7 @@ class NewScreen(Planning):
         super().__init__()
         self._importing = importing
         self._path = path
+        self.previewer = Previewer()
         self.jumped = False
         """True while the request shown was jumped to from its problem."""
 
@@ -214,6 +217,7 @@ class NewScreen(Planning):
         """Stop what runs, throw the staged copy away."""
         self.checker.forget()
         self._drop_plan()
+        asyncio.get_running_loop().run_in_executor(None, self.previewer.close)
 
     def default_title(self) -> str:
         """The title that was typed, or the file's name."""

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -16,6 +15,7 @@ from textual.message import Message
 from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.plan import Plan, Problem, ProblemGroup, Progress
 from batchtui.intake.options import IntakeOptions
+from batchtui.paths import expanded
 from batchtui.tui.widgets.problem_list import ProblemGathering
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def split_paths(typed: str) -> tuple[str, ...]:
     whole = typed.strip()
     if not whole:
         return ()
-    if Path(whole).expanduser().exists():
-        return (str(Path(whole).expanduser()),)
+    if expanded(whole).exists():
+        return (str(expanded(whole)),)
     try:
         words = shlex.split(whole)
     except ValueError as error:
         raise InputError(f"the paths can't be read: {error}", advice="close the quotes") from error
-    return tuple(str(Path(word).expanduser()) for word in words)
+    return tuple(str(expanded(word)) for word in words)
 
 
 def join_paths(paths: list[str]) -> str:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, cast
 from textual.content import Content
 from textual.widgets import ContentSwitcher, TextArea
 
-from batchtui import safetext
+from batchtui import plainfile, safetext
 from batchtui.domain.plan import Plan, Problem
 from batchtui.intake.preview import Peek
+from batchtui.intake.render import MAX_TEMPLATE
+from batchtui.paths import expanded
 from batchtui.service import planning
 from batchtui.tui import describe, figures
 from batchtui.tui.glyphs import GLYPHS
@@ -79,7 +81,7 @@ class NewHands:
         form = me.query_one(SourceForm)
         for_template = me.focused is not None and me.focused.id == "source-template"
         typed = form.template_path if for_template else form.first_path
-        start = Path(typed).expanduser().parent if typed else Path.cwd()
+        start = expanded(typed).parent if typed else Path.cwd()
         taken = await me.app.push_screen_wait(FilePicker(start if start.is_dir() else Path.cwd()))
         if not taken:
             return
@@ -102,7 +104,8 @@ class NewHands:
         if editor.name_of == path:
             return
         try:
-            text = await me.in_thread(Path(path).expanduser().read_text, "utf-8-sig")
+            text = await me.in_thread(plainfile.read_text, expanded(path), MAX_TEMPLATE)
+            text = text.removeprefix("\ufeff")
         except (OSError, UnicodeDecodeError):
             return  # The check names what is wrong with it.
         if editor.composed:
@@ -126,8 +129,9 @@ class NewHands:
         if row is None or not text.strip():
             return
         options = planning.complete_options(me.service.context, me.query_one(SourceForm).options())
-        sections = await me.in_thread(new_peek.render_row, text, row, editor.number, options, me.service.prices)
-        if editor.text == text:
+        prices = me.service.prices
+        sections = await me.in_thread(new_peek.render_row, me.previewer, text, row, editor.number, options, prices)
+        if sections is not None and editor.text == text:
             await editor.show_preview(sections)
 
     # --- looking ----------------------------------------------------------------------------------------------------

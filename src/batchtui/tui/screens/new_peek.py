@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from batchtui.domain.money import PriceTable
 from batchtui.intake.options import IntakeOptions
-from batchtui.intake.preview import Peek, peek, preview
+from batchtui.intake.preview import Peek, Previewer, peek
 from batchtui.intake.sources import Source as SourceFile
 from batchtui.intake.sources import SourceFault, Stream, open_source
+from batchtui.paths import expanded
 from batchtui.tui.screens.new_check import Source
 from batchtui.tui.screens.results_sections import request_sections
 from batchtui.tui.widgets.answer_view import Section
@@ -30,10 +30,13 @@ def first_rows(make: Callable[[], Source], prices: PriceTable) -> Peek:
 
 
 def render_row(
-    text: str, row: Mapping[str, Any], number: int, options: IntakeOptions, prices: PriceTable
-) -> list[Section]:
-    """A row through a template, or what is wrong with either; for a thread."""
-    made = preview(row, number + 1, msgspec.structs.replace(options, template_text=text, template=None), prices=prices)
+    previewer: Previewer, text: str, row: Mapping[str, Any], number: int, options: IntakeOptions, prices: PriceTable
+) -> list[Section] | None:
+    """A row through a template, or what is wrong with either; None when another is wanted by now.  For a thread."""
+    options = msgspec.structs.replace(options, template_text=text, template=None)
+    made = previewer.preview(row, number + 1, options, prices=prices)
+    if made is None:
+        return None
     sections = [
         Section(
             f"{'✗' if problem.level == 'error' else '!'} {problem.where}",
@@ -50,7 +53,7 @@ def text_at(where: str) -> str:
     """The line of a file that a problem names, cut when it is very long; what is there instead when it can't be read."""
     found = _PLACE.match(where)
     name, number = (found.group(1), int(found.group(2))) if found else (where, 1)
-    path = Path(name).expanduser()
+    path = expanded(name)
     if not path.is_file():
         return f"{where} can't be shown: it is no line of a file."
     try:

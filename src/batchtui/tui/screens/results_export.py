@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual import on
@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Static
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError, Stopped
+from batchtui.paths import expanded
 from batchtui.store.view import View
 from batchtui.tui import figures
 from batchtui.tui.screens.base import BaseModal
@@ -106,7 +107,7 @@ class ExportScreen(BaseModal[str]):
             do(self, self._write(self._stop))
 
     async def _write(self, stop: threading.Event) -> None:
-        dest = Path(self.query_one(PathInput).value).expanduser()
+        dest = expanded(self.query_one(PathInput).value)
         format = self.query_one(TabLine).chosen
         try:
             there = format != "files" and await self.in_thread(dest.is_file)

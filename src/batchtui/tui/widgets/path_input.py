@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 from textual.widgets import Input
+
+from batchtui.paths import expanded
 
 MOST = 5_000
 """Entries of one folder that are looked at for a completion."""
@@ -20,7 +21,7 @@ def completions(typed: str, limit: int = 50, endings: tuple[str, ...] = ()) -> l
 
     Of files only those with one of the ``endings``, when there are any.
     """
-    home = str(Path.home()) if typed == "~" or typed.startswith("~/") else ""
+    home = str(expanded("~")) if typed == "~" or typed.startswith("~/") else ""
     folder, start = os.path.split(home + typed[1:] if home else typed)
     shown = typed[: len(typed) - len(start)] if start else typed
     found: list[str] = []

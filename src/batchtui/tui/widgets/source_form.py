@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -15,6 +14,7 @@ from textual.widgets import Input, Select, Static
 
 from batchtui.intake.drafts import Draft
 from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.paths import expanded
 from batchtui.tui.screens.new_check import Source, split_paths
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.toggle import Toggle
@@ -135,7 +135,7 @@ class SourceForm(Vertical):
         """How the sources are to be read; an edited template goes before the file."""
         return IntakeOptions(
             format=self.format,
-            template=Path(self.template_path).expanduser() if self.template_path and not template_text else None,
+            template=expanded(self.template_path) if self.template_path and not template_text else None,
             template_text=template_text or None,
             template_name=template_name or "template",
             skip_bad=self.skip_bad,

@@ -26,6 +26,10 @@ BESIDE = 96
 """From this width on the preview stands beside the text, in cells."""
 
 
+MOST_NAMED = 200
+"""Columns that are named beside the template."""
+
+
 def starter(peek: Peek, model: str) -> str:
     """A template to begin with: the id column as the id, the column with the longest texts as the prompt."""
     ids = next((name for name in peek.columns if name.lower() in ("id", "custom_id", "key")), "")
@@ -104,7 +108,10 @@ class TemplateEditor(Container):
         """Another table: its columns are at hand."""
         self._peek = peek
         self.number = 0
-        names = ", ".join(safetext.line(name, 40) for name in peek.columns) or "none: choose a table as the source"
+        names = ", ".join(safetext.line(name, 40) for name in peek.columns[:MOST_NAMED])
+        names = names or "none: choose a table as the source"
+        if len(peek.columns) > MOST_NAMED:
+            names += f" and {len(peek.columns) - MOST_NAMED:,} more"
         self.query_one("#template-columns", Static).update(
             Content.assemble(("columns  ", "dim"), (names, "$text-accent"))
         )

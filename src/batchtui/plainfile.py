@@ -1,0 +1,64 @@
+"""Reading files of settings and records: nothing but regular files, as a pipe would hang and a device never end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+
+
+class TooLarge(OSError):
+    """A file is larger than what is read of it."""
+
+
+def open_fd(path: str | Path, *, follow: bool = True) -> tuple[int, os.stat_result]:
+    """A descriptor to read a regular file with, and its state; raises OSError, in plain words for what is no such file."""
+    fd = os.open(path, _FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+    try:
+        state = os.fstat(fd)
+        refuse_odd(state.st_mode, path)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd, state
+
+
+def opened(path: str | Path) -> BinaryIO:
+    """A regular file to read; raises OSError."""
+    return os.fdopen(open_fd(path)[0], "rb")
+
+
+def refuse_odd(mode: int, path: str | Path) -> None:
+    """Raise OSError for what is no regular file."""
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder, not a file", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"not a regular file ({kind(mode)})", str(path))
+
+
+def kind(mode: int) -> str:
+    """What a file of this mode is, in words."""
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "a special file"
+
+
+def read(path: str | Path, most: int) -> bytes:
+    """A regular file's bytes; raises TooLarge past ``most`` of them, and OSError."""
+    fd, _ = open_fd(path)
+    with os.fdopen(fd, "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise TooLarge(errno.EFBIG, f"larger than {most:,} bytes", str(path))
+    return data
+
+
+def read_text(path: str | Path, most: int = 64 << 20) -> str:
+    """A regular file's text in UTF-8; raises TooLarge, OSError and UnicodeDecodeError."""
+    return read(path, most).decode("utf-8")
