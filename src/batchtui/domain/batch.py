@@ -51,17 +51,19 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class RemoteBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """A MessageBatch as the service tells it; unknown fields are ignored, absent ones are None."""
+    """A MessageBatch as the API tells it; a field that is absent, or was not to be believed, is None.
+
+    Counts that were not to be believed are all 0.
+    """
 
     id: str
     processing_status: str
     request_counts: Counts = Counts()
-    created_at: datetime
+    created_at: datetime | None = None
     expires_at: datetime | None = None
     ended_at: datetime | None = None
     cancel_initiated_at: datetime | None = None
     archived_at: datetime | None = None
-    results_url: str | None = None
 
 
 class RemotePage(msgspec.Struct, frozen=True):
@@ -70,6 +72,8 @@ class RemotePage(msgspec.Struct, frozen=True):
     data: tuple[RemoteBatch, ...]
     has_more: bool = False
     last_id: str | None = None
+    refused: int = 0
+    """Entries that could not be read: what the page does not hold is then not proven to be absent."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
