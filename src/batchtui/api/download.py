@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from batchtui.domain.errors import BatchtuiError, NoNetwork
+from batchtui.domain.errors import BatchtuiError, NoNetwork, Unavailable
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,6 +22,8 @@ WINDOW = 180.0
 """Seconds over which a download's progress is measured."""
 LEAST = 20_000
 """Bytes that have to come within a window (some 100 a second); below, the download is broken off to be resumed."""
+_LONGEST_LINE = 64_000_000
+"""Bytes of one result; a longer line is none."""
 _HEADERS = ("content-range", "content-type", "etag", "last-modified")
 
 
@@ -69,15 +71,16 @@ class Download:
         self.length = int(length[0]) if length else None
         """Bytes to come, None when the service did not say."""
 
-    async def receive(self, take: Callable[[bytes], None]) -> None:
+    async def receive(self, take: Callable[[bytes], None], most: int | None = None) -> None:
         """Hand every piece to ``take``, in the download's thread; raises our errors when the connection breaks.
 
-        What ``take`` raises ends it.  Once this has returned or raised, ``take`` is not called any more.
+        More than ``most`` bytes, or a line without end, are Unavailable.  What ``take`` raises ends it.  Once this has
+        returned or raised, ``take`` is not called any more.
         """
         self._over.clear()
         watch = asyncio.create_task(self._watch())
         try:
-            await in_daemon(lambda: self._pump(take))
+            await in_daemon(lambda: self._pump(take, most))
             if self._ended:
                 raise NoNetwork(
                     f"the download all but stopped: less than {LEAST:,} bytes came in {WINDOW:.0f} s",
@@ -98,7 +101,8 @@ class Download:
                 self._interrupt()
                 return
 
-    def _pump(self, take: Callable[[bytes], None]) -> None:
+    def _pump(self, take: Callable[[bytes], None], most: int | None) -> None:
+        line = 0
         try:
             pieces = self._response.iter_bytes()
             while True:
@@ -111,6 +115,12 @@ class Download:
                 if piece is None or self._ended:
                     return
                 self._taken += len(piece)
+                end = piece.rfind(b"\n")
+                line = len(piece) - end - 1 if end >= 0 else line + len(piece)
+                if line > _LONGEST_LINE or (most is not None and self._taken > most):
+                    raise Unavailable(
+                        "the results do not end where they should", advice="they are downloaded again later, whole"
+                    )
                 take(piece)
         finally:
             self._over.set()

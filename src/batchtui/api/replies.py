@@ -17,6 +17,7 @@ from batchtui.domain.batch import Counts, RemoteBatch, RemotePage
 from batchtui.domain.models import ModelInfo
 
 T = TypeVar("T")
+_STATUSES = ("in_progress", "canceling", "ended")
 MOST = 1_000_000_000
 """More of anything is not believed."""
 _NULL = msgspec.Raw(b"null")
@@ -69,7 +70,9 @@ def batch(raw: bytes | msgspec.Raw, secrets: tuple[str, ...] = ()) -> RemoteBatc
     """One batch; raises BadReply without a usable id or status."""
     held = _decoded(raw, _Batch)
     batch_id = _id(held.id, secrets)
-    status = redact.text(_value(held.processing_status), secrets, 40)
+    status = _value(held.processing_status)
+    if status not in _STATUSES:
+        status = redact.text(status, secrets, 40)
     if batch_id is None or not status:
         raise BadReply
     return RemoteBatch(

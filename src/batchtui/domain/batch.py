@@ -200,7 +200,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     @property
     def made_at(self) -> datetime:
         """When it was made, or was to be: what ages and sorts it; a local id that tells nothing is the oldest."""
-        return self.created_at or self.intent_at or _moment(self.local_id)
+        return self.created_at or self.intent_at or made_by_name(self.local_id)
 
     @property
     def given_up(self) -> bool:
@@ -227,7 +227,8 @@ def new_local_id(now: datetime, random: str) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{random}"
 
 
-def _moment(local_id: str) -> datetime:
+def made_by_name(local_id: str) -> datetime:
+    """When a local id was made, by its name; EARLIEST when it tells nothing."""
     try:
         return datetime.strptime(local_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
