@@ -35,6 +35,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: ``ANTHROPIC_BASE_URL`` or the SDK's own."""
     allow_http: bool = False
     """True lets the key go over plain http to another machine."""
+    allow_http_proxy: bool = False
+    """True lets the key go over plain http through a proxy, which can read it."""
     api_version: str = ""
     """The anthropic-version header; empty means the SDK's own."""
     workspace: str = ""

@@ -35,6 +35,7 @@ FIRST_CONFIG = """\
 # api_key_env = "WORK_ANTHROPIC_KEY"   # or api_key_command = "pass show anthropic", or sdk_profile = "work"
 # base_url = "https://api.anthropic.com"
 # allow_http = false                   # true lets the key go over plain http to another machine
+# allow_http_proxy = false             # true lets the key go over plain http through a proxy
 # api_version = "2026-10-21"
 # workspace = "a name to show"
 # default_model = "claude-haiku-4-5"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import IO
 
-from batchtui.domain.errors import InputError
+from batchtui.domain.errors import InputError, StoreError
 
 _HEAD = b'{"requests":['
 _TAIL = b"]}"
@@ -37,17 +38,36 @@ class SplicedBody:
         return self._size + OVERHEAD
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises InputError or StoreError when the file can't be sent whole; the body then stays incomplete."""
         sent = 0
         left = self._size - 1
-        with self._path.open("rb") as file:
+        with self._opened() as file:
             yield _HEAD
             while left:
-                piece = file.read(min(PIECE, left))
-                if not piece:
-                    raise InputError(f"{self._path} became shorter while it was sent")
+                piece = self._read(file, min(PIECE, left))
                 left -= len(piece)
                 sent += len(piece)
                 yield piece.replace(b"\n", b",")
                 if self._on_sent is not None:
                     self._on_sent(sent, self._size)
             yield _TAIL
+
+    def _opened(self) -> IO[bytes]:
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _read(self, file: IO[bytes], size: int) -> bytes:
+        try:
+            piece = file.read(size)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if not piece:
+            raise InputError(f"{self._path} became shorter while it was sent", advice="submit the source again")
+        return piece
+
+    def _unreadable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"can't read {self._path}: {error.strerror or error}", advice="see that it can be read; it is sent then"
+        )

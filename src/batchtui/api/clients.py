@@ -10,9 +10,9 @@ import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from batchtui.api import faults, keys
+from batchtui.api import faults, keys, proxies
 from batchtui.config import Profile
 from batchtui.domain.errors import NoKey
 
@@ -26,6 +26,7 @@ _READ_TIMEOUT = 60.0
 _READ_AT_ONCE = 128 * 1024
 """Bytes of results read at a time: twice what the HTTP client takes by itself, for a twentieth less work."""
 _IMPORT_LOCK = threading.Lock()
+C = TypeVar("C", "AsyncAnthropic", "Anthropic")
 
 
 @contextlib.contextmanager
@@ -65,32 +66,57 @@ def build(profile: Profile, given_url: str, given_key: str) -> Clients:
         import httpcore2
         import httpx2
 
+        from batchtui.api import wire
+
     httpcore2.HTTP11Connection.READ_NUM_BYTES = _READ_AT_ONCE
     url = given_url or keys.default_base_url()
     keys.check_url(url, profile.allow_http)
     timeout = httpx2.Timeout(_READ_TIMEOUT, connect=CONNECT_TIMEOUT)
     same: dict[str, Any] = {
-        "api_key": given_key or keys.find_key(profile) or None,
+        "api_key": keys.checked(given_key or keys.find_key(profile)) or None,
         "profile": profile.sdk_profile or None,
         "base_url": url or None,
         "max_retries": 0,
         "timeout": timeout,
         "default_headers": {"anthropic-version": profile.api_version} if profile.api_version else None,
     }
-    transport: dict[str, Any] = {"follow_redirects": False, "timeout": timeout, "verify": _certificates()}
-
-    def receiver() -> Anthropic:
-        return anthropic.Anthropic(**same, http_client=anthropic.DefaultHttpxClient(**transport))
-
+    # The environment's proxies are ours to judge: the client itself would send a key through any of them.
+    way: dict[str, Any] = {
+        "follow_redirects": False,
+        "timeout": timeout,
+        "trust_env": False,
+        "headers": {"accept-encoding": wire.ENCODINGS},
+    }
+    transport = wire.AsyncWire(_certificates())
     try:
-        client = anthropic.AsyncAnthropic(**same, http_client=anthropic.DefaultAsyncHttpxClient(**transport))
+        client = anthropic.AsyncAnthropic(**same, http_client=httpx2.AsyncClient(**way, transport=transport))
     except Exception as error:
         raise NoKey(f"the credentials can't be used: {type(error).__name__}", advice=faults.KEY_ADVICE) from None
-    keys.check_url(str(client.base_url), profile.allow_http)
+    base = str(client.base_url)
+    keys.check_url(base, profile.allow_http)
+    if client.credentials is not None:
+        proxies.check_exchange(base, profile.allow_http_proxy)
+    proxy = proxies.proxy_for(base, profile.allow_http_proxy)
+    transport.through(proxy)
+    _strip(client)
     held = tuple(s for s in (client.api_key, client.auth_token) if s)
     if not held and client.credentials is None and not keys.has_auth_header(client.default_headers):
         raise NoKey("no API key was found", advice=faults.KEY_ADVICE)
-    return Clients(client, receiver, tuple(dict.fromkeys((*held, *keys.hidden(url, client.default_headers)))))
+
+    def receiver() -> Anthropic:
+        made = wire.SyncWire(transport.certificates)
+        made.through(proxy)
+        return _strip(anthropic.Anthropic(**same, http_client=httpx2.Client(**way, transport=made)))
+
+    hidden = (*keys.hidden(base, client.default_headers), *keys.hidden(url, {}), *keys.hidden(proxy or "", {}))
+    return Clients(client, receiver, tuple(dict.fromkeys((*held, *hidden))))
+
+
+def _strip(client: C) -> C:
+    """The client with a key that can be sent, also where the SDK found it; raises NoKey."""
+    client.api_key = keys.checked(client.api_key or "") or None
+    client.auth_token = keys.checked(client.auth_token or "") or None
+    return client
 
 
 def _certificates() -> ssl.SSLContext:

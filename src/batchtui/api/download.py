@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.errors import BatchtuiError, NoNetwork, Unavailable
 
 if TYPE_CHECKING:
     import httpx2
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _LET_GO = 2.0
 """Seconds an interrupted download is waited for."""
+WINDOW = 180.0
+"""Seconds over which a download's progress is measured."""
+LEAST = 20_000
+"""Bytes that have to come within a window (some 100 a second); below, the download is broken off to be resumed."""
+_LONGEST_LINE = 64_000_000
+"""Bytes of one result; a longer line is none."""
+_HEADERS = ("content-range", "content-type", "etag", "last-modified")
 
 
 async def in_daemon(work: Callable[[], T], undo: Callable[[T], None] = lambda _: None) -> T:
@@ -54,37 +62,65 @@ class Download:
         self._response = response
         self._mended = mended
         self._ended = False
+        self._taken = 0
         self._over = threading.Event()
         self._over.set()
         self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        length = response.headers.get("content-length", "")
-        self.length = int(length) if length.isdigit() and "content-encoding" not in response.headers else None
+        self.headers: Mapping[str, str] = {n: response.headers[n][:200] for n in _HEADERS if n in response.headers}
+        length = re.fullmatch(r"[0-9]{1,15}", response.headers.get("content-length", ""))
+        self.length = int(length[0]) if length else None
         """Bytes to come, None when the service did not say."""
 
-    async def receive(self, take: Callable[[bytes], None]) -> None:
+    async def receive(self, take: Callable[[bytes], None], most: int | None = None) -> None:
         """Hand every piece to ``take``, in the download's thread; raises our errors when the connection breaks.
 
-        What ``take`` raises ends it.  Once this has returned or raised, ``take`` is not called any more.
+        More than ``most`` bytes, or a line without end, are Unavailable.  What ``take`` raises ends it.  Once this has
+        returned or raised, ``take`` is not called any more.
         """
         self._over.clear()
+        watch = asyncio.create_task(self._watch())
         try:
-            await in_daemon(lambda: self._pump(take))
+            await in_daemon(lambda: self._pump(take, most))
+            if self._ended:
+                raise NoNetwork(
+                    f"the download all but stopped: less than {LEAST:,} bytes came in {WINDOW:.0f} s",
+                    advice="it is resumed later; check the connection",
+                )
         finally:
+            watch.cancel()
             self._interrupt()
             if not self._over.is_set():
                 await asyncio.to_thread(self._over.wait, _LET_GO)
 
-    def _pump(self, take: Callable[[bytes], None]) -> None:
+    async def _watch(self) -> None:
+        """Break the download off once a whole window brought next to nothing."""
+        while True:
+            before = self._taken
+            await asyncio.sleep(WINDOW)
+            if self._taken - before < LEAST:
+                self._interrupt()
+                return
+
+    def _pump(self, take: Callable[[bytes], None], most: int | None) -> None:
+        line = 0
         try:
             pieces = self._response.iter_bytes()
             while True:
                 try:
                     piece = next(pieces, None)
                 except Exception as error:
+                    if self._ended:
+                        return
                     raise self._mended(error) from None
                 if piece is None or self._ended:
                     return
+                self._taken += len(piece)
+                end = piece.rfind(b"\n")
+                line = len(piece) - end - 1 if end >= 0 else line + len(piece)
+                if line > _LONGEST_LINE or (most is not None and self._taken > most):
+                    raise Unavailable(
+                        "the results do not end where they should", advice="they are downloaded again later, whole"
+                    )
                 take(piece)
         finally:
             self._over.set()

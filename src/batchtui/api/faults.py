@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from batchtui import safetext
+from batchtui.api import redact
+from batchtui.domain import times
 from batchtui.domain.errors import (
     BatchtuiError,
     NoKey,
@@ -32,6 +34,10 @@ PORTAL_ADVICE = (
 _NETWORK_ADVICE = "check the connection and the base URL, then try again; while batchtui runs it looks again by itself"
 
 
+_KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
+_LONGEST_WAIT = 3600.0
+
+
 def timeout(read: float, connect: float) -> Any:
     """An SDK time-out in seconds: ``read`` for reading and writing, ``connect`` for connecting."""
     import httpx2
@@ -39,35 +45,56 @@ def timeout(read: float, connect: float) -> Any:
     return httpx2.Timeout(read, connect=connect)
 
 
-def translate(error: BaseException, secrets: tuple[str, ...] = ()) -> BatchtuiError:
-    """Our error for any exception of a call; texts lose every secret."""
+def translate(error: BaseException, secrets: tuple[str, ...] = (), sent: bool | None = None) -> BatchtuiError:
+    """Our error for any exception of a call; texts lose every secret.
+
+    ``sent`` says whether any byte of the request may have left; None leaves it to the kind of exception.
+    """
+    ours = _ours(error, secrets)
+    if sent is not None and isinstance(ours, ServiceError):
+        ours.sent = sent
+    return ours
+
+
+def _ours(error: BaseException, secrets: tuple[str, ...]) -> BatchtuiError:
     import anthropic
 
-    if isinstance(error, BatchtuiError):
-        return error
+    raised = _raised_by_us(error)
+    if raised is not None:
+        return raised
     if isinstance(error, anthropic.APIStatusError):
         return _from_status(error, secrets)
     if isinstance(error, anthropic.APIConnectionError):
-        return _from_connection(error.__cause__ or error, secrets)
+        return _ours(error.__cause__, secrets) if error.__cause__ else _from_connection(error, secrets)
+    if isinstance(error, TimeoutError):
+        return NoNetwork("the whole reply did not come in time", advice=_NETWORK_ADVICE)
     if isinstance(error, TypeError) and "authentication" in str(error):
         return NoKey("no API key was found", advice=KEY_ADVICE)
-    if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+    if isinstance(error, OSError):
         return _from_connection(error, secrets)
+    if type(error).__name__ == "LocalProtocolError" or isinstance(error, UnicodeError):
+        # Their texts quote the header, the key among them.
+        return ServiceError(
+            "the request can't be sent: a header holds a character that is not allowed",
+            advice="see the API key, the betas, the API version and ANTHROPIC_CUSTOM_HEADERS",
+        )
     if type(error).__module__.partition(".")[0] in ("httpx2", "httpcore2", "ssl", "anyio"):
         return _from_connection(error, secrets)
     if isinstance(error, anthropic.AnthropicError):
-        return NoKey(_clean(f"the credentials can't be used: {error}", secrets), advice=KEY_ADVICE)
-    if isinstance(error, ConnectionError):
-        return _from_connection(error, secrets)
+        return NoKey(redact.text(f"the credentials can't be used: {error}", secrets), advice=KEY_ADVICE)
     return ServiceError(
-        _clean(f"an unexpected {type(error).__name__}: {error}", secrets), advice="try again; if it stays, report it"
+        redact.text(f"an unexpected {type(error).__name__}: {error}", secrets),
+        advice="try again; if it stays, report it",
     )
 
 
-def _clean(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "[key]")
-    return safetext.line(text, 500)
+def _raised_by_us(error: BaseException | None) -> BatchtuiError | None:
+    """Our own error, also from under those that the SDK and the HTTP client put around it."""
+    for _ in range(8):
+        if isinstance(error, BatchtuiError):
+            return error
+        error = error.__cause__ if error is not None else None
+    return None
 
 
 def _from_connection(error: BaseException, secrets: tuple[str, ...]) -> NoNetwork:
@@ -88,9 +115,11 @@ def _from_connection(error: BaseException, secrets: tuple[str, ...]) -> NoNetwor
         what = "no reply came in time"
     elif isinstance(error, httpx2.ConnectError):
         what = f"no connection to the service ({str(error) or 'refused'})"
+    elif isinstance(error, httpx2.ProxyError):
+        what = f"the proxy did not let the connection through ({str(error) or 'refused'})"
     else:
         what = f"the connection broke ({str(error) or type(error).__name__})"
-    return NoNetwork(_clean(what, secrets), advice=_NETWORK_ADVICE, sent=sent)
+    return NoNetwork(redact.text(what, secrets), advice=_NETWORK_ADVICE, sent=sent)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -101,14 +130,16 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
     status = int(error.status_code)
     inner = _object(_object(error.body).get("error"))
     details = _object(inner.get("details"))
-    kind = str(inner.get("type") or "")
-    ours = bool(kind)
-    said = _clean(str(inner.get("message") or ""), secrets) if ours else ""
-    message = f"{said or 'the service answered'} ({kind or 'HTTP'} {status})"
+    given = redact.text(inner.get("type"), secrets, 64)
+    # A type that is no word says nothing; it is shown, and nothing follows from it.
+    kind = given if _KIND.match(given) else ""
+    ours = bool(given)
+    said = redact.text(inner.get("message"), secrets) if ours else ""
+    message = f"{said or 'the service answered'} ({given or 'HTTP'} {status})"
     facts: dict[str, Any] = {
         "status": status,
         "kind": kind,
-        "request_id": safetext.line(_clean(str(error.request_id or ""), secrets), 80),
+        "request_id": redact.text(error.request_id, secrets, 80),
     }
     if 300 <= status < 400:
         return Unavailable("the reply sends us to another address; it was not followed", advice=PORTAL_ADVICE, **facts)
@@ -137,20 +168,17 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
 
 def retry_after(headers: Any) -> float | None:
     """Seconds the service asks to wait (``retry-after`` in seconds or as a date), None when it names none."""
-    value = (headers.get("retry-after") or "").strip()
+    value = (headers.get("retry-after") or "").strip()[:100]
     if not value:
         return None
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
+        when = _date(value, assumed=True)
+        if when is None:
             return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
         seconds = (when - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), 3600.0) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), _LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def clock_offset(headers: Any, now: datetime) -> float | None:
@@ -158,14 +186,22 @@ def clock_offset(headers: Any, now: datetime) -> float | None:
 
     A Date has whole seconds (RFC 9110), so that a second says nothing.
     """
-    try:
-        when = parsedate_to_datetime(headers.get("date") or "")
-    except ValueError:
-        return None
-    if when.tzinfo is None:
+    when = _date((headers.get("date") or "")[:100])
+    if when is None:
         return None
     apart = (when - now).total_seconds()
     return apart if abs(apart) > 1.0 else 0.0
+
+
+def _date(value: str, *, assumed: bool = False) -> datetime | None:
+    """A believed time from a header's date; without an offset it is UTC if that is ``assumed``, else none."""
+    try:
+        when = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    if when.tzinfo is None and assumed:
+        when = when.replace(tzinfo=UTC)
+    return times.believed(when)
 
 
 def nothing_made(error: BatchtuiError) -> bool:

@@ -39,6 +39,12 @@ KINDS = {
     "late": Kind("do the work, then answer with an error of this status", "create", arg="STATUS", default="504"),
     "torn-reply": Kind("do the work, then break off in the middle of the answer"),
     "hang": Kind("do the work and never answer"),
+    "trickle": Kind("do the work, then answer byte by byte, one every so many seconds", arg="SECONDS", default="1"),
+    "early-hints": Kind("do the work, then send one 103 after the other and never the answer"),
+    "endless": Kind("answer with this status and a body without end", arg="STATUS", default="500"),
+    "key-in-error": Kind(
+        "answer with an error of this status that has the API key in every field", arg="STATUS", default="400"
+    ),
     "cut": Kind(
         "end the results early on a line boundary, as if all were there", "results", arg="SHARE", default="0.5"
     ),
@@ -52,6 +58,12 @@ KINDS = {
     "hidden": Kind(
         "leave batches younger than so many seconds out of the list", "list", ends=False, arg="SECONDS", default="3"
     ),
+    "same-page": Kind("the first page again, whatever is asked for, with more to come", "list", ends=False),
+    "null-page": Kind("a page whose data is null", "list", ends=False),
+    "odd-times": Kind("times without an offset, of the year 9999, and that are none, also in headers", ends=False),
+    "odd-numbers": Kind("counts that are negative, no numbers, or larger than any", ends=False),
+    "odd-ids": Kind("ids that would lead elsewhere", ends=False),
+    "key-in-reply": Kind("put the API key into the texts of the answer", ends=False),
     "short-count": Kind("leave every tenth result out", "results", ends=False),
     "duplicate-lines": Kind("send every tenth result twice", "results", ends=False),
     "blank-lines": Kind("put blank lines between the results", "results", ends=False),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from batchtui.demo import transport
+from batchtui.demo import oddities, transport
 from batchtui.demo.faults import Fault, FaultBook
 from batchtui.demo.wire import ApiError, error_reply
 
@@ -30,6 +30,8 @@ _PAGE = (
     b"<!doctype html><html><head><title>Sign in to the network</title></head>"
     b"<body><h1>Welcome</h1><p>Please accept the terms of use to go online.</p></body></html>"
 )
+
+_PIECE = 256 * 1024
 
 Age = Callable[[str, str], float | None]
 
@@ -71,9 +73,11 @@ class Faulty:
             if fault.name == "slow":
                 await asyncio.sleep(fault.number)
         ending = next((fault for fault in faults if fault.ends), None)
-        if ending is None or ending.name in ("cut", "tear", "stall"):
+        if ending is None and call != "results" and any(fault.name in oddities.CHANGES for fault in faults):
+            await oddities.reshaped(self.app, faults, scope, receive, send)
+        elif ending is None or ending.name in ("cut", "tear", "stall"):
             await self.app(scope, receive, send)
-        elif ending.name in ("drop", "late", "torn-reply", "hang"):
+        elif ending.name in ("drop", "late", "torn-reply", "hang", "trickle", "early-hints"):
             await self._after(ending, scope, receive, send)
         else:
             await _before(ending, scope, receive, send)
@@ -91,6 +95,10 @@ class Faulty:
             await error_reply(ApiError(int(fault.number)))(scope, receive, send)
         elif fault.name == "hang":
             await transport.gone(receive)
+        elif fault.name == "early-hints":
+            await transport.endless(scope, receive, b"HTTP/1.1 103 Early Hints\r\nlink: </>\r\n\r\n")
+        elif fault.name == "trickle" and len(kept) > 1:
+            await _trickle(send, receive, kept, fault.number)
         elif fault.name == "torn-reply" and len(kept) > 1:
             body = kept[1].get("body", b"")
             await send(kept[0])
@@ -114,9 +122,36 @@ async def _before(fault: Fault, scope: Scope, receive: Receive, send: Send) -> N
         await error_reply(ApiError(404, "Not found (not visible yet)"))(scope, receive, send)
     elif fault.name == "html":
         await _plain(send, int(fault.number), [(b"content-type", b"text/html; charset=utf-8")], _PAGE)
+    elif fault.name == "key-in-error":
+        body, headers = oddities.key_error(int(fault.number), oddities.key_of(scope))
+        await _plain(send, int(fault.number), headers, body)
+    elif fault.name == "endless":
+        await _endless(send, receive, int(fault.number))
     else:
         target = fault.arg.rstrip("/") + scope["path"]
         await _plain(send, 307, [(b"location", target.encode())], b"")
+
+
+async def _trickle(send: Send, receive: Receive, kept: Sequence[Message], seconds: float) -> None:
+    """An answer byte by byte, for as long as the client waits."""
+    await send(kept[0])
+    leaving = asyncio.ensure_future(transport.gone(receive))
+    for byte in kept[1].get("body", b""):
+        await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+        await asyncio.wait([leaving], timeout=seconds)
+        if leaving.done():
+            return
+    leaving.cancel()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _endless(send: Send, receive: Receive, status: int) -> None:
+    """A body that does not end before the client leaves."""
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    leaving = asyncio.ensure_future(transport.gone(receive))
+    while not leaving.done():
+        await send({"type": "http.response.body", "body": b"x" * _PIECE, "more_body": True})
+        await asyncio.sleep(0)
 
 
 async def _read_all(receive: Receive) -> None:

@@ -51,6 +51,16 @@ async def reset(scope: Scope, receive: Receive) -> None:
     await gone(receive)
 
 
+async def endless(scope: Scope, receive: Receive, raw: bytes) -> None:
+    """Write the same bytes again and again, beside the protocol, until the client leaves."""
+    transport = _transport(scope)
+    leaving = asyncio.ensure_future(gone(receive))
+    while transport is not None and not leaving.done():
+        if transport.get_write_buffer_size() < len(raw) * 64:
+            transport.write(raw)
+        await asyncio.sleep(0.001)
+
+
 async def gone(receive: Receive) -> None:
     """Wait until the client's side is closed, reading and throwing away what it still sends."""
     while (await receive())["type"] != "http.disconnect":

@@ -51,17 +51,19 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class RemoteBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """A MessageBatch as the service tells it; unknown fields are ignored, absent ones are None."""
+    """A MessageBatch as the API tells it; a field that is absent, or was not to be believed, is None.
+
+    Counts that were not to be believed are all 0.
+    """
 
     id: str
     processing_status: str
     request_counts: Counts = Counts()
-    created_at: datetime
+    created_at: datetime | None = None
     expires_at: datetime | None = None
     ended_at: datetime | None = None
     cancel_initiated_at: datetime | None = None
     archived_at: datetime | None = None
-    results_url: str | None = None
 
 
 class RemotePage(msgspec.Struct, frozen=True):
@@ -70,6 +72,8 @@ class RemotePage(msgspec.Struct, frozen=True):
     data: tuple[RemoteBatch, ...]
     has_more: bool = False
     last_id: str | None = None
+    refused: int = 0
+    """Entries that could not be read: what the page does not hold is then not proven to be absent."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -196,7 +200,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     @property
     def made_at(self) -> datetime:
         """When it was made, or was to be: what ages and sorts it; a local id that tells nothing is the oldest."""
-        return self.created_at or self.intent_at or _moment(self.local_id)
+        return self.created_at or self.intent_at or made_by_name(self.local_id)
 
     @property
     def given_up(self) -> bool:
@@ -223,7 +227,8 @@ def new_local_id(now: datetime, random: str) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{random}"
 
 
-def _moment(local_id: str) -> datetime:
+def made_by_name(local_id: str) -> datetime:
+    """When a local id was made, by its name; EARLIEST when it tells nothing."""
     try:
         return datetime.strptime(local_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:

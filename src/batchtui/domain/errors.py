@@ -12,6 +12,8 @@ class BatchtuiError(Exception):
     """
 
     exit_code: ClassVar[int] = 3
+    sent = False
+    """Of an error of a call, False only when no byte of the request has left."""
 
     def __init__(self, message: str, *, advice: str = "") -> None:
         super().__init__(message)
@@ -64,6 +66,8 @@ class Stopped(BatchtuiError):
 class ServiceError(BatchtuiError):
     """The service or the network said no.  ``status`` is the HTTP status, 0 when there was no reply."""
 
+    sent = True
+
     def __init__(
         self, message: str, *, advice: str = "", status: int = 0, kind: str = "", request_id: str = ""
     ) -> None:
@@ -74,7 +78,9 @@ class ServiceError(BatchtuiError):
 
 
 class NoKey(ServiceError):
-    """No API key was found anywhere."""
+    """No API key was found anywhere, or none that can be sent."""
+
+    sent = False
 
 
 class WrongKey(ServiceError):

@@ -23,6 +23,7 @@ replace = msgspec.structs.replace
 _FORGOTTEN = "forgotten.txt"
 _MAX_FORGOTTEN = 64_000_000
 """Bytes of it."""
+_MOST_PAGES = 1_000
 
 
 class Elsewhere:
@@ -78,7 +79,10 @@ class Elsewhere:
             record.requests == batch.request_counts.total
             and record.intent_at is not None
             and batch.id not in record.not_ours
-            and min(record.intent_at, self.context.service_time(record.intent_at)) - leeway <= batch.created_at
+            and (
+                batch.created_at is None
+                or min(record.intent_at, self.context.service_time(record.intent_at)) - leeway <= batch.created_at
+            )
         )
 
     def adopt(self, remote: RemoteBatch, title: str = "", note: str = "") -> BatchRecord:
@@ -90,7 +94,7 @@ class Elsewhere:
         for record in self.context.history.all():
             if record.id == remote.id:
                 return record
-        local_id = new_local_id(remote.created_at, random_name())
+        local_id = new_local_id(remote.created_at or self.context.clock(), random_name())
         blank = BatchRecord(
             local_id=local_id,
             run=local_id,
@@ -157,7 +161,9 @@ class Elsewhere:
     async def _adopt_all(self, adopted: list[str]) -> None:
         after: str | None = None
         forgotten = self._forgotten()
-        while True:
+        asked: set[str | None] = set()
+        while after not in asked and len(asked) < _MOST_PAGES:
+            asked.add(after)
             batches, after = await self.page(after, 1000)
             for batch in batches:
                 if batch.id in forgotten:

@@ -28,23 +28,28 @@ from batchtui.poller import fetch_delay, ripe
 from batchtui.service import events
 from batchtui.service.context import Context, Throttle
 from batchtui.service.settling import Settler
+from batchtui.service.slots import Slots
 from batchtui.store.history import INDEX, PART, RESULTS, lock
 from batchtui.store.results import ResultSink, complete, open_results
 
 replace = msgspec.structs.replace
 _DOUBTS = 3
 """How often results that are only partly ours are fetched again before their batch is given back."""
+_ANY_SIZE, _A_RESULT = 256_000_000, 8_000_000
+"""Bytes that results may have, whatever they are, and for each request more."""
 OVERLAP = 64 * 1024
 """Bytes fetched twice when resuming, which must be equal to prove that it is the same file."""
 
 
 class Fetcher:
-    """Fetches results of ended batches, two at a time."""
+    """Fetches results of ended batches, two at a time beside those that all but stand still."""
 
     def __init__(self, context: Context, settler: Settler) -> None:
         self.context = context
         self.settler = settler
-        self._slots = asyncio.Semaphore(2)
+        self._slots = Slots()
+        self._received: dict[str, int] = {}
+        """Bytes that came in the downloads in progress."""
         self._under_way: dict[str, asyncio.Task[BatchRecord]] = {}
         self._whole_only: set[str] = set()
         """Batches whose partial results are of no use: the next fetch begins at the beginning."""
@@ -76,6 +81,7 @@ class Fetcher:
 
     def _over(self, local_id: str, task: asyncio.Task[BatchRecord]) -> None:
         self._under_way.pop(local_id, None)
+        self._received.pop(local_id, None)
         if not task.cancelled():
             task.exception()
 
@@ -84,7 +90,7 @@ class Fetcher:
         return await asyncio.shield(self.begin(local_id))
 
     async def _fetch(self, local_id: str) -> BatchRecord:
-        async with self._slots:
+        async with self._slots.held(lambda: self._received.get(local_id, 0)):
             record = self.context.history.get(local_id)
             if record is None:
                 raise InputError(f"there is no batch {local_id}")
@@ -165,11 +171,12 @@ class Fetcher:
         tell = Throttle(on_loop)
 
         def took(piece: bytes) -> None:
+            self._received[record.local_id] = self._received.get(record.local_id, 0) + len(piece)
             take(piece)
             tell(Progress("results", sink.bytes, total))
 
         try:
-            await download.receive(took)
+            await download.receive(took, _ANY_SIZE + _A_RESULT * record.requests if record.requests else None)
             return await asyncio.to_thread(sink.finish)
         except IncompleteResults:
             raise

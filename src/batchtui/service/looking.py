@@ -160,14 +160,11 @@ class Looker:
         wanted = {r.id for r in active if r.id}
         found: dict[str, RemoteBatch] = {}
         limit = 1000 if len(active) > 20 else 100
-        after: str | None = None
-        while True:
-            page = await self.context.gateway.page(limit, after)
+        async for page in self.context.gateway.pages(limit, limit):
             found |= {b.id: b for b in page.data if b.id in wanted}
-            left = len(wanted) - len(found)
-            if left <= _SINGLE or not page.has_more or not page.data:
-                return found
-            after = page.last_id or page.data[-1].id
+            if len(wanted) - len(found) <= _SINGLE:
+                break
+        return found
 
     async def _retrieved(self, record: BatchRecord) -> RemoteBatch | None:
         assert record.id is not None

@@ -259,11 +259,12 @@ def seen(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRec
     return replace(
         record,
         status=told,
-        counts=remote.request_counts,
+        # What a reply leaves out, or says unbelievably, is not unlearned.
+        counts=remote.request_counts if remote.request_counts.total else record.counts,
         requests=record.requests or remote.request_counts.total,
-        created_at=remote.created_at,
-        expires_at=remote.expires_at,
-        ended_at=remote.ended_at,
+        created_at=remote.created_at or record.created_at,
+        expires_at=remote.expires_at or record.expires_at,
+        ended_at=remote.ended_at or record.ended_at,
         cancel_initiated_at=remote.cancel_initiated_at,
         archived_at=remote.archived_at,
         seen_at=record.seen_at or context.clock(),

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from batchtui.domain.batch import GIVEN_UP, BatchRecord, Candidate, RemoteBatch
-from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.domain.errors import BatchtuiError, InputError, Unavailable
 from batchtui.poller import SETTLE_FARTHEST, ripe, settle_delay
 from batchtui.service.context import Context
 from batchtui.service.sending import taken_up
@@ -77,7 +77,7 @@ class Settler:
                 return self.adopt(record.local_id, mine)
             possible = []
         if possible:
-            listed = tuple(Candidate(b.id, b.created_at, b.request_counts.total) for b in possible)
+            listed = tuple(Candidate(b.id, b.created_at or now, b.request_counts.total) for b in possible)
             why = f"{len(possible)} batches at the service could be this one: choose"
             return self.context.change(
                 record.local_id, lambda r: replace(r, candidates=listed, error=why) if r.status == "unconfirmed" else r
@@ -106,7 +106,7 @@ class Settler:
 
     def _apart(self, record: BatchRecord, batch: RemoteBatch) -> float:
         """Seconds from the time a record was being sent, by the service's clock, to when a batch was made."""
-        assert record.intent_at is not None
+        assert record.intent_at is not None and batch.created_at is not None
         began = self.context.service_time(record.intent_at)
         lost = self.context.service_time(record.lost_at or record.intent_at)
         return max(0.0, (began - batch.created_at).total_seconds(), (batch.created_at - lost).total_seconds())
@@ -150,11 +150,12 @@ class Settler:
 
     async def _candidates(self, peers: list[BatchRecord]) -> list[RemoteBatch]:
         """Batches at the service that one of ``peers`` could be, oldest first."""
-        leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
+        leeway, now = timedelta(seconds=self.context.config.settle.leeway_seconds), self.context.clock()
         found: list[RemoteBatch] = []
-        after: str | None = None
-        while True:
-            page = await self.context.gateway.page(1000 if after else 100, after)
+        async for page in self.context.gateway.pages():
+            times = [b.created_at for b in page.data if b.created_at]
+            if page.refused or len(times) < len(page.data):
+                raise Unavailable("the list of batches can't be read whole", advice="it is looked for again")
             # Each reply says how far the service's clock is from ours now; it may have been set since the intent.
             began = min(r.intent_at for r in peers if r.intent_at)
             lost = max(r.lost_at or r.intent_at for r in peers if r.intent_at)
@@ -166,12 +167,14 @@ class Settler:
             found += [
                 b
                 for b in page.data
-                if first <= b.created_at <= last and b.request_counts.total == peers[0].requests and b.id not in owned
+                if b.created_at
+                and first <= b.created_at <= last
+                and b.request_counts.total == peers[0].requests
+                and b.id not in owned
             ]
-            before, after = after, page.last_id or (page.data[-1].id if page.data else None)
-            if not page.has_more or not page.data or after == before or page.data[-1].created_at < first:
+            if not times or times[-1] < first:
                 break
-        return sorted(found, key=lambda b: (b.created_at, b.id))
+        return sorted(found, key=lambda b: (b.created_at or now, b.id))
 
     def adopt(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
         """Take a batch at the service as this record's; verified when its results come."""

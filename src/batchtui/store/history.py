@@ -17,10 +17,9 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.batch import SCHEMA_VERSION, BatchRecord
 from batchtui.domain.errors import InputError, LockBusy, StoreError
-from batchtui.store import files, migrate
+from batchtui.store import files, mending, migrate
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_DECODER = msgspec.json.Decoder(BatchRecord)
 _NEW = ".new-"
 _TRASH = ".trash-"
 
@@ -149,15 +148,23 @@ class History:
                 return None
             if version < SCHEMA_VERSION:
                 raw = migrate.migrated(raw, version) if not locked else migrate.migrate_file(Path(path), raw, version)
-            record = _DECODER.decode(raw)
+            record, mended = mending.read_record(raw)
             if record.local_id != name:
                 raise ValueError(f"says it is {record.local_id!r}")
+            if mended and locked:
+                self._keep_odd(Path(path), raw)
             if version < SCHEMA_VERSION and not locked:
                 self._old.append(name)
             return record
         except (msgspec.DecodeError, ValueError) as error:
             self._set_aside(Path(path), str(error))
             return None
+
+    def _keep_odd(self, path: Path, raw: bytes) -> None:
+        """Keep a record's bytes before it is written without the values that could not be believed."""
+        kept = path.with_name(f"{path.name}.odd")
+        if not kept.exists() and os.access(path.parent, os.W_OK):
+            files.write_atomic(kept, raw)
 
     def _migrate(self, name: str) -> None:
         """Write a record of an older version anew, under its lock: another program may be changing it."""

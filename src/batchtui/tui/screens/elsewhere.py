@@ -70,7 +70,7 @@ class RemoteRows:
             Text.assemble((f"{sign} ", "accent"), word),
             describe.counts_text([each for each in found if each[1]]),
             f"{counts.total:,}",
-            spans.short(self._clock() - batch.created_at),
+            spans.short(self._clock() - batch.created_at) if batch.created_at else "",
             spans.at(batch.created_at),
         ]
 
