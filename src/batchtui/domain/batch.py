@@ -136,7 +136,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     bytes: int = 0
     """Size of requests.jsonl as sent, in bytes; 0 when it was made elsewhere."""
     fingerprint: str = ""
-    """sha256 of requests.jsonl, to tell a second submit of the same requests."""
+    """sha256 of requests.jsonl, without the mark of made ids, to tell a second submit of the same requests."""
     models: dict[str, int] = {}
     """Requests by model."""
     betas: tuple[str, ...] = ()
@@ -168,7 +168,11 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     verified: bool = True
     """False after an adoption by count, until the results' custom_ids are checked."""
     ids_kept: bool = False
-    """True when ids.jsonl maps made ids to the source's own rows."""
+    """True when ids.jsonl says which row of which source each request was made from."""
+    ids_made: bool = False
+    """True when every custom_id was made by us with the plan's mark: only then they prove whose batch it is."""
+    skipped: int = 0
+    """Requests with errors that were skipped, kept in skipped.jsonl; of a run, its first batch says it."""
     error: str = ""
     """The last refusal or failure, in words."""
     told: bool = False

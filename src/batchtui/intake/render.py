@@ -72,7 +72,7 @@ class Renderer:
         except RowFault as bad:
             checker.report(bad.found, number)
             self._give_up_after(bad.found)
-            checker.skipped.add(_json(row), [bad.found.text], checker.where(number), "")
+            checker.leave_out(_json(row), [bad.found.text], number, row=(_column_id(row), row))
             return
         if row_id and row_id != custom_id:
             what = (
@@ -80,7 +80,7 @@ class Renderer:
             )
             checker.report(warning("id_made", what, f"{quoted(row_id)} became {custom_id}"), number, custom_id)
         given = _json(row) if checker.skipped.wanted else b""
-        checker.take(line, number, (row_id or str(self._count), row), given, self._template.betas)
+        checker.take(line, number, (row_id, row), given, self._template.betas)
 
     def _give_up_after(self, found: Found) -> None:
         """A template that always asks for too much would take hours over a large table."""
@@ -109,7 +109,7 @@ class Renderer:
         except BadRow as bad:
             raise RowFault(bad.found) from bad
         row_id = wanted if wanted is not None else _column_id(row)
-        custom_id, _ = self._checker.free_id(row_id or f"row-{self._count}", self._count)
+        custom_id, _ = self._checker.free_id(row_id, self._count)
         try:
             return msgspec.json.encode({"custom_id": custom_id, "params": params}), row_id, custom_id
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
