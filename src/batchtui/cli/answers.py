@@ -237,7 +237,7 @@ class _SafeOut:
 @click.option("--run", is_flag=True, help="Compare the whole runs.")
 @click.option("--all", "everything", is_flag=True, help="List the requests that are alike too.")
 def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
-    """Compare two batches or runs by custom_id: outcomes that changed, answers that differ, tokens and cost."""
+    """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
     service = session.service()
     views = [service.open_results(service.resolve(i).local_id, run=run, stop=session.stop) for i in (left, right)]
     from batchtui.store.compare import compare

@@ -17,6 +17,9 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui.store.history import IDS, REQUESTS
+from batchtui.store.requests import read_requests
+
 
 class IdLine(msgspec.Struct, gc=False):
     """A line of ids.jsonl, of whichever kind."""
@@ -86,6 +89,22 @@ class Place(msgspec.Struct, frozen=True, gc=False):
         return f"id:{self.row_id}" if self.row_id else f"at:{self.sha256}:{self.number}"
 
 
+class _Stretches:
+    """Stretches of requests with ids of their own, found by a request's number."""
+
+    def __init__(self, lines: Iterable[IdLine]) -> None:
+        self._lines = sorted(lines, key=lambda each: each.first)
+        self._firsts = [each.first for each in self._lines]
+
+    def at(self, number: int) -> tuple[int, int] | None:
+        """Source and number of the row that the request with this number, from 1, is from; None when none says it."""
+        place = bisect_right(self._firsts, number) - 1
+        if place < 0 or number > self._lines[place].last:
+            return None
+        found = self._lines[place]
+        return found.source, found.number + number - found.first
+
+
 class RowIds:
     """The places of one batch's requests; raises OSError when its file is there and can't be read."""
 
@@ -114,18 +133,14 @@ class RowIds:
 
     def places(self, requests: Iterable[tuple[str, int]]) -> Iterator[Place]:
         """Where requests come from, each given as its custom_id and its place in requests.jsonl from 0 (-1: in none)."""
-        stretches = sorted(self._stretches, key=lambda each: each.first)
-        firsts = [each.first for each in stretches]
+        stretches = _Stretches(self._stretches)
         for custom_id, seq in requests:
             line = self._lines.get(custom_id)
             if line is not None:
                 yield self._of_line(line)
                 continue
-            stretch = stretches[bisect_right(firsts, seq + 1) - 1] if firsts else None
-            if stretch is not None and stretch.first <= seq + 1 <= stretch.last:
-                yield Place(custom_id, stretch.source, stretch.number + seq + 1 - stretch.first)
-            else:
-                yield _of_old(custom_id, seq)
+            place = stretches.at(seq + 1)
+            yield Place(custom_id, *place) if place is not None else _of_old(custom_id, seq)
 
     def _of_line(self, line: IdLine) -> Place:
         if line.source:
@@ -142,3 +157,54 @@ def _of_old(custom_id: str, seq: int) -> Place:
     if number != custom_id and number.isdecimal():
         return Place("", 0, int(number))
     return Place(custom_id, 0, seq + 1)
+
+
+def lines_again(requests: Path, folders: Iterable[Path]) -> Iterator[bytes]:
+    """The lines of ids.jsonl, newlines with them, for requests that are sent again; ``folders`` are where they were first.
+
+    Raises OSError.
+    """
+    wanted = {custom_id: number for number, custom_id in enumerate(_ids_of(requests), 1)}
+    own: dict[int, tuple[int, int]] = {}
+    marks: dict[int, bytes] = {}
+    for folder in folders:
+        stretches = []
+        with (folder / IDS).open("rb") as file:
+            for line in file:
+                with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+                    found = decode(line)
+                    if found.custom_id in wanted:
+                        yield line
+                    elif found.first:
+                        stretches.append(found)
+                    elif not found.custom_id and found.source:
+                        marks[found.source] = line
+        if not stretches:
+            continue
+        placed = _Stretches(stretches)
+        for number, custom_id in enumerate(_ids_of(folder / REQUESTS), 1):
+            place = placed.at(number) if custom_id in wanted else None
+            if place is not None:
+                own[wanted[custom_id]] = place
+    yield from (line + b"\n" for line in _joined(own))
+    yield from marks.values()
+
+
+def _ids_of(requests: Path) -> Iterator[str]:
+    for ids, _, _ in read_requests(requests):
+        yield from ids
+
+
+def _joined(own: dict[int, tuple[int, int]]) -> Iterator[bytes]:
+    """Lines of stretches, as few as can be, for requests given by number with their source and row."""
+    first = last = source = number = 0
+    for here in sorted(own):
+        if (source, number + here - first) == own[here] and here == last + 1 and first:
+            last = here
+            continue
+        if first:
+            yield stretch_line(first, last, source, number)
+        first = last = here
+        source, number = own[here]
+    if first:
+        yield stretch_line(first, last, source, number)
