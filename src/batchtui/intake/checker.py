@@ -39,7 +39,7 @@ class Checker:
         self._facts = Facts(options, prices)
         self.mark = options.mark or (new_mark() if staging is not None else NOT_SENT)
         """What ids made for this plan begin with."""
-        self.splitter = Splitter(options.max_requests, options.max_bytes, staging, self.mark)
+        self.splitter = Splitter(options.max_requests, options.max_bytes, staging)
         self.placer = Placer(self.splitter, prices, self.mark)
         self.skipped = Skipped(options, staging)
         self._ids = IdTable()

@@ -42,6 +42,7 @@ class Placer:
 
     def __init__(self, splitter: Splitter, prices: PriceTable, mark: str) -> None:
         self._made = f"{mark}-"
+        self._made_head = f'{{"custom_id":"{mark}-'.encode()
         self._splitter = splitter
         self._prices = prices
         self._prefixes: set[int] = set()
@@ -61,9 +62,11 @@ class Placer:
             meter.add(size, ready.max_tokens)
         else:
             self._meter_special(meter, ready)
-        if part.file is not None:
-            part.file.add(line)
         made = ready.custom_id.startswith(self._made)
+        if part.file is not None:
+            if made:
+                part.file.made = self._made_head
+            part.file.add(line)
         if made or ready.row is not None:
             row_id, row = ready.row or ("", None)
             part.note_row(ready.custom_id, row_id, ready.source, ready.number, row, made=made)

@@ -30,11 +30,12 @@ _AHEAD = 4
 class _File:
     """A staged file: written in large pieces and hashed in a thread beside the reading, on the disk when closed."""
 
-    __slots__ = ("_file", "_hash", "_held", "_lines", "_made", "_pending", "_writer", "path")
+    __slots__ = ("_file", "_hash", "_held", "_lines", "_pending", "_writer", "made", "path")
 
-    def __init__(self, path: Path, mark: str = "") -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._made = f'{{"custom_id":"{mark}-'.encode() if mark else b""
+        self.made = b""
+        """How lines with made ids begin, once there are any."""
         self._hash = hashlib.sha256()
         self._lines: list[bytes] = []
         self._held = 0
@@ -57,12 +58,12 @@ class _File:
         self._lines.append(b"")
         piece = b"\n".join(self._lines)
         self._lines, self._held = [], 0
-        self._pending.append(self._writer.submit(self._write, piece))
+        self._pending.append(self._writer.submit(self._write, piece, self.made))
         self._wait(_AHEAD)
 
-    def _write(self, piece: bytes) -> None:
+    def _write(self, piece: bytes, made: bytes) -> None:
         self._file.write(piece)
-        self._hash.update(piece.replace(self._made, _NO_MARK) if self._made else piece)
+        self._hash.update(piece.replace(made, _NO_MARK) if made else piece)
 
     def _wait(self, most: int) -> None:
         """Wait until at most so many pieces are still to be written; raises StoreError."""
@@ -105,13 +106,13 @@ class Part:
         "_stretch",
     )
 
-    def __init__(self, number: int, betas: tuple[str, ...], staging: Path | None, mark: str) -> None:
+    def __init__(self, number: int, betas: tuple[str, ...], staging: Path | None) -> None:
         self.number = number
         self.betas = betas
         self.requests = 0
         self.bytes = 0
         self.meters: dict[str, Meter] = {}
-        self.file = _File(staging / f"part-{number:03d}.jsonl", mark) if staging is not None else None
+        self.file = _File(staging / f"part-{number:03d}.jsonl") if staging is not None else None
         self.ids = _File(staging / f"ids-{number:03d}.jsonl") if staging is not None else None
         self.ids_made = True
         """Whether all ids so far were made here."""
@@ -191,8 +192,7 @@ class TooManyBetas(Exception):
 class Splitter:
     """Puts each request into the open part of its betas, and opens a new one when that is full."""
 
-    def __init__(self, max_requests: int, max_bytes: int, staging: Path | None, mark: str = "") -> None:
-        self._mark = mark
+    def __init__(self, max_requests: int, max_bytes: int, staging: Path | None) -> None:
         self._max_requests = max_requests
         self.room = max_bytes - FRAME
         """Bytes of lines that fit one batch."""
@@ -255,7 +255,7 @@ class Splitter:
             full.close()
         elif len(self._open) >= MAX_OPEN:
             raise TooManyBetas
-        part = Part(len(self._parts) + 1, betas, self._staging, self._mark)
+        part = Part(len(self._parts) + 1, betas, self._staging)
         self._open[betas] = part
         self._parts.append(part)
         return part

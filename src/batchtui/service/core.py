@@ -204,13 +204,14 @@ class Service:
         dest: Path | BinaryIO,
         *,
         unfold: bool = False,
+        all_rows: bool = False,
         progress: Tell = None,
         stop: threading.Event | None = None,
     ) -> int:
         """Write results out (jsonl, json, csv, markdown, files, parquet); returns how many."""
         from batchtui.store.export import export as write_export
 
-        return write_export(view, rows, format, dest, unfold=unfold, progress=progress, stop=stop)
+        return write_export(view, rows, format, dest, unfold=unfold, all_rows=all_rows, progress=progress, stop=stop)
 
     # What asks the service, on its loop.
 

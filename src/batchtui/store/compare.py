@@ -1,4 +1,4 @@
-"""Two batches or runs side by side, row by row of their source: what changed from failed to good and back, and which answers differ."""
+"""Two batches or runs side by side, row by row: what changed from failed to good and back, and which answers differ."""
 
 from __future__ import annotations
 

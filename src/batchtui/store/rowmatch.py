@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from operator import itemgetter
 
 from batchtui.domain.errors import StoreError
 from batchtui.store import files
-from batchtui.store.history import IDS
+from batchtui.store.history import IDS, SKIPPED
 from batchtui.store.rowids import Place, RowIds
+from batchtui.store.skipped import SkippedRow, read_skipped
 from batchtui.store.view import Rows, View
 
 _LAST = 1 << 40
@@ -42,6 +44,17 @@ def in_source_order(view: View) -> Rows:
         return array("I", order(places(view)))
     except StoreError:
         return array("I", range(len(view)))
+
+
+def with_skipped(view: View) -> list[int | SkippedRow]:
+    """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
+    found = places(view)
+    rows: list[tuple[tuple[int, int], int | SkippedRow]] = [
+        ((found[row].source or _LAST, found[row].number), row) for row in order(found)
+    ]
+    for member in view.members:
+        rows += [((each.source, each.number), each) for each in read_skipped(member.folder / SKIPPED)]
+    return [row for _, row in sorted(rows, key=itemgetter(0))]
 
 
 def match(left: View, right: View) -> list[int]:

@@ -35,9 +35,14 @@ class SkippedRow(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The same when it is no UTF-8."""
 
     @property
-    def kept(self) -> bool:
-        """False when it was too large to be kept."""
-        return self.row is not None or bool(self.request) or bool(self.text) or bool(self.base64)
+    def name(self) -> str:
+        """What it can be called: its custom_id, its row's own id, or its place."""
+        return self.custom_id or self.row_id or self.where
+
+    @property
+    def why(self) -> str:
+        """What is wrong with it, on one line."""
+        return "; ".join(self.problems)
 
 
 _encode = msgspec.json.Encoder().encode
