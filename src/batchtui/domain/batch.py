@@ -11,7 +11,7 @@ import msgspec
 
 from batchtui.domain.plan import Estimate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RESULTS_KEPT = timedelta(days=29)
 """How long results can be fetched, from created_at (Message Batches documentation, October 2026)."""
 CANCELED_UNSENT = "canceled before it was sent"

@@ -21,6 +21,7 @@ from batchtui.poller import LookState
 from batchtui.service import figures
 from batchtui.service.context import Context, Listener, utc_now
 from batchtui.service.values import Selection, SyncReport, TryResult
+from batchtui.store.history import SKIPPED
 
 if TYPE_CHECKING:
     from batchtui.api.gateway import Gateway
@@ -195,6 +196,10 @@ class Service:
         from batchtui.service import reading
 
         return reading.open_view(self.context, local_id, run=run, progress=progress, stop=stop)
+
+    def skipped_path(self, record: BatchRecord) -> Path:
+        """Where the requests are that were skipped since they had errors; of a run, its first batch has them."""
+        return self.history.folder(record.local_id) / SKIPPED
 
     def export(
         self,

@@ -46,14 +46,18 @@ def in_source_order(view: View) -> Rows:
         return array("I", range(len(view)))
 
 
+def skipped_of(view: View) -> list[SkippedRow]:
+    """What was skipped since it had errors, as the view's batches keep it.  Raises StoreError."""
+    return [each for member in view.members for each in read_skipped(member.folder / SKIPPED)]
+
+
 def with_skipped(view: View) -> list[int | SkippedRow]:
     """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
     found = places(view)
     rows: list[tuple[tuple[int, int], int | SkippedRow]] = [
         ((found[row].source or _LAST, found[row].number), row) for row in order(found)
     ]
-    for member in view.members:
-        rows += [((each.source, each.number), each) for each in read_skipped(member.folder / SKIPPED)]
+    rows += [((each.source, each.number), each) for each in skipped_of(view)]
     return [row for _, row in sorted(rows, key=itemgetter(0))]
 
 
