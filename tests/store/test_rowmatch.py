@@ -134,3 +134,15 @@ def test_exports_are_in_source_order_even_when_parts_take_turns(tmp_path: Path) 
     out = tmp_path / "out.json"
     export(run, None, "json", out)
     assert list(json.loads(out.read_text())) == [f"m-{n:06}" for n in range(1, 5)]
+
+
+def test_a_run_of_0_1_0_in_several_parts_keeps_the_order_of_its_parts(tmp_path: Path) -> None:
+    for part in ("p1", "p2"):
+        names = [f"{part}-{n}" for n in range(3)]
+        batch(tmp_path / part, [good(name, name) for name in names[::-1]], names).close()
+    run = open_run([(tmp_path / "p1", 0), (tmp_path / "p2", 0)], PRICES)
+    for all_rows in (False, True):
+        export(run, None, "json", tmp_path / "out.json", all_rows=all_rows)
+        assert list(json.loads((tmp_path / "out.json").read_text())) == [
+            f"{p}-{n}" for p in ("p1", "p2") for n in range(3)
+        ]

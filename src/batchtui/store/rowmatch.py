@@ -30,20 +30,26 @@ def places(view: View) -> list[Place]:
     return [by_member[member][place] for member, place in map(view.place, range(len(view)))]
 
 
-def order(found: Sequence[Place]) -> list[int]:
-    """Row numbers in the order of the source; those that no source is known of stay in theirs, at the end."""
-    return sorted(range(len(found)), key=lambda row: (found[row].source or _LAST, found[row].number))
+def _spot(place: Place) -> tuple[int, int]:
+    """What sorts rows as they stand in their sources; those that no source is known of stay as they are, at the end."""
+    return (place.source, place.number) if place.source else (_LAST, 0)
 
 
 def in_source_order(view: View) -> Rows:
     """A view's rows in the order of the source; of a run whose rows are not known, in the order of its batches."""
     if len(view.members) == 1:
-        seq = view.column("seq")
-        return array("I", sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _LAST))
+        return array("I", _as_sent(view))
     try:
-        return array("I", order(places(view)))
+        found = places(view)
+        return array("I", sorted(range(len(view)), key=lambda row: _spot(found[row])))
     except StoreError:
         return array("I", range(len(view)))
+
+
+def _as_sent(view: View) -> list[int]:
+    """A view's rows in the order of the requests, those of no request at the end."""
+    seq = view.column("seq")
+    return sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _LAST)
 
 
 def skipped_of(view: View) -> list[SkippedRow]:
@@ -54,9 +60,7 @@ def skipped_of(view: View) -> list[SkippedRow]:
 def with_skipped(view: View) -> list[int | SkippedRow]:
     """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
     found = places(view)
-    rows: list[tuple[tuple[int, int], int | SkippedRow]] = [
-        ((found[row].source or _LAST, found[row].number), row) for row in order(found)
-    ]
+    rows: list[tuple[tuple[int, int], int | SkippedRow]] = [(_spot(found[row]), row) for row in _as_sent(view)]
     rows += [((each.source, each.number), each) for each in skipped_of(view)]
     return [row for _, row in sorted(rows, key=itemgetter(0))]
 
@@ -104,7 +108,7 @@ class _Side:
         if len(set(zip(keys, self.ids, strict=True))) == len(set(keys)):
             return keys
         seen: dict[str, dict[str, int]] = {}
-        for row in order(self.places):
+        for row in sorted(range(len(keys)), key=lambda row: _spot(self.places[row])):
             same = seen.setdefault(keys[row], {})
             number = same.setdefault(self.ids[row], len(same))
             keys[row] += f"#{number}" if number else ""
