@@ -11,14 +11,16 @@ from textual.widgets import Button, Static
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.service import Service
-from batchtui.store.skipped import SkippedRow, line_of
+from batchtui.service.committing import Committer
+from batchtui.store.skipped import SkippedRow, line_of, read_skipped
 from batchtui.tui.details import of_batch
 from batchtui.tui.screens.results import ResultsScreen
 from batchtui.tui.screens.results_export import ExportScreen
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.status_line import StatusLine
+from tests.tui.test_new import opened as composing
 from tests.tui.test_results import opened, settled, until
-from tests.tui.work import NOW, add_batch, make_service, mixed
+from tests.tui.work import NOW, add_batch, make_service, mixed, request
 
 
 def skipping(tmp_path: Path) -> tuple[Service, BatchRecord]:
@@ -76,3 +78,18 @@ def test_the_details_say_how_many_were_skipped_and_where_they_are(tmp_path: Path
     _, record = skipping(tmp_path)
     shown = " ".join(of_batch(record, NOW, None, width=200).plain.split())
     assert f"Skipped 1 request with errors, not sent, kept in batches/{record.local_id}/skipped.jsonl" in shown
+
+
+async def test_a_plan_from_the_screen_keeps_what_is_skipped(tmp_path: Path) -> None:
+    service = make_service(tmp_path)
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(request("fine", "x") + b'{"custom_id": "here", "params": {"modle": 1}}\n')
+    async with composing(service, path) as (_, pilot, screen):
+        first = screen.plan
+        screen.query_one("#source-skip").focus()
+        await pilot.press("space")
+        await until(pilot, lambda: screen.plan is not None and screen.plan is not first)
+        assert screen.plan is not None and screen.plan.ok
+        [record] = Committer(service.context).commit(screen.plan, title="", note="", retry_of=None)
+    [kept] = read_skipped(service.skipped_path(record))
+    assert (record.skipped, kept.custom_id, kept.where) == (1, "here", f"{path}:2")

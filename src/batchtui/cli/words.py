@@ -119,7 +119,7 @@ def plan_lines(plan: Plan) -> list[str]:
     elif plan.errors:
         lines.append(
             f"{plan.errors:,} error{'s' if plan.errors != 1 else ''}: nothing can be sent; "
-            "correct them, or leave the bad requests out with --skip-bad"
+            "fix them, or skip them with --skip-bad"
         )
     elif not plan.requests:
         lines.append("there is nothing to send")
