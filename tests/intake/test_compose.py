@@ -89,7 +89,7 @@ def test_a_peek_shows_columns_and_first_rows_without_a_template(tmp_path: Path) 
 def test_a_peek_shows_first_requests(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", *(params() for _ in range(9)))
     seen = peek([str(source)], OPTIONS, prices=PRICES, limit=2)
-    assert [json.loads(line)["custom_id"] for line in seen.requests] == ["request-1", "request-2"]
+    assert [json.loads(line)["custom_id"] for line in seen.requests] == ["row-000001", "row-000002"]
     assert peek(["-"], OPTIONS, prices=PRICES, stdin=io.BytesIO(b'{"q": 1}\n{"q": 2}\n')).columns == ("q",)
     assert peek([str(tmp_path / "none")], OPTIONS, prices=PRICES).problems[0].code == "source"
 
@@ -112,7 +112,7 @@ def test_a_preview_renders_and_checks_one_row(previewer: Previewer) -> None:
     assert json.loads(good.request)["custom_id"] == "x-y"
     assert good.row_id == "x y"
     assert good.problems == ()
-    assert json.loads(preview({"text": "hello"}, 7, options).request)["custom_id"] == "row-7"
+    assert json.loads(preview({"text": "hello"}, 7, options).request)["custom_id"] == "row-000007"
     undefined = preview({"txt": "hello"}, 1, options)
     assert undefined.request == b""
     assert "'txt'" in undefined.problems[0].message

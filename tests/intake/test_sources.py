@@ -72,20 +72,20 @@ def test_broken_json_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_bare_params_get_ids(tmp_path: Path) -> None:
-    plan = plan_for(tmp_path, params(), params(max_tokens=7), staging=tmp_path / "s")
+    plan = plan_for(tmp_path, params(), params(max_tokens=7), staging=tmp_path / "s", mark="m")
     assert plan.ok
-    assert [each["custom_id"] for each in staged(plan)] == ["request-1", "request-2"]
+    assert [each["custom_id"] for each in staged(plan)] == ["m-000001", "m-000002"]
     assert plan.format == "Messages params, one a line"
 
 
 def test_several_sources_of_different_kinds_join_and_made_ids_stay_clear(tmp_path: Path) -> None:
-    one = write_lines(tmp_path / "one.jsonl", request("request-1"))
+    one = write_lines(tmp_path / "one.jsonl", request("m-000001"))
     two = write_lines(tmp_path / "two.jsonl", params())
     three = tmp_path / "three.json"
     three.write_text(json.dumps([request("z")]))
-    plan = plan_of(one, two, three, staging=tmp_path / "s")
+    plan = plan_of(one, two, three, staging=tmp_path / "s", mark="m")
     assert plan.ok
-    assert [each["custom_id"] for each in staged(plan)] == ["request-1", "request-1-1", "z"]
+    assert [each["custom_id"] for each in staged(plan)] == ["m-000001", "m-000001-1", "z"]
 
 
 def test_standard_input_is_a_source(tmp_path: Path) -> None:
@@ -308,7 +308,9 @@ def test_a_row_with_too_many_cells_is_left_out_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text('id,text\n1,a,"b ""c""",d\n2,x\n')
     assert plan_of(path, template=tmp_path / "t.toml").requests == 1
-    plan = plan_of(path, template=tmp_path / "t.toml", staging=tmp_path / "s", skip_bad=True)
+    plan = plan_of(
+        path, template=tmp_path / "t.toml", staging=tmp_path / "s", skip_bad=True, skipped_path=tmp_path / "bad"
+    )
     assert (plan.ok, plan.requests, plan.skipped) == (True, 1, 1)
     assert plan.skipped_path is not None and plan.skipped_path.read_text() == '1,a,"b ""c""",d\n'
 

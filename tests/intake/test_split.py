@@ -95,7 +95,8 @@ def test_an_error_leaves_nothing_staged(tmp_path: Path) -> None:
 def test_bad_requests_are_left_out_on_demand_and_written_as_given(tmp_path: Path) -> None:
     torn = b'{"custom_id": "torn", "params":'
     wrong = b'{"custom_id":  "b", "params": {}}'
-    plan = plan_for(tmp_path, request("a"), torn, wrong, request("c"), skip_bad=True, staging=tmp_path / "s")
+    asked = {"skip_bad": True, "skipped_path": tmp_path / "bad.jsonl"}
+    plan = plan_for(tmp_path, request("a"), torn, wrong, request("c"), staging=tmp_path / "s", **asked)
     assert plan.ok
     assert (plan.requests, plan.skipped, plan.errors) == (2, 2, 0)
     assert plan.skipped_path is not None

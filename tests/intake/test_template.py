@@ -28,7 +28,7 @@ def render(tmp_path: Path, template: str, table: str = "id,text\n1,hello\n2,worl
 def kept_rows(plan: Plan) -> list[dict[str, object]]:
     path = plan.parts[0].ids_path
     assert path is not None
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [line for line in map(json.loads, path.read_text().splitlines()) if "custom_id" in line]
 
 
 def test_every_string_of_the_template_may_use_the_row(tmp_path: Path) -> None:
@@ -58,20 +58,20 @@ def test_ids_come_from_the_template_a_column_or_the_row_number(tmp_path: Path) -
     assert [each["custom_id"] for each in staged(by_column)] == ["1", "2"]
     by_template = render(tmp_path, prompt + 'custom_id = "q-{{ id }}"\n')
     assert [each["custom_id"] for each in staged(by_template)] == ["q-1", "q-2"]
-    made = render(tmp_path, prompt, "name,text\nx,hello\ny,world\n")
-    assert [each["custom_id"] for each in staged(made)] == ["row-1", "row-2"]
+    made = render(tmp_path, prompt, "name,text\nx,hello\ny,world\n", mark="m")
+    assert [each["custom_id"] for each in staged(made)] == ["m-000001", "m-000002"]
     assert not made.problems
 
 
 def test_ids_that_can_not_be_are_turned_into_near_ones_and_the_rows_are_kept(tmp_path: Path) -> None:
-    table = "id,text\nZoë & Co,a\nZoë & Co,b\n日本,c\n" + "x" * 80 + ",d\n,e\nrow-3,f\n"
-    plan = render(tmp_path, HEAD + 'prompt = "{{ text }}"\n', table)
+    table = "id,text\nZoë & Co,a\nZoë & Co,b\n日本,c\n" + "x" * 80 + ",d\n,e\nm-000003,f\n"
+    plan = render(tmp_path, HEAD + 'prompt = "{{ text }}"\n', table, mark="m")
     assert plan.ok
     ids = [each["custom_id"] for each in staged(plan)]
-    assert ids == ["Zoe-Co", "Zoe-Co-2", "row-3", "x" * 64, "row-5", "row-3-6"]
+    assert ids == ["Zoe-Co", "Zoe-Co-2", "m-000003", "x" * 64, "m-000005", "m-000003-6"]
     kept = kept_rows(plan)
     assert [each["custom_id"] for each in kept] == ids
-    assert [each["row_id"] for each in kept] == ["Zoë & Co", "Zoë & Co", "日本", "x" * 80, "5", "row-3"]
+    assert [each["row_id"] for each in kept] == ["Zoë & Co", "Zoë & Co", "日本", "x" * 80, "", "m-000003"]
     assert kept[1]["row"] == {"id": "Zoë & Co", "text": "b"}
     assert group(plan, "id_made").count == 5
 
@@ -90,7 +90,9 @@ def test_kept_rows_follow_their_part(tmp_path: Path) -> None:
         assert part.path is not None
         assert part.ids_path is not None
         ids = [json.loads(line)["custom_id"] for line in part.path.read_text().splitlines()]
-        assert [json.loads(line)["custom_id"] for line in part.ids_path.read_text().splitlines()] == ids
+        *rows, mark = map(json.loads, part.ids_path.read_text().splitlines())
+        assert [row["custom_id"] for row in rows] == ids
+        assert (mark["source"], len(mark["sha256"])) == (1, 64)
 
 
 def test_an_undefined_name_names_the_row_and_the_columns(tmp_path: Path) -> None:
@@ -111,8 +113,9 @@ def test_a_problem_of_a_rendered_request_names_the_row(tmp_path: Path) -> None:
 def test_rows_left_out_are_written_as_rows(tmp_path: Path) -> None:
     plan = render(tmp_path, HEAD + 'prompt = "{{ text }}"\n', "id,text\n1,hello\n2,\n", skip_bad=True)
     assert (plan.ok, plan.requests, plan.skipped) == (True, 1, 1)
-    assert plan.skipped_path is not None
-    assert json.loads(plan.skipped_path.read_text()) == {"id": "2", "text": ""}
+    assert plan.skipped_kept is not None
+    kept = json.loads(plan.skipped_kept.read_text())
+    assert (kept["row"], kept["row_id"], kept["where"]) == ({"id": "2", "text": ""}, "2", f"{tmp_path}/in.csv:3")
 
 
 def test_betas_of_a_template_hold_for_its_batch(tmp_path: Path) -> None:

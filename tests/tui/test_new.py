@@ -120,7 +120,7 @@ async def test_bad_requests_can_be_left_out(service: Service, tmp_path: Path) ->
         await pilot.press("space")
         await until(pilot, lambda: screen.plan is not None and screen.plan is not first)
         assert screen.plan is not None and screen.plan.ok and screen.plan.skipped == 1
-        assert "1 bad request left out" in summary(screen)
+        assert "1 request with errors skipped" in summary(screen)
 
 
 async def test_a_table_shows_its_rows_and_is_rendered_as_the_template_is_typed(

@@ -15,7 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "watch": ("history", "follow batches until they have ended"),
     "results": ("answers", "the results of a batch or a run"),
     "retry": ("retry", "what did not succeed, as a new batch of the same run"),
-    "compare": ("answers", "two batches or runs side by side, by custom_id"),
+    "compare": ("answers", "two batches or runs side by side, row by row"),
     "cancel": ("changes", "cancel batches"),
     "delete": ("changes", "delete batches, at the service and here"),
     "adopt": ("changes", "say which batch an unconfirmed one is, or keep one made elsewhere"),

@@ -66,6 +66,11 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
 @filter_options
 @click.option("--run", is_flag=True, help="The whole run, its retries merged in.")
 @click.option("--unfold", is_flag=True, help="csv: unfold answers that are JSON into columns.")
+@click.option(
+    "--all-rows",
+    is_flag=True,
+    help="Every row of the source: also those skipped with errors (not sent) and those without a result (no answer).",
+)
 @click.option("--raw", is_flag=True, help="Leave control characters as they are, even on a terminal.")
 def results_(
     session: Session,
@@ -79,12 +84,15 @@ def results_(
     case: bool,
     run: bool,
     unfold: bool,
+    all_rows: bool,
     raw: bool,
 ) -> int:
     """Write the results of a batch, or of its whole run, to standard output or to FILE."""
     service = session.service()
     wanted = wanted_filter(filter_, case, regex)
     record = service.resolve(id_)
+    if all_rows and (only or not wanted.empty):
+        raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     if output is None and format_ in ("files", "parquet"):
         raise InputError(f"--format {format_} needs -o")
     records = run_of(service, record) if run else [record]
@@ -101,12 +109,16 @@ def results_(
         only=only,
         wanted=wanted,
         unfold=unfold,
+        all_rows=all_rows,
         raw=raw,
     )
     if not written and (only or filter_) and not session.json:
         say("no result fits --only and --filter")
     if output is not None:
         say(f"{words.results(written)} written to {output}")
+    if not all_rows:
+        for each in records:
+            words.say_skipped(service, each, "; --all-rows includes them")
     sent_again = {local_id for r in records for local_id in r.retry_of}
     for each in (r for r in records if r.active or r.owed or (run and r.status == "refused")):
         if each.local_id in sent_again:
@@ -114,7 +126,14 @@ def results_(
         say(f"not in it: {words.record_line(each)}")
     whole = _whole_run(service, record) if run else None
     if session.json:
-        print_json({"records": records, "output": str(output) if output else None, **({"run": whole} if whole else {})})
+        print_json(
+            {
+                "records": records,
+                "output": str(output) if output else None,
+                "skipped": sum(r.skipped for r in records),
+                **({"run": whole} if whole else {}),
+            }
+        )
     elif whole is not None:
         say(_run_line(whole))
     return words.exit_code(records) if whole is None else int(whole["succeeded"] < whole["requests"])
@@ -190,6 +209,7 @@ def write_results(
     only: Sequence[str] = (),
     wanted: Filter = EVERYTHING,
     unfold: bool = False,
+    all_rows: bool = False,
     raw: bool = False,
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
@@ -204,7 +224,9 @@ def write_results(
     else:
         out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
     try:
-        return service.export(view, rows, format_, out, unfold=unfold, progress=bar, stop=session.stop)
+        return service.export(
+            view, rows, format_, out, unfold=unfold, all_rows=all_rows, progress=bar, stop=session.stop
+        )
     finally:
         bar.clear()
         sys.stdout.flush()
@@ -237,7 +259,7 @@ class _SafeOut:
 @click.option("--run", is_flag=True, help="Compare the whole runs.")
 @click.option("--all", "everything", is_flag=True, help="List the requests that are alike too.")
 def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
-    """Compare two batches or runs by custom_id: outcomes that changed, answers that differ, tokens and cost."""
+    """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
     service = session.service()
     views = [service.open_results(service.resolve(i).local_id, run=run, stop=session.stop) for i in (left, right)]
     from batchtui.store.compare import compare

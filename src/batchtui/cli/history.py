@@ -138,6 +138,8 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         for name, value in (("source", record.source), ("note", record.note), ("error", record.error))
         if value
     ]
+    if record.skipped:
+        rows.append(("skipped", f"{words.skipped(record.skipped)}, not sent, kept in {service.skipped_path(record)}"))
     rows.append(("folder", service.history.folder(record.local_id)))
     return rows
 

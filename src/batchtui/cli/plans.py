@@ -34,9 +34,14 @@ _SOURCES: list[Callable[[Any], Any]] = [
         default=None,
         help="A TOML template that turns rows into requests.",
     ),
-    click.option("--skip-bad", is_flag=True, help="Leave bad requests out and write them to a file."),
     click.option(
-        "--bad-file", type=click.Path(path_type=Path), default=None, help="Where --skip-bad writes what it left out."
+        "--skip-bad", is_flag=True, help="Skip requests with errors: they are kept with the batch, and can be exported."
+    ),
+    click.option(
+        "--bad-file",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="Also write what --skip-bad skips to FILE, as it was.",
     ),
     click.option(
         "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools under a 1-hour prompt cache."
@@ -209,6 +214,7 @@ def send_and_follow(
         _say_what_goes_on([r for r in service.records() if r.local_id not in before])
         raise
     for record in records:
+        words.say_skipped(service, record)
         for each in record.candidates:
             say(
                 f"  it may be {each.id}, made {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"

@@ -25,7 +25,7 @@ TOPICS = {
            unpriced[]}}
   submit   {run, batches[record]}; retry the same
   list     [record]; show record; watch [record]; cancel [record]; delete [local_id]
-  results  {records[record], output}
+  results  {records[record], output, skipped}
   sync     {fetched[], adopted[], sent[], unconfirmed[], failed{local_id: why}, error}
   record   local_id, id, run, attempt, retry_of, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
            canceled, expired}, requests, created_at, ended_at, expires_at, results, tally, estimate, cost_usd, error, …""",
@@ -35,7 +35,8 @@ TOPICS = {
                           requests.jsonl   the requests as sent
                           results.jsonl    the results as received; results.jsonl.part while they come
                           results.index    made anew whenever it is missing
-                          ids.jsonl        the row's own id and columns beside each custom_id, for requests made from rows
+                          ids.jsonl        the row of the source that each request was made from
+                          skipped.jsonl    requests that were skipped since they had errors
   <data>/drafts/NAME.toml                  what was composed and not sent yet
   <data>/plans/                            requests checked and not confirmed yet; swept after two days
   <data>/demo/                             the same again for the demo

@@ -14,6 +14,7 @@ from batchtui.cli.ending import say
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import ServiceError, Unconfirmed
 from batchtui.domain.plan import Plan
+from batchtui.service import Service
 from batchtui.service.events import Looked, RecordChanged
 
 SETTLE_PATIENCE = 15.0
@@ -100,8 +101,9 @@ def plan_lines(plan: Plan) -> list[str]:
     lines = [f"{batches(plan)}, {size(plan.bytes)}" + (f", read as {plan.format}" if plan.format else "")]
     if plan.skipped:
         lines.append(
-            f"{plan.skipped:,} bad requests are left out"
+            f"{skipped(plan.skipped)} skipped"
             + (f" (written to {plan.skipped_path})" if plan.skipped_path else "")
+            + ("; they are kept with the batch" if plan.skipped_kept and plan.ok else "")
         )
     lines.append(
         f"tokens in {e.input_tokens[0]:,}–{e.input_tokens[1]:,}, out {e.output_tokens[0]:,}–{e.output_tokens[1]:,}"
@@ -117,11 +119,22 @@ def plan_lines(plan: Plan) -> list[str]:
     elif plan.errors:
         lines.append(
             f"{plan.errors:,} error{'s' if plan.errors != 1 else ''}: nothing can be sent; "
-            "correct them, or leave the bad requests out with --skip-bad"
+            "fix them, or skip them with --skip-bad"
         )
     elif not plan.requests:
         lines.append("there is nothing to send")
     return lines
+
+
+def skipped(count: int) -> str:
+    """How many requests were skipped, in words."""
+    return f"{count:,} request{'s' if count != 1 else ''} with errors"
+
+
+def say_skipped(service: Service, record: BatchRecord, more: str = "") -> None:
+    """Where the requests are that a record's run skipped, if it did, on standard error."""
+    if record.skipped:
+        say(f"{skipped(record.skipped)} skipped, kept in {service.skipped_path(record)}{more}")
 
 
 def say_plan(plan: Plan) -> None:

@@ -34,6 +34,8 @@ WORDS = {
     "long": "an answer of about 1 MB (needs max_tokens to allow it)",
 }
 _WORD = re.compile(r"demo-(" + "|".join(WORDS) + r")(?![a-z])")
+_MARK = re.compile(r"[a-z][a-z2-9]{5}-(?=x?[0-9]{6})")
+"""What ids made by batchtui begin with, which differs from run to run."""
 _TRANSIENT = {
     "api": "api_error",
     "overloaded": "overloaded_error",
@@ -78,7 +80,9 @@ def decide(
     custom_id: str, messages: bytes, user_id: str, failure_rate: float, struck: frozenset[int] | set[int]
 ) -> Fate:
     """The fate of one request; ``struck`` holds the keys that failed by chance before."""
-    digest = blake2b(messages, digest_size=24, key=custom_id.encode()).digest()
+    marked = _MARK.match(custom_id)
+    name = custom_id[marked.end() :] if marked else custom_id
+    digest = blake2b(messages, digest_size=24, key=name.encode()).digest()
     key = int.from_bytes(digest[:8], "little")
     luck = int.from_bytes(digest[8:16], "little") / _MAX
     dice = int.from_bytes(digest[16:], "little")

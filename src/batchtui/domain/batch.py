@@ -11,7 +11,7 @@ import msgspec
 
 from batchtui.domain.plan import Estimate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RESULTS_KEPT = timedelta(days=29)
 """How long results can be fetched, from created_at (Message Batches documentation, October 2026)."""
 CANCELED_UNSENT = "canceled before it was sent"
@@ -140,7 +140,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     bytes: int = 0
     """Size of requests.jsonl as sent, in bytes; 0 when it was made elsewhere."""
     fingerprint: str = ""
-    """sha256 of requests.jsonl, to tell a second submit of the same requests."""
+    """sha256 of requests.jsonl, without the mark of made ids, to tell a second submit of the same requests."""
     models: dict[str, int] = {}
     """Requests by model."""
     betas: tuple[str, ...] = ()
@@ -172,7 +172,11 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     verified: bool = True
     """False after an adoption by count, until the results' custom_ids are checked."""
     ids_kept: bool = False
-    """True when ids.jsonl maps made ids to the source's own rows."""
+    """True when ids.jsonl says which row of which source each request was made from."""
+    ids_made: bool = False
+    """True when every custom_id was made by us with the plan's mark: only then they prove whose batch it is."""
+    skipped: int = 0
+    """Requests with errors that were skipped, kept in skipped.jsonl; of a run, its first batch says it."""
     error: str = ""
     """The last refusal or failure, in words."""
     told: bool = False

@@ -78,12 +78,14 @@ class PlanPart(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None
     """The staged requests.jsonl; None when only checked."""
     fingerprint: str = ""
-    """sha256 hex of the staged bytes."""
+    """sha256 hex of the staged bytes, made ids taken without their plan's mark: equal requests have equal ones."""
     models: dict[str, int] = {}
     betas: tuple[str, ...] = ()
     estimate: Estimate = Estimate()
     ids_path: Path | None = None
-    """The staged ids.jsonl (custom_id to the row's own id and columns), when rows had any."""
+    """The staged ids.jsonl: which row of which source each request was made from."""
+    ids_made: bool = False
+    """True when every custom_id was made here, with the plan's mark."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +103,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int = 0
     """Bad requests that were left out (skip_bad)."""
     skipped_path: Path | None = None
+    """Where they were written as they were given, when that was asked for."""
+    skipped_kept: Path | None = None
+    """The staged skipped.jsonl, which stays with the batch."""
     estimate: Estimate
+    mark: str = ""
+    """What its made custom_ids begin with."""
     staging: Path | None = None
     """The folder that holds the staged parts; renaming its files into a batch's folder uses the plan up."""
     retry_of: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from batchtui.intake.cachemarks import mark_line
 from batchtui.intake.checks import check_envelope, check_params
 from batchtui.intake.estimate import tokens_of
 from batchtui.intake.facts import Facts, ModelFacts
-from batchtui.intake.ids import IdTable, as_id, candidates
+from batchtui.intake.ids import NOT_SENT, IdTable, as_id, candidates, made_id, new_mark
 from batchtui.intake.options import API_VERSION, IntakeOptions
 from batchtui.intake.placing import Placer, Ready, Row
 from batchtui.intake.problems import Found, Problems, error, warning
@@ -24,6 +24,7 @@ from batchtui.intake.shapes import Shapes
 from batchtui.intake.skipped import Skipped
 from batchtui.intake.split import MAX_OPEN, Splitter, TooManyBetas
 from batchtui.intake.words import quoted
+from batchtui.store.rowids import SourceMark
 
 HUGE = 32_000_000
 """Bytes of one request the Messages endpoint takes; whether a batch takes more is not documented."""
@@ -37,13 +38,16 @@ class Checker:
         self._options = options
         self.problems = problems
         self._facts = Facts(options, prices)
+        self.mark = options.mark or (new_mark() if staging is not None else NOT_SENT)
+        """What ids made for this plan begin with."""
         self.splitter = Splitter(options.max_requests, options.max_bytes, staging)
-        self.placer = Placer(self.splitter, prices)
+        self.placer = Placer(self.splitter, prices, self.mark)
         self.skipped = Skipped(options, staging)
         self._ids = IdTable()
         self._shapes = Shapes(sampling=options.api_version < API_VERSION)
         self._betas = tuple(sorted(set(options.betas)))
         self._sources: list[tuple[str, bool]] = []
+        self._hashes: dict[int, str] = {}
         self._again = False
 
     @property
@@ -63,14 +67,28 @@ class Checker:
         """From here on lines come from this source; ``counted`` when their numbers are not lines but count its items."""
         self._sources.append((name, counted))
 
+    def hashed(self, sha256: str) -> None:
+        """The present source was read to its end, and its bytes have this hash."""
+        self._hashes[len(self._sources)] = sha256
+
+    def marks(self) -> dict[int, SourceMark]:
+        """The sources so far, by number from 1."""
+        return {
+            number: SourceMark(number, name, self._hashes.get(number, ""))
+            for number, (name, _) in enumerate(self._sources, 1)
+        }
+
     def where(self, number: int) -> str:
         """The place of a line of the present source: ``file:line``, or ``file[item]``."""
         return _place_name(*self._sources[-1], number)
 
     def free_id(self, base: str, number: int) -> tuple[str, bool]:
-        """A valid id near ``base`` that no request has yet, and whether ``base`` could be used as it is."""
+        """A valid id near ``base`` that no request has yet, and whether ``base`` could be used as it is.
+
+        Of an empty ``base``, or one that nothing is left of, it is made of the plan's mark and the number.
+        """
         plain = base if CUSTOM_ID.match(base) else as_id(base)
-        start = plain or f"row-{number}"
+        start = plain or made_id(self.mark, number)
         if start not in self._ids:
             return start, start == base
         return next(each for each in candidates(start, number) if each not in self._ids), False
@@ -89,7 +107,7 @@ class Checker:
         found = None if self._options.cache_prefix else bulk.survey(block, self)
         if found is not None and self.placer.has_room(self._betas, found, len(block)):
             if self._ids.add_all(found.ids, self._place_of(number)):
-                self.placer.place_block(block, found, self._betas)
+                self.placer.place_block(block, found, self._betas, len(self._sources), number)
                 return len(found.ids)
             self._again = True
         lines = block.split(b"\n")
@@ -112,7 +130,7 @@ class Checker:
             return False
         for custom_id, number in zip(found.ids, numbers, strict=True):
             self._ids.add(custom_id, self._place_of(number))
-        self.placer.place_block(block, found, all_betas, rows)
+        self.placer.place_rows(block, found, all_betas, len(self._sources), numbers, rows)
         return True
 
     def take(
@@ -153,8 +171,16 @@ class Checker:
         for found in facts.problems:
             self.report(found, number, request.custom_id)
         geo = "" if params.inference_geo is UNSET else params.inference_geo
-        ready = Ready(line, request.custom_id, facts, params.max_tokens, geo, size, None, all_betas, row)
-        self._place(ready, number, given)
+        self._place(
+            Ready(
+                *(line, request.custom_id, facts, params.max_tokens, geo, size, None),
+                betas=all_betas,
+                row=row,
+                source=len(self._sources),
+                number=number,
+            ),
+            given,
+        )
 
     def _ordinary(self, line: bytes, params: fast.Params) -> measure.Size | None:
         """The size of a decoded request in which nothing asks for a careful look; None when something does."""
@@ -197,7 +223,7 @@ class Checker:
         for found in faults:
             self.report(found, number, custom_id)
         if any(found.level == "error" for found in faults):
-            self.skipped.add(given, [found.text for found in faults], self.where(number), custom_id)
+            self.leave_out(given, [found.text for found in faults], number, custom_id, row)
             return
         if not faults:
             self._shapes.remember(line)
@@ -206,9 +232,19 @@ class Checker:
         size = measure.size_of(params, line)
         prefix = measure.prefix_of(params) if b'"cache_control"' in line else None
         facts, geo = self._facts.of(params["model"]), params.get("inference_geo") or ""
-        self._place(Ready(line, custom_id, facts, params["max_tokens"], geo, size, prefix, betas, row), number, given)
+        self._place(
+            Ready(
+                *(line, custom_id, facts, params["max_tokens"], geo, size, prefix),
+                betas=betas,
+                row=row,
+                source=len(self._sources),
+                number=number,
+            ),
+            given,
+        )
 
-    def _place(self, ready: Ready, number: int, given: bytes) -> None:
+    def _place(self, ready: Ready, given: bytes) -> None:
+        number = ready.number
         if ready.size.octets > ready.facts.context > 0 or len(ready.line) > HUGE:
             self._warn_large(ready, number)
         try:
@@ -216,7 +252,17 @@ class Checker:
         except TooManyBetas:
             what = f"more than {MAX_OPEN} different sets of betas: each set makes a batch of its own"
             self.report(error("betas_many", what), number, ready.custom_id)
-            self.skipped.add(given, [what], self.where(number), ready.custom_id)
+            self.leave_out(given, [what], number, ready.custom_id, ready.row)
+
+    def leave_out(
+        self, given: bytes | None, problems: list[str], number: int, custom_id: str = "", row: Row | None = None
+    ) -> None:
+        """Keep what a line of the present source holds among the requests that are skipped, if any are to be.
+
+        ``given`` is None when its line was too long to be kept.  Raises StoreError.
+        """
+        place = (len(self._sources), number)
+        self.skipped.add(given, problems, self.where(number), custom_id, place=place, row=row)
 
     def _lifted(
         self, line: bytes, own: list[str], betas: tuple[str, ...], number: int, custom_id: str
@@ -246,7 +292,7 @@ class Checker:
         """A line that no batch can hold; ``given`` is None when it was not even kept."""
         what = f"one request is larger than a whole batch may be ({self._options.max_bytes:,} bytes)"
         self.report(error("request_size", what), number)
-        self.skipped.add(given, [what], self.where(number), "")
+        self.leave_out(given, [what], number)
 
     def _place_of(self, number: int) -> int:
         return len(self._sources) << _PLACE_BITS | number

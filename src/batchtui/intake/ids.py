@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from array import array
 from collections.abc import Iterator
 
 MAX_ID = 64
+NOT_SENT = "row"
+"""The mark of ids that are made for looking only: nothing is staged, so nothing can be sent under them."""
+_LETTERS = "abcdefghijkmnpqrstuvwxyz"
+_ALPHABET = _LETTERS + "23456789"
 _MASK64 = (1 << 64) - 1
 _NOT_ID = re.compile(r"[^a-zA-Z0-9_-]+")
 
@@ -87,6 +92,17 @@ class IdTable:
                 hashes[slot] = key
                 places[slot] = place
         self._hashes, self._places = hashes, places
+
+
+def new_mark() -> str:
+    """What ids made for one plan begin with: six random characters, so that no two plans, runs or machines share it."""
+    return secrets.choice(_LETTERS) + "".join(secrets.choice(_ALPHABET) for _ in range(5))
+
+
+def made_id(mark: str, number: int) -> str:
+    """The id of a plan's row number ``number``, such as ``k3f9x2-000001``; ids sort as their numbers do."""
+    # A letter sorts behind the digits, so that row 1,000,000 follows row 999,999.
+    return f"{mark}-{number:06}" if number < 1_000_000 else f"{mark}-x{number:09}"
 
 
 def as_id(text: str) -> str:

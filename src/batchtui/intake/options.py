@@ -43,8 +43,11 @@ class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of one batch; bytes are those of the create's body."""
     api_version: str = API_VERSION
     skip_bad: bool = False
-    """Leave bad requests out, and write them to ``skipped_path`` or beside the staged parts."""
+    """Leave bad requests out, and keep them beside the staged parts."""
     skipped_path: Path | None = None
+    """Where bad requests are written as they were given, too."""
+    mark: str = ""
+    """What made custom_ids begin with; empty takes a new one for each plan that is staged."""
     cache_prefix: bool = False
     """Put the system prompt and the tools under a 1-hour cache."""
     default_model: str | None = None

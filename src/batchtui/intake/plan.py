@@ -18,7 +18,7 @@ from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
 from batchtui.intake.render import Renderer, load_template
-from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
+from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, fingerprint, open_source
 from batchtui.intake.template_process import TemplateProcess
 from batchtui.store.files import make_private_dir
 
@@ -140,12 +140,18 @@ class _Making:
         told = sniff.tell(head, source.name, self._options.format, self._options.has_template)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text beside tables"))
+        own = told.kind == "native" and told.layout == "lines"
+        if not own:
+            # Requests on lines have ids of their own: nothing has to tell their source from another.
+            stream.hash()
         try:
             self._reader.read(source, stream, told)
         except SourceFault:
             self._flush()
             raise
         self._flush()
+        if not own:
+            self._checker.hashed(fingerprint(source, stream, read=told.kind != "parquet"))
 
     def _flush(self) -> None:
         """Have the rows of a source checked while it is the one that places are named by."""
@@ -184,7 +190,8 @@ class _Making:
     def _plan(self) -> Plan:
         checker = self._checker
         errors = self._faults if self._options.skip_bad else self._problems.errors
-        parts = checker.splitter.finish(self._prices, keep=checker.placer.requests > 0 and not errors)
+        keep = checker.placer.requests > 0 and not errors
+        parts = checker.splitter.finish(self._prices, checker.marks(), keep=keep)
         return Plan(
             source=source_name(self._given, self._options),
             requests=checker.placer.requests,
@@ -195,7 +202,9 @@ class _Making:
             warnings=self._problems.warnings,
             skipped=checker.skipped.count,
             skipped_path=checker.skipped.written,
+            skipped_kept=checker.skipped.kept,
             estimate=total((each for part in parts for each in part.estimate.models), self._prices),
+            mark=checker.mark,
             staging=self._staging,
             format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
             sample=tuple(checker.placer.sample),

@@ -148,10 +148,10 @@ class Reader:
         if value is None or faults:
             for found in faults:
                 checker.report(found, number)
-            checker.skipped.add(line, [found.text for found in faults], checker.where(number), "")
+            checker.leave_out(line, [found.text for found in faults], number)
             return
         self._made += 1
-        custom_id, _ = checker.free_id(f"request-{self._made}", self._made)
+        custom_id, _ = checker.free_id("", self._made)
         checker.take(b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), line), number, given=line)
 
     def _openai(self, line: bytes, number: int) -> None:
@@ -168,11 +168,11 @@ class Reader:
             checker.report(found, number, custom_id)
         errors = [found.text for found in faults if found.level == "error"]
         if made is None or errors:
-            checker.skipped.add(line, errors, checker.where(number), custom_id)
+            checker.leave_out(line, errors, number, custom_id)
             return
         if not custom_id:
             self._made += 1
-            custom_id, _ = checker.free_id(f"request-{self._made}", self._made)
+            custom_id, _ = checker.free_id("", self._made)
         checker.take(msgspec.json.encode({"custom_id": custom_id, "params": made}), number, given=line)
 
     def _row(self, line: bytes, number: int) -> None:
@@ -192,7 +192,7 @@ class Reader:
         if value is None or faults:
             for found in faults:
                 checker.report(found, number)
-            checker.skipped.add(line, [found.text for found in faults], checker.where(number), "")
+            checker.leave_out(line, [found.text for found in faults], number)
             return
         self._rows.render(value, number)
 
@@ -231,9 +231,7 @@ class Reader:
         self._checker.report(found, number)
         text = io.StringIO()
         csv.writer(text, lineterminator="").writerow(cells)
-        self._checker.skipped.add(
-            text.getvalue().encode("utf-8", "replace"), [found.text], self._checker.where(number), ""
-        )
+        self._checker.leave_out(text.getvalue().encode("utf-8", "replace"), [found.text], number)
 
     def _note(self, found: Any, number: int) -> None:
         self._checker.report(found, number)

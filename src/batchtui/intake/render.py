@@ -216,7 +216,7 @@ class Renderer:
             )
             found = warning("id_made", what, f"{quoted(row_id)} became {custom_id}")
             self._checker.report(found, sent.number, custom_id)
-        self._made[custom_id] = _Made(line, sent.number, (row_id or str(sent.order), sent.row))
+        self._made[custom_id] = _Made(line, sent.number, (row_id, sent.row))
 
     def _place(self) -> None:
         """Check and place the requests that were made since: all at once when none of them has a fault."""
@@ -235,11 +235,10 @@ class Renderer:
     def _request(self, sent: _Sent, made: wire.Made) -> tuple[bytes, str, str]:
         """The request of a row as a JSON line, the row's own id (empty when it has none), and its custom_id."""
         row_id = made.custom_id if made.custom_id is not None else _column_id(sent.row)
-        base = row_id or f"row-{sent.order}"
-        custom_id, _ = self._checker.free_id(base, sent.order)
+        custom_id, _ = self._checker.free_id(row_id, sent.order)
         if custom_id in self._made:
             self._place()
-            custom_id, _ = self._checker.free_id(base, sent.order)
+            custom_id, _ = self._checker.free_id(row_id, sent.order)
         if b"\n" in made.params:
             raise RowFault(error("template_row", "the rendered request is no line of JSON"))
         return b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), made.params), row_id, custom_id
@@ -248,7 +247,7 @@ class Renderer:
         self._place()
         checker = self._checker
         checker.report(found, number)
-        checker.skipped.add(_json(row), [found.text], checker.where(number), "")
+        checker.leave_out(_json(row), [found.text], number, row=(_column_id(row), row))
         self._give_up_after(found)
 
     def _give_up_after(self, found: Found) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import select
@@ -102,6 +103,7 @@ class Stream:
         self._counting = _Counting(raw)
         self._source: _Counting | gzip.GzipFile = self._counting
         self._ahead = b""
+        self._hash: hashlib._Hash | None = None
         self.packed = self.peek(2)[:2] == _GZIP
         if self.packed:
             self._counting.put_back(self._ahead)
@@ -126,8 +128,21 @@ class Stream:
         """At most ``size`` bytes, empty at the end."""
         if self._ahead:
             piece, self._ahead = self._ahead[:size], self._ahead[size:]
-            return piece
-        return self._read(size)
+        else:
+            piece = self._read(size)
+        if self._hash is not None:
+            self._hash.update(piece)
+        return piece
+
+    def hash(self) -> None:
+        """From here on, hash what is read."""
+        self._hash = hashlib.sha256()
+
+    def digest(self) -> str:
+        """Read what is left; the sha256 of all that was read since ``hash`` was asked for, in hex."""
+        while self.read(1 << 18):
+            pass
+        return self._hash.hexdigest() if self._hash is not None else ""
 
     def _read(self, size: int) -> bytes:
         try:
@@ -158,6 +173,17 @@ class _Counting:
         piece = self._raw.read(size)
         self.taken += len(piece)
         return piece
+
+
+def fingerprint(source: Source, stream: Stream, *, read: bool) -> str:
+    """The sha256 of a source in hex; one not ``read`` through its stream is read again.  Raises SourceFault."""
+    if read or source.path is None or stream.packed:
+        return stream.digest()
+    try:
+        with source.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as bad:
+        raise SourceFault(error("source", f"can't be read: {bad.strerror or bad}")) from bad
 
 
 class _Pipe(io.RawIOBase):

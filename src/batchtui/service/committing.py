@@ -10,7 +10,7 @@ import contextlib
 import secrets
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,7 +21,7 @@ from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.plan import Plan
 from batchtui.service.context import Context
 from batchtui.store import files
-from batchtui.store.history import IDS, REQUESTS, lock, writable
+from batchtui.store.history import IDS, REQUESTS, SKIPPED, lock, writable
 
 _GO = ".go"
 _MANIFEST = "manifest.json"
@@ -34,6 +34,7 @@ class _Staged(msgspec.Struct):
     record: BatchRecord
     requests: str
     ids: str | None = None
+    skipped: str | None = None
 
 
 def random_name(length: int = 6) -> str:
@@ -110,7 +111,7 @@ class Committer:
 
     def _records(self, plan: Plan, title: str, note: str, retry_of: BatchRecord | None) -> list[_Staged]:
         now = self.context.clock()
-        run = retry_of.run if retry_of else new_local_id(now, random_name())
+        run = retry_of.run if retry_of else self._new_run(now, plan.mark)
         attempt = (
             1 + max((r.attempt for r in self.context.history.all() if r.run == run), default=-1) if retry_of else 0
         )
@@ -143,9 +144,18 @@ class Committer:
                 source=plan.source,
                 estimate=part.estimate,
                 ids_kept=part.ids_path is not None,
+                ids_made=part.ids_made,
+                skipped=plan.skipped if number == 1 and plan.skipped_kept else 0,
             )
-            staged.append(_Staged(record, part.path.name, part.ids_path.name if part.ids_path else None))
+            ids = part.ids_path.name if part.ids_path else None
+            skipped = plan.skipped_kept.name if plan.skipped_kept and number == 1 else None
+            staged.append(_Staged(record, part.path.name, ids, skipped))
         return staged
+
+    def _new_run(self, now: datetime, mark: str) -> str:
+        """A run's local id, with the mark of its made custom_ids so that each tells of the other."""
+        run = new_local_id(now, mark or random_name())
+        return new_local_id(now, random_name()) if self.context.history.folder(run).exists() else run
 
     def _unpack(self, go: Path) -> list[BatchRecord]:
         try:
@@ -162,6 +172,8 @@ class Committer:
             moves = {REQUESTS: go / each.requests}
             if each.ids:
                 moves[IDS] = go / each.ids
+            if each.skipped:
+                moves[SKIPPED] = go / each.skipped
             self.context.history.create(each.record, moves)
             records.append(each.record)
             self.context.noticed(each.record)

@@ -21,6 +21,7 @@ from batchtui.poller import LookState
 from batchtui.service import figures
 from batchtui.service.context import Context, Listener, utc_now
 from batchtui.service.values import Selection, SyncReport, TryResult
+from batchtui.store.history import SKIPPED
 
 if TYPE_CHECKING:
     from batchtui.api.gateway import Gateway
@@ -196,6 +197,10 @@ class Service:
 
         return reading.open_view(self.context, local_id, run=run, progress=progress, stop=stop)
 
+    def skipped_path(self, record: BatchRecord) -> Path:
+        """Where the requests are that were skipped since they had errors; of a run, its first batch has them."""
+        return self.history.folder(record.local_id) / SKIPPED
+
     def export(
         self,
         view: View,
@@ -204,13 +209,14 @@ class Service:
         dest: Path | BinaryIO,
         *,
         unfold: bool = False,
+        all_rows: bool = False,
         progress: Tell = None,
         stop: threading.Event | None = None,
     ) -> int:
         """Write results out (jsonl, json, csv, markdown, files, parquet); returns how many."""
         from batchtui.store.export import export as write_export
 
-        return write_export(view, rows, format, dest, unfold=unfold, progress=progress, stop=stop)
+        return write_export(view, rows, format, dest, unfold=unfold, all_rows=all_rows, progress=progress, stop=stop)
 
     # What asks the service, on its loop.
 

@@ -12,20 +12,16 @@ import msgspec
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
-from batchtui.domain.plan import Plan, PlanPart
+from batchtui.domain.plan import Plan
 from batchtui.service.context import Context
 from batchtui.service.planning import Tell
 from batchtui.service.reading import run_records
 from batchtui.service.values import Selection
 from batchtui.store import files
-from batchtui.store.history import IDS
 from batchtui.store.merge import RunView, open_run
 from batchtui.store.results import open_results
 from batchtui.store.retry import choose, difference, write_requests
-
-
-class _Id(msgspec.Struct):
-    custom_id: str
+from batchtui.store.rowids import lines_again
 
 
 def _chosen(context: Context, records: Sequence[BatchRecord], chosen: Selection) -> tuple[RunView, array[int]]:
@@ -100,26 +96,24 @@ def write_source(
 
 
 def carry_ids(context: Context, plan: Plan, run: str) -> Plan:
-    """The plan with the rows' own ids and columns taken over from the run's first batches."""
-    kept = [
-        context.history.folder(r.local_id) / IDS for r in run_records(context, run) if r.ids_kept and r.attempt == 0
-    ]
-    if not kept or plan.staging is None:
-        return plan
-    parts = tuple(_with_ids(part, kept, plan.staging / f"ids-{n:03}.jsonl") for n, part in enumerate(plan.parts, 1))
-    return msgspec.structs.replace(plan, parts=parts)
+    """The plan of a run's retry with what the run's first batches know of the rows that its requests were made from.
 
-
-def _with_ids(part: PlanPart, kept: Sequence[Path], dest: Path) -> PlanPart:
-    decode = msgspec.json.Decoder(_Id).decode
-    assert part.path is not None
-    with part.path.open("rb") as file:
-        wanted = {decode(line).custom_id for line in file}
-    with files.atomic(dest) as out:
-        for path in kept:
-            with path.open("rb") as file:
-                out.writelines(line for line in file if decode(line).custom_id in wanted)
-    return msgspec.structs.replace(part, ids_path=dest)
+    Its custom_ids were made here when all those of the batches that its requests were in were.
+    """
+    assert plan.staging is not None
+    records = run_records(context, run)
+    first = [r for r in records if r.attempt == 0 and r.ids_kept]
+    kept = [context.history.folder(r.local_id) for r in first]
+    again = [r for r in records if r.local_id in plan.retry_of]
+    made = bool(again) and all(r.ids_made for r in again)
+    parts = []
+    for number, part in enumerate(plan.parts, 1):
+        dest = plan.staging / f"ids-{number:03}.jsonl"
+        assert part.path is not None
+        with files.atomic(dest) as out:
+            out.writelines(lines_again(part.path, kept))
+        parts.append(msgspec.structs.replace(part, ids_path=dest, ids_made=made))
+    return msgspec.structs.replace(plan, parts=tuple(parts))
 
 
 def notes(context: Context, records: Sequence[BatchRecord], chosen: Selection, changes: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Two batches or runs side by side by custom_id: what changed from failed to good and back, and which answers differ."""
+"""Two batches or runs side by side, row by row: what changed from failed to good and back, and which answers differ."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.plan import Progress
 from batchtui.store.answers import read_answer
 from batchtui.store.index import UNPRICED, dollars
+from batchtui.store.rowmatch import match
 from batchtui.store.view import ResultRow, Rows, View
 
 KINDS = ("broke", "fixed", "differs", "failed", "same", "only_left", "only_right")
@@ -35,6 +36,13 @@ class Pair(msgspec.Struct, frozen=True):
     kind: str
     left: ResultRow | None
     right: ResultRow | None
+
+    @property
+    def name(self) -> str:
+        """Its custom_id, or both where it was sent under two."""
+        if self.left is None or self.right is None or self.left.custom_id == self.right.custom_id:
+            return self.custom_id
+        return f"{self.left.custom_id} = {self.right.custom_id}"
 
 
 class DiffLine(msgspec.Struct, frozen=True):
@@ -57,7 +65,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison:
-    """The requests of two views, matched by custom_id, in the order of the left one; those only in the right follow."""
+    """The requests of two views, matched by row identity, in the order of the left one; those only in the right follow."""
 
     def __init__(self, left: View, right: View, left_rows: Rows, right_rows: Rows, kinds: bytearray) -> None:
         self.left = left
@@ -141,12 +149,14 @@ class Comparison:
         yield f"tokens out     {totals.output_tokens[0]:>14,}  {totals.output_tokens[1]:>14,}"
         costs = ["unpriced" if cost is None else f"${cost:,.4f}" for cost in totals.cost_usd]
         yield f"cost           {costs[0]:>14}  {costs[1]:>14}"
+        if not totals.requests and len(self):
+            yield "no row is in both: rows without an id of their own match only where both were made from the same file"
         for number in self.select(KINDS if everything else None):
             pair = self.pair(number)
             left, right = _state(pair.left), _state(pair.right)
             if pair.kind == "failed" and left == right and not everything:
                 continue
-            yield f"{pair.kind.replace('_', ' '):<11} {pair.custom_id}  {left} → {right}"
+            yield f"{pair.kind.replace('_', ' '):<11} {pair.name}  {left} → {right}"
 
     def _id(self, number: int) -> str:
         left = self._left_rows[number]
@@ -172,25 +182,24 @@ class _Sums:
 def compare(
     left: View, right: View, *, progress: Report | None = None, stop: threading.Event | None = None
 ) -> Comparison:
-    """Match two views by custom_id and read the answers that both have.  Raises StoreError, Stopped."""
-    there = {custom_id: row for row, custom_id in reversed(list(enumerate(right.ids()))) if custom_id}
+    """Match two views by row identity and read the answers that both have.  Raises StoreError, Stopped."""
+    pairs, first = match(left, right), {name: row for row, name in reversed(list(enumerate(right.ids())))}
     left_rows, right_rows, kinds = array("i"), array("i"), bytearray()
     matched: set[int] = set()
     states = (_States(left), _States(right))
     told = time.monotonic()
-    for row, custom_id in enumerate(left.ids()):
+    for row, other in enumerate(pairs):
         if stop is not None and stop.is_set():
             raise Stopped("the comparison was stopped")
         if progress is not None and (now := time.monotonic()) - told >= 0.1:
             told = now
             progress(Progress("comparing", row, len(left), "requests"))
-        other = there.get(custom_id, -1)
         left_rows.append(row)
         right_rows.append(other)
         matched.add(other)
         kinds.append(ONLY_LEFT if other < 0 else _kind(left, row, right, other, states))
     for row in range(len(right)):
-        if row not in matched and (not right.id(row) or there[right.id(row)] == row):
+        if row not in matched and (not right.id(row) or first[right.id(row)] == row):
             left_rows.append(-1)
             right_rows.append(row)
             kinds.append(ONLY_RIGHT)

@@ -14,14 +14,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, NamedTuple, TypeAlias
+
+import msgspec
 
 from batchtui import safetext
 from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.plan import Progress
 from batchtui.store import files
 from batchtui.store.answers import cell, read_answer
-from batchtui.store.tables import COST, NUMBERS, TEXTS, Table
+from batchtui.store.rowmatch import in_source_order, with_skipped
+from batchtui.store.skipped import SkippedRow
+from batchtui.store.tables import COST, NO_ANSWER, NOT_SENT, NUMBERS, TEXTS, Table
 from batchtui.store.view import View
 
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
@@ -29,6 +33,8 @@ _PARQUET_ROWS = 2_000
 
 Report = Callable[[Progress], None]
 _Tick = Callable[[int], None]
+Items: TypeAlias = "Sequence[int | SkippedRow]"
+"""Row numbers of a view, and among them what was skipped."""
 
 
 def export(
@@ -38,25 +44,29 @@ def export(
     dest: Path | BinaryIO,
     *,
     unfold: bool = False,
+    all_rows: bool = False,
     progress: Report | None = None,
     stop: threading.Event | None = None,
 ) -> int:
-    """Write rows (None: all, in the view's order) to a file, an open binary file, or for ``files`` a new folder.
+    """Write rows (None: all, in the order of the source) to a file, an open binary file, or for ``files`` a new folder.
 
-    jsonl holds the lines as received (requests without a line have none), json ``{custom_id: text}``, the last of an
-    id's lines, with null where there is no answer; csv, markdown and parquet a row a request.  ``unfold`` gives each
-    field of answers that are JSON objects a column (csv, parquet).  Returns how many rows were written.  Raises
-    InputError, StoreError, and Stopped, after which ``dest`` is as it was.
+    jsonl holds the lines as received (in their own order when all are written; requests without a line have none),
+    json ``{custom_id: text}``, the last of an id's lines, with null where there is no answer; csv, markdown and parquet
+    a row a request.  ``unfold`` gives each field of answers that are JSON objects a column (csv, parquet).
+    ``all_rows``, with ``rows`` None, writes every row of the source: also those skipped since they had errors, as
+    *not sent*, and those without a result, as *no answer*.
+    Returns how many rows were written.  Raises InputError, StoreError, and Stopped, after which ``dest`` is as it was.
     """
     if format not in FORMATS:
         raise InputError(f"there is no export format {format}", advice=f"one of {', '.join(FORMATS)}")
-    chosen = range(len(view)) if rows is None else rows
+    chosen = _chosen(view, rows, format, all_rows)
     tick = _ticker(len(chosen), progress, stop)
     if format == "files":
         if not isinstance(dest, Path):
             raise InputError("one file per answer needs a folder to write to", advice="name one with -o FOLDER")
         return _write_files(view, chosen, dest, tick)
-    writers: dict[str, Callable[[View, Sequence[int], IO[bytes], _Tick, bool], int]] = {
+    how = _How(unfold, all_rows)
+    writers: dict[str, Callable[[View, Items, IO[bytes], _Tick, _How], int]] = {
         "jsonl": _write_jsonl,
         "json": _write_json,
         "csv": _write_csv,
@@ -64,7 +74,24 @@ def export(
         "parquet": _write_parquet,
     }
     with _opened(dest) as out:
-        return writers[format](view, chosen, out, tick, unfold)
+        return writers[format](view, chosen, out, tick, how)
+
+
+def _chosen(view: View, rows: Sequence[int] | None, format: str, all_rows: bool) -> Items:
+    """What is written, in its order."""
+    if rows is not None:
+        if all_rows:
+            raise InputError("all rows can't be written of a choice of them", advice="leave out the filter")
+        return rows
+    if all_rows:
+        return with_skipped(view)
+    return range(len(view)) if format == "jsonl" else in_source_order(view)
+
+
+class _How(NamedTuple):
+    unfold: bool
+    every: bool
+    """All rows of the source, answered or not."""
 
 
 def _ticker(total: int, progress: Report | None, stop: threading.Event | None) -> _Tick:
@@ -103,11 +130,13 @@ def _opened(dest: Path | BinaryIO) -> Iterator[IO[bytes]]:
         raise files.explain(error, f"can't write {dest}") from error
 
 
-def _write_jsonl(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, unfold: bool) -> int:
+def _write_jsonl(view: View, rows: Items, out: IO[bytes], tick: _Tick, how: _How) -> int:
     written = 0
     for number, row in enumerate(rows):
         tick(number)
-        line = view.raw(row)
+        line = _line_of(row) if isinstance(row, SkippedRow) else view.raw(row)
+        if not line and how.every and isinstance(row, int):
+            line = msgspec.json.encode({"custom_id": view.id(row), "result": {"type": "no_answer"}})
         if line:
             out.write(line)
             out.write(b"\n")
@@ -115,8 +144,13 @@ def _write_jsonl(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, u
     return written
 
 
-def _write_json(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, unfold: bool) -> int:
-    names = [view.id(row) or f"(line {view.row(row).line})" for row in rows]
+def _line_of(row: SkippedRow) -> bytes:
+    """A line in the shape of a result, with what was skipped beside it."""
+    return msgspec.json.encode({"custom_id": row.custom_id, "result": {"type": "not_sent"}, "skipped": row})
+
+
+def _write_json(view: View, rows: Items, out: IO[bytes], tick: _Tick, how: _How) -> int:
+    names = _names(view, rows)
     last = {name: number for number, name in enumerate(names)}
     written = 0
     out.write(b"{")
@@ -124,12 +158,23 @@ def _write_json(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, un
         tick(number)
         if last[names[number]] != number:
             continue
-        text = read_answer(view.raw(row)).text
+        text = None if isinstance(row, SkippedRow) else read_answer(view.raw(row)).text
         pair = f"{json.dumps(names[number])}: {json.dumps(text, ensure_ascii=False)}"
         out.write((",\n" if written else "\n").encode() + pair.encode("utf-8", "replace"))
         written += 1
     out.write(b"\n}\n" if written else b"}\n")
     return written
+
+
+def _names(view: View, rows: Items) -> list[str]:
+    """What each row is called in an object; what was skipped takes no name that a request has."""
+    sent = {view.id(row) for row in rows if isinstance(row, int)}
+    return [
+        (row.name if row.name not in sent else row.where)
+        if isinstance(row, SkippedRow)
+        else view.id(row) or f"(line {view.row(row).line})"
+        for row in rows
+    ]
 
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
@@ -143,8 +188,8 @@ def safe_cell(text: str) -> str:
     return text
 
 
-def _write_csv(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, unfold: bool) -> int:
-    table = _table(view, rows, unfold, tick)
+def _write_csv(view: View, rows: Items, out: IO[bytes], tick: _Tick, how: _How) -> int:
+    table = _table(view, rows, how, tick)
     try:
         out.write(_csv_line(table.header))
         for number, row in enumerate(rows):
@@ -168,9 +213,9 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _table(view: View, rows: Sequence[int], unfold: bool, tick: _Tick) -> Table:
-    table = Table(view, rows, unfold=unfold)
-    if unfold:
+def _table(view: View, rows: Items, how: _How, tick: _Tick) -> Table:
+    table = Table(view, rows, unfold=how.unfold, every=how.every)
+    if how.unfold:
         try:
             for number in table.find_fields():
                 tick(number)
@@ -180,17 +225,23 @@ def _table(view: View, rows: Sequence[int], unfold: bool, tick: _Tick) -> Table:
     return table
 
 
-def _write_markdown(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, unfold: bool) -> int:
+def _write_markdown(view: View, rows: Items, out: IO[bytes], tick: _Tick, how: _How) -> int:
     for number, row in enumerate(rows):
         tick(number)
-        out.write(_markdown(view, row).encode("utf-8", "replace"))
+        text = _not_sent(row) if isinstance(row, SkippedRow) else _markdown(view, row, how.every)
+        out.write(text.encode("utf-8", "replace"))
     return len(rows)
 
 
-def _markdown(view: View, number: int) -> str:
+def _not_sent(row: SkippedRow) -> str:
+    return f"## {row.name}\n\n*{NOT_SENT} · {row.where}*\n\n{row.why}\n\n"
+
+
+def _markdown(view: View, number: int, every: bool) -> str:
     row = view.row(number)
-    answer = read_answer(view.raw(number))
-    facts = [row.outcome if not row.cut_short else f"cut short: {row.cut_short}"]
+    raw = view.raw(number)
+    answer = read_answer(raw)
+    facts = [NO_ANSWER] if every and not raw else [row.outcome if not row.cut_short else f"cut short: {row.cut_short}"]
     facts += [row.model] if row.model else []
     facts += [f"{row.tokens:,} tokens"] if row.tokens else []
     facts += [f"${row.cost_usd.normalize():f}"] if row.cost_usd else []
@@ -200,7 +251,7 @@ def _markdown(view: View, number: int) -> str:
     return f"## {row.custom_id or '(no id)'}\n\n*{' · '.join(facts)}*\n\n{(body or '').rstrip()}\n\n"
 
 
-def _write_files(view: View, rows: Sequence[int], dest: Path, tick: _Tick) -> int:
+def _write_files(view: View, rows: Items, dest: Path, tick: _Tick) -> int:
     """One file per answer, and ``index.csv`` that names each request's file and outcome."""
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
         raise InputError(f"{dest} is there already and is not empty", advice="name a folder that does not exist yet")
@@ -218,6 +269,9 @@ def _write_files(view: View, rows: Sequence[int], dest: Path, tick: _Tick) -> in
             index.writerow(["custom_id", "file", "outcome", "error"])
             for number, row_number in enumerate(rows):
                 tick(number)
+                if isinstance(row_number, SkippedRow):
+                    index.writerow([safe_cell(each) for each in (row_number.name, "", NOT_SENT, row_number.why)])
+                    continue
                 row = view.row(row_number)
                 answer = read_answer(view.raw(row_number))
                 name = ""
@@ -250,7 +304,7 @@ def _file_name(custom_id: str, taken: set[str]) -> str:
     return name
 
 
-def _write_parquet(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick, unfold: bool) -> int:
+def _write_parquet(view: View, rows: Items, out: IO[bytes], tick: _Tick, how: _How) -> int:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -258,7 +312,7 @@ def _write_parquet(view: View, rows: Sequence[int], out: IO[bytes], tick: _Tick,
         raise InputError(
             "Parquet needs pyarrow, which is not installed", advice="pip install 'batchtui[parquet]', or export csv"
         ) from error
-    table = _table(view, rows, unfold, tick)
+    table = _table(view, rows, how, tick)
     cost = pa.decimal128(24, 12)
     kinds = [
         *((name, pa.string()) for name in (*table.own, *TEXTS)),

@@ -29,6 +29,7 @@ RESULTS = "results.jsonl"
 PART = "results.jsonl.part"
 INDEX = "results.index"
 IDS = "ids.jsonl"
+SKIPPED = "skipped.jsonl"
 
 
 def _is_text(text: str) -> bool:

@@ -12,6 +12,8 @@ import msgspec
 from batchtui import plainfile
 from batchtui.store.answers import Answer, cell, read_answer, unfolded
 from batchtui.store.history import IDS
+from batchtui.store.rowids import decode_columns
+from batchtui.store.skipped import SkippedRow
 from batchtui.store.view import View
 
 MAX_COLUMNS = 1_000
@@ -20,17 +22,9 @@ MAX_COLUMNS = 1_000
 TEXTS = ("custom_id", "outcome", "stop_reason", "text", "error_type", "error_message", "model")
 NUMBERS = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens")
 COST = "cost_usd"
-
-
-class _Own(msgspec.Struct, gc=False):
-    """A line of ids.jsonl, for a request that was made from a row of a table."""
-
-    custom_id: str
-    row_id: str = ""
-    row: dict[str, object] = {}
-
-
-_decode_own = msgspec.json.Decoder(_Own).decode
+NOT_SENT, NO_ANSWER = "not sent", "no answer"
+"""Outcomes of rows that were skipped, and that no result is here for, where all rows are asked for."""
+_UNANSWERED = frozenset({"missing", "waiting"})
 
 
 class OwnColumns:
@@ -58,7 +52,7 @@ class OwnColumns:
         with os.fdopen(os.dup(fd), "rb", buffering=1 << 20) as file:
             for line in file:
                 with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-                    own = _decode_own(line)
+                    own = decode_columns(line)
                     places[own.custom_id] = (offset, len(line))
                     seen.update(dict.fromkeys(own.row))
                 offset += len(line)
@@ -70,7 +64,7 @@ class OwnColumns:
             if found is not None:
                 offset, length = found
                 with suppress(OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
-                    return _decode_own(os.pread(self._fds[number], length, offset)).row
+                    return decode_columns(os.pread(self._fds[number], length, offset)).row
         return {}
 
     def close(self) -> None:
@@ -84,12 +78,16 @@ class OwnColumns:
 class Table:
     """A view's rows with their columns named: own, then TEXTS, NUMBERS and COST, then unfolded answers' fields."""
 
-    def __init__(self, view: View, rows: Sequence[int], *, unfold: bool) -> None:
+    def __init__(self, view: View, rows: Sequence[int | SkippedRow], *, unfold: bool, every: bool = False) -> None:
         self._view = view
         self._rows = rows
+        self._every = every
+        """Whether all rows of the source are asked for, answered or not."""
         self._own = OwnColumns(view)
+        skipped = [row.row or {} for row in rows if isinstance(row, SkippedRow)] if every else []
+        self._names = list(dict.fromkeys([*self._own.names, *(name for row in skipped for name in row)]))[:MAX_COLUMNS]
         taken = {*TEXTS, *NUMBERS, COST}
-        self.own = [_unique(name, taken) for name in self._own.names]
+        self.own = [_unique(name, taken) for name in self._names]
         self._fields: list[str] = []
         self.unfolded: list[str] = []
         self._unfold = unfold
@@ -98,7 +96,7 @@ class Table:
         """Read all answers once for the names of their fields, yielding how many were read."""
         seen: dict[str, None] = {}
         for number, row in enumerate(self._rows):
-            text = read_answer(self._view.raw(row)).text
+            text = None if isinstance(row, SkippedRow) else read_answer(self._view.raw(row)).text
             fields = unfolded(text) if text else None
             if fields and len(seen) < MAX_COLUMNS:
                 seen.update(dict.fromkeys(fields))
@@ -112,25 +110,38 @@ class Table:
         """All column names in order."""
         return [*self.own, *TEXTS, *NUMBERS, COST, *self.unfolded]
 
-    def cells(self, number: int) -> tuple[list[object], list[str], list[int], Decimal | None, list[object]]:
+    def cells(
+        self, number: int | SkippedRow
+    ) -> tuple[list[object], list[str], list[int], Decimal | None, list[object]]:
         """A row's own values, texts, numbers, cost, and unfolded values, each in the order of the header."""
+        if isinstance(number, SkippedRow):
+            held = number.row or {}
+            said = {"custom_id": number.custom_id, "outcome": NOT_SENT, "error_message": number.why}
+            return (
+                [held.get(name) for name in self._names],
+                [said.get(name, "") for name in TEXTS],
+                [0] * len(NUMBERS),
+                None,
+                [None] * len(self._fields),
+            )
         row = self._view.row(number)
-        own = self._own.of(row.member, row.custom_id) if self._own.names else {}
+        own = self._own.of(row.member, row.custom_id) if self._names else {}
         answer = read_answer(self._view.raw(number)) if row.offset >= 0 else Answer(None)
         outcome = row.outcome if not row.cut_short else f"succeeded ({row.cut_short})"
+        outcome = NO_ANSWER if self._every and outcome in _UNANSWERED else outcome
         error = answer.error if answer.error != row.outcome else ""
         texts = [row.custom_id, outcome, row.stop_reason, answer.text or "", error, answer.message, row.model]
         numbers = [row.input_tokens, row.output_tokens, row.cache_write_tokens, row.cache_read_tokens]
         fields = (unfolded(answer.text) or {}) if self._fields and answer.text else {}
         return (
-            [own.get(name) for name in self._own.names],
+            [own.get(name) for name in self._names],
             texts,
             numbers,
             row.cost_usd,
             [fields.get(name) for name in self._fields],
         )
 
-    def flat(self, number: int) -> list[str]:
+    def flat(self, number: int | SkippedRow) -> list[str]:
         """The same as texts; an unknown cost and absent values are empty."""
         own, texts, numbers, cost, fields = self.cells(number)
         priced = "" if cost is None else f"{cost.normalize():f}"

@@ -87,6 +87,7 @@ def of_run(group: Group, *, width: int) -> Content:
         parts += [f"{describe.counts_text(describe.outcome_counts(record), width - 18).plain or state.word}\n"]
     cost = f"{'~' if guessed else ''}{figures.usd(total)}" if total is not None else ""
     facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.whole))), ("Cost", cost)]
+    facts += [("Skipped", _skipped(group.whole))]
     facts += [("Source", safetext.line(first.source, 300)), ("Run", safetext.line(group.run, 80))]
     parts += ["\n", *_facts(facts, width)]
     return Content.assemble(*parts)
@@ -124,12 +125,23 @@ def _what(record: BatchRecord) -> list[tuple[str, str]]:
         ("Requests", f"{record.requests:,}{size}"),
         ("Model", safetext.line(models, 300)),
         ("Betas", safetext.line(", ".join(record.betas), 300)),
+        ("Skipped", _skipped([record])),
         ("Source", safetext.line(record.source, 400) or ("made elsewhere" if record.foreign else "")),
         ("Profile", safetext.line(record.profile, 80)),
         ("Address", safetext.line(record.base_url, 200)),
         ("Id", safetext.line(record.id or "none yet", 100)),
         ("Local id", safetext.line(record.local_id, 100)),
     ]
+
+
+def _skipped(records: Iterable[BatchRecord]) -> str:
+    """How many requests with errors were skipped, and where in the data folder they are."""
+    return "; ".join(
+        f"{figures.plural(r.skipped, 'request')} with errors, not sent, kept in "
+        f"batches/{safetext.line(r.local_id, 100)}/skipped.jsonl"
+        for r in records
+        if r.skipped
+    )
 
 
 def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> list[tuple[str, str]]:

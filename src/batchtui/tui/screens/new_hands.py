@@ -285,6 +285,7 @@ class NewHands:
         if plan.warnings:
             lines.append(f"{figures.plural(plan.warnings, 'warning')}: see Problems.")
         if plan.skipped:
-            lines.append(f"{figures.plural(plan.skipped, 'bad request')} left out.")
+            kept = figures.plural(plan.skipped, "request")
+            lines.append(f"{kept} with errors skipped; they are kept with the batch, in skipped.jsonl.")
         lines.append(Content.styled("A submitted batch can't be changed, only canceled.", "dim"))
         return lines

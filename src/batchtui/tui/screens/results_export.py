@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Static
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.paths import expanded
+from batchtui.store.rowmatch import skipped_of
 from batchtui.store.view import View
 from batchtui.tui import figures
 from batchtui.tui.screens.base import BaseModal
@@ -46,6 +47,14 @@ class ExportScreen(BaseModal[str]):
         Binding(
             "ctrl+u", "unfold", "unfold JSON", id="export.unfold", tooltip="JSON answers as columns", priority=True
         ),
+        Binding(
+            "ctrl+r",
+            "all_rows",
+            "all rows",
+            id="export.all_rows",
+            tooltip="every row of the source: skipped ones as not sent, those without a result as no answer",
+            priority=True,
+        ),
     ]
 
     def __init__(self, view: View, rows: Sequence[int], name: str, *, whole: bool) -> None:
@@ -55,6 +64,8 @@ class ExportScreen(BaseModal[str]):
         self._stem = name or "results"
         self._whole = whole
         self._unfold = False
+        self._all_rows = False
+        self._skipped = 0
         self._stop: threading.Event | None = None
         self._suggested = ""
 
@@ -67,6 +78,7 @@ class ExportScreen(BaseModal[str]):
             )
             yield TabLine([Tab(name, name) for name in FORMATS], id="export-format")
             yield Static("", id="export-what", markup=False)
+            yield Static("", id="export-rows", markup=False)
             yield PathInput(id="export-path")
             yield Static("", id="export-said", markup=False)
             with Horizontal(classes="buttons"):
@@ -76,6 +88,8 @@ class ExportScreen(BaseModal[str]):
     def on_mount(self) -> None:
         """JSONL first, beside where batchtui was started."""
         self._suggest()
+        if self._whole:
+            do(self, self._count_skipped())
         self.query_one(TabLine).focus()
 
     @on(TabLine.Chosen)
@@ -92,6 +106,26 @@ class ExportScreen(BaseModal[str]):
             else f"   ctrl+u: JSON answers as columns: {'yes' if self._unfold else 'no'}"
         )
         self.query_one("#export-what", Static).update(Content.styled(what + unfold, "dim"))
+
+    async def _count_skipped(self) -> None:
+        found = await self.in_thread(skipped_of, self._view)
+        self._skipped = len(found)
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        """What ctrl+r does, where everything is written: a choice of rows has no place for others."""
+        if not (self._whole and self.is_attached):
+            return
+        skipped = f", {figures.plural(self._skipped, 'request')} with errors skipped" if self._skipped else ""
+        state = "yes" if self._all_rows else "no"
+        text = f"ctrl+r: rows not sent and without an answer too: {state}{skipped}"
+        self.query_one("#export-rows", Static).update(Content.styled(text, "dim"))
+
+    def action_all_rows(self) -> None:
+        """Every row of the source, or those that were sent."""
+        if self._whole:
+            self._all_rows = not self._all_rows
+            self._show_rows()
 
     def action_unfold(self) -> None:
         """JSON answers as columns, or not."""
@@ -123,6 +157,7 @@ class ExportScreen(BaseModal[str]):
                 format,
                 dest,
                 unfold=self._unfold,
+                all_rows=self._all_rows,
                 progress=teller(self),
                 stop=stop,
             )
@@ -131,7 +166,8 @@ class ExportScreen(BaseModal[str]):
         except BatchtuiError as error:
             self._say(f"{error}; {error.advice}" if error.advice else str(error), "$text-error")
         else:
-            self.dismiss(f"Wrote {figures.plural(written, 'result')} to {dest}")
+            what = figures.plural(written, "row") if self._all_rows else figures.plural(written, "result")
+            self.dismiss(f"Wrote {what} to {dest}")
         finally:
             self._stop = None
 

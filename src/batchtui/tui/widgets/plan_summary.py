@@ -55,7 +55,7 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
         names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
         lines.append(_line("", (f"! no price is known for {names}: not in these figures", "bold $text-warning")))
     if plan.skipped:
-        lines.append(_line("", (f"! {figures.plural(plan.skipped, 'bad request')} left out", "$text-warning")))
+        lines.append(_line("", (f"! {figures.plural(plan.skipped, 'request')} with errors skipped", "$text-warning")))
     return lines
 
 

@@ -52,7 +52,7 @@ class SourceForm(Vertical):
                 *((Content(words), name) for name, words in FORMATS.items()),
             ]
             yield Select(options, value=AUTO, allow_blank=False, compact=True, id="source-format")
-            yield Toggle("Skip bad", id="source-skip", tooltip="leave bad requests out and write them to a file")
+            yield Toggle("Skip bad", id="source-skip", tooltip="skip requests with errors and keep them with the batch")
             yield Toggle(
                 "1h cache", id="source-cache", tooltip="put system prompt and tools under a 1-hour prompt cache"
             )
