@@ -266,12 +266,17 @@ class Service:
         """Look for unconfirmed batches until each is adopted, refused, or has several candidates."""
         await self.parts.settler.until_settled(local_ids)
 
-    async def fetch(self, local_id: str) -> BatchRecord:
-        """Fetch an ended batch's results now."""
+    async def fetch(self, local_id: str, *, again: bool = False) -> BatchRecord:
+        """Fetch an ended batch's results now; with ``again`` also those that are stored, or were given up as gone.
+
+        What comes replaces what is here only when it holds more of the batch.
+        """
         record = self.history.get(local_id)
         if record is not None:
             await self.context.ready_for(record)
-        return await self.parts.fetcher.fetch(local_id)
+            if again and record.id is not None and (record.results == "gone" or record.unknown_looks):
+                await self.parts.looker.look_at(record)
+        return await self.parts.fetcher.fetch(local_id, again=again)
 
     async def cancel(self, local_ids: Sequence[str]) -> dict[str, Result]:
         """Cancel batches; a part that still waits is simply not sent.  Errors come back beside the id."""
@@ -299,6 +304,18 @@ class Service:
     async def give_up(self, local_id: str) -> BatchRecord:
         """The person says that an unconfirmed batch never arrived."""
         return self.parts.settler.give_up(local_id)
+
+    async def mark_gone(self, local_id: str) -> BatchRecord:
+        """The person says that a batch that the API does not know is gone; undone when it knows it again."""
+        from batchtui.service import presence
+
+        record = self.context.change(local_id, presence.mark_gone)
+        if record.marked_gone is None:
+            raise InputError(
+                f"{record.local_id} can't be marked as gone: the API knows it, or has not been asked often enough",
+                advice="batchtui sync checks again",
+            )
+        return record
 
     async def elsewhere(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
         """A page of the workspace's batches that are not in our store, and where the next page begins (None: no more)."""

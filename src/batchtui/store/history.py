@@ -27,6 +27,8 @@ RECORD = "batch.json"
 REQUESTS = "requests.jsonl"
 RESULTS = "results.jsonl"
 PART = "results.jsonl.part"
+NEWER = "results.jsonl.new"
+"""A download while older results are here: it takes their place only when it holds more."""
 INDEX = "results.index"
 IDS = "ids.jsonl"
 
