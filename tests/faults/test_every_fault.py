@@ -25,9 +25,10 @@ ANYWHERE = (
     "redirect", "drop", "late", "late:500", "torn-reply", "slow:0.1", "unknown",
 )  # fmt: skip
 OF_LIST = ("hidden:0.2",)
-OF_BATCH = ("notfound:0.2", "foreign-url")
+OF_BATCH = ("notfound:0.2", "foreign-url", "lag-counts", "archived", "date", "forgotten")
 OF_RESULTS = (
     "cut", "cut:0", "tear", "tear:0.9", "short-count", "duplicate-lines", "blank-lines", "foreign-ids", "surrogate",
+    "other-batch", "garbage-line", "foreign-line", "forgotten",
     "bad-line", "bad-utf8", "deep-line", "long-line:300000", "notfound:0.2",
 )  # fmt: skip
 FAULTS = sorted(

@@ -132,13 +132,13 @@ async def test_results_are_gone_only_after_29_days_by_both_clocks_and_a_day_of_l
         record = await ended(service, tmp_path)
         await service.sync()
         demo.set_faults(["status:404@results"])
-        passed = timedelta(days=28)
-        service.context.clock = service.gateway.clock = lambda: datetime.now(UTC) + passed
+        passed = [timedelta(days=28)]
+        service.context.clock = service.gateway.clock = lambda: datetime.now(UTC) + passed[0]
         service.context.service_time = lambda when: when  # type: ignore[method-assign]
-        for passed in (*[timedelta(days=28)] * 5, *[timedelta(days=30)] * 5, timedelta(days=30, hours=20)):
+        for passed[0] in (*[timedelta(days=28)] * 5, *[timedelta(days=30)] * 5, timedelta(days=30, hours=20)):
             await service.sync()
             assert service.resolve(record.local_id).results == "partial"
-        passed = timedelta(days=31, hours=1)
+        passed[0] = timedelta(days=31, hours=1)
         await service.sync()
         after = service.resolve(record.local_id)
         assert after.results == "gone" and "29 days" in after.error

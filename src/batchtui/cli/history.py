@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -29,7 +30,10 @@ RECENT = 50
 @click.option("--refresh", is_flag=True, help="Look at the service first.")
 @click.option("--watch", "watch", is_flag=True, help="Keep looking and print a line for every change.")
 def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int:
-    """List batches, newest first, as they were last seen."""
+    """List batches, newest first, as they were last seen.
+
+    Exit code 1 when the API does not know one of them any more, until that is marked as gone (batchtui adopt ID --gone).
+    """
     service = session.service()
     if refresh:
         state = session.run(service.refresh, service)
@@ -52,7 +56,15 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
     if watch:
         session.lines_only = True
         session.run(lambda: _watch_all(service), service)
-    return 0
+    return _say_unknown(shown)
+
+
+def _say_unknown(records: Sequence[BatchRecord]) -> int:
+    """Say which batches the API does not know any more; 1 when there are any, else 0."""
+    unknown = [r for r in records if r.unknown]
+    for record in unknown:
+        say(f"warning: {record.local_id}: {record.error}")
+    return 1 if unknown else 0
 
 
 async def _watch_all(service: Service) -> None:
@@ -66,7 +78,7 @@ async def _watch_all(service: Service) -> None:
 @click.argument("id_", metavar="ID", shell_complete=completing.ids)
 @click.option("--refresh", is_flag=True, help="Look at the service first.")
 def show_(session: Session, id_: str, refresh: bool) -> int:
-    """Show one batch."""
+    """Show one batch.  Exit code 1 when the API does not know it any more."""
     service = session.service()
     record = service.resolve(id_)
     if refresh and record.active:
@@ -81,10 +93,10 @@ def show_(session: Session, id_: str, refresh: bool) -> int:
             record = service.resolve(record.local_id)
     if session.json:
         print_json(record)
-        return 0
+        return 1 if record.unknown else 0
     for name, value in facts(service, record):
         show(f"{name:<12} {safetext.line(str(value), 600)}")
-    return 0
+    return 1 if record.unknown else 0
 
 
 def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
