@@ -122,12 +122,14 @@ async def _adopt(service: Service, remote_id: str, title: str, note: str) -> Bat
 def sync_(session: Session) -> int:
     """Look at everything once: settle what is open, send what waits, fetch what is due, adopt what was made elsewhere.
 
+    Without --profile also for the other profiles that have batches open.
+
     Fit for cron: prints what it did to standard error, exits 0, 1 when results could not be had or the API does not know a
     batch any more, 3 when the service could not be asked, 4 when a batch is still unconfirmed.
     """
     service = session.service()
     bar = Bar(session.bars)
-    report = session.run(lambda: service.sync(bar), service)
+    report = session.run(lambda: service.sync(bar, others=not session.profile), service)
     bar.clear()
     for word, ids in (("sent", report.sent), ("fetched", report.fetched), ("adopted", report.adopted)):
         for local_id in ids:

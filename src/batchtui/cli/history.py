@@ -55,7 +55,7 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
         say(f"warning: {path}: {why}")
     if watch:
         session.lines_only = True
-        session.run(lambda: _watch_all(service), service)
+        session.run(lambda: _watch_all(service, others=not session.profile), service)
     return _say_unknown(shown)
 
 
@@ -67,10 +67,10 @@ def _say_unknown(records: Sequence[BatchRecord]) -> int:
     return 1 if unknown else 0
 
 
-async def _watch_all(service: Service) -> None:
+async def _watch_all(service: Service, *, others: bool) -> None:
     await asyncio.to_thread(service.context.reread)
     service.subscribe(words.Narrator(None, False, show))
-    await service.start()
+    await service.start(others=others)
     await asyncio.Event().wait()
 
 
@@ -158,15 +158,24 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
 @click.argument("ids", nargs=-1, metavar="[ID...]", shell_complete=completing.ids)
 @click.option("--notify", is_flag=True, help="Ring and notify the terminal, and run on_end, when a batch ends.")
 def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
-    """Follow batches until they have ended with their results stored; without ID all that are under way."""
+    """Follow batches until they have ended with their results stored; without ID all that are under way.
+
+    Without --profile also those of other profiles, each asked with its own key.  Exit code 1 when some requests did not
+    succeed, or the API does not know a batch any more.
+    """
     service = session.service()
+    wide = not session.profile
+
+    def followed(record: BatchRecord) -> bool:
+        return service.context.mine(record) or (wide and service.others.can_reach(record))
+
     if ids:
         chosen = [service.resolve(i).local_id for i in ids]
     else:
-        chosen = [r.local_id for r in service.records() if (r.active or r.owed) and service.context.mine(r)]
+        chosen = [r.local_id for r in service.records() if (r.active or r.owed) and followed(r)]
     if not chosen:
         say("nothing is under way")
-    stuck = [r for i in chosen if (r := service.history.get(i)) is not None and not service.context.mine(r)]
+    stuck = [r for i in chosen if (r := service.history.get(i)) is not None and not followed(r)]
     if stuck:
         raise InputError(
             f"{stuck[0].local_id} belongs to profile {stuck[0].profile!r}", advice=f"use --profile {stuck[0].profile}"
@@ -191,5 +200,5 @@ async def _watch(session: Session, service: Service, chosen: list[str]) -> None:
     await asyncio.to_thread(service.context.reread)
     service.subscribe(narrator)
     service.subscribe(words.BlindSayer())
-    await service.start()
+    await service.start(others=not session.profile)
     await service.wait(chosen)

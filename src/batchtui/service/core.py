@@ -20,6 +20,7 @@ from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.poller import LookState
 from batchtui.service import figures
 from batchtui.service.context import Context, Listener, utc_now
+from batchtui.service.others import Others, Reach, joined
 from batchtui.service.values import Selection, SyncReport, TryResult
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Service:
         self._made: Parts | None = None
         self._making = threading.Lock()
         self._loop_task: asyncio.Task[None] | None = None
+        self._others_task: asyncio.Task[None] | None = None
+        self.others = Others(self)
 
     @property
     def is_demo(self) -> bool:
@@ -214,8 +217,16 @@ class Service:
 
     # What asks the service, on its loop.
 
-    async def start(self) -> None:
-        """Take up what a kill left, then keep looking in the background."""
+    def reach(self, record: BatchRecord) -> Reach:
+        """Whether a batch is being looked after: this profile's, and those of others that could be asked."""
+        if self.context.mine(record):
+            return Reach(checked=True)
+        return self.others.reach(record)
+
+    async def start(self, *, others: bool = True) -> None:
+        """Take up what a kill left, then keep looking in the background; with ``others`` after all profiles' batches."""
+        if others and self._others_task is None and not self.is_demo:
+            self._others_task = asyncio.create_task(self.others.run(), name="others")
         if self._loop_task is None:
             self.history.sweep()
             with contextlib.suppress(BatchtuiError):
@@ -224,10 +235,12 @@ class Service:
 
     async def close(self) -> None:
         """Stop looking and close all connections."""
-        if self._loop_task is not None:
-            self._loop_task.cancel()
-            await asyncio.gather(self._loop_task, return_exceptions=True)
-            self._loop_task = None
+        tasks = [task for task in (self._others_task, self._loop_task) if task is not None]
+        self._others_task = self._loop_task = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.others.close()
         with contextlib.suppress(Exception):
             await self.gateway.close()
 
@@ -327,11 +340,17 @@ class Service:
         self.parts.looker.wake()
         return record
 
-    async def sync(self, tell: Callable[[Progress], None] | None = None) -> SyncReport:
-        """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits."""
+    async def sync(self, tell: Callable[[Progress], None] | None = None, *, others: bool = False) -> SyncReport:
+        """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits.
+
+        With ``others`` for every profile that has something open, one after the other.
+        """
         self.parts.sender.hold.clear()  # Who asks for it has made room, or wants to know that there is none.
         await self.parts.sender.recover()
-        return await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, tell)
+        report = await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, tell)
+        if others and not self.is_demo:
+            report = joined(report, await self.others.sync(tell))
+        return report
 
     async def models(self) -> list[ModelInfo]:
         """The models to choose from: the service's list, a cached one, or the built-in one offline."""

@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -111,6 +112,12 @@ class History:
         """One record, None when there is none that can be read."""
         with self._guard:
             return self._load(local_id)
+
+    def changed_at(self, local_id: str) -> datetime | None:
+        """When a record was written last, aware UTC; None when there is none."""
+        with self._guard:
+            held = self._cache.get(local_id)
+        return datetime.fromtimestamp(held[0][0] / 1e9, UTC) if held is not None else None
 
     def unreadable(self) -> list[tuple[str, str]]:
         """What was set aside or left alone: (path, why)."""
