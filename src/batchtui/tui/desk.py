@@ -53,6 +53,10 @@ class Group(msgspec.Struct):
         tallies = [r.tally for r in self.whole if r.tally is not None]
         return min(self.requests, sum(t.good for t in tallies)) if tallies else None
 
+    def retried(self, record: BatchRecord) -> bool:
+        """True when later batches of the run took up all that failed."""
+        return _retried(record, self.whole)
+
     def left(self, record: BatchRecord) -> int:
         """Failed requests of a batch that no later batch of the run took up."""
         return not_retried(record, self.whole)

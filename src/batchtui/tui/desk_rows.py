@@ -29,7 +29,7 @@ COLUMNS = (
     Column("cost", "Cost", 8, align="right", priority=1),
     Column("note", "Note", 14, flex=6, priority=10),
 )
-Unchecked = Callable[[BatchRecord], datetime | None | Literal[False]]
+Unchecked = Callable[[BatchRecord], datetime | Literal[False] | None]
 """How old what is known of a batch is that is not looked after (None: not known); False for one that is."""
 Usual = Callable[[BatchRecord], tuple[int, int] | None]
 

@@ -41,7 +41,7 @@ def of_batch(
 ) -> Content:
     """Everything that is known of one batch; of its run, what it lacks by now."""
     left = group.left(record) if group is not None else None
-    retried = group is not None and len(group.whole) > 1 and record.needs_retry > 0 and left == 0
+    retried = group is not None and group.retried(record)
     state = describe.state(record, now, retried=retried)
     colour = _COLOURS.get(state.style, "$foreground 60%")
     part = describe.part_name(record)
