@@ -124,7 +124,9 @@ class Others:
         as_of = self._service.history.changed_at(record.local_id)
         made = self._made.get(record.profile)
         if made is None or not made.context.mine(record):
-            return Reach(checked=False, as_of=as_of, why=f"{record.profile} at {record.base_url} is not in config.toml")
+            there = self.can_reach(record)
+            why = "it was not checked yet" if there else f"{record.profile} at {record.base_url} is not in config.toml"
+            return Reach(checked=False, as_of=as_of, why=why)
         state = made.look_state()
         if state.blind_since is None and state.last_ok is not None:
             return Reach(checked=True)

@@ -116,6 +116,7 @@ class History:
     def changed_at(self, local_id: str) -> datetime | None:
         """When a record was written last, aware UTC; None when there is none."""
         with self._guard:
+            self._load(local_id)
             held = self._cache.get(local_id)
         return datetime.fromtimestamp(held[0][0] / 1e9, UTC) if held is not None else None
 

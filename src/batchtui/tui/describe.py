@@ -190,7 +190,7 @@ def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | Non
 
 def as_of(at: datetime | None, now: datetime) -> str:
     """How old what is known of a batch is that can't be checked."""
-    return f"not checked for {spans.words(now - at)}" if at is not None else "not checked"
+    return f"seen {spans.short(now - at)} ago" if at is not None else "not checked"
 
 
 def age(record: BatchRecord, now: datetime) -> str:
