@@ -60,9 +60,11 @@ def next_look(records: Iterable[BatchRecord], now: datetime, last: datetime) -> 
     """When to look next after ``last``: a look that went well, or when we began."""
     due = last + timedelta(seconds=IDLE)
     records = list(records)
-    running = any(r.status in ("in_progress", "canceling") for r in records)
+    running = any(r.status in ("in_progress", "canceling") and not r.unknown for r in records)
     for record in records:
-        if record.id is not None and record.status in ("in_progress", "canceling"):
+        if record.unknown_looks and record.status in ("in_progress", "canceling"):
+            due = min(due, max(record.next_try_at or last, last + timedelta(seconds=1)))
+        elif record.id is not None and record.status in ("in_progress", "canceling"):
             born = record.created_at
             # The service's clock may be ahead of ours.
             start = born if born is not None and last < born <= now else last
@@ -101,3 +103,8 @@ def settle_delay(looks: int) -> float:
 def fetch_delay(tries: int) -> float:
     """Seconds until results are asked for again after ``tries`` failures: quick at first, an hour at most, forever."""
     return min(3600.0, (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0)[min(tries, 8)] * (2 if tries > 12 else 1))
+
+
+def unknown_delay(looks: int) -> float:
+    """Seconds until a batch that the API did not know at ``looks`` looks is asked after again: an hour at most."""
+    return (5.0, 15.0, 60.0, 120.0, 300.0, 900.0, 1800.0, 3600.0)[min(looks, 8) - 1]

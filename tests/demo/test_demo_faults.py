@@ -250,6 +250,9 @@ def _line_facts(raw: bytes) -> tuple[int, int, int]:
         ("duplicate-lines", lambda raw: _line_facts(raw)[0] == 66 and len(set(raw.splitlines())) == 60),
         ("blank-lines", lambda raw: _line_facts(raw)[1] == 12),
         ("foreign-ids", lambda raw: raw.count(b'"custom_id":"stranger-') == 6),
+        ("other-batch", lambda raw: raw.count(b'"custom_id":"stranger-') == 60),
+        ("garbage-line", lambda raw: raw.count(b"<html>") == 1),
+        ("foreign-line", lambda raw: raw.count(b'"custom_id":"stranger-') == 1),
         ("surrogate", lambda raw: b"\\ud83d lone" in raw),
         ("bad-line", lambda raw: _line_facts(raw)[2] == 12),
         ("bad-utf8", lambda raw: b"\xff\xc3(" in raw),
@@ -267,6 +270,7 @@ def test_results_are_spoiled_as_asked(
 
 def test_every_results_fault_has_a_test() -> None:
     covered = {"cut", "tear", "stall", "short-count", "duplicate-lines", "blank-lines", "foreign-ids"}
+    covered |= {"other-batch", "garbage-line", "foreign-line"}
     assert covered | {"surrogate", "bad-line", "bad-utf8", "deep-line", "long-line"} == RESULT_FAULTS
 
 

@@ -126,23 +126,19 @@ async def test_a_page_of_plain_text_is_no_result_however_long(tmp_path: Path) ->
         assert_paid_once(demo, service, count=COUNT)
 
 
-async def test_results_are_gone_only_after_29_days_by_the_services_clock(tmp_path: Path) -> None:
-    with running_demo(
-        tmp_path / "server", duration=0.02, faults=["notfound:99999999@results", "cut@results*1"]
-    ) as demo:
-        demo.set_faults(["cut@results*1"])
+async def test_results_are_gone_only_after_29_days_by_both_clocks_and_a_day_of_looks(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=0.02, faults=["cut@results*1"]) as demo:
         service = service_on(demo, tmp_path / "data")
         record = await ended(service, tmp_path)
         await service.sync()
         demo.set_faults(["status:404@results"])
-        for _ in range(3):
+        passed = [timedelta(days=28)]
+        service.context.clock = service.gateway.clock = lambda: datetime.now(UTC) + passed[0]
+        service.context.service_time = lambda when: when  # type: ignore[method-assign]
+        for passed[0] in (*[timedelta(days=28)] * 5, *[timedelta(days=30)] * 5, timedelta(days=30, hours=20)):
             await service.sync()
-        assert service.resolve(record.local_id).results == "partial"
-        passed = 28
-        service.context.service_time = lambda when: when + timedelta(days=passed)  # type: ignore[method-assign]
-        await service.sync()
-        assert service.resolve(record.local_id).results == "partial"
-        passed = 30
+            assert service.resolve(record.local_id).results == "partial"
+        passed[0] = timedelta(days=31, hours=1)
         await service.sync()
         after = service.resolve(record.local_id)
         assert after.results == "gone" and "29 days" in after.error

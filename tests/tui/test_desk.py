@@ -105,7 +105,7 @@ def test_failures_that_were_retried_want_nobody(desk: Desk) -> None:
         ("requests>=12000", {"good-as-gold"}),
         ("NEWS week 45", {"news week 45"}),
         ("profile:nobody", set()),
-        ("status:failed", {"labels", "poems", "march-eval"}),
+        ("status:failed", {"labels", "poems", "march-eval", "last-winter"}),
     ],
 )
 def test_filters(desk: Desk, query: str, expected: set[str]) -> None:

@@ -61,7 +61,7 @@ async def test_the_first_row_is_what_wants_the_person(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         assert title_at_cursor(app) == "translate-faq"
-        assert "4 need you" in str(app.home.query_one("#title").render())
+        assert "4 need attention" in str(app.home.query_one("#title").render())
 
 
 async def test_an_empty_desk_says_what_to_do_first(tmp_path: Path) -> None:
@@ -443,7 +443,9 @@ async def test_the_title_counts_what_is_looked_at_and_a_run_is_reckoned_whole_un
     async with app.run_test(size=SIZE) as pilot:
         home = app.home
         await until(pilot, lambda: len(home.desk.lines) > 2)
-        running = sum(1 for r in home.desk.records.values() if r.active and r.profile == "default")
+        running = sum(
+            1 for r in home.desk.records.values() if r.status in ("in_progress", "canceling") and r.profile == "default"
+        )
         assert f"{running} running" in home.query_one("#title").render().plain  # type: ignore[union-attr]
         run = next(g for g in home.desk.groups if len(g.whole) > 2)
         before = run.requests, run.good, run.cost

@@ -36,6 +36,7 @@ class _Batch(msgspec.Struct):
     ended_at: msgspec.Raw = _NULL
     cancel_initiated_at: msgspec.Raw = _NULL
     archived_at: msgspec.Raw = _NULL
+    results_url: msgspec.Raw = _NULL
 
 
 class _Page(msgspec.Struct):
@@ -84,6 +85,7 @@ def batch(raw: bytes | msgspec.Raw, secrets: tuple[str, ...] = ()) -> RemoteBatc
         ended_at=_time(held.ended_at),
         cancel_initiated_at=_time(held.cancel_initiated_at),
         archived_at=_time(held.archived_at),
+        has_results=isinstance(_value(held.results_url), str),
     )
 
 

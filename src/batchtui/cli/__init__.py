@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "show": ("history", "one batch"),
     "watch": ("history", "follow batches until they have ended"),
     "results": ("answers", "the results of a batch or a run"),
+    "fetch": ("fetch", "download the results again, whole"),
     "retry": ("retry", "what did not succeed, as a new batch of the same run"),
     "compare": ("answers", "two batches or runs side by side, row by row"),
     "cancel": ("changes", "cancel batches"),

@@ -75,12 +75,24 @@ def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> 
 @click.option(
     "--none", "never", is_flag=True, help="It never arrived: the record becomes refused, and retry sends it again."
 )
+@click.option(
+    "--gone",
+    is_flag=True,
+    help="The API does not know the batch any more: mark it as gone. Undone when the API knows it again.",
+)
 @click.option("--title", default="", help="A name for a batch made elsewhere.")
 @click.option("--note", default="", help="Anything worth remembering of it.")
-def adopt_(session: Session, id_: str, remote: str | None, never: bool, title: str, note: str) -> int:
+def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone: bool, title: str, note: str) -> int:
     """Say which batch at the service an unconfirmed one is, or keep a batch made elsewhere (ID its msgbatch_ id)."""
     service = session.service()
-    if never or remote:
+    if gone:
+        record = service.resolve(id_)
+        if not session.confirm(
+            f"Mark {_named([record])} as gone?  It is not checked any more; its requests can be retried as a new batch."
+        ):
+            return InputError.exit_code
+        after = session.run(lambda: service.mark_gone(record.local_id), service)
+    elif never or remote:
         record = service.resolve(id_)
         if record.status != "unconfirmed":
             raise InputError(f"{record.local_id} is {record.status}: there is no question open")
@@ -110,24 +122,31 @@ async def _adopt(service: Service, remote_id: str, title: str, note: str) -> Bat
 def sync_(session: Session) -> int:
     """Look at everything once: settle what is open, send what waits, fetch what is due, adopt what was made elsewhere.
 
-    Fit for cron: prints what it did to standard error, exits 0, 1 when results could not be had, 3 when the service could
-    not be asked, 4 when a batch is still unconfirmed.
+    Without --profile also for the other profiles that have batches open.
+
+    Fit for cron: prints what it did to standard error, exits 0, 1 when results could not be had or the API does not know a
+    batch any more, 3 when the service could not be asked, 4 when a batch is still unconfirmed.
     """
     service = session.service()
     bar = Bar(session.bars)
-    report = session.run(lambda: service.sync(bar), service)
+    report = session.run(lambda: service.sync(bar, others=not session.profile), service)
     bar.clear()
     for word, ids in (("sent", report.sent), ("fetched", report.fetched), ("adopted", report.adopted)):
         for local_id in ids:
             say(f"{word} {local_id}")
     for local_id, why in report.failed.items():
         say(f"not fetched {local_id}: {why}")
+    for local_id, why in report.unknown.items():
+        say(f"not known {local_id}: {why}")
     for local_id in report.unconfirmed:
         say(f"unconfirmed {local_id}: sync looks again; batchtui show {local_id} tells more")
     if report.error:
         say(f"error: {report.error}")
-    elif not (report.sent or report.fetched or report.adopted or report.failed or report.unconfirmed):
+    elif not any((report.sent, report.fetched, report.adopted, report.failed, report.unconfirmed, report.unknown)):
         say("nothing was due")
     if session.json:
         print_json(report)
-    return 3 if report.error else 4 if report.unconfirmed else 1 if report.failed else 0
+    if report.error:
+        return 3
+    lost = any((r := service.history.get(local_id)) is not None and r.unknown for local_id in report.unknown)
+    return 4 if report.unconfirmed else 1 if report.failed or lost else 0

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -29,7 +30,10 @@ RECENT = 50
 @click.option("--refresh", is_flag=True, help="Look at the service first.")
 @click.option("--watch", "watch", is_flag=True, help="Keep looking and print a line for every change.")
 def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int:
-    """List batches, newest first, as they were last seen."""
+    """List batches, newest first, as they were last seen.
+
+    Exit code 1 when the API does not know one of them any more, until that is marked as gone (batchtui adopt ID --gone).
+    """
     service = session.service()
     if refresh:
         state = session.run(service.refresh, service)
@@ -51,14 +55,22 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
         say(f"warning: {path}: {why}")
     if watch:
         session.lines_only = True
-        session.run(lambda: _watch_all(service), service)
-    return 0
+        session.run(lambda: _watch_all(service, others=not session.profile), service)
+    return _say_unknown(shown)
 
 
-async def _watch_all(service: Service) -> None:
+def _say_unknown(records: Sequence[BatchRecord]) -> int:
+    """Say which batches the API does not know any more; 1 when there are any, else 0."""
+    unknown = [r for r in records if r.unknown]
+    for record in unknown:
+        say(f"warning: {record.local_id}: {record.error}")
+    return 1 if unknown else 0
+
+
+async def _watch_all(service: Service, *, others: bool) -> None:
     await asyncio.to_thread(service.context.reread)
     service.subscribe(words.Narrator(None, False, show))
-    await service.start()
+    await service.start(others=others)
     await asyncio.Event().wait()
 
 
@@ -66,7 +78,7 @@ async def _watch_all(service: Service) -> None:
 @click.argument("id_", metavar="ID", shell_complete=completing.ids)
 @click.option("--refresh", is_flag=True, help="Look at the service first.")
 def show_(session: Session, id_: str, refresh: bool) -> int:
-    """Show one batch."""
+    """Show one batch.  Exit code 1 when the API does not know it any more."""
     service = session.service()
     record = service.resolve(id_)
     if refresh and record.active:
@@ -81,10 +93,10 @@ def show_(session: Session, id_: str, refresh: bool) -> int:
             record = service.resolve(record.local_id)
     if session.json:
         print_json(record)
-        return 0
+        return 1 if record.unknown else 0
     for name, value in facts(service, record):
         show(f"{name:<12} {safetext.line(str(value), 600)}")
-    return 0
+    return 1 if record.unknown else 0
 
 
 def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
@@ -148,15 +160,24 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
 @click.argument("ids", nargs=-1, metavar="[ID...]", shell_complete=completing.ids)
 @click.option("--notify", is_flag=True, help="Ring and notify the terminal, and run on_end, when a batch ends.")
 def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
-    """Follow batches until they have ended with their results stored; without ID all that are under way."""
+    """Follow batches until they have ended with their results stored; without ID all that are under way.
+
+    Without --profile also those of other profiles, each asked with its own key.  Exit code 1 when some requests did not
+    succeed, or the API does not know a batch any more.
+    """
     service = session.service()
+    wide = not session.profile
+
+    def followed(record: BatchRecord) -> bool:
+        return service.context.mine(record) or (wide and service.others.can_reach(record))
+
     if ids:
         chosen = [service.resolve(i).local_id for i in ids]
     else:
-        chosen = [r.local_id for r in service.records() if (r.active or r.owed) and service.context.mine(r)]
+        chosen = [r.local_id for r in service.records() if (r.active or r.owed) and followed(r)]
     if not chosen:
         say("nothing is under way")
-    stuck = [r for i in chosen if (r := service.history.get(i)) is not None and not service.context.mine(r)]
+    stuck = [r for i in chosen if (r := service.history.get(i)) is not None and not followed(r)]
     if stuck:
         raise InputError(
             f"{stuck[0].local_id} belongs to profile {stuck[0].profile!r}", advice=f"use --profile {stuck[0].profile}"
@@ -181,5 +202,5 @@ async def _watch(session: Session, service: Service, chosen: list[str]) -> None:
     await asyncio.to_thread(service.context.reread)
     service.subscribe(narrator)
     service.subscribe(words.BlindSayer())
-    await service.start()
+    await service.start(others=not session.profile)
     await service.wait(chosen)

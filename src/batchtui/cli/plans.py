@@ -252,7 +252,7 @@ async def _follow(session: Session, service: Service, send: Callable[[], Any], w
     import asyncio
 
     if wait:
-        await service.start()
+        await service.start(others=False)
     sent: list[BatchRecord] = await send()
     ids = [r.local_id for r in sent]
     narrator = words.Narrator(set(ids), session.bars)

@@ -24,9 +24,9 @@ TOPICS = {
            message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi], batch_usd[lo,hi], standard_usd[lo,hi],
            unpriced[]}}
   submit   {run, batches[record]}; retry the same
-  list     [record]; show record; watch [record]; cancel [record]; delete [local_id]
+  list     [record]; show record; watch, cancel, fetch [record]; delete [local_id]
   results  {records[record], output, skipped}
-  sync     {fetched[], adopted[], sent[], unconfirmed[], failed{local_id: why}, error}
+  sync     {fetched[], adopted[], sent[], unconfirmed[], unknown{local_id: why}, failed{local_id: why}, error}
   record   local_id, id, run, attempt, retry_of, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
            canceled, expired}, requests, created_at, ended_at, expires_at, results, tally, estimate, cost_usd, error, …""",
     "files": """Files on disk

@@ -176,23 +176,28 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def outcome(record: BatchRecord) -> str:
     """How a batch stands, in words that never call a partial failure done."""
     c, t = record.counts, record.tally
+    if record.marked_gone is not None:
+        return "marked as gone"
+    if record.unknown:
+        return "not known by the API"
     if record.status != "ended":
         waits = record.status == "submitting" and record.intent_at is None
         return "waiting to be sent" if waits else record.status.replace("_", " ")
     cut = t.cut_short if t else 0
-    parts = [f"{c.succeeded - cut:,} ok"]
+    # What came is counted line by line; what the API counts may lag behind.
+    told = t or c
+    parts = [f"{told.succeeded - cut:,} ok"]
     named = [
         (cut, "cut short"),
-        (c.errored, "errored"),
-        (c.canceled, "canceled"),
-        (c.expired, "expired"),
+        (told.errored, "errored"),
+        (told.canceled, "canceled"),
+        (told.expired, "expired"),
         (t.missing if t else 0, "missing"),
     ]
     parts += [f"{n:,} {word}" for n, word in named if n]
     if record.results != "stored":
-        parts.append(
-            {"gone": "results gone", "partial": "results partly here"}.get(record.results, "results not fetched yet")
-        )
+        partial = f"{record.have:,} of {record.sent_or_counted:,} results downloaded"
+        parts.append({"gone": "results gone", "partial": partial}.get(record.results, "results not fetched yet"))
     return "ended: " + ", ".join(parts)
 
 
@@ -279,10 +284,17 @@ def exit_code(records: Iterable[BatchRecord], *, waited: bool = True) -> int:
             return Unconfirmed.exit_code
         if r.status == "refused" or r.results == "gone":
             code = ServiceError.exit_code
-        elif r.status == "ended" and waited and code == 0:
-            missing = r.tally.missing + r.tally.unreadable + r.tally.unknown if r.tally else 0
-            code = 1 if r.counts.failed or missing else 0
+        elif code == 0 and (r.unknown or (r.status == "ended" and waited and _failed(r))):
+            code = 1
     return code
+
+
+def _failed(record: BatchRecord) -> int:
+    """Requests that did not succeed, as far as is known."""
+    t = record.tally
+    if t is None:
+        return record.counts.failed
+    return t.errored + t.canceled + t.expired + t.missing + t.unreadable + t.unknown
 
 
 class Narrator:

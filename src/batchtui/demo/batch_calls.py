@@ -51,6 +51,10 @@ def view(demo: Demo, request: Request, batch: Batch) -> dict[str, Any]:
     for fault in _faults(request):
         if fault.name == "foreign-url" and body["results_url"]:
             body["results_url"] = f"{fault.arg.rstrip('/')}/v1/messages/batches/{meta.id}/results"
+        elif fault.name == "lag-counts" and meta.ended_at:
+            counts |= {name: int(count * fault.number) for name, count in counts.items()}
+        elif fault.name == "archived" and meta.ended_at:
+            body["archived_at"], body["results_url"] = stamp(meta.ended_at), None
         elif fault.name == "unknown":
             body["region"] = {"name": "of the future"}
             counts["deferred"] = 0
@@ -90,6 +94,8 @@ async def retrieve(demo: Demo, request: Request) -> Response:
 
 
 def _batch(demo: Demo, request: Request) -> Batch:
+    if any(fault.name == "forgotten" for fault in _faults(request)):
+        raise ApiError(404, f"Message batch with id {request.path_params['id'][:80]} not found")
     return demo.store.get(request.path_params["id"], _workspace(request))
 
 
@@ -114,6 +120,8 @@ async def listing(demo: Demo, request: Request) -> Response:
         if fault.name == "hidden":
             now = demo.clock.now()
             batches = [b for b in batches if (now - b.meta.created_at).total_seconds() >= fault.number]
+        elif fault.name == "forgotten":
+            batches = []
     return reply(page(request, batches, lambda b: b.meta.id, lambda b: view(demo, request, b)))
 
 

@@ -68,6 +68,15 @@ KINDS = {
     "duplicate-lines": Kind("send every tenth result twice", "results", ends=False),
     "blank-lines": Kind("put blank lines between the results", "results", ends=False),
     "foreign-ids": Kind("change every tenth custom_id", "results", ends=False),
+    "other-batch": Kind("send the results of another batch with as many lines", "results", ends=False),
+    "garbage-line": Kind("send one result as a line that is not JSON", "results", ends=False),
+    "foreign-line": Kind("send one result with a custom_id that was not sent", "results", ends=False),
+    "lag-counts": Kind(
+        "count only a share of the requests once a batch has ended", ends=False, arg="SHARE", default="0.5"
+    ),
+    "archived": Kind("say archived_at of a batch whose results are there", ends=False),
+    "date": Kind("a Date header so many seconds ahead", ends=False, arg="SECONDS", default="3456000"),
+    "forgotten": Kind("know no batch: 404 on each of them, and an empty list", ends=False),
     "surrogate": Kind("put lone surrogates into the answers", "results", ends=False),
     "bad-line": Kind("put lines that are not JSON between the results", "results", ends=False),
     "bad-utf8": Kind("put bytes that are not UTF-8 into the answers", "results", ends=False),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from email.utils import formatdate
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,7 +66,7 @@ class Faulty:
             return
         call, batch_id = call_of(scope["method"], scope["path"])
         if not call:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _dated(send))
             return
         self.calls[call] += 1
         faults = self.book.take(call, self.age(call, batch_id) if batch_id else None)
@@ -72,6 +74,7 @@ class Faulty:
         for fault in faults:
             if fault.name == "slow":
                 await asyncio.sleep(fault.number)
+        send = _dated(send, sum(fault.number for fault in faults if fault.name == "date"))
         ending = next((fault for fault in faults if fault.ends), None)
         if ending is None and call != "results" and any(fault.name in oddities.CHANGES for fault in faults):
             await oddities.reshaped(self.app, faults, scope, receive, send)
@@ -106,6 +109,18 @@ class Faulty:
             await transport.drop(scope, receive)
         else:
             await transport.drop(scope, receive)
+
+
+def _dated(send: Send, ahead: float = 0.0) -> Send:
+    """``send`` with the Date header, which the server itself leaves out."""
+
+    async def dated(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            date = formatdate(time.time() + ahead, usegmt=True).encode()
+            message = {**message, "headers": [*message["headers"], (b"date", date)]}
+        await send(message)
+
+    return dated
 
 
 async def _before(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:

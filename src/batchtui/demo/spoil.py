@@ -80,12 +80,23 @@ def _long(line: bytes, number: int, fault: Fault) -> bytes:
     return _in_text(line, b" long" * (int(fault.number) // 5)) if number == 0 else line
 
 
+def _only_sixth(change: Callable[[bytes], bytes]) -> Callable[[bytes, int, Fault], bytes]:
+    return lambda line, number, fault: change(line) if number == _EVERY // 2 else line
+
+
+def _of_another(line: bytes) -> bytes:
+    return line.replace(b'"custom_id":"', b'"custom_id":"stranger-', 1)
+
+
 _CHANGES: dict[str, Callable[[bytes, int, Fault], bytes]] = {
     "unknown": _unknown,
     "short-count": _every_tenth(lambda line: b""),
     "duplicate-lines": _every_tenth(lambda line: line + line),
     "blank-lines": _every_tenth(lambda line: line + b"\n   \n"),
-    "foreign-ids": _every_tenth(lambda line: line.replace(b'"custom_id":"', b'"custom_id":"stranger-', 1)),
+    "foreign-ids": _every_tenth(_of_another),
+    "other-batch": lambda line, number, fault: _of_another(line),
+    "garbage-line": _only_sixth(lambda line: b"<html>not JSON</html>\n"),
+    "foreign-line": _only_sixth(_of_another),
     "surrogate": _every_tenth(lambda line: _in_text(line, b"\\ud83d lone \\udc00")),
     "bad-line": _every_tenth(lambda line: line + b'{"custom_id":"half\n<html>not JSON</html>\n'),
     "bad-utf8": _every_tenth(lambda line: _in_text(line, b"\xff\xc3(")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -64,6 +65,8 @@ class RemoteBatch(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     cancel_initiated_at: datetime | None = None
     archived_at: datetime | None = None
+    has_results: bool = False
+    """True when the API names an address of the results, whichever it is."""
 
 
 class RemotePage(msgspec.Struct, frozen=True):
@@ -185,6 +188,26 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     """When a create's answer failed to come, by our clock."""
     not_ours: tuple[str, ...] = ()
     """Batches at the service that this record was found not to be."""
+    retried: dict[str, int] = {}
+    """Of a retry, how many failed requests of each batch in ``retry_of`` it sends again; empty in older records."""
+    have: int = 0
+    """Requests whose result is here, while others are still fetched again."""
+    short_looks: int = 0
+    """Downloads that came to their end without all results."""
+    short_since: datetime | None = None
+    """When the first of them did, by our clock."""
+    gone_looks: int = 0
+    """Looks that found the results no longer to be had, in a row."""
+    gone_since: datetime | None = None
+    """When the first of them did, by our clock."""
+    unknown_looks: int = 0
+    """Looks at which the API did not know the batch (404), in a row."""
+    unknown_since: datetime | None = None
+    """When the first of them was, by our clock."""
+    unknown_at: datetime | None = None
+    """When enough looks had agreed that the API does not know the batch; None while it does."""
+    marked_gone: Status | None = None
+    """The status it had when the person marked it as gone; None when they did not."""
 
     @property
     def active(self) -> bool:
@@ -207,6 +230,16 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
         return self.created_at or self.intent_at or made_by_name(self.local_id)
 
     @property
+    def unknown(self) -> bool:
+        """True when the API does not know the batch any more and nobody has marked it as gone."""
+        return self.unknown_at is not None and self.marked_gone is None and (self.owed or self.active)
+
+    @property
+    def sent_or_counted(self) -> int:
+        """Results to expect: the larger of what was sent and what the API counts."""
+        return max(self.requests, self.counts.total)
+
+    @property
     def given_up(self) -> bool:
         """True when a person said that it is not to be sent, or that it never arrived."""
         return self.status == "refused" and self.error in (CANCELED_UNSENT, GIVEN_UP)
@@ -223,7 +256,34 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
             return 0
         if self.tally is not None:
             return self.requests - self.tally.good
-        return self.counts.failed
+        return self.requests if self.results == "gone" else self.counts.failed
+
+
+def not_retried(record: BatchRecord, run: Iterable[BatchRecord]) -> int:
+    """Requests of a batch without a usable answer that no later batch of its run has taken up.
+
+    A retry whose record does not say how many it took of each batch is taken to have all.
+    """
+    later = [
+        r
+        for r in run
+        if r.attempt > record.attempt
+        and r.status != "refused"
+        and record.local_id in (r.retry_of or (record.local_id,))
+    ]
+    if not later:
+        return record.needs_retry
+    # Answers that were cut short are sent again only when that is asked for.
+    failed = record.needs_retry - (record.tally.cut_short if record.tally else 0)
+    for attempt in {r.attempt for r in later}:
+        parts = [r for r in later if r.attempt == attempt]
+        if parts[0].retried:
+            failed -= parts[0].retried.get(record.local_id, 0)
+        elif len(parts[0].retry_of) == 1:
+            failed -= sum(r.requests for r in parts)
+        else:
+            return 0
+    return max(0, failed)
 
 
 def new_local_id(now: datetime, random: str) -> str:

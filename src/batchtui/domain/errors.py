@@ -45,16 +45,31 @@ class IncompleteResults(StoreError):
     """The results came to an end before they were all here; what came is kept in results.jsonl.part.
 
     ``lines`` are whole lines that are not blank, ``size`` all bytes that came, ``whole`` the bytes up to the last newline.
+    ``ours`` are requests of this batch that a readable line came for, ``strangers`` lines of no request of it; ``torn``
+    when it broke off in the middle of a line.
     """
 
     def __init__(
-        self, message: str, *, advice: str = "", lines: int = 0, expected: int = 0, size: int = 0, whole: int = 0
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        lines: int = 0,
+        expected: int = 0,
+        size: int = 0,
+        whole: int = 0,
+        ours: int = 0,
+        strangers: int = 0,
+        torn: bool = False,
     ) -> None:
         super().__init__(message, advice=advice)
         self.lines = lines
         self.expected = expected
         self.size = size
         self.whole = whole
+        self.ours = ours
+        self.strangers = strangers
+        self.torn = torn
 
 
 class Stopped(BatchtuiError):

@@ -113,6 +113,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The folder that holds the staged parts; renaming its files into a batch's folder uses the plan up."""
     retry_of: tuple[str, ...] = ()
     """Of a retry, the local ids of the batches that its requests were in."""
+    retried: dict[str, int] = {}
+    """Of a retry, how many failed requests of each of these batches it sends again."""
     format: str = ""
     """What the sources were taken for, in words."""
     sample: tuple[str, ...] = ()

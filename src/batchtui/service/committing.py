@@ -129,6 +129,7 @@ class Committer:
                 run=run,
                 attempt=attempt,
                 retry_of=plan.retry_of,
+                retried=plan.retried,
                 part=number,
                 parts=len(plan.parts),
                 title=title or (retry_of.title if retry_of else ""),

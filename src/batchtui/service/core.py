@@ -20,6 +20,7 @@ from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.poller import LookState
 from batchtui.service import figures
 from batchtui.service.context import Context, Listener, utc_now
+from batchtui.service.others import Others, Reach, joined
 from batchtui.service.values import Selection, SyncReport, TryResult
 from batchtui.store.history import SKIPPED
 
@@ -64,6 +65,8 @@ class Service:
         self._made: Parts | None = None
         self._making = threading.Lock()
         self._loop_task: asyncio.Task[None] | None = None
+        self._others_task: asyncio.Task[None] | None = None
+        self.others = Others(self)
 
     @property
     def is_demo(self) -> bool:
@@ -220,8 +223,16 @@ class Service:
 
     # What asks the service, on its loop.
 
-    async def start(self) -> None:
-        """Take up what a kill left, then keep looking in the background."""
+    def reach(self, record: BatchRecord) -> Reach:
+        """Whether a batch is being looked after: this profile's, and those of others that could be asked."""
+        if self.context.mine(record):
+            return Reach(checked=True)
+        return self.others.reach(record)
+
+    async def start(self, *, others: bool = True) -> None:
+        """Take up what a kill left, then keep looking in the background; with ``others`` after all profiles' batches."""
+        if others and self._others_task is None and not self.is_demo:
+            self._others_task = asyncio.create_task(self.others.run(), name="others")
         if self._loop_task is None:
             self.history.sweep()
             with contextlib.suppress(BatchtuiError):
@@ -230,10 +241,12 @@ class Service:
 
     async def close(self) -> None:
         """Stop looking and close all connections."""
-        if self._loop_task is not None:
-            self._loop_task.cancel()
-            await asyncio.gather(self._loop_task, return_exceptions=True)
-            self._loop_task = None
+        tasks = [task for task in (self._others_task, self._loop_task) if task is not None]
+        self._others_task = self._loop_task = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.others.close()
         with contextlib.suppress(Exception):
             await self.gateway.close()
 
@@ -272,12 +285,17 @@ class Service:
         """Look for unconfirmed batches until each is adopted, refused, or has several candidates."""
         await self.parts.settler.until_settled(local_ids)
 
-    async def fetch(self, local_id: str) -> BatchRecord:
-        """Fetch an ended batch's results now."""
+    async def fetch(self, local_id: str, *, again: bool = False) -> BatchRecord:
+        """Fetch an ended batch's results now; with ``again`` also those that are stored, or were given up as gone.
+
+        What comes replaces what is here only when it holds more of the batch.
+        """
         record = self.history.get(local_id)
         if record is not None:
             await self.context.ready_for(record)
-        return await self.parts.fetcher.fetch(local_id)
+            if again and record.id is not None and (record.results == "gone" or record.unknown_looks):
+                await self.parts.looker.look_at(record)
+        return await self.parts.fetcher.fetch(local_id, again=again)
 
     async def cancel(self, local_ids: Sequence[str]) -> dict[str, Result]:
         """Cancel batches; a part that still waits is simply not sent.  Errors come back beside the id."""
@@ -306,6 +324,18 @@ class Service:
         """The person says that an unconfirmed batch never arrived."""
         return self.parts.settler.give_up(local_id)
 
+    async def mark_gone(self, local_id: str) -> BatchRecord:
+        """The person says that a batch that the API does not know is gone; undone when it knows it again."""
+        from batchtui.service import presence
+
+        record = self.context.change(local_id, presence.mark_gone)
+        if record.marked_gone is None:
+            raise InputError(
+                f"{record.local_id} can't be marked as gone: the API knows it, or has not been asked often enough",
+                advice="batchtui sync checks again",
+            )
+        return record
+
     async def elsewhere(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
         """A page of the workspace's batches that are not in our store, and where the next page begins (None: no more)."""
         return await self.parts.elsewhere.page(after_id)
@@ -316,11 +346,17 @@ class Service:
         self.parts.looker.wake()
         return record
 
-    async def sync(self, tell: Callable[[Progress], None] | None = None) -> SyncReport:
-        """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits."""
+    async def sync(self, tell: Callable[[Progress], None] | None = None, *, others: bool = False) -> SyncReport:
+        """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits.
+
+        With ``others`` for every profile that has something open, one after the other.
+        """
         self.parts.sender.hold.clear()  # Who asks for it has made room, or wants to know that there is none.
         await self.parts.sender.recover()
-        return await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, tell)
+        report = await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, tell)
+        if others and not self.is_demo:
+            report = joined(report, await self.others.sync(tell))
+        return report
 
     async def models(self) -> list[ModelInfo]:
         """The models to choose from: the service's list, a cached one, or the built-in one offline."""

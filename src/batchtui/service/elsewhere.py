@@ -11,10 +11,12 @@ from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
 from batchtui.domain.errors import BatchtuiError, NotFound
 from batchtui.domain.plan import Progress
+from batchtui.poller import ripe
 from batchtui.service.committing import random_name
 from batchtui.service.context import Context
 from batchtui.service.fetching import Fetcher
 from batchtui.service.looking import Looker
+from batchtui.service.presence import notice
 from batchtui.service.sending import seen, taken_up
 from batchtui.service.values import SyncReport
 from batchtui.store import files
@@ -64,6 +66,7 @@ class Elsewhere:
     async def page(self, after_id: str | None = None, limit: int = 50) -> tuple[list[RemoteBatch], str | None]:
         """A page of batches that no record of ours owns, and the cursor of the next page (None: no more)."""
         page = await self.context.gateway.page(limit, after_id)
+        notice(self.context, page.data)
         leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
         records = self.context.history.all()
         ours = {r.id for r in records if r.id} | {c.id for r in records for c in r.candidates}
@@ -107,7 +110,7 @@ class Elsewhere:
             told=remote.ended_at is not None,
         )
         record = taken_up(blank, remote, self.context)
-        if record.archived_at is not None:
+        if record.archived_at is not None and record.gone_at is not None and self.context.clock() >= record.gone_at:
             record = replace(record, results="gone")
         self.context.history.create(record)
         self.context.noticed(record)
@@ -133,7 +136,14 @@ class Elsewhere:
                 f"; {trouble.advice}" if trouble.advice else ""
             )
         failed: dict[str, str] = {}
-        owed = [r for r in self.context.history.all() if r.owed and r.id and self.context.mine(r)]
+        owed = [
+            r
+            for r in self.context.history.all()
+            if r.owed
+            and r.id
+            and self.context.mine(r)
+            and (r.unknown_at is None or ripe(r.next_try_at, self.context.clock()))
+        ]
         for number, record in enumerate(owed, 1):
             if tell is not None:
                 tell(Progress("fetch", number, len(owed), "batches", record.local_id))
@@ -150,6 +160,7 @@ class Elsewhere:
             sent=tuple(r.local_id for r in after if r.local_id in waiting and not r.waiting),
             failed={local_id: why for local_id, why in failed.items() if local_id not in stored},
             unconfirmed=self._unconfirmed(),
+            unknown=self._unknown(),
             error=error,
         )
 
@@ -157,6 +168,13 @@ class Elsewhere:
         return tuple(
             r.local_id for r in self.context.history.all() if r.status == "unconfirmed" and self.context.mine(r)
         )
+
+    def _unknown(self) -> dict[str, str]:
+        return {
+            r.local_id: r.error
+            for r in self.context.history.all()
+            if r.unknown_looks and (r.active or r.owed) and self.context.mine(r)
+        }
 
     async def _adopt_all(self, adopted: list[str]) -> None:
         after: str | None = None

@@ -11,11 +11,12 @@ import msgspec
 
 from batchtui.domain.batch import BatchRecord, RemoteBatch
 from batchtui.domain.errors import BatchtuiError, LockBusy, NoNetwork, NotFound, Rejected, StoreError
-from batchtui.poller import LookState, after_failure, next_look
-from batchtui.service import events
+from batchtui.poller import LookState, after_failure, next_look, ripe
+from batchtui.service import events, presence
 from batchtui.service.context import Context
 from batchtui.service.fetching import Fetcher
-from batchtui.service.sending import Sender, seen
+from batchtui.service.presence import notice, take
+from batchtui.service.sending import Sender
 from batchtui.service.settling import Settler
 from batchtui.service.telling import Teller
 
@@ -23,8 +24,6 @@ replace = msgspec.structs.replace
 DISK_EVERY = 3.0
 _SINGLE = 8
 _JUMP = timedelta(seconds=30)
-_LOST_AFTER = 20
-"""Looks in a row that answer 404 before we say so; passing 404s are known."""
 
 
 class Looker:
@@ -39,7 +38,6 @@ class Looker:
         self.state = LookState()
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
-        self._missing: dict[str, int] = {}
         self._last = self._last_turn = context.clock()
 
     def wake(self) -> None:
@@ -102,8 +100,9 @@ class Looker:
                 with contextlib.suppress(BatchtuiError):
                     await self.context.gateway.ready()
             records = [r for r in records if self.context.mine(r)]
-            active = [r for r in records if r.id and r.status in ("in_progress", "canceling")]
             now = self.context.clock()
+            running = [r for r in records if r.id and r.status in ("in_progress", "canceling")]
+            active = [r for r in running if asked or not r.unknown_looks or ripe(r.next_try_at, now)]
             self._tell(replace(self.state, looking=True))
             try:
                 called = await self._update(active, asked)
@@ -151,17 +150,18 @@ class Looker:
             if remote is None:
                 remote = await self._retrieved(record)
             if remote is not None:
-                self._missing.pop(record.local_id, None)
                 self._take(record, remote)
         return True
 
     async def _listed(self, active: list[BatchRecord]) -> dict[str, RemoteBatch]:
         """The active batches by as few list calls as serve; what is older than the pages is retrieved singly."""
-        wanted = {r.id for r in active if r.id}
+        # What is not known any more stands on no page.
+        wanted = {r.id for r in active if r.id and not r.unknown_looks}
         found: dict[str, RemoteBatch] = {}
         limit = 1000 if len(active) > 20 else 100
         async for page in self.context.gateway.pages(limit, limit):
             found |= {b.id: b for b in page.data if b.id in wanted}
+            notice(self.context, page.data)
             if len(wanted) - len(found) <= _SINGLE:
                 break
         return found
@@ -176,19 +176,23 @@ class Looker:
             self.context.change(record.local_id, lambda r: replace(r, error=words))
             return None
         except NotFound:
-            count = self._missing[record.local_id] = self._missing.get(record.local_id, 0) + 1
-            if count == _LOST_AFTER:
-                words = (
-                    f"the service does not know {record.id} (404 at {count} looks): "
-                    "it may have been deleted, or the key is for another workspace"
-                )
-                self.context.change(record.local_id, lambda r: replace(r, error=words))
+            now = self.context.clock()
+            self.context.change(record.local_id, lambda r: presence.not_known(r, now) if r.id == record.id else r)
             return None
 
     def _take(self, record: BatchRecord, remote: RemoteBatch) -> None:
-        after = seen(record, remote, self.context)
-        if after != record:
-            self.context.change(record.local_id, lambda r: seen(r, remote, self.context) if r.id == remote.id else r)
+        take(self.context, record, remote)
+
+    async def look_at(self, record: BatchRecord) -> BatchRecord:
+        """Ask after one batch, also one that was given up as gone; raises what the API said."""
+        try:
+            remote = await self.context.gateway.retrieve(record.id or "")
+        except NotFound:
+            now = self.context.clock()
+            self.context.change(record.local_id, lambda r: r if r.results == "gone" else presence.not_known(r, now))
+            raise
+        take(self.context, record, remote)
+        return self.context.history.get(record.local_id) or record
 
     def _fetch_due(self) -> None:
         for record in self.fetcher.due(self.context.clock()):
@@ -211,7 +215,7 @@ class Looker:
             if settled:
                 open_ones = [r for r in records if r.status in ("submitting", "unconfirmed") and not r.candidates]
             else:
-                open_ones = [r for r in records if (r.active and not r.candidates) or r.owed]
+                open_ones = [r for r in records if ((r.active and not r.candidates) or r.owed) and not r.unknown]
             if not open_ones:
                 return
             await asyncio.sleep(tick)

@@ -130,7 +130,7 @@ def plan_retry(
     staging = new_staging(context)
     try:
         path = staging / "retry-source.jsonl"
-        holders = retrying.write_source(context, records, chosen, changes, path, progress, stop)
+        retried = retrying.write_source(context, records, chosen, changes, path, progress, stop)
         options = replace(complete_options(context, None, records[0].source), format="native", betas=records[0].betas)
         if records[0].api_version:
             options = replace(options, api_version=records[0].api_version)
@@ -138,7 +138,7 @@ def plan_retry(
 
         made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)
         path.unlink(missing_ok=True)
-        made = replace(made, source=records[0].source, retry_of=holders)
+        made = replace(made, source=records[0].source, retry_of=tuple(retried), retried=retried)
         return retrying.carry_ids(context, made, records[0].run)
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)

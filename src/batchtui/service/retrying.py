@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError
+from batchtui.domain.errors import InputError, StoreError
+from batchtui.domain.outcome import MISSING, SUCCEEDED, UNREADABLE, WAITING
 from batchtui.domain.plan import Plan
 from batchtui.service.context import Context
 from batchtui.service.planning import Tell
@@ -23,12 +26,14 @@ from batchtui.store.results import open_results
 from batchtui.store.retry import choose, difference, write_requests
 from batchtui.store.rowids import lines_again
 
+_NOT_HERE = frozenset({WAITING, MISSING, UNREADABLE})
+
 
 def _chosen(context: Context, records: Sequence[BatchRecord], chosen: Selection) -> tuple[RunView, array[int]]:
     """The run merged, and its rows to send again."""
     run = run_records(context, records[0].run)
     view = open_run([(context.history.folder(r.local_id), r.attempt) for r in run], context.prices)
-    under_way = _ids(context, [r for r in run if r.active])
+    under_way = _ids(context, [r for r in run if r.active]) | _expected(context, [r for r in run if r.owed])
     picked = {r.local_id for r in records}
     among = None if picked >= {r.local_id for r in run if not r.active} else _ids(context, records)
     if chosen.custom_ids is not None:
@@ -36,16 +41,15 @@ def _chosen(context: Context, records: Sequence[BatchRecord], chosen: Selection)
     else:
         rows = choose(view, chosen.only)
         if chosen.only == Selection().only:
-            rows = array(
-                "I", sorted({*rows, *_never_sent(context, view, [r for r in records if r.status == "refused"])})
-            )
+            over = [r for r in records if r.status == "refused" or r.results == "gone"]
+            rows = array("I", sorted({*rows, *_never_sent(context, view, over)}))
     keep = (row for row in rows if (name := view.id(row)) not in under_way and (among is None or name in among))
     return view, array("I", keep)
 
 
-def _never_sent(context: Context, view: RunView, refused: Sequence[BatchRecord]) -> array[int]:
-    """Rows of refused batches that no other batch of the run has an outcome for."""
-    names = _ids(context, refused)
+def _never_sent(context: Context, view: RunView, over: Sequence[BatchRecord]) -> array[int]:
+    """Rows of batches that were refused, or whose results are gone, that no other batch of the run has an outcome for."""
+    names = _ids(context, over)
     if not names:
         return array("I")
     waiting = set(choose_waiting(view))
@@ -55,6 +59,18 @@ def _never_sent(context: Context, view: RunView, refused: Sequence[BatchRecord])
 def choose_waiting(view: RunView) -> array[int]:
     """Rows without any outcome."""
     return array("I", (row for row in range(len(view)) if view.row(row).outcome in ("waiting", "missing")))
+
+
+def _expected(context: Context, records: Sequence[BatchRecord]) -> set[str]:
+    """Requests of ended batches whose results are still downloaded again: to send them now could pay twice."""
+    found: set[str] = set()
+    for record in records:
+        # A batch made elsewhere has no requests here, and nothing of it may have come yet.
+        with contextlib.suppress(StoreError):
+            opened = open_results(context.history.folder(record.local_id), context.prices)
+            found.update(opened.id(row) for row, outcome in enumerate(opened.columns.outcome) if outcome in _NOT_HERE)
+            opened.close()
+    return found
 
 
 def _ids(context: Context, records: Sequence[BatchRecord]) -> set[str]:
@@ -74,14 +90,19 @@ def write_source(
     path: Path,
     progress: Tell,
     stop: threading.Event | None,
-) -> tuple[str, ...]:
-    """Write the requests to send again as JSONL; the batches they were in.  Raises InputError when there are none."""
+) -> dict[str, int]:
+    """Write the requests to send again as JSONL; the batches they were in, and how many failed ones of each.
+
+    Raises InputError when there are none.
+    """
     if len({r.betas for r in records}) > 1:
         raise InputError("these batches were sent with different betas", advice="retry them one at a time")
     view, rows = _chosen(context, records, chosen)
     try:
         written = write_requests(view, rows, path, changes, progress=progress, stop=stop)
-        holders = tuple(view.members[member].folder.name for member in view.holders(rows))
+        holders = dict.fromkeys((view.members[member].folder.name for member in view.holders(rows)), 0)
+        failed = Counter(view.place(row)[0] for row in rows if view.column("outcome")[row] != SUCCEEDED)
+        holders |= {view.members[member].folder.name: count for member, count in failed.items()}
     finally:
         view.close()
     if written.requests:
@@ -89,6 +110,11 @@ def write_source(
     if written.without:
         raise InputError(
             "the requests of this batch are not here: it was made elsewhere", advice="submit its source instead"
+        )
+    if any(r.owed for r in records):
+        raise InputError(
+            "there is nothing to retry yet: the results of this batch are not all downloaded",
+            advice="batchtui fetch downloads them again; what stays missing can be retried after some hours",
         )
     raise InputError(
         "there is nothing to retry", advice="every request has an answer, or is under way again; see --only"
@@ -129,6 +155,9 @@ def notes(context: Context, records: Sequence[BatchRecord], chosen: Selection, c
                     lines.append(
                         f"warning: {group.count:,} × {text}: sending it again as it is won't help; {group.advice}"
                     )
+        expected = len(_expected(context, [r for r in records if r.owed]))
+        if expected:
+            lines.append(f"{expected:,} requests whose results are still downloaded again are not sent")
         raw = view.request_raw(rows[0]) if len(rows) and changes else None
         if raw is not None:
             lines += [safetext.line(line, 200) for line in difference(raw, changes)]

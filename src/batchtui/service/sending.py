@@ -116,7 +116,9 @@ class Sender:
         limit = self.context.profile.queue_limit or self.context.config.limits.queue
         if not limit:
             return None
-        busy = [r for r in self.context.history.all() if self.context.mine(r) and r.active and not r.waiting]
+        busy = [
+            r for r in self.context.history.all() if self.context.mine(r) and r.active and not (r.waiting or r.unknown)
+        ]
         return limit if not busy else max(0, limit - sum(r.requests for r in busy))
 
     async def send_waiting(self, *, timeout: float = 0.1) -> None:

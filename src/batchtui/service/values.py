@@ -31,6 +31,8 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     adopted: tuple[str, ...] = ()
     sent: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
+    unknown: dict[str, str] = {}
+    """Batches that the API did not know when it was last asked."""
     failed: dict[str, str] = {}
     error: str = ""
     """Why the service could not be asked, or not for everything; "" when it could."""

@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,8 @@ RECORD = "batch.json"
 REQUESTS = "requests.jsonl"
 RESULTS = "results.jsonl"
 PART = "results.jsonl.part"
+NEWER = "results.jsonl.new"
+"""A download while older results are here: it takes their place only when it holds more."""
 INDEX = "results.index"
 IDS = "ids.jsonl"
 SKIPPED = "skipped.jsonl"
@@ -113,6 +116,13 @@ class History:
         """One record, None when there is none that can be read."""
         with self._guard:
             return self._load(local_id)
+
+    def changed_at(self, local_id: str) -> datetime | None:
+        """When a record was written last, aware UTC; None when there is none."""
+        with self._guard:
+            self._load(local_id)
+            held = self._cache.get(local_id)
+        return datetime.fromtimestamp(held[0][0] / 1e9, UTC) if held is not None else None
 
     def unreadable(self) -> list[tuple[str, str]]:
         """What was set aside or left alone: (path, why)."""

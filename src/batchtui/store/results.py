@@ -15,8 +15,9 @@ from batchtui.domain.batch import Tally
 from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Progress
-from batchtui.store import files, index
-from batchtui.store.history import INDEX, PART, REQUESTS, RESULTS
+from batchtui.store import files, holding, index
+from batchtui.store.history import INDEX, NEWER, PART, REQUESTS, RESULTS
+from batchtui.store.holding import Held
 from batchtui.store.indexer import Indexer, waiting_index
 from batchtui.store.matching import Matcher
 from batchtui.store.requests import read_requests
@@ -30,14 +31,6 @@ _HURRY = 16 << 20
 """Bytes after which the system is told to bring what came to the disk."""
 
 
-def complete(tally: Tally, expected: int) -> bool:
-    """True when there are as many results as were promised: repeated lines count once, and lines that can't be read
-    only when each of them can stand for a result.
-    """
-    once = tally.lines - tally.duplicates
-    return once - tally.unreadable >= expected or (once == expected and tally.unreadable < once)
-
-
 Bytes = bytes
 Report = Callable[[Progress], None]
 
@@ -45,13 +38,16 @@ Report = Callable[[Progress], None]
 class ResultSink:
     """Takes results as they come from the service, byte for byte, and indexes them on the way.
 
-    What came is in ``results.jsonl.part`` until ``finish`` finds it complete.  With ``resume`` a part that is there
-    is taken up again, cut after its last whole line: ``bytes`` says where to go on.  Raises StoreError.
+    What came is in ``results.jsonl.part`` until ``finish`` finds it whole; with ``beside`` it is in ``results.jsonl.new``,
+    and what is here already stays until ``holding.keep_better`` has compared the two.  With ``resume`` a part that is
+    there is taken up again, cut after its last whole line: ``bytes`` says where to go on.  Raises StoreError.
     """
 
-    def __init__(self, folder: Path, *, expected: int, prices: PriceTable, resume: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, expected: int, prices: PriceTable, resume: bool = False, beside: bool = False
+    ) -> None:
         self._folder = folder
-        self._part = folder / PART
+        self._part = folder / (NEWER if beside else PART)
         self._expected = expected
         self._prices = prices
         self._size = 0
@@ -112,8 +108,8 @@ class ResultSink:
     def finish(self, *, accept_short: bool = False) -> Tally:
         """Everything came: make it ``results.jsonl`` and write its index.
 
-        Raises IncompleteResults when lines are missing or the last one is torn (``accept_short`` takes it all the
-        same, for a service that keeps sending so few), and StoreError; the part is kept then.
+        Raises IncompleteResults when a request has no result or the last line is torn (``accept_short`` takes it all
+        the same, for a service that keeps sending so few), and StoreError; the file is kept then.
         """
         indexer = self._indexer
         try:
@@ -121,19 +117,24 @@ class ResultSink:
             torn = not indexer.tail_is_whole()
             if not torn or accept_short:
                 indexer.cutter.take_tail()
-            short = indexer.lines < self._expected
-            if (short or torn) and not accept_short:
-                raise self._incomplete(torn)
             if self._unread is not None:
                 raise self._unread
             with ThreadPoolExecutor(1, thread_name_prefix="fsync") as beside:
                 synced = beside.submit(os.fsync, self._flushed())
                 made = indexer.finish(index.stamp(self._part), self._requests)
                 synced.result()
-            if not accept_short and not complete(made.header.tally, self._expected):
-                raise self._incomplete(torn, made.header.tally)
+            held = holding.held(made)
+            if self._part.name == NEWER and (here := self._whole_already()) is not None:
+                # Equal custom_ids don't prove that it is the same batch: good results that are here stay.
+                self.abandon()
+                self._part.unlink(missing_ok=True)
+                return here
+            if not accept_short and (torn or not held.whole(self._expected) or not self._same_batch(made, held)):
+                raise self._incomplete(torn, held)
             self._close()
             self._part.replace(self._folder / RESULTS)
+            for older in (PART, NEWER):
+                (self._folder / older).unlink(missing_ok=True)
             files.fsync_dir(self._folder)
         except OSError as error:
             self._close()
@@ -146,22 +147,43 @@ class ResultSink:
         """Stop here; the part is kept and can be taken up again."""
         self._close()
 
-    def _incomplete(self, torn: bool, tally: Tally | None = None) -> IncompleteResults:
-        lines, whole = self._indexer.lines, self._indexer.cutter.offset
+    def _whole_already(self) -> Tally | None:
+        """The tally of stored results that are whole as they are."""
+        held = held_in(self._folder, RESULTS, self._prices)
+        if held is None or not held.whole(self._expected):
+            return None
+        opened = open_results(self._folder, self._prices)
+        opened.close()
+        return opened.tally
+
+    def _same_batch(self, made: index.Index, held: Held) -> bool:
+        """False when what is here already is another batch's, by its custom_ids; of a batch made elsewhere nothing else tells."""
+        if held.sent or self._part.name != NEWER:
+            return True
+        found = [held_in(self._folder, name, self._prices) for name in (RESULTS, PART)]
+        newer = holding.held(made, with_ids=True)
+        return all(newer.same_batch(older) for older in found if older is not None)
+
+    def _incomplete(self, torn: bool, held: Held) -> IncompleteResults:
+        whole = self._indexer.cutter.offset
         self._close()
-        what = f"ended {'in the middle of a line' if torn else 'early'}: {lines:,} of {self._expected:,} lines came"
-        if tally is not None:
-            what = (
-                f"are not all there: of {lines:,} lines {tally.duplicates:,} came twice and {tally.unreadable:,} "
-                f"can't be read, {self._expected:,} results were promised"
-            )
+        expected = max(self._expected, held.sent)
+        if torn:
+            what = f"the results ended in the middle of a line: {held.ours:,} of {expected:,} came"
+        elif held.of_another:
+            what = f"the results are another batch's: {held.strangers:,} of {held.lines:,} have a custom_id that was not sent"
+        else:
+            what = f"{held.ours:,} of {expected:,} results came" + held.oddities()
         return IncompleteResults(
-            f"the results {what} ({self._size:,} bytes)",
-            advice="what came is kept; fetch them again",
-            lines=lines,
-            expected=self._expected,
+            f"{what} ({self._size:,} bytes)",
+            advice="nothing that came is lost; they are downloaded again by and by, or now: batchtui fetch ID",
+            lines=held.lines,
+            expected=expected,
             size=self._size,
             whole=whole,
+            ours=held.ours,
+            strangers=held.strangers,
+            torn=torn,
         )
 
     def _take_up(self) -> None:
@@ -228,6 +250,64 @@ def index_requests(folder: Path, prices: PriceTable) -> None:
     """Index a batch's requests before its results are there: results are matched with them in a moment then."""
     with suppress(StoreError):  # Without it they are read again.
         open_results(folder, prices).close()
+
+
+def held_in(folder: Path, name: str, prices: PriceTable) -> Held | None:
+    """What one of a batch's files of results holds, None when it isn't there; raises StoreError."""
+    path = folder / name
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise files.explain(error, f"can't read {path}") from error
+    try:
+        return holding.held(_indexed(folder, fd, index.stamp(path), prices, name != RESULTS, None, None), with_ids=True)
+    except OSError as error:
+        raise files.explain(error, f"can't read {path}") from error
+    finally:
+        os.close(fd)
+
+
+def keep_better(folder: Path, prices: PriceTable) -> bool:
+    """Have a download that lies beside older results take their place when it holds more of the batch's own; it goes
+    otherwise.
+
+    True when it took their place.  Raises StoreError.
+    """
+    newer = held_in(folder, NEWER, prices)
+    if newer is None:
+        return False
+    for name in (RESULTS, PART):
+        older = held_in(folder, name, prices)
+        if older is None:
+            continue
+        better = newer.better_than(older)
+        try:
+            if better:
+                (folder / NEWER).replace(folder / name)
+                files.fsync_dir(folder)
+            else:
+                (folder / NEWER).unlink(missing_ok=True)
+        except OSError as error:
+            raise files.explain(error, f"can't store the results in {folder}") from error
+        return better
+    (folder / NEWER).replace(folder / PART)
+    return True
+
+
+def take_short(folder: Path, prices: PriceTable) -> Tally:
+    """Take what came for all there is: requests without a result are missing from now on.  Raises StoreError."""
+    try:
+        if not (folder / RESULTS).exists():
+            (folder / PART).replace(folder / RESULTS)
+        (folder / NEWER).unlink(missing_ok=True)
+        files.fsync_dir(folder)
+    except OSError as error:
+        raise files.explain(error, f"can't store the results in {folder}") from error
+    opened = open_results(folder, prices)
+    opened.close()
+    return opened.tally
 
 
 def _matcher(folder: Path, stop: threading.Event | None = None) -> tuple[index.Stamp, Matcher]:

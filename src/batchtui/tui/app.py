@@ -220,7 +220,7 @@ class BatchtuiApp(Guard, App[int]):
     def tell_title(self, running: int, wanting: int) -> None:
         """Say in the window's title what is under way; written only when it changed."""
         title = f"batchtui: {running} running" if running else "batchtui"
-        title += f", {wanting} need you" if wanting else ""
+        title += f", {wanting} need{'s' if wanting == 1 else ''} attention" if wanting else ""
         if title != self._told_title:
             self._told_title = title
             terminal.write(self, terminal.window_title(title))

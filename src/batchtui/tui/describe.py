@@ -54,6 +54,8 @@ def results_going(record: BatchRecord, now: datetime) -> timedelta | None:
 def state(record: BatchRecord, now: datetime, *, retried: bool = False) -> State:
     """How a batch stands.  ``retried``: its failures went out again, so they don't want the person any more."""
     g = GLYPHS
+    if record.unknown:
+        return State(g.unconfirmed, "not known", "warn", 0)
     if record.status == "unconfirmed":
         return State(g.unconfirmed, "unconfirmed", "warn", 0)
     if record.status == "refused":
@@ -75,7 +77,7 @@ def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
     if results_going(record, now) is not None:
         return State(g.warning, "ended", "bad", 0)
     if record.results == "gone":
-        return State(g.gone, "results gone", "muted", 5)
+        return State(g.gone, "marked as gone" if record.marked_gone else "results gone", "muted", 5)
     if record.owed:
         return State(g.ready, "ended", "accent", 3)
     if record.needs_retry == 0:
@@ -84,15 +86,24 @@ def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
     return State(g.partial, "ended", "warn" if not retried else "muted", 1 if fresh else 5)
 
 
-def wants(record: BatchRecord, now: datetime, *, retried: bool = False) -> str:
-    """What a batch wants of the person, in a few words; "" when nothing."""
+def runs(record: BatchRecord) -> bool:
+    """True for a batch at the API that has not ended, or is being sent: what waits and what is in doubt does not run."""
+    sending = record.status == "submitting" and not record.waiting
+    return sending or (record.status in ("in_progress", "canceling") and not record.unknown)
+
+
+def wants(record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None) -> str:
+    """What needs attention about a batch, in a few words; "" when nothing.  ``left``: failed requests not retried yet."""
+    if record.unknown:
+        return "not known by the API: press Enter"
     if record.status == "unconfirmed":
         return "it may exist: press enter" if record.candidates else "looking whether it arrived"
     going = results_going(record, now)
     if going is not None:
         return f"results gone in {spans.words(going)}, not stored: enter"
     if state(record, now, retried=retried).rank == 1:
-        return f"{figures.plural(record.needs_retry, 'request')} to retry"
+        open_ones = record.needs_retry if left is None else left
+        return f"{figures.plural(open_ones, 'request')} to retry"
     return "refused" if record.status == "refused" else ""
 
 
@@ -175,6 +186,11 @@ def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | Non
     if record.status == "canceling":
         return Text(GLYPHS.ellipsis, "muted")
     return waiting_text(record, now, usual)
+
+
+def as_of(at: datetime | None, now: datetime) -> str:
+    """How old what is known of a batch is that can't be checked."""
+    return f"seen {spans.short(now - at)} ago" if at is not None else "not checked"
 
 
 def age(record: BatchRecord, now: datetime) -> str:

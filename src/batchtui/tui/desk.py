@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from batchtui.domain.batch import EARLIEST, BatchRecord
+from batchtui.domain.batch import EARLIEST, BatchRecord, not_retried
 from batchtui.domain.errors import InputError
 from batchtui.tui import describe
 
@@ -54,8 +54,12 @@ class Group(msgspec.Struct):
         return min(self.requests, sum(t.good for t in tallies)) if tallies else None
 
     def retried(self, record: BatchRecord) -> bool:
-        """True when a later batch of the run took up what failed."""
+        """True when later batches of the run took up all that failed."""
         return _retried(record, self.whole)
+
+    def left(self, record: BatchRecord) -> int:
+        """Failed requests of a batch that no later batch of the run took up."""
+        return not_retried(record, self.whole)
 
     @property
     def active(self) -> int:
@@ -96,10 +100,12 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def _retried(record: BatchRecord, run: Iterable[BatchRecord]) -> bool:
-    return any(
+    """True when later batches of a run took up all that failed in this one."""
+    later = any(
         r.attempt > record.attempt and r.status != "refused" and record.local_id in (r.retry_of or (record.local_id,))
         for r in run
     )
+    return later and (record.status != "ended" or not not_retried(record, run))
 
 
 def _place(record: BatchRecord) -> tuple[int, int, str]:
@@ -128,8 +134,12 @@ class Desk:
         self.records = {r.local_id: r for r in records}
 
     def retried(self, record: BatchRecord) -> bool:
-        """True when a later batch of the same run took up what failed."""
+        """True when later batches of the same run took up all that failed."""
         return _retried(record, self._runs.get(record.run, ()))
+
+    def left(self, record: BatchRecord) -> int:
+        """Failed requests of a batch that no later batch of its run took up."""
+        return not_retried(record, self._runs.get(record.run, ()))
 
     @property
     def falling(self) -> bool:

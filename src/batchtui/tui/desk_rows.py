@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
+from typing import Literal
 
 from rich.text import Text
 
@@ -28,6 +29,8 @@ COLUMNS = (
     Column("cost", "Cost", 8, align="right", priority=1),
     Column("note", "Note", 14, flex=6, priority=10),
 )
+Unchecked = Callable[[BatchRecord], datetime | Literal[False] | None]
+"""How old what is known of a batch is that is not looked after (None: not known); False for one that is."""
 Usual = Callable[[BatchRecord], tuple[int, int] | None]
 
 
@@ -48,6 +51,7 @@ class DeskRows:
         self._columns = [column.key for column in columns]
         self.transfers: dict[str, Progress] = {}
         self.own_profile = ""
+        self.unchecked: Unchecked = lambda record: False
 
     def __len__(self) -> int:
         return len(self._desk.lines)
@@ -60,9 +64,11 @@ class DeskRows:
 
     def style(self, index: int) -> str:
         line = self._desk.lines[index]
-        if line.record is not None and line.record.profile != self.own_profile:
-            return "muted"
-        return ""
+        return "muted" if line.record is not None and self._stale(line.record) is not False else ""
+
+    def _stale(self, record: BatchRecord) -> datetime | Literal[False] | None:
+        """False for a batch that is looked after, or that nothing more is to be learned of."""
+        return self.unchecked(record) if record.active or record.owed else False
 
     def cells(self, index: int) -> Sequence[Cell]:
         line = self._desk.lines[index]
@@ -84,8 +90,13 @@ class DeskRows:
             "cost": describe.cost(record),
             "note": safetext.line(record.note, 200),
         }
-        if record.status in ("unconfirmed", "refused") or describe.results_going(record, now) is not None:
-            words = describe.wants(record, now, retried=retried)
+        stale = self._stale(record)
+        if (
+            record.status in ("unconfirmed", "refused")
+            or record.unknown
+            or describe.results_going(record, now) is not None
+        ):
+            words = describe.wants(record, now, retried=retried, left=self._desk.left(record))
             if record.status == "refused":
                 words = safetext.line(record.error or "nothing was made", 200)
             cells["status"] = Text.assemble((f"{state.sign} ", state.style), (f"{state.word}: {words}", state.style))
@@ -95,6 +106,9 @@ class DeskRows:
             if record.status == "refused":
                 cells |= {"age": describe.age(record, now), "left": ""}
             return cells
+        if stale is not False and record.local_id not in self.transfers:
+            sign = Text.assemble((f"{state.sign} ", state.style), state.word)
+            return cells | {"status": sign, "done": Text(describe.as_of(stale, now), "muted")}
         if record.status == "ended" and record.local_id not in self.transfers:
             return cells | self._ended(record, state, now)
         done = describe.progress_of(record, now, self._usual(record), self.transfers.get(record.local_id))
@@ -104,11 +118,13 @@ class DeskRows:
         counts = describe.outcome_counts(record)
         sign = Text(f"{state.sign} ", state.style)
         if record.results == "gone":
-            return {"status": sign.append("results gone, never stored", "muted"), "done": None}
+            words = "marked as gone" if record.marked_gone else "results gone, not downloaded"
+            return {"status": sign.append(words, "muted"), "done": None}
         if record.owed:
             again = record.next_try_at
             wait = f", again in {spans.words(again - now)}" if again is not None and again > now else ""
-            return {"status": sign.append("ended", ""), "done": Text(f"not stored yet{wait}", "warn")}
+            here = f"{record.have:,} of {record.sent_or_counted:,} here" if record.have else "not stored yet"
+            return {"status": sign.append("ended", ""), "done": Text(f"{here}{wait}", "warn")}
         text = describe.counts_text(counts, 29)
         word = "ended  " if text.cell_len <= 22 else ""
         return {"status": Text.assemble(sign, (word, ""), text), "done": None}

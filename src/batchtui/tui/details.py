@@ -40,13 +40,14 @@ def of_batch(
     record: BatchRecord, now: datetime, usual: tuple[int, int] | None, *, width: int, group: Group | None = None
 ) -> Content:
     """Everything that is known of one batch; of its run, what it lacks by now."""
+    left = group.left(record) if group is not None else None
     retried = group is not None and group.retried(record)
     state = describe.state(record, now, retried=retried)
     colour = _COLOURS.get(state.style, "$foreground 60%")
     part = describe.part_name(record)
     parts: list[Piece] = [(describe.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
     parts += [(f"{state.sign} {state.word}", colour)]
-    wanted = describe.wants(record, now, retried=retried)
+    wanted = describe.wants(record, now, retried=retried, left=left)
     parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record])]
     if group is not None and len(group.whole) > 1 and group.good is not None:
         left = group.requests - group.good
@@ -160,7 +161,8 @@ def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> 
 
 
 def _results(record: BatchRecord) -> str:
-    words = {"stored": "stored here", "partial": "partly here", "none": "not stored yet", "gone": "gone"}
+    partial = f"{record.have:,} of {record.sent_or_counted:,} here" if record.have else "partly here"
+    words = {"stored": "stored here", "partial": partial, "none": "not stored yet", "gone": "gone"}
     return words[record.results] if record.status == "ended" else ""
 
 

@@ -25,6 +25,7 @@ class HomeScreen(HomeLooking):
         Binding("enter", "open_row", "open", id="open", tooltip="results, or what the batch asks of you"),
         Binding("c", "cancel", "cancel", id="cancel", tooltip="cancel what is running"),
         Binding("r", "retry", "retry", id="retry", tooltip="send again what did not succeed"),
+        Binding("f", "fetch", "fetch", id="fetch", tooltip="download results again; they replace only what holds less"),
         Binding("x", "export", "export", id="export", tooltip="write results to a file"),
         Binding("slash", "filter", "filter", id="filter", tooltip="words, status:, model:, profile:, age<2d, cost>1"),
         Binding("s", "sort", "sort", id="sort", tooltip="sort by the next column"),
@@ -57,6 +58,7 @@ class HomeScreen(HomeLooking):
             "profiles",
             "copy",
             "settings",
+            "fetch",
         ),
     )
 
@@ -122,7 +124,7 @@ class HomeScreen(HomeLooking):
                 self._open_results(line.records[0].local_id, run=True)
             else:
                 self.action_fold()
-        elif record.status == "unconfirmed":
+        elif record.status == "unconfirmed" or record.unknown:
             self._settle(record)
         elif record.status == "ended" and record.results != "gone":
             self._open_results(record.local_id, run=False)
@@ -148,10 +150,10 @@ class HomeScreen(HomeLooking):
 
     @work(exit_on_error=False)
     async def _settle(self, record: BatchRecord) -> None:
-        from batchtui.tui.screens.home_work import settle
+        from batchtui.tui.screens.home_work import settle, unknown
 
         try:
-            await settle(self, record)
+            await (unknown if record.unknown else settle)(self, record)
         except BatchtuiError as error:
             self.fail(error)
 
@@ -170,6 +172,13 @@ class HomeScreen(HomeLooking):
         from batchtui.tui.screens.home_acts import retry
 
         await retry(self)
+
+    @work(exit_on_error=False)
+    async def action_fetch(self) -> None:
+        """Download results again."""
+        from batchtui.tui.screens.home_acts import fetch
+
+        await fetch(self)
 
     @work(exit_on_error=False)
     async def action_export(self) -> None:

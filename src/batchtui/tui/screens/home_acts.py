@@ -67,13 +67,34 @@ async def retry(home: HomeScreen) -> None:
         home.nothing(*(("every request has a usable answer",) if chosen else ("nothing to retry: it has not ended",)))
     elif any(r.foreign for r in chosen):
         home.nothing("made elsewhere: its requests are not here", "import the file it was made from")
-    elif not all(r.results == "stored" or r.status == "refused" for r in chosen):
-        home.nothing("its results are not stored yet", "press R to look again; what failed is known once they are here")
+    elif not all(r.results in ("stored", "gone") or r.have or r.status == "refused" for r in chosen):
+        home.nothing(
+            "its results are not all downloaded yet",
+            "press f to download them now; what failed is known once they are here",
+        )
     elif home.only_mine(chosen):
         try:
             await retry_of(home, chosen)
         except BatchtuiError as error:
             home.fail(error)
+
+
+async def fetch(home: HomeScreen) -> None:
+    """Download results again, one batch after the other; what is here stays unless more comes."""
+    chosen = [r for r in home.chosen() if r.id and (r.status == "ended" or r.unknown_looks)]
+    if not chosen:
+        home.nothing("nothing to download here", "results are downloaded by themselves when a batch has ended")
+        return
+    if not home.only_mine(chosen):
+        return
+    done: dict[str, object] = {}
+    for record in chosen:
+        home.say(f"downloading the results of {names([record])}")
+        try:
+            done[record.local_id] = await home.ask(home.service.fetch(record.local_id, again=True))
+        except BatchtuiError as error:
+            done[record.local_id] = error
+    report(home, done, "downloaded")
 
 
 async def export(home: HomeScreen) -> None:

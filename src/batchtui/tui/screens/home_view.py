@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from rich.cells import cell_len
 from textual import on
@@ -18,7 +19,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.poller import LookState
 from batchtui.service import events
 from batchtui.service.figures import usual_minutes
-from batchtui.tui import figures, spans
+from batchtui.tui import describe, figures, spans
 from batchtui.tui.desk import Desk, Line
 from batchtui.tui.desk_rows import DeskRows, chosen_columns
 from batchtui.tui.glyphs import GLYPHS
@@ -54,6 +55,7 @@ class HomeView(BaseScreen[None]):
     def compose(self) -> ComposeResult:
         columns = chosen_columns(self.service.config.screen.columns)
         self.rows = DeskRows(self.desk, self.tui.now, self.usual, columns)
+        self.rows.unchecked = self.unchecked
         yield Static("", id="title", markup=False)
         with Horizontal(id="middle"):
             yield RowList(columns, self.rows, id="batches")
@@ -101,6 +103,13 @@ class HomeView(BaseScreen[None]):
         if record.local_id not in self._usual:
             self._usual[record.local_id] = usual_minutes(self.desk.records.values(), record)
         return self._usual[record.local_id]
+
+    def unchecked(self, record: BatchRecord) -> datetime | Literal[False] | None:
+        """How old what is known of a batch is that no poller looks after; False for one that is looked after."""
+        if record.profile == self.service.profile.name:
+            return False
+        reach = self.service.reach(record)
+        return False if reach.checked else reach.as_of
 
     # --- what happened ----------------------------------------------------------------------------------------------
 
@@ -206,15 +215,20 @@ class HomeView(BaseScreen[None]):
     def _draw_title(self) -> None:
         now = self.tui.now()
         own = self.service.profile.name
-        mine = [r for r in self.desk.records.values() if r.profile == own]
-        running = sum(1 for r in mine if r.active)
+        records = self.desk.records.values()
+        mine = [r for r in records if r.profile == own]
+        # What waits, is unconfirmed or not known does not run; what can't be checked may not run any more.
+        running = sum(1 for r in records if describe.runs(r) and self.unchecked(r) is False)
+        waiting = sum(1 for r in records if r.waiting)
         day = now - timedelta(days=1)
         ready = sum(1 for r in mine if r.ended_at is not None and r.ended_at > day and r.results == "stored")
-        wanting = sum(1 for r in self.desk.wanting(now) if r.profile == own)
+        wanting = len(self.desk.wanting(now))
         spent = sum((r.cost_usd for r in mine if r.cost_usd is not None), Decimal(0))
         facts: list[tuple[str, str]] = [(f"{running} running", "$text-primary")] if running else []
+        facts += [(f"{waiting} waiting", "$foreground 80%")] if waiting else []
+        needs = f"{wanting} need{'s' if wanting == 1 else ''} attention"
+        facts += [(needs, "bold $text-warning")] if wanting else []
         facts += [(f"{ready} ready", "$text-success")] if ready else []
-        facts += [(f"{wanting} need{'s' if wanting == 1 else ''} you", "bold $text-warning")] if wanting else []
         facts += [(f"{figures.usd(spent)} so far", "$foreground 80%")] if spent else []
         where = safetext.line(own, 40)
         start = Content.assemble(("batchtui", "bold $text-primary"), (f" {GLYPHS.dot} {where}", "$foreground 80%"))

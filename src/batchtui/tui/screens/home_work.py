@@ -53,6 +53,27 @@ async def settle(home: HomeView, record: BatchRecord) -> None:
         home.say(f"taken for {safetext.line(str(answer), 60)}; its ids are checked with its results", level="good")
 
 
+async def unknown(home: HomeView, record: BatchRecord) -> None:
+    """Ask what is to become of a batch that the API does not know any more.  Raises BatchtuiError."""
+    since = spans.at(record.unknown_since)
+    lines = [
+        f"{describe.name(record)}: the API does not know {safetext.line(record.id or '', 60)} "
+        f"({figures.plural(record.unknown_looks, 'check')} since {since}).",
+        "It may have been deleted in the Console, or the key is for another workspace.",
+    ]
+    choices = [
+        ("wait", "Keep checking"),
+        (
+            "gone",
+            "Mark as gone: no more checks; its requests can be retried as a new batch (undone if the API knows it again)",
+        ),
+    ]
+    answer = await home.app.push_screen_wait(Choose("Batch not known by the API", choices, lines=lines))
+    if answer == "gone":
+        await home.ask(home.service.mark_gone(record.local_id))
+        home.say("marked as gone", advice="press r to send its requests as a new batch", level="warn")
+
+
 async def retry_of(home: HomeView, records: Sequence[BatchRecord]) -> None:
     """Ask what of these batches (of one run) goes out again, then plan, price and send it.  Raises BatchtuiError."""
     from batchtui.tui.screens.results_retry import RetryScreen, failed_or_short

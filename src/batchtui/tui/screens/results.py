@@ -47,7 +47,6 @@ class ResultsScreen(Hands, Listing):
     CSS_PATH = "results.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = (
         "open",
-        "results.fetch",
         "results.filter",
         "results.errors",
         "retry",
@@ -61,6 +60,7 @@ class ResultsScreen(Hands, Listing):
         "results.pager",
         "results.case",
         "results.regex",
+        "results.fetch",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -120,7 +120,13 @@ class ResultsScreen(Hands, Listing):
             "p", "step(-1)", "previous", show=False, id="results.previous", tooltip="the previous answer of the list"
         ),
         Binding("equals_sign", "compare", "compare", id="results.compare", tooltip="compare with another batch or run"),
-        Binding("f", "fetch", "fetch results", id="results.fetch", tooltip="fetch the results from the service now"),
+        Binding(
+            "f",
+            "fetch",
+            "fetch results",
+            id="results.fetch",
+            tooltip="download the results again; they replace only what holds less",
+        ),
         *(Binding(str(n), f"tab({n})", show=False, id=f"results.tab{n}", tooltip=f"tab {n}") for n in range(1, 10)),
     ]
 
@@ -232,7 +238,7 @@ class ResultsScreen(Hands, Listing):
             and self.view is None
             and event.progress
         ):
-            self.show_message(f"Fetching the results: {figures.size(event.progress.done)}")
+            self.show_message(f"Downloading the results: {figures.size(event.progress.done)}")
         elif isinstance(event, told.RecordChanged) and event.record.local_id == self.local_id:
             before, self.record = self.record, event.record
             self._say_head()

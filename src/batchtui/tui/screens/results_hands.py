@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.store import files
 from batchtui.tui import describe, figures
@@ -34,7 +35,7 @@ class Hands:
         """Keys that would do nothing here are not offered."""
         me = self._me
         if action == "fetch":
-            return me.record is not None and me.record.owed
+            return me.record is not None and me.record.id is not None and me.record.status == "ended"
         if action == "run":
             return me.record is not None and (me.run or self._run_size() > 1)
         if action in (
@@ -180,8 +181,20 @@ class Hands:
 
     async def _fetch(self) -> None:
         me = self._me
-        me.show_message("Fetching the results…")
-        await me.ask(me.service.fetch(me.local_id))
+        if me.view is None:
+            me.show_message("Downloading the results…")
+        else:
+            me.say("Downloading the results again…")
+        before = me.record.results if me.record is not None else ""
+        try:
+            after = await me.ask(me.service.fetch(me.local_id, again=True))
+        except BatchtuiError as error:
+            me.open()
+            me.fail(error)
+            return
+        if before == "stored":
+            me.say("Downloaded again: what is here holds all that came.", level="good")
+        me.record = after
         me.open()
 
     def action_compare(self) -> None:

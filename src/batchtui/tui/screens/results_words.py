@@ -85,8 +85,13 @@ def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: Batch
         return f"{GLYPHS.unconfirmed} No answer came when it was sent: it is looked for, and not sent again until that is known."
     if record.status == "refused":
         return f"{GLYPHS.refused} Refused, nothing was made: {record.error}"
+    if record.marked_gone:
+        return f"{GLYPHS.gone} Marked as gone: the API does not know this batch any more. f asks again."
     if record.results == "gone":
-        return f"{GLYPHS.gone} The results are gone: the service keeps them for 29 days, and they were not fetched in that time."
+        return (
+            f"{GLYPHS.gone} The results are gone: the API keeps them for 29 days, and they were not downloaded in that time."
+            "\n\nf tries again."
+        )
     if record.owed:
         left = f" The service keeps them until {spans.at(record.gone_at)}." if record.gone_at else ""
         why = f"\n\n{record.error}" if record.error else ""
