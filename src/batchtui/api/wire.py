@@ -122,6 +122,8 @@ class _Intake:
             for name in ("content-encoding", "content-length"):
                 response.headers.pop(name, None)
             self.full = not self._packed
+        self.free = self._most is None and not encoding
+        """True when nothing is to be done to what comes."""
         if self.full and not self._error:
             raise Unavailable(
                 "the reply is compressed in a way that was not asked for",
@@ -184,6 +186,9 @@ class _SyncBody(httpx2.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         if self._intake.full:
+            return
+        if self._intake.free:
+            yield from self._stream
             return
         for piece in self._stream:
             yield from self._intake.take(piece)
