@@ -65,7 +65,12 @@ class AsyncWire(httpx2.AsyncBaseTransport):
         assert self._way is not None
         response = await self._way.handle_async_request(request)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _AsyncBody(response.stream, _Intake(response, call))
+        try:
+            intake = _Intake(response, call)
+        except Unavailable:
+            await response.stream.aclose()
+            raise
+        response.stream = _AsyncBody(response.stream, intake)
         return response
 
     async def aclose(self) -> None:
@@ -97,7 +102,12 @@ class SyncWire(httpx2.BaseTransport):
         assert self._way is not None
         response = self._way.handle_request(request)
         assert isinstance(response.stream, httpx2.SyncByteStream)
-        response.stream = _SyncBody(response.stream, _Intake(response, call))
+        try:
+            intake = _Intake(response, call)
+        except Unavailable:
+            response.stream.close()
+            raise
+        response.stream = _SyncBody(response.stream, intake)
         return response
 
     def close(self) -> None:
