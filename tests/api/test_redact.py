@@ -71,3 +71,10 @@ def test_exceptions_lose_the_key_too(error: Exception) -> None:
     for sent in (None, True, False):
         ours = faults.translate(error, (KEY,), sent)
         assert not shares(f"{ours} {ours.advice} {vars(ours)}", KEY) and (sent is None or ours.sent == sent)
+
+
+def test_a_key_that_is_hardly_one_refuses_no_id() -> None:
+    for key in ("k", "abc", "", "pass"):
+        assert not redact.holds("msgbatch_01kabcpass", (key,))
+        assert redact.text("a k abc", (key,)).startswith("a k")
+    assert redact.text("the pass", ("pass",)) == "the [key]"

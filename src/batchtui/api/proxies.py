@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
-import urllib.request
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from batchtui.domain.errors import InputError
+
+if TYPE_CHECKING:
+    import ipaddress
 
 _KINDS = ("http", "https", "socks5", "socks5h")
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|\d*)(\.(0x[0-9a-f]*|\d+)){0,3}\Z", re.I)
@@ -22,13 +24,14 @@ def is_loopback(host: str) -> bool:
     address = _address(name)
     if address is None:
         return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    address = mapped or address
+    address = getattr(address, "ipv4_mapped", None) or address
     # To connect to the address of no host is to connect to this one.
     return address.is_loopback or address.is_unspecified
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(name)
     except ValueError:
@@ -58,6 +61,8 @@ def check_exchange(url: str, allow_http: bool) -> None:
 
 
 def _judged(url: str, allow_http: bool) -> str | None:
+    import urllib.request
+
     parts = urlsplit(url)
     host = parts.hostname or ""
     known = urllib.request.getproxies()
@@ -91,6 +96,8 @@ def _proxy_host(proxy: str) -> str:
 
 def _excepted(scheme: str, host: str, port: int, exceptions: str) -> bool:
     """True when NO_PROXY, or the system's list, names the host."""
+    import urllib.request
+
     name = host.removesuffix(".").lower()
     if any(_names(entry.strip().lower(), scheme, name, port) for entry in exceptions.split(",")):
         return True
@@ -118,6 +125,8 @@ def _names(entry: str, scheme: str, host: str, port: int) -> bool:
 
 
 def _within(host: str, network: str) -> bool:
+    import ipaddress
+
     address = _address(host.strip("[]"))
     try:
         return address is not None and address in ipaddress.ip_network(network, strict=False)

@@ -15,6 +15,8 @@ LIMIT = 500
 SHOWN = "[key]"
 _SHARED = 12
 """So many characters of a key in a row are a piece of it."""
+_WORD, _LONG = 4, 8
+"""Shorter secrets stand in any text by chance: below the first they are left, below the second only replaced as words."""
 _HEAD = 6
 """A masked key begins with at least so many of its own characters."""
 
@@ -29,7 +31,7 @@ def text(value: object, secrets: tuple[str, ...] = (), limit: int = LIMIT) -> st
 
 def without(value: str, secrets: tuple[str, ...]) -> str:
     """The text with each secret, each piece and each encoded or masked form of one replaced."""
-    return _pattern(secrets).sub(SHOWN, value) if secrets else value
+    return _pattern(secrets).sub(SHOWN, value) if any(len(secret) >= _WORD for secret in secrets) else value
 
 
 def holds(value: str, secrets: tuple[str, ...]) -> bool:
@@ -44,7 +46,7 @@ def holds(value: str, secrets: tuple[str, ...]) -> bool:
 
 @functools.lru_cache(8)
 def _known(secrets: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
-    forms = {form.lower() for secret in secrets for form in _forms(secret)}
+    forms = {form.lower() for secret in secrets if len(secret) >= _LONG for form in _forms(secret)}
     return tuple(forms), frozenset(piece.lower() for secret in secrets for piece in _pieces(secret))
 
 
@@ -62,14 +64,16 @@ def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
+    if len(secret) < _WORD:
+        return
     raw = secret.encode("utf-8", "surrogatepass")
     yield secret
+    if len(secret) < _LONG:
+        return
     yield quote(raw, safe="")
     yield quote(quote(raw, safe=""), safe="")
     yield raw.hex()
     yield "".join(f"\\u{ord(c):04x}" for c in secret)
-    if len(raw) < 6:
-        return
     # In base64 a text looks different by what stands before it: of each of the three ways the letters that are its own.
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + raw).decode()

@@ -20,6 +20,8 @@ T = TypeVar("T")
 _STATUSES = ("in_progress", "canceling", "ended")
 MOST = 1_000_000_000
 """More of anything is not believed."""
+_MOST_REQUESTS = 10_000_000
+"""Nor are more requests in one batch: the limit is 100,000."""
 _NULL = msgspec.Raw(b"null")
 
 
@@ -179,9 +181,9 @@ def _time(raw: msgspec.Raw) -> Any:
     return times.read_time(_value(raw))
 
 
-def _number(raw: msgspec.Raw) -> int | None:
+def _number(raw: msgspec.Raw, most: int = MOST) -> int | None:
     value = _value(raw)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
 
 
 def _counts(raw: msgspec.Raw) -> Counts:
@@ -191,7 +193,7 @@ def _counts(raw: msgspec.Raw) -> Counts:
     except BadReply:
         return Counts()
     told = {name: getattr(held, name) for name in held.__struct_fields__}
-    numbers = {name: 0 if value == _NULL else _number(value) for name, value in told.items()}
+    numbers = {name: 0 if value == _NULL else _number(value, _MOST_REQUESTS) for name, value in told.items()}
     if any(number is None for number in numbers.values()):
         return Counts()
     return Counts(**{name: number or 0 for name, number in numbers.items()})

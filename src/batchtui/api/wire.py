@@ -65,7 +65,12 @@ class AsyncWire(httpx2.AsyncBaseTransport):
         assert self._way is not None
         response = await self._way.handle_async_request(request)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _AsyncBody(response.stream, _Intake(response, call))
+        try:
+            intake = _Intake(response, call)
+        except Unavailable:
+            await response.stream.aclose()
+            raise
+        response.stream = _AsyncBody(response.stream, intake)
         return response
 
     async def aclose(self) -> None:
@@ -97,7 +102,12 @@ class SyncWire(httpx2.BaseTransport):
         assert self._way is not None
         response = self._way.handle_request(request)
         assert isinstance(response.stream, httpx2.SyncByteStream)
-        response.stream = _SyncBody(response.stream, _Intake(response, call))
+        try:
+            intake = _Intake(response, call)
+        except Unavailable:
+            response.stream.close()
+            raise
+        response.stream = _SyncBody(response.stream, intake)
         return response
 
     def close(self) -> None:
@@ -122,6 +132,8 @@ class _Intake:
             for name in ("content-encoding", "content-length"):
                 response.headers.pop(name, None)
             self.full = not self._packed
+        self.free = self._most is None and not encoding
+        """True when nothing is to be done to what comes."""
         if self.full and not self._error:
             raise Unavailable(
                 "the reply is compressed in a way that was not asked for",
@@ -184,6 +196,9 @@ class _SyncBody(httpx2.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         if self._intake.full:
+            return
+        if self._intake.free:
+            yield from self._stream
             return
         for piece in self._stream:
             yield from self._intake.take(piece)
