@@ -19,7 +19,7 @@ from tests.service.harness import plan_of, results_of, service_on, source
 
 async def home(service: Service) -> None:
     """Sync until nothing is open."""
-    for _ in range(100):
+    for _ in range(3000):
         await service.sync()
         if not any(r.active or r.owed for r in service.records()):
             return
