@@ -31,7 +31,7 @@ def test_the_hook_gets_the_record_on_its_standard_input(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     heard: list[str] = []
     record = BatchRecord(local_id="a", run="a", title="; rm -rf $(x) `y`")
-    Notifier(Notify(on_end=f"cat > {out}.tmp && mv {out}.tmp {out}"), heard.append)(Ended(record, False))
+    Notifier(Notify(on_end=f"cat > '{out}.tmp' && mv '{out}.tmp' '{out}'"), heard.append)(Ended(record, False))
     until = time.monotonic() + 60
     while not out.exists():
         assert time.monotonic() < until

@@ -163,7 +163,7 @@ async def home_or_owed(service: Service) -> None:
 async def test_calls_that_come_together_ask_for_the_key_once(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server") as demo:
         count = tmp_path / "asked"
-        who = Profile(base_url=demo.base_url, api_key_command=f"echo x >> {count}; echo sk-test")
+        who = Profile(base_url=demo.base_url, api_key_command=f"echo x >> '{count}'; echo sk-test")
         gateway = Gateway(who)
         await asyncio.gather(*(gateway.ready() for _ in range(5)))
         await gateway.close()
