@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -74,7 +75,10 @@ def test_serve_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     History(tmp_path).create(BatchRecord(local_id="20260101T000000Z-aaaaaa", run="r", title="t" * 100))
     done = subprocess.run(
-        f"{sys.executable} -m batchtui list --data-dir {tmp_path} | true", shell=True, capture_output=True, timeout=60
+        f"{shlex.quote(sys.executable)} -m batchtui list --data-dir {shlex.quote(str(tmp_path))} | true",
+        shell=True,
+        capture_output=True,
+        timeout=60,
     )
     assert done.stderr == b""
 

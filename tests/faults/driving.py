@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,13 @@ def done(records: list[BatchRecord]) -> bool:
 
 
 async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
-    """Sync, and retry what never arrived, until every request of every run has its result."""
-    for _ in range(tries):
+    """Sync, and retry what never arrived, until every request of every run has its result.
+
+    What is not home after ``tries`` looks and a minute never comes.
+    """
+    end = time.monotonic() + 60
+    while tries > 0 or time.monotonic() < end:
+        tries -= 1
         try:
             await service.sync()
         except BatchtuiError:

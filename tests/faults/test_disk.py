@@ -163,7 +163,7 @@ async def test_partial_results_are_kept_and_taken_up_when_there_is_room(
         [record] = await service.submit(plan_of(service, source(tmp_path, 40)))
         disk = Disk(monkeypatch, service.history.folder(record.local_id), errno.ENOSPC)
         part = service.history.folder(record.local_id) / "results.jsonl.part"
-        for _ in range(100):
+        for _ in range(3000):
             await service.refresh()
             if service.resolve(record.local_id).status == "ended":
                 break

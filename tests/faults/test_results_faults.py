@@ -24,7 +24,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def ended(service: Service, tmp_path: Path) -> BatchRecord:
     """A batch that has ended and was not fetched yet."""
     [record] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
-    for _ in range(200):
+    for _ in range(20_000):
         remote = await service.gateway.retrieve(record.id or "")
         if remote.processing_status == "ended":
             break

@@ -126,7 +126,7 @@ def test_a_key_command_that_hangs_does_not_keep_a_signal_waiting(tmp_path: Path)
     config = Path(os.environ["BATCHTUI_CONFIG_DIR"])
     config.mkdir(parents=True, exist_ok=True)
     mark = tmp_path / "asked"
-    (config / "config.toml").write_text(f"[profiles.default]\napi_key_command = 'touch {mark}; exec sleep 300'\n")
+    (config / "config.toml").write_text(f"[profiles.default]\napi_key_command = 'touch \"{mark}\"; exec sleep 300'\n")
     with running_demo(tmp_path / "server") as demo:
         child = Child(
             ["submit", str(source(tmp_path, COUNT))], env=environment(demo, tmp_path / "data"), stderr=subprocess.PIPE

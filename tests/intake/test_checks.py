@@ -124,7 +124,9 @@ def test_a_mistake_in_params_stops_and_is_named_with_its_place(
 
 
 LINES: list[tuple[str, bytes, str]] = [
-    ("json", b'{"custom_id":"a","params":{"model":"x",}}', "column 40"),
+    ("json", b'{"custom_id":"a","params":{"model":"x",}}', "column 39"),
+    ("json", b'{"custom_id":"a","params":{"model":"x", }}', "comma too many before }"),
+    ("json", b'{"custom_id":"a","params":{"stop_sequences":["x" , ]}}', "comma too many before ]"),
     ("json", b'{"custom_id":"a","params":{"model":"x"', "cut off"),
     ("json", b"{'custom_id':'a'}", "double quotes"),
     ("json", b'{"custom_id":"a","params":{}} {"custom_id":"b"}', "one request a line"),

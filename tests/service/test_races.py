@@ -196,7 +196,7 @@ async def test_an_id_that_could_not_be_written_is_found_again_without_a_restart(
         [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
         assert record.status == "submitting" and record.intent_at is not None
         monkeypatch.setattr(service.parts.sender, "_made", real)
-        for _ in range(50):
+        for _ in range(3000):
             await service.refresh()
             if service.records()[0].results == "stored":
                 break
@@ -235,7 +235,7 @@ async def test_a_batch_of_others_with_as_many_requests_is_given_back(tmp_path: P
         demo.set_faults(["status:500@create*1"])
         service = service_on(demo, tmp_path / "data")
         [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
-        for _ in range(60):
+        for _ in range(3000):
             await service.sync()
             if service.resolve(record.local_id).status == "refused":
                 break
@@ -244,7 +244,7 @@ async def test_a_batch_of_others_with_as_many_requests_is_given_back(tmp_path: P
         assert mine.status == "refused" and "never arrived" in mine.error and len(mine.not_ours) == 1
         plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
         await service.submit(plan, retry_of=mine)
-        for _ in range(60):
+        for _ in range(3000):
             await service.sync()
             if all(r.results == "stored" or r.status == "refused" for r in service.records()):
                 break
@@ -268,7 +268,7 @@ async def test_a_batch_that_was_taken_for_anothers_is_found_by_the_one_it_is(tmp
             lambda r: replace(r, intent_at=mine.intent_at - long_ago, lost_at=mine.lost_at - long_ago),
         )
         service.context.change(never.local_id, lambda r: replace(r, intent_at=mine.intent_at, lost_at=mine.lost_at))
-        for _ in range(100):
+        for _ in range(3000):
             await service.sync()
             if {r.status for r in service.records()} == {"ended", "refused"} and not any(
                 r.owed for r in service.records()
@@ -295,7 +295,7 @@ async def test_several_candidates_are_put_to_the_person(tmp_path: Path) -> None:
         assert len(service.records()) == 1, "a candidate is not adopted as another's"
         taken = await service.adopt_candidate(record.local_id, found.candidates[1].id)
         assert taken.status != "unconfirmed" and not taken.verified
-        for _ in range(60):
+        for _ in range(3000):
             await service.sync()
             if service.resolve(record.local_id).results == "stored":
                 break

@@ -19,7 +19,7 @@ from tests.service.harness import plan_of, results_of, service_on, source
 
 async def home(service: Service) -> None:
     """Sync until nothing is open."""
-    for _ in range(100):
+    for _ in range(3000):
         await service.sync()
         if not any(r.active or r.owed for r in service.records()):
             return
@@ -163,7 +163,7 @@ async def home_or_owed(service: Service) -> None:
 async def test_calls_that_come_together_ask_for_the_key_once(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server") as demo:
         count = tmp_path / "asked"
-        who = Profile(base_url=demo.base_url, api_key_command=f"echo x >> {count}; echo sk-test")
+        who = Profile(base_url=demo.base_url, api_key_command=f"echo x >> '{count}'; echo sk-test")
         gateway = Gateway(who)
         await asyncio.gather(*(gateway.ready() for _ in range(5)))
         await gateway.close()

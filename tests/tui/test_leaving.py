@@ -8,14 +8,13 @@ import pty
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.preloaded import Child
 from tests.tui.desk_data import furnished
 
 PROGRAM = """
@@ -47,21 +46,13 @@ def read_until(fd: int, needle: bytes, seconds: float = 60.0) -> bytes:
     return found
 
 
-def started(data: Path, program: str = PROGRAM) -> tuple[subprocess.Popen[bytes], int]:
+def started(data: Path, program: str = PROGRAM) -> tuple[Child, int]:
     """The app in a terminal of its own, after its first paint."""
     furnished(data)
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
+    environment = {**os.environ, "TERM": "xterm-256color"}
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(data)],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env=environment,
-        start_new_session=True,
-    )
+    process = Child([str(data)], code=program, stdin=slave, stdout=slave, stderr=slave, env=environment, session=True)
     os.close(slave)
     read_until(master, b"so far")
     return process, master

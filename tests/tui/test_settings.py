@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -135,7 +136,7 @@ async def test_the_editor_s_changes_are_taken(path: Path, monkeypatch: pytest.Mo
     code = "import sys,pathlib; pathlib.Path(sys.argv[-1]).write_text('[screen]\\ntheme = \\'nord\\'\\n')"
     script = path.parent / "editor.py"
     script.write_text(code)
-    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    monkeypatch.setenv("VISUAL", shlex.join([sys.executable, str(script)]))
     async with opened(path) as (app, pilot, _):
         monkeypatch.setattr(app, "suspend", _nothing)
         await pilot.press("e")

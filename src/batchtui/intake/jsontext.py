@@ -80,10 +80,14 @@ def _constant(name: str) -> NoReturn:
 
 
 def _syntax(bad: json.JSONDecodeError, text: str) -> Found:
-    words = _SYNTAX.get(bad.msg, bad.msg)
-    at_end = bad.pos >= len(text) or bad.msg.startswith("Unterminated")
+    words, at = _SYNTAX.get(bad.msg, bad.msg), bad.pos
+    # Python before 3.13 complains of what follows a trailing comma, later ones of the comma.
+    before = text[:at].rstrip(" \t\r\n")
+    if text[at : at + 1] in ("}", "]") and before.endswith(",") and not bad.msg.startswith("Illegal"):
+        words, at = f"a comma too many before {text[at]}", len(before) - 1
+    at_end = at >= len(text) or bad.msg.startswith("Unterminated")
     cut = "; the line seems to be cut off" if at_end and bad.msg != "Extra data" else ""
-    return error("json", f"not valid JSON: {words}{cut}", f"column {bad.pos + 1}")
+    return error("json", f"not valid JSON: {words}{cut}", f"column {at + 1}")
 
 
 def _decoder_words(words: str, line: bytes) -> str:
