@@ -16,7 +16,7 @@ _KEPT = frozenset(
 def command(module: str) -> list[str]:
     """The command that runs ``module.main()``; without ``site``, whose outcome it is given as its path."""
     flags = ["-s", "-P", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
-    return [sys.executable, *flags, "-c", _BOOT, module, *(os.path.abspath(each) for each in sys.path)]  # noqa: PTH100
+    return [sys.executable or "python3", *flags, "-c", _BOOT, module, *(os.path.abspath(each) for each in sys.path)]  # noqa: PTH100
 
 
 def environment() -> dict[str, str]:

@@ -12,12 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from batchtui import safetext
-from batchtui.cli.streams import OutputLost, mute
+from batchtui.cli.streams import OutputLost, ReaderGone, mute
 from batchtui.domain.errors import BatchtuiError
 from batchtui.paths import NoFolder, printable
 
 INTERRUPTED = 130
-BROKEN_PIPE = 141
 _lost: list[OutputLost] = []
 """What kept the output of a verb from being written; told when the verb is done."""
 
@@ -34,18 +33,15 @@ def guarded(run: Callable[[], Any]) -> int:
     end_on_signals()
     _lost.clear()
     code = _code_of(run)
-    lost: BatchtuiError | None = _lost[0] if _lost else None
+    lost = _lost[0] if _lost else None
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (OutputLost, OSError, ValueError) as error:
         mute()
-        return BROKEN_PIPE
-    except (BatchtuiError, OSError, ValueError) as error:
-        mute()
-        lost = lost or (error if isinstance(error, BatchtuiError) else None)
+        lost = lost or (error if isinstance(error, OutputLost) else None)
     if lost is None:
         return code
-    fail(lost)
+    _tell(lost)
     # What the verb came to is worth more than that it could not be said, unless that was all well.
     return code if code > 1 else lost.exit_code
 
@@ -54,9 +50,6 @@ def _code_of(run: Callable[[], Any]) -> int:
     try:
         code = run()
         return code if isinstance(code, int) else 0
-    except SystemExit as error:
-        # click leaves so, with 1, when the reader of our output went away.
-        return BROKEN_PIPE if isinstance(error.__context__, BrokenPipeError) else int(error.code or 0)
     except _click().exceptions.Exit as error:
         return int(error.exit_code)
     except _click().ClickException as error:
@@ -68,7 +61,7 @@ def _code_of(run: Callable[[], Any]) -> int:
         return INTERRUPTED
     except OutputLost as error:
         mute()
-        fail(error)
+        _tell(error)
         return error.exit_code
     except BatchtuiError as error:
         fail(error)
@@ -76,7 +69,7 @@ def _code_of(run: Callable[[], Any]) -> int:
     except BrokenPipeError:
         # The reader of our output went away; a second error at the closing of stdout must not follow.
         mute()
-        return BROKEN_PIPE
+        return ReaderGone.exit_code
     except NoFolder as error:
         say(f"error: {error}\n  → {error.advice}")
         return 2
@@ -113,6 +106,11 @@ def end_soon(seconds: float = 4.0) -> None:
     watchdog = threading.Timer(seconds, os._exit, (INTERRUPTED,))
     watchdog.daemon = True
     watchdog.start()
+
+
+def _tell(lost: OutputLost) -> None:
+    if not isinstance(lost, ReaderGone):
+        fail(lost)
 
 
 def fail(error: BatchtuiError) -> None:

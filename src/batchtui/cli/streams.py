@@ -16,6 +16,12 @@ class OutputLost(BatchtuiError):
     """Standard output is closed, or what it goes to is full or broken."""
 
 
+class ReaderGone(OutputLost):
+    """Who read our standard output went away; nothing is said, as ``head`` does so."""
+
+    exit_code = 141
+
+
 class _Output(io.FileIO):
     """Standard output or error as a file; once ``muted`` it takes everything and writes nothing."""
 
@@ -31,12 +37,12 @@ class _Output(io.FileIO):
             raise OutputLost("standard output is closed", advice="redirect it to a file, or to /dev/null")
         try:
             return super().write(data)
-        except BrokenPipeError:
-            raise
         except OSError as bad:
             if self.fileno() == 2:
                 self.muted = True
                 return len(data)
+            if isinstance(bad, BrokenPipeError):
+                raise ReaderGone("the reader of standard output went away") from bad
             raise OutputLost(
                 f"can't write to standard output: {bad.strerror or bad}",
                 advice="redirect it to a place with room; batches and results are kept (batchtui list)",

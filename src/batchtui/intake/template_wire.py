@@ -18,7 +18,9 @@ MAX_PARAMS = 2 * MAX_TEXT
 MAX_FRAME = MAX_PARAMS + (4 << 20)
 """Bytes of an answer that is believed."""
 MAX_SECONDS = 2.0
-"""Seconds of computing for one row, or for compiling the template."""
+"""Seconds of computing for one row."""
+READ_SECONDS = 5.0
+"""Seconds of computing for reading the template."""
 MAX_MEMORY = 768 << 20
 """Bytes the process may take, its own about 60 MB included."""
 
@@ -37,7 +39,7 @@ class Compile(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
 
     text: str
     seconds: float
-    """Of computing, for reading the template and for each row."""
+    """Of computing, for each row."""
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):

@@ -34,7 +34,7 @@ class Limits:
         self._parent = os.getppid()
         self._before = 0.0
         self._working = False
-        self.seconds = wire.MAX_SECONDS
+        self._seconds = wire.READ_SECONDS
 
     def set(self) -> None:
         """Bound memory, files and time; what the system does not know or allow is left to the other process's watch."""
@@ -49,8 +49,9 @@ class Limits:
         signal.setitimer(signal.ITIMER_PROF, _TICK, _TICK)
         self._allow()
 
-    def begin(self) -> None:
-        """A row's time begins."""
+    def begin(self, seconds: float) -> None:
+        """The time of a row, or of a template that is read, begins."""
+        self._seconds = seconds
         self._before = time.process_time()
         self._working = True
 
@@ -62,12 +63,12 @@ class Limits:
         if os.getppid() != self._parent:
             os._exit(0)
         self._allow()
-        if self._working and time.process_time() - self._before > self.seconds:
-            raise TookTooLong(f"takes longer than {self.seconds:g} s")
+        if self._working and time.process_time() - self._before > self._seconds:
+            raise TookTooLong(f"takes longer than {self._seconds:g} s")
 
     def _allow(self) -> None:
         """Let the system end us when no tick comes for long: it can't while one call into C lasts."""
-        most = int(time.process_time() + self.seconds) + 1
+        most = int(time.process_time() + self._seconds) + 1
         _lower(resource.RLIMIT_CPU, most)
 
 
@@ -111,12 +112,13 @@ class Worker:
         self._limits = limits
         self._answers = answers
         self._template: RequestTemplate | None = None
+        self._seconds = wire.MAX_SECONDS
 
     def compile(self, given: wire.Compile) -> wire.Answer:
         """The template from now on, or what is wrong with it."""
         self._template = None
-        self._limits.seconds = given.seconds
-        self._limits.begin()
+        self._seconds = given.seconds
+        self._limits.begin(wire.READ_SECONDS)
         try:
             self._template = made = RequestTemplate(given.text)
             return wire.Compiled(made.betas)
@@ -139,7 +141,7 @@ class Worker:
 
     def _row(self, row: dict[str, Any], number: int, enter: Callable[[str], None] | None) -> wire.Answer:
         assert self._template is not None
-        self._limits.begin()
+        self._limits.begin(self._seconds)
         try:
             return wire.Made(*self._template.render(row, number, enter))
         except BadRow as bad:
