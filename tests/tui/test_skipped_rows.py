@@ -48,9 +48,9 @@ async def test_an_export_of_everything_can_hold_every_row(tmp_path: Path) -> Non
     async with opened(service, record.local_id) as (app, pilot, screen):
         export = await exporting(pilot, screen)
         await until(pilot, lambda: "1 request with errors skipped" in rows_line(export))
-        assert "too: no" in rows_line(export)
+        assert "answered: no" in rows_line(export)
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: "too: yes" in rows_line(export))
+        await until(pilot, lambda: "answered: yes" in rows_line(export))
         export.query_one(PathInput).value = str(tmp_path / "out.jsonl")
         export.query_one("#yes", Button).press()
         await until(pilot, lambda: app.screen is screen)

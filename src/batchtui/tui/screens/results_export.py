@@ -88,6 +88,7 @@ class ExportScreen(BaseModal[str]):
     def on_mount(self) -> None:
         """JSONL first, beside where batchtui was started."""
         self._suggest()
+        self._show_rows()
         if self._whole:
             do(self, self._count_skipped())
         self.query_one(TabLine).focus()
@@ -116,9 +117,8 @@ class ExportScreen(BaseModal[str]):
         """What ctrl+r does, where everything is written: a choice of rows has no place for others."""
         if not (self._whole and self.is_attached):
             return
-        skipped = f", {figures.plural(self._skipped, 'request')} with errors skipped" if self._skipped else ""
-        state = "yes" if self._all_rows else "no"
-        text = f"ctrl+r: rows not sent and without an answer too: {state}{skipped}"
+        skipped = f" ({figures.plural(self._skipped, 'request')} with errors skipped)" if self._skipped else ""
+        text = f"ctrl+r: include rows not sent or not answered: {'yes' if self._all_rows else 'no'}{skipped}"
         self.query_one("#export-rows", Static).update(Content.styled(text, "dim"))
 
     def action_all_rows(self) -> None:
