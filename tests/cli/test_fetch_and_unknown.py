@@ -110,3 +110,19 @@ def test_retry_sends_what_failed_and_says_what_it_waits_for(call: Caller) -> Non
     said = call("retry", "last", "--dry-run", "--json")
     assert said.code == 0 and said.json["requests"] in (2, 3, 4), said.err
     assert "still downloaded again are not sent" in said.err
+
+
+def test_results_writes_what_is_here_says_what_lacks_and_exits_1(call: Caller) -> None:
+    ended(call)
+    call.demo.set_faults(["short-count@results"])
+    out = call.folder / "out.jsonl"
+    said = call("results", "last", "-o", out)
+    assert said.code == 1 and "of 20 results came" in said.err
+    assert out.read_bytes().count(b"\n") == 18
+
+
+def test_what_was_deleted_at_the_api_on_purpose_is_not_asked_for_again(call: Caller) -> None:
+    ended(call)
+    assert call("delete", "last", "--there").code == 0
+    assert call("show", "last", "--json").json["results"] == "gone"
+    assert call("sync").code == 0

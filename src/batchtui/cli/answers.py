@@ -15,7 +15,7 @@ from batchtui.cli import completing, words
 from batchtui.cli.ending import print_json, say
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError, ServiceError
+from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
 from batchtui.service import Service
 from batchtui.store.filters import EVERYTHING, Filter, parse_filter
 from batchtui.store.view import View
@@ -175,7 +175,13 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
     for record in records:
         fresh = service.resolve(record.local_id)
         if fresh.owed and fresh.id:
-            await service.fetch(fresh.local_id)
+            try:
+                await service.fetch(fresh.local_id)
+            except IncompleteResults as error:
+                if not service.resolve(fresh.local_id).have:
+                    raise
+                # What is here can be had; what lacks is said and counts in the exit code.
+                say(f"warning: {fresh.local_id}: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
     if len(records) == 1:
         fresh = service.resolve(records[0].local_id)
         if fresh.status != "ended":

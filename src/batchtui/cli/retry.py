@@ -13,7 +13,7 @@ from batchtui.cli.answers import bring, chosen_rows, filter_options, run_of, wan
 from batchtui.cli.ending import print_json, say
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import IncompleteResults, InputError
+from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
 from batchtui.service import Selection, Service
 from batchtui.store.retry import ONLY
@@ -60,11 +60,7 @@ def retry_(
     settings, wanted = _settings(changes), wanted_filter(filter_, case, regex)
     records = [r for r in run_of(service, record) if r.status in ("ended", "refused")] if run else [record]
     if any(r.owed and r.id for r in records):
-        try:
-            session.run(lambda: bring(service, records), service)
-        except IncompleteResults as error:
-            # What failed for sure can go out again; what has no result yet is left alone.
-            say(f"warning: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
+        session.run(lambda: bring(service, records), service)
     chosen = Selection(only=only) if only else Selection()
     if not wanted.empty:
         view = service.open_results(record.local_id, run=True, stop=session.stop)

@@ -293,7 +293,7 @@ def _failed(record: BatchRecord) -> int:
     """Requests that did not succeed, as far as is known."""
     t = record.tally
     if t is None:
-        return record.counts.failed
+        return record.counts.failed + (record.results == "partial")
     return t.errored + t.canceled + t.expired + t.missing + t.unreadable + t.unknown
 
 

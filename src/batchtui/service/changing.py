@@ -102,6 +102,14 @@ class Changer:
             if there and record.id is not None:
                 await self.context.ready_for(record)
                 await self.elsewhere.delete(record)
+                if record.owed:
+                    # Nobody is to ask for hours after results that were deleted on purpose.
+                    self.context.change(
+                        record.local_id,
+                        lambda r: replace(
+                            r, results="gone", error="deleted at the API, not downloaded", next_try_at=None
+                        ),
+                    )
             if here:
                 if not there and record.id is not None:
                     self.elsewhere.forget(record.id)

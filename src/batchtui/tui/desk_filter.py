@@ -18,7 +18,7 @@ _OF_RESULTS = ("is", "outcome", "stop", "error", "tokens", "cut", "older", "atte
 """Fields of the filter that results have, which make no sense here."""
 _STATUSES = (
     *("running", "waiting", "sending", "submitting", "in_progress", "canceling", "ended", "refused", "unconfirmed"),
-    *("active", "failed", "good", "stored", "partial", "none", "gone", "results gone", "needs"),
+    *("active", "failed", "good", "stored", "partial", "none", "gone", "results gone", "unknown", "needs"),
 )
 _TEXTS: dict[str, Callable[[BatchRecord], str]] = {
     "title": lambda r: r.title,
@@ -77,6 +77,7 @@ def _near(name: str) -> str:
 def _status_words(record: BatchRecord, now: datetime, retried: bool) -> str:
     state = describe.state(record, now, retried=retried)
     words = [record.status, state.word]
+    words += ["unknown"] if record.unknown else []
     words += ["active"] if record.active else []
     words += ["needs"] if state.rank < 2 else []
     if record.status == "ended":
