@@ -82,6 +82,11 @@ def copied(text: str) -> str:
     return _BAD_BLOCK.sub(_shown, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def copied_whole(text: str) -> bool:
+    """True when ``copied`` changes nothing but line ends."""
+    return _BAD_BLOCK.search(text.replace("\r", "\n")) is None
+
+
 def obeyed(text: str) -> bool:
     """True when a terminal would obey something in one line of text instead of showing it."""
     return not _plain(text) and _BAD_LINE.search(text) is not None

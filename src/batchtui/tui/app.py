@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -287,9 +287,14 @@ class BatchtuiApp(Guard, App[int]):
         ]
         self.push_screen(Confirm("Quit while sending?", lines, yes="Quit"), lambda yes: self.exit(0) if yes else None)
 
+    def copy_to_clipboard(self, text: str, *, raw: bool = False) -> None:
+        """Copy a text as it is shown, without what a terminal obeys; ``raw`` copies it as received."""
+        super().copy_to_clipboard(text if raw else safetext.copied(text))
+
     def action_picture(self) -> None:
         """Write the screen as SVG beside where batchtui was started."""
         name = self.save_screenshot(path=".")
+        Path(name).chmod(0o600)
         self.home.say(f"wrote {name}", level="good")
 
     def _put_away(self) -> None:
