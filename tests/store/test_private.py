@@ -43,7 +43,9 @@ def test_drafts_logs_and_their_folders_are_private(tmp_path: Path, umask: int) -
     save_draft(tmp_path / "data", Draft(name="one"))
     open_log(files.make_private_dir(tmp_path / "logs") / "log")
     assert set(modes(tmp_path).values()) == {0o700, 0o600}
-    assert all(mode == (0o600 if "." in name or name.endswith("/log") else 0o700) for name, mode in modes(tmp_path).items())
+    assert all(
+        mode == (0o600 if "." in name or name.endswith("/log") else 0o700) for name, mode in modes(tmp_path).items()
+    )
 
 
 def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:

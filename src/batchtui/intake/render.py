@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from batchtui.domain.plan import CheckedSource
 from batchtui.intake.checker import Checker
 from batchtui.intake.options import IntakeOptions
+from batchtui.intake.origin import checked_file
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import SourceFault
 from batchtui.intake.words import quoted
@@ -32,7 +37,7 @@ def load_template(options: IntakeOptions) -> tuple[RequestTemplate | None, list[
     name = options.template_name if text is not None else str(options.template)
     if text is None:
         assert options.template is not None
-        text, found = _read(options.template)
+        text, _, found = read_template(options.template)
         if found is not None:
             return None, [(name, found)]
     from batchtui.intake.template import BadTemplate, RequestTemplate
@@ -43,15 +48,21 @@ def load_template(options: IntakeOptions) -> tuple[RequestTemplate | None, list[
         return None, [(f"{name}:{bad.line}" if bad.line else name, bad.found)]
 
 
-def _read(path: Path) -> tuple[str, Found | None]:
+def read_template(path: Path) -> tuple[str, CheckedSource | None, Found | None]:
+    """A template's text with its file as it was read, or what is wrong with it."""
     try:
-        if path.stat().st_size > MAX_TEMPLATE:
-            return "", error("template", "too large for a template")
-        return path.read_text(encoding="utf-8-sig"), None
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            data = file.read(MAX_TEMPLATE + 1)
+        if len(data) > MAX_TEMPLATE:
+            return "", None, error("template", "too large for a template")
+        checked = checked_file(path, data, found) if stat.S_ISREG(found.st_mode) else None
+        text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read()
+        return text, checked, None
     except OSError as bad:
-        return "", error("template", f"can't be read: {bad.strerror or bad}")
+        return "", None, error("template", f"can't be read: {bad.strerror or bad}")
     except UnicodeDecodeError:
-        return "", error("template", "not valid UTF-8: save the file as UTF-8")
+        return "", None, error("template", "not valid UTF-8: save the file as UTF-8")
 
 
 class Renderer:

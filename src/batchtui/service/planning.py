@@ -137,7 +137,7 @@ def plan_retry(
         made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)
         path.unlink(missing_ok=True)
         made = retrying.carry_ids(context, made, records[0].run)
-        return replace(made, source=records[0].source, retry_of=holders)
+        return replace(made, source=records[0].source, retry_of=holders, origin=None)
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise files.explain(error, "can't prepare the retry") from error
