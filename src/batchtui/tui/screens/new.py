@@ -16,7 +16,7 @@ from batchtui.service import planning
 from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.modals import line_input
 from batchtui.tui.screens.new_check import join_paths
-from batchtui.tui.screens.new_planning import Planning
+from batchtui.tui.screens.new_planning import EMPTY, Planning
 from batchtui.tui.screens.new_write import WritePane
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.plan_summary import PlanSummary
@@ -27,8 +27,6 @@ from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 from batchtui.tui.widgets.table_peek import TablePeek
 from batchtui.tui.widgets.template_editor import TemplateEditor
-
-EMPTY = "Choose a source: type a path and press enter, or ctrl+o to browse."
 
 
 class NewScreen(Planning):
@@ -145,7 +143,7 @@ class NewScreen(Planning):
             do(self, self._begin_writing())
         else:
             self.query_one(SourceForm).focus_path()
-            self.start_check()
+            do(self, self.check_anew())
 
     async def _begin_writing(self) -> None:
         await self.query_one(WritePane).begin(
@@ -175,10 +173,6 @@ class NewScreen(Planning):
                 each.focus()
                 return
         pane.focus()
-
-    @on(SourceForm.Changed)
-    async def _source_changed(self) -> None:
-        await self.read_template()
 
     @on(TemplateEditor.Rested)
     async def _template_rested(self) -> None:

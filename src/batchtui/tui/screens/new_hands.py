@@ -85,31 +85,34 @@ class NewHands:
             return
         if for_template:
             form.set_template(taken[0])
-            await self._load_template(taken[0])
-            me.start_check()
+            await me.check_anew()
         else:
             me.take_paths(taken)
 
-    async def read_template(self) -> None:
-        """Show the template file that is named."""
-        path = self._me.query_one(SourceForm).template_path
-        if path:
-            await self._load_template(path)
-
-    async def _load_template(self, path: str) -> None:
+    async def sync_template(self) -> None:
+        """Show the template file that is named as it lies on the disk, unless its text was edited here."""
         me = self._me
-        editor = me.query_one(TemplateEditor)
-        if editor.name_of == path:
+        path, editor = me.query_one(SourceForm).template_path, me.query_one(TemplateEditor)
+        if editor.composed and editor.name_of == path:
+            return
+        if not path:
+            if editor.composed:
+                editor.name_of = ""
+            elif editor.name_of:
+                editor.load("", "")
             return
         try:
             text = await me.in_thread(Path(path).expanduser().read_text, "utf-8-sig")
-        except (OSError, UnicodeDecodeError):
+        except (OSError, UnicodeDecodeError, ValueError):
             return  # The check names what is wrong with it.
+        if path != me.query_one(SourceForm).template_path or editor.holds(text, path):
+            return
         if editor.composed:
+            if editor.name_of == path:
+                return
             kept = await me.set_draft_aside()
             me.say(f"The template written here is kept as the draft {kept}; now {safetext.line(path, 60)} is used.")
-        editor.load(text[:1_000_000], path)
-        me.start_check()
+        editor.load(text, path)
 
     def offer_template(self, peek: Peek) -> None:
         """Begin a template from the columns there are."""
@@ -122,12 +125,12 @@ class NewHands:
 
         me = self._me
         editor = me.query_one(TemplateEditor)
-        text, row = editor.text, editor.row
+        text, row = editor.planned, editor.row
         if row is None or not text.strip():
             return
-        options = planning.complete_options(me.service.context, me.query_one(SourceForm).options())
+        options = planning.complete_options(me.service.context, me.shown().options())
         sections = await me.in_thread(new_peek.render_row, text, row, editor.number, options, me.service.prices)
-        if editor.text == text:
+        if editor.planned == text:
             await editor.show_preview(sections)
 
     # --- looking ----------------------------------------------------------------------------------------------------
@@ -157,7 +160,7 @@ class NewHands:
 
     async def _count(self) -> None:
         me = self._me
-        plan = me.plan
+        plan = await me.current_plan()
         if plan is None:
             return
         me.say(f"Counting the tokens of {figures.plural(min(SAMPLE, plan.requests), 'request')}…")
@@ -180,13 +183,14 @@ class NewHands:
         from batchtui.tui.screens.new_try import TryScreen
 
         me = self._me
-        if me.plan is not None:
+        plan = await me.current_plan()
+        if plan is not None:
             shown = (
                 me.query_one(RequestView).line
                 if me.query_one("#new-body", ContentSwitcher).current == "requests"
                 else ""
             )
-            await me.app.push_screen_wait(TryScreen(me.plan, shown))
+            await me.app.push_screen_wait(TryScreen(plan, shown))
 
     def action_editor(self) -> None:
         """Edit the focused field, or the template, in $EDITOR."""
@@ -219,10 +223,12 @@ class NewHands:
         from batchtui.tui.screens.new_upload import UploadScreen
 
         me = self._me
-        plan = me.plan
-        if plan is None or not plan.ok:
+        plan = await me.current_plan()
+        if plan is None:
             return
         twin = await me.in_thread(me.service.duplicate_of, plan)
+        if me.app.screen is not me:
+            return
         title = me.default_title()
         lines = self._confirm_lines(plan, title)
         if twin is not None:
@@ -236,14 +242,14 @@ class NewHands:
         grave = twin is not None or bool(me.stopped_by)
         if not await me.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
             return
-        if me.plan is not plan:
-            me.say("The source was checked again meanwhile: look at the new plan first.", level="warn")
+        if await me.current_plan() is not plan:
             return
         me.plan = None
         upload = UploadScreen(plan, title=title, allow_cost=bool(me.stopped_by), again=twin is not None)
         records = await me.app.push_screen_wait(upload)
         if records == []:
-            me.start_check()
+            me.discard_soon(plan)
+            await me.check_anew()
         elif me.is_attached:
             await me.forget_draft()
             me.dismiss(None)
