@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft, save_draft
+from batchtui.intake.drafts import Draft, Form, Turn, save_draft
 from batchtui.intake.template import RequestTemplate
 from batchtui.service import Service
 from batchtui.tui.screens import new_hands
@@ -304,14 +304,3 @@ async def test_a_source_that_changes_under_the_question_is_not_sent(tmp_path: Pa
         await until(pilot, lambda: bool(service.records()) and service.records()[0].id)
         sent = service.history.folder(service.records()[0].local_id) / "requests.jsonl"
         assert b"second" in sent.read_bytes()
-
-
-async def test_leaving_says_what_was_kept_and_how_it_is_reopened(service: Service, table: Path) -> None:
-    async with opened(service, table) as (app, pilot, screen):
-        await until(pilot, lambda: bool(screen.query_one(TemplateEditor).text))
-        screen.query_one("#template-text", TextArea).text = TEMPLATE
-        await planned(pilot, screen, "Label: ")
-        again = await reopened(pilot, screen)
-        await planned(pilot, again, "Label: ")
-        assert list_drafts(service.data) == ("reviews",)
-        assert load_draft(service.data, "reviews").template_text == TEMPLATE

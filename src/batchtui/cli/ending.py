@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -52,12 +51,12 @@ def guarded(run: Callable[[], Any]) -> int:
     except OSError as error:
         say(f"error: {safetext.line(str(error), 300)}")
         return 3
-    except Exception:
+    except Exception as error:
         # A traceback's exit code 1 would say "done, but some requests did not succeed".
-        say(
-            "error: batchtui met something it did not expect; this is a bug, please report it:\n"
-            + traceback.format_exc()
-        )
+        from batchtui import unexpected
+
+        found = unexpected.note(error, "running a command")
+        say("\n".join(["error: unexpected error in batchtui; please report it:", *found.lines]))
         return 3
 
 

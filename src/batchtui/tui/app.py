@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
+import sys
+import threading
 import time
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
-from batchtui import safetext
+from batchtui import safetext, unexpected
 from batchtui.tui import glyphs, keys, terminal
 from batchtui.tui.hangup import Hangup
 from batchtui.tui.messages import Happened
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from batchtui.config import Config
     from batchtui.service import Engine, Service
 
-log = logging.getLogger("batchtui")
-log.addHandler(logging.NullHandler())
 MOST_BUGS = 8
 """Errors of our own within a minute that the app lives through."""
 
@@ -199,7 +197,7 @@ class BatchtuiApp(Guard, App[int]):
     def _look(self) -> None:
         """Look at once: who opens the screen wants the present, not the poller's next turn."""
         if self._look_first:
-            self.engine.call(self.service.refresh(asked=False))
+            self.engine.spawn(self.service.refresh(asked=False))
 
     def _listen(self) -> None:
         for end in self._ends:
@@ -238,16 +236,13 @@ class BatchtuiApp(Guard, App[int]):
     def report_bug(self, error: BaseException) -> None:
         """Show an unexpected error where the person looks; no local variables go anywhere."""
         self.bugs.append(error)
-        log.error("unexpected error", exc_info=error)
-        said = f"something went wrong inside batchtui: {type(error).__name__}: {safetext.line(str(error), 200)}"
-        advice = "your batches are safe; the palette's 'Last error' shows where it happened"
+        found = unexpected.note(error, "running the screen")
+        said = f"Unexpected error in batchtui: {found.title}"
+        palette = keys.true_key(self.service.config.keys, BatchtuiApp, "palette")
+        advice = f"Your batches are safe. Press {palette} and choose Last error for details."
         with contextlib.suppress(Exception):
             shown = self.screen if hasattr(self.screen, "say") else self.home
             shown.say(said, advice=advice, level="bad")
-
-    def last_bug(self) -> str:
-        """The last unexpected error as text, without local variables."""
-        return "".join(traceback.format_exception(self.bugs[-1])) if self.bugs else "there was none"
 
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error
@@ -257,12 +252,12 @@ class BatchtuiApp(Guard, App[int]):
             super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        """Textual's crash report prints local variables, a key among them perhaps; this one prints none."""
-        from rich.segment import Segments
-        from rich.traceback import Traceback
+        """Textual's crash report prints local variables, a key among them perhaps; this one only types and places."""
+        from rich.text import Text
 
-        report = Traceback(show_locals=False, width=None)
-        self._exit_renderables.append(Segments(self.console.render(report, self.console.options)))
+        error = sys.exc_info()[1] or self._exception
+        lines = unexpected.describe(error) if error is not None else ()
+        self._exit_renderables.append(Text("\n".join(["batchtui stopped: unexpected error; please report it", *lines])))
         self._close_messages_no_wait()
 
     # --- hands ------------------------------------------------------------------------------------------------------
@@ -307,11 +302,10 @@ class BatchtuiApp(Guard, App[int]):
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(lambda: self.exit(code, return_code=code))
 
-    def get_system_commands(self, screen: Screen[Any]) -> list[SystemCommand]:
-        """Textual's own commands that make sense here."""
-        from batchtui.tui.commands import system_commands
 
-        return system_commands(self, screen)
+def _note_thread(error: BaseException | None) -> None:
+    if error is not None:
+        unexpected.note(error, "working in a thread")
 
 
 def run_app(service: Service) -> int:
@@ -319,6 +313,8 @@ def run_app(service: Service) -> int:
     from batchtui.service import Engine
 
     engine = Engine(service)
+    # Python's own hook prints contents where the screen is.
+    threading.excepthook = lambda args: _note_thread(args.exc_value)
     app = BatchtuiApp(service, engine, look_first=True)
     try:
         result = app.run(mouse=service.config.screen.mouse)

@@ -12,8 +12,12 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Input, OptionList, Static
 
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
 from batchtui.service import planning
+from batchtui.tui import keys
 from batchtui.tui.screens.doing import do
+from batchtui.tui.screens.home import HomeScreen
 from batchtui.tui.screens.modals import line_input
 from batchtui.tui.screens.new_check import join_paths
 from batchtui.tui.screens.new_planning import EMPTY, Planning
@@ -84,6 +88,8 @@ class NewScreen(Planning):
         super().__init__()
         self._importing = importing
         self._path = path
+        self._unsaved = False
+        """True once the draft could not be saved, and that was said."""
         self.jumped = False
         """True while the request shown was jumped to from its problem."""
 
@@ -201,8 +207,26 @@ class NewScreen(Planning):
 
     async def _leave(self) -> None:
         self.query_one(WritePane).settle()
-        await self.keep_draft()
-        self.dismiss(None)
+        try:
+            await self.keep_draft()
+        except BatchtuiError as error:
+            if not self._unsaved:
+                self._unsaved = True
+                self.say(f"Draft not saved: {error}", advice="Press Esc twice to leave without it.", level="bad")
+                return
+        if self.app.screen is self:
+            self._say_what_is_kept()
+            self.dismiss(None)
+
+    def _say_what_is_kept(self) -> None:
+        chosen = self.service.config.keys
+        again = keys.true_key(chosen, HomeScreen, "new")
+        if self.kept is not None and not self._unsaved:
+            drafts = keys.true_key(chosen, NewScreen, "new.drafts")
+            name = safetext.line(self.kept.name, 40)
+            self.say_below(f"Draft {name} saved.", advice=f"Press {again}, then {drafts} to reopen it.", level="good")
+        elif self.kept is not None or self.query_one(SourceForm).typed:
+            self.say_below("Form closed, no draft saved.", advice=f"Press {again} to start over.")
 
     async def on_unmount(self) -> None:
         """Stop what runs, throw the staged copy away."""

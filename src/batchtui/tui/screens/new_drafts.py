@@ -53,8 +53,8 @@ class Drafts(BaseScreen[None]):
         """Save what the screen holds, when it differs from what was saved."""
         draft = self.current_draft()
         if draft is not None and draft != self.kept:
-            self.kept = draft
             await self.in_thread(save_draft, self.service.data, draft)
+            self.kept = draft
             self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(draft.name, 30)}"))
 
     async def set_draft_aside(self) -> str:
