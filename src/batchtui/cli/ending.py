@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
@@ -78,6 +79,17 @@ def end_soon(seconds: float = 4.0) -> None:
     watchdog = threading.Timer(seconds, os._exit, (INTERRUPTED,))
     watchdog.daemon = True
     watchdog.start()
+
+
+def leave(code: int, seconds: float = 1.0) -> NoReturn:
+    """End the process with a code; a thread that still waits for the network holds it no longer than so many seconds."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    watchdog = threading.Timer(seconds, os._exit, (code,))
+    watchdog.daemon = True
+    watchdog.start()
+    sys.exit(code)
 
 
 def fail(error: BatchtuiError) -> None:

@@ -16,6 +16,21 @@ from batchtui.service.core import Service
 T = TypeVar("T")
 
 
+def close_loop(loop: asyncio.AbstractEventLoop, seconds: float = 1.0) -> None:
+    """Cancel what is left on a loop and close it; its threads are not waited for, one of which may wait for the network."""
+    rest = asyncio.all_tasks(loop)
+    for task in rest:
+        task.cancel()
+    if rest:
+        done, _ = loop.run_until_complete(asyncio.wait(rest, timeout=seconds))
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                _noted(loop, {"exception": error})
+    with contextlib.suppress(TimeoutError):
+        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), seconds))
+    loop.close()
+
+
 def _noted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Asyncio's own handler prints contents where the screen is."""
     error = context.get("exception")

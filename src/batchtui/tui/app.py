@@ -192,7 +192,8 @@ class BatchtuiApp(Guard, App[int]):
         self._listen()
         self.engine.start()
         self._look()
-        await asyncio.to_thread(old.stop)
+        # It may take its time over the network; what it does is on record at every moment.
+        threading.Thread(target=old.stop, name="profile-left", daemon=True).start()
 
     def _look(self) -> None:
         """Look at once: who opens the screen wants the present, not the poller's next turn."""
@@ -311,15 +312,18 @@ def _note_thread(error: BaseException | None) -> None:
 def run_app(service: Service) -> int:
     """Run the screen until the person leaves; returns the exit code."""
     from batchtui.service import Engine
+    from batchtui.service.engine import close_loop
 
     engine = Engine(service)
+    loop = asyncio.new_event_loop()
     # Python's own hook prints contents where the screen is.
     threading.excepthook = lambda args: _note_thread(args.exc_value)
     app = BatchtuiApp(service, engine, look_first=True)
     try:
-        result = app.run(mouse=service.config.screen.mouse)
+        result = app.run(mouse=service.config.screen.mouse, loop=loop)
     finally:
         app.engine.stop()
+        close_loop(loop)
         app.hangup.over()
         terminal.reset_title()
     return result if result is not None else (app.return_code or 0)
