@@ -39,7 +39,7 @@ MARK = os.environ["MARK"]
 from batchtui.cli import main
 main()
 """
-PATIENCE = 6.0
+PATIENCE = 20.0
 """Seconds within which the program must be gone; the network would hold it for 120."""
 
 
