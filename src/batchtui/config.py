@@ -79,6 +79,8 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     theme: str = "textual-dark"
     mouse: bool = True
     ascii: bool = False
+    copy_raw: bool = False
+    """Copy answers as received; otherwise control and invisible characters are copied as they are shown."""
     columns: tuple[str, ...] = ()
     """Columns of the home screen, in order; empty: chosen by width."""
 

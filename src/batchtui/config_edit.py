@@ -50,6 +50,7 @@ SETTINGS = (
     Setting("notify.on_end", "text", "a command; gets the record as JSON on standard input"),
     Setting("screen.theme", "theme", "colours; ansi takes the terminal's own"),
     Setting("screen.ascii", "switch", "plain ASCII signs only"),
+    Setting("screen.copy_raw", "switch", "copy answers as received, with control characters"),
     Setting("screen.mouse", "switch", "off leaves selecting to the terminal", restart=True),
     Setting("settle.looks", "count", "looks until an unconfirmed batch counts as never arrived"),
     Setting("settle.seconds", "count", "seconds it is looked for at least"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from batchtui.config import config_path
-from batchtui.domain.errors import ConfigError
+from batchtui.domain.errors import ConfigError, StoreError
+from batchtui.store import files
 
 
 def write_first_config(path: Path | None = None) -> Path:
@@ -14,14 +14,15 @@ def write_first_config(path: Path | None = None) -> Path:
     where = path or config_path()
     if where.exists():
         return where
+    advice = "set BATCHTUI_CONFIG_DIR to a folder of yours"
     try:
-        where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(FIRST_CONFIG)
+        files.make_private_dir(where.parent)
+        with files.open_private(where, "xb") as file:
+            file.write(FIRST_CONFIG.encode())
+    except StoreError as error:
+        raise ConfigError(str(error), advice=advice) from error
     except OSError as error:
-        raise ConfigError(
-            f"can't write {where}: {error.strerror}", advice="set BATCHTUI_CONFIG_DIR to a folder of yours"
-        ) from error
+        raise ConfigError(f"can't write {where}: {error.strerror}", advice=advice) from error
     return where
 
 
@@ -56,6 +57,7 @@ FIRST_CONFIG = """\
 # theme = "textual-dark"               # any of Textual's, ansi, high-contrast
 # mouse = true                         # false leaves selection to the terminal
 # ascii = false
+# copy_raw = false                     # true copies answers as received, with control characters
 # columns = []                         # of the home screen; empty: by width
 
 # [settle]                             # when an unconfirmed batch counts as never arrived

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 from pathlib import Path
 
 from batchtui import safetext
+from batchtui.unexpected import describe
 
 
 class _Safe(logging.Formatter):
+    """One line a record; of an error its type and places, never its text."""
+
     def format(self, record: logging.LogRecord) -> str:
-        record.exc_info = None
-        record.exc_text = None
-        return safetext.line(super().format(record), 2000)
+        bare = copy.copy(record)
+        bare.exc_info = bare.exc_text = bare.stack_info = None
+        error = record.exc_info[1] if record.exc_info else None
+        where = " | ".join(line.strip() for line in describe(error)) if error is not None else ""
+        return safetext.line(f"{super().format(bare)}{' | ' if where else ''}{where}", 4000)
 
 
 class _Lines(logging.StreamHandler[io.TextIOWrapper]):

@@ -1,7 +1,11 @@
 """Makes text from files and from the service safe to show in a terminal.
 
-Replaced are C0 and C1 controls, DEL, ESC sequences' introducers, bidi and invisible format marks, line and paragraph
-separators, and lone surrogates; what is shown for each can be read and does nothing.
+Replaced are C0 and C1 controls, DEL, ESC sequences' introducers, bidi and format marks, line and paragraph separators, lone
+surrogates, and whatever else is drawn as nothing (Unicode's Default_Ignorable_Code_Point, fillers, noncharacters); what is
+shown for each can be read and does nothing.
+
+Three invisible characters stay where writing needs them, and only there: U+FE0F after an emoji (or within a keycap), U+200D
+between two emoji, and U+200C or U+200D after a letter of a joining script.  One at a time, they hide nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +16,29 @@ from collections.abc import Callable
 MAX_LINE = 20_000
 """Longer lines are cut when shown, in characters."""
 
-# Soft hyphen, Arabic letter mark, zero-width and bidi marks, separators, BOM, tags, interlinear marks.
+# Soft hyphen, grapheme joiner, fillers, zero-width and bidi marks, separators, variation selectors, tags, noncharacters.
 _INVISIBLE = (
-    "\u00ad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U00013430-\U0001343f\U00016fe4\U0001bca0-\U0001bca3\U0001d159"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_BAD_BLOCK = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}\ud800-\udfff]")
-_BAD_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f{_INVISIBLE}\ud800-\udfff]")
+_EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf\u23e9-\u23f3\u23f8-\u23fa\u24c2"
+    "\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u3030\u303d"
+    "\u3297\u3299\U0001f000-\U0001faff"
+)
+_JOINING = (
+    "\u0620-\u06ff\u0710-\u0dff\u0f40-\u109f\u1780-\u17b3\u17b6-\u17dd\u1820-\u18aa\u1900-\u1cff"
+    "\ua800-\ua9ff\uaa60-\uabff"
+)
+"""Arabic, Syriac, N'Ko, the scripts of India and of South-East Asia, Mongolian."""
+# One class of characters first, so that the search skips quickly over all text without one.
+_UNLESS = (
+    f"(?<![{_EMOJI}]\ufe0f)(?<![{_JOINING}][\u200c\u200d])"
+    f"(?!(?<=[0-9#*]\ufe0f)\u20e3)(?!(?<=[{_EMOJI}\ufe0f]\u200d)[{_EMOJI}])"
+)
+_BAD_BLOCK = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}\ud800-\udfff]{_UNLESS}")
+_BAD_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f{_INVISIBLE}\ud800-\udfff]{_UNLESS}")
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -31,8 +52,15 @@ def _shown(match: re.Match[str]) -> str:
     return f"\u27e8{code:04x}\u27e9"
 
 
+def _plain(text: str) -> bool:
+    """True for most text there is, told quickly; False says nothing."""
+    return text.isascii() and text.isprintable()
+
+
 def line(text: str, limit: int = MAX_LINE) -> str:
     """One line, at most ``limit`` characters: newlines and tabs become spaces, the rest of the controls is made visible."""
+    if len(text) <= limit and _plain(text):
+        return text
     cut = text[: limit + 1]
     clean = _BAD_LINE.sub(_shown, cut.replace("\r\n", " ").replace("\n", " ").replace("\t", " "))
     return clean if len(clean) <= limit else clean[: max(0, limit - 1)] + "\u2026"
@@ -49,9 +77,19 @@ def block(text: str, limit: int = 1_000_000, line_limit: int = MAX_LINE) -> str:
     return clean
 
 
+def copied(text: str) -> str:
+    """What goes to the clipboard: newlines and tabs stay, nothing is cut, all else is what ``block`` shows."""
+    return _BAD_BLOCK.sub(_shown, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def copied_whole(text: str) -> bool:
+    """True when ``copied`` changes nothing but line ends."""
+    return _BAD_BLOCK.search(text.replace("\r", "\n")) is None
+
+
 def obeyed(text: str) -> bool:
     """True when a terminal would obey something in one line of text instead of showing it."""
-    return _BAD_LINE.search(text) is not None
+    return not _plain(text) and _BAD_LINE.search(text) is not None
 
 
 def widths_kept(text: str, width: Callable[[str], int]) -> str:

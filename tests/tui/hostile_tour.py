@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
+from batchtui import unexpected
 from batchtui.domain.errors import InputError, ServiceError
 from batchtui.domain.models import ModelInfo
 from batchtui.domain.plan import Progress
@@ -26,6 +27,7 @@ from batchtui.poller import LookState
 from batchtui.service import Service, events
 from batchtui.service.values import TryResult
 from batchtui.tui.app import BatchtuiApp
+from batchtui.tui.commands import last_error_text
 from batchtui.tui.messages import FilterTyped, Happened
 from batchtui.tui.outlet import Outlet
 from batchtui.tui.screens.compare import CompareScreen
@@ -165,10 +167,9 @@ class Tour:
             await self.keys(*words)
             await settled(self.pilot)
             await self.keys("down", "escape")
-        self.app.bugs.append(ValueError(COMPOSITES[0]))
-        self.app.push_screen(Reading("Last error", self.app.last_bug()))
+        unexpected.note(ValueError(COMPOSITES[0]), COMPOSITES[0])
+        self.app.push_screen(Reading("Last error", last_error_text()))
         await self.keys()
-        self.app.bugs.clear()
 
     async def elsewhere(self) -> None:
         await self.keys("o")
@@ -357,7 +358,7 @@ def main() -> None:
             app.exit(0)
 
     app.run(auto_pilot=tour)
-    print("TOUR DONE" if done and not app.bugs else f"TOUR BROKEN {app.last_bug()!r}")
+    print("TOUR DONE" if done and not app.bugs else f"TOUR BROKEN {last_error_text()!r}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from batchtui.poller import LookState
 from batchtui.service import events
 from batchtui.tui import terminal
 from batchtui.tui.app import BatchtuiApp
+from batchtui.tui.commands import last_error_text
 from batchtui.tui.desk import SORTS
 from batchtui.tui.messages import Happened
 from batchtui.tui.screens.edit import EditModal
@@ -345,7 +346,7 @@ async def test_an_error_in_a_handler_is_shown_and_the_app_lives_on(
         await until(pilot, lambda: "KeyError" in app.home.query_one(StatusLine).said)
         await pilot.press("j")
         assert app.home.batches.cursor == 1
-        assert "KeyError" in app.last_bug() and app.is_running
+        assert "KeyError" in last_error_text() and app.is_running
     assert len(bugs) == 1
     bugs.clear()
 

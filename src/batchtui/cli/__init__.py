@@ -42,7 +42,7 @@ def __getattr__(name: str) -> Any:
 
 def main(args: list[str] | None = None) -> Any:
     """The program: runs a verb and exits with its code (contract: design, exit codes)."""
-    from batchtui.cli.ending import guarded
+    from batchtui.cli.ending import guarded, leave
     from batchtui.cli.streams import take_streams
 
     take_streams()
@@ -50,7 +50,7 @@ def main(args: list[str] | None = None) -> Any:
     if args is None and len(sys.argv) == 1 and "_BATCHTUI_COMPLETE" not in os.environ:
         from batchtui.cli.screen import open_screen
 
-        sys.exit(guarded(open_screen))
+        leave(guarded(open_screen))
     from batchtui.cli.program import group
 
-    sys.exit(guarded(lambda: group.main(args=args, prog_name="batchtui", standalone_mode=False)))
+    leave(guarded(lambda: group.main(args=args, prog_name="batchtui", standalone_mode=False)))

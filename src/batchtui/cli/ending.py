@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from batchtui import safetext
 from batchtui.cli.streams import OutputLost, ReaderGone, mute
@@ -79,12 +79,12 @@ def _code_of(run: Callable[[], Any]) -> int:
     except OSError as error:
         say(f"error: {safetext.line(str(error), 300)}")
         return 3
-    except Exception:
+    except Exception as error:
         # A traceback's exit code 1 would say "done, but some requests did not succeed".
-        say(
-            "error: batchtui met something it did not expect; this is a bug, please report it:\n"
-            + traceback.format_exc()
-        )
+        from batchtui import unexpected
+
+        found = unexpected.note(error, "running a command")
+        say("\n".join(["error: unexpected error in batchtui; please report it:", *found.lines]))
         return 3
 
 
@@ -111,6 +111,17 @@ def end_soon(seconds: float = 4.0) -> None:
 def _tell(lost: OutputLost) -> None:
     if not isinstance(lost, ReaderGone):
         fail(lost)
+
+
+def leave(code: int, seconds: float = 1.0) -> NoReturn:
+    """End the process with a code; a thread that still waits for the network holds it no longer than so many seconds."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    watchdog = threading.Timer(seconds, os._exit, (code,))
+    watchdog.daemon = True
+    watchdog.start()
+    sys.exit(code)
 
 
 def fail(error: BatchtuiError) -> None:

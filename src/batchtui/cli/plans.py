@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,7 +15,7 @@ from batchtui.cli import completing, words
 from batchtui.cli.ending import print_json, say, show
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError, StoreError
+from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
 from batchtui.domain.plan import Plan
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.service import Service
@@ -170,30 +171,44 @@ def submit_(
         service.limit_cost(max_cost)
     if api_version:
         service.use_api_version(api_version)
-    plan = _plan(session, service, sources, _options(**how), keep=True)
-    if count and plan.ok:
-        plan = session.run(lambda: service.count_sample(plan), service)
-    words.say_plan(plan)
-    if not plan.ok:
+    plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count)
+    if not agreed:
         service.discard(plan)
-        if session.json:
-            print_json(words.plan_json(plan))
-        return InputError.exit_code
-    blocked = service.max_cost_problem(plan)
-    if not _agreed(session, plan, blocked):
-        service.discard(plan)
-        say("nothing was sent" + (f": {blocked}" if blocked else ""))
+        if plan.ok:
+            say("nothing was sent" + (f": {blocked}" if blocked else ""))
         if session.json:
             print_json(words.plan_json(plan))
         return InputError.exit_code
     label = title or words.title_of(sources)
-    return send_and_follow(
-        session,
-        service,
-        lambda: service.submit(plan, title=label, note=note, allow_cost=blocked is not None, again=again),
-        wait=wait or output is not None,
-        output=output,
-    )
+    try:
+        return send_and_follow(
+            session,
+            service,
+            lambda: service.submit(plan, title=label, note=note, allow_cost=blocked is not None, again=again),
+            wait=wait or output is not None,
+            output=output,
+        )
+    except SourceChanged:
+        service.discard(plan)
+        raise
+
+
+def _agreed_plan(
+    session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, count: bool
+) -> tuple[Plan, str | None, bool]:
+    """The plan, why max_cost stops it, and whether it is to be sent; checked again when a source changed before the yes."""
+    while True:
+        plan = _plan(session, service, sources, options, keep=True)
+        if count and plan.ok:
+            plan = session.run(functools.partial(service.count_sample, plan), service)
+        words.say_plan(plan)
+        blocked = service.max_cost_problem(plan) if plan.ok else None
+        agreed = plan.ok and _agreed(session, plan, blocked)
+        changed = service.changed_sources(plan) if agreed and session.asks and "-" not in sources else ()
+        if not changed:
+            return plan, blocked, agreed
+        say(f"{changed_words(changed)} after the check: it is checked again, and nothing was sent yet")
+        service.discard(plan)
 
 
 def _agreed(session: Session, plan: Plan, blocked: str | None) -> bool:

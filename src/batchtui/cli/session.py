@@ -20,9 +20,12 @@ from batchtui.cli import completing
 from batchtui.cli.ending import end_soon, say
 from batchtui.domain.plan import Progress
 from batchtui.service import Service
+from batchtui.service.engine import close_loop
 from batchtui.service.events import Transfer, Trouble
 
 T = TypeVar("T")
+CLOSING = 1.0
+"""Seconds that connections have to be closed."""
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Session:
     troubles: list[str] = field(default_factory=list)
     """What the service told of that nobody waited for."""
     _close: list[Callable[[], None]] = field(default_factory=list)
-    _runner: asyncio.Runner | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def data(self) -> Path:
@@ -69,13 +72,12 @@ class Session:
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], service: Service) -> T:
         """Run a coroutine to its end; Ctrl-C, SIGTERM and SIGHUP cancel it and let it put things on record."""
-        if self._runner is None:
+        if self._loop is None:
             # One loop for all of a call: what the service made on it must not meet another.
-            self._runner = runner = asyncio.Runner()
-            self._close.insert(0, runner.close)
-            self._close.insert(0, lambda: runner.run(service.close()))
+            self._loop = loop = asyncio.new_event_loop()
+            self._close.insert(0, lambda: _end(loop, service))
         with TransferBars(service, self.bars), self._troubles(service):
-            return self._runner.run(self._main(work))
+            return self._loop.run_until_complete(self._main(work))
 
     async def _main(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         task = asyncio.ensure_future(work())
@@ -137,6 +139,13 @@ class Session:
     def confirm(self, question: str) -> bool:
         """Ask yes or no, No by default; True without asking when --yes was given or nobody is there."""
         return not self.asks or click.confirm(question, default=False, err=True)
+
+
+def _end(loop: asyncio.AbstractEventLoop, service: Service) -> None:
+    """Close connections and the loop, without waiting for the network."""
+    with contextlib.suppress(TimeoutError):
+        loop.run_until_complete(asyncio.wait_for(service.close(), CLOSING))
+    close_loop(loop)
 
 
 def demo_service(data: Path, config: Any, base_url: str) -> Service:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+from batchtui import safetext
 
 
 class BatchtuiError(Exception):
@@ -27,6 +30,22 @@ class InputError(BatchtuiError):
     """Bad input or usage; nothing was sent."""
 
     exit_code = 2
+
+
+class SourceChanged(InputError):
+    """Sources are not any more what was checked and priced: the plan is not sent."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{changed_words(names)} after the check; nothing was sent",
+            advice="check again when the source is complete, and look at the new plan",
+        )
+
+
+def changed_words(names: Sequence[str]) -> str:
+    """A sentence's beginning: which sources changed."""
+    shown = ", ".join(safetext.line(name, 120) for name in names[:3])
+    return f"{shown} and {len(names) - 3} more changed" if len(names) > 3 else f"{shown} changed"
 
 
 class ConfigError(InputError):

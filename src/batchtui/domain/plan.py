@@ -88,6 +88,44 @@ class PlanPart(msgspec.Struct, frozen=True, kw_only=True):
     """True when every custom_id was made here, with the plan's mark."""
 
 
+class CheckedSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or folder that was given as a source, as it lay on the disk while it was read."""
+
+    name: str
+    """Its path."""
+    size: int
+    """Bytes, of a folder those of all its files."""
+    mtime_ns: int
+    """When it was written last (of a folder: its newest file), in nanoseconds since 1970."""
+    state: str
+    """Hex digest of names, sizes, times and inodes; equal while nothing was written.  "" when times can't tell."""
+    fingerprint: str
+    """sha256 hex of the file's bytes; of a folder, of its files' names and fingerprints."""
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan was made from; standard input and pipes leave no trace in it but their name."""
+
+    given: tuple[str, ...]
+    """The sources as they were given."""
+    sources: tuple[CheckedSource, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Files found in a folder that hold no requests."""
+    ignored: tuple[str, ...] = ()
+    """Files that the check itself wrote."""
+    template: str = ""
+    """The template's path, "" for none."""
+    template_file: CheckedSource | None = None
+    """The template's file, where the template was read from it."""
+    template_text: str = ""
+    format: str = ""
+    """The format that was asked for, "" for none."""
+    model: str = ""
+    """The model for requests that name none."""
+    skip_bad: bool = False
+    cache_prefix: bool = False
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The checked requests, split into batches, with what they will cost; nothing is sent yet."""
 
@@ -121,6 +159,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The first few requests as JSON lines, for showing."""
     longest: str = ""
     """The longest request as a JSON line (cut out when over 1 MB)."""
+    origin: Origin | None = None
+    """What it was made from; None where no file was (a retry)."""
 
     @property
     def ok(self) -> bool:

@@ -8,20 +8,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
-from batchtui.domain.plan import Plan, Problem, Progress
+from batchtui.domain.plan import CheckedSource, Plan, Problem, Progress
 from batchtui.intake import sniff
 from batchtui.intake.checker import Checker
 from batchtui.intake.estimate import total
 from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.origin import Watch
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
-from batchtui.intake.render import Renderer, load_template
+from batchtui.intake.render import Renderer, load_template, read_template
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, fingerprint, open_source
 from batchtui.intake.template_process import TemplateProcess
 from batchtui.store.files import make_private_dir
 
+replace = msgspec.structs.replace
 _PROGRESS_SECONDS = 0.1
 
 
@@ -68,6 +72,8 @@ class _Making:
         self._stdin = stdin
         self._problems = Problems(on_problem)
         self._checker = Checker(options, prices, self._problems, staging)
+        self._watch = Watch(sources, options, fingerprints=staging is not None)
+        self._template_file: CheckedSource | None = None
         self._stream: Stream | None = None
         self._name = ""
         self._done = 0
@@ -88,10 +94,11 @@ class _Making:
             if self._template is not None:
                 self._template.close()
             self._checker.skipped.close()
+            self._watch.close()
         return self._plan()
 
     def _read_all(self) -> None:
-        self._template, faults = load_template(self._options, wait=self._tick)
+        self._template, faults = self._load_template()
         for where, found in faults:
             self._stopping(found, where)
         if self._options.format is not None and self._options.format not in FORMATS:
@@ -115,13 +122,27 @@ class _Making:
         if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self._given)[:200])
 
+    def _load_template(self) -> tuple[TemplateProcess | None, list[tuple[str, Found]]]:
+        """The template, compiled, its text kept as it was read; or what is wrong with it."""
+        path = self._options.template
+        if self._options.template_text is not None or path is None:
+            return load_template(self._options, wait=self._tick)
+        text, self._template_file, found = read_template(path)
+        if found is not None:
+            return None, [(str(path), found)]
+        self._options = replace(self._options, template_text=text, template_name=str(path))
+        self._watch.options = self._options
+        return load_template(self._options, wait=self._tick)
+
     def _read(self, source: Source) -> None:
         self._name = source.name
         try:
             raw = open_source(source, self._stdin, self._tick)
             try:
-                self._stream = stream = Stream(raw)
+                watched = self._watch.reading(source, raw)
+                self._stream = stream = Stream(watched)
                 self._read_stream(source, stream)
+                self._watch.note(source, watched)
             finally:
                 if source.path is not None:
                     raw.close()
@@ -163,6 +184,7 @@ class _Making:
         found = fault.found
         if source.folder is not None and found.code in ("format", "no_template_text"):
             self._problems.add(warning("left_out", f"left out: {found.message}"), source.name)
+            self._watch.note_left_out(source)
             return
         self._stopping(found, f"{source.name}:{fault.line}" if fault.line else source.name)
 
@@ -209,6 +231,7 @@ class _Making:
             format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
             sample=tuple(checker.placer.sample),
             longest=checker.placer.longest.decode(),
+            origin=self._watch.origin(self._template_file),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from batchtui import plainfile
+from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_wire as wire
 from batchtui.intake.checker import Checker
 from batchtui.intake.options import IntakeOptions
+from batchtui.intake.origin import checked_file
 from batchtui.intake.placing import Row
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import SourceFault
@@ -50,7 +54,7 @@ def load_template(
     name = options.template_name if text is not None else str(options.template)
     if text is None:
         assert options.template is not None
-        text, found = _read(options.template)
+        text, _, found = read_template(options.template)
         if found is not None:
             return None, [(name, found)]
     mine = process or TemplateProcess()
@@ -70,15 +74,20 @@ def _drop(mine: TemplateProcess, given: TemplateProcess | None) -> None:
         mine.close()
 
 
-def _read(path: Path) -> tuple[str, Found | None]:
+def read_template(path: Path) -> tuple[str, CheckedSource | None, Found | None]:
+    """A template's text with its file as it was read, or what is wrong with it."""
     try:
-        return plainfile.read(path, MAX_TEMPLATE).decode("utf-8-sig"), None
-    except plainfile.TooLarge:
-        return "", error("template", f"too large for a template: more than {MAX_TEMPLATE // 1_000_000} MB")
+        fd, found = plainfile.open_fd(path)
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(MAX_TEMPLATE + 1)
+        if len(data) > MAX_TEMPLATE:
+            what = f"too large for a template: more than {MAX_TEMPLATE // 1_000_000} MB"
+            return "", None, error("template", what)
+        return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read(), checked_file(path, data, found), None
     except OSError as bad:
-        return "", error("template", f"can't be read: {bad.strerror or bad}")
+        return "", None, error("template", f"can't be read: {bad.strerror or bad}")
     except UnicodeDecodeError:
-        return "", error("template", "not valid UTF-8: save the file as UTF-8")
+        return "", None, error("template", "not valid UTF-8: save the file as UTF-8")
 
 
 class Renderer:

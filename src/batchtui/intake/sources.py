@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import msgspec
 
@@ -96,10 +96,17 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield file
 
 
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes (negative: all), empty at the end."""
+
+
 class Stream:
     """A byte stream that can be looked into before it is read, unpacked when it is gzip; raises SourceFault."""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: Readable) -> None:
         self._counting = _Counting(raw)
         self._source: _Counting | gzip.GzipFile = self._counting
         self._ahead = b""
@@ -158,7 +165,7 @@ class Stream:
 class _Counting:
     """Counts what is read, and takes back what was read too early."""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: Readable) -> None:
         self._raw = raw
         self._ahead = b""
         self.taken = 0

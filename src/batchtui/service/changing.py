@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,7 +17,18 @@ from batchtui.service.elsewhere import Elsewhere
 from batchtui.service.looking import Looker
 from batchtui.service.sending import Sender
 
+T = TypeVar("T")
 replace = msgspec.structs.replace
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Work that a cancellation waits for: whoever interrupts it is told what is on record, and nothing comes after."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 class Changer:
@@ -38,8 +51,8 @@ class Changer:
         if guard is not None:
             guard()
         await self.context.gateway.ready()
-        records = await asyncio.to_thread(
-            self.committer.commit, plan, title=title, note=note, retry_of=retry_of, guard=guard
+        records = await _to_its_end(
+            asyncio.to_thread(self.committer.commit, plan, title=title, note=note, retry_of=retry_of, guard=guard)
         )
         try:
             await self.sender.send_waiting(timeout=lock_timeout)

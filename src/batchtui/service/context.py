@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchtui import unexpected
 from batchtui.config import Config, Profile
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from batchtui.domain.money import PriceTable
 
 Listener = Callable[[object], None]
-log = logging.getLogger("batchtui")
 
 
 def utc_now() -> datetime:
@@ -93,8 +92,8 @@ class Context:
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except Exception:
-                log.exception("a listener failed on %s", type(event).__name__)
+            except Exception as error:
+                unexpected.note(error, f"telling of {type(event).__name__}")
 
     def service_time(self, when: datetime) -> datetime:
         """A time by our clock as the service's clock tells it, as far as a reply said how far they are apart."""

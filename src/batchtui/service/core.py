@@ -15,7 +15,7 @@ import msgspec
 
 from batchtui.config import Config
 from batchtui.domain.batch import BatchRecord, RemoteBatch
-from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.domain.errors import BatchtuiError, InputError, SourceChanged
 from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.poller import LookState
 from batchtui.service import figures
@@ -172,6 +172,12 @@ class Service:
         if plan.staging is not None:
             self.parts.committer.discard(plan.staging)
 
+    def changed_sources(self, plan: Plan) -> tuple[str, ...]:
+        """Names of the sources that are not any more what the plan was made from; slow, for a thread."""
+        from batchtui.intake.origin import changed
+
+        return changed(plan.origin) if plan.origin is not None else ()
+
     def max_cost_problem(self, plan: Plan) -> str | None:
         """Why max_cost stops this plan, None when it does not."""
         from batchtui.service import planning
@@ -263,9 +269,12 @@ class Service:
     ) -> list[BatchRecord]:
         """Send a plan's batches, one after the other, each once; the records tell how each fared.
 
-        Raises InputError when the plan was used up, is stopped by its cost, or is under way already, NoKey when there is
-        none: in all of these nothing was sent.
+        Raises InputError when the plan was used up, is stopped by its cost, or is under way already, SourceChanged when a
+        source is another than the one that was checked, NoKey when there is none: in all of these nothing was sent.
         """
+        changed = await asyncio.to_thread(self.changed_sources, plan)
+        if changed:
+            raise SourceChanged(changed)
         problem = None if allow_cost else self.max_cost_problem(plan)
         if problem:
             raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import unexpected
 from batchtui.api.download import Download
 from batchtui.domain.batch import BatchRecord, RemoteBatch, Tally
 from batchtui.domain.errors import (
@@ -132,10 +133,8 @@ class Fetcher:
             raise
         except Exception as error:
             # Without a time to try again on record the same download would begin anew every second.
-            ours = StoreError(
-                f"fetching met an unexpected {type(error).__name__}: {error}",
-                advice="it is tried again; please report it",
-            )
+            found = unexpected.note(error, "downloading results")
+            ours = StoreError(f"downloading met an unexpected error: {found.title}", advice=unexpected.GOES_ON)
             self._failed(record, ours)
             raise ours from error
         finally:

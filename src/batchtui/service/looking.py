@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import msgspec
 
+from batchtui import unexpected
 from batchtui.domain.batch import BatchRecord, RemoteBatch
 from batchtui.domain.errors import BatchtuiError, LockBusy, NoNetwork, NotFound, Rejected, StoreError
 from batchtui.poller import LookState, after_failure, next_look, ripe
@@ -55,11 +56,9 @@ class Looker:
                 self.context.trouble(error)
                 await asyncio.sleep(1.0)
             except Exception as error:
+                found = unexpected.note(error, "checking batches")
                 self.context.trouble(
-                    StoreError(
-                        f"the poller met an unexpected {type(error).__name__}: {error}",
-                        advice="it goes on; please report it",
-                    )
+                    StoreError(f"checking batches met an unexpected error: {found.title}", advice=unexpected.GOES_ON)
                 )
                 await asyncio.sleep(5.0)
 

@@ -138,7 +138,7 @@ def plan_retry(
 
         made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)
         path.unlink(missing_ok=True)
-        made = replace(made, source=records[0].source, retry_of=tuple(retried), retried=retried)
+        made = replace(made, source=records[0].source, retry_of=tuple(retried), retried=retried, origin=None)
         return retrying.carry_ids(context, made, records[0].run)
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -36,7 +36,7 @@ def explain(error: OSError, what: str) -> StoreError:
 
 
 def make_private_dir(path: Path) -> Path:
-    """Make a folder and its parents, 0700 for those made here; raises StoreError."""
+    """Make a folder and its parents, 0700 for those made here, whatever the umask; raises StoreError."""
     try:
         missing = []
         here = path
@@ -44,7 +44,9 @@ def make_private_dir(path: Path) -> Path:
             missing.append(here)
             here = here.parent
         for each in reversed(missing):
-            each.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileExistsError):  # Another program was quicker.
+                each.mkdir(mode=0o700)
+                each.chmod(0o700)
         if path.is_symlink() and not path.is_dir():
             raise OSError(errno.ELOOP, "a symbolic link is in the way")
     except OSError as error:
@@ -53,9 +55,9 @@ def make_private_dir(path: Path) -> Path:
 
 
 def open_private(path: Path, mode: str = "wb") -> BinaryIO:
-    """Open a file of ours 0600 without following a symlink; ``mode`` is wb, xb, ab or r+b.
+    """Open a file of ours without following a symlink; ``mode`` is wb, xb, ab or r+b.
 
-    Raises OSError, for what is no regular file too.
+    One that is made here is 0600, whatever the umask.  Raises OSError, for what is no regular file too.
     """
     flags = {
         "wb": os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
@@ -63,9 +65,12 @@ def open_private(path: Path, mode: str = "wb") -> BinaryIO:
         "ab": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
         "r+b": os.O_RDWR | os.O_CREAT,
     }[mode]
+    missing = not os.path.lexists(path)
     fd = os.open(path, flags | _NO_FOLLOW | os.O_NONBLOCK, 0o600)
     try:
         plainfile.refuse_odd(os.fstat(fd).st_mode, path)
+        if missing:
+            os.fchmod(fd, 0o600)
     except OSError:
         os.close(fd)
         raise

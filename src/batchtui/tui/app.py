@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
+import sys
+import threading
 import time
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
-from batchtui import safetext
+from batchtui import safetext, unexpected
 from batchtui.tui import glyphs, keys, terminal
 from batchtui.tui.hangup import Hangup
 from batchtui.tui.messages import Happened
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from batchtui.config import Config
     from batchtui.service import Engine, Service
 
-log = logging.getLogger("batchtui")
-log.addHandler(logging.NullHandler())
 MOST_BUGS = 8
 """Errors of our own within a minute that the app lives through."""
 
@@ -194,12 +192,13 @@ class BatchtuiApp(Guard, App[int]):
         self._listen()
         self.engine.start()
         self._look()
-        await asyncio.to_thread(old.stop)
+        # It may take its time over the network; what it does is on record at every moment.
+        threading.Thread(target=old.stop, name="profile-left", daemon=True).start()
 
     def _look(self) -> None:
         """Look at once: who opens the screen wants the present, not the poller's next turn."""
         if self._look_first:
-            self.engine.call(self.service.refresh(asked=False))
+            self.engine.spawn(self.service.refresh(asked=False))
 
     def _listen(self) -> None:
         for end in self._ends:
@@ -238,16 +237,13 @@ class BatchtuiApp(Guard, App[int]):
     def report_bug(self, error: BaseException) -> None:
         """Show an unexpected error where the person looks; no local variables go anywhere."""
         self.bugs.append(error)
-        log.error("unexpected error", exc_info=error)
-        said = f"something went wrong inside batchtui: {type(error).__name__}: {safetext.line(str(error), 200)}"
-        advice = "your batches are safe; the palette's 'Last error' shows where it happened"
+        found = unexpected.note(error, "running the screen")
+        said = f"Unexpected error in batchtui: {found.title}"
+        palette = keys.true_key(self.service.config.keys, BatchtuiApp, "palette")
+        advice = f"Your batches are safe. Press {palette} and choose Last error for details."
         with contextlib.suppress(Exception):
             shown = self.screen if hasattr(self.screen, "say") else self.home
             shown.say(said, advice=advice, level="bad")
-
-    def last_bug(self) -> str:
-        """The last unexpected error as text, without local variables."""
-        return "".join(traceback.format_exception(self.bugs[-1])) if self.bugs else "there was none"
 
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error
@@ -257,12 +253,12 @@ class BatchtuiApp(Guard, App[int]):
             super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        """Textual's crash report prints local variables, a key among them perhaps; this one prints none."""
-        from rich.segment import Segments
-        from rich.traceback import Traceback
+        """Textual's crash report prints local variables, a key among them perhaps; this one only types and places."""
+        from rich.text import Text
 
-        report = Traceback(show_locals=False, width=None)
-        self._exit_renderables.append(Segments(self.console.render(report, self.console.options)))
+        error = sys.exc_info()[1] or self._exception
+        lines = unexpected.describe(error) if error is not None else ()
+        self._exit_renderables.append(Text("\n".join(["batchtui stopped: unexpected error; please report it", *lines])))
         self._close_messages_no_wait()
 
     # --- hands ------------------------------------------------------------------------------------------------------
@@ -287,9 +283,14 @@ class BatchtuiApp(Guard, App[int]):
         ]
         self.push_screen(Confirm("Quit while sending?", lines, yes="Quit"), lambda yes: self.exit(0) if yes else None)
 
+    def copy_to_clipboard(self, text: str, *, raw: bool = False) -> None:
+        """Copy a text as it is shown, without what a terminal obeys; ``raw`` copies it as received."""
+        super().copy_to_clipboard(text if raw else safetext.copied(text))
+
     def action_picture(self) -> None:
         """Write the screen as SVG beside where batchtui was started."""
         name = self.save_screenshot(path=".")
+        Path(name).chmod(0o600)
         self.home.say(f"wrote {name}", level="good")
 
     def _put_away(self) -> None:
@@ -302,23 +303,27 @@ class BatchtuiApp(Guard, App[int]):
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(lambda: self.exit(code, return_code=code))
 
-    def get_system_commands(self, screen: Screen[Any]) -> list[SystemCommand]:
-        """Textual's own commands that make sense here."""
-        from batchtui.tui.commands import system_commands
 
-        return system_commands(self, screen)
+def _note_thread(error: BaseException | None) -> None:
+    if error is not None:
+        unexpected.note(error, "working in a thread")
 
 
 def run_app(service: Service) -> int:
     """Run the screen until the person leaves; returns the exit code."""
     from batchtui.service import Engine
+    from batchtui.service.engine import close_loop
 
     engine = Engine(service)
+    loop = asyncio.new_event_loop()
+    # Python's own hook prints contents where the screen is.
+    threading.excepthook = lambda args: _note_thread(args.exc_value)
     app = BatchtuiApp(service, engine, look_first=True)
     try:
-        result = app.run(mouse=service.config.screen.mouse)
+        result = app.run(mouse=service.config.screen.mouse, loop=loop)
     finally:
         app.engine.stop()
+        close_loop(loop)
         app.hangup.over()
         terminal.reset_title()
     return result if result is not None else (app.return_code or 0)

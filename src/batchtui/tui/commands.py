@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.app import SystemCommand
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.markup import escape
-from textual.screen import Screen
 
+from batchtui import __version__, unexpected
 from batchtui.domain.batch import BatchRecord
 from batchtui.tui import describe, keys
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 _MOVES = frozenset({"down", "up", "page_down", "page_up", "first", "last"})
 """Keys of lists, which come after what does something."""
+HOW_TO_REPORT = (
+    "To report it, send this text, what you did before it, and the output of batchtui doctor. None of them holds a key, "
+    "a request or an answer. To have every unexpected error written to a file, start batchtui --log FILE."
+)
 MOST_BATCHES = 40
 """Batches shown for one search."""
 
@@ -42,6 +47,7 @@ class BatchCommands(Provider):
                 moves.append(found)
             else:
                 yield found
+        yield from _app_commands(self._tui)
         yield from moves
 
     async def discover(self) -> Hits:
@@ -88,15 +94,34 @@ def _goer(app: BatchtuiApp, record: BatchRecord) -> Callable[[], None]:
     return go
 
 
-def system_commands(app: BatchtuiApp, screen: Screen[Any]) -> list[SystemCommand]:
+def _app_commands(app: BatchtuiApp) -> list[tuple[str, str, Callable[[], Any]]]:
     """Beside the actions: theme, screenshot, the last error."""
-    from batchtui.tui.screens.modals import Reading
 
     def last_error() -> None:
-        app.push_screen(Reading("Last error", app.last_bug()))
+        from batchtui.tui.screens.modals import Reading
+
+        app.push_screen(Reading("Last error", last_error_text()))
 
     return [
-        SystemCommand("Theme", "choose other colours for now", app.action_change_theme),
-        SystemCommand("Screenshot", "write the screen as SVG into this folder", app.action_picture),
-        SystemCommand("Last error", "where something went wrong inside batchtui, for a bug report", last_error),
+        ("Theme", "choose other colors for now", app.action_change_theme),
+        ("Screenshot", "write the screen as SVG into this folder", app.action_picture),
+        ("Last error", "where an unexpected error in batchtui happened, for a bug report", last_error),
     ]
+
+
+def last_error_text() -> str:
+    """The last unexpected error: when, what, where, and how to report it."""
+    found = unexpected.last()
+    if found is None:
+        return "No unexpected error since batchtui was started."
+    facts = [("When", f"{found.when:%Y-%m-%d %H:%M:%S} UTC"), ("While", found.doing)]
+    versions = f"batchtui {__version__}, Python {platform.python_version()}, Textual {version('textual')}"
+    return "\n".join(
+        [
+            *(f"{name:<7}{value}" for name, value in [*facts, ("With", f"{versions}, {platform.system()}")]),
+            "",
+            *found.lines,
+            "",
+            HOW_TO_REPORT,
+        ]
+    )

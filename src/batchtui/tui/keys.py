@@ -60,6 +60,19 @@ def shown(app: App[object], binding: Binding) -> str:
     return binding.key_display or name_of(binding.key)
 
 
+def in_sentence(key: str) -> str:
+    """One key as a sentence writes it: ``ctrl+p`` stays, ``question_mark`` is ``?``, ``enter`` is Enter."""
+    *modifiers, last = key.split("+") if key != "+" else [key]
+    name = {"enter": "Enter", "escape": "Esc", "tab": "Tab"}.get(last, _NAMES.get(last, last))
+    return "+".join([*modifiers, name])
+
+
+def true_key(chosen: Mapping[str, str], place: type[DOMNode], name: str) -> str:
+    """The key of an action of ``place``, written for a sentence, the person's own choice of keys before ours."""
+    declared = next(found[name] for found in bindings_of(place.__mro__).values() if name in found)
+    return in_sentence(usable(chosen).get(name, declared.key).split(",")[0])
+
+
 def bindings_of(classes: Iterable[type[DOMNode]]) -> dict[str, dict[str, Binding]]:
     """By class name, the bindings that each class itself declares, by id (those that have one)."""
     found: dict[str, dict[str, Binding]] = {}

@@ -56,6 +56,13 @@ class Asking:
             markup=False,
         )
 
+    def say_below(self, message: str, *, advice: str = "", level: str = "info") -> None:
+        """Show a sentence on the screen beneath, before this one is left."""
+        screens = [each for each in self.app.screen_stack if isinstance(each, Asking)]  # type: ignore[attr-defined]
+        beneath = screens[: screens.index(self)] if self in screens else screens
+        if beneath:
+            beneath[-1].say(message, advice=advice, level=level)
+
     def fail(self, error: BaseException) -> None:
         """Show an error where the person looks."""
         if isinstance(error, BatchtuiError):

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from batchtui import safetext
+from batchtui.tui import keys
 from batchtui.tui.screens.base import BaseModal
 from batchtui.tui.screens.modals import BACK, line_input
 
@@ -52,10 +53,17 @@ class EditModal(BaseModal[tuple[str, str] | None]):
 
     def action_save(self) -> None:
         """Keep what was written."""
-        self.dismiss(
-            (self.query_one("#title-text", Input).value.strip(), self.query_one("#note-text", Input).value.strip())
-        )
+        title, note = self._written()
+        self.dismiss((title.strip(), note.strip()))
 
     def action_leave(self) -> None:
         """Leave it as it was."""
+        if self._written() != self._values:
+            self.say_below("Title and note not saved.", advice=f"Press {self._save_key()} instead of Esc to save them.")
         self.dismiss(None)
+
+    def _written(self) -> tuple[str, str]:
+        return self.query_one("#title-text", Input).value, self.query_one("#note-text", Input).value
+
+    def _save_key(self) -> str:
+        return keys.true_key(self.service.config.keys, EditModal, "save")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.paths import expanded
+from batchtui.store import files
 from batchtui.tui import describe, figures, spans
 from batchtui.tui.screens.modals import Ask, Choose
 
@@ -126,7 +127,7 @@ async def export_many(home: HomeView, records: Sequence[BatchRecord]) -> None:
     if not answer:
         return
     folder = expanded(answer)
-    await home.in_thread(folder.mkdir, parents=True, exist_ok=True)
+    await home.in_thread(files.make_private_dir, folder)
     written = 0
     for number, record in enumerate(records, 1):
         dest = folder / f"{stem(record)}.jsonl"

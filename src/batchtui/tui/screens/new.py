@@ -13,12 +13,16 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Input, OptionList, Static
 
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
 from batchtui.intake.preview import Previewer
 from batchtui.service import planning
+from batchtui.tui import keys
 from batchtui.tui.screens.doing import do
+from batchtui.tui.screens.home import HomeScreen
 from batchtui.tui.screens.modals import line_input
 from batchtui.tui.screens.new_check import join_paths
-from batchtui.tui.screens.new_planning import Planning
+from batchtui.tui.screens.new_planning import EMPTY, Planning
 from batchtui.tui.screens.new_write import WritePane
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.plan_summary import PlanSummary
@@ -29,8 +33,6 @@ from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 from batchtui.tui.widgets.table_peek import TablePeek
 from batchtui.tui.widgets.template_editor import TemplateEditor
-
-EMPTY = "Choose a source: type a path and press enter, or ctrl+o to browse."
 
 
 class NewScreen(Planning):
@@ -89,6 +91,8 @@ class NewScreen(Planning):
         self._importing = importing
         self._path = path
         self.previewer = Previewer()
+        self._unsaved = False
+        """True once the draft could not be saved, and that was said."""
         self.jumped = False
         """True while the request shown was jumped to from its problem."""
 
@@ -148,7 +152,7 @@ class NewScreen(Planning):
             do(self, self._begin_writing())
         else:
             self.query_one(SourceForm).focus_path()
-            self.start_check()
+            do(self, self.check_anew())
 
     async def _begin_writing(self) -> None:
         await self.query_one(WritePane).begin(
@@ -179,10 +183,6 @@ class NewScreen(Planning):
                 return
         pane.focus()
 
-    @on(SourceForm.Changed)
-    async def _source_changed(self) -> None:
-        await self.read_template()
-
     @on(TemplateEditor.Rested)
     async def _template_rested(self) -> None:
         await self.render_row()
@@ -210,8 +210,26 @@ class NewScreen(Planning):
 
     async def _leave(self) -> None:
         self.query_one(WritePane).settle()
-        await self.keep_draft()
-        self.dismiss(None)
+        try:
+            await self.keep_draft()
+        except BatchtuiError as error:
+            if not self._unsaved:
+                self._unsaved = True
+                self.say(f"Draft not saved: {error}", advice="Press Esc twice to leave without it.", level="bad")
+                return
+        if self.app.screen is self:
+            self._say_what_is_kept()
+            self.dismiss(None)
+
+    def _say_what_is_kept(self) -> None:
+        chosen = self.service.config.keys
+        again = keys.true_key(chosen, HomeScreen, "new")
+        if self.kept is not None and not self._unsaved:
+            drafts = keys.true_key(chosen, NewScreen, "new.drafts")
+            name = safetext.line(self.kept.name, 40)
+            self.say_below(f"Draft {name} saved.", advice=f"Press {again}, then {drafts} to reopen it.", level="good")
+        elif self.kept is not None or self.query_one(SourceForm).typed:
+            self.say_below("Form closed, no draft saved.", advice=f"Press {again} to start over.")
 
     async def on_unmount(self) -> None:
         """Stop what runs, throw the staged copy away."""

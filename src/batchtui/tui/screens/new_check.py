@@ -14,6 +14,7 @@ from textual.message import Message
 
 from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.plan import Plan, Problem, ProblemGroup, Progress
+from batchtui.intake.drafts import Form
 from batchtui.intake.options import IntakeOptions
 from batchtui.paths import expanded
 from batchtui.tui.widgets.problem_list import ProblemGathering
@@ -37,6 +38,41 @@ class Source:
     def empty(self) -> bool:
         """True when there is nothing to check."""
         return not (self.paths or self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the form shows: the one thing that is checked and planned, and compared with before anything is sent."""
+
+    typed: str = ""
+    """The paths as they were typed."""
+    format: str | None = None
+    template_path: str = ""
+    template_text: str | None = None
+    """The template as its pane shows it; None where there is none, or its file can't be read."""
+    model: str = ""
+    skip_bad: bool = False
+    cache_prefix: bool = False
+    forms: tuple[Form, ...] = ()
+    """The composed requests, where they are composed."""
+    account: tuple[object, ...] = ()
+    """Profile and limits that the plan is made for."""
+
+    def options(self) -> IntakeOptions:
+        """How the sources are to be read."""
+        return IntakeOptions(
+            format=self.format,
+            template=expanded(self.template_path) if self.template_path else None,
+            template_text=self.template_text,
+            template_name=self.template_path or "template",
+            skip_bad=self.skip_bad,
+            cache_prefix=self.cache_prefix,
+            default_model=self.model or None,
+        )
+
+    def source(self) -> Source:
+        """The files that are to be checked; raises InputError."""
+        return Source(paths=split_paths(self.typed), options=self.options())
 
 
 class CheckMoved(Message):

@@ -25,8 +25,8 @@ class Drafts(BaseScreen[None]):
     """The draft as it was saved last; None when nothing is worth keeping yet."""
     draft_name = ""
 
-    def start_check(self) -> None:
-        """Check what is chosen now."""
+    async def check_anew(self) -> None:
+        """Check what is chosen now, the template as its file says."""
 
     def current_draft(self) -> Draft | None:
         """What the screen holds, None when nothing was composed."""
@@ -46,15 +46,15 @@ class Drafts(BaseScreen[None]):
             cache_prefix=form.cache_prefix,
             skip_bad=form.skip_bad,
             default_model=form.model,
-            forms=() if pane.untouched else tuple(pane.forms),
+            forms=() if pane.untouched else tuple(pane.current),
         )
 
     async def keep_draft(self) -> None:
         """Save what the screen holds, when it differs from what was saved."""
         draft = self.current_draft()
         if draft is not None and draft != self.kept:
-            self.kept = draft
             await self.in_thread(save_draft, self.service.data, draft)
+            self.kept = draft
             self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(draft.name, 30)}"))
 
     async def set_draft_aside(self) -> str:
@@ -82,13 +82,13 @@ class Drafts(BaseScreen[None]):
         self.kept, self.draft_name = draft, draft.name
         self.query_one("#new-name", Input).value = draft.title
         self.query_one(SourceForm).restore(draft)
-        self.query_one(TemplateEditor).restore(draft.template_text, draft.name)
+        self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
         if draft.forms:
             await self.query_one(WritePane).load(draft.forms)
         mode = self.query_one("#new-mode", TabLine)
         wanted = "write" if draft.forms and not draft.sources else "files"
         if mode.chosen == wanted:
-            self.start_check()
+            await self.check_anew()
         mode.choose(wanted)
 
     async def forget_draft(self) -> None:

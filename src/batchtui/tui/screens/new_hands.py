@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, cast
 from textual.content import Content
 from textual.widgets import ContentSwitcher, TextArea
 
-from batchtui import plainfile, safetext
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.plan import Plan, Problem
 from batchtui.intake.preview import Peek
-from batchtui.intake.render import MAX_TEMPLATE
-from batchtui.paths import expanded
+from batchtui.intake.render import read_template
+from batchtui.paths import NoFolder, expanded
 from batchtui.service import planning
 from batchtui.tui import describe, figures
 from batchtui.tui.glyphs import GLYPHS
@@ -87,32 +88,34 @@ class NewHands:
             return
         if for_template:
             form.set_template(taken[0])
-            await self._load_template(taken[0])
-            me.start_check()
+            await me.check_anew()
         else:
             me.take_paths(taken)
 
-    async def read_template(self) -> None:
-        """Show the template file that is named."""
-        path = self._me.query_one(SourceForm).template_path
-        if path:
-            await self._load_template(path)
-
-    async def _load_template(self, path: str) -> None:
+    async def sync_template(self) -> None:
+        """Show the template file that is named as it lies on the disk, unless its text was edited here."""
         me = self._me
-        editor = me.query_one(TemplateEditor)
-        if editor.name_of == path:
+        path, editor = me.query_one(SourceForm).template_path, me.query_one(TemplateEditor)
+        if editor.composed and editor.name_of == path:
+            return
+        if not path:
+            if editor.composed:
+                editor.name_of = ""
+            elif editor.name_of:
+                editor.load("", "")
             return
         try:
-            text = await me.in_thread(plainfile.read_text, expanded(path), MAX_TEMPLATE)
-            text = text.removeprefix("\ufeff")
-        except (OSError, UnicodeDecodeError):
+            text, _, fault = await me.in_thread(read_template, expanded(path))
+        except (BatchtuiError, NoFolder, ValueError):
             return  # The check names what is wrong with it.
+        if fault is not None or path != me.query_one(SourceForm).template_path or editor.holds(text, path):
+            return
         if editor.composed:
+            if editor.name_of == path:
+                return
             kept = await me.set_draft_aside()
             me.say(f"The template written here is kept as the draft {kept}; now {safetext.line(path, 60)} is used.")
-        editor.load(text[:1_000_000], path)
-        me.start_check()
+        editor.load(text, path)
 
     def offer_template(self, peek: Peek) -> None:
         """Begin a template from the columns there are."""
@@ -125,13 +128,13 @@ class NewHands:
 
         me = self._me
         editor = me.query_one(TemplateEditor)
-        text, row = editor.text, editor.row
+        text, row = editor.planned, editor.row
         if row is None or not text.strip():
             return
-        options = planning.complete_options(me.service.context, me.query_one(SourceForm).options())
+        options = planning.complete_options(me.service.context, me.shown().options())
         prices = me.service.prices
         sections = await me.in_thread(new_peek.render_row, me.previewer, text, row, editor.number, options, prices)
-        if sections is not None and editor.text == text:
+        if sections is not None and editor.planned == text:
             await editor.show_preview(sections)
 
     # --- looking ----------------------------------------------------------------------------------------------------
@@ -161,7 +164,7 @@ class NewHands:
 
     async def _count(self) -> None:
         me = self._me
-        plan = me.plan
+        plan = await me.current_plan()
         if plan is None:
             return
         me.say(f"Counting the tokens of {figures.plural(min(SAMPLE, plan.requests), 'request')}…")
@@ -184,13 +187,14 @@ class NewHands:
         from batchtui.tui.screens.new_try import TryScreen
 
         me = self._me
-        if me.plan is not None:
+        plan = await me.current_plan()
+        if plan is not None:
             shown = (
                 me.query_one(RequestView).line
                 if me.query_one("#new-body", ContentSwitcher).current == "requests"
                 else ""
             )
-            await me.app.push_screen_wait(TryScreen(me.plan, shown))
+            await me.app.push_screen_wait(TryScreen(plan, shown))
 
     def action_editor(self) -> None:
         """Edit the focused field, or the template, in $EDITOR."""
@@ -223,10 +227,12 @@ class NewHands:
         from batchtui.tui.screens.new_upload import UploadScreen
 
         me = self._me
-        plan = me.plan
-        if plan is None or not plan.ok:
+        plan = await me.current_plan()
+        if plan is None:
             return
         twin = await me.in_thread(me.service.duplicate_of, plan)
+        if me.app.screen is not me:
+            return
         title = me.default_title()
         lines = self._confirm_lines(plan, title)
         if twin is not None:
@@ -240,14 +246,14 @@ class NewHands:
         grave = twin is not None or bool(me.stopped_by)
         if not await me.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
             return
-        if me.plan is not plan:
-            me.say("The source was checked again meanwhile: look at the new plan first.", level="warn")
+        if await me.current_plan() is not plan:
             return
         me.plan = None
         upload = UploadScreen(plan, title=title, allow_cost=bool(me.stopped_by), again=twin is not None)
         records = await me.app.push_screen_wait(upload)
         if records == []:
-            me.start_check()
+            me.discard_soon(plan)
+            await me.check_anew()
         elif me.is_attached:
             await me.forget_draft()
             me.dismiss(None)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from textual import on
 from textual.content import Content
+from textual.message import Message
 
 from batchtui import safetext
+from batchtui.domain.errors import changed_words
 from batchtui.domain.plan import Plan
 from batchtui.tui import figures
 from batchtui.tui.screens.doing import do
-from batchtui.tui.screens.new_check import CheckEnded, Checker, CheckMoved, Source
+from batchtui.tui.screens.new_check import CheckEnded, Checker, CheckMoved, Shown, Source
 from batchtui.tui.screens.new_drafts import Drafts
 from batchtui.tui.screens.new_hands import NewHands
 from batchtui.tui.screens.new_write import WritePane
@@ -24,6 +27,9 @@ from batchtui.tui.widgets.tab_line import TabLine
 from batchtui.tui.widgets.table_peek import TablePeek
 from batchtui.tui.widgets.template_editor import TemplateEditor
 
+EMPTY = "Choose a source: type a path and press enter, or ctrl+o to browse."
+CHECKED_SOON = "it is checked again when you pause"
+LOOK_AGAIN = "Look at the new plan, then submit again."
 UNWRITTEN = "Write what is asked; the plan appears by itself."
 
 
@@ -34,6 +40,8 @@ class Planning(NewHands, Drafts):
         super().__init__()
         self.plan: Plan | None = None
         self.stopped_by = ""
+        self.checked: Shown | None = None
+        """What was checked last: the plan, or the check that runs, is of this.  None once something else is shown."""
         self.checker = Checker(lambda: self.service, self.post_message)
 
     @property
@@ -49,49 +57,94 @@ class Planning(NewHands, Drafts):
         """Show a pane and its tab."""
         raise NotImplementedError
 
+    def shown(self) -> Shown:
+        """What stands on the screen."""
+        account = (self.service.profile, self.service.config.limits)
+        if self.writing:
+            return Shown(forms=tuple(self.query_one(WritePane).current), account=account)
+        form, editor = self.query_one(SourceForm), self.query_one(TemplateEditor)
+        mine = editor.name_of == form.template_path and (form.has_template or bool(editor.text.strip()))
+        return Shown(
+            typed=form.typed,
+            format=form.format,
+            template_path=form.template_path,
+            template_text=editor.planned if mine else None,
+            model=form.model,
+            skip_bad=form.skip_bad,
+            cache_prefix=form.cache_prefix,
+            account=account,
+        )
+
     @on(WritePane.Changed)
     def _written_anew(self) -> None:
-        if self.writing:
+        if self.writing and self.shown() != self.checked:
             self.start_check()
 
     @on(TemplateEditor.Changed)
     def _template_changed(self) -> None:
-        if not self.writing:
+        if not self.writing and self.shown() != self.checked:
             self.start_check()
 
+    @on(SourceForm.Changed)
+    async def _source_changed(self, event: SourceForm.Changed) -> None:
+        await self.sync_template()
+        if event.asked or self.shown() != self.checked:
+            self.start_check()
+
+    @on(SourceForm.Edited)
     @on(TemplateEditor.Edited)
     @on(WritePane.Edited)
-    def _outdated(self, event: TemplateEditor.Edited | WritePane.Edited) -> None:
+    def _edited(self, event: Message) -> None:
         """What was planned is not what stands here any more: it can't be sent."""
-        if isinstance(event, WritePane.Edited) != self.writing:
+        other_mode = isinstance(event, WritePane.Edited) != self.writing
+        if other_mode or self.checked is None or self.shown() == self.checked:
             return
+        self.checked = None
         self.checker.forget()
         self._drop_plan()
         self.refresh_bindings()
-        self.query_one(PlanSummary).say(Content.styled(" changed: it is checked again when you pause", "dim"))
+        when = "press enter to check it again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
+        self.query_one(PlanSummary).say(Content.styled(f" changed: {when}", "dim"))
 
-    @on(SourceForm.Changed)
     def start_check(self) -> None:
-        """Check what is chosen now, in a thread."""
+        """Check what is shown now, in a thread."""
         do(self, self.keep_draft())
-        make = self._written() if self.writing else self._file_source()
+        self.checked = self.shown()
+        make = self._written() if self.writing else self.checked.source if self.checked.typed else None
         self._drop_plan()
         self.refresh_bindings()
         if make is None:
             self.checker.forget()
+            if not self.writing:
+                self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
             return
         self.query_one(StatusLine).dismiss()
         self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
         self.checker.start(make)
         if not self.writing:
-            do(self, self._peek())
+            do(self, self._peek(self.checked))
 
-    def _file_source(self) -> Callable[[], Source] | None:
-        form, template = self.query_one(SourceForm), self.query_one(TemplateEditor)
-        # A starter that nobody touched gives way to a file, and so does a text when another file was named after it.
-        mine = template.composed and (not form.has_template or template.name_of in (form.template_path, "template"))
-        text = template.edited if mine or not form.has_template else ""
-        return form.source(text, template.name_of)
+    async def check_anew(self) -> None:
+        """Check what is shown now, the template as its file says unless it was edited here."""
+        await self.sync_template()
+        self.start_check()
+
+    async def current_plan(self) -> Plan | None:
+        """The plan, None when it can't be sent or is of something else than what is shown now; that is said then, and
+        checked again.  To be asked before anything is sent.
+        """
+        plan = self.plan
+        if plan is None or not plan.ok:
+            return None
+        await self.sync_template()
+        names = await self.in_thread(self.service.changed_sources, plan)
+        if self.plan is plan and self.shown() == self.checked and not names:
+            return plan
+        if self.plan is plan:
+            self.start_check()
+        what = changed_words(names) if names else "The form or its template changed"
+        self.say(f"{what} after the check; nothing was sent", advice=LOOK_AGAIN, level="warn")
+        return None
 
     def _written(self) -> Callable[[], Source] | None:
         """The composed requests; None while a form holds an error, which is said."""
@@ -112,18 +165,16 @@ class Planning(NewHands, Drafts):
         source = Source(lines=b"".join(line + b"\n" for line in lines))
         return lambda: source
 
-    def action_check(self) -> None:
+    async def action_check(self) -> None:
         """Check again."""
-        self.start_check()
+        await self.check_anew()
 
-    async def _peek(self) -> None:
+    async def _peek(self, shown: Shown) -> None:
         """Rows and columns, where the source is a table."""
         from batchtui.tui.screens.new_peek import first_rows
 
-        number, make = self.checker.number, self.query_one(SourceForm).source()
-        if make is None:
-            return
-        found = await self.in_thread(first_rows, make, self.service.prices)
+        number = self.checker.number
+        found = await self.in_thread(first_rows, replace(shown, template_text=None).source, self.service.prices)
         if number != self.checker.number or not self.is_attached:
             return
         self.query_one(TablePeek).show(found)

@@ -21,13 +21,19 @@ from batchtui.intake.compose import request_from_form
 from batchtui.intake.drafts import Form, Turn
 from batchtui.intake.options import IntakeOptions
 from batchtui.tui.screens.modals import button
-from batchtui.tui.widgets.request_form import RequestForm
+from batchtui.tui.widgets.request_form import RequestForm, quiet
 
 PAUSE = 0.6
 """Seconds after the last key before the requests are checked and kept."""
 _HEAD = ("custom_id", "model", "max_tokens")
 
 replace = msgspec.structs.replace
+
+
+def _shown(form: Form) -> Form:
+    """A request as its form shows it."""
+    turns = tuple(Turn(turn.role, quiet(turn.text)) for turn in form.turns)
+    return replace(form, system=quiet(form.system), turns=turns, extra_json=quiet(form.extra_json))
 
 
 class WritePane(Vertical):
@@ -80,7 +86,15 @@ class WritePane(Vertical):
     @property
     def untouched(self) -> bool:
         """True while nothing was typed."""
-        return self.forms == [replace(Form(), model=self.forms[0].model)]
+        forms = self.current
+        return forms == [replace(Form(), model=forms[0].model)]
+
+    @property
+    def current(self) -> list[Form]:
+        """All requests, the one that is shown as it stands in its form."""
+        if not self.is_mounted or not self.form.is_mounted:
+            return self.forms
+        return [*self.forms[: self._at], self.form.value(), *self.forms[self._at + 1 :]]
 
     async def begin(self, options: IntakeOptions, prices: PriceTable) -> None:
         """Composing begins: how requests are to be checked, and the model to offer first."""
@@ -101,7 +115,7 @@ class WritePane(Vertical):
         assert self._prices is not None
         lines: list[bytes] = []
         problems: list[Problem] = []
-        for form in self.forms:
+        for form in self.current:
             line, found = self._made(form)
             lines += [line] if line is not None else []
             problems += found
@@ -122,8 +136,9 @@ class WritePane(Vertical):
 
     async def load(self, forms: Sequence[Form]) -> None:
         """Show the requests of a draft."""
-        self.forms = list(forms) or [Form()]
+        self.forms = [_shown(form) for form in forms] or [Form()]
         await self._show(0)
+        self.forms[0] = self.form.value()
 
     # --- editing ----------------------------------------------------------------------------------------------------
 

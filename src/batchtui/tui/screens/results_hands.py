@@ -10,7 +10,7 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.store import files
-from batchtui.tui import describe, figures
+from batchtui.tui import describe, figures, keys
 from batchtui.tui.outside import edit_text
 from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.modals import Choose
@@ -131,27 +131,33 @@ class Hands:
         if said:
             me.say(said, level="good")
 
-    def action_copy(self) -> None:
-        """Copy the answer, and keep it in a file for terminals that refuse."""
-        do(self._me, self._copy())
+    def action_copy(self, raw: bool = False) -> None:
+        """Copy the answer, and keep it in a file for terminals that refuse; ``raw`` copies it as received."""
+        do(self._me, self._copy(raw or self._me.service.config.screen.copy_raw))
 
-    async def _copy(self) -> None:
+    async def _copy(self, raw: bool) -> None:
         me = self._me
         if not me.rows:
             me.say("Nothing is shown here that could be copied.")
             return
         await me.show_now()
-        text = me.query_one(DetailPane).text()
+        received = me.query_one(DetailPane).text()
+        clean = received if raw else safetext.copied(received)
+        text = clean.encode("utf-8", "replace")
         path = me.service.data / "copied.txt"
-        await me.in_thread(files.write_atomic, path, text.encode("utf-8", "replace"))
-        if len(text.encode("utf-8", "replace")) * 4 // 3 <= OSC52_LIMIT:
-            me.app.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
-            me.say(
-                f"Copied {figures.plural(len(text), 'character')}. If your terminal refuses, it is in {path}",
-                level="good",
-            )
+        await me.in_thread(files.write_atomic, path, text)
+        other = "" if raw or safetext.copied_whole(received) else self._how_raw()
+        if len(text) * 4 // 3 <= OSC52_LIMIT:
+            me.tui.copy_to_clipboard(text.decode("utf-8"), raw=raw)
+            said = f"Copied {figures.plural(len(clean), 'character')}{' as received' if raw else ''}"
+            me.say(f"{said}. {other}Also saved to {path}", level="good")
         else:
-            me.say(f"Too long for a terminal's clipboard: it is in {path}", level="warn")
+            me.say(f"Too long for a terminal's clipboard. {other}Saved to {path}", level="warn")
+
+    def _how_raw(self) -> str:
+        """What cleaning changed, and the key that copies the answer as received."""
+        key = keys.true_key(self._me.service.config.keys, type(self._me), "copy.raw")
+        return f"Control characters are copied as signs; press {key} to copy them as received. "
 
     def action_pager(self) -> None:
         """Request and answer in $PAGER."""

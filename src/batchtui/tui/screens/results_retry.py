@@ -280,6 +280,9 @@ class RetryScreen(BaseModal[bool]):
         if self.query_one("#retry-changes").has_focus:
             self.query_one("#no").focus()
         else:
+            changes = self.query_one("#retry-changes", Input).value.strip()
+            if changes:
+                self.say_below("Retry not sent. Its changes were not saved", advice=safetext.line(changes, 200))
             self.dismiss(False)
 
     def action_send(self) -> None:

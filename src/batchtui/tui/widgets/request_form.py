@@ -22,8 +22,8 @@ ROLES = ("user", "assistant")
 
 
 def quiet(text: str) -> str:
-    """Text that a TextArea may draw: controls made visible, tabs kept."""
-    return "\t".join(safetext.block(part) for part in text.split("\t"))
+    """Text that a TextArea may draw: controls made visible, tabs kept, nothing cut."""
+    return safetext.copied(text)
 
 
 def area(text: str, *, id: str, placeholder: str = "") -> TextArea:

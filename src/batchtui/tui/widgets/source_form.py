@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -13,9 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Select, Static
 
 from batchtui.intake.drafts import Draft
-from batchtui.intake.options import FORMATS, IntakeOptions
-from batchtui.paths import expanded
-from batchtui.tui.screens.new_check import Source, split_paths
+from batchtui.intake.options import FORMATS
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.toggle import Toggle
 
@@ -33,12 +30,15 @@ class SourceForm(Vertical):
     SourceForm #source-model { width: 22; }
     """
 
-    class Changed(Message):
-        """Another source, format, template or switch."""
+    class Edited(Message):
+        """A field reads differently, and may go on changing."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._checked = ("", "", "")
+    class Changed(Message):
+        """Another source, format, template or switch; ``asked`` is False where a field was only left."""
+
+        def __init__(self, *, asked: bool) -> None:
+            super().__init__()
+            self.asked = asked
 
     def compose(self) -> ComposeResult:
         """One line each."""
@@ -93,12 +93,10 @@ class SourceForm(Vertical):
         field = self.query_one("#source-path", Input)
         field.value = typed
         field.cursor_position = len(typed)
-        self._checked = (typed, self.template_path, self.model)
 
     def set_template(self, path: str) -> None:
         """Name a template file."""
         self.query_one("#source-template", Input).value = path
-        self._checked = (self.typed, path, self.model)
 
     @property
     def model(self) -> str:
@@ -131,37 +129,20 @@ class SourceForm(Vertical):
         self.query_one("#source-skip", Toggle).set(draft.skip_bad)
         self.query_one("#source-cache", Toggle).set(draft.cache_prefix)
 
-    def options(self, template_text: str = "", template_name: str = "") -> IntakeOptions:
-        """How the sources are to be read; an edited template goes before the file."""
-        return IntakeOptions(
-            format=self.format,
-            template=expanded(self.template_path) if self.template_path and not template_text else None,
-            template_text=template_text or None,
-            template_name=template_name or "template",
-            skip_bad=self.skip_bad,
-            cache_prefix=self.cache_prefix,
-            default_model=self.model or None,
-        )
-
-    def source(self, template_text: str = "", template_name: str = "") -> Callable[[], Source] | None:
-        """What makes the source, in the check's thread; None when no path was typed."""
-        typed, options = self.typed, self.options(template_text, template_name)
-        return (lambda: Source(paths=split_paths(typed), options=options)) if typed else None
+    @on(Input.Changed)
+    def _typing(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Edited())
 
     @on(Input.Submitted)
     @on(Input.Blurred)
     def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
         event.stop()
-        now = (self.typed, self.template_path, self.model)
-        if now != self._checked and self.typed:
-            self._checked = now
-            self.post_message(self.Changed())
-        elif isinstance(event, Input.Submitted):
-            self.post_message(self.Changed())
+        self.post_message(self.Changed(asked=isinstance(event, Input.Submitted)))
 
     @on(Select.Changed)
     @on(Toggle.Changed)
     def _switched(self, event: Select.Changed | Toggle.Changed) -> None:
         event.stop()
         if self.typed:
-            self.post_message(self.Changed())
+            self.post_message(self.Changed(asked=False))

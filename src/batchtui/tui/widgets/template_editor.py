@@ -22,6 +22,9 @@ PREVIEW_PAUSE = 0.3
 """Seconds after the last key before a row is rendered."""
 CHECK_PAUSE = 1.5
 """Seconds after the last key before the whole source is checked again."""
+MOST_SHOWN = 1_000_000
+"""Characters of a template that the pane shows."""
+TOO_LONG = "\n… the rest is not shown; edit this template in its file"
 BESIDE = 96
 """From this width on the preview stands beside the text, in cells."""
 
@@ -44,7 +47,7 @@ def starter(peek: Peek, model: str) -> str:
 
 
 class TemplateEditor(Container):
-    """Posts Edited with the first change, Changed when the text has rested; Rested sooner, for the preview."""
+    """Posts Edited with every change, Changed when the text has rested; Rested sooner, for the preview."""
 
     DEFAULT_CSS: ClassVar[str] = """
     TemplateEditor { layout: vertical; }
@@ -57,7 +60,7 @@ class TemplateEditor(Container):
     """
 
     class Edited(Message):
-        """The text is another than the one that was checked."""
+        """The text changed, and may go on changing."""
 
     class Changed(Message):
         """The template's text rested for a while after a change."""
@@ -69,11 +72,11 @@ class TemplateEditor(Container):
         super().__init__(id=id)
         self._resting: list[Timer] = []
         self._loaded = self._starter = ""
-        self._told = ""
-        """The text that was checked last."""
-        self._dirty = False
+        self._received = ""
+        """What was loaded as its file holds it; the pane shows it with control characters as signs."""
         self._peek = Peek()
-        self.name_of = "template"
+        self.name_of = ""
+        """The file whose text this is, edited or not; "" for one that was written here."""
         self.number = 0
 
     def compose(self) -> ComposeResult:
@@ -100,6 +103,11 @@ class TemplateEditor(Container):
         return self.text if self.text.strip() and self.text != self._loaded else ""
 
     @property
+    def planned(self) -> str:
+        """The template that is shown: the file's own text until it is edited."""
+        return self._received if self.text == self._loaded else self.text
+
+    @property
     def row(self) -> Mapping[str, Any] | None:
         """The row that is rendered in the preview."""
         return self._peek.rows[self.number % len(self._peek.rows)] if self._peek.rows else None
@@ -115,20 +123,31 @@ class TemplateEditor(Container):
         self.query_one("#template-columns", Static).update(
             Content.assemble(("columns  ", "dim"), (names, "$text-accent"))
         )
-        self._rest(PREVIEW_PAUSE, CHECK_PAUSE if self._dirty else None)
+        self._rest()
 
     def load(self, text: str, name: str) -> None:
         """Show a template that lies in a file; it counts as edited once it is changed."""
-        self._loaded = self._told = quiet(text)
-        self._dirty = False
+        area = self.query_one(TextArea)
+        self._received = text
         self.name_of = name
-        self.query_one(TextArea).load_text(self._loaded)
+        # An over-long text can't be edited here: what the pane leaves out would be lost.
+        area.read_only = len(text) > MOST_SHOWN
+        shown = quiet(text[:MOST_SHOWN]) + (TOO_LONG if area.read_only else "")
+        if shown != area.text:
+            area.load_text(shown)
+        self._loaded = area.text
+
+    def holds(self, text: str, name: str) -> bool:
+        """True when this is what was loaded."""
+        return name == self.name_of and text == self._received
 
     def restore(self, text: str, name: str) -> None:
-        """Show a draft's template; it counts as edited."""
-        self._loaded = ""
-        self.name_of = name
-        self.query_one(TextArea).load_text(quiet(text))
+        """Show a draft's template, an edit of the file ``name``; it counts as edited.  Without a text the pane is empty."""
+        self._loaded = self._received = ""
+        self.name_of = name if text else ""
+        area = self.query_one(TextArea)
+        area.read_only = False
+        area.load_text(quiet(text))
 
     @property
     def composed(self) -> bool:
@@ -138,27 +157,23 @@ class TemplateEditor(Container):
     def begin(self, text: str) -> None:
         """Put a starter there, when there is nothing yet."""
         if not self.text.strip():
-            self._loaded, self._starter = "", text
+            self._loaded = self._received = ""
             self.query_one(TextArea).load_text(text)
+            self._starter = self.text
 
     @on(TextArea.Changed)
     def _typed(self, event: TextArea.Changed) -> None:
         event.stop()
-        if self.text.strip() and self.text != self._told and not self._dirty:
-            self._dirty = True
-            self.post_message(self.Edited())
-        self._rest(PREVIEW_PAUSE, CHECK_PAUSE if self._dirty else None)
+        self.post_message(self.Edited())
+        self._rest()
 
-    def _rest(self, preview: float, check: float | None) -> None:
+    def _rest(self) -> None:
         for timer in self._resting:
             timer.stop()
-        self._resting = [self.set_timer(preview, lambda: self.post_message(self.Rested()))]
-        if check is not None:
-            self._resting.append(self.set_timer(check, self._tell))
-
-    def _tell(self) -> None:
-        self._told, self._dirty = self.text, False
-        self.post_message(self.Changed())
+        self._resting = [
+            self.set_timer(PREVIEW_PAUSE, lambda: self.post_message(self.Rested())),
+            self.set_timer(CHECK_PAUSE, lambda: self.post_message(self.Changed())),
+        ]
 
     async def step(self, by: int) -> None:
         """Render another row."""

@@ -1,0 +1,95 @@
+"""Escape that leaves a form says what was kept and how to get it back, by the keys that are true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, TextArea
+
+from batchtui.config import Config
+from batchtui.domain.errors import StoreError
+from batchtui.tui.screens import new_drafts
+from batchtui.tui.screens.edit import EditModal
+from batchtui.tui.screens.modals import Choose
+from batchtui.tui.screens.new import NewScreen
+from batchtui.tui.widgets.status_line import StatusLine
+from batchtui.tui.widgets.template_editor import TemplateEditor
+from tests.tui.test_new import TABLE, TEMPLATE, opened, until
+from tests.tui.work import make_service
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "reviews.csv"
+    path.write_text(TABLE)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("chosen", "press"),
+    [({}, ("n", "ctrl+y")), ({"new": "ctrl+k,f7", "new.drafts": "f8"}, ("ctrl+k", "f8"))],
+)
+async def test_what_was_kept_and_the_keys_that_reopen_it(
+    tmp_path: Path, table: Path, chosen: dict[str, str], press: tuple[str, str]
+) -> None:
+    service = make_service(tmp_path / "data", Config(keys=chosen))
+    async with opened(service, table) as (app, pilot, screen):
+        await until(pilot, lambda: bool(screen.query_one(TemplateEditor).text))
+        screen.query_one("#template-text", TextArea).text = TEMPLATE
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        while app.screen is screen:
+            await pilot.press("escape")
+            await pilot.pause()
+        line = app.home.query_one(StatusLine)
+        await until(pilot, lambda: "Draft reviews saved" in line.said)
+        assert f"Press {press[0]}, then {press[1]} to reopen it." in line._said[1]
+        await pilot.press(press[0])
+        await until(pilot, lambda: isinstance(app.screen, NewScreen))
+        again = app.screen
+        assert isinstance(again, NewScreen)
+        await pilot.press(press[1])
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.press("enter")
+        await until(pilot, lambda: again.plan is not None and again.query_one(TemplateEditor).text == TEMPLATE)
+
+
+async def test_a_form_with_only_a_source_says_that_nothing_was_kept(tmp_path: Path) -> None:
+    source = tmp_path / "requests.jsonl"
+    source.write_text("{}\n")
+    async with opened(make_service(tmp_path / "data"), source) as (app, pilot, screen):
+        while app.screen is screen:
+            await pilot.press("escape")
+            await pilot.pause()
+        await until(pilot, lambda: "no draft saved" in app.home.query_one(StatusLine).said)
+
+
+async def test_a_draft_that_cant_be_saved_is_said_and_does_not_hold_anyone(
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("can't write it: no space left")
+
+    async with opened(make_service(tmp_path / "data"), table) as (app, pilot, screen):
+        await until(pilot, lambda: bool(screen.query_one(TemplateEditor).text))
+        screen.query_one("#template-text", TextArea).text = TEMPLATE
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        monkeypatch.setattr(new_drafts, "save_draft", full)
+        screen.query_one("#new-name", Input).value = "other"
+        said = screen.query_one(StatusLine)
+        screen.query_one(TemplateEditor)
+        while not said.said.startswith("Draft not saved"):
+            await pilot.press("escape")
+            await pilot.pause()
+        while app.screen is screen:
+            await pilot.press("escape")
+            await pilot.pause()
+        assert "no draft saved" in app.home.query_one(StatusLine).said
+
+
+async def test_a_title_that_was_typed_and_left_is_said(tmp_path: Path) -> None:
+    async with opened(make_service(tmp_path / "data")) as (app, pilot, screen):
+        await app.push_screen(EditModal("one", ""))
+        await pilot.press("x", "escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert "Title and note not saved" in screen.query_one(StatusLine).said
