@@ -64,7 +64,7 @@ class Tried:
         what = f"{self.key} at {self.place}, {apart} s apart"
         for each in deeds(state, opening):
             assert apart and each["drawn"] and self.desk.sent[each["key"]] >= each["drawn"], (what, each)
-        assert state["bugs"] == [], what
+        assert state["bugs"] == [], (what, state["bugs"])
         return state
 
     def hold(self, ways: Sequence[tuple[list[str], float]]) -> bool:

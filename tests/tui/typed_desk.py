@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.command import CommandPalette
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from batchtui import tui
 from batchtui.config import Config, Profile
@@ -158,7 +159,9 @@ class Places:
             if true():
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError(f"it never came true on {self.app.screen}")
+        screen = self.app.screen
+        texts = [str(each.render())[:80] for each in screen.query(Static)]
+        raise AssertionError(f"it never came true on {screen}: {texts}, {vars(self.app.typed)}, {vars(screen)}")
 
     async def push(self, screen: Screen[Any]) -> Screen[Any]:
         """Show a screen."""
@@ -323,7 +326,7 @@ class Talk:
             "value": value,
             "log": app.notes,
             "yes": [*yes[0].region.offset] if (yes := list(app.screen.query("#yes"))) else None,
-            "bugs": [repr(each) for each in app.bugs],
+            "bugs": ["".join(traceback.format_exception(each)) for each in app.bugs],
         }
 
     def run(self, line: socket.socket) -> None:

@@ -221,6 +221,10 @@ class TypedAhead:
                 self._next()
         except ScreenStackError:  # The app is ending.
             self._held.clear()
+        except Exception as error:  # Whatever it is: the keyboard must not be dead for it.
+            self._held.clear()
+            self.seen = self._change
+            self._app.report_bug(error)
         finally:
             self._task = None
 
