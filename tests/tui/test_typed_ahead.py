@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from textual.command import CommandPalette
 
+from batchtui.tui.commands import Palette
 from tests.tui import typed_desk
 from tests.tui.typed_desk import PLACES, every_screen
 from tests.tui.typed_terminal import TypedDesk, load, typed
@@ -114,7 +114,7 @@ def test_every_screen_is_reached(desk: TypedDesk) -> None:
     for place in PLACES:
         desk.go(place)
         reached.add(desk.state()["screen"])
-    assert {each.__name__ for each in every_screen()} | {CommandPalette.__name__} <= reached
+    assert {each.__name__ for each in every_screen()} | {Palette.__name__} <= reached
 
 
 def test_a_question_that_the_terminal_did_not_take_yet_is_not_answered(desk: TypedDesk) -> None:

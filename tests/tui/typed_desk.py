@@ -20,7 +20,6 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 from textual import events
-from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input, Static, TextArea
 
@@ -31,6 +30,7 @@ from batchtui.domain.errors import ServiceError
 from batchtui.service import Service
 from batchtui.tui import screens
 from batchtui.tui.app import BatchtuiApp
+from batchtui.tui.commands import Palette
 from batchtui.tui.screens.base import BaseModal, BaseScreen
 from batchtui.tui.screens.compare import CompareScreen
 from batchtui.tui.screens.edit import EditModal
@@ -267,7 +267,7 @@ class Places:
             "reading": lambda: Reading("Read", "one\ntwo"),
             "edit": lambda: EditModal("", ""),
             "help": lambda: HelpScreen(self.app.screen),
-            "palette": lambda: CommandPalette(id="--command-palette"),
+            "palette": lambda: Palette(id="--command-palette"),
         }
         screen = await self.push(makes[kind]())
         if kind in ("compare", "elsewhere"):

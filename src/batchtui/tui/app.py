@@ -307,6 +307,13 @@ class BatchtuiApp(Guard, App[int]):
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
 
+    def action_command_palette(self) -> None:
+        """Every action, and every batch by name."""
+        from batchtui.tui.commands import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     async def action_leave(self) -> None:
         """Quit; asks first while something is being sent."""
         if not self.home.sending:

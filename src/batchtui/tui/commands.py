@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import SystemCommand
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.markup import escape
 from textual.screen import Screen
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.tui import describe, keys
+from batchtui.tui.screens.base import Guard, Leaving
 
 if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
@@ -20,6 +21,10 @@ _MOVES = frozenset({"down", "up", "page_down", "page_up", "first", "last"})
 """Keys of lists, which come after what does something."""
 MOST_BATCHES = 40
 """Batches shown for one search."""
+
+
+class Palette(Guard, Leaving, CommandPalette):
+    """Textual's palette, which outlives an error of its own and is left once."""
 
 
 class BatchCommands(Provider):
