@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -41,3 +42,18 @@ def bugs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
     yield found
     if found:
         raise found[0]
+
+
+@pytest.fixture(autouse=True)
+def one_sees_before_one_presses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of Pilot's comes when the screen is drawn, as a person's does; what is typed ahead has tests of its own."""
+    press = BatchtuiApp._press_keys
+
+    async def seen(app: BatchtuiApp, keys: Iterable[str]) -> None:
+        for key in keys:
+            end = time.monotonic() + 10
+            while not app.typed.idle and app.is_running and time.monotonic() < end:
+                await asyncio.sleep(0.002)
+            await press(app, [key])
+
+    monkeypatch.setattr(BatchtuiApp, "_press_keys", seen)

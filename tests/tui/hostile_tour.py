@@ -69,6 +69,7 @@ class Tour:
     async def keys(self, *names: str) -> None:
         """Press keys and let what they do be drawn."""
         for name in names:
+            await self.until(lambda: self.app.typed.idle)
             await self.pilot.press(name)
         await self.pilot.pause()
 

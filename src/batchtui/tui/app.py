@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
 from textual.app import App
@@ -29,10 +29,14 @@ from batchtui.tui.quiet import Shown, quieter
 from batchtui.tui.screens.base import Guard
 from batchtui.tui.screens.home import HomeScreen
 from batchtui.tui.themes import choose_theme
+from batchtui.tui.typed_ahead import TypedAhead, is_input
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from batchtui.config import Config
     from batchtui.service import Engine, Service
+    from batchtui.tui.typing_driver import TypingDriver
 
 MOST_BUGS = 8
 """Errors of our own within a minute that the app lives through."""
@@ -86,6 +90,7 @@ class BatchtuiApp(Guard, App[int]):
         super().__init__()
         self._shown = Shown()
         self._outlet = Outlet(only_ascii=glyphs.locale_is_ascii())
+        self.typed = TypedAhead(self)
         self.service = service
         self.engine = engine
         self.hangup = Hangup(self._leave_with, self._put_away)
@@ -107,6 +112,29 @@ class BatchtuiApp(Guard, App[int]):
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, quieter(renderable, self._shown))
+        if not self._batch_count:
+            self.typed.painted(screen)
+
+    def get_driver_class(self) -> type[Driver]:
+        """The terminal's, where keys are read together with what was seen by then."""
+        found = super().get_driver_class()
+        if found.__name__ != "LinuxDriver":
+            return found
+        from batchtui.tui.typing_driver import TypingDriver
+
+        return TypingDriver
+
+    @property
+    def typing_driver(self) -> TypingDriver | None:
+        """The terminal's driver, where there is a terminal."""
+        return cast("TypingDriver", self._driver) if hasattr(self._driver, "marks_seen") else None
+
+    async def on_event(self, event: events.Event) -> None:
+        """Input goes on only when its turn has come."""
+        if is_input(event) and not event.is_forwarded and not self.typed.passes(event):
+            self.typed.arrive(event)
+        else:
+            await super().on_event(event)
 
     def on_resize(self, event: events.Resize) -> None:
         """The terminal has another size, or is ours again after another program had it."""
@@ -129,9 +157,14 @@ class BatchtuiApp(Guard, App[int]):
         choose_theme(self, self.service.config.screen.theme)
         self.set_keymap(keys.usable(self.service.config.keys))
         self._listen()
+        self.typed.begin()
         if not self.is_headless:
             self.hangup.watch()
         self.call_after_refresh(self._begin)
+
+    def on_unmount(self) -> None:
+        """No key acts any more."""
+        self.typed.end()
 
     def _begin(self) -> None:
         from batchtui.memory import one_arena
@@ -269,6 +302,13 @@ class BatchtuiApp(Guard, App[int]):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
+
+    def action_command_palette(self) -> None:
+        """Every action, and every batch by name."""
+        from batchtui.tui.commands import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     async def action_leave(self) -> None:
         """Quit; asks first while something is being sent."""

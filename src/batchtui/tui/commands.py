@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.markup import escape
 
 from batchtui import __version__, unexpected
 from batchtui.domain.batch import BatchRecord
 from batchtui.tui import describe, keys
+from batchtui.tui.screens.base import Guard, Leaving
 
 if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
@@ -25,6 +26,10 @@ HOW_TO_REPORT = (
 )
 MOST_BATCHES = 40
 """Batches shown for one search."""
+
+
+class Palette(Guard, Leaving, CommandPalette):
+    """Textual's palette, which outlives an error of its own and is left once."""
 
 
 class BatchCommands(Provider):

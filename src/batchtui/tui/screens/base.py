@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from textual.await_complete import AwaitComplete
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
+from batchtui.tui.typed_ahead import is_line
 from batchtui.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -74,7 +77,11 @@ class Asking:
 class Guard:
     """Mixed into pumps (screens, the app): an error in a handler is shown, and the pump goes on."""
 
+    dispatching = 0
+    """Messages that are being handled."""
+
     async def _dispatch_message(self, message: Message) -> None:
+        self.dispatching += 1
         try:
             await super()._dispatch_message(message)  # type: ignore[misc]
         except Exception as error:
@@ -82,11 +89,41 @@ class Guard:
             if not app.outlives(error):
                 raise
             app.report_bug(error)
+        finally:
+            self.dispatching -= 1
 
 
-class BaseScreen(Guard, Asking, Screen[R]):
+class Leaving:
+    """Mixed into screens: one that is not the top one (any more) takes nothing away when it is left."""
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        """Leave with a result; without effect once it was left, or while another screen is over it."""
+        app = self.app  # type: ignore[attr-defined]
+        if not app.screen_stack or app.screen is not self:
+            return AwaitComplete.nothing()  # type: ignore[no-untyped-call,no-any-return]
+        return cast("AwaitComplete", super().dismiss(result))  # type: ignore[misc]
+
+
+class Lines:
+    """Mixed into screens: tells what holds typed keys back when a line to type in opens, or is left."""
+
+    def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:
+        """Give a widget the keys."""
+        screen = cast("Screen[Any]", self)
+        before = is_line(screen.focused)
+        super().set_focus(widget, scroll_visible, from_app_focus)  # type: ignore[misc]
+        app = cast("BatchtuiApp", screen.app)
+        if before == is_line(screen.focused) or from_app_focus or not (app.app_focus and screen.is_current):
+            return
+        if before:
+            app.typed.closed()
+        else:
+            app.typed.opened()
+
+
+class BaseScreen(Guard, Leaving, Lines, Asking, Screen[R]):
     """A whole screen."""
 
 
-class BaseModal(Guard, Asking, ModalScreen[R]):
+class BaseModal(Guard, Leaving, Lines, Asking, ModalScreen[R]):
     """A modal: Escape leaves it with None."""

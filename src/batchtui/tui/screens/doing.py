@@ -33,8 +33,19 @@ def teller(screen: BaseScreen[Any] | BaseModal[Any], number: int = 0) -> Callabl
     return tell
 
 
-def do(screen: BaseScreen[Any] | BaseModal[Any], coro: Coroutine[Any, Any, None]) -> Worker[None]:
-    """Run a coroutine beside the screen's messages; whatever it raises is shown where the person looks."""
+def do(
+    screen: BaseScreen[Any] | BaseModal[Any],
+    coro: Coroutine[Any, Any, None],
+    *,
+    opens: bool = False,
+    stoppable: bool = True,
+) -> Worker[None]:
+    """Run a coroutine beside the screen's messages; whatever it raises is shown where the person looks.
+
+    ``opens``: it will open or leave something before it does anything else, so that what is typed meanwhile waits for
+    that; Escape calls it off where it is ``stoppable``.
+    """
+    opening = screen.tui.typed.opening() if opens else None
 
     async def guarded() -> None:
         try:
@@ -44,5 +55,11 @@ def do(screen: BaseScreen[Any] | BaseModal[Any], coro: Coroutine[Any, Any, None]
                 screen.fail(error)
         except Exception as error:
             screen.fail(error)
+        finally:
+            if opening is not None:
+                screen.tui.typed.over(opening)
 
-    return screen.run_worker(guarded(), exclusive=False, exit_on_error=False)
+    worker = screen.run_worker(guarded(), exclusive=False, exit_on_error=False)
+    if opening is not None and stoppable:
+        opening.cancel = worker.cancel
+    return worker

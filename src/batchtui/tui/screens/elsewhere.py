@@ -18,6 +18,7 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.tui import describe, figures, spans
 from batchtui.tui.glyphs import GLYPHS
 from batchtui.tui.screens.base import BaseScreen
+from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.edit import EditModal
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -184,9 +185,11 @@ class ElsewhereScreen(BaseScreen[None]):
     def _opened(self) -> None:
         self.action_adopt()
 
-    @work(exit_on_error=False)
-    async def action_adopt(self) -> None:
+    def action_adopt(self) -> None:
         """Keep a record of the batch under the cursor."""
+        do(self, self._adopt(), opens=True)
+
+    async def _adopt(self) -> None:
         index = self.query_one(RowList).cursor
         if index >= len(self.rows):
             return

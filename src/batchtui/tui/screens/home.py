@@ -12,6 +12,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.tui.desk import Key, Line
+from batchtui.tui.screens.doing import do
 from batchtui.tui.screens.home_looking import HomeLooking
 from batchtui.tui.widgets.row_source import RowSelected
 
@@ -148,65 +149,54 @@ class HomeScreen(HomeLooking):
         width = min(90, self.size.width * 9 // 10 - 8)
         self.app.push_screen(Reading("Details", details.of_line(line, self.tui.now(), self.usual, width=width)))
 
-    @work(exit_on_error=False)
-    async def _settle(self, record: BatchRecord) -> None:
+    def _settle(self, record: BatchRecord) -> None:
         from batchtui.tui.screens.home_work import settle, unknown
 
-        try:
-            await (unknown if record.unknown else settle)(self, record)
-        except BatchtuiError as error:
-            self.fail(error)
+        do(self, (unknown if record.unknown else settle)(self, record), opens=True)
 
     # --- changing ---------------------------------------------------------------------------------------------------
 
-    @work(exit_on_error=False)
-    async def action_cancel(self) -> None:
+    def action_cancel(self) -> None:
         """Cancel what runs."""
         from batchtui.tui.screens.home_acts import cancel
 
-        await cancel(self)
+        do(self, cancel(self), opens=True)
 
-    @work(exit_on_error=False)
-    async def action_retry(self) -> None:
+    def action_retry(self) -> None:
         """Send again what did not succeed."""
         from batchtui.tui.screens.home_acts import retry
 
-        await retry(self)
+        do(self, retry(self), opens=True)
 
-    @work(exit_on_error=False)
-    async def action_fetch(self) -> None:
+    def action_fetch(self) -> None:
         """Download results again."""
         from batchtui.tui.screens.home_acts import fetch
 
-        await fetch(self)
+        do(self, fetch(self), opens=True)
 
-    @work(exit_on_error=False)
-    async def action_export(self) -> None:
+    def action_export(self) -> None:
         """Write results to a file."""
         from batchtui.tui.screens.home_acts import export
 
-        await export(self)
+        do(self, export(self), opens=True)
 
-    @work(exit_on_error=False)
-    async def action_delete(self) -> None:
+    def action_delete(self) -> None:
         """Delete here, at the service, or both."""
         from batchtui.tui.screens.home_acts import delete
 
-        await delete(self)
+        do(self, delete(self), opens=True)
 
-    @work(exit_on_error=False)
-    async def action_edit(self) -> None:
+    def action_edit(self) -> None:
         """Change title and note."""
         from batchtui.tui.screens.home_acts import edit
 
-        await edit(self)
+        do(self, edit(self), opens=True)
 
-    @work(exit_on_error=False)
-    async def action_profiles(self) -> None:
+    def action_profiles(self) -> None:
         """Choose as whom and where."""
         from batchtui.tui.screens.home_acts import profiles
 
-        await profiles(self)
+        do(self, profiles(self), opens=True)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 

@@ -206,7 +206,7 @@ class NewScreen(Planning):
             self.query_one(ProblemList).query_one(OptionList).focus()
             self.jumped = False
         elif not self.query_one(StatusLine).dismiss():
-            do(self, self._leave())
+            do(self, self._leave(), opens=True, stoppable=False)
 
     async def _leave(self) -> None:
         self.query_one(WritePane).settle()

@@ -65,7 +65,7 @@ class Drafts(BaseScreen[None]):
 
     def action_drafts(self) -> None:
         """Open a draft."""
-        do(self, self._open_draft())
+        do(self, self._open_draft(), opens=True)
 
     async def _open_draft(self) -> None:
         await self.keep_draft()

@@ -22,6 +22,7 @@ from batchtui import safetext
 from batchtui.tui import figures
 from batchtui.tui.screens.base import BaseModal
 from batchtui.tui.screens.modals import line_input
+from batchtui.tui.typed_ahead import Opening
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -129,6 +130,7 @@ class FilePicker(BaseModal[list[str] | None]):
         self._entries: list[Entry] = []
         self._hidden = False
         self._came_from: str | None = None
+        self._opening: Opening | None = None
 
     def compose(self) -> ComposeResult:
         """Where we are, the list, what is marked."""
@@ -143,7 +145,12 @@ class FilePicker(BaseModal[list[str] | None]):
         """Read the first folder."""
         self.query_one("#files-filter").display = False
         self.query_one(RowList).focus()
-        self._read(self._folder)
+        self._open(self._folder)
+
+    def _open(self, folder: Path) -> None:
+        """Show a folder; keys wait for what is in it."""
+        self._opening = self.tui.typed.opening()
+        self._read(folder)
 
     @work(thread=True, exclusive=True, group="folder")
     def _read(self, folder: Path) -> None:
@@ -154,6 +161,8 @@ class FilePicker(BaseModal[list[str] | None]):
 
     @on(Listed)
     def _listed(self, event: Listed) -> None:
+        if self._opening is not None:
+            self.tui.typed.over(self._opening)
         note = self.query_one("#files-note", Static)
         if event.error:
             note.update(Content.styled(f" ✗ {safetext.line(str(event.folder), 200)}: {event.error}", "$text-error"))
@@ -188,7 +197,7 @@ class FilePicker(BaseModal[list[str] | None]):
         assert isinstance(rows, FolderRows)
         entry = rows.entries[event.index]
         if entry.folder:
-            self._read(Path(entry.path))
+            self._open(Path(entry.path))
         elif self.query_one(RowList).marks:
             self.action_take()
         else:
@@ -198,12 +207,12 @@ class FilePicker(BaseModal[list[str] | None]):
         """Into the folder under the cursor."""
         rows = self.query_one(RowList).source
         if isinstance(rows, FolderRows) and len(rows) and rows.entries[self.query_one(RowList).cursor].folder:
-            self._read(Path(rows.entries[self.query_one(RowList).cursor].path))
+            self._open(Path(rows.entries[self.query_one(RowList).cursor].path))
 
     def action_parent(self) -> None:
         """To the folder above."""
         if self._folder.parent != self._folder:
-            self._read(self._folder.parent)
+            self._open(self._folder.parent)
 
     def action_take(self) -> None:
         """Take what is marked, or the row under the cursor."""

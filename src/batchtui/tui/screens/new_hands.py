@@ -73,7 +73,7 @@ class NewHands:
 
     def action_browse(self) -> None:
         """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
-        do(self._me, self._browse())
+        do(self._me, self._browse(), opens=True)
 
     async def _browse(self) -> None:
         from batchtui.tui.screens.new_files import FilePicker
@@ -181,7 +181,7 @@ class NewHands:
 
     def action_try_one(self) -> None:
         """Send one request now."""
-        do(self._me, self._try_one())
+        do(self._me, self._try_one(), opens=True)
 
     async def _try_one(self) -> None:
         from batchtui.tui.screens.new_try import TryScreen
@@ -198,7 +198,7 @@ class NewHands:
 
     def action_editor(self) -> None:
         """Edit the focused field, or the template, in $EDITOR."""
-        do(self._me, self._edit())
+        do(self._me, self._edit(), opens=True)
 
     async def _edit(self) -> None:
         me = self._me
@@ -221,7 +221,7 @@ class NewHands:
 
     def action_submit(self) -> None:
         """Send the plan, after a yes."""
-        do(self._me, self._submit())
+        do(self._me, self._submit(), opens=True)
 
     async def _submit(self) -> None:
         from batchtui.tui.screens.new_upload import UploadScreen

@@ -66,7 +66,7 @@ class Hands:
 
     def action_groups(self) -> None:
         """Errors grouped, of the rows that are shown."""
-        do(self._me, self._groups())
+        do(self._me, self._groups(), opens=True)
 
     async def _groups(self) -> None:
         from batchtui.tui.screens.results_groups import GroupsScreen
@@ -90,7 +90,7 @@ class Hands:
 
     def action_retry(self) -> None:
         """Send again what is marked, or what is shown."""
-        do(self._me, self._retry())
+        do(self._me, self._retry(), opens=True)
 
     async def _retry(self, group: list[int] | None = None) -> None:
         """Send again what is marked or shown, or the rows of a ``group``."""
@@ -117,7 +117,7 @@ class Hands:
 
     def action_export(self) -> None:
         """Write what is shown, or marked, to a file."""
-        do(self._me, self._export())
+        do(self._me, self._export(), opens=True)
 
     async def _export(self) -> None:
         from batchtui.tui.screens.results_export import ExportScreen
@@ -161,11 +161,11 @@ class Hands:
 
     def action_pager(self) -> None:
         """Request and answer in $PAGER."""
-        do(self._me, self._outside(os.environ.get("PAGER") or "less"))
+        do(self._me, self._outside(os.environ.get("PAGER") or "less"), opens=True)
 
     def action_editor(self) -> None:
         """Request and answer in $EDITOR."""
-        do(self._me, self._outside(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
+        do(self._me, self._outside(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"), opens=True)
 
     async def _outside(self, command: str) -> None:
         me = self._me
@@ -205,7 +205,7 @@ class Hands:
 
     def action_compare(self) -> None:
         """Choose another batch or run, and compare."""
-        do(self._me, self._compare())
+        do(self._me, self._compare(), opens=True)
 
     async def _compare(self) -> None:
         from batchtui.tui.screens.compare import CompareScreen

@@ -289,7 +289,7 @@ class RetryScreen(BaseModal[bool]):
         """Send what is planned."""
         if self._plan is not None and self._plan.ok and not self.query_one("#yes", Button).disabled:
             plan, self._plan = self._plan, None
-            do(self, self._send(plan))
+            do(self, self._send(plan), opens=True, stoppable=False)
 
     async def _send(self, plan: Plan) -> None:
         stopped_by = await self.in_thread(self.service.max_cost_problem, plan)

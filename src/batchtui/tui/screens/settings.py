@@ -121,7 +121,7 @@ class SettingsScreen(BaseScreen[None]):
         if row.setting is None:
             self.say("this is changed in the file", advice="e opens it in $EDITOR")
         else:
-            do(self, self._change(row.setting))
+            do(self, self._change(row.setting), opens=True)
 
     async def _change(self, setting: Setting) -> None:
         now = value_of(self.service.config, setting)
@@ -170,7 +170,7 @@ class SettingsScreen(BaseScreen[None]):
 
     def action_edit(self) -> None:
         """The whole file in $EDITOR."""
-        do(self, self._edit())
+        do(self, self._edit(), opens=True)
 
     async def _edit(self) -> None:
         path = await self.in_thread(write_first_config)

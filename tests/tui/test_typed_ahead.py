@@ -1,0 +1,172 @@
+"""What is typed before a screen, a line or a question is drawn never acts on it: on a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from batchtui.tui.commands import Palette
+from tests.tui import typed_desk
+from tests.tui.typed_desk import PLACES, every_screen
+from tests.tui.typed_terminal import TypedDesk, load, typed
+
+SIGNS = list("ycdrq")
+"""Text made of other actions' keys."""
+MIXED = [*"y\rcd\rrx", "\t", *"\rq"]
+"""The same with keys that answer questions."""
+WAYS = [(MIXED, 0.0), (SIGNS, 0.005), (MIXED, 0.005), (MIXED, 0.05)]
+FAULTS = [
+    *(("home:running", key) for key in ("slash", "c", "i", "x", "ctrl+p")),
+    *(("results", key) for key in ("slash", "E", "o")),
+    *(("retry", "c"), ("new:planned", "ctrl+s"), ("spending", "escape")),
+]
+"""Keys that were once seen to let what follows through."""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypedDesk]:
+    found = TypedDesk(tmp_path_factory.mktemp("typed"))
+    yield found
+    found.close()
+
+
+def deeds(state: dict[str, Any], opening: int) -> list[dict[str, Any]]:
+    """What keys after the one numbered ``opening`` did."""
+    return [each for each in state["log"] if each["key"] > opening]
+
+
+class Tried:
+    """One key at one place, with text behind it."""
+
+    def __init__(self, desk: TypedDesk, place: str, key: str) -> None:
+        self.desk, self.place, self.key = desk, place, key
+        sign = typed(key)
+        assert sign is not None
+        self.sign = sign
+
+    def alone(self) -> dict[str, Any] | None:
+        """The state after the key alone where it opens or closes something, else None."""
+        self.desk.go(self.place)
+        before = self.desk.state()
+        self.desk.type([self.sign], 0)
+        after = self.desk.rested()
+        return after if after["change"] != before["change"] else None
+
+    def followed(self, text: list[str], apart: float) -> dict[str, Any]:
+        """The state after the key with text behind it; no key may have acted on a screen that was drawn after it."""
+        self.desk.go(self.place)
+        opening = len(self.desk.sent)
+        self.desk.type([self.sign, *(each.encode() for each in text)], apart)
+        state = self.desk.rested()
+        what = f"{self.key} at {self.place}, {apart} s apart"
+        for each in deeds(state, opening):
+            assert apart and each["drawn"] and self.desk.sent[each["key"]] >= each["drawn"], (what, each)
+        assert state["bugs"] == [], (what, state["bugs"])
+        return state
+
+    def hold(self, ways: Sequence[tuple[list[str], float]]) -> bool:
+        """Try it with texts some seconds apart; False when the key opens and closes nothing."""
+        alone = self.alone()
+        if alone is None:
+            return False
+        whole = self.followed(SIGNS, 0)
+        assert whole["screen"] == alone["screen"], (self.place, self.key)
+        if alone["value"] is not None and alone["opened"]:
+            assert whole["value"] == alone["value"] + "".join(SIGNS), (self.place, self.key)
+        else:
+            assert whole["value"] == alone["value"], (self.place, self.key)
+        for text, apart in ways:
+            self.followed(text, apart)
+        return True
+
+
+def test_every_screen_has_a_place_in_these_tests() -> None:
+    assert every_screen() <= {each for each in vars(typed_desk).values() if isinstance(each, type)}
+
+
+@pytest.mark.timeout(300)
+def test_no_key_acts_on_what_was_not_drawn_when_it_was_typed(desk: TypedDesk) -> None:
+    chance = random.Random(12)
+    with load(1):
+        for place, key in FAULTS:
+            assert Tried(desk, place, key).hold(chance.sample(WAYS, 1)), (place, key)
+        for place in chance.sample(PLACES, 4):
+            bound = [key for key, _, _ in desk.go(place) if typed(key) is not None]
+            Tried(desk, place, chance.choice(bound)).hold(chance.sample(WAYS, 2))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("place", PLACES)
+def test_no_key_acts_unseen_every_key_of_every_screen(desk: TypedDesk, place: str) -> None:
+    with load(2):
+        for key, _, _ in desk.go(place):
+            if typed(key) is not None:
+                Tried(desk, place, key).hold(WAYS)
+
+
+@pytest.mark.slow
+def test_every_screen_is_reached(desk: TypedDesk) -> None:
+    reached = set()
+    for place in PLACES:
+        desk.go(place)
+        reached.add(desk.state()["screen"])
+    assert {each.__name__ for each in every_screen()} | {Palette.__name__} <= reached
+
+
+def test_a_question_that_the_terminal_did_not_take_yet_is_not_answered(desk: TypedDesk) -> None:
+    desk.go("home:running")
+    f5, question = typed("f5"), b"c"
+    assert f5 is not None
+    desk.stalled.set()
+    desk.type([f5, f5, question], 0)  # More than a terminal's buffer holds.
+    desk.until(lambda state: state["screen"] == "Confirm" and state["arrived"] >= len(desk.sent))
+    desk.type([b"y"], 0)
+    desk.until(lambda state: state["arrived"] >= len(desk.sent))
+    assert not desk.state()["idle"]
+    desk.stalled.clear()
+    state = desk.rested()
+    assert state["screen"] == "Confirm"
+    assert [each["action"] for each in state["log"]] == ["redraw", "redraw", "cancel"]
+    desk.type([b"y"], 0)
+    assert [each["name"] for each in desk.rested()["log"] if each["what"] == "service"] == ["cancel"]
+
+
+def test_a_question_is_not_answered_by_a_click_made_before_it_was_drawn(desk: TypedDesk) -> None:
+    desk.go("home:running")
+    desk.type([b"c"], 0)
+    x, y = desk.rested()["yes"]
+    click = f"\x1b[<0;{x + 3};{y + 1}M\x1b[<0;{x + 3};{y + 1}m".encode()
+    desk.go("home:running")
+    desk.type([b"c" + click], 0)
+    assert desk.rested()["screen"] == "Confirm"
+    desk.type([click + b"j"], 0)  # Now it is seen; the key tells that the click is over.
+    state = desk.rested()
+    assert state["screen"] == "HomeScreen"
+    assert [each["name"] for each in state["log"] if each["what"] == "service"] == ["cancel"]
+
+
+@pytest.mark.parametrize(("place", "key"), [("home:running", b"/"), ("results", b"/"), ("home:lost", b"i")])
+def test_text_that_is_pasted_behind_the_key_of_a_line_lands_in_it(desk: TypedDesk, place: str, key: bytes) -> None:
+    text = "~/data/" + "a long path with y, c, d and r " * 8
+    desk.go(place)
+    desk.type([key, *(sign.encode() for sign in text)], 0)
+    assert desk.rested()["value"] == text
+    desk.go(place)
+    desk.type([key, f"\x1b[200~{text}\x1b[201~".encode()], 0)
+    assert desk.rested()["value"] == text
+
+
+def test_escape_goes_back_as_often_as_it_is_pressed(desk: TypedDesk) -> None:
+    escape = typed("escape")
+    assert escape is not None
+    desk.go("retry")
+    desk.type([escape, escape], 0)
+    assert desk.rested()["screen"] == "HomeScreen"
+    desk.go("new:")
+    desk.type([escape] * 6, 0)
+    state = desk.rested()
+    assert (state["screen"], state["bugs"]) == ("HomeScreen", [])
