@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import SystemCommand
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.markup import escape
 from textual.screen import Screen
 
@@ -20,6 +20,14 @@ _MOVES = frozenset({"down", "up", "page_down", "page_up", "first", "last"})
 """Keys of lists, which come after what does something."""
 MOST_BATCHES = 40
 """Batches shown for one search."""
+
+
+class Palette(CommandPalette):
+    """Textual's palette with a cursor that doesn't blink, which would write to the terminal for ever, and a plain sign."""
+
+    def on_mount(self) -> None:
+        self.query_one(CommandInput).cursor_blink = False
+        self.query_one(SearchIcon).icon = "/"
 
 
 class BatchCommands(Provider):
