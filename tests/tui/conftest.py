@@ -23,6 +23,7 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("NO_COLOR", "TMUX", "BATCHTUI_ASCII"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(glyphs, "terminal_is_ascii", lambda: False)
+    monkeypatch.setattr(glyphs, "locale_is_ascii", lambda: False)
     yield
     monkeypatch.undo()
     time.tzset()

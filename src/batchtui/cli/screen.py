@@ -28,6 +28,12 @@ def open_screen(
             f"batchtui list{' --demo' if demo else ''}; batchtui help"
         )
         return 2
+    if os.environ.get("TERM") == "dumb" and not os.environ.get("TEXTUAL_DRIVER"):
+        say(
+            "The terminal can't draw a screen: TERM is dumb.\n"
+            "  → set TERM to what it really is, such as xterm-256color, or use the verbs: batchtui help"
+        )
+        return 2
     # Until the first paint nothing that is made becomes garbage; looking for some takes a fifth of the start.
     gc.disable()
     if log_file:

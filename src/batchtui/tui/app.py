@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual import events, on
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
+from textual.color import Color
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -24,7 +25,7 @@ from batchtui import safetext, unexpected
 from batchtui.tui import glyphs, keys, terminal
 from batchtui.tui.hangup import Hangup
 from batchtui.tui.messages import Happened
-from batchtui.tui.outlet import Outlet
+from batchtui.tui.outlet import Colorless, Outlet
 from batchtui.tui.quiet import Shown, quieter
 from batchtui.tui.screens.base import Guard
 from batchtui.tui.screens.home import HomeScreen
@@ -89,6 +90,7 @@ class BatchtuiApp(Guard, App[int]):
         glyphs.use(service.config.screen.ascii or glyphs.terminal_is_ascii())
         super().__init__()
         self._shown = Shown()
+        self._colorless = Colorless(self._page_color)
         self._outlet = Outlet(only_ascii=glyphs.locale_is_ascii())
         self.typed = TypedAhead(self)
         self.service = service
@@ -107,8 +109,13 @@ class BatchtuiApp(Guard, App[int]):
         return self._clock()
 
     def get_line_filters(self) -> list[LineFilter]:
-        """Textual's own, and the gate that every drawn line passes."""
-        return [*super().get_line_filters(), self._outlet]
+        """Textual's own, its greys for NO_COLOR aside, and the gate that every drawn line passes."""
+        own = [each for each in super().get_line_filters() if not isinstance(each, Monochrome | NoColor)]
+        return [*own, *([self._colorless] if self.no_color else ()), self._outlet]
+
+    def _page_color(self) -> Color:
+        """What the screens are drawn on."""
+        return Color.parse(self.theme_variables.get("background", "#000000"))
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, quieter(renderable, self._shown))
@@ -360,7 +367,7 @@ def run_app(service: Service) -> int:
     threading.excepthook = lambda args: _note_thread(args.exc_value)
     app = BatchtuiApp(service, engine, look_first=True)
     try:
-        result = app.run(mouse=service.config.screen.mouse, loop=loop)
+        result = app.run(mouse=service.config.screen.mouse and not terminal.holds_escape(), loop=loop)
     finally:
         app.engine.stop()
         close_loop(loop)

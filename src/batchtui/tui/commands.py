@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.markup import escape
 
 from batchtui import __version__, unexpected
@@ -29,7 +29,11 @@ MOST_BATCHES = 40
 
 
 class Palette(Guard, Leaving, CommandPalette):
-    """Textual's palette, which outlives an error of its own and is left once."""
+    """Textual's palette, left once, with a plain sign and a cursor that doesn't blink, which would write for ever."""
+
+    def on_mount(self) -> None:
+        self.query_one(CommandInput).cursor_blink = False
+        self.query_one(SearchIcon).icon = "/"
 
 
 class BatchCommands(Provider):

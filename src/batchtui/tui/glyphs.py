@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import locale
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -83,13 +85,32 @@ def use(ascii_only: bool) -> None:
 
 
 def terminal_is_ascii() -> bool:
-    """True when the locale or the terminal can't show more than ASCII, or ``BATCHTUI_ASCII`` is set."""
-    if os.environ.get("BATCHTUI_ASCII"):
-        return True
-    return os.environ.get("TERM") in ("linux", "dumb", "vt100") or locale_is_ascii()
+    """True when the locale or the terminal can't show more than ASCII; ``BATCHTUI_ASCII`` 1 or 0 decides it."""
+    given = os.environ.get("BATCHTUI_ASCII", "")
+    return given != "0" if given else os.environ.get("TERM") in ("linux", "dumb", "vt100") or locale_is_ascii()
 
 
 def locale_is_ascii() -> bool:
     """True when what is not ASCII would reach the terminal as bytes that it takes for something else."""
+    if os.environ.get("BATCHTUI_ASCII") == "0":
+        return False
     # Not getpreferredencoding: in Python's UTF-8 mode, which LC_ALL=C turns on, it tells of Python alone.
-    return "utf" not in locale.getencoding().lower()
+    return "utf" not in locale.getencoding().lower() or not _asked_for_utf8(_first_environment())
+
+
+def _asked_for_utf8(environment: Mapping[str, str]) -> bool:
+    """Whether the locale variables ask for UTF-8, as POSIX reads them: the first one that is set decides."""
+    named = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "C")
+    return named.upper() not in ("C", "POSIX")
+
+
+def _first_environment() -> Mapping[str, str]:
+    """The environment as the program was started with: Python writes LC_CTYPE into its own where the locale is C (PEP 538)."""
+    try:
+        raw = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        # Elsewhere only the value that Python writes can be told from one of the person's.
+        coerced = os.environ.get("LC_CTYPE") in ("C.UTF-8", "C.utf8", "UTF-8") and not os.environ.get("LC_ALL")
+        return {**os.environ, "LC_CTYPE": ""} if coerced else os.environ
+    pairs = (entry.partition("=") for entry in os.fsdecode(raw).split("\0"))
+    return {name: value for name, _, value in pairs if name}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 
 from rich.cells import cell_len
+from rich.color import Color as RichColor
 from rich.segment import Segment
+from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
@@ -75,3 +79,32 @@ class Outlet(LineFilter):
         if GLYPHS.plain or self.only_ascii:
             text = text.translate(_TABLE)
         return _OTHERS.sub(_blank, text) if self.only_ascii else text
+
+
+_REVERSED_FROM = 0.12
+"""How far a background's brightness lies from the page's, of 1, where it means something: a cursor, a chosen button."""
+_DEFAULT = Style.from_color(RichColor.parse("default"), RichColor.parse("default"))
+
+
+class Colorless(LineFilter):
+    """No colors and no greys (NO_COLOR): what a background alone would tell is shown reversed."""
+
+    def __init__(self, page: Callable[[], Color]) -> None:
+        super().__init__()
+        self._page = page
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same line in the terminal's own two colors."""
+        brightness = self._page().brightness
+        return [
+            Segment(text, style if style is None else _colorless(style, brightness), control)
+            for text, style, control in segments
+        ]
+
+
+@lru_cache(maxsize=2048)
+def _colorless(style: Style, page: float) -> Style:
+    behind = style.bgcolor
+    apart = 0.0 if behind is None or behind.is_default else abs(Color.from_rich_color(behind).brightness - page)
+    plain = style + _DEFAULT
+    return plain + Style(reverse=True) if apart > _REVERSED_FROM else plain

@@ -24,6 +24,11 @@ def passed(codes: str) -> str:
     return "\x1bPtmux;" + codes.replace("\x1b", "\x1b\x1b") + "\x1b\\" if os.environ.get("TMUX") else codes
 
 
+def holds_escape() -> bool:
+    """True in GNU screen, which holds back a lone Escape for as long as a program asks for the mouse."""
+    return bool(os.environ.get("STY")) and not os.environ.get("TMUX")
+
+
 def write(app: BatchtuiApp, sequence: str) -> None:
     """Hand a sequence to the terminal beside what the screen writes; nothing when there is none."""
     driver = app._driver
