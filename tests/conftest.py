@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _SCRUBBED = (
     "ANTHROPIC_API_KEY",
@@ -17,12 +18,17 @@ _SCRUBBED = (
 )
 
 
-def pytest_configure() -> None:
+settings.register_profile("short", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("short"), max_examples=500)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """A shell has what runs in the background ignore SIGINT, nohup SIGHUP, and children would inherit that."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)  # A handler is not inherited; ours still outlives a hang-up.
+    settings.load_profile("long" if config.option.markexpr == "slow" else "short")
 
 
 @pytest.fixture(autouse=True)

@@ -88,7 +88,7 @@ SHAPED = st.recursive(
 )
 
 
-@settings(SLOW, max_examples=250)
+@settings(SLOW, max_examples=80)
 @given(changes=st.dictionaries(FIELDS, SHAPED, max_size=4), messages=st.none() | SHAPED)
 def test_any_params_are_checked_without_a_crash(changes: dict[str, Any], messages: Any) -> None:
     made = {**params(), **changes}
