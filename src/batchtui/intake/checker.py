@@ -16,7 +16,7 @@ from batchtui.intake.checks import check_envelope, check_params
 from batchtui.intake.estimate import tokens_of
 from batchtui.intake.facts import Facts, ModelFacts
 from batchtui.intake.ids import IdTable, as_id, candidates
-from batchtui.intake.options import API_VERSION, IntakeOptions
+from batchtui.intake.options import IntakeOptions
 from batchtui.intake.placing import Placer, Ready, Row
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.shapes import Shapes
@@ -40,7 +40,7 @@ class Checker:
         self.placer = Placer(self.splitter, prices)
         self.skipped = Skipped(options, staging)
         self._ids = IdTable()
-        self._shapes = Shapes(sampling=options.api_version < API_VERSION)
+        self._shapes = Shapes()
         self._betas = tuple(sorted(set(options.betas)))
         self._sources: list[tuple[str, bool]] = []
         self._again = False
@@ -185,9 +185,9 @@ class Checker:
             self._shapes.remember(line)
         if isinstance(params.get("betas"), list):
             line, betas = self._lifted(line, params["betas"], betas, number, custom_id)
-        size = measure.size_of(params, line)
-        prefix = measure.prefix_of(params) if b'"cache_control"' in line else None
         facts, geo = self._facts.of(params["model"]), params.get("inference_geo") or ""
+        size = measure.size_of(params, line, facts.rules)
+        prefix = measure.prefix_of(params) if b'"cache_control"' in line else None
         self._place(Ready(line, custom_id, facts, params["max_tokens"], geo, size, prefix, betas, row), number, given)
 
     def _place(self, ready: Ready, number: int, given: bytes) -> None:
