@@ -125,6 +125,7 @@ class Checker:
             not facts.usable
             or not CUSTOM_ID.match(request.custom_id)
             or (facts.max_output and params.max_tokens > facts.max_output)
+            or (params.inference_geo is not UNSET and facts.refuses_geo)
             or not (size := self._ordinary(line, params))
             or self._seen_before(request.custom_id, number)
         ):

@@ -251,7 +251,7 @@ def _small_fields(params: dict[str, Any], model: ModelFacts | None) -> Iterator[
         yield error("inference_geo", f"inference_geo must be a string such as us, not {kind_of(geo)}")
     elif geo is not None and geo not in ("us", "global"):
         yield warning("inference_geo", f"unknown inference_geo {quoted(geo)}: us and global are known")
-    if geo is not None and model is not None and model.rules is not None and model.rules.geo == "refused":
+    if geo is not None and model is not None and model.refuses_geo:
         yield error("inference_geo", f"{quoted(model.name)} refuses inference_geo: remove it")
     profile = params.get("user_profile_id")
     if profile is not None and not isinstance(profile, str):

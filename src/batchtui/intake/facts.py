@@ -41,6 +41,11 @@ class ModelFacts(msgspec.Struct, frozen=True, gc=False):
     rules: ModelRules | None = None
     """What the model takes and refuses; None for one that nobody described."""
 
+    @property
+    def refuses_geo(self) -> bool:
+        """True when ``inference_geo`` makes the API refuse a request of this model."""
+        return self.rules is not None and self.rules.geo == "refused"
+
 
 class Facts:
     """Facts of each model that was asked for; the answer is kept."""

@@ -44,7 +44,7 @@ class Shapes:
     def _key(self, params: fast.Params) -> tuple[object, ...] | None:
         """What decides whether options are allowed, their model among it; None when there are none of that kind."""
         raws = fast.raws_of(params)
-        values = (params.temperature, params.top_p, params.top_k, params.inference_geo)
+        values = (params.temperature, params.top_p, params.top_k)
         if all(raw is None for raw in raws) and all(value is UNSET for value in values):
             return None
         return (*raws, *values, params.max_tokens, params.model)
