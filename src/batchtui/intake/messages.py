@@ -188,7 +188,7 @@ def _ends_with_server_result(message: object) -> bool:
 
 def _ends(messages: list[Any], model: ModelFacts | None, params: dict[str, Any]) -> Iterator[Found]:
     if _role_of(messages[0]) == "assistant":
-        yield warning("first_role", "the first message is the assistant's: usually it is the user's")
+        yield error("first_role", "the first message is the assistant's: it must be the user's")
     if _role_of(messages[-1]) != "assistant":
         return
     config = params.get("output_config")
