@@ -238,7 +238,12 @@ def test_the_answer_says_what_params_ask_for(demo: RunningDemo) -> None:
         "name": "save",
         "input_schema": {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}},
     }
-    schema = {"type": "object", "properties": {"mood": {"enum": ["good", "bad"]}}, "required": ["mood"]}
+    schema = {
+        "type": "object",
+        "properties": {"mood": {"enum": ["good", "bad"]}},
+        "required": ["mood"],
+        "additionalProperties": False,
+    }
     wanted = [
         {"custom_id": "tool", "params": params(tools=[tool], tool_choice={"type": "tool", "name": "save"})},
         {"custom_id": "json", "params": params(output_config={"format": {"type": "json_schema", "schema": schema}})},

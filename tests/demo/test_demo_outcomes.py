@@ -113,7 +113,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"temperature": 0.5}, "temperature: not supported"),
     ({"tools": [{"name": "a"}]}, "tools.0.custom.input_schema"),
     (
-        {"tool_choice": {"type": "tool", "name": "b"}, "tools": [{"name": "a", "input_schema": {}}]},
+        {"tool_choice": {"type": "tool", "name": "b"}, "tools": [{"name": "a", "input_schema": {"type": "object"}}]},
         "not found in provided tools",
     ),
     ({"thinking": {"type": "enabled", "budget_tokens": 10}}, "greater than or equal to 1024"),

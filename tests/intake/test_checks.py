@@ -202,11 +202,16 @@ def test_requests_without_fault_of_every_kind_pass_without_a_word(tmp_path: Path
         request("c", messages=[image(type="base64", media_type="image/png", data=PNG)]),
         request("d", messages=[image(type="url", url="https://example.org/cat.png")]),
         request("e", system=[{"type": "text", "text": "x", "cache_control": mark}], cache_control=mark),
-        request("f", thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000),
+        request("f", model="claude-haiku-4-5", thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000),
         request("g", thinking={"type": "adaptive"}, output_config={"effort": "low"}, stop_sequences=["END"]),
         request("h", tools=[{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}], stream=False),
-        request("i", output_config={"format": {"type": "json_schema", "schema": {"type": "object"}}}),
-        request("j", messages=[USER, {"role": "assistant", "content": "I"}]),
+        request(
+            "i",
+            output_config={
+                "format": {"type": "json_schema", "schema": {"type": "object", "additionalProperties": False}}
+            },
+        ),
+        request("j", model="claude-haiku-4-5", messages=[USER, {"role": "assistant", "content": "I"}]),
         request(
             "k",
             messages=[

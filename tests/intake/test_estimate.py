@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.intake import measure
+from batchtui.intake import media
 from batchtui.intake.estimate import calibrate
 from batchtui.intake.sampling import find_request, longest_id, sample_requests
 from tests.intake.helpers import PRICES, plan_for, request
@@ -67,8 +67,8 @@ def test_output_goes_up_to_max_tokens_or_to_what_was_seen_before(tmp_path: Path)
 
 
 def test_unpriced_models_are_named_and_cost_nothing_that_is_guessed(tmp_path: Path) -> None:
-    plan = plan_for(tmp_path, request("a", model="claude-fable-5-2"), request("b"))
-    assert plan.estimate.unpriced == ("claude-fable-5-2",)
+    plan = plan_for(tmp_path, request("a", model="claude-next"), request("b"))
+    assert plan.estimate.unpriced == ("claude-next",)
     alone = plan_for(tmp_path, request("b"))
     assert plan.estimate.standard_usd == alone.estimate.standard_usd
 
@@ -116,18 +116,27 @@ def test_images_count_by_their_size_and_not_by_their_bytes(tmp_path: Path) -> No
     gif = b"GIF89a" + struct.pack("<HH", 300, 250) + b"\x00" * 1000
     jpeg = (
         b"\xff\xd8\xff\xe0\x00\x10JFIF"
-        + b"\x00" * 9
+        + b"\x00" * 10
         + b"\xff\xc0\x00\x11\x08"
         + struct.pack(">HH", 500, 300)
         + b"\x00" * 50
     )
-    tokens = [measure.image_tokens(base64.b64encode(data).decode()) for data in (png, gif, jpeg)]
-    assert [low for low, _ in tokens] == [1000, 100, 200]
-    assert measure.image_tokens("not base64!") == (200, 4800)
+    images = [media.read_image(base64.b64encode(data).decode()) for data in (png, gif, jpeg)]
+    assert [each and (each.media_type, each.width, each.height) for each in images] == [
+        ("image/png", 750, 1000),
+        ("image/gif", 300, 250),
+        ("image/jpeg", 300, 500),
+    ]
+    # 750 x 1000 pixels are 27 x 36 patches of 28; 5,000 x 2,500 are scaled to the model's side, and its cap holds.
+    assert [media.image_tokens(each, 1568, 1568)[0] for each in images] == [972, 99, 198]
+    large = media.Image("image/png", 5000, 2500)
+    assert media.image_tokens(large, 1568, 1568)[0] == 1568
+    assert media.image_tokens(large, 2576, 4784)[0] == 92 * 46
+    assert media.read_image("not base64!") is None
     source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(png).decode()}
     plan = plan_for(tmp_path, request(messages=[{"role": "user", "content": [{"type": "image", "source": source}]}]))
     low, high = plan.estimate.input_tokens
-    assert 1000 <= low < high < 1300
+    assert 970 <= low < high < 1300
 
 
 def test_a_counted_sample_narrows_the_range_and_keeps_the_output(tmp_path: Path) -> None:

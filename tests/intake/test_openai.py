@@ -1,5 +1,6 @@
 """OpenAI batch lines as Messages params."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,10 @@ from batchtui.domain.plan import Plan
 from tests.intake.helpers import codes, group, plan_for, staged
 
 USER = {"role": "user", "content": "hi"}
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PDF = base64.b64encode(
+    b"%PDF-1.4\n1 0 obj<</Type/Pages/Kids[2 0 R]/Count 1>>endobj\n2 0 obj<</Type/Page>>endobj\n"
+).decode()
 
 
 def line(custom_id: str = "a", url: str = "/v1/chat/completions", **body: Any) -> dict[str, Any]:
@@ -63,23 +68,28 @@ def test_a_missing_limit_is_filled_in_and_named(tmp_path: Path) -> None:
 def test_images_and_files_become_blocks(tmp_path: Path) -> None:
     parts = [
         {"type": "text", "text": "look"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
         {"type": "image_url", "image_url": {"url": "https://example.org/a.jpg"}},
-        {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}},
+        {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PDF}"}},
     ]
     made, _ = one(tmp_path, messages=[{"role": "user", "content": parts}])
     assert made["messages"][0]["content"] == [
         {"type": "text", "text": "look"},
-        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
         {"type": "image", "source": {"type": "url", "url": "https://example.org/a.jpg"}},
-        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}},
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": PDF}},
     ]
 
 
 def test_tools_calls_and_results_are_translated(tmp_path: Path) -> None:
     tool = {
         "type": "function",
-        "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
+        "function": {
+            "name": "f",
+            "description": "d",
+            "parameters": {"type": "object", "additionalProperties": False},
+            "strict": True,
+        },
     }
     calls = [{"id": f"c{n}", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}} for n in (1, 2)]
     messages = [
@@ -89,7 +99,14 @@ def test_tools_calls_and_results_are_translated(tmp_path: Path) -> None:
         {"role": "tool", "tool_call_id": "c2", "content": "two"},
     ]
     made, said = one(tmp_path, messages=messages, tools=[tool], tool_choice="required", parallel_tool_calls=False)
-    assert made["tools"] == [{"name": "f", "description": "d", "input_schema": {"type": "object"}, "strict": True}]
+    assert made["tools"] == [
+        {
+            "name": "f",
+            "description": "d",
+            "input_schema": {"type": "object", "additionalProperties": False},
+            "strict": True,
+        }
+    ]
     assert made["tool_choice"] == {"type": "any", "disable_parallel_tool_use": True}
     assert [block["id"] for block in made["messages"][1]["content"]] == ["c1", "c2"]
     assert made["messages"][1]["content"][0]["input"] == {"x": 1}
@@ -100,7 +117,7 @@ def test_tools_calls_and_results_are_translated(tmp_path: Path) -> None:
 
 
 def test_a_response_format_with_a_schema_is_kept_and_one_without_is_named(tmp_path: Path) -> None:
-    schema = {"type": "object", "properties": {}}
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
     made, said = one(tmp_path, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
     assert made["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
     assert said == ["'name' of json_schema has no counterpart and is left out"]
@@ -119,7 +136,12 @@ def test_every_field_without_a_counterpart_is_named(tmp_path: Path) -> None:
 
 
 def test_temperature_is_kept_where_the_version_takes_it(tmp_path: Path) -> None:
-    plan = translate(tmp_path, line("a", temperature=0.5), line("b", temperature=1.7), api_version="2023-06-01")
+    plan = translate(
+        tmp_path,
+        line("a", **{"model": "claude-haiku-4-5", "temperature": 0.5}),
+        line("b", **{"model": "claude-haiku-4-5", "temperature": 1.7}),
+        api_version="2023-06-01",
+    )
     assert [each["params"]["temperature"] for each in staged(plan)] == [0.5, 1]
 
 
@@ -149,8 +171,12 @@ def test_the_format_is_told_in_words(tmp_path: Path) -> None:
 def test_every_field_without_counterpart_is_named(tmp_path: Path) -> None:
     text = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}, "mood": "glad"}
     image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png", "detail": "high"}}
-    file = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a.pdf"}}
-    schema = {"name": "x", "strict": False, "schema": {"type": "object", "properties": {}}}
+    file = {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PDF}", "filename": "a.pdf"}}
+    schema = {
+        "name": "x",
+        "strict": False,
+        "schema": {"type": "object", "properties": {}, "additionalProperties": False},
+    }
     made, said = one(
         tmp_path,
         messages=[

@@ -323,6 +323,7 @@ def test_a_model_without_a_name_is_an_error(tmp_path: Path) -> None:
 
 def test_requests_that_the_service_takes_are_not_stopped(tmp_path: Path) -> None:
     toolset = {"type": "mcp_toolset", "mcp_server_name": "m"}
+    server = {"type": "url", "name": "m", "url": "https://mcp.example.org"}
     plan = plan_for(
         tmp_path,
         request(
@@ -331,7 +332,7 @@ def test_requests_that_the_service_takes_are_not_stopped(tmp_path: Path) -> None
             thinking={"type": "enabled", "budget_tokens": 9000},
             betas=["interleaved-thinking-2025-05-14"],
         ),
-        request("b", tools=[toolset], tool_choice={"type": "tool", "name": "m_search"}),
+        request("b", tools=[toolset], tool_choice={"type": "tool", "name": "m_search"}, mcp_servers=[server]),
         request("c", messages=[{"role": "user", "content": [{"type": "mcp_tool_listing", "tools": []}]}]),
         {"custom_id": "d", "params": {**params(), "temperature": None}},
     )

@@ -144,7 +144,7 @@ def _natural_length(dice: int) -> int:
 
 
 def _schema(params: Params) -> Any:
-    asked = (params.output_config or {}).get("format") or params.output_format or {}
+    asked = (params.output_config or {}).get("format") or {}
     return asked.get("schema") if isinstance(asked, dict) and asked.get("type") == "json_schema" else None
 
 

@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
+from batchtui.demo import request_rules
 from batchtui.demo.wire import stamp
 from batchtui.domain.money import Price, PriceTable, load_prices
 
 _LINES = ("haiku", "sonnet", "opus", "fable", "mythos")
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _RELEASED = {
+    "5-2": date(2026, 11, 9),
     "5-5": date(2026, 9, 15),
     "5-1": date(2026, 8, 4),
     "5": date(2026, 4, 21),
@@ -50,7 +53,6 @@ def entry(model: str) -> dict[str, Any] | None:
 
 
 def _entry(price: Price) -> dict[str, Any]:
-    new = float(price.chars_per_token) < 3
     parts = price.model.split("-")
     version = "-".join(p for p in parts[2:] if not p.startswith("20"))
     line = parts[1] if parts[1] in _LINES else None
@@ -69,13 +71,19 @@ def _entry(price: Price) -> dict[str, Any]:
         "deprecated_at": "2026-08-01T00:00:00.000000Z" if retires else None,
         "retires_at": stamp(retires),
         "line": line,
-        "capabilities": _capabilities(new),
+        "capabilities": _capabilities(price.model),
     }
 
 
-def _capabilities(new: bool) -> dict[str, Any]:
-    """What the models of a generation can do, told as the service tells it."""
-    yes, no = {"supported": True}, {"supported": False}
+def _capabilities(model: str) -> dict[str, Any]:
+    """What a model can do, told as the API tells it."""
+    family = request_rules.traits(model)
+    efforts = family.efforts.split()
+
+    def told(supported: bool) -> dict[str, bool]:
+        return {"supported": supported}
+
+    yes = told(True)
     return {
         "batch": yes,
         "citations": yes,
@@ -84,16 +92,9 @@ def _capabilities(new: bool) -> dict[str, Any]:
             "supported": True,
             "clear_thinking_20251015": yes,
             "clear_tool_uses_20250919": yes,
-            "compact_20260112": yes if new else no,
+            "compact_20260112": told(family.media > 100),
         },
-        "effort": {
-            "supported": new,
-            "low": yes,
-            "medium": yes,
-            "high": yes,
-            "xhigh": yes if new else no,
-            "max": yes if new else no,
-        },
+        "effort": {"supported": bool(efforts), **{level: told(level in efforts) for level in _EFFORTS}},
         "image_input": yes,
         "pdf_input": yes,
         "server_tools": {"supported": True, "web_search": yes, "code_execution": yes},
@@ -101,10 +102,10 @@ def _capabilities(new: bool) -> dict[str, Any]:
         "thinking": {
             "supported": True,
             "types": {
-                "adaptive": yes if new else no,
-                "between_tools": no,
-                "disabled": yes,
-                "enabled": no if new else yes,
+                "adaptive": told("a" not in family.thinking),
+                "between_tools": told("B" in family.thinking),
+                "disabled": told("d" not in family.thinking),
+                "enabled": told("e" not in family.thinking),
             },
         },
     }

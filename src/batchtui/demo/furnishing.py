@@ -18,8 +18,9 @@ from batchtui.demo import furniture
 from batchtui.demo.batches import BODY, RESULTS, Batch, BatchStore, Meta
 from batchtui.demo.furniture import Piece
 from batchtui.demo.options import Clock, DemoOptions
-from batchtui.demo.params import NEW_VERSION, BadParams, read, tokens
+from batchtui.demo.params import BadParams, read, tokens
 from batchtui.demo.place import server_dir
+from batchtui.demo.request_rules import NEW_VERSION
 from batchtui.demo.wire import base58, new_id
 from batchtui.domain.batch import BatchRecord, Status, new_local_id
 from batchtui.domain.errors import StoreError

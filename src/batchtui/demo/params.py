@@ -8,14 +8,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from batchtui.demo import catalogue
+from batchtui.demo import catalogue, request_rules
 from batchtui.demo.prose import as_object
 
-NEW_VERSION = "2026-10-21"
-"""From this anthropic-version on, sampling parameters are refused."""
-
-_NOT_IN_BATCH = ("stream", "speed", "fallbacks", "store", "previous_thread_event_id", "cache_hint", "context_hint")
-_SAMPLING = ("temperature", "top_p", "top_k")
+_NOT_IN_BATCH = ("stream", "speed", "fallbacks")
 _IMAGE_TOKENS = 1_500
 _PAGE_TOKENS = 2_000
 _TOOL_OVERHEAD = 300
@@ -25,7 +21,7 @@ class Turn(msgspec.Struct):
     """One message of the conversation."""
 
     role: Literal["user", "assistant", "system"]
-    content: str | list[dict[str, Any]]
+    content: str | list[dict[str, Any]] = ""
 
 
 class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -39,7 +35,6 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tool_choice: dict[str, Any] | None = None
     thinking: dict[str, Any] | None = None
     output_config: dict[str, Any] | None = None
-    output_format: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
     stop_sequences: list[str] = []
     service_tier: str = "auto"
@@ -48,9 +43,12 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     container: Any = None
     context_management: Any = None
     mcp_servers: Any = None
-    diagnostics: Any = None
+    diagnostics: dict[str, Any] | None = None
+    compaction: Any = None
+    billing_policy: Any = None
+    fallback_credit_token: Any = None
+    thread: Any = None
     user_profile_id: str | None = None
-    workspace_id: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -84,10 +82,17 @@ _COUNTING = msgspec.json.Decoder(_Counting)
 def read(raw: bytes | msgspec.Raw, *, version: str, betas: tuple[str, ...] = (), batch: bool = True) -> Params:
     """The checked params; raises BadParams with the first thing that is wrong."""
     params = _decode(_DECODER, raw)
-    _check_options(params, version, batch)
-    _check_model(params, betas)
-    _check_messages(params.messages)
-    _check_tools(params)
+    for name in _NOT_IN_BATCH:
+        value = getattr(params, name)
+        if batch and value is not None and value is not False:
+            raise BadParams(f"{name}: not supported in the Message Batches API")
+    model = _check_model(params, betas)
+    if not params.messages:
+        raise BadParams("messages: at least one message is required")
+    try:
+        request_rules.check(msgspec.json.decode(raw), model, version, betas)
+    except request_rules.Refused as refused:
+        raise BadParams(str(refused)) from None
     return params
 
 
@@ -95,7 +100,8 @@ def read_counting(raw: bytes) -> Params:
     """The params of a count_tokens call; raises BadParams."""
     params = _decode(_COUNTING, raw)
     _check_model(params, ())
-    _check_messages(params.messages)
+    if not params.messages:
+        raise BadParams("messages: at least one message is required")
     return params
 
 
@@ -109,30 +115,14 @@ def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw) -> Par
     return params
 
 
-def _check_options(params: Params, version: str, batch: bool) -> None:
-    for name in _NOT_IN_BATCH:
-        value = getattr(params, name)
-        if batch and value is not None and value is not False:
-            raise BadParams(f"{name}: not supported in the Message Batches API")
-    for name in _SAMPLING:
-        if getattr(params, name) is not None and version >= NEW_VERSION:
-            raise BadParams(f"{name}: not supported with anthropic-version {version}. Remove it from the request")
-    if params.temperature is not None and not 0 <= params.temperature <= 1:
-        raise BadParams("temperature: range: 0..1")
-    thinking = params.thinking or {}
-    budget = thinking.get("budget_tokens")
-    if thinking.get("type") == "enabled" and (not isinstance(budget, int) or budget < 1024):
-        raise BadParams("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024")
-    if isinstance(budget, int) and budget >= params.max_tokens:
-        raise BadParams("`max_tokens` must be greater than `thinking.budget_tokens`")
-
-
-def _check_model(params: Params, betas: tuple[str, ...]) -> None:
+def _check_model(params: Params, betas: tuple[str, ...]) -> str:
+    """The full name of the model, which takes as many tokens as are asked for."""
     price = catalogue.known(params.model)
     retired = catalogue.prices().retired.get(params.model)
     if price is None or (retired and retired <= datetime.now(UTC).date()):
         raise BadParams(f"model: {params.model[:120]}", "not_found_error")
-    limit = 300_000 if any(beta.startswith("output-300k") for beta in betas) else price.max_output
+    longer = any(beta.startswith("output-300k") for beta in betas) and request_rules.traits(price.model).long_output
+    limit = 300_000 if longer else price.max_output
     if params.max_tokens < 1:
         raise BadParams("max_tokens: must be greater than or equal to 1")
     if limit and params.max_tokens > limit:
@@ -140,69 +130,7 @@ def _check_model(params: Params, betas: tuple[str, ...]) -> None:
             f"max_tokens: {params.max_tokens} > {limit}, "
             f"which is the maximum allowed number of output tokens for {params.model}"
         )
-
-
-def _check_messages(messages: list[Turn]) -> None:
-    if not messages:
-        raise BadParams("messages: at least one message is required")
-    if messages[0].role != "user":
-        raise BadParams('messages: first message must use the "user" role')
-    waiting: set[str] = set()
-    for number, turn in enumerate(messages):
-        content = turn.content
-        if not content and not (turn.role == "assistant" and number == len(messages) - 1):
-            raise BadParams(
-                f"messages.{number}: all messages must have non-empty content "
-                "except for the optional final assistant message"
-            )
-        if isinstance(content, str):
-            if waiting:
-                raise _unpaired(number, waiting)
-            continue
-        used = {str(block.get("id")) for block in content if block.get("type") == "tool_use"}
-        answered = {str(block.get("tool_use_id")) for block in content if block.get("type") == "tool_result"}
-        for place, block in enumerate(content):
-            _check_block(f"messages.{number}.content.{place}", block)
-        if waiting - answered:
-            raise _unpaired(number, waiting - answered)
-        if answered - waiting:
-            names = ", ".join(sorted(answered - waiting))[:200]
-            raise BadParams(f"messages.{number}: unexpected `tool_use_id` found in `tool_result` blocks: {names}")
-        waiting = used if turn.role == "assistant" else set()
-
-
-def _unpaired(number: int, ids: set[str]) -> BadParams:
-    names = ", ".join(sorted(ids))[:200]
-    return BadParams(
-        f"messages.{number - 1}: `tool_use` ids were found without `tool_result` blocks immediately after: {names}"
-    )
-
-
-def _check_block(where: str, block: dict[str, Any]) -> None:
-    kind = block.get("type")
-    if not isinstance(kind, str):
-        raise BadParams(f"{where}.type: Field required")
-    if kind == "text" and (not isinstance(block.get("text"), str) or not block["text"]):
-        raise BadParams(f"{where}.text: text content blocks must be non-empty")
-    if kind in ("image", "document") and not isinstance(block.get("source"), dict):
-        raise BadParams(f"{where}.{kind}.source: Field required")
-
-
-def _check_tools(params: Params) -> None:
-    names = []
-    for number, tool in enumerate(params.tools):
-        if not isinstance(tool.get("name"), str):
-            raise BadParams(f"tools.{number}.name: Field required")
-        if tool.get("type") in (None, "custom") and not isinstance(tool.get("input_schema"), dict):
-            raise BadParams(f"tools.{number}.custom.input_schema: Field required")
-        names.append(tool["name"])
-    if len(set(names)) != len(names):
-        raise BadParams("tools: Tool names must be unique.")
-    choice = params.tool_choice or {}
-    if choice.get("type") in ("any", "tool") and not names:
-        raise BadParams("tool_choice: tools must be given when tool_choice is used")
-    if choice.get("type") == "tool" and choice.get("name") not in names:
-        raise BadParams(f"tool_choice: Tool '{choice.get('name')}' not found in provided tools")
+    return price.model
 
 
 def tokens(params: Params) -> int:

@@ -20,3 +20,10 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     retires_at: datetime | None = None
     batch: bool | None = None
     """Whether it may be used in a batch (``capabilities.batch``)."""
+    thinking: dict[str, bool] = {}
+    """``capabilities.thinking.types``: which types the model takes, as far as told."""
+    efforts: tuple[str, ...] | None = None
+    """``capabilities.effort``: the values it takes, empty for none; None when not told."""
+    structured_outputs: bool | None = None
+    image_input: bool | None = None
+    pdf_input: bool | None = None

@@ -145,7 +145,36 @@ _KINDS: dict[str, Meaning] = {
     ),
 }
 
-_CREDIT_WORDS = re.compile(r"credit|billing|balance|spend(?:ing)? limit|payment|quota", re.IGNORECASE)
+_LIMIT = Meaning(
+    "The organization or workspace had reached its spend or usage limit; nothing is wrong with the request.",
+    "Wait until the limit resets or raise it, then retry as is.",
+    "later",
+)
+_ON_HOLD = Meaning(
+    "The organization was on hold or disabled; nothing is wrong with the request.",
+    "Settle that in the Console first, then retry as is.",
+    "later",
+)
+_FETCH = Meaning("The API timed out while it fetched a file that the request names by URL.", "Retry as is.", "as_is")
+_CODES: dict[str, Meaning] = {
+    "enforced_spend_limit_reached": _LIMIT,
+    "contract_spend_limit_reached": _LIMIT,
+    "organization_on_hold": _ON_HOLD,
+    "ramp_limit_exceeded": _SERVER,
+    "image_dimensions_too_large": Meaning(
+        "An image has more pixels than the API takes.", "Scale the image down first.", "changed"
+    ),
+    "file_expired": Meaning("A file that the request names has expired.", "Upload the file again first.", "changed"),
+}
+"""Meanings by ``error.details.error_code``, which is stable (errors page, November 2026)."""
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
+_PHRASES = (
+    (re.compile(r"credit balance is too low|billing (?:is|has been) disabled", re.IGNORECASE), _CREDIT),
+    (re.compile(r"reached (?:its|your|the) (?:specified )?(?:workspace )?API usage limits", re.IGNORECASE), _LIMIT),
+    (re.compile(r"organization has been disabled", re.IGNORECASE), _ON_HOLD),
+    (re.compile(r"timed out while trying to (?:download|fetch)", re.IGNORECASE), _FETCH),
+)
+"""What an invalid_request_error says when the request is not to blame (rate-limits page; organization: third party)."""
 _HINTS = (
     (
         re.compile(r"prompt is too long|context (?:window|limit)|too many (?:total )?tokens", re.IGNORECASE),
@@ -161,16 +190,22 @@ _HINTS = (
 
 
 def meaning_of(kind: str, message: str = "", code: str = "") -> Meaning:
-    """What an error kind (or outcome, or reason for a cut) means; some are told apart by the message."""
-    if code == "enforced_spend_limit_reached" or (kind == "invalid_request_error" and _CREDIT_WORDS.search(message)):
-        return _CREDIT
+    """What an error kind (or outcome, or reason for a cut) means: by its code, then its type, then whole phrases."""
+    if code in _CODES:
+        return _CODES[code]
+    if kind == "invalid_request_error":
+        # Names that people gave stand in quotes: they say nothing about the account.
+        unquoted = _QUOTED.sub("", message)
+        for phrase, found in _PHRASES:
+            if phrase.search(unquoted):
+                return found
     if kind == "invalid_request_error":
         for pattern, advice in _HINTS:
             if pattern.search(message):
                 return Meaning(_FIX.meaning, advice, "changed")
-    found = _KINDS.get(kind)
-    if found is not None:
-        return found
+    known = _KINDS.get(kind)
+    if known is not None:
+        return known
     return Meaning(
         "An error of a type this version does not know.",
         "Read the message; sending one again shows whether that helps.",

@@ -233,7 +233,12 @@ def _bulk(ids: list[str], tallies: list[Tally], longest: tuple[int, int, int]) -
 def _silent(tally: Tally, longest: int) -> bool:
     """Whether requests of a model need no look of their own: usable, without warning, far from any limit or price step."""
     facts = tally.facts
-    if not facts.usable or facts.problems or (facts.max_output and max(tally.limits) > facts.max_output):
+    if (
+        not facts.usable
+        or facts.problems
+        or (tally.geo and facts.refuses_geo)
+        or (facts.max_output and max(tally.limits) > facts.max_output)
+    ):
         return False
     step = facts.price.step_tokens if facts.price is not None else 0
     return not (0 < facts.context < longest or 0 < step < longest)

@@ -17,7 +17,7 @@ from batchtui.intake.checks import check_envelope, check_params
 from batchtui.intake.estimate import tokens_of
 from batchtui.intake.facts import Facts, ModelFacts
 from batchtui.intake.ids import NOT_SENT, IdTable, as_id, candidates, made_id, new_mark
-from batchtui.intake.options import API_VERSION, IntakeOptions
+from batchtui.intake.options import IntakeOptions
 from batchtui.intake.placing import Placer, Ready, Row
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.shapes import Shapes
@@ -44,7 +44,7 @@ class Checker:
         self.placer = Placer(self.splitter, prices, self.mark)
         self.skipped = Skipped(options, staging)
         self._ids = IdTable()
-        self._shapes = Shapes(sampling=options.api_version < API_VERSION)
+        self._shapes = Shapes()
         self._betas = tuple(sorted(set(options.betas)))
         self._sources: list[tuple[str, bool]] = []
         self._hashes: dict[int, str] = {}
@@ -161,6 +161,7 @@ class Checker:
             not facts.usable
             or not CUSTOM_ID.match(request.custom_id)
             or (facts.max_output and params.max_tokens > facts.max_output)
+            or (params.inference_geo is not UNSET and facts.refuses_geo)
             or not (size := self._ordinary(line, params))
             or self._seen_before(request.custom_id, number)
         ):
@@ -229,9 +230,9 @@ class Checker:
             self._shapes.remember(line)
         if isinstance(params.get("betas"), list):
             line, betas = self._lifted(line, params["betas"], betas, number, custom_id)
-        size = measure.size_of(params, line)
-        prefix = measure.prefix_of(params) if b'"cache_control"' in line else None
         facts, geo = self._facts.of(params["model"]), params.get("inference_geo") or ""
+        size = measure.size_of(params, line, facts.rules)
+        prefix = measure.prefix_of(params) if b'"cache_control"' in line else None
         self._place(
             Ready(
                 *(line, custom_id, facts, params["max_tokens"], geo, size, prefix),

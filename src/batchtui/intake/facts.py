@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from batchtui.domain.model_rules import ModelRules, load_rules, with_capabilities
 from batchtui.domain.models import ModelInfo
 from batchtui.domain.money import Price, PriceTable
 from batchtui.intake.options import IntakeOptions
@@ -37,6 +38,13 @@ class ModelFacts(msgspec.Struct, frozen=True, gc=False):
     usable: bool
     """False when a problem among them stops."""
     history: tuple[int, int] | None
+    rules: ModelRules | None = None
+    """What the model takes and refuses; None for one that nobody described."""
+
+    @property
+    def refuses_geo(self) -> bool:
+        """True when ``inference_geo`` makes the API refuse a request of this model."""
+        return self.rules is not None and self.rules.geo == "refused"
 
 
 class Facts:
@@ -45,6 +53,7 @@ class Facts:
     def __init__(self, options: IntakeOptions, prices: PriceTable) -> None:
         self._options = options
         self._prices = prices
+        self._rules = load_rules() if options.rules is None else options.rules
         self._known: dict[str, ModelFacts] = {}
 
     def of(self, model: str) -> ModelFacts:
@@ -72,6 +81,7 @@ class Facts:
             problems=problems,
             usable=bool(model.strip()) and all(found.level != "error" for found in problems),
             history=history,
+            rules=with_capabilities(self._rules.get(price.model if price else model), told),
         )
 
     def _problems(self, model: str, price: Price | None, told: ModelInfo | None) -> list[Found]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+
+from batchtui.domain.model_rules import ModelRules
+from batchtui.intake import media
 
 Json = Mapping[str, Any]
 
@@ -14,14 +14,12 @@ PER_MESSAGE = 6
 """Tokens a turn costs beside its text, roughly."""
 TOOLS_TOKENS = 350
 """Tokens of the hidden prompt that tools bring along (tool use documentation: 290 to 700, by model and choice)."""
-_HEADER = 65_536
-_PIXELS_PER_TOKEN = 750
-"""Vision documentation: width x height / 750 tokens an image."""
-_IMAGE_LIMITS = (60, 4_800)
-_UNKNOWN_IMAGE = (200, 4_800)
-_PAGE_TOKENS = (1_500, 4_600)
-"""Tokens a PDF page costs: 1,500 to 3,000 of text, and the page as an image (PDF documentation)."""
-_PAGE_BYTES = (100_000, 10_000)
+_OLD_IMAGE = (1568, 1568)
+"""Pixels a side is scaled to, and the most tokens, for a model without rules of its own: the newest models' are larger."""
+_PAGE_TOKENS = (1_500, 3_000)
+"""Tokens of a PDF page's text (PDF support documentation, August 2026); the page as an image comes on top."""
+_UNREAD_PAGES = (1, 100)
+"""Pages reckoned for a PDF that can't be read here."""
 _UNKNOWN_DOCUMENT = (1_500, 100_000)
 
 
@@ -42,15 +40,15 @@ class Prefix(NamedTuple):
     """True for a 1-hour mark, False for a 5-minute one."""
 
 
-def size_of(params: Json, line: bytes) -> Size:
-    """The size of a request from its decoded params and its line."""
+def size_of(params: Json, line: bytes, rules: ModelRules | None = None) -> Size:
+    """The size of a request from its decoded params and its line; ``rules`` are its model's."""
     low = high = 0
     binary = 0
     turns = 0
     for message in _dicts(params.get("messages")):
         turns += 1
         for block in _nested(message.get("content")):
-            (one, other), weight = _special(block)
+            (one, other), weight = _special(block, rules)
             low, high, binary = low + one, high + other, binary + weight
     fixed = PER_MESSAGE * turns + (TOOLS_TOKENS if params.get("tools") else 0)
     chars, octets = text_size(line)
@@ -111,59 +109,24 @@ def _nested(content: object) -> Iterable[dict[str, Any]]:
             yield from _dicts(block.get("content"))
 
 
-def _special(block: dict[str, Any]) -> tuple[tuple[int, int], int]:
+def _special(block: dict[str, Any], rules: ModelRules | None) -> tuple[tuple[int, int], int]:
     """Tokens by rule of an image or a document, and the bytes of its data, which are no text."""
     kind = block.get("type")
     source = block.get("source")
     if kind not in ("image", "document") or not isinstance(source, dict):
         return (0, 0), 0
+    side, most = (rules.image_side, rules.image_tokens) if rules is not None else _OLD_IMAGE
     data = source.get("data")
     if source.get("type") == "base64" and isinstance(data, str):
-        return (image_tokens(data) if kind == "image" else _pdf_tokens(data)), len(data)
+        if kind == "image":
+            return media.image_tokens(media.read_image(data), side, most), len(data)
+        return _pdf_tokens(data, most), len(data)
     if kind == "image":
-        return _UNKNOWN_IMAGE, 0
+        return (1, most), 0
     return ((0, 0) if source.get("type") in ("text", "content") else _UNKNOWN_DOCUMENT), 0
 
 
-def _pdf_tokens(data: str) -> tuple[int, int]:
-    octets = len(data) * 3 // 4
-    return _PAGE_TOKENS[0] * (1 + octets // _PAGE_BYTES[0]), _PAGE_TOKENS[1] * (1 + octets // _PAGE_BYTES[1])
-
-
-def image_tokens(data: str) -> tuple[int, int]:
-    """Tokens of a base64 image: by its width and height where its header tells them."""
-    try:
-        head = base64.b64decode(data[:_HEADER], validate=True)
-        width, height = _dimensions(head)
-    except (binascii.Error, ValueError, struct.error, IndexError):
-        return _UNKNOWN_IMAGE
-    tokens = width * height // _PIXELS_PER_TOKEN
-    low, high = _IMAGE_LIMITS
-    return max(low, min(tokens, 1_600)), max(low, min(tokens * 11 // 10 + 1, high))
-
-
-def _dimensions(head: bytes) -> tuple[int, int]:
-    if head.startswith(b"\x89PNG"):
-        width, height = struct.unpack(">II", head[16:24])
-        return width, height
-    if head.startswith(b"GIF8"):
-        width, height = struct.unpack("<HH", head[6:10])
-        return width, height
-    if head.startswith(b"\xff\xd8"):
-        return _jpeg(head)
-    if head[8:15] == b"WEBPVP8" and head[15:16] == b"X":
-        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
-    raise ValueError("unknown image")
-
-
-def _jpeg(head: bytes) -> tuple[int, int]:
-    place = 2
-    while place + 9 < len(head):
-        if head[place] != 0xFF:
-            raise ValueError("not a JPEG segment")
-        kind = head[place + 1]
-        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", head[place + 5 : place + 9])
-            return width, height
-        place += 2 + int(struct.unpack(">H", head[place + 2 : place + 4])[0])
-    raise ValueError("no size in the first part")
+def _pdf_tokens(data: str, page_image: int) -> tuple[int, int]:
+    found = media.read_pdf(data)
+    low, high = (found.pages, found.pages) if found is not None and found.pages else _UNREAD_PAGES
+    return low * _PAGE_TOKENS[0], high * (_PAGE_TOKENS[1] + page_image)

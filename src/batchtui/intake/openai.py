@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from batchtui.domain.model_rules import EFFORTS, ModelRules
 from batchtui.intake.openai_messages import Turns, left_out
 from batchtui.intake.options import API_VERSION, IntakeOptions
 from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.schema import closed
 from batchtui.intake.words import kind_of, quoted
 
 _CHAT = "/v1/chat/completions"
@@ -26,8 +29,9 @@ _HARMLESS = {"n": 1, "stream": False, "logprobs": False, "frequency_penalty": 0,
 class Translator:
     """Translates request after request under one set of options."""
 
-    def __init__(self, options: IntakeOptions) -> None:
+    def __init__(self, options: IntakeOptions, rules_of: Callable[[str], ModelRules | None]) -> None:
         self._options = options
+        self._rules_of = rules_of
         self._faults: list[Found] = []
 
     def translate(self, value: Any) -> tuple[str, dict[str, Any] | None, list[Found]]:
@@ -145,6 +149,8 @@ class Translator:
         made["input_schema"] = function.get("parameters") or {"type": "object", "properties": {}}
         if function.get("strict") is True:
             made["strict"] = True
+            if isinstance(made["input_schema"], dict):
+                made["input_schema"] = self._closed(made["input_schema"])
         return made
 
     def _choice(self, choice: Any) -> dict[str, Any] | None:
@@ -165,7 +171,7 @@ class Translator:
             return
         inner = wanted.get("json_schema") if isinstance(wanted, dict) else None
         if kind == "json_schema" and isinstance(inner, dict) and isinstance(inner.get("schema"), dict):
-            params["output_config"] = {"format": {"type": "json_schema", "schema": inner["schema"]}}
+            params["output_config"] = {"format": {"type": "json_schema", "schema": self._closed(inner["schema"])}}
             for name, given in inner.items():
                 # Here an answer always keeps to its schema.
                 if name != "schema" and given is not None and not (name == "strict" and given is True):
@@ -180,11 +186,7 @@ class Translator:
             params["stop_sequences"] = [stop] if isinstance(stop, str) else stop
         if isinstance(body.get("user"), str):
             params["metadata"] = {"user_id": body["user"]}
-        effort = body.get("reasoning_effort")
-        if isinstance(effort, str) and effort in _EFFORTS:
-            params.setdefault("output_config", {})["effort"] = _EFFORTS[effort]
-        elif effort is not None:
-            self._left_out("reasoning_effort of this kind")
+        self._effort(body.get("reasoning_effort"), params)
         for name in ("temperature", "top_p"):
             given = body.get(name)
             if given is None:
@@ -198,3 +200,33 @@ class Translator:
                 params[name] = 1
             else:
                 params[name] = given
+
+    def _effort(self, given: object, params: dict[str, Any]) -> None:
+        """reasoning_effort as the nearest effort that the model takes."""
+        if given is None:
+            return
+        if not isinstance(given, str) or given not in _EFFORTS:
+            self._left_out("reasoning_effort of this kind")
+            return
+        effort = _EFFORTS[given]
+        rules = self._rules_of(str(params["model"]))
+        taken = EFFORTS if rules is None else rules.efforts
+        if not taken:
+            what = f"{quoted(str(params['model']))} takes no effort: reasoning_effort is left out"
+            self._faults.append(warning("openai_effort", what))
+            return
+        if effort not in taken:
+            nearest = min(taken, key=lambda each: abs(EFFORTS.index(each) - EFFORTS.index(effort)))
+            what = f"reasoning_effort {quoted(given)} becomes effort {nearest}: {quoted(str(params['model']))} takes no {effort}"
+            self._faults.append(warning("openai_effort", what))
+            effort = nearest
+        params.setdefault("output_config", {})["effort"] = effort
+
+    def _closed(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A schema with closed objects, as structured outputs want them."""
+        made: dict[str, Any] = closed(schema)
+        if made != schema:
+            self._faults.append(
+                warning("openai_schema", "additionalProperties: false is added to the schema, which the API needs")
+            )
+        return made

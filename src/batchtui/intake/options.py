@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui.domain.model_rules import ModelRules
 from batchtui.domain.models import ModelInfo
 from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
 
@@ -58,6 +59,8 @@ class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Betas of every request, beside those its own params name."""
     models: Mapping[str, ModelInfo] | None = None
     """What the service tells about its models, by id; None when it was not asked."""
+    rules: Mapping[str, ModelRules] | None = None
+    """What each model takes, by full name; None for the built-in table."""
     history: Callable[[str], tuple[int, int] | None] | None = None
     """Output tokens a request of a model used before, as (low, high)."""
     today: date = msgspec.field(default_factory=lambda: datetime.now(UTC).date())

@@ -46,7 +46,7 @@ class Reader:
         self._checker = checker
         self._rows = rows
         self._tick = tick
-        self._translator = Translator(options)
+        self._translator = Translator(options, lambda model: checker.facts_of(model).rules)
         self._made = 0
         self.kinds: dict[str, None] = {}
         """Formats met so far, in order."""

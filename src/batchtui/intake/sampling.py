@@ -43,12 +43,13 @@ def sample_requests(plan: Plan, count: int, *, prices: PriceTable) -> tuple[Samp
     for line in lines:
         request = msgspec.json.decode(line)
         params: dict[str, Any] = request["params"]
-        size = measure.size_of(params, line)
+        known = facts.of(params["model"])
+        size = measure.size_of(params, line, known.rules)
         samples[request["custom_id"]] = Sample(
             custom_id=request["custom_id"],
             model=params["model"],
             body=msgspec.json.encode({name: params[name] for name in _COUNTED if name in params}),
-            estimated=tokens_of(size.chars, size.octets, size.fixed, facts.of(params["model"])),
+            estimated=tokens_of(size.chars, size.octets, size.fixed, known),
         )
     return tuple(samples.values())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from batchtui.intake.problems import Found, error, warning
 from batchtui.safetext import line as safe
@@ -29,18 +29,15 @@ KNOWN_PARAMS = frozenset(
 )
 """Fields of params with rules of their own, those that are refused included."""
 
-_BETA_PARAMS = frozenset(
-    {
-        "mcp_servers",
-        "context_management",
-        "compaction",
-        "billing_policy",
-        "fallback_credit_token",
-        "output_format",
-        "thread",
-    }
-)
-"""Fields the SDK sends only with a beta."""
+BETA_PARAMS = {
+    "mcp_servers": "mcp-client-2025-11-20",
+    "context_management": "context-management-2025-06-27",
+    "compaction": "compact-2026-09-04",
+    "billing_policy": "user-profiles-billing-2026-10-01",
+    "thread": "message-threads-2026-08-12",
+    "fallback_credit_token": "",
+}
+"""Fields of params that need a beta, and which; empty where the API ignores the field (SDK types 2.14.0)."""
 
 _ELSEWHERE = {
     "max_completion_tokens": "max_tokens",
@@ -58,6 +55,7 @@ _ELSEWHERE = {
     "reasoning_effort": "output_config.effort",
     "budget_tokens": "thinking.budget_tokens",
     "effort": "output_config.effort",
+    "output_format": "output_config.format",
 }
 """What other makers, older versions and slips call them."""
 
@@ -69,18 +67,28 @@ def near(name: str, known: Iterable[str], cutoff: float = 0.7) -> str:
     return found[0] if found else ""
 
 
-def unknown_param(name: str, has_betas: bool) -> Found:
-    """What to say about a field of params that is not known."""
+def unknown_param(name: str, betas: tuple[str, ...]) -> Iterator[Found]:
+    """What to say about a field of params that is not among those without a beta."""
+    if name in BETA_PARAMS:
+        if not BETA_PARAMS[name]:
+            yield warning("beta_field", f"{name} is ignored in batches")
+        else:
+            yield from beta_missing(name, BETA_PARAMS[name], betas)
+        return
     guess = _ELSEWHERE.get(name) or near(name, KNOWN_PARAMS)
     if guess:
-        return error("unknown_field", f"unknown field {quoted(name)} in params, did you mean {guess}?")
-    if name in _BETA_PARAMS:
-        if has_betas:
-            return warning("beta_field", f"{name} is a beta field: it works only if the batch's betas allow it")
-        return warning("beta_field", f"{name} is a beta field and the request names no betas: it will be refused")
-    return warning(
-        "unknown_field", f"unknown field {quoted(name)} in params: the service refuses fields it does not know"
-    )
+        yield error("unknown_field", f"unknown field {quoted(name)} in params, did you mean {guess}?")
+    else:
+        yield warning(
+            "unknown_field", f"unknown field {quoted(name)} in params: the API refuses fields it does not know"
+        )
+
+
+def beta_missing(what: str, beta: str, betas: Iterable[str]) -> Iterator[Found]:
+    """A warning when something needs a beta that the request does not name; other dates of it count."""
+    stem = beta.rsplit("-20", 1)[0]
+    if not any(each == beta or each.startswith(f"{stem}-20") for each in betas):
+        yield warning("beta_missing", f"{what} needs the beta {beta}: add it to betas")
 
 
 def quoted(text: str) -> str:
