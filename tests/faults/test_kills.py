@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from batchtui.domain.batch import SCHEMA_VERSION
 from batchtui.store.history import RECORD
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import bring_home, ids_in, record_json
@@ -167,5 +168,5 @@ def test_migration_index_and_export_survive_kills_at_every_step(tmp_path: Path) 
             if code != -signal.SIGKILL and after % 2:
                 break
         assert not list((data / "batches").glob("*/*.unreadable"))
-        assert json.loads((folder / RECORD).read_bytes())["schema"] == 1
+        assert json.loads((folder / RECORD).read_bytes())["schema"] == SCHEMA_VERSION
         assert "schema" not in json.loads((folder / "batch.json.v0").read_bytes())

@@ -80,7 +80,7 @@ def test_an_older_record_is_migrated_and_the_old_one_kept(tmp_path: Path) -> Non
     del raw["schema"], raw["run"]
     (folder / RECORD).write_text(json.dumps(raw))
     found = History(tmp_path).all()
-    assert [(r.local_id, r.run, r.schema) for r in found] == [("old", "old", 1)]
+    assert [(r.local_id, r.run, r.schema) for r in found] == [("old", "old", 2)]
     assert "schema" not in json.loads((folder / "batch.json.v0").read_bytes())
 
 

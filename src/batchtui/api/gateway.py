@@ -8,6 +8,7 @@ another host; results always come from our own base URL, whatever ``results_url`
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from batchtui import safetext
 from batchtui.api import clients, faults, keys
 from batchtui.api.body import SplicedBody
 from batchtui.api.download import Download, in_daemon
@@ -54,6 +56,8 @@ class Gateway:
         self._secrets: tuple[str, ...] = ()
         self.clock_offset: float | None = None
         """Seconds the service's clock is ahead of ours, by its last reply; None before one came."""
+        self.organization = ""
+        """The organization that the last reply named; "" before one did."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
@@ -69,6 +73,18 @@ class Gateway:
     def url_known(self) -> bool:
         """False until the client is built when nothing else says where calls go: one of the SDK's profiles may."""
         return bool(self._shown_url or self._client or self._given_url or keys.default_base_url())
+
+    def key_mark(self, salt: bytes) -> str:
+        """8 bytes in hexadecimal that tell this key and workspace from others; "" for a key that is not known or changes.
+
+        The key can't be had from it; without the salt it can't even be compared.
+        """
+        client = self._client
+        secret = client and (client.api_key or client.auth_token)
+        if client is None or not secret:
+            return ""
+        workspace = str(client.default_headers.get("anthropic-workspace-id") or "")
+        return hashlib.blake2b(f"{secret}\0{workspace}".encode(), key=salt[:64], digest_size=8).hexdigest()
 
     async def ready(self) -> None:
         """Build the client off the loop and see that there is a key; raises NoKey, InputError, ServiceError."""
@@ -110,14 +126,19 @@ class Gateway:
         try:
             response = await asked
             self.clock_offset = faults.clock_offset(response.headers, self.clock())
+            self._heard(response.headers)
             return response
         except Exception as error:
+            self._heard(getattr(getattr(error, "response", None), "headers", {}))
             ours = self.mended(error)
             if isinstance(ours, WrongKey) and ours.status == 401 and self._client is client:
                 # A key that was revoked may have been replaced since: the next call asks for it anew.
                 self._client = None
             log.debug("%s: %s", call, ours)
             raise ours from None
+
+    def _heard(self, headers: Mapping[str, str]) -> None:
+        self.organization = safetext.line(headers.get("anthropic-organization-id") or "", 80) or self.organization
 
     async def _call(
         self, kind: type[T], method: str, path: str, *, params: dict[str, Any] | None = None, body: Any = None

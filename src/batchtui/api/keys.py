@@ -54,6 +54,14 @@ def check_url(url: str, allow_http: bool) -> None:
         )
 
 
+def is_here(url: str) -> bool:
+    """True when a base URL leads to this machine."""
+    try:
+        return bool(_LOOPBACK.match(urlsplit(url).hostname or ""))
+    except ValueError:
+        return False
+
+
 def path_id(batch_id: str) -> str:
     """An id made safe as one step of a URL path."""
     return quote(batch_id, safe="")

@@ -19,7 +19,7 @@ from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.poller import LookState
 from batchtui.service import figures
-from batchtui.service.context import Context, Listener, utc_now
+from batchtui.service.context import Context, Listener
 from batchtui.service.values import Selection, SyncReport, TryResult
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Service:
         *,
         profile: str = "",
         gateway: Gateway | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
         opened_at: datetime | None = None,
     ) -> None:
         """``opened_at`` is when the program began, for a service that takes over from another profile's."""
@@ -263,8 +263,8 @@ class Service:
         await self.parts.looker.until(local_ids, settled=settled)
 
     async def settle(self, local_ids: Sequence[str]) -> None:
-        """Look for unconfirmed batches until each is adopted, refused, or has several candidates."""
-        await self.parts.settler.until_settled(local_ids)
+        """Look for unconfirmed batches until each is adopted, refused, sent again, or put to the person."""
+        await self.parts.looker.until_clear(local_ids)
 
     async def fetch(self, local_id: str) -> BatchRecord:
         """Fetch an ended batch's results now."""

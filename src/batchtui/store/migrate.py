@@ -28,7 +28,13 @@ def _from_0(old: dict[str, Any]) -> dict[str, Any]:
     return old
 
 
-STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_0}
+def _from_1(old: dict[str, Any]) -> dict[str, Any]:
+    # Version 2 knows more of a record; what it does not say of itself has its default.
+    old["schema"] = 2
+    return old
+
+
+STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_0, 1: _from_1}
 
 
 def migrated(raw: bytes, version: int) -> bytes:
