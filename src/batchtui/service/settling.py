@@ -268,7 +268,7 @@ class Settler:
         if record.ids_made:
             return True
         fitting = [r for r in peers if batch.id not in r.not_ours]
-        if len({r.run for r in peers}) == 1:
+        if len({r.run for r in fitting}) == 1:
             return any(self._inside(r, batch, _SLOW) for r in fitting)
         return [r.local_id for r in fitting if self._inside(r, batch, _INSIDE)] == [record.local_id]
 
