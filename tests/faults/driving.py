@@ -50,7 +50,7 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
 async def _retry_refused(service: Service, records: list[BatchRecord]) -> bool:
     """Send what was refused again, once; False when nothing was left to send."""
     for record in records:
-        if record.status != "refused" or any(record.local_id in r.retry_of for r in records):
+        if record.status != "refused" or record.given_up or any(record.local_id in r.retry_of for r in records):
             continue
         plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
         await service.submit(plan, retry_of=record)

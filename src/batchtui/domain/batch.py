@@ -200,7 +200,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     organization: str = ""
     """The organization that the API's replies named when it was sent."""
     clock_offset: float | None = None
-    """Seconds the API's clock was ahead of ours when it was sent; None when no reply had said it."""
+    """Seconds the API's clock was ahead of ours when it was sent, or first looked for; None when no reply said it."""
     unproven: int = 0
     """Looks for it that proved nothing, since the last that did."""
     doubts: tuple[Sighting, ...] = ()

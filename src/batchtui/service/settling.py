@@ -111,7 +111,10 @@ class Settler:
             raise InputError(f"there is no batch {local_id} in this data folder")
         if record.status != "unconfirmed" or record.intent_at is None:
             return record  # Settled in the meantime.
-        now = self.context.clock()
+        now, offset = self.context.clock(), self.context.gateway.clock_offset
+        if record.clock_offset is None and offset is not None:
+            # Our clock may be set later: what is told closest to the sending holds for it.
+            record = self.context.change(local_id, lambda r: replace(r, clock_offset=offset))
         flaw = self.flaw(record, look)
         if flaw:
             return self._unproven(record, flaw, self._possible(record, look), now)
@@ -179,15 +182,19 @@ class Settler:
 
     def _window(self, record: BatchRecord) -> tuple[datetime, datetime]:
         """From when to when a record's batch can have been created, by the API's clock, leeway included."""
-        assert record.intent_at is not None
         leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
-        # Our clock may have been set since, and a proxy's Date may be wrong: all that were told are allowed for.
-        offsets = [timedelta(seconds=o) for o in {0.0, record.clock_offset or 0.0, self._offset()}]
-        lost = record.lost_at or record.intent_at
-        return min(record.intent_at + o for o in offsets) - leeway, max(lost + o for o in offsets) + leeway
+        spans = self._spans(record)
+        return min(began for began, _ in spans) - leeway, max(lost for _, lost in spans) + leeway
 
-    def _offset(self) -> float:
-        return self.context.gateway.clock_offset or 0.0
+    def _spans(self, record: BatchRecord) -> list[tuple[datetime, datetime]]:
+        """When a record was being sent, by the API's clock.
+
+        Our clock may have been set since, and a Date may be wrong: what was told then and now, and none, is allowed for.
+        """
+        assert record.intent_at is not None
+        offsets = {0.0, record.clock_offset or 0.0, self.context.gateway.clock_offset or 0.0}
+        lost = record.lost_at or record.intent_at
+        return [(record.intent_at + timedelta(seconds=o), lost + timedelta(seconds=o)) for o in sorted(offsets)]
 
     def _fit(self, record: BatchRecord, batch: RemoteBatch, now: datetime) -> Fit:
         """Whether a batch that no record owns can be a record's, by its size and its time."""
@@ -245,10 +252,11 @@ class Settler:
 
     def _apart(self, record: BatchRecord, batch: RemoteBatch) -> float:
         """Seconds from the time a record was being sent, by the API's clock, to when a batch was created."""
-        assert record.intent_at is not None
-        began = self.context.service_time(record.intent_at)
-        lost = self.context.service_time(record.lost_at or record.intent_at)
-        return max(0.0, (began - batch.created_at).total_seconds(), (batch.created_at - lost).total_seconds())
+        made = batch.created_at
+        return min(
+            max(0.0, (began - made).total_seconds(), (made - lost).total_seconds())
+            for began, lost in self._spans(record)
+        )
 
     def _assigned(self, record: BatchRecord, peers: list[BatchRecord], found: list[RemoteBatch]) -> RemoteBatch | None:
         """The batch that is this record's: sends never overlap, so batches were created in the order of the intents."""
@@ -274,10 +282,8 @@ class Settler:
 
     def _inside(self, record: BatchRecord, batch: RemoteBatch, slow: float) -> bool:
         """True when a batch was created while a record was being sent, or up to ``slow`` seconds later."""
-        assert record.intent_at is not None
-        began = self.context.service_time(record.intent_at) - timedelta(seconds=_INSIDE)
-        lost = self.context.service_time(record.lost_at or record.intent_at) + timedelta(seconds=slow)
-        return began <= batch.created_at <= lost
+        before, after = timedelta(seconds=_INSIDE), timedelta(seconds=slow)
+        return any(began - before <= batch.created_at <= lost + after for began, lost in self._spans(record))
 
     def _undecided(self, record: BatchRecord) -> bool:
         """True while a batch adopted for a like record, not verified yet, could still turn out to be this one."""
@@ -376,9 +382,10 @@ class Settler:
         """True when a batch was created while an open record was sent, as far as clocks tell."""
         if batch.id in record.not_ours:
             return False
+        if self.context.gateway.clock_offset is None:
+            return True
         first, last = self._window(record)
-        ends = record.status == "unconfirmed" and self.context.gateway.clock_offset is not None
-        return first <= batch.created_at and (not ends or batch.created_at <= last)
+        return first <= batch.created_at and (record.status == "submitting" or batch.created_at <= last)
 
     def late(self, batch: RemoteBatch) -> BatchRecord | None:
         """The one refused record that a batch is which the list gave too late; None when there is none, or more than one."""
