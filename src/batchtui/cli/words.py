@@ -165,6 +165,8 @@ def outcome(record: BatchRecord) -> str:
     c, t = record.counts, record.tally
     if record.status != "ended":
         waits = record.status == "submitting" and record.intent_at is None
+        if record.asks:
+            return "unconfirmed, needs attention"
         return "waiting to be sent" if waits else record.status.replace("_", " ")
     cut = t.cut_short if t else 0
     parts = [f"{c.succeeded - cut:,} ok"]

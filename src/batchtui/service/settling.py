@@ -369,7 +369,8 @@ class Settler:
             return flaw  # A key that was refused may be replaced by any other: it never created a batch.
         fits = {b.id: self._fit(prior, b, now) for b in self._unowned(look)}
         certain = [b for b in self._unowned(look) if fits[b.id] == "yes"]
-        if "perhaps" in fits.values() or len(certain) > 1:
+        unsure = len(certain) > 1 or not all(self._sure(prior, [prior], b) for b in certain)
+        if "perhaps" in fits.values() or unsure:
             return f"{_batches(sum(f != 'no' for f in fits.values()))} in the list may be {prior.local_id}"
         return self.adopt(prior.local_id, certain[0]) if certain else None
 
@@ -400,6 +401,7 @@ class Settler:
             and r.requests == batch.request_counts.total
             and self.context.mine(r)
             and self._fit(r, batch, now) == "yes"
+            and self._sure(r, [r], batch)
         ]
         return fitting[0] if len(fitting) == 1 else None
 

@@ -87,6 +87,8 @@ def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
 def wants(record: BatchRecord, now: datetime, *, retried: bool = False) -> str:
     """What a batch wants of the person, in a few words; "" when nothing."""
     if record.status == "unconfirmed":
+        if record.asked_at is not None:
+            return "can't be confirmed: press Enter"
         return "it may exist: press enter" if record.candidates else "looking whether it arrived"
     going = results_going(record, now)
     if going is not None:

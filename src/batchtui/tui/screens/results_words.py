@@ -84,7 +84,7 @@ def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: Batch
     if record.status == "unconfirmed":
         return f"{GLYPHS.unconfirmed} No answer came when it was sent: it is looked for, and not sent again until that is known."
     if record.status == "refused":
-        return f"{GLYPHS.refused} Refused, nothing was made: {record.error}"
+        return f"{GLYPHS.refused} Refused: {record.error}"
     if record.results == "gone":
         return f"{GLYPHS.gone} The results are gone: the service keeps them for 29 days, and they were not fetched in that time."
     if record.owed:
