@@ -82,7 +82,9 @@ def adopt_(session: Session, id_: str, remote: str | None, never: bool, title: s
     service = session.service()
     if never or remote:
         record = service.resolve(id_)
-        if record.status != "unconfirmed" and not (record.status == "refused" and record.posted and not record.given_up):
+        if record.status != "unconfirmed" and not (
+            record.status == "refused" and record.posted and not record.given_up
+        ):
             raise InputError(f"{record.local_id} is {record.status}: there is no question open")
         if never and not session.confirm(
             f"Is it sure that {words.name_of(record)} never arrived?  Sending it again could pay twice."

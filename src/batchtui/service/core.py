@@ -306,7 +306,7 @@ class Service:
 
     async def adopt(self, remote: RemoteBatch, title: str = "", note: str = "") -> BatchRecord:
         """Keep a record of a batch made elsewhere; its results are fetched like our own."""
-        record = self.parts.elsewhere.adopt(remote, title, note)
+        record = self.parts.elsewhere.adopt(remote, title, note, by_hand=True)
         self.parts.looker.wake()
         return record
 

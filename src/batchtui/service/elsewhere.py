@@ -86,14 +86,16 @@ class Elsewhere:
         open_ones = [r for r in records if self.settler.is_open(r)]
         return [b for b in batches if b.id not in ours and not any(self.settler.may_be(r, b) for r in open_ones)]
 
-    def adopt(self, remote: RemoteBatch, title: str = "", note: str = "") -> BatchRecord:
+    def adopt(self, remote: RemoteBatch, title: str = "", note: str = "", *, by_hand: bool = False) -> BatchRecord:
         """Make a record for a batch made elsewhere; one that a record of ours owns already is left with it.
 
-        Raises InputError for a batch that may be one of ours, which is not confirmed yet.
+        Raises InputError for a batch that may be one of ours, which is not confirmed yet; ``by_hand``, when a person
+        chose it, only for one that looks like ours.
         """
+        may_be = self.settler.looks_like if by_hand else self.settler.may_be
         with self.context.owning():
             for record in self.context.history.all():
-                if self.settler.is_open(record) and self.settler.may_be(record, remote):
+                if self.settler.is_open(record) and may_be(record, remote):
                     raise InputError(
                         f"{remote.id} may be {record.local_id}, which is not confirmed yet",
                         advice=f"wait until it is; or if you know that it is: "

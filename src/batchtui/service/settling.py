@@ -388,6 +388,10 @@ class Settler:
         first, last = self._window(record)
         return first <= batch.created_at and (record.status == "submitting" or batch.created_at <= last)
 
+    def looks_like(self, record: BatchRecord, batch: RemoteBatch) -> bool:
+        """True when a batch has the size of an open record, and was created while it was sent."""
+        return self._fit(record, batch, self.context.clock()) == "yes"
+
     def late(self, batch: RemoteBatch) -> BatchRecord | None:
         """The one refused record that a batch is which the list gave too late; None when there is none, or more than one."""
         now = self.context.clock()
