@@ -113,7 +113,7 @@ def one_round(tmp_path: Path, seed: int) -> None:
     config = Path(os.environ["BATCHTUI_CONFIG_DIR"])
     config.mkdir(parents=True, exist_ok=True)
     (config / "config.toml").write_text(f"[limits]\nmax_requests = {rng.choice([COUNT, COUNT // 2, COUNT // 4])}\n")
-    lag = rng.choice([0.0, 20.0, 60.0, 1.3 * SETTLED, 2.0 * SETTLED])
+    lag = rng.choice([0.0, 20.0, 45.0, 1.3 * SETTLED, 2.0 * SETTLED])
     faults = [rng.choice(CREATE), *rng.choice(LIST).split(), rng.choice([*RESULTS, ""]), f"hidden:{lag}@list"]
     faults = [fault for fault in faults if fault]
     with running_demo(tmp_path / "server", faults=faults, duration=rng.choice([1.0, 30.0])) as demo:

@@ -187,6 +187,11 @@ class Sender:
     async def _cleared(self, record: BatchRecord) -> bool:
         """True when nothing speaks against sending: what was sent of it before was looked for and not found."""
         for prior in self._prior(record):
+            at = self.settler.provable_at(prior)
+            if at is not None:
+                words = f"is sent at {at:%H:%M:%S} UTC, once the list shows that {prior.local_id} was not created"
+                self._wait(record, words, at)
+                return False
             try:
                 found = await self.settler.found_after_all(prior)
             except BatchtuiError as error:
@@ -198,6 +203,9 @@ class Sender:
                 self._look_later(record, prior, found)
                 return False
         return True
+
+    def _wait(self, record: BatchRecord, why: str, until: datetime) -> None:
+        self.context.change(record.local_id, lambda r: replace(r, error=why, next_try_at=until) if r.waiting else r)
 
     def _drop(self, record: BatchRecord, made: BatchRecord) -> None:
         """What was to be sent again was created after all."""

@@ -28,7 +28,7 @@ MOST_POSTS = 24
 """How often a part is sent by itself; beyond that a person decides."""
 _ASK_AFTER = 5
 """After so many times ``settle.seconds`` without proof the person is asked."""
-_CLEAR_SHARE = 18
+_CLEAR_SHARE = 3
 """Of ``settle.seconds``: how long after the API's own no a look proves that nothing was created."""
 _STEADY_SHARE = 6
 """Of ``settle.seconds``: how long a number of requests must stand still to be believed."""
@@ -352,6 +352,13 @@ class Settler:
 
     # Before something is sent again.
 
+    def provable_at(self, prior: BatchRecord) -> datetime | None:
+        """When a look can first prove that a refused batch was not created; None when it can by now."""
+        now = self.context.clock()
+        answered = prior.lost_at or prior.intent_at or now
+        at = answered + timedelta(seconds=self.context.config.settle.seconds / _CLEAR_SHARE)
+        return at if answered <= now < at else None
+
     async def found_after_all(self, prior: BatchRecord) -> BatchRecord | str | None:
         """Look for a refused batch that was sent, before its requests are sent again.
 
@@ -359,10 +366,6 @@ class Settler:
         service errors.
         """
         now = self.context.clock()
-        clear = timedelta(seconds=self.context.config.settle.seconds / _CLEAR_SHARE)
-        answered = prior.lost_at or prior.intent_at or now
-        if answered <= now < answered + clear:
-            return "the API's refusal is too fresh"
         look = await self._look([prior])
         flaw = self.flaw(prior, look)
         if flaw and not (look.flaw == "" and prior.answer_status == 401):
