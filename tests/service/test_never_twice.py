@@ -100,6 +100,35 @@ async def test_a_new_submit_of_the_same_file_looks_for_the_refused_one_first(tmp
         assert_paid_once(demo, service)
 
 
+async def test_a_refused_key_is_replaced_by_one_of_another_workspace_without_a_wait(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=600) as demo:
+        service = service_on(demo, tmp_path / "data", Config())
+        with_key(service, "sk-test-bad-key")
+        [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
+        assert (refused.status, refused.answer_status) == ("refused", 401)
+        with_key(service, "sk-test-workspace-beta")
+        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        [again] = await service.submit(plan, retry_of=refused)
+        await service.close()
+        assert again.status == "in_progress" and demo.stats()["creates"] == 1
+
+
+async def test_a_fresh_refusal_is_not_retried_before_the_list_can_show_a_batch(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=600, faults=["late:400@create*1", "hidden:30@list"]) as demo:
+        service, watch = service_on(demo, tmp_path / "data", Config()), Watch()
+        service.context.clock = watch
+        [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
+        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        [again] = await service.submit(plan, retry_of=refused)
+        assert again.waiting and again.next_try_at is not None and refused.local_id in again.error
+        watch.offset = timedelta(seconds=61)
+        demo.clock.advance(61)
+        await service.sync()
+        await service.close()
+        assert service.resolve(refused.local_id).status == "in_progress"
+        assert service.resolve(again.local_id).status == "refused" and demo.stats()["creates"] == 1
+
+
 async def test_posts_are_counted_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from batchtui.service import sending, settling
 

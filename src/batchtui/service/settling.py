@@ -354,10 +354,16 @@ class Settler:
 
     def provable_at(self, prior: BatchRecord) -> datetime | None:
         """When a look can first prove that a refused batch was not created; None when it can by now."""
+        if self._refused_key(prior):
+            return None
         now = self.context.clock()
         answered = prior.lost_at or prior.intent_at or now
         at = answered + timedelta(seconds=self.context.config.settle.seconds / _CLEAR_SHARE)
         return at if answered <= now < at else None
+
+    def _refused_key(self, prior: BatchRecord) -> bool:
+        """True when a record was refused for its key, and another key is in use now: the first one creates nothing."""
+        return prior.answer_status == 401 and prior.key_mark != self.context.key_mark()
 
     async def found_after_all(self, prior: BatchRecord) -> BatchRecord | str | None:
         """Look for a refused batch that was sent, before its requests are sent again.
@@ -368,8 +374,8 @@ class Settler:
         now = self.context.clock()
         look = await self._look([prior])
         flaw = self.flaw(prior, look)
-        if flaw and not (look.flaw == "" and prior.answer_status == 401):
-            return flaw  # A key that was refused may be replaced by any other: it never created a batch.
+        if flaw and (look.flaw or not self._refused_key(prior)):
+            return flaw
         fits = {b.id: self._fit(prior, b, now) for b in self._unowned(look)}
         certain = [b for b in self._unowned(look) if fits[b.id] == "yes"]
         unsure = len(certain) > 1 or not all(self._sure(prior, [prior], b) for b in certain)
