@@ -73,11 +73,15 @@ def next_look(records: Iterable[BatchRecord], now: datetime, last: datetime) -> 
             due = min(due, last + timedelta(seconds=STRANDED))
         elif record.waiting and record.next_try_at is None and running:
             continue  # It waits for room, which comes when one of the running ends.
-        elif (record.status == "unconfirmed" and not record.candidates) or record.waiting or record.owed:
+        elif _looked_for(record) or record.waiting or record.owed:
             at = record.next_try_at
             far = SETTLE_FARTHEST if record.status == "unconfirmed" else FARTHEST
             due = min(due, max(last if at is None or ripe(at, now, far) else at, last + timedelta(seconds=1)))
     return due
+
+
+def _looked_for(record: BatchRecord) -> bool:
+    return record.status == "unconfirmed" and (not record.candidates or record.asked_at is not None)
 
 
 def ripe(at: datetime | None, now: datetime, farthest: timedelta = FARTHEST) -> bool:
@@ -98,6 +102,11 @@ def after_failure(error: BatchtuiError, failures: int, rng: random.Random | None
 def settle_delay(looks: int) -> float:
     """Seconds until the next look for an unconfirmed batch after ``looks`` looks."""
     return (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)[min(looks, 6)]
+
+
+def resend_delay(posts: int) -> float:
+    """Seconds after which a part that the API was too busy for may be sent again, after ``posts`` times."""
+    return min(1800.0, 2.0 ** min(posts, 11))
 
 
 def fetch_delay(tries: int) -> float:

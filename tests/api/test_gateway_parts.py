@@ -86,10 +86,11 @@ def test_a_date_that_is_none_gives_no_offset(value: str) -> None:
 
 
 SURE = [errors.Rejected("x", status=400, kind="k"), errors.WrongKey("x", status=401, kind="k"), errors.RateLimited("x"),
-        errors.TooLarge("x", status=413), errors.SpendLimit("x", status=402, kind="k"), errors.NoKey("x"),
+        errors.TooLarge("x", status=413, kind="k"), errors.SpendLimit("x", status=402, kind="k"), errors.NoKey("x"),
         errors.NoNetwork("x", sent=False), errors.InputError("x")]  # fmt: skip
 UNSURE = [errors.NoNetwork("x"), errors.Unavailable("x", status=500), errors.Unavailable("x", status=200),
-          errors.ServiceError("x"),
+          errors.ServiceError("x"), errors.TooLarge("x", status=413), errors.RateLimited("x", kind=""),
+          errors.WrongKey("x", status=401), errors.SpendLimit("x", status=402),
           errors.Rejected("x", status=408, kind="timeout"), errors.Rejected("x", status=400)]  # fmt: skip
 
 

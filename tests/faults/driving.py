@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from batchtui.domain.batch import BatchRecord
+from batchtui.domain.batch import NOT_NEEDED, BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.service import Service
 from tests.demo_server import RunningDemo
@@ -39,17 +39,21 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
             continue
         records = service.records()
         if done(records):
-            if not await _retry_refused(service, records):
+            if not await retry_refused(service, records):
                 return service.records()
             continue
         await asyncio.sleep(0.03)
     raise AssertionError(f"not home: {[(r.local_id, r.status, r.results, r.error) for r in service.records()]}")
 
 
-async def _retry_refused(service: Service, records: list[BatchRecord]) -> bool:
+async def retry_refused(service: Service, records: list[BatchRecord]) -> bool:
     """Send what was refused again, once; False when nothing was left to send."""
     for record in records:
-        if record.status != "refused" or any(record.local_id in r.retry_of for r in records):
+        if (
+            record.status != "refused"
+            or record.error.startswith(NOT_NEEDED)
+            or any(record.local_id in r.retry_of for r in records)
+        ):
             continue
         plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
         await service.submit(plan, retry_of=record)

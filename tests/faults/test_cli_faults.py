@@ -45,7 +45,7 @@ def test_submit_wait_goes_on_by_itself_to_the_last_result(call: Caller, faults: 
 def test_what_never_arrived_exits_3_and_retry_brings_it_home(call: Caller, fault: str) -> None:
     call.demo.set_faults([fault])
     said = call("submit", call.source(), "--wait", "--json")
-    assert said.code == 3 and said.json["batches"][0]["status"] == "refused" and "never arrived" in said.err
+    assert said.code == 3 and said.json["batches"][0]["status"] == "refused" and "was not created" in said.err
     assert call("retry", "last", "--wait", "-o", call.folder / "out.jsonl").code == 0
     assert call.demo.stats()["creates"] == 1
     assert len((call.folder / "out.jsonl").read_bytes().splitlines()) == 6

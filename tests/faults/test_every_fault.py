@@ -22,10 +22,14 @@ CALLS = ("create", "retrieve", "list", "results")
 ANYWHERE = (
     "refuse", "status:400", "status:401", "status:402", "status:403", "status:404", "status:408", "status:409",
     "status:413", "status:429,0", "status:500", "status:503", "status:504", "status:529", "html", "html:502",
-    "redirect", "drop", "late", "late:500", "torn-reply", "slow:0.1", "unknown",
+    "redirect", "drop", "late", "late:500", "late:400", "late:401", "late:413", "late:429,0", "late-html:429",
+    "torn-reply", "slow:0.1", "unknown", "no-date", "date-off", "date-off:-18000",
 )  # fmt: skip
-OF_LIST = ("hidden:0.2",)
-OF_BATCH = ("notfound:0.2", "foreign-url", "lag-counts", "archived", "date", "forgotten")
+OF_LIST = (
+    "hidden:0.2", "unordered", "small-pages:1", "empty-page", "repeat-page", "overlap-page", "zero-counts",
+    "rising-counts:0.2", "other-workspace",
+)  # fmt: skip
+OF_BATCH = ("notfound:0.2", "foreign-url", "lag-counts", "archived", "forgotten")
 OF_RESULTS = (
     "cut", "cut:0", "tear", "tear:0.9", "short-count", "duplicate-lines", "blank-lines", "foreign-ids", "surrogate",
     "other-batch", "garbage-line", "foreign-line", "forgotten",
@@ -34,6 +38,7 @@ OF_RESULTS = (
 FAULTS = sorted(
     {f"{fault}@{call}*1" for fault in ANYWHERE for call in CALLS}
     | {f"{fault}@list*2" for fault in OF_LIST}
+    | {"earlier-reply@create*1"}
     | {f"{fault}@retrieve*2" for fault in OF_BATCH}
     | {f"{fault}@results*1" for fault in OF_RESULTS}
 )

@@ -21,10 +21,15 @@ from tests.faults.driving import bring_home, hurry, ids_in
 from tests.service.harness import plan_of, service_on, source
 
 COUNT = 6
-CREATE_FAULTS = ["", "drop@create*1", "late@create*1", "torn-reply@create*1", "status:500@create*1", "refuse@create*1",
-                 "html@create*1", "status:429,0@create*1"]  # fmt: skip
-LATER_FAULTS = ["cut@results*1", "tear@results*1", "html@results*1", "status:500@list*1", "drop@retrieve*1", "hidden:0.05@list*2",
-                "short-count@results*1", "status:404@results*1", "status:529@retrieve*1", "notfound:0.1@retrieve*2"]  # fmt: skip
+CREATE_FAULTS = [
+    "", "drop@create*1", "late@create*1", "torn-reply@create*1", "status:500@create*1", "refuse@create*1",
+    "html@create*1", "status:429,0@create*1", "late:429,0@create*1", "late:413@create*1", "late-html:429@create*1",
+]  # fmt: skip
+LATER_FAULTS = [
+    "cut@results*1", "tear@results*1", "html@results*1", "status:500@list*1", "drop@retrieve*1", "hidden:0.05@list*2",
+    "short-count@results*1", "zero-counts@list*2", "empty-page@list*2", "other-workspace@list*2",
+    "status:404@results*1", "status:529@retrieve*1", "notfound:0.1@retrieve*2",
+]  # fmt: skip
 
 
 class Life(RuleBasedStateMachine):

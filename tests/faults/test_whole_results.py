@@ -169,7 +169,7 @@ async def test_of_two_partial_downloads_the_one_that_holds_more_is_kept(bench: B
     whole(bench)
 
 
-@pytest.mark.parametrize("fault", ["date@any", "archived@any"])
+@pytest.mark.parametrize("fault", ["date-off:3456000@any", "archived@any"])
 async def test_one_404_beside_a_wrong_date_or_an_archived_at_gives_nothing_up(bench: Bench, fault: str) -> None:
     bench.demo.set_faults([fault, "status:404@results*1"])
     record = await bench.sync()
@@ -200,7 +200,7 @@ async def test_results_that_were_gone_are_downloaded_once_a_list_says_they_are_t
 
 
 async def test_a_date_far_ahead_gives_no_results_up_in_days_of_looks(bench: Bench) -> None:
-    bench.demo.set_faults(["date@any", "status:404@results"])
+    bench.demo.set_faults(["date-off:3456000@any", "status:404@results"])
     record = await bench.sync(10, each=timedelta(hours=12))
     assert record.results == "none"
     bench.demo.set_faults([])

@@ -128,7 +128,9 @@ async def test_a_part_canceled_while_it_waits_for_a_rate_limit_is_never_sent(tmp
             await asyncio.sleep(0.02)
         await other.cancel([found[0].local_id])
         demo.set_faults([])
-        [record] = await sending
+        await sending
+        await service.settle([found[0].local_id])
+        [record] = service.records()
         await service.close()
         assert record.status == "refused" and "canceled" in record.error
         assert demo.stats()["creates"] == 0
@@ -241,7 +243,7 @@ async def test_a_batch_of_others_with_as_many_requests_is_given_back(tmp_path: P
                 break
             await asyncio.sleep(0.03)
         mine = service.resolve(record.local_id)
-        assert mine.status == "refused" and "never arrived" in mine.error and len(mine.not_ours) == 1
+        assert mine.status == "refused" and "was not created" in mine.error and len(mine.not_ours) == 1
         plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
         await service.submit(plan, retry_of=mine)
         for _ in range(3000):

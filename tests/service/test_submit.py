@@ -60,7 +60,7 @@ async def test_what_never_arrived_is_refused_after_looking_and_retry_sends_it_on
             assert record.status == "unconfirmed"
             await asyncio.wait_for(service.wait([record.local_id]), 30)
             record = service.resolve(record.local_id)
-            assert record.status == "refused" and "never arrived" in record.error
+            assert record.status == "refused" and "was not created" in record.error
             again = await asyncio.to_thread(service.plan_retry, [record.local_id])
             [second] = await service.submit(again, retry_of=record)
             await asyncio.wait_for(service.wait([second.local_id]), 30)
@@ -83,8 +83,11 @@ async def test_a_rate_limit_waits_and_goes_on(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server", faults=["status:429@create*2"]) as demo:
         service = service_on(demo, tmp_path / "data")
         [record] = await service.submit(plan_of(service, source(tmp_path)))
+        assert record.status == "unconfirmed" and record.posts == 1
+        await asyncio.wait_for(service.settle([record.local_id]), 60)
+        record = service.resolve(record.local_id)
         await service.close()
-        assert record.status == "in_progress"
+        assert record.status == "in_progress" and record.posts == 3
         assert demo.stats()["creates"] == 1
 
 

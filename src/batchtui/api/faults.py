@@ -131,11 +131,12 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
     inner = _object(_object(error.body).get("error"))
     details = _object(inner.get("details"))
     given = redact.text(inner.get("type"), secrets, 64)
+    # A proxy writes errors of its own; those of the API say what they are, too.
+    ours = bool(given) and _object(error.body).get("type") == "error"
     # A type that is no word says nothing; it is shown, and nothing follows from it.
-    kind = given if _KIND.match(given) else ""
-    ours = bool(given)
+    kind = given if ours and _KIND.match(given) else ""
     said = redact.text(inner.get("message"), secrets) if ours else ""
-    message = f"{said or 'the service answered'} ({given or 'HTTP'} {status})"
+    message = f"{said or 'the service answered'} ({given if ours and given else 'HTTP'} {status})"
     facts: dict[str, Any] = {
         "status": status,
         "kind": kind,
@@ -155,7 +156,8 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
         )
         return WrongKey(message, advice=advice, **facts)
     if status == 429:
-        return RateLimited(message, retry_after=retry_after(error.response.headers), request_id=facts["request_id"])
+        wait = retry_after(error.response.headers)
+        return RateLimited(message, retry_after=wait, kind=kind, request_id=facts["request_id"])
     if status == 413:
         return TooLarge(message, advice="make the batches smaller: lower max_bytes in [limits] of config.toml", **facts)
     if status >= 500 or not ours:
@@ -205,13 +207,15 @@ def _date(value: str, *, assumed: bool = False) -> datetime | None:
 
 
 def nothing_made(error: BatchtuiError) -> bool:
-    """True when a create's error says plainly that no batch was made."""
+    """True when a create's error is the API's own no, or tells that nothing was sent.
+
+    That is no proof yet: what went out once is looked for before it goes out again.
+    """
     if isinstance(error, NoNetwork):
         return not error.sent
     if isinstance(error, Unavailable):
         return False
     if isinstance(error, ServiceError):
-        # A page from a proxy has no kind: it says nothing of what the service did; 413 and 429 come from the edge.
-        plain = (bool(error.kind) and error.status != 408) or error.status in (413, 429)
-        return isinstance(error, NoKey) or (400 <= error.status < 500 and plain)
+        # What has no kind is not the API's own answer: a proxy's page says nothing of what the API did.
+        return isinstance(error, NoKey) or (400 <= error.status < 500 and error.status != 408 and bool(error.kind))
     return True

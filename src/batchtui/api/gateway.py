@@ -8,6 +8,7 @@ another host; results always come from our own base URL, whatever ``results_url`
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import threading
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchtui.api import call as calls
-from batchtui.api import clients, faults, keys, replies
+from batchtui.api import clients, faults, keys, redact, replies
 from batchtui.api.body import SplicedBody
 from batchtui.api.call import Call
 from batchtui.api.download import Download, in_daemon
@@ -60,6 +61,8 @@ class Gateway:
         self._secrets: tuple[str, ...] = ()
         self.clock_offset: float | None = None
         """Seconds the service's clock is ahead of ours, by its last reply; None before one came."""
+        self.organization = ""
+        """The organization that the last reply named; "" before one did."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
@@ -75,6 +78,18 @@ class Gateway:
     def url_known(self) -> bool:
         """False until the client is built when nothing else says where calls go: one of the SDK's profiles may."""
         return bool(self._shown_url or self._client or self._given_url or keys.default_base_url())
+
+    def key_mark(self, salt: bytes) -> str:
+        """8 bytes in hexadecimal that tell this key and workspace from others; "" for a key that is not known or changes.
+
+        The key can't be had from it; without the salt it can't even be compared.
+        """
+        client = self._client
+        secret = client and (client.api_key or client.auth_token)
+        if client is None or not secret:
+            return ""
+        workspace = str(client.default_headers.get("anthropic-workspace-id") or "")
+        return hashlib.blake2b(f"{secret}\0{workspace}".encode(), key=salt[:64], digest_size=8).hexdigest()
 
     async def ready(self) -> None:
         """Build the client off the loop and see that there is a key; raises NoKey, InputError, ServiceError."""
@@ -135,14 +150,20 @@ class Gateway:
         try:
             response = await asked
             self.clock_offset = faults.clock_offset(response.headers, self.clock())
+            self._heard(response.headers)
             return response
         except Exception as error:
+            self._heard(getattr(getattr(error, "response", None), "headers", {}))
             ours = self.mended(error, call)
             if isinstance(ours, WrongKey) and ours.status == 401 and self._client is client:
                 # A key that was revoked may have been replaced since: the next call asks for it anew.
                 self._client = None
             log.debug("%s: %s", name, ours)
             raise ours from None
+
+    def _heard(self, headers: Mapping[str, str]) -> None:
+        told = redact.text(headers.get("anthropic-organization-id"), self._secrets, 80)
+        self.organization = told or self.organization
 
     def _read(self, read: Callable[[bytes], T], response: httpx2.Response) -> T:
         """A reply taken in; raises Unavailable when it is not the API's."""

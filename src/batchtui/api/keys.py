@@ -63,6 +63,14 @@ def is_id(text: object) -> bool:
     return isinstance(text, str) and _ID.match(text) is not None
 
 
+def is_here(url: str) -> bool:
+    """True when a base URL leads to this machine."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
 def path_id(batch_id: str) -> str:
     """An id made safe as one step of a URL path; raises InputError for a step that would lead elsewhere."""
     if batch_id.strip(".") == "":

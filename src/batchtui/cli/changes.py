@@ -94,7 +94,9 @@ def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone:
         after = session.run(lambda: service.mark_gone(record.local_id), service)
     elif never or remote:
         record = service.resolve(id_)
-        if record.status != "unconfirmed":
+        if record.status != "unconfirmed" and not (
+            record.status == "refused" and record.posted and not record.given_up
+        ):
             raise InputError(f"{record.local_id} is {record.status}: there is no question open")
         if never and not session.confirm(
             f"Is it sure that {words.name_of(record)} never arrived?  Sending it again could pay twice."
@@ -139,7 +141,9 @@ def sync_(session: Session) -> int:
     for local_id, why in report.unknown.items():
         say(f"not known {local_id}: {why}")
     for local_id in report.unconfirmed:
-        say(f"unconfirmed {local_id}: sync looks again; batchtui show {local_id} tells more")
+        record = service.history.get(local_id)
+        asks = ", needs attention" if record is not None and record.asks else ""
+        say(f"unconfirmed {local_id}{asks}: sync checks again; batchtui show {local_id} tells more")
     if report.error:
         say(f"error: {report.error}")
     elif not any((report.sent, report.fetched, report.adopted, report.failed, report.unconfirmed, report.unknown)):

@@ -145,6 +145,10 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         (f"candidate {n}", f"{c.id} created {c.created_at:%H:%M:%S} UTC, {c.requests:,} requests")
         for n, c in enumerate(record.candidates, 1)
     ]
+    if record.asks:
+        mine = record.local_id
+        rows.append(("what to do", f"batchtui adopt {mine} MSGBATCH_ID if you know which batch it is,"))
+        rows.append(("", f"batchtui adopt {mine} --none if it was not created; batchtui sync checks again"))
     rows += [
         (name, value)
         for name, value in (("source", record.source), ("note", record.note), ("error", record.error))

@@ -280,10 +280,10 @@ async def _follow(session: Session, service: Service, send: Callable[[], Any], w
         finally:
             for end in ends:
                 end()
-    elif any(r.status == "unconfirmed" for r in sent):
-        say("no clear answer came; looking whether the batch was made …")
+    elif any(r.status == "unconfirmed" or (r.waiting and r.next_try_at is not None) for r in sent):
+        say("no clear answer came; checking whether the batch was created …")
         try:
-            async with asyncio.timeout(words.SETTLE_PATIENCE):
+            async with asyncio.timeout(service.context.machine_seconds(words.SETTLE_PATIENCE)):
                 await service.settle(ids)
         except TimeoutError:
             say("still open: run batchtui sync later, it looks again and never sends twice")

@@ -182,6 +182,8 @@ def outcome(record: BatchRecord) -> str:
         return "not known by the API"
     if record.status != "ended":
         waits = record.status == "submitting" and record.intent_at is None
+        if record.asks:
+            return "unconfirmed, needs attention"
         return "waiting to be sent" if waits else record.status.replace("_", " ")
     cut = t.cut_short if t else 0
     # What came is counted line by line; what the API counts may lag behind.

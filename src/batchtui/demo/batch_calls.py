@@ -27,7 +27,10 @@ def _faults(request: Request) -> Sequence[Fault]:
 
 
 def _workspace(request: Request) -> str:
-    return request.headers.get("anthropic-workspace-id", "")
+    """The workspace that the header names, or the key: ``…-workspace-NAME``."""
+    key = request.headers.get("x-api-key") or request.headers.get("authorization", "")
+    name = request.headers.get("anthropic-workspace-id", "") or key.partition("-workspace-")[2]
+    return f"{name} (another)" if any(f.name == "other-workspace" for f in _faults(request)) else name
 
 
 def view(demo: Demo, request: Request, batch: Batch) -> dict[str, Any]:
@@ -58,6 +61,12 @@ def view(demo: Demo, request: Request, batch: Batch) -> dict[str, Any]:
         elif fault.name == "unknown":
             body["region"] = {"name": "of the future"}
             counts["deferred"] = 0
+        elif fault.name == "zero-counts":
+            counts.update(dict.fromkeys(counts, 0))
+        elif fault.name == "rising-counts":
+            age = (demo.clock.now() - meta.created_at).total_seconds()
+            if age < fault.number:
+                counts.update({**dict.fromkeys(counts, 0), "processing": int(meta.requests * age / fault.number)})
     return body
 
 
@@ -122,7 +131,8 @@ async def listing(demo: Demo, request: Request) -> Response:
             batches = [b for b in batches if (now - b.meta.created_at).total_seconds() >= fault.number]
         elif fault.name == "forgotten":
             batches = []
-    return reply(page(request, batches, lambda b: b.meta.id, lambda b: view(demo, request, b)))
+    found = page(request, batches, lambda b: b.meta.id, lambda b: view(demo, request, b), _faults(request))
+    return reply(found)
 
 
 async def results(demo: Demo, request: Request) -> Response:

@@ -36,7 +36,11 @@ KINDS = {
         "404 for so many seconds after the create, or for results after the end", arg="SECONDS", default="3"
     ),
     "drop": Kind("do the work, then close without an answer", "create"),
-    "late": Kind("do the work, then answer with an error of this status", "create", arg="STATUS", default="504"),
+    "late": Kind(
+        "do the work, then answer with an error of this status", "create", arg="STATUS[,RETRY-AFTER]", default="504"
+    ),
+    "late-html": Kind("do the work, then answer with a proxy's page", "create", arg="STATUS", default="502"),
+    "earlier-reply": Kind("do the work, then answer what the create before was answered", "create"),
     "torn-reply": Kind("do the work, then break off in the middle of the answer"),
     "hang": Kind("do the work and never answer"),
     "trickle": Kind("do the work, then answer byte by byte, one every so many seconds", arg="SECONDS", default="1"),
@@ -64,6 +68,18 @@ KINDS = {
     "odd-numbers": Kind("counts that are negative, no numbers, or larger than any", ends=False),
     "odd-ids": Kind("ids that would lead elsewhere", ends=False),
     "key-in-reply": Kind("put the API key into the texts of the answer", ends=False),
+    "other-workspace": Kind("answer as to the key of another workspace", ends=False),
+    "unordered": Kind("list in no order", "list", ends=False),
+    "small-pages": Kind("at most so many batches on a page", "list", ends=False, arg="BATCHES", default="2"),
+    "empty-page": Kind("an empty page that says that there is more", "list", ends=False),
+    "repeat-page": Kind("the first page again and again, with more to come", "list", ends=False),
+    "overlap-page": Kind("begin each page with the last batch of the one before", "list", ends=False),
+    "zero-counts": Kind("all request_counts are 0", ends=False),
+    "rising-counts": Kind(
+        "request_counts add up to all requests only after so many seconds", ends=False, arg="SECONDS", default="3"
+    ),
+    "no-date": Kind("no Date in the reply", ends=False),
+    "date-off": Kind("a Date that is ahead by so many seconds", ends=False, arg="±SECONDS", default="18000"),
     "short-count": Kind("leave every tenth result out", "results", ends=False),
     "duplicate-lines": Kind("send every tenth result twice", "results", ends=False),
     "blank-lines": Kind("put blank lines between the results", "results", ends=False),
@@ -75,7 +91,6 @@ KINDS = {
         "count only a share of the requests once a batch has ended", ends=False, arg="SHARE", default="0.5"
     ),
     "archived": Kind("say archived_at of a batch whose results are there", ends=False),
-    "date": Kind("a Date header so many seconds ahead", ends=False, arg="SECONDS", default="3456000"),
     "forgotten": Kind("know no batch: 404 on each of them, and an empty list", ends=False),
     "surrogate": Kind("put lone surrogates into the answers", "results", ends=False),
     "bad-line": Kind("put lines that are not JSON between the results", "results", ends=False),
@@ -135,9 +150,9 @@ def _check_number(text: str, fault: Fault, kind: Kind) -> None:
             f"fault {text!r}: {fault.arg!r} is not a number", advice=f"write {fault.name}:{kind.arg}"
         ) from error
     fits = {"STATUS": 200 <= numbers[0] <= 599, "SHARE": 0 <= numbers[0] <= 1}.get(
-        kind.arg.split("[")[0], numbers[0] >= 0
+        kind.arg.split("[")[0], numbers[0] >= 0 or kind.arg.startswith("±")
     )
-    if not fits or numbers[0] > 1e9 or len(numbers) > 2:
+    if not fits or abs(numbers[0]) > 1e9 or len(numbers) > 2:
         raise InputError(f"fault {text!r}: {fault.arg!r} is out of range", advice=f"write {fault.name}:{kind.arg}")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from email.utils import formatdate
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchtui.demo import oddities, transport
@@ -32,7 +33,10 @@ _PAGE = (
     b"<!doctype html><html><head><title>Sign in to the network</title></head>"
     b"<body><h1>Welcome</h1><p>Please accept the terms of use to go online.</p></body></html>"
 )
+_HTML = [(b"content-type", b"text/html; charset=utf-8")]
 
+_AFTER = ("drop", "late", "late-html", "earlier-reply", "torn-reply", "hang", "trickle", "early-hints")
+"""Faults of an answer to work that was done."""
 _PIECE = 256 * 1024
 
 Age = Callable[[str, str], float | None]
@@ -54,36 +58,67 @@ def call_of(method: str, path: str) -> tuple[str, str]:
 class Faulty:
     """The app with its faults; ``age`` tells how long ago a batch was made, or ended for the results call."""
 
-    def __init__(self, app: ASGIApp, book: FaultBook, calls: Counter[str], age: Age) -> None:
+    def __init__(
+        self, app: ASGIApp, book: FaultBook, calls: Counter[str], age: Age, now: Callable[[], datetime]
+    ) -> None:
         self.app = app
         self.book = book
         self.calls = calls
         self.age = age
+        self.now = now
+        self._earlier: list[Message] = []
+        """The reply to the last create."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         call, batch_id = call_of(scope["method"], scope["path"])
+        faults = self.book.take(call, self.age(call, batch_id) if batch_id else None) if call else ()
+        send = self._dated(send, faults)
         if not call:
-            await self.app(scope, receive, _dated(send))
+            await self.app(scope, receive, send)
             return
         self.calls[call] += 1
-        faults = self.book.take(call, self.age(call, batch_id) if batch_id else None)
         scope.setdefault("state", {})["faults"] = faults
         for fault in faults:
             if fault.name == "slow":
                 await asyncio.sleep(fault.number)
-        send = _dated(send, sum(fault.number for fault in faults if fault.name == "date"))
         ending = next((fault for fault in faults if fault.ends), None)
         if ending is None and call != "results" and any(fault.name in oddities.CHANGES for fault in faults):
             await oddities.reshaped(self.app, faults, scope, receive, send)
         elif ending is None or ending.name in ("cut", "tear", "stall"):
-            await self.app(scope, receive, send)
-        elif ending.name in ("drop", "late", "torn-reply", "hang", "trickle", "early-hints"):
+            await self.app(scope, receive, self._kept(send) if call == "create" else send)
+        elif ending.name in _AFTER:
             await self._after(ending, scope, receive, send)
         else:
             await _before(ending, scope, receive, send)
+
+    def _dated(self, send: Send, faults: Sequence[Fault]) -> Send:
+        """Gives each reply a Date by the server's clock, as the faults say."""
+        off = sum(fault.number for fault in faults if fault.name == "date-off")
+        none = any(fault.name == "no-date" for fault in faults)
+
+        async def dated(message: Message) -> None:
+            given = [name.lower() for name, _ in message.get("headers", ())]
+            if message["type"] == "http.response.start" and not none and b"date" not in given:
+                date = format_datetime(self.now() + timedelta(seconds=off), usegmt=True)
+                message = {**message, "headers": [*message.get("headers", ()), (b"date", date.encode())]}
+            await send(message)
+
+        return dated
+
+    def _kept(self, send: Send) -> Send:
+        """Remembers a create's reply for ``earlier-reply``."""
+        reply: list[Message] = []
+
+        async def kept(message: Message) -> None:
+            reply.append(message)
+            if len(reply) == 2 and reply[0].get("status") == 200:
+                self._earlier = reply
+            await send(message)
+
+        return kept
 
     async def _after(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         """Do the work, then spoil the answer."""
@@ -95,7 +130,12 @@ class Faulty:
 
         await self.app(scope, receive, keep)
         if fault.name == "late":
-            await error_reply(ApiError(int(fault.number)))(scope, receive, send)
+            await _error(fault)(scope, receive, send)
+        elif fault.name == "late-html":
+            await _plain(send, int(fault.number), _HTML, _PAGE)
+        elif fault.name == "earlier-reply":
+            for message in self._earlier or kept:
+                await send(message)
         elif fault.name == "hang":
             await transport.gone(receive)
         elif fault.name == "early-hints":
@@ -111,18 +151,6 @@ class Faulty:
             await transport.drop(scope, receive)
 
 
-def _dated(send: Send, ahead: float = 0.0) -> Send:
-    """``send`` with the Date header, which the server itself leaves out."""
-
-    async def dated(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            date = formatdate(time.time() + ahead, usegmt=True).encode()
-            message = {**message, "headers": [*message["headers"], (b"date", date)]}
-        await send(message)
-
-    return dated
-
-
 async def _before(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer, or don't, without doing anything."""
     if fault.name == "refuse":
@@ -130,13 +158,11 @@ async def _before(fault: Fault, scope: Scope, receive: Receive, send: Send) -> N
         return
     await _read_all(receive)
     if fault.name == "status":
-        _, _, wait = fault.arg.partition(",")
-        reply = error_reply(ApiError(int(fault.number), headers={"retry-after": wait} if wait else None))
-        await reply(scope, receive, send)
+        await _error(fault)(scope, receive, send)
     elif fault.name == "notfound":
         await error_reply(ApiError(404, "Not found (not visible yet)"))(scope, receive, send)
     elif fault.name == "html":
-        await _plain(send, int(fault.number), [(b"content-type", b"text/html; charset=utf-8")], _PAGE)
+        await _plain(send, int(fault.number), _HTML, _PAGE)
     elif fault.name == "key-in-error":
         body, headers = oddities.key_error(int(fault.number), oddities.key_of(scope))
         await _plain(send, int(fault.number), headers, body)
@@ -167,6 +193,12 @@ async def _endless(send: Send, receive: Receive, status: int) -> None:
     while not leaving.done():
         await send({"type": "http.response.body", "body": b"x" * _PIECE, "more_body": True})
         await asyncio.sleep(0)
+
+
+def _error(fault: Fault) -> Response:
+    """The API's own error that ``STATUS[,RETRY-AFTER]`` asks for."""
+    _, _, wait = fault.arg.partition(",")
+    return error_reply(ApiError(int(fault.number), headers={"retry-after": wait} if wait else None))
 
 
 async def _read_all(receive: Receive) -> None:

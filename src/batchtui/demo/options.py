@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
+from batchtui import clock
 from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
 
 
@@ -36,14 +37,19 @@ class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clock:
-    """The server's clock: the real one, moved forward at will so that expiry and archiving can be seen."""
+    """The server's clock: the one in use (``batchtui.clock``), moved forward at will so that expiry can be seen."""
 
     def __init__(self) -> None:
         self.offset = timedelta()
+        self._base = clock.from_environment()
 
     def now(self) -> datetime:
         """The time, aware, in UTC."""
-        return datetime.now(UTC) + self.offset
+        return self._base() + self.offset
+
+    def of_replies(self) -> datetime:
+        """The time that replies tell as their Date: not moved forward, so that it stays the client's."""
+        return self._base()
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass at once."""

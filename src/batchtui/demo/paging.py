@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
+from batchtui.demo.faults import Fault
 from batchtui.demo.wire import ApiError
 
 _DEFAULT_LIMIT = 20
@@ -15,10 +17,21 @@ T = TypeVar("T")
 
 
 def page(
-    request: Request, entries: list[T], id_of: Callable[[T], str], shown: Callable[[T], dict[str, Any]]
+    request: Request,
+    entries: list[T],
+    id_of: Callable[[T], str],
+    shown: Callable[[T], dict[str, Any]],
+    faults: Sequence[Fault] = (),
 ) -> dict[str, Any]:
-    """The page that ``limit``, ``after_id`` and ``before_id`` ask for; raises ApiError 400."""
+    """The page that ``limit``, ``after_id`` and ``before_id`` ask for, as the faults leave it; raises ApiError 400."""
     limit = _limit(request)
+    names = {fault.name: fault for fault in faults}
+    if "unordered" in names:
+        entries = sorted(entries, key=lambda entry: hashlib.sha256(id_of(entry).encode()).digest())
+    if "small-pages" in names:
+        limit = min(limit, max(1, int(names["small-pages"].number)))
+    if "empty-page" in names:
+        return {"data": [], "has_more": True, "first_id": None, "last_id": None}
     after, before = request.query_params.get("after_id"), request.query_params.get("before_id")
     if after and before:
         raise ApiError(400, "Only one of `after_id` and `before_id` may be given")
@@ -30,13 +43,14 @@ def page(
         end = places[before]
         start = max(0, end - limit)
     else:
-        start = places[after] + 1 if after else 0
+        start = places[after] + 1 if after and "repeat-page" not in names else 0
+        start -= 1 if start and limit > 1 and "overlap-page" in names else 0
         end = min(start + limit, len(entries))
     data = [shown(entry) for entry in entries[start:end]]
     more = start > 0 if before else end < len(entries)
     return {
         "data": data,
-        "has_more": more,
+        "has_more": more or "repeat-page" in names,
         "first_id": data[0]["id"] if data else None,
         "last_id": data[-1]["id"] if data else None,
     }

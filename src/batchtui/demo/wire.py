@@ -14,6 +14,7 @@ from starlette.responses import Response
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
+ORGANIZATION = "00000000-0000-4000-8000-0000000000de"
 ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -76,7 +77,7 @@ def stamp(moment: datetime | None) -> str | None:
 
 def reply(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON reply with its own request id."""
-    extra = {"request-id": new_id("req"), **(headers or {})}
+    extra = {"request-id": new_id("req"), "anthropic-organization-id": ORGANIZATION, **(headers or {})}
     return Response(msgspec.json.encode(body), status, extra, "application/json")
 
 

@@ -16,6 +16,8 @@ SCHEMA_VERSION = 2
 RESULTS_KEPT = timedelta(days=29)
 """How long results can be fetched, from created_at (Message Batches documentation, October 2026)."""
 CANCELED_UNSENT = "canceled before it was sent"
+NOT_NEEDED = "not sent: "
+"""How the error of a retry begins whose batch turned out to have been created."""
 GIVEN_UP = "never arrived, you said; retry sends it again"
 """What the records say that a person gave up."""
 EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -85,6 +87,16 @@ class Candidate(msgspec.Struct, frozen=True):
     id: str
     created_at: datetime
     requests: int
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """A batch at the service whose counts or time don't tell yet whether an unconfirmed record is it."""
+
+    id: str
+    created_at: datetime
+    requests: int
+    since: datetime
+    """When that number of requests was first seen, by our clock."""
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +197,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     told: bool = False
     """True once the person was told that it ended."""
     lost_at: datetime | None = None
-    """When a create's answer failed to come, by our clock."""
+    """When the last create's answer failed to come, was unclear or said no, by our clock."""
     not_ours: tuple[str, ...] = ()
     """Batches at the service that this record was found not to be."""
     retried: dict[str, int] = {}
@@ -208,6 +220,26 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     """When enough looks had agreed that the API does not know the batch; None while it does."""
     marked_gone: Status | None = None
     """The status it had when the person marked it as gone; None when they did not."""
+    posts: int = 0
+    """How often its requests went out."""
+    answer_status: int = 0
+    """HTTP status of the last create's refusal; 0 when there was none."""
+    resend_at: datetime | None = None
+    """When it may be sent again by itself, once looks have proven that it was not created; None when it may not."""
+    key_mark: str = ""
+    """Whose key it was sent with: a salted fingerprint of 8 bytes; empty when that can't be told."""
+    organization: str = ""
+    """The organization that the API's replies named when it was sent."""
+    clock_offset: float | None = None
+    """Seconds the API's clock was ahead of ours when it was sent, or first looked for; None when no reply said it."""
+    unproven: int = 0
+    """Looks for it that proved nothing, since the last that did."""
+    doubts: tuple[Sighting, ...] = ()
+    """Batches of which the last look could not tell whether they are this one."""
+    asked_at: datetime | None = None
+    """Since when it is put to the person, because looks can't prove whether it was created."""
+    ids_made: bool = False
+    """True when all its custom_ids were made here and carry the plan's mark."""
 
     @property
     def active(self) -> bool:
@@ -218,6 +250,16 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     def waiting(self) -> bool:
         """True when it was confirmed and certainly not sent yet."""
         return self.status == "submitting" and self.intent_at is None
+
+    @property
+    def posted(self) -> bool:
+        """True when its requests went out, whatever came of it."""
+        return self.posts > 0 or self.intent_at is not None
+
+    @property
+    def asks(self) -> bool:
+        """True when only a person can say whether it was created."""
+        return self.status == "unconfirmed" and (bool(self.candidates) or self.asked_at is not None)
 
     @property
     def gone_at(self) -> datetime | None:
@@ -242,7 +284,9 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     @property
     def given_up(self) -> bool:
         """True when a person said that it is not to be sent, or that it never arrived."""
-        return self.status == "refused" and self.error in (CANCELED_UNSENT, GIVEN_UP)
+        return self.status == "refused" and (
+            self.error in (CANCELED_UNSENT, GIVEN_UP) or self.error.startswith(NOT_NEEDED)
+        )
 
     @property
     def owed(self) -> bool:

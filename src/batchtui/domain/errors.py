@@ -133,12 +133,16 @@ class RateLimited(ServiceError):
     """429; ``retry_after`` is in seconds, None when the service named none."""
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, status: int = 429, request_id: str = ""
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        status: int = 429,
+        kind: str = "rate_limit_error",
+        request_id: str = "",
     ) -> None:
         wait = f"wait {retry_after:.0f} s" if retry_after is not None else "wait a little"
-        super().__init__(
-            message, advice=f"{wait}, then try again", status=status, kind="rate_limit_error", request_id=request_id
-        )
+        super().__init__(message, advice=f"{wait}, then try again", status=status, kind=kind, request_id=request_id)
         self.retry_after = retry_after
 
 

@@ -31,6 +31,14 @@ async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+def _not_again(record: BatchRecord) -> BatchRecord:
+    """A part that would be sent again by itself, once looks found nothing, is not."""
+    if record.status != "unconfirmed" or record.resend_at is None:
+        return record
+    words = f"{CANCELED_UNSENT} again; checking whether it was created"
+    return replace(record, resend_at=None, error=words)
+
+
 class Changer:
     """Changes batches, here and at the service."""
 
@@ -86,6 +94,8 @@ class Changer:
                 record = self._drop(record)
                 if record.status == "refused":
                     return record
+            if record.status == "unconfirmed" and record.resend_at is not None:
+                return self.context.change(record.local_id, _not_again)
             if record.id is None or record.status != "in_progress":
                 raise InputError(f"{record.local_id} is {record.status}: there is nothing to cancel")
             remote = await self.context.gateway.cancel(record.id)

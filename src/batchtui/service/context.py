@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchtui import clock as clocks
 from batchtui import unexpected
 from batchtui.config import Config, Profile
 from batchtui.domain.batch import BatchRecord
@@ -26,9 +28,7 @@ if TYPE_CHECKING:
 Listener = Callable[[object], None]
 
 
-def utc_now() -> datetime:
-    """The present as aware UTC."""
-    return datetime.now(UTC)
+_SALT = "salt"
 
 
 class Context:
@@ -39,14 +39,15 @@ class Context:
         data: Path,
         config: Config,
         profile: Profile,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
         gateway: Gateway | None = None,
     ) -> None:
+        """``clock`` None is the machine's, or for an API on this machine the one that ``BATCHTUI_CLOCK`` asks for."""
         self.data = data
         self.config = config
         self.profile = profile
-        self.clock = clock
-        self.opened_at = clock()
+        self.clock: Callable[[], datetime] = clock or _clock_for(profile)
+        self.opened_at = self.clock()
         """When the program began."""
         self._gateway = gateway
         self.is_demo = gateway is not None and gateway.is_demo
@@ -99,10 +100,48 @@ class Context:
         """A time by our clock as the service's clock tells it, as far as a reply said how far they are apart."""
         return when + timedelta(seconds=self.gateway.clock_offset or 0.0)
 
+    def machine_seconds(self, seconds: float) -> float:
+        """How many of the machine's seconds it takes until ``seconds`` have passed on the clock in use."""
+        return clocks.machine_seconds(self.clock, seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until ``seconds`` have passed on the clock in use."""
+        await clocks.sleep(self.clock, seconds)
+
+    def key_mark(self) -> str:
+        """Whose key is in use: a fingerprint of 8 bytes, salted for this data folder; "" before the key is known.
+
+        Raises StoreError when the salt can't be kept.
+        """
+        return self.gateway.key_mark(self._salt())
+
+    def _salt(self) -> bytes:
+        """The data folder's own salt, made when first needed; of two programs that make it at once one is heard."""
+        path = self.data / _SALT
+        try:
+            if not path.exists():
+                files.make_private_dir(self.data)
+                new = path.with_name(f".{_SALT}.{os.urandom(4).hex()}.tmp")
+                try:
+                    files.write_atomic(new, os.urandom(16).hex().encode())
+                    with contextlib.suppress(FileExistsError):
+                        os.link(new, path)
+                finally:
+                    new.unlink(missing_ok=True)
+            return path.read_bytes()
+        except OSError as error:
+            raise files.explain(error, f"can't keep {path}") from error
+
     def owning(self) -> contextlib.AbstractContextManager[None]:
         """Held while a record takes a batch of the service's as its own, so that no two ever take the same."""
         files.make_private_dir(self.data)
         return lock(self.data / "owning.lock", 30.0, "another batchtui is adopting batches")
+
+    def must_be_free(self, batch_id: str, local_id: str) -> None:
+        """Raise InputError when another record than ``local_id`` owns a batch at the service; call it while ``owning``."""
+        owner = next((r for r in self.history.all() if r.id == batch_id and r.local_id != local_id), None)
+        if owner is not None:
+            raise InputError(f"{batch_id} belongs to {owner.local_id} already", advice=f"see batchtui show {batch_id}")
 
     def change(self, local_id: str, fn: Callable[[BatchRecord], BatchRecord]) -> BatchRecord:
         """Change a record on disk and tell it; raises InputError or StoreError."""
@@ -165,6 +204,14 @@ class Context:
     def trouble(self, error: BatchtuiError, local_id: str = "") -> None:
         """Tell an error that nobody waits for."""
         self.emit(events.Trouble(str(error), error.advice, local_id))
+
+
+def _clock_for(profile: Profile) -> clocks.Clock:
+    if clocks.VARIABLE not in os.environ:
+        return clocks.Clock()
+    from batchtui.api import keys
+
+    return clocks.from_environment() if keys.is_here(profile.base_url or keys.default_base_url()) else clocks.Clock()
 
 
 class Throttle:

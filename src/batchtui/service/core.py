@@ -19,7 +19,7 @@ from batchtui.domain.errors import BatchtuiError, InputError, SourceChanged
 from batchtui.domain.plan import Plan, Problem, Progress
 from batchtui.poller import LookState
 from batchtui.service import figures
-from batchtui.service.context import Context, Listener, utc_now
+from batchtui.service.context import Context, Listener
 from batchtui.service.others import Others, Reach, joined
 from batchtui.service.values import Selection, SyncReport, TryResult
 from batchtui.store.history import SKIPPED
@@ -52,7 +52,7 @@ class Service:
         *,
         profile: str = "",
         gateway: Gateway | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
         opened_at: datetime | None = None,
     ) -> None:
         """``opened_at`` is when the program began, for a service that takes over from another profile's."""
@@ -291,8 +291,8 @@ class Service:
         await self.parts.looker.until(local_ids, settled=settled)
 
     async def settle(self, local_ids: Sequence[str]) -> None:
-        """Look for unconfirmed batches until each is adopted, refused, or has several candidates."""
-        await self.parts.settler.until_settled(local_ids)
+        """Look for unconfirmed batches until each is adopted, refused, sent again, or put to the person."""
+        await self.parts.looker.until_clear(local_ids)
 
     async def fetch(self, local_id: str, *, again: bool = False) -> BatchRecord:
         """Fetch an ended batch's results now; with ``again`` also those that are stored, or were given up as gone.
@@ -351,7 +351,7 @@ class Service:
 
     async def adopt(self, remote: RemoteBatch, title: str = "", note: str = "") -> BatchRecord:
         """Keep a record of a batch made elsewhere; its results are fetched like our own."""
-        record = self.parts.elsewhere.adopt(remote, title, note)
+        record = self.parts.elsewhere.adopt(remote, title, note, by_hand=True)
         self.parts.looker.wake()
         return record
 

@@ -1,23 +1,30 @@
-"""Batches made elsewhere: seen, adopted, deleted; and the one call that harvests everything (``sync``)."""
+"""Batches made elsewhere: seen, adopted, deleted; and the one call that harvests everything (``sync``).
+
+What may be ours is not adopted: nothing on one look, and nothing created while a batch of ours was sent that is not
+confirmed yet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import contextlib
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
 import msgspec
 
 from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
-from batchtui.domain.errors import BatchtuiError, NotFound
+from batchtui.domain.errors import BatchtuiError, InputError, NotFound
 from batchtui.domain.plan import Progress
 from batchtui.poller import ripe
 from batchtui.service.committing import random_name
 from batchtui.service.context import Context
 from batchtui.service.fetching import Fetcher
+from batchtui.service.listing import look_back
 from batchtui.service.looking import Looker
 from batchtui.service.presence import notice
 from batchtui.service.sending import seen, taken_up
+from batchtui.service.settling import Settler
 from batchtui.service.values import SyncReport
 from batchtui.store import files
 
@@ -25,14 +32,24 @@ replace = msgspec.structs.replace
 _FORGOTTEN = "forgotten.txt"
 _MAX_FORGOTTEN = 64_000_000
 """Bytes of it."""
-_MOST_PAGES = 1_000
+_SEEN = "elsewhere.json"
+_YOUNG = timedelta(hours=1)
+"""A younger batch is adopted only when it looks the same after ``settle.seconds``."""
+
+
+class _First(msgspec.Struct, frozen=True):
+    """When a batch made elsewhere was first seen with that many requests."""
+
+    at: datetime
+    requests: int
 
 
 class Elsewhere:
     """What the workspace holds beyond our records."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, settler: Settler) -> None:
         self.context = context
+        self.settler = settler
 
     def take(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
         """Take over what the service just said of a record's batch."""
@@ -67,30 +84,31 @@ class Elsewhere:
         """A page of batches that no record of ours owns, and the cursor of the next page (None: no more)."""
         page = await self.context.gateway.page(limit, after_id)
         notice(self.context, page.data)
-        leeway = timedelta(seconds=self.context.config.settle.leeway_seconds)
+        more = page.data[-1].id if page.data else page.last_id
+        return self._not_ours(page.data), more if page.has_more and more != after_id else None
+
+    def _not_ours(self, batches: Iterable[RemoteBatch]) -> list[RemoteBatch]:
+        """Batches that no record of ours owns, nor may turn out to be."""
         records = self.context.history.all()
         ours = {r.id for r in records if r.id} | {c.id for r in records for c in r.candidates}
-        open_ones = [r for r in records if r.status in ("unconfirmed", "submitting") and r.intent_at]
-        more = page.last_id or (page.data[-1].id if page.data else None)
-        return [
-            b for b in page.data if b.id not in ours and not any(self._may_be(r, b, leeway) for r in open_ones)
-        ], more if page.has_more else None
+        open_ones = [r for r in records if self.settler.is_open(r)]
+        return [b for b in batches if b.id not in ours and not any(self.settler.may_be(r, b) for r in open_ones)]
 
-    def _may_be(self, record: BatchRecord, batch: RemoteBatch, leeway: timedelta) -> bool:
-        """True when a record that is unconfirmed, or being sent just now, may turn out to be this batch."""
-        return (
-            record.requests == batch.request_counts.total
-            and record.intent_at is not None
-            and batch.id not in record.not_ours
-            and (
-                batch.created_at is None
-                or min(record.intent_at, self.context.service_time(record.intent_at)) - leeway <= batch.created_at
-            )
-        )
+    def adopt(self, remote: RemoteBatch, title: str = "", note: str = "", *, by_hand: bool = False) -> BatchRecord:
+        """Make a record for a batch made elsewhere; one that a record of ours owns already is left with it.
 
-    def adopt(self, remote: RemoteBatch, title: str = "", note: str = "") -> BatchRecord:
-        """Make a record for a batch made elsewhere; one that a record of ours owns already is left with it."""
+        Raises InputError for a batch that may be one of ours, which is not confirmed yet; ``by_hand``, when a person
+        chose it, only for one that looks like ours.
+        """
+        may_be = self.settler.looks_like if by_hand else self.settler.may_be
         with self.context.owning():
+            for record in self.context.history.all():
+                if self.settler.is_open(record) and may_be(record, remote):
+                    raise InputError(
+                        f"{remote.id} may be {record.local_id}, which is not confirmed yet",
+                        advice=f"wait until it is; or if you know that it is: "
+                        f"batchtui adopt {record.local_id} {remote.id}",
+                    )
             return self._adopt(remote, title, note)
 
     def _adopt(self, remote: RemoteBatch, title: str, note: str) -> BatchRecord:
@@ -107,6 +125,7 @@ class Elsewhere:
             base_url=self.context.gateway.base_url,
             source="made elsewhere",
             foreign=True,
+            key_mark=self.context.key_mark(),
             told=remote.ended_at is not None,
         )
         record = taken_up(blank, remote, self.context)
@@ -177,15 +196,45 @@ class Elsewhere:
         }
 
     async def _adopt_all(self, adopted: list[str]) -> None:
-        after: str | None = None
-        forgotten = self._forgotten()
-        asked: set[str | None] = set()
-        while after not in asked and len(asked) < _MOST_PAGES:
-            asked.add(after)
-            batches, after = await self.page(after, 1000)
-            for batch in batches:
-                if batch.id in forgotten:
-                    continue
+        """Adopt what two looks agree on."""
+        first = await self._look()
+        if not first:
+            return
+        held = self._first_seen(first)
+        again = {b.id: b for b in await self._look()}
+        now, wait = self.context.clock(), timedelta(seconds=self.context.config.settle.seconds)
+        for batch in first:
+            other, seen_at = again.get(batch.id), held[batch.id].at
+            same = other is not None and other.request_counts.total == batch.request_counts.total > 0
+            made = batch.created_at
+            young = made is None or abs(self.context.service_time(now) - made) < _YOUNG
+            if not same or (young and now - seen_at < wait):
+                continue
+            mine = self.settler.late(batch)
+            if mine is not None:
+                self.settler.adopt(mine.local_id, batch)
+                continue
+            with contextlib.suppress(InputError):
                 adopted.append(self.adopt(batch).local_id)
-            if after is None:
-                return
+
+    async def _look(self) -> list[RemoteBatch]:
+        """All batches that are not ours, nor may be, nor were deleted here."""
+        look = await look_back(self.context.gateway, lambda: None)
+        forgotten = self._forgotten()
+        return [b for b in self._not_ours(look.batches) if b.id not in forgotten]
+
+    def _first_seen(self, batches: Iterable[RemoteBatch]) -> dict[str, _First]:
+        """Since when each batch has looked as it does now, kept for the next ``sync``."""
+        path, now = self.context.data / _SEEN, self.context.clock()
+        try:
+            held = msgspec.json.decode(path.read_bytes(), type=dict[str, _First])
+        except (OSError, msgspec.DecodeError):
+            held = {}
+        found = {}
+        for batch in batches:
+            total, before = batch.request_counts.total, held.get(batch.id)
+            known = before is not None and before.requests == total and before.at <= now
+            found[batch.id] = before if before is not None and known else _First(now, total)
+        if found != held:
+            files.write_atomic(files.make_private_dir(path.parent) / path.name, msgspec.json.encode(found))
+        return found

@@ -54,13 +54,13 @@ class Looker:
                 raise
             except BatchtuiError as error:
                 self.context.trouble(error)
-                await asyncio.sleep(1.0)
+                await self.context.sleep(1.0)
             except Exception as error:
                 found = unexpected.note(error, "checking batches")
                 self.context.trouble(
                     StoreError(f"checking batches met an unexpected error: {found.title}", advice=unexpected.GOES_ON)
                 )
-                await asyncio.sleep(5.0)
+                await self.context.sleep(5.0)
 
     async def _turn(self) -> None:
         records = await asyncio.to_thread(self.context.reread)
@@ -79,7 +79,7 @@ class Looker:
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: it can swallow a cancellation that comes with the wake-up (CPython before 3.12).
-                async with asyncio.timeout(min(wait, DISK_EVERY)):
+                async with asyncio.timeout(self.context.machine_seconds(min(wait, DISK_EVERY))):
                     await self._wake.wait()
             return
         await self.look()
@@ -105,9 +105,7 @@ class Looker:
             self._tell(replace(self.state, looking=True))
             try:
                 called = await self._update(active, asked)
-                for record in self.settler.due(now):
-                    await self.settler.settle(record)
-                    called = True
+                called = await self.settler.settle_due(now) or called
             except BatchtuiError as error:
                 self._tell(self._blind(error))
                 return self.state
@@ -212,9 +210,22 @@ class Looker:
         while True:
             records = [r for r in await asyncio.to_thread(self.context.reread) if r.local_id in wanted]
             if settled:
-                open_ones = [r for r in records if r.status in ("submitting", "unconfirmed") and not r.candidates]
+                open_ones = [r for r in records if r.status in ("submitting", "unconfirmed") and not r.asks]
             else:
-                open_ones = [r for r in records if ((r.active and not r.candidates) or r.owed) and not r.unknown]
+                open_ones = [r for r in records if ((r.active and not r.asks) or r.owed) and not r.unknown]
             if not open_ones:
                 return
-            await asyncio.sleep(tick)
+            await self.context.sleep(tick)
+
+    async def until_clear(self, local_ids: Iterable[str]) -> None:
+        """Look for these batches, and send those that wait for a look, until none is in doubt or a person is asked."""
+        wanted = set(local_ids)
+        while True:
+            records = [r for r in await asyncio.to_thread(self.context.reread) if r.local_id in wanted]
+            doubtful = [r for r in records if r.status == "unconfirmed" and not r.asks]
+            if not doubtful and not any(r.waiting and r.next_try_at is not None for r in records):
+                return
+            with contextlib.suppress(BatchtuiError):
+                await self.settler.settle_due(self.context.clock())
+                await self.sender.send_waiting()
+            await self.context.sleep(1.0)

@@ -18,9 +18,9 @@ class Parts:
 
     def __init__(self, context: Context) -> None:
         self.committer = Committer(context)
-        self.sender = Sender(context, self.committer)
         self.settler = Settler(context)
+        self.sender = Sender(context, self.committer, self.settler)
         self.fetcher = Fetcher(context, self.settler)
         self.looker = Looker(context, self.sender, self.settler, self.fetcher, Teller(context))
-        self.elsewhere = Elsewhere(context)
+        self.elsewhere = Elsewhere(context, self.settler)
         self.changer = Changer(context, self.committer, self.sender, self.looker, self.elsewhere)

@@ -97,6 +97,8 @@ def wants(record: BatchRecord, now: datetime, *, retried: bool = False, left: in
     if record.unknown:
         return "not known by the API: press Enter"
     if record.status == "unconfirmed":
+        if record.asked_at is not None:
+            return "can't be confirmed: press Enter"
         return "it may exist: press enter" if record.candidates else "looking whether it arrived"
     going = results_going(record, now)
     if going is not None:

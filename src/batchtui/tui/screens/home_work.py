@@ -38,9 +38,11 @@ async def settle(home: HomeView, record: BatchRecord) -> None:
     for each in record.candidates:
         when = f"made {each.created_at.astimezone():%H:%M:%S}"
         choices.append((each.id, f"it is {safetext.line(each.id, 60)}: {each.requests:,} requests, {when}"))
+    if record.asked_at is not None:
+        lines.append(safetext.line(f"Checked {figures.plural(record.unproven, 'time')}; it {record.error}.", 300))
     if record.candidates:
         lines.append("These batches at the service may be it; which one is it?")
-    else:
+    elif record.asked_at is None:
         lines.append(f"batchtui has looked {figures.plural(record.looks, 'time')} and found no batch that may be it.")
     choices.append((NEVER_ARRIVED, "it never arrived: give it up (wrong if it runs all the same: then you pay twice)"))
     answer = await home.app.push_screen_wait(Choose("Did this batch arrive?", choices, lines=lines))

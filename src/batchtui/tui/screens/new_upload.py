@@ -41,9 +41,14 @@ def part_line(
         return Content(f"{name}{bar_text(progress.done, progress.total or part.bytes, WIDTH)}  {sent}")
     if record.status == "refused":
         return Content.assemble(
-            (f"{name}{GLYPHS.refused} refused, nothing was made: ", "bold $text-error"),
+            (f"{name}{GLYPHS.refused} refused: ", "bold $text-error"),
             safetext.line(record.error, 400),
             (f"  {GLYPHS.dash} or r on the home screen", "dim"),
+        )
+    if record.status == "unconfirmed" and record.resend_at is not None:
+        return Content.assemble(
+            (f"{name}{GLYPHS.unconfirmed} the API was busy: ", "bold $text-warning"),
+            "checking that it was not created; then it is sent again.",
         )
     if record.status == "unconfirmed":
         return Content.assemble(

@@ -84,7 +84,7 @@ def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: Batch
     if record.status == "unconfirmed":
         return f"{GLYPHS.unconfirmed} No answer came when it was sent: it is looked for, and not sent again until that is known."
     if record.status == "refused":
-        return f"{GLYPHS.refused} Refused, nothing was made: {record.error}"
+        return f"{GLYPHS.refused} Refused: {record.error}"
     if record.marked_gone:
         return f"{GLYPHS.gone} Marked as gone: the API does not know this batch any more. f asks again."
     if record.results == "gone":
