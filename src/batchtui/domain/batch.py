@@ -238,8 +238,6 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     """Batches of which the last look could not tell whether they are this one."""
     asked_at: datetime | None = None
     """Since when it is put to the person, because looks can't prove whether it was created."""
-    ids_made: bool = False
-    """True when all its custom_ids were made here and carry the plan's mark."""
 
     @property
     def active(self) -> bool:
