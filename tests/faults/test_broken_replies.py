@@ -84,7 +84,7 @@ def test_the_key_is_in_no_record_log_or_output_whatever_field_echoes_it(tmp_path
         files = [source(own_folders, 3, f"{n}.jsonl", f"s{n}") for n in range(2)]
         run("submit", files[0], "--json", "--yes", faults=("key-in-error:403@create",))
         run("submit", files[1], "--json", "--yes", faults=("key-in-reply@create", "key-in-reply@retrieve"))
-        run("sync", "--json", faults=("key-in-error:404@retrieve", "key-in-error@results", "key-in-error:500@models"))
+        run("sync", "--json", faults=("key-in-error:400@retrieve", "key-in-error@results", "key-in-error:500@models"))
         run("doctor", faults=("key-in-reply@list", "key-in-error:404@models"))
         run("list", "--json", "--all", faults=())
     held = [p for p in own_folders.rglob("*") if p.is_file() and CANARY.encode() in p.read_bytes()]

@@ -228,7 +228,7 @@ def test_an_unexpected_error_shows_no_locals(tmp_path: Path) -> None:
         f"def run():\n    key = {CANARY[:9]!r} + {CANARY[9:]!r}\n    raise RuntimeError('odd')\nsys.exit(guarded(run))\n"
     )
     said = program(code=code)
-    assert said.code == 3 and "RuntimeError: odd" in said.err and CANARY not in said.err
+    assert said.code == 3 and "RuntimeError\n" in said.err and "odd" not in said.err and CANARY not in said.err
 
 
 @pytest.mark.parametrize("name", ["results.jsonl.part", "batch.json", "results.jsonl"])

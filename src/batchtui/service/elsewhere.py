@@ -220,6 +220,7 @@ class Elsewhere:
     async def _look(self) -> list[RemoteBatch]:
         """All batches that are not ours, nor may be, nor were deleted here."""
         look = await look_back(self.context.gateway, lambda: None)
+        notice(self.context, look.batches)
         forgotten = self._forgotten()
         return [b for b in self._not_ours(look.batches) if b.id not in forgotten]
 
