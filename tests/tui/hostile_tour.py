@@ -71,6 +71,7 @@ class Tour:
         for name in names:
             await self.until(lambda: self.app.typed.idle)
             await self.pilot.press(name)
+        await self.until(lambda: self.app.typed.idle)
         await self.pilot.pause()
 
     async def shown(self, kind: type) -> Any:

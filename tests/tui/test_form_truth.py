@@ -60,7 +60,7 @@ def as_shown(screen: NewScreen) -> list[dict[str, Any]]:
     """The params that the template in the pane makes of the rows of the source in the form."""
     made = RequestTemplate(screen.query_one(TemplateEditor).text)
     with Path(screen.query_one(SourceForm).typed).open(newline="") as file:
-        return [made.render(row, number)[0] for number, row in enumerate(csv.DictReader(file), 1)]
+        return [json.loads(made.render(row, number)[0]) for number, row in enumerate(csv.DictReader(file), 1)]
 
 
 async def planned(pilot: Pilot[Any], screen: NewScreen, word: str) -> None:

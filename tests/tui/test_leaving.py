@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -100,9 +101,11 @@ def test_q_leaves_with_code_0(tmp_path: Path) -> None:
     process, terminal = started(tmp_path)
     found = b""
     while b"\x1b[?1049l" not in found:  # A key that is typed before the whole first paint is written does nothing.
-        assert process.poll() is None, found[-500:]
+        if process.poll() is not None:
+            break
         os.write(terminal, b"q")
-        while select.select([terminal], [], [], 0.2)[0]:
-            found += os.read(terminal, 65536)
+        with contextlib.suppress(OSError):  # On Linux reading fails when the other end is gone.
+            while select.select([terminal], [], [], 0.2)[0]:
+                found += os.read(terminal, 65536)
     assert process.wait(30) == 0
     os.close(terminal)

@@ -196,7 +196,9 @@ class TypedAhead:
             if isinstance(event, events.MouseDown):
                 self._app._mouse_down_widget = None  # The button's way up must not make a click of it.
             return False
-        back = isinstance(event, events.Key) and event.key == "escape"
+        # On the bottom screen there is nothing to go back from: Escape would take a message away that nobody read.
+        way = len(self._app.screen_stack) > 1 or is_line(self._app.screen.focused)
+        back = way and isinstance(event, events.Key) and event.key == "escape"
         if seen >= self._opened:
             return back
         if seen < self._closed or not is_line(self._app.screen.focused):

@@ -58,6 +58,7 @@ class TypingDriver(LinuxDriver):
         super().__init__(app, **options)
         self._handed = 0
         self._stamp = 0
+        self._reader = 0
         self._reading = threading.Lock()
         self._flushed = asyncio.Event()
         self._output = _Output(self._file, self._tell_flushed)  # type: ignore[arg-type]
@@ -108,11 +109,14 @@ class TypingDriver(LinuxDriver):
             super().send_message(message)
             return
         assert isinstance(message, events.Event)
+        # What a program presses was not read from the terminal: it goes by what is there when it arrives.
+        seen = self._stamp if threading.get_ident() == self._reader else None
         with contextlib.suppress(RuntimeError):  # The loop is over.
-            self._loop.call_soon_threadsafe(self._app.typed.arrive, message, self._stamp)
+            self._loop.call_soon_threadsafe(self._app.typed.arrive, message, seen)
 
     def run_input_thread(self) -> None:
         """Read what is typed until the driver is stopped."""
+        self._reader = threading.get_ident()
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
