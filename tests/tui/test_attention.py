@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from batchtui.config import Config, Profile
 from batchtui.domain.batch import BatchRecord, Counts, not_retried
+from batchtui.poller import LookState
 from batchtui.service.others import Reach
 from batchtui.tui import describe
 from batchtui.tui.desk import Desk
@@ -88,6 +90,19 @@ async def test_what_no_poller_looks_after_is_gray_with_its_age_and_does_not_run(
         assert rows == {"ours": "", "theirs": "muted", "seen": ""}
         assert "seen 3d ago" in shown(app)
         assert "2 running" in str(app.home.query_one("#title").render())
+
+
+async def test_a_batch_of_this_profile_at_another_address_is_gray_too(tmp_path: Path) -> None:
+    service = make_service(tmp_path, Config(profiles={"default": Profile(base_url="https://api.anthropic.com")}))
+    put(service, "ours")
+    put(service, "moved", base_url="https://old.example")
+    service.look_state = lambda: LookState(last_ok=ago(minutes=1))  # type: ignore[method-assign]
+    app = make_app(service)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        rows = {app.home.desk.lines[n].records[0].title: app.home.rows.style(n) for n in range(2)}
+        assert rows == {"ours": "", "moved": "muted"}
+        assert "1 running" in str(app.home.query_one("#title").render())
 
 
 async def test_enter_on_an_unknown_batch_asks_and_marks_it_as_gone(tmp_path: Path) -> None:
