@@ -141,7 +141,7 @@ async def test_f_downloads_ended_batches_again_and_says_how_it_went(tmp_path: Pa
     app = make_app(service)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
-        assert "18 of 20 here" in shown(app)
+        assert "18 of 20 downloaded" in shown(app)
         await go(app, pilot, "runs")
         await pilot.press("f")
         await until(pilot, lambda: "nothing to download" in app.home.query_one(StatusLine).said)

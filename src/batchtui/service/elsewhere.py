@@ -22,8 +22,8 @@ from batchtui.service.context import Context
 from batchtui.service.fetching import Fetcher
 from batchtui.service.listing import look_back
 from batchtui.service.looking import Looker
-from batchtui.service.presence import notice
-from batchtui.service.sending import seen, taken_up
+from batchtui.service.presence import known, notice
+from batchtui.service.sending import taken_up
 from batchtui.service.settling import Settler
 from batchtui.service.values import SyncReport
 from batchtui.store import files
@@ -53,7 +53,7 @@ class Elsewhere:
 
     def take(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
         """Take over what the service just said of a record's batch."""
-        return self.context.change(local_id, lambda r: seen(r, remote, self.context))
+        return self.context.change(local_id, lambda r: known(r, remote, self.context))
 
     async def delete(self, record: BatchRecord) -> None:
         """Delete a batch at the service; one that is not there any more is fine."""
