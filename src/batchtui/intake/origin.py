@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
+from batchtui import plainfile
 from batchtui.domain.plan import CheckedSource, Origin
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import error
@@ -180,14 +181,11 @@ class Watched:
         return self._digest
 
     def _read_again(self) -> str:
-        found = hashlib.sha256()
         try:
             self._raw.seek(0)
-            while piece := self._raw.read(1 << 18):
-                found.update(piece)
+            return _hashed(self._raw)
         except OSError as bad:
             raise SourceFault(error("source", f"can't be read: {bad.strerror or bad}")) from bad
-        return found.hexdigest()
 
 
 def checked_file(path: Path, data: bytes, found: os.stat_result) -> CheckedSource:
@@ -198,9 +196,16 @@ def checked_file(path: Path, data: bytes, found: os.stat_result) -> CheckedSourc
 
 
 def fingerprint_of(path: Path) -> str:
-    """The sha256 of a file's bytes, in hex; raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The sha256 of a regular file's bytes, in hex; raises OSError."""
+    with plainfile.opened(path) as file:
+        return _hashed(file)
+
+
+def _hashed(file: BinaryIO) -> str:
+    found = hashlib.sha256()
+    while piece := file.read(1 << 18):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def changed(origin: Origin) -> tuple[str, ...]:

@@ -30,9 +30,9 @@ from batchtui.store import files
 
 replace = msgspec.structs.replace
 _FORGOTTEN = "forgotten.txt"
-_MAX_FORGOTTEN = 64_000_000
-"""Bytes of it."""
 _SEEN = "elsewhere.json"
+_MOST = 64_000_000
+"""Bytes of either."""
 _YOUNG = timedelta(hours=1)
 """A younger batch is adopted only when it looks the same after ``settle.seconds``."""
 
@@ -74,9 +74,7 @@ class Elsewhere:
 
     def _forgotten(self) -> set[str]:
         try:
-            return set(
-                plainfile.read(self.context.data / _FORGOTTEN, _MAX_FORGOTTEN).decode("utf-8", "replace").split()
-            )
+            return set(plainfile.read(self.context.data / _FORGOTTEN, _MOST).decode("utf-8", "replace").split())
         except OSError:
             return set()
 
@@ -228,7 +226,7 @@ class Elsewhere:
         """Since when each batch has looked as it does now, kept for the next ``sync``."""
         path, now = self.context.data / _SEEN, self.context.clock()
         try:
-            held = msgspec.json.decode(path.read_bytes(), type=dict[str, _First])
+            held = msgspec.json.decode(plainfile.read(path, _MOST), type=dict[str, _First])
         except (OSError, msgspec.DecodeError):
             held = {}
         found = {}
