@@ -16,7 +16,7 @@ def asked(call: Caller, monkeypatch: pytest.MonkeyPatch) -> BatchRecord:
     from batchtui.service import settling
 
     monkeypatch.setattr(words, "SETTLE_PATIENCE", 0.2)
-    monkeypatch.setattr(settling, "_ASK_AFTER", 0)
+    monkeypatch.setattr(settling, "ASK_AFTER", 0)
     call.demo.set_faults(["drop@create*1", "repeat-page@list"])
     patiently()
     assert call("submit", call.source()).code == 4

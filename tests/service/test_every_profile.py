@@ -105,6 +105,27 @@ async def test_a_profile_that_can_not_be_asked_stops_no_other_and_is_said_once(
     assert sum(isinstance(e, events.Trouble) for e in heard) == 1
 
 
+async def test_an_unexpected_error_does_not_end_the_looking_after_other_profiles(
+    demos: tuple[RunningDemo, RunningDemo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = await submitted(demos, tmp_path, "work")
+    service = service_of(demos, tmp_path / "data")
+    heard: list[object] = []
+    service.subscribe(heard.append)
+    names = service.others.names
+    broken = iter([True])
+
+    def once() -> list[str]:
+        if next(broken, False):
+            raise KeyError("work")
+        return names()
+
+    monkeypatch.setattr(service.others, "names", once)
+    async with running(service):
+        await until(lambda: service.resolve(theirs.local_id).results == "stored")
+    assert any(isinstance(e, events.Trouble) and "KeyError" in e.message for e in heard)
+
+
 def write_config(call: Caller, demos: tuple[RunningDemo, RunningDemo], own_folders: Path) -> None:
     (own_folders / "config/config.toml").write_text(
         f'[settle]\nlooks = 2\nseconds = 0\n[profiles.work]\nbase_url = "{demos[1].base_url}"\napi_key_env = "KEY_OF_WORK"\n'

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from batchtui.config import Config, Profile
 from batchtui.domain.batch import BatchRecord, Counts, not_retried
+from batchtui.poller import LookState
 from batchtui.service.others import Reach
 from batchtui.tui import describe
 from batchtui.tui.desk import Desk
@@ -90,6 +92,19 @@ async def test_what_no_poller_looks_after_is_gray_with_its_age_and_does_not_run(
         assert "2 running" in str(app.home.query_one("#title").render())
 
 
+async def test_a_batch_of_this_profile_at_another_address_is_gray_too(tmp_path: Path) -> None:
+    service = make_service(tmp_path, Config(profiles={"default": Profile(base_url="https://api.anthropic.com")}))
+    put(service, "ours")
+    put(service, "moved", base_url="https://old.example")
+    service.look_state = lambda: LookState(last_ok=ago(minutes=1))  # type: ignore[method-assign]
+    app = make_app(service)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        rows = {app.home.desk.lines[n].records[0].title: app.home.rows.style(n) for n in range(2)}
+        assert rows == {"ours": "", "moved": "muted"}
+        assert "1 running" in str(app.home.query_one("#title").render())
+
+
 async def test_enter_on_an_unknown_batch_asks_and_marks_it_as_gone(tmp_path: Path) -> None:
     service = make_service(tmp_path)
     lost = put(service, "lost", unknown_looks=5, unknown_since=ago(minutes=20), unknown_at=ago(minutes=10))
@@ -126,7 +141,7 @@ async def test_f_downloads_ended_batches_again_and_says_how_it_went(tmp_path: Pa
     app = make_app(service)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
-        assert "18 of 20 here" in shown(app)
+        assert "18 of 20 downloaded" in shown(app)
         await go(app, pilot, "runs")
         await pilot.press("f")
         await until(pilot, lambda: "nothing to download" in app.home.query_one(StatusLine).said)

@@ -49,8 +49,6 @@ class ModelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     image_input: Verdict = "ok"
     pdf_input: Verdict = "ok"
     computer_20251124: Verdict = "ok"
-    cache_minimum: int = 0
-    """Tokens a prefix must have to be cached; 0 when unknown."""
     images: int = 0
     """Images a request may hold; 0 when unknown."""
     image_side: int = 1568

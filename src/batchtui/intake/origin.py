@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -12,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
+from batchtui import plainfile
 from batchtui.domain.plan import CheckedSource, Origin
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import error
@@ -92,8 +94,9 @@ class Watch:
     def note_left_out(self, source: Source) -> None:
         """The source, found in a folder, holds no requests."""
         if source.path is not None and self._fingerprints:
-            self._left_out.append(source.name)
-            self._add(source, source.path.stat(), _LEFT_OUT)
+            with contextlib.suppress(OSError):  # One that is gone by now is not missed.
+                self._add(source, source.path.stat(), _LEFT_OUT)
+                self._left_out.append(source.name)
 
     def _add(self, source: Source, found: os.stat_result, fingerprint: str) -> None:
         if source.path is not None and not _ignored(source.path, self._ignored):
@@ -127,12 +130,17 @@ class Watched:
 
     def __init__(self, source: Source, raw: BinaryIO, hasher: Callable[[], ThreadPoolExecutor] | None) -> None:
         self._raw = raw
-        self._path = source.path
         self._before = _regular(raw) if source.path is not None else None
         self._hasher = hasher if self._before is not None else None
         self._hash = hashlib.sha256()
         self._hashed = 0
         self._pending: deque[Future[None]] = deque()
+        self._digest = ""
+
+    @property
+    def hashes(self) -> bool:
+        """True when its fingerprint can be had: it is a regular file, and somebody asks."""
+        return self._hasher is not None
 
     def read(self, size: int = -1, /) -> bytes:
         """The next bytes."""
@@ -164,10 +172,20 @@ class Watched:
         return now
 
     def fingerprint(self) -> str:
-        """The sha256 of the whole file, in hex; what no reader asked for is read now."""
-        self._wait(0)
-        assert self._before is not None and self._path is not None
-        return self._hash.hexdigest() if self._hashed == self._before.st_size else fingerprint_of(self._path)
+        """The sha256 of the whole file, in hex; what no reader asked for is read now.  Raises SourceFault."""
+        if not self._digest:
+            self._wait(0)
+            assert self._before is not None
+            whole = self._hashed == self._before.st_size
+            self._digest = self._hash.hexdigest() if whole else self._read_again()
+        return self._digest
+
+    def _read_again(self) -> str:
+        try:
+            self._raw.seek(0)
+            return _hashed(self._raw)
+        except OSError as bad:
+            raise SourceFault(error("source", f"can't be read: {bad.strerror or bad}")) from bad
 
 
 def checked_file(path: Path, data: bytes, found: os.stat_result) -> CheckedSource:
@@ -178,9 +196,16 @@ def checked_file(path: Path, data: bytes, found: os.stat_result) -> CheckedSourc
 
 
 def fingerprint_of(path: Path) -> str:
-    """The sha256 of a file's bytes, in hex; raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The sha256 of a regular file's bytes, in hex; raises OSError."""
+    with plainfile.opened(path) as file:
+        return _hashed(file)
+
+
+def _hashed(file: BinaryIO) -> str:
+    found = hashlib.sha256()
+    while piece := file.read(1 << 18):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def changed(origin: Origin) -> tuple[str, ...]:

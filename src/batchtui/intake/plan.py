@@ -17,11 +17,11 @@ from batchtui.intake import sniff
 from batchtui.intake.checker import Checker
 from batchtui.intake.estimate import total
 from batchtui.intake.options import FORMATS, IntakeOptions
-from batchtui.intake.origin import Watch
+from batchtui.intake.origin import Watch, Watched
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
 from batchtui.intake.render import Renderer, load_template, read_template
-from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, fingerprint, open_source
+from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
 from batchtui.intake.template_process import TemplateProcess
 from batchtui.store.files import make_private_dir
 
@@ -141,7 +141,7 @@ class _Making:
             try:
                 watched = self._watch.reading(source, raw)
                 self._stream = stream = Stream(watched)
-                self._read_stream(source, stream)
+                self._read_stream(source, stream, watched)
                 self._watch.note(source, watched)
             finally:
                 if source.path is not None:
@@ -151,7 +151,7 @@ class _Making:
         self._done += self._stream.taken if self._stream is not None else 0
         self._stream = None
 
-    def _read_stream(self, source: Source, stream: Stream) -> None:
+    def _read_stream(self, source: Source, stream: Stream, watched: Watched) -> None:
         head = stream.peek()
         if not head.strip():
             if len(head) >= HEAD:
@@ -161,9 +161,11 @@ class _Making:
         told = sniff.tell(head, source.name, self._options.format, self._options.has_template)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text beside tables"))
-        own = told.kind == "native" and told.layout == "lines"
-        if not own:
-            # Requests on lines have ids of their own: nothing has to tell their source from another.
+        # Requests on lines have ids of their own: nothing has to tell their source from another.
+        named = self._staging is not None and not (told.kind == "native" and told.layout == "lines")
+        # A file that is not packed is hashed on its way already.
+        apart = stream.packed or not watched.hashes
+        if named and apart:
             stream.hash()
         try:
             self._reader.read(source, stream, told)
@@ -171,8 +173,8 @@ class _Making:
             self._flush()
             raise
         self._flush()
-        if not own:
-            self._checker.hashed(fingerprint(source, stream, read=told.kind != "parquet"))
+        if named:
+            self._checker.hashed(stream.digest() if apart else watched.fingerprint())
 
     def _flush(self) -> None:
         """Have the rows of a source checked while it is the one that places are named by."""

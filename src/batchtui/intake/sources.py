@@ -182,17 +182,6 @@ class _Counting:
         return piece
 
 
-def fingerprint(source: Source, stream: Stream, *, read: bool) -> str:
-    """The sha256 of a source in hex; one not ``read`` through its stream is read again.  Raises SourceFault."""
-    if read or source.path is None or stream.packed:
-        return stream.digest()
-    try:
-        with source.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as bad:
-        raise SourceFault(error("source", f"can't be read: {bad.strerror or bad}")) from bad
-
-
 class _Pipe(io.RawIOBase):
     """A named pipe; ``wait`` is called while nothing comes, and may raise."""
 

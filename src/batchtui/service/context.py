@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchtui import clock as clocks
-from batchtui import unexpected
+from batchtui import plainfile, unexpected
 from batchtui.config import Config, Profile
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
@@ -29,6 +29,8 @@ Listener = Callable[[object], None]
 
 
 _SALT = "salt"
+_MAX_SALT = 4096
+"""Bytes of it."""
 
 
 class Context:
@@ -128,7 +130,7 @@ class Context:
                         os.link(new, path)
                 finally:
                     new.unlink(missing_ok=True)
-            return path.read_bytes()
+            return plainfile.read(path, _MAX_SALT)
         except OSError as error:
             raise files.explain(error, f"can't keep {path}") from error
 

@@ -22,17 +22,17 @@ from batchtui.service.context import Context
 from batchtui.service.fetching import Fetcher
 from batchtui.service.listing import look_back
 from batchtui.service.looking import Looker
-from batchtui.service.presence import notice
-from batchtui.service.sending import seen, taken_up
+from batchtui.service.presence import known, notice
+from batchtui.service.sending import taken_up
 from batchtui.service.settling import Settler
 from batchtui.service.values import SyncReport
 from batchtui.store import files
 
 replace = msgspec.structs.replace
 _FORGOTTEN = "forgotten.txt"
-_MAX_FORGOTTEN = 64_000_000
-"""Bytes of it."""
 _SEEN = "elsewhere.json"
+_MOST = 64_000_000
+"""Bytes of either."""
 _YOUNG = timedelta(hours=1)
 """A younger batch is adopted only when it looks the same after ``settle.seconds``."""
 
@@ -53,7 +53,7 @@ class Elsewhere:
 
     def take(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
         """Take over what the service just said of a record's batch."""
-        return self.context.change(local_id, lambda r: seen(r, remote, self.context))
+        return self.context.change(local_id, lambda r: known(r, remote, self.context))
 
     async def delete(self, record: BatchRecord) -> None:
         """Delete a batch at the service; one that is not there any more is fine."""
@@ -74,9 +74,7 @@ class Elsewhere:
 
     def _forgotten(self) -> set[str]:
         try:
-            return set(
-                plainfile.read(self.context.data / _FORGOTTEN, _MAX_FORGOTTEN).decode("utf-8", "replace").split()
-            )
+            return set(plainfile.read(self.context.data / _FORGOTTEN, _MOST).decode("utf-8", "replace").split())
         except OSError:
             return set()
 
@@ -228,7 +226,7 @@ class Elsewhere:
         """Since when each batch has looked as it does now, kept for the next ``sync``."""
         path, now = self.context.data / _SEEN, self.context.clock()
         try:
-            held = msgspec.json.decode(path.read_bytes(), type=dict[str, _First])
+            held = msgspec.json.decode(plainfile.read(path, _MOST), type=dict[str, _First])
         except (OSError, msgspec.DecodeError):
             held = {}
         found = {}

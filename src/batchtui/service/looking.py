@@ -147,7 +147,7 @@ class Looker:
             if remote is None:
                 remote = await self._retrieved(record)
             if remote is not None:
-                self._take(record, remote)
+                take(self.context, record, remote)
         return True
 
     async def _listed(self, active: list[BatchRecord]) -> dict[str, RemoteBatch]:
@@ -176,9 +176,6 @@ class Looker:
             now = self.context.clock()
             self.context.change(record.local_id, lambda r: presence.not_known(r, now) if r.id == record.id else r)
             return None
-
-    def _take(self, record: BatchRecord, remote: RemoteBatch) -> None:
-        take(self.context, record, remote)
 
     async def look_at(self, record: BatchRecord) -> BatchRecord:
         """Ask after one batch, also one that was given up as gone; raises what the API said."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from batchtui import unexpected
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import BatchtuiError, ConfigError
+from batchtui.domain.errors import BatchtuiError, ConfigError, StoreError
 from batchtui.domain.plan import Progress
 from batchtui.poller import LookState
 from batchtui.service import events
@@ -68,12 +69,19 @@ class Others:
         return self._asked[record.profile].context.mine(record)
 
     async def run(self) -> None:
-        """Keep a poller for each of them."""
+        """Keep a poller for each of them; nothing that goes wrong ends it."""
         while True:
             try:
                 await self._keep_up()
             except BatchtuiError as error:
                 self._service.context.trouble(error)
+            except Exception as error:
+                found = unexpected.note(error, "checking other profiles")
+                self._service.context.trouble(
+                    StoreError(
+                        f"checking other profiles met an unexpected error: {found.title}", advice=unexpected.GOES_ON
+                    )
+                )
             await asyncio.sleep(EVERY)
 
     async def _keep_up(self) -> None:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from batchtui.service.settling import Settler
 
 replace = msgspec.structs.replace
-_ASK_AFTER = 5
+ASK_AFTER = 5
 """After so many times ``settle.seconds`` without proof the person is asked."""
 _TRIES = 3
 """How often a connection is tried for that never came about."""
@@ -224,7 +224,7 @@ class Sender:
             if not r.waiting:
                 return r
             since = r.asked_at or now
-            over = (now - since).total_seconds() > _ASK_AFTER * self.context.config.settle.seconds
+            over = (now - since).total_seconds() > ASK_AFTER * self.context.config.settle.seconds
             if over and r.unproven >= self.context.config.settle.looks:
                 words = (
                     f"not sent, since {prior.local_id} may have been created: {why}; batchtui retry {r.local_id} looks "

@@ -19,15 +19,13 @@ from batchtui.domain.errors import InputError
 from batchtui.poller import SETTLE_FARTHEST, ripe, settle_delay
 from batchtui.service.context import Context
 from batchtui.service.listing import Look, look_back
-from batchtui.service.sending import taken_up
+from batchtui.service.sending import ASK_AFTER, taken_up
 
 replace = msgspec.structs.replace
 _LONGEST_SEND = timedelta(hours=1)
 """A send of another profile that began longer ago is not in progress any more."""
 MOST_POSTS = 24
 """How often a part is sent by itself; beyond that a person decides."""
-_ASK_AFTER = 5
-"""After so many times ``settle.seconds`` without proof the person is asked."""
 _CLEAR_SHARE = 3
 """Of ``settle.seconds``: how long after the API's own no a look proves that nothing was created."""
 _STEADY_SHARE = 6
@@ -321,7 +319,7 @@ class Settler:
             return replace(
                 record, status="submitting", intent_at=None, next_try_at=wait, resend_at=None, looks=0, lost_at=None
             )
-        proof = f"{looks} looks since {since:%Y-%m-%d %H:%M:%S} UTC found no such batch"
+        proof = f"{looks} checks since {since:%Y-%m-%d %H:%M:%S} UTC found no such batch"
         words = f"was not created: {proof}; retry sends it again"
         if record.resend_at is not None:
             words = f"was refused {record.posts} times (HTTP {record.answer_status}) and {words}"
@@ -343,7 +341,7 @@ class Settler:
             )
             since = r.lost_at or r.intent_at or now
             asked = r.asked_at
-            if asked is None and (now - since).total_seconds() >= _ASK_AFTER * self.context.config.settle.seconds:
+            if asked is None and (now - since).total_seconds() >= ASK_AFTER * self.context.config.settle.seconds:
                 asked = now
             listed = tuple(Candidate(s.id, s.created_at, s.requests) for s in doubts) if asked else ()
             later = now + timedelta(seconds=settle_delay(r.looks + r.unproven))

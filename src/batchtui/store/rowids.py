@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.store.history import IDS, REQUESTS
 from batchtui.store.requests import read_requests
 
@@ -116,7 +117,7 @@ class RowIds:
         self._hashes: dict[int, str] = {}
         self.sources: dict[int, str] = {}
         """Names by number."""
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(FileNotFoundError), plainfile.opened(path) as file:
             for line in file:
                 with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
                     self._take(decode(line))
@@ -169,7 +170,7 @@ def lines_again(requests: Path, folders: Iterable[Path]) -> Iterator[bytes]:
     marks: dict[int, bytes] = {}
     for folder in folders:
         stretches = []
-        with (folder / IDS).open("rb") as file:
+        with plainfile.opened(folder / IDS) as file:
             for line in file:
                 with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
                     found = decode(line)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.store import files
 
 
@@ -72,7 +73,7 @@ def line_of(found: SkippedRow) -> bytes:
 def read_skipped(path: Path) -> Iterator[SkippedRow]:
     """All that was left out, in the order of the source; none when there is no file.  Raises StoreError."""
     try:
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(FileNotFoundError), plainfile.opened(path) as file:
             for line in file:
                 with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
                     yield _decode(line)

@@ -123,7 +123,7 @@ class DeskRows:
         if record.owed:
             again = record.next_try_at
             wait = f", again in {spans.words(again - now)}" if again is not None and again > now else ""
-            here = f"{record.have:,} of {record.sent_or_counted:,} here" if record.have else "not stored yet"
+            here = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "not stored yet"
             return {"status": sign.append("ended", ""), "done": Text(f"{here}{wait}", "warn")}
         text = describe.counts_text(counts, 29)
         word = "ended  " if text.cell_len <= 22 else ""

@@ -161,7 +161,7 @@ def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> 
 
 
 def _results(record: BatchRecord) -> str:
-    partial = f"{record.have:,} of {record.sent_or_counted:,} here" if record.have else "partly here"
+    partial = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "partly here"
     words = {"stored": "stored here", "partial": partial, "none": "not stored yet", "gone": "gone"}
     return words[record.results] if record.status == "ended" else ""
 

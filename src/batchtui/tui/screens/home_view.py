@@ -106,8 +106,8 @@ class HomeView(BaseScreen[None]):
 
     def unchecked(self, record: BatchRecord) -> datetime | Literal[False] | None:
         """How old what is known of a batch is that no poller looks after; False for one that is looked after."""
-        if record.profile == self.service.profile.name:
-            return False
+        if record.profile == self.service.profile.name and self.service.look_state().last_ok is None:
+            return False  # Before the first check nobody knows more, and to ask would load the gateway.
         reach = self.service.reach(record)
         return False if reach.checked else reach.as_of
 

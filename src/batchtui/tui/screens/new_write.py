@@ -65,7 +65,6 @@ class WritePane(Vertical):
         self._timer: Timer | None = None
         self._options = IntakeOptions()
         self._prices: PriceTable | None = None
-        self._wrong = False
         self._dirty = False
 
     def compose(self) -> ComposeResult:
