@@ -22,6 +22,8 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from batchtui.tui.app import BatchtuiApp
 
 _EDITING = frozenset({"backspace", "delete", "left", "right", "home", "end"})
@@ -38,6 +40,19 @@ def is_input(message: Message) -> bool:
 def is_line(widget: object) -> bool:
     """Whether what is typed into a widget is text."""
     return isinstance(widget, Input | TextArea)
+
+
+def is_list(widget: object) -> bool:
+    """Whether a widget is the list that a picker dropped down."""
+    # By name, for the start is not to wait for its import.
+    return type(widget).__name__ == "SelectOverlay"
+
+
+def rows_moved(widget: Widget, *, cursor: bool) -> None:
+    """Tell the app, where it is ours, that a list shows other rows now; ``cursor`` as in TypedAhead.rows_moved."""
+    typed = getattr(widget.app, "typed", None)
+    if typed is not None:
+        typed.rows_moved(widget.screen, cursor=cursor)
 
 
 class Opening:
@@ -60,6 +75,7 @@ class TypedAhead:
         self._change = 1
         self._opened = 1
         self._closed = 0
+        self._rows = 0
         self._undrawn = True
         self._cut = 0
         self._screens = 0
@@ -117,6 +133,15 @@ class TypedAhead:
         self._change += 1
         self._closed = self._change
         self._changed(drawn_anew)
+
+    def rows_moved(self, screen: Screen[Any], *, cursor: bool) -> None:
+        """Rows came, went or moved without a key; with ``cursor`` another one, or the first, is under the cursor now."""
+        app = self._app
+        if app.screen_stack and app.screen is screen and not is_line(screen.focused):
+            self._change += 1
+            if cursor:
+                self._rows = self._change
+            self._changed(False)
 
     def _changed(self, drawn_anew: bool) -> None:
         self._undrawn = self._undrawn or drawn_anew
@@ -199,6 +224,8 @@ class TypedAhead:
         # On the bottom screen there is nothing to go back from: Escape would take a message away that nobody read.
         way = len(self._app.screen_stack) > 1 or is_line(self._app.screen.focused)
         back = way and isinstance(event, events.Key) and event.key == "escape"
+        if seen >= max(self._opened, self._closed, self._rows):
+            return True
         if seen >= self._opened:
             return back
         if seen < self._closed or not is_line(self._app.screen.focused):

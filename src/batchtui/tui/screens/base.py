@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
-from batchtui.tui.typed_ahead import is_line
+from batchtui.tui.typed_ahead import is_line, is_list
 from batchtui.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -105,20 +105,21 @@ class Leaving:
 
 
 class Lines:
-    """Mixed into screens: tells what holds typed keys back when a line to type in opens, or is left."""
+    """Mixed into screens: tells what holds typed keys back when a line to type in or a picker's list opens, or is left."""
 
     def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:
         """Give a widget the keys."""
         screen = cast("Screen[Any]", self)
-        before = is_line(screen.focused)
+        before = is_line(screen.focused), is_list(screen.focused)
         super().set_focus(widget, scroll_visible, from_app_focus)  # type: ignore[misc]
         app = cast("BatchtuiApp", screen.app)
-        if before == is_line(screen.focused) or from_app_focus or not (app.app_focus and screen.is_current):
+        now = is_line(screen.focused), is_list(screen.focused)
+        if before == now or from_app_focus or not (app.app_focus and screen.is_current):
             return
-        if before:
-            app.typed.closed()
-        else:
+        if any(now):
             app.typed.opened()
+        else:
+            app.typed.closed()
 
 
 class BaseScreen(Guard, Leaving, Lines, Asking, Screen[R]):

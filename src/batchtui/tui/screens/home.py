@@ -64,8 +64,9 @@ class HomeScreen(HomeLooking):
     )
 
     @on(RowSelected)
-    async def _selected(self) -> None:
-        await self.action_open_row()
+    async def _selected(self, event: RowSelected) -> None:
+        if self.line is not None and self.line.key == event.key:
+            await self.action_open_row()
 
     def chosen(self) -> list[BatchRecord]:
         """The batches an action means: the marked ones that can be seen, or those of the row under the cursor."""
@@ -160,37 +161,37 @@ class HomeScreen(HomeLooking):
         """Cancel what runs."""
         from batchtui.tui.screens.home_acts import cancel
 
-        do(self, cancel(self), opens=True)
+        do(self, cancel(self, self.chosen()), opens=True)
 
     def action_retry(self) -> None:
         """Send again what did not succeed."""
         from batchtui.tui.screens.home_acts import retry
 
-        do(self, retry(self), opens=True)
+        do(self, retry(self, self.chosen()), opens=True)
 
     def action_fetch(self) -> None:
         """Download results again."""
         from batchtui.tui.screens.home_acts import fetch
 
-        do(self, fetch(self), opens=True)
+        do(self, fetch(self, self.chosen()))
 
     def action_export(self) -> None:
         """Write results to a file."""
         from batchtui.tui.screens.home_acts import export
 
-        do(self, export(self), opens=True)
+        do(self, export(self, self.chosen(), self.line), opens=True)
 
     def action_delete(self) -> None:
         """Delete here, at the service, or both."""
         from batchtui.tui.screens.home_acts import delete
 
-        do(self, delete(self), opens=True)
+        do(self, delete(self, self.chosen()), opens=True)
 
     def action_edit(self) -> None:
         """Change title and note."""
         from batchtui.tui.screens.home_acts import edit
 
-        do(self, edit(self), opens=True)
+        do(self, edit(self, self.line.records if self.line else ()), opens=True)
 
     def action_profiles(self) -> None:
         """Choose as whom and where."""

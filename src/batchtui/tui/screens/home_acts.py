@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
@@ -15,14 +15,15 @@ from batchtui.tui.screens.modals import Choose, Confirm
 from batchtui.tui.screens.profiles import profile_choices
 
 if TYPE_CHECKING:
+    from batchtui.domain.batch import BatchRecord
+    from batchtui.tui.desk import Line
     from batchtui.tui.screens.home import HomeScreen
 
 _UNSURE = ("it isn't known yet whether this batch arrived", "press enter on it: what is found, and how to give it up")
 
 
-async def cancel(home: HomeScreen) -> None:
+async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Cancel what runs."""
-    chosen = home.chosen()
     running = [r for r in chosen if r.status == "in_progress" or r.waiting]
     if not running:
         if any(r.status == "unconfirmed" for r in chosen):
@@ -58,9 +59,9 @@ def report(home: HomeScreen, done: Mapping[str, object], word: str) -> None:
         home.say(said, level="good")
 
 
-async def retry(home: HomeScreen) -> None:
+async def retry(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Send again what did not succeed."""
-    chosen = [r for r in home.chosen() if r.status in ("ended", "refused")]
+    chosen = [r for r in chosen if r.status in ("ended", "refused")]
     if len({r.run for r in chosen}) > 1:
         home.nothing("these batches are of different runs", "retry one run at a time")
     elif not any(r.needs_retry or r.status == "refused" for r in chosen):
@@ -79,9 +80,9 @@ async def retry(home: HomeScreen) -> None:
             home.fail(error)
 
 
-async def fetch(home: HomeScreen) -> None:
+async def fetch(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Download results again, one batch after the other; what is here stays unless more comes."""
-    chosen = [r for r in home.chosen() if r.id and (r.status == "ended" or r.unknown_looks)]
+    chosen = [r for r in chosen if r.id and (r.status == "ended" or r.unknown_looks)]
     if not chosen:
         home.nothing("nothing to download here", "results are downloaded by themselves when a batch has ended")
         return
@@ -97,10 +98,9 @@ async def fetch(home: HomeScreen) -> None:
     report(home, done, "downloaded")
 
 
-async def export(home: HomeScreen) -> None:
+async def export(home: HomeScreen, chosen: Sequence[BatchRecord], line: Line | None) -> None:
     """Write results to a file."""
-    line = home.line
-    chosen = [r for r in home.chosen() if r.results in ("stored", "partial")]
+    chosen = [r for r in chosen if r.results in ("stored", "partial")]
     if not chosen:
         home.nothing("no stored results here", "they are fetched by themselves when the batch has ended")
         return
@@ -116,9 +116,8 @@ async def export(home: HomeScreen) -> None:
         home.fail(error)
 
 
-async def delete(home: HomeScreen) -> None:
+async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Delete here, at the service, or both."""
-    chosen = home.chosen()
     if not chosen:
         return
     busy = [r for r in chosen if r.active and not r.waiting]
@@ -139,9 +138,8 @@ async def delete(home: HomeScreen) -> None:
     report(home, done, "deleted")
 
 
-async def edit(home: HomeScreen) -> None:
+async def edit(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Change title and note."""
-    chosen = home.line.records if home.line else []
     if not chosen:
         return
     shown = chosen[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 from textual import on
@@ -137,18 +137,20 @@ class ExportScreen(BaseModal[str]):
     def action_write(self) -> None:
         """Write the file."""
         if self._stop is None:
-            self._stop = threading.Event()
-            do(self, self._write(self._stop))
+            do(self, self._agree(), opens=True)
 
-    async def _write(self, stop: threading.Event) -> None:
+    async def _agree(self) -> None:
+        """Begin to write, over what is there already only after a yes."""
         dest = expanded(self.query_one(PathInput).value)
         format = self.query_one(TabLine).chosen
+        there = format != "files" and await self.in_thread(dest.is_file)
+        replace = Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
+        if (not there or await self.app.push_screen_wait(replace)) and self._stop is None:
+            self._stop = threading.Event()
+            do(self, self._write(dest, format, self._stop))
+
+    async def _write(self, dest: Path, format: str, stop: threading.Event) -> None:
         try:
-            there = format != "files" and await self.in_thread(dest.is_file)
-            if there and not await self.app.push_screen_wait(
-                Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
-            ):
-                return
             rows = None if self._whole else self._rows
             written = await self.in_thread(
                 self.service.export,

@@ -20,6 +20,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from batchtui.tui.glyphs import GLYPHS
+from batchtui.tui.typed_ahead import rows_moved
 from batchtui.tui.widgets.cells import Palette, difference, paint_cells, paint_header
 from batchtui.tui.widgets.columns import Column, Placed, lay_out
 from batchtui.tui.widgets.row_source import (
@@ -78,6 +79,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self._marks: set[Hashable] = set()
         self._sort: tuple[str, bool] | None = None
         self._painted: dict[int, Strip] = {}
+        self._drawn: dict[int, Hashable | None] = {}
         self._rows: LRUCache[tuple[int, bool, bool], Strip] = LRUCache(512)
         self._palette: Palette | None = None
 
@@ -171,8 +173,23 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=max(0, self._cursor - on_screen), animate=False, force=True)
         self._scroll_to_cursor()
         self._repaint_changed()
+        self._tell_moved(known)
         if self._cursor_key != known:
             self.post_message(RowHighlighted(self, self._cursor, self._cursor_key))
+
+    def _tell_moved(self, known: Hashable | None) -> None:
+        """Hold back keys and clicks that were meant for the rows that were drawn before."""
+        if not (self.is_attached and self.size):
+            return
+        now = {y: self._key_at(y) for y in range(1, self.size.height)}
+        cursor = self._cursor_key != known
+        if cursor or any(self._drawn.get(y) != key for y, key in now.items()):
+            rows_moved(self, cursor=cursor)
+        self._drawn = now
+
+    def _key_at(self, y: int) -> Hashable | None:
+        index = y - 1 + round(self.scroll_y)
+        return self._source.key(index) if y >= 1 and index < len(self._source) else None
 
     def refresh_row(self, key: Hashable) -> None:
         """One row changed: draw its line if it is seen and looks different now."""
@@ -193,6 +210,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         """The header on line 0, rows below it."""
         strip = self._line(y)
         self._painted[y] = strip
+        self._drawn[y] = self._key_at(y)
         return strip
 
     def _line(self, y: int) -> Strip:
