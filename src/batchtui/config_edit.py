@@ -52,7 +52,7 @@ SETTINGS = (
     Setting("screen.ascii", "switch", "plain ASCII signs only"),
     Setting("screen.copy_raw", "switch", "copy answers as received, with control characters"),
     Setting("screen.mouse", "switch", "off leaves selecting to the terminal", restart=True),
-    Setting("settle.looks", "count", "checks until an unconfirmed batch counts as not created"),
+    Setting("settle.looks", "count", "checks before a batch counts as not created"),
     Setting("settle.seconds", "count", "seconds over which it is checked at least"),
     Setting("settle.leeway_seconds", "count", "how far the service's clock may be from ours"),
 )
