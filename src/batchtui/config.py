@@ -86,7 +86,7 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settle(msgspec.Struct, frozen=True, kw_only=True):
-    """When an unconfirmed batch counts as never arrived: at least so many looks over so many seconds."""
+    """When an unconfirmed batch counts as not created: at least so many looks over so many seconds."""
 
     looks: _Some = 6
     seconds: _Seconds = 180.0

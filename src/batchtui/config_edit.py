@@ -52,8 +52,8 @@ SETTINGS = (
     Setting("screen.ascii", "switch", "plain ASCII signs only"),
     Setting("screen.copy_raw", "switch", "copy answers as received, with control characters"),
     Setting("screen.mouse", "switch", "off leaves selecting to the terminal", restart=True),
-    Setting("settle.looks", "count", "looks until an unconfirmed batch counts as never arrived"),
-    Setting("settle.seconds", "count", "seconds it is looked for at least"),
+    Setting("settle.looks", "count", "checks before a batch counts as not created"),
+    Setting("settle.seconds", "count", "seconds over which it is checked at least"),
     Setting("settle.leeway_seconds", "count", "how far the service's clock may be from ours"),
 )
 """What can be changed here, in the order of the file."""

@@ -60,7 +60,7 @@ FIRST_CONFIG = """\
 # copy_raw = false                     # true copies answers as received, with control characters
 # columns = []                         # of the home screen; empty: by width
 
-# [settle]                             # when an unconfirmed batch counts as never arrived
+# [settle]                             # when an unconfirmed batch counts as not created
 # looks = 6
 # seconds = 180
 # leeway_seconds = 300                 # how far the service's clock may be from ours

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batchtui.domain.batch import NOT_NEEDED, BatchRecord
-from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 from tests.demo_server import RunningDemo
 from tests.quick import hurry
@@ -25,7 +25,7 @@ def done(records: list[BatchRecord]) -> bool:
 
 
 async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
-    """Sync, and retry what never arrived, until every request of every run has its result.
+    """Sync, and retry what was not created, until every request of every run has its result.
 
     What is not home after ``tries`` looks and a minute never comes.
     """
@@ -52,10 +52,13 @@ async def retry_refused(service: Service, records: list[BatchRecord]) -> bool:
         if (
             record.status != "refused"
             or record.error.startswith(NOT_NEEDED)
-            or any(record.local_id in r.retry_of for r in records)
+            or any(record.local_id in r.retry_of and not r.error.startswith(NOT_NEEDED) for r in records)
         ):
             continue
-        plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
+        try:
+            plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
+        except InputError:
+            continue  # Its requests are in another batch by now.
         await service.submit(plan, retry_of=record)
         return True
     return False

@@ -19,7 +19,7 @@ from batchtui.service import Service
 from tests.demo_server import RunningDemo
 
 QUICK = Config(settle=Settle(looks=2, seconds=0.0))
-"""Never-arrived is decided after two looks, so that no test waits minutes."""
+"""What was not created is known after two looks, so that no test waits minutes."""
 
 
 def request(custom_id: str, text: str = "hello", **params: Any) -> dict[str, Any]:

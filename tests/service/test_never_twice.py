@@ -12,7 +12,7 @@ import pytest
 
 from batchtui.api.gateway import Gateway
 from batchtui.config import Config, Settle
-from batchtui.domain.batch import BatchRecord
+from batchtui.domain.batch import GIVEN_UP, BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 from tests.demo_server import running_demo
@@ -114,16 +114,17 @@ async def test_a_refused_key_is_replaced_by_one_of_another_workspace_without_a_w
 
 
 async def test_a_fresh_refusal_is_not_retried_before_the_list_can_show_a_batch(tmp_path: Path) -> None:
-    with running_demo(tmp_path / "server", duration=600, faults=["late:400@create*1", "hidden:30@list"]) as demo:
+    with running_demo(tmp_path / "server", duration=600, faults=["late:400@create*1", "hidden:150@list"]) as demo:
         service, watch = service_on(demo, tmp_path / "data", Config()), Watch()
         service.context.clock = watch
         [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
         plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
         [again] = await service.submit(plan, retry_of=refused)
         assert again.waiting and again.next_try_at is not None and refused.local_id in again.error
-        watch.offset = timedelta(seconds=61)
-        demo.clock.advance(61)
-        await service.sync()
+        for seconds in (100, 81):
+            watch.offset += timedelta(seconds=seconds)
+            demo.clock.advance(seconds)
+            await service.sync()
         await service.close()
         assert service.resolve(refused.local_id).status == "in_progress"
         assert service.resolve(again.local_id).status == "refused" and demo.stats()["creates"] == 1
@@ -424,3 +425,8 @@ async def test_a_batch_that_the_list_gives_too_late_goes_to_the_record_it_is(tmp
         await service.sync()
         await service.close()
         assert only(service).status == "in_progress"
+
+
+@pytest.mark.parametrize("words", ["never arrived, you said; retry sends it again", GIVEN_UP])
+def test_what_a_person_marked_as_not_created_is_known_in_old_and_new_records(words: str) -> None:
+    assert BatchRecord(local_id="20261122T061500Z-k3f9x2", run="r", status="refused", error=words).given_up

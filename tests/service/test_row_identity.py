@@ -34,7 +34,7 @@ def table(service: Service, folder: Path, *cities: str) -> Plan:
 
 
 async def test_alphas_table_never_gets_betas_answers(tmp_path: Path) -> None:
-    """Two machines in one workspace, each with a table of as many rows: one's reply is lost and nothing was made."""
+    """Two machines in one workspace, each with a table of as many rows: one's reply is lost and nothing was created."""
     with running_demo(tmp_path / "server", duration=0.05) as demo:
         alpha, beta = service_on(demo, tmp_path / "alpha"), service_on(demo, tmp_path / "beta")
         demo.set_faults(["status:500@create*1"])

@@ -73,7 +73,7 @@ def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> 
 @click.argument("id_", metavar="ID", shell_complete=completing.ids)
 @click.argument("remote", required=False, metavar="[MSGBATCH_ID]")
 @click.option(
-    "--none", "never", is_flag=True, help="It never arrived: the record becomes refused, and retry sends it again."
+    "--none", "never", is_flag=True, help="It was not created: mark it so (refused), and retry sends it again."
 )
 @click.option(
     "--gone",
@@ -99,7 +99,7 @@ def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone:
         ):
             raise InputError(f"{record.local_id} is {record.status}: there is no question open")
         if never and not session.confirm(
-            f"Is it sure that {words.name_of(record)} never arrived?  Sending it again could pay twice."
+            f"Mark {words.name_of(record)} as not created?  If it was created, sending it again pays twice."
         ):
             return InputError.exit_code
         after = session.run(

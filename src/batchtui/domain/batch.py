@@ -18,8 +18,10 @@ RESULTS_KEPT = timedelta(days=29)
 CANCELED_UNSENT = "canceled before it was sent"
 NOT_NEEDED = "not sent: "
 """How the error of a retry begins whose batch turned out to have been created."""
-GIVEN_UP = "never arrived, you said; retry sends it again"
-"""What the records say that a person gave up."""
+GIVEN_UP = "marked as not created; retry sends it again"
+"""The error of a record that a person marked as not created."""
+_GIVEN_UP_BEFORE = "never arrived, you said; retry sends it again"
+"""The same, in records of 0.1.0."""
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
@@ -281,9 +283,9 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
 
     @property
     def given_up(self) -> bool:
-        """True when a person said that it is not to be sent, or that it never arrived."""
+        """True when a person said that it is not to be sent, or marked it as not created."""
         return self.status == "refused" and (
-            self.error in (CANCELED_UNSENT, GIVEN_UP) or self.error.startswith(NOT_NEEDED)
+            self.error in (CANCELED_UNSENT, GIVEN_UP, _GIVEN_UP_BEFORE) or self.error.startswith(NOT_NEEDED)
         )
 
     @property

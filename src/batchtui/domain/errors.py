@@ -159,7 +159,7 @@ class NotFound(ServiceError):
 
 
 class Rejected(ServiceError):
-    """400, 409, 422: the service understood and said no; nothing was made."""
+    """400, 409, 422: the API understood and said no."""
 
 
 class Unavailable(ServiceError):

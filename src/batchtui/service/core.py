@@ -330,7 +330,7 @@ class Service:
         return record
 
     async def give_up(self, local_id: str) -> BatchRecord:
-        """The person says that an unconfirmed batch never arrived."""
+        """The person marks an unconfirmed batch as not created."""
         return self.parts.settler.give_up(local_id)
 
     async def mark_gone(self, local_id: str) -> BatchRecord:

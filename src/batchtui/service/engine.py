@@ -83,7 +83,7 @@ class Engine:
         self._thread.join(1.0)
 
     async def _end(self) -> None:
-        # First what is under way: a send that is cut off by closing its connection could not tell that nothing was made.
+        # First what is under way: a send that is cut off by closing its connection could not tell that nothing was sent.
         rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         for task in rest:
             task.cancel()

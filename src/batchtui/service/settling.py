@@ -26,8 +26,6 @@ _LONGEST_SEND = timedelta(hours=1)
 """A send of another profile that began longer ago is not in progress any more."""
 MOST_POSTS = 24
 """How often a part is sent by itself; beyond that a person decides."""
-_CLEAR_SHARE = 3
-"""Of ``settle.seconds``: how long after the API's own no a look proves that nothing was created."""
 _STEADY_SHARE = 6
 """Of ``settle.seconds``: how long a number of requests must stand still to be believed."""
 _INSIDE = 2.0
@@ -356,12 +354,15 @@ class Settler:
     # Before something is sent again.
 
     def provable_at(self, prior: BatchRecord) -> datetime | None:
-        """When a look can first prove that a refused batch was not created; None when it can by now."""
+        """When a look can first prove that a refused batch was not created; None when it can by now.
+
+        A refusal proves no more than a lost reply does, so a list may lag as long behind it.
+        """
         if self._refused_key(prior):
             return None
         now = self.context.clock()
         answered = prior.lost_at or prior.intent_at or now
-        at = answered + timedelta(seconds=self.context.config.settle.seconds / _CLEAR_SHARE)
+        at = answered + timedelta(seconds=self.context.config.settle.seconds)
         return at if answered <= now < at else None
 
     def _refused_key(self, prior: BatchRecord) -> bool:
@@ -384,6 +385,8 @@ class Settler:
         unsure = len(certain) > 1 or not all(self._sure(prior, [prior], b) for b in certain)
         if "perhaps" in fits.values() or unsure:
             return f"{_batches(sum(f != 'no' for f in fits.values()))} in the list may be {prior.local_id}"
+        if not certain and self._undecided(prior):
+            return "it may be a batch that another record was given, which its results will tell"
         return self.adopt(prior.local_id, certain[0]) if certain else None
 
     def is_open(self, record: BatchRecord) -> bool:
@@ -441,7 +444,7 @@ class Settler:
         return self.adopt(local_id, remote)
 
     def give_up(self, local_id: str) -> BatchRecord:
-        """The person says that it was not created."""
+        """The person marks it as not created."""
 
         def change(r: BatchRecord) -> BatchRecord:
             if r.status != "unconfirmed" and not (r.status == "refused" and r.posted):

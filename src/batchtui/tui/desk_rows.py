@@ -98,7 +98,7 @@ class DeskRows:
         ):
             words = describe.wants(record, now, retried=retried, left=self._desk.left(record))
             if record.status == "refused":
-                words = safetext.line(record.error or "nothing was made", 200)
+                words = safetext.line(record.error or "was not created", 200)
             cells["status"] = Text.assemble((f"{state.sign} ", state.style), (f"{state.word}: {words}", state.style))
             if record.status != "refused":
                 cells["status"] = Text(f"{state.sign} {words}", state.style)

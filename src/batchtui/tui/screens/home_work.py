@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from batchtui.store.view import View
     from batchtui.tui.screens.home_view import HomeView
 
-NEVER_ARRIVED = "it never arrived"
+NOT_CREATED = "not created"
 
 
 def names(records: Sequence[BatchRecord], most: int = 4) -> str:
@@ -34,23 +34,23 @@ async def settle(home: HomeView, record: BatchRecord) -> None:
     """Put the question of an unconfirmed batch to the person.  Raises BatchtuiError."""
     sent = spans.at(record.intent_at)
     lines = [f"{describe.name(record)}: {record.requests:,} requests were sent at {sent}, and no answer came."]
-    choices = [("wait", "keep looking for it (it can't be sent twice meanwhile)")]
+    choices = [("wait", "keep checking (nothing is sent again meanwhile)")]
     for each in record.candidates:
-        when = f"made {each.created_at.astimezone():%H:%M:%S}"
+        when = f"created {each.created_at.astimezone():%H:%M:%S}"
         choices.append((each.id, f"it is {safetext.line(each.id, 60)}: {each.requests:,} requests, {when}"))
     if record.asked_at is not None:
         lines.append(safetext.line(f"Checked {figures.plural(record.unproven, 'time')}; it {record.error}.", 300))
     if record.candidates:
-        lines.append("These batches at the service may be it; which one is it?")
+        lines.append("These batches at the API may be this one. Which is it?")
     elif record.asked_at is None:
-        lines.append(f"batchtui has looked {figures.plural(record.looks, 'time')} and found no batch that may be it.")
-    choices.append((NEVER_ARRIVED, "it never arrived: give it up (wrong if it runs all the same: then you pay twice)"))
-    answer = await home.app.push_screen_wait(Choose("Did this batch arrive?", choices, lines=lines))
+        lines.append(f"{figures.plural(record.looks, 'check')} found no batch that may be this one.")
+    choices.append((NOT_CREATED, "mark it as not created (if it was created, sending it again pays twice)"))
+    answer = await home.app.push_screen_wait(Choose("Was this batch created?", choices, lines=lines))
     if answer in (None, "wait"):
         return
-    if answer == NEVER_ARRIVED:
+    if answer == NOT_CREATED:
         await home.ask(home.service.give_up(record.local_id))
-        home.say("given up: nothing runs under this record; n or i sends it again", level="warn")
+        home.say("marked as not created; r sends it again", level="warn")
     else:
         await home.ask(home.service.adopt_candidate(record.local_id, str(answer)))
         home.say(f"taken for {safetext.line(str(answer), 60)}; its ids are checked with its results", level="good")

@@ -53,7 +53,7 @@ def part_line(
     if record.status == "unconfirmed":
         return Content.assemble(
             (f"{name}{GLYPHS.unconfirmed} no answer came: ", "bold $text-warning"),
-            "it may exist. It is looked for, and not sent again until that is known.",
+            "it may have been created. It is sent again only once checks prove that it was not.",
         )
     return Content.assemble(
         (f"{name}{GLYPHS.good} accepted ", "bold $text-success"),

@@ -157,7 +157,7 @@ class RetryScreen(BaseModal[bool]):
             title = group.title
             if group.kind == "waiting":
                 # Of a batch that was refused: what is still on its way is not among them.
-                words, tone, title = "never sent", "good", "nothing was made for them, sending is right"
+                words, tone, title = "never sent", "good", "of batches that were not created"
             style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
             lines.append(
                 Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(title, 200))
