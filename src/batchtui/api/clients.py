@@ -108,8 +108,8 @@ def build(profile: Profile, given_url: str, given_key: str) -> Clients:
         made.through(proxy)
         return _strip(anthropic.Anthropic(**same, http_client=httpx2.Client(**way, transport=made)))
 
-    hidden = (*keys.hidden(base, client.default_headers), *keys.hidden(url, {}), *keys.hidden(proxy or "", {}))
-    return Clients(client, receiver, tuple(dict.fromkeys((*held, *hidden))))
+    unshown = (*keys.hidden(base, client.default_headers), *keys.hidden(url, {}), *keys.hidden(proxy or "", {}))
+    return Clients(client, receiver, tuple(dict.fromkeys((*held, *unshown))))
 
 
 def _strip(client: C) -> C:
