@@ -25,9 +25,9 @@ STRANGE = sorted(
     {f"{fault}@{call}*2" for fault in ("odd-times", "odd-numbers", "odd-ids", "key-in-reply") for call in CALLS[:3]}
     | {f"key-in-error:{status}@{call}*1" for status in (400, 429, 503) for call in CALLS}
     | {f"endless{status}@{call}*1" for status in ("", ":200", ":413") for call in CALLS}
-    | {"same-page*3", "null-page*2"}
+    | {"repeat-page*3", "null-page*2"}
 )
-LASTING = ("odd-times", "odd-numbers@list", "odd-numbers@retrieve", "same-page", "key-in-reply@list")
+LASTING = ("odd-times", "odd-numbers@list", "odd-numbers@retrieve", "repeat-page", "key-in-reply@list")
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +149,7 @@ async def test_downloads_that_stand_still_hold_up_no_other_and_no_look(
 
 
 async def test_a_list_that_brings_nothing_new_is_left(tmp_path: Path) -> None:
-    with running_demo(tmp_path / "server", faults=["same-page"]) as demo:
+    with running_demo(tmp_path / "server", faults=["repeat-page"]) as demo:
         way = near(demo)
         await way.create(body_of(tmp_path))
         pages = [page async for page in way.pages()]

@@ -62,7 +62,6 @@ KINDS = {
     "hidden": Kind(
         "leave batches younger than so many seconds out of the list", "list", ends=False, arg="SECONDS", default="3"
     ),
-    "same-page": Kind("the first page again, whatever is asked for, with more to come", "list", ends=False),
     "null-page": Kind("a page whose data is null", "list", ends=False),
     "odd-times": Kind("times without an offset, of the year 9999, and that are none, also in headers", ends=False),
     "odd-numbers": Kind("counts that are negative, no numbers, or larger than any", ends=False),

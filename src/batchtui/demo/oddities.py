@@ -55,9 +55,6 @@ async def reshaped(app: ASGIApp, faults: Iterable[Fault], scope: Scope, receive:
         await send({**start, "headers": [*headers, (b"content-length", str(len(raw)).encode())]})
         await send({"type": "http.response.body", "body": raw})
 
-    if _same in changes:
-        query = [part for part in scope["query_string"].split(b"&") if not part.startswith(b"after_id=")]
-        scope = {**scope, "query_string": b"&".join(query)}
     await app(scope, receive, keep)
 
 
@@ -93,10 +90,6 @@ def _keyed(body: dict[str, Any], key: str) -> None:
                 each[name] = f"{value}-{key}"
 
 
-def _same(body: dict[str, Any], key: str) -> None:
-    body["has_more"] = True
-
-
 def _null(body: dict[str, Any], key: str) -> None:
     body.update(data=None, has_more=True)
 
@@ -106,6 +99,5 @@ CHANGES: dict[str, Callable[[dict[str, Any], str], None]] = {
     "odd-numbers": _numbers,
     "odd-ids": _ids,
     "key-in-reply": _keyed,
-    "same-page": _same,
     "null-page": _null,
 }
