@@ -202,7 +202,13 @@ class Places:
         if path:
             screen.query_one("#source-template", Input).value = template
             screen.take_paths([path])
-            await self.until(lambda: screen.plan is not None)
+
+            def planned() -> bool:
+                # A template's path alone is planned first, and once more with the text that its pane shows then.
+                shown = screen.checked == screen.shown() and (screen.shown().template_text is not None or not template)
+                return shown and screen.plan is not None
+
+            await self.until(planned)
         return screen
 
     async def go(self, place: str) -> None:
