@@ -92,6 +92,10 @@ class Watched(BatchtuiApp):
     def exit(self, *args: Any, **named: Any) -> None:
         self.note("exit")
 
+    async def switch_profile(self, name: str) -> None:
+        self.note("service", name="switch_profile")
+        raise ServiceError("not here")  # The desk's batches would be another profile's from now on.
+
     def copy_to_clipboard(self, text: str) -> None:
         self.note("copy")
 
