@@ -156,6 +156,7 @@ class Places:
     def __init__(self, app: Watched, folder: Path) -> None:
         self.app = app
         self.folder = folder
+        self.config = app.service.config
 
     async def until(self, true: Callable[[], object]) -> None:
         """Wait for a condition."""
@@ -179,6 +180,8 @@ class Places:
         while len(self.app.screen_stack) > 1:
             await self.app.pop_screen()
             await self.until(lambda: self.app.typed.idle)
+        if self.app.service.config is not self.config:
+            self.app.use_config(self.config)
         home = self.app.home
         home.drop_filter()
         home.batches.set_marks(())
