@@ -92,6 +92,10 @@ class Watched(BatchtuiApp):
     def exit(self, *args: Any, **named: Any) -> None:
         self.note("exit")
 
+    async def switch_profile(self, name: str) -> None:
+        self.note("service", name="switch_profile")
+        raise ServiceError("not here")  # The desk's batches would be another profile's from now on.
+
     def copy_to_clipboard(self, text: str) -> None:
         self.note("copy")
 
@@ -152,6 +156,7 @@ class Places:
     def __init__(self, app: Watched, folder: Path) -> None:
         self.app = app
         self.folder = folder
+        self.config = app.service.config
 
     async def until(self, true: Callable[[], object]) -> None:
         """Wait for a condition."""
@@ -175,6 +180,8 @@ class Places:
         while len(self.app.screen_stack) > 1:
             await self.app.pop_screen()
             await self.until(lambda: self.app.typed.idle)
+        if self.app.service.config is not self.config:
+            self.app.use_config(self.config)
         home = self.app.home
         home.drop_filter()
         home.batches.set_marks(())
@@ -202,7 +209,13 @@ class Places:
         if path:
             screen.query_one("#source-template", Input).value = template
             screen.take_paths([path])
-            await self.until(lambda: screen.plan is not None)
+
+            def planned() -> bool:
+                # A template's path alone is planned first, and once more with the text that its pane shows then.
+                shown = screen.checked == screen.shown() and (screen.shown().template_text is not None or not template)
+                return shown and screen.plan is not None
+
+            await self.until(planned)
         return screen
 
     async def go(self, place: str) -> None:

@@ -44,6 +44,9 @@ class TypedDesk:
     def __init__(self, folder: Path, size: tuple[int, int] = (80, 24)) -> None:
         root = Path(__file__).parents[2]
         environment = {**os.environ, "TERM": "xterm-256color", "TZ": "UTC", "EDITOR": "true", "PAGER": "true"}
+        # It is begun before a test's own folders are set, and must not write into a person's.
+        environment |= {"HOME": str(folder), "ANTHROPIC_CONFIG_DIR": str(folder / "sdk"), "NO_PROXY": "*"}
+        environment |= {f"BATCHTUI_{each}_DIR": str(folder / each.lower()) for each in ("DATA", "CONFIG", "CACHE")}
         environment["PYTHONPATH"] = f"{root}{os.pathsep}{root / 'src'}"
         self._fd, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))

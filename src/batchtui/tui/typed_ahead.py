@@ -164,7 +164,7 @@ class TypedAhead:
         """What was to open did, or won't: then what was typed for it is meant for nothing else."""
         if opening in self._openings:
             self._openings.remove(opening)
-            if opening.number == self._change:
+            if opening.number >= max(self._opened, self._closed):
                 self.closed()
         self._moved.set()
 
