@@ -21,12 +21,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from batchtui.cli import VERBS
+
 VERB = "import sys\nfrom batchtui.cli import main\nmain(sys.argv[1:])\n"
 IMPORTED = (
-    "batchtui.cli.program", "batchtui.cli.plans", "batchtui.cli.history", "batchtui.cli.answers", "batchtui.cli.changes",
-    "batchtui.service", "batchtui.api.gateway", "batchtui.demo.server", "batchtui.demo.run", "batchtui.tui.app",
-    "anthropic", "jinja2", "pytest", "tests.quick",
-)  # fmt: skip
+    "batchtui.cli.program",
+    *(module for module, _ in VERBS.values()),
+    *("batchtui.service", "batchtui.api.gateway", "batchtui.demo.server", "batchtui.demo.run", "batchtui.tui.app"),
+    *("anthropic", "jinja2", "pytest", "tests.quick"),
+)
 _REPORT = struct.Struct("=i")
 
 

@@ -92,12 +92,12 @@ def bound() -> Iterator[str]:
     """The names of all keys of all screens and widgets."""
     yield from keys.bindings_of([importlib.import_module("batchtui.tui.app").BatchtuiApp])["BatchtuiApp"]
     yield str(keys.PALETTE.id)
-    for room in ("batchtui.tui.screens", "batchtui.tui.widgets"):
-        for found in pkgutil.iter_modules(importlib.import_module(room).__path__):
-            module = importlib.import_module(f"{room}.{found.name}")
-            for value in vars(module).values():
-                if inspect.isclass(value) and value.__module__ == module.__name__:
-                    yield from keys.bindings_of([value])[value.__name__]
+    tui = importlib.import_module("batchtui.tui")
+    for found in pkgutil.walk_packages(tui.__path__, "batchtui.tui."):
+        module = importlib.import_module(found.name)
+        for value in vars(module).values():
+            if inspect.isclass(value) and value.__module__ == module.__name__ and value.__name__ != "BatchtuiApp":
+                yield from keys.bindings_of([value])[value.__name__]
 
 
 def test_every_key_is_in_the_reference_by_its_name() -> None:

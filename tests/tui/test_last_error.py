@@ -18,6 +18,7 @@ from batchtui.domain.errors import StoreError
 from batchtui.service import Engine
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.commands import last_error_text
+from batchtui.tui.screens import base
 from batchtui.tui.screens.home import HomeScreen
 from batchtui.tui.screens.modals import Reading
 from batchtui.tui.widgets.status_line import StatusLine
@@ -74,10 +75,10 @@ async def test_an_error_of_a_screen_is_found_in_the_palette_and_in_the_log(
         assert "KeyError" in said[0] and "ctrl+p" in said[1]
         shown = await from_palette(pilot)
     bugs.clear()
-    for words in ("When", "UTC", "KeyError", "batchtui.tui.screens.base:", "To report it", "batchtui doctor"):
+    for words in ("When", "UTC", "KeyError", f"{base.__name__}:", "To report it", "batchtui doctor"):
         assert words in shown
     written = log.read_text()
-    assert "KeyError" in written and "batchtui.tui.screens.base:" in written
+    assert "KeyError" in written and f"{base.__name__}:" in written
     assert SECRET not in shown + written + " ".join(said)
 
 

@@ -28,7 +28,6 @@ from batchtui.config import Config, Profile
 from batchtui.domain.batch import RemoteBatch
 from batchtui.domain.errors import ServiceError
 from batchtui.service import Service
-from batchtui.tui import screens
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.commands import Palette
 from batchtui.tui.screens.base import BaseModal, BaseScreen
@@ -296,7 +295,7 @@ PLACES = (
 
 def every_screen() -> set[type]:
     """The screens there are: those that nothing derives from, and what others derive from but is shown itself."""
-    for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
+    for module in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
         importlib.import_module(module.name)
     found, left = {Reading}, [BaseScreen, BaseModal]
     while left:

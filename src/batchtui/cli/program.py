@@ -17,7 +17,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"batchtui.cli.{VERBS[cmd_name][0]}")
+        module = importlib.import_module(VERBS[cmd_name][0])
         command: click.Command = getattr(module, f"{cmd_name}_")
         return command
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from textual.dom import DOMNode
 
+from batchtui import tui
 from batchtui.config import Config
 from batchtui.domain.errors import ConfigError
-from batchtui.tui import keys, screens, themes, widgets
+from batchtui.tui import keys, themes
 from batchtui.tui.desk_rows import COLUMNS
 
 _TOGETHER = {"NewScreen": ("WritePane",)}
@@ -59,9 +60,8 @@ def of_keys(config: Config) -> list[str]:
 
 def _classes() -> Iterator[type[DOMNode]]:
     """All screens and widgets of ours that have keys of their own."""
-    for package in (screens, widgets):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            for found in vars(importlib.import_module(module.name)).values():
-                ours = isinstance(found, type) and issubclass(found, DOMNode) and found.__module__ == module.name
-                if ours and "BINDINGS" in found.__dict__ and found.__name__ != "RowList":
-                    yield found
+    for module in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
+        for found in vars(importlib.import_module(module.name)).values():
+            ours = isinstance(found, type) and issubclass(found, DOMNode) and found.__module__ == module.name
+            if ours and "BINDINGS" in found.__dict__ and found.__name__ not in ("RowList", "BatchtuiApp"):
+                yield found
