@@ -96,7 +96,7 @@ class Watched(BatchtuiApp):
         self.note("service", name="switch_profile")
         raise ServiceError("not here")  # The desk's batches would be another profile's from now on.
 
-    def copy_to_clipboard(self, text: str) -> None:
+    def copy_to_clipboard(self, text: str, *, raw: bool = False) -> None:
         self.note("copy")
 
     def suspended(self, _: object) -> None:
