@@ -95,7 +95,7 @@ class Watched(BatchtuiApp):
         self.note("service", name="switch_profile")
         raise ServiceError("not here")  # The desk's batches would be another profile's from now on.
 
-    def copy_to_clipboard(self, text: str) -> None:
+    def copy_to_clipboard(self, text: str, *, raw: bool = False) -> None:
         self.note("copy")
 
     def suspended(self, _: object) -> None:
@@ -208,13 +208,7 @@ class Places:
         if path:
             screen.query_one("#source-template", Input).value = template
             screen.take_paths([path])
-
-            def planned() -> bool:
-                # A template's path alone is planned first, and once more with the text that its pane shows then.
-                shown = screen.checked == screen.shown() and (screen.shown().template_text is not None or not template)
-                return shown and screen.plan is not None
-
-            await self.until(planned)
+            await self.until(lambda: screen.plan is not None)
         return screen
 
     async def go(self, place: str) -> None:
@@ -249,6 +243,9 @@ class Places:
         if which == "rows":
             screen = await self.new(str(self.folder / "rows.csv"), str(self.folder / "rows.toml"))
             screen.query_one("#new-panes").focus()
+            # Once the fields are left, the template's text is shown, and what is shown is planned again.
+            await self.until(lambda: screen.checked == (now := screen.shown()) and now.template_text is not None)
+            await self.until(lambda: screen.plan is not None)
         elif which == "written":
             screen = await self.new()
             screen.query_one("#new-mode", TabLine).choose("write")
@@ -331,8 +328,8 @@ class Talk:
         value = focused.value if isinstance(focused, Input) else focused.text if isinstance(focused, TextArea) else None
         return {
             "idle": app.typed.idle,
-            "change": app.typed._change,
-            "opened": app.typed._opened == app.typed._change,
+            "change": max(app.typed._opened, app.typed._closed),
+            "opened": app.typed._opened > app.typed._closed,
             "arrived": app.arrived,
             "screen": type(app.screen).__name__,
             "value": value,

@@ -17,6 +17,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.service import events as told
+from batchtui.store.view import View
 from batchtui.tui import figures
 from batchtui.tui.messages import Happened
 from batchtui.tui.screens.doing import Progressed, do, teller
@@ -39,6 +40,10 @@ TALL = 40
 """From this height on a narrow screen shows it below the list."""
 PAUSE = 0.06
 """Seconds the cursor rests before an answer is read, so that a held-down key reads none on its way."""
+
+
+def _rows_by_id(view: View) -> dict[str, int]:
+    return {name: row for row, name in enumerate(view.ids())}
 
 
 class ResultsScreen(Hands, Listing):
@@ -192,12 +197,12 @@ class ResultsScreen(Hands, Listing):
             if not stop.is_set():
                 self._opened_nothing(error)
             return
+        # Of the rows before, those that are marked and under the cursor are found again by their ids.
+        rows_of = await self.in_thread(_rows_by_id, view) if self.view is not None else {}
         if stop.is_set() or not self.is_attached:
             return
-        self.view = view
-        self._search.view = view
-        rows = self.query_one(RowList)
-        rows.set_columns(columns_for(view))
+        self.query_one(RowList).set_columns(columns_for(view))
+        self.take_view(view, rows_of)
         self.query_one(TabLine).set_tabs(tabs(view))
         self.show_message("")
         self._say_head()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 
 from textual import on
 from textual.content import Content
@@ -30,7 +31,20 @@ class Listing(BaseScreen[None]):
         self._order = Order("file", False)
         self._case = self._regex = False
         self._group: ErrorGroup | None = None
+        self._cursor_at: int | None = None
+        """The row that the cursor was on in the view before, until it is found in this one."""
         self._search = Search(self.post_message)
+
+    def take_view(self, view: View, rows_of: Mapping[str, int]) -> None:
+        """Show another view, the marks and the cursor on the requests they were on; ``rows_of`` are its rows by id."""
+        listed, before = self.query_one(RowList), self.view
+        marks, at = (listed.marks, listed.cursor_key) if before is not None else ((), None)
+        marked = [before.id(row) for row in marks if before is not None and isinstance(row, int)]
+        self.view = self._search.view = view
+        self._cursor_at = rows_of.get(before.id(at)) if before is not None and isinstance(at, int) else None
+        # A number means another row from now on: none is to be taken for one of the view before.
+        listed.set_source(ResultRows(view, array("I")), keep_cursor=False)
+        listed.set_marks(rows_of[name] for name in marked if name in rows_of)
 
     def show_soon(self) -> None:
         """The row under the cursor is another one."""
@@ -78,6 +92,8 @@ class Listing(BaseScreen[None]):
         listed = self.query_one(RowList)
         listed.set_sort(None if self._order.key == "file" else self._order.key, self._order.reverse)
         listed.set_source(ResultRows(self.view, found.rows))
+        if self._cursor_at is not None and (listed.move_to_key(self._cursor_at) or found.done):
+            self._cursor_at = None
         self.say_facts(searching=not found.done)
         if not found.rows:
             self.show_soon()
