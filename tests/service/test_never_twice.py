@@ -449,3 +449,34 @@ async def test_a_batch_given_to_another_part_unverified_is_no_proof_for_a_retry(
         await bring_home(service)
         await service.close()
         assert_paid_once(demo, service, batches=2)
+
+
+@pytest.mark.parametrize("syncs_first", [0, 4])
+async def test_several_parts_refused_after_the_work_are_found_and_not_taken_for_others(
+    tmp_path: Path, syncs_first: int
+) -> None:
+    with running_demo(tmp_path / "server", duration=0.05, faults=["late:400@create*3"]) as demo:
+        service = service_on(demo, tmp_path / "data")
+        await service.submit(plan_of(service, source(tmp_path, COUNT), max_requests=COUNT // 3))
+        await syncs(service, syncs_first)
+        assert not any(r.foreign for r in service.records())
+        await bring_home(service)
+        await service.close()
+        assert_paid_once(demo, service, batches=3)
+
+
+async def test_a_retry_that_waits_is_not_sent_once_its_batch_is_found(tmp_path: Path) -> None:
+    patient = Config(settle=Settle(looks=2, seconds=100))
+    with running_demo(tmp_path / "server", duration=600, faults=["late:400@create*1"]) as demo:
+        service, watch = service_on(demo, tmp_path / "data", patient), Watch()
+        service.context.clock = watch
+        [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
+        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        [again] = await service.submit(plan, retry_of=refused)
+        assert again.waiting
+        await service.adopt_candidate(refused.local_id, demo.stats()["batches"][0]["id"])
+        watch.offset = timedelta(seconds=101)
+        await service.sync()
+        again = service.resolve(again.local_id)
+        await service.close()
+        assert (again.status, again.posts, demo.stats()["creates"]) == ("refused", 0, 1)
