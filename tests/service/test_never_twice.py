@@ -16,7 +16,7 @@ from batchtui.domain.batch import GIVEN_UP, BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 from tests.demo_server import running_demo
-from tests.faults.driving import assert_paid_once, bring_home, hurry
+from tests.faults.driving import assert_paid_once, bring_home, hurry, retry_refused
 from tests.service.harness import plan_of, service_on, source
 
 replace = msgspec.structs.replace
@@ -430,3 +430,53 @@ async def test_a_batch_that_the_list_gives_too_late_goes_to_the_record_it_is(tmp
 @pytest.mark.parametrize("words", ["never arrived, you said; retry sends it again", GIVEN_UP])
 def test_what_a_person_marked_as_not_created_is_known_in_old_and_new_records(words: str) -> None:
     assert BatchRecord(local_id="20261122T061500Z-k3f9x2", run="r", status="refused", error=words).given_up
+
+
+async def test_a_batch_given_to_another_part_unverified_is_no_proof_for_a_retry(tmp_path: Path) -> None:
+    faults = ["late:400@create*1", "status:500@create*1"]
+    with running_demo(tmp_path / "server", duration=600, faults=faults) as demo:
+        service = service_on(demo, tmp_path / "data")
+        [refused, lost] = await service.submit(plan_of(service, source(tmp_path, COUNT), max_requests=COUNT // 2))
+        await service.sync()  # The one batch there is seems to be the second part's, whose reply was lost.
+        assert service.resolve(lost.local_id).id is not None and not service.resolve(lost.local_id).verified
+        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        [again] = await service.submit(plan, retry_of=refused)
+        assert again.waiting and "another record" in again.error
+        for _ in range(3):
+            demo.clock.advance(601)
+            await syncs(service)
+            await retry_refused(service, service.records())
+        await bring_home(service)
+        await service.close()
+        assert_paid_once(demo, service, batches=2)
+
+
+@pytest.mark.parametrize("syncs_first", [0, 4])
+async def test_several_parts_refused_after_the_work_are_found_and_not_taken_for_others(
+    tmp_path: Path, syncs_first: int
+) -> None:
+    with running_demo(tmp_path / "server", duration=0.05, faults=["late:400@create*3"]) as demo:
+        service = service_on(demo, tmp_path / "data")
+        await service.submit(plan_of(service, source(tmp_path, COUNT), max_requests=COUNT // 3))
+        await syncs(service, syncs_first)
+        assert not any(r.foreign for r in service.records())
+        await bring_home(service)
+        await service.close()
+        assert_paid_once(demo, service, batches=3)
+
+
+async def test_a_retry_that_waits_is_not_sent_once_its_batch_is_found(tmp_path: Path) -> None:
+    patient = Config(settle=Settle(looks=2, seconds=100))
+    with running_demo(tmp_path / "server", duration=600, faults=["late:400@create*1"]) as demo:
+        service, watch = service_on(demo, tmp_path / "data", patient), Watch()
+        service.context.clock = watch
+        [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
+        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        [again] = await service.submit(plan, retry_of=refused)
+        assert again.waiting
+        await service.adopt_candidate(refused.local_id, demo.stats()["batches"][0]["id"])
+        watch.offset = timedelta(seconds=101)
+        await service.sync()
+        again = service.resolve(again.local_id)
+        await service.close()
+        assert (again.status, again.posts, demo.stats()["creates"]) == ("refused", 0, 1)

@@ -208,9 +208,10 @@ class Elsewhere:
             young = made is None or abs(self.context.service_time(now) - made) < _YOUNG
             if not same or (young and now - seen_at < wait):
                 continue
-            mine = self.settler.late(batch)
-            if mine is not None:
-                self.settler.adopt(mine.local_id, batch)
+            owners = self.settler.late(batch)
+            if len(owners) == 1:
+                self.settler.adopt(owners[0].local_id, batch)
+            if owners:
                 continue
             with contextlib.suppress(InputError):
                 adopted.append(self.adopt(batch).local_id)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchtui import safetext
-from batchtui.domain.batch import NOT_NEEDED, BatchRecord, RemoteBatch, Status
+from batchtui.domain.batch import NOT_NEEDED, BatchRecord, RemoteBatch, Status, made_by_name
 from batchtui.domain.errors import (
     BatchtuiError,
     InputError,
@@ -174,20 +174,31 @@ class Sender:
                 if fresh is not None and fresh.waiting and await self._cleared(fresh):
                     await self._send(fresh)
 
-    def _prior(self, record: BatchRecord) -> list[BatchRecord]:
-        """Refused batches whose requests went out, and would go out again with this one."""
+    def _alike(self, record: BatchRecord) -> list[BatchRecord]:
+        """Other batches whose requests would go out again with this one."""
         return [
             r
             for r in self.context.history.all()
-            if r.status == "refused"
-            and r.intent_at is not None
-            and not r.given_up
+            if r.local_id != record.local_id
             and self.context.mine(r)
             and (r.local_id in record.retry_of or (r.fingerprint and r.fingerprint == record.fingerprint))
         ]
 
+    def _prior(self, record: BatchRecord) -> list[BatchRecord]:
+        """Refused batches whose requests went out, and would go out again with this one."""
+        return [r for r in self._alike(record) if r.status == "refused" and r.intent_at and not r.given_up]
+
+    def _found_since(self, record: BatchRecord) -> BatchRecord | None:
+        """A batch with these requests that was lost or refused, and found only after they were to be sent again."""
+        began = made_by_name(record.local_id)
+        return next((r for r in self._alike(record) if r.id and r.lost_at and r.seen_at and r.seen_at >= began), None)
+
     async def _cleared(self, record: BatchRecord) -> bool:
         """True when nothing speaks against sending: what was sent of it before was looked for and not found."""
+        found_since = self._found_since(record)
+        if found_since is not None:
+            self._drop(record, found_since)
+            return False
         for prior in self._prior(record):
             at = self.settler.provable_at(prior)
             if at is not None:

@@ -380,14 +380,20 @@ class Settler:
         flaw = self.flaw(prior, look)
         if flaw and (look.flaw or not self._refused_key(prior)):
             return flaw
-        fits = {b.id: self._fit(prior, b, now) for b in self._unowned(look)}
-        certain = [b for b in self._unowned(look) if fits[b.id] == "yes"]
-        unsure = len(certain) > 1 or not all(self._sure(prior, [prior], b) for b in certain)
-        if "perhaps" in fits.values() or unsure:
-            return f"{_batches(sum(f != 'no' for f in fits.values()))} in the list may be {prior.local_id}"
-        if not certain and self._undecided(prior):
-            return "it may be a batch that another record was given, which its results will tell"
-        return self.adopt(prior.local_id, certain[0]) if certain else None
+        unowned = self._unowned(look)
+        fits = [fit for b in unowned if (fit := self._fit(prior, b, now)) != "no"]
+        if not fits:
+            undecided = "it may be a batch that another record was given, which its results will tell"
+            return undecided if self._undecided(prior) else None
+        peers = sorted(
+            (r for r in self._refused() if r.requests == prior.requests), key=lambda r: (r.intent_at, r.part)
+        )
+        found = [b for b in unowned if any(self._fit(p, b, now) == "yes" for p in peers)]
+        mine = self._assigned(prior, peers, found) if len(found) <= len(peers) else None
+        fitting = mine is not None and self._fit(prior, mine, now) == "yes"
+        if "perhaps" in fits or mine is None or not (fitting and self._sure(prior, peers, mine)):
+            return f"{_batches(len(fits))} in the list may be {prior.local_id}"
+        return self.adopt(prior.local_id, mine)
 
     def is_open(self, record: BatchRecord) -> bool:
         """True for a record at this address that was sent, whoever's profile it is, and has no batch of its own yet."""
@@ -407,22 +413,27 @@ class Settler:
         """True when a batch has the size of an open record, and was created while it was sent."""
         return self._fit(record, batch, self.context.clock()) == "yes"
 
-    def late(self, batch: RemoteBatch) -> BatchRecord | None:
-        """The one refused record that a batch is which the list gave too late; None when there is none, or more than one."""
+    def late(self, batch: RemoteBatch) -> list[BatchRecord]:
+        """The refused records that a batch which the list gave too late may be: one when that is certain enough."""
         now = self.context.clock()
-        fitting = [
+        fitting = [r for r in self._refused() if self._fit(r, batch, now) == "yes"]
+        near = [r for r in fitting if r.ids_made or self._inside(r, batch, _SLOW)]
+        sure = sorted(
+            (r for r in near if self._sure(r, near, batch)), key=lambda r: (self._apart(r, batch), r.intent_at)
+        )
+        return sure[:1] or near
+
+    def _refused(self) -> list[BatchRecord]:
+        """Refused records whose requests went out, and of which nobody said that they were not created."""
+        return [
             r
             for r in self.context.history.all()
             if r.status == "refused"
             and r.intent_at is not None
             and r.id is None
             and not r.given_up
-            and r.requests == batch.request_counts.total
             and self.context.mine(r)
-            and self._fit(r, batch, now) == "yes"
-            and self._sure(r, [r], batch)
         ]
-        return fitting[0] if len(fitting) == 1 else None
 
     # What is decided.
 
