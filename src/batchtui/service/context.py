@@ -187,6 +187,16 @@ class Context:
             return False
         return not self.gateway.url_known or record.base_url in ("", self.gateway.base_url)
 
+    def in_reach(self, record: BatchRecord) -> bool:
+        """True for a record of the profile in use, or one of another profile that was sent with the key in use.
+
+        Profiles may share a key: then what one sent can be found, and must be before the other sends it again.
+        """
+        if self.mine(record):
+            return True
+        mark = self.key_mark() if record.key_mark and self.gateway.url_known else ""
+        return bool(mark) and mark == record.key_mark and record.base_url == self.gateway.base_url
+
     def must_be_mine(self, record: BatchRecord) -> None:
         """Raise InputError for a record of another profile or address than those in use."""
         if not self.mine(record):

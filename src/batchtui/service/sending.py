@@ -182,7 +182,7 @@ class Sender:
             if r.status == "refused"
             and r.intent_at is not None
             and not r.given_up
-            and self.context.mine(r)
+            and self.context.in_reach(r)
             and (r.local_id in record.retry_of or (r.fingerprint and r.fingerprint == record.fingerprint))
         ]
 

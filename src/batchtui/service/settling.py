@@ -337,7 +337,8 @@ class Settler:
                 return r
             held = {(s.id, s.requests): s for s in r.doubts}
             doubts = tuple(
-                held.get((b.id, b.request_counts.total)) or Sighting(b.id, b.created_at or now, b.request_counts.total, now)
+                held.get((b.id, b.request_counts.total))
+                or Sighting(b.id, b.created_at or now, b.request_counts.total, now)
                 for b in possible[:_MOST_DOUBTS]
             )
             since = r.lost_at or r.intent_at or now
@@ -416,7 +417,7 @@ class Settler:
             and r.id is None
             and not r.given_up
             and r.requests == batch.request_counts.total
-            and self.context.mine(r)
+            and self.context.in_reach(r)
             and self._fit(r, batch, now) == "yes"
             and self._sure(r, [r], batch)
         ]
