@@ -72,7 +72,9 @@ async def test_another_key_is_not_held_up_by_what_the_first_was_refused(tmp_path
 
 
 @pytest.mark.parametrize(
-    "text", ["a = " + "[" * 5_000, "max_cost = " + "9" * 5_000, "max_cost = 1e99999999999999999999"]
+    "text",
+    ["a = " + "[" * 5_000, "max_cost = " + "9" * 5_000, "max_cost = 1e99999999999999999999"],
+    ids=["deep", "long", "far"],
 )
 def test_a_config_that_python_can_not_read_is_said_plainly(text: str) -> None:
     with pytest.raises(ConfigError, match=r"config\.toml"):
