@@ -176,6 +176,11 @@ def parse_config(text: str, where: Path) -> Config:
         raw = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: {error}", advice="correct that line") from error
+    except RecursionError as error:
+        raise ConfigError(f"{where}: nested too deeply", advice="correct or remove the file") from error
+    except (ValueError, ArithmeticError) as error:
+        # A number of thousands of digits is valid TOML, and Python does not read it.
+        raise ConfigError(f"{where}: a number in it can't be read", advice="correct or remove the file") from error
     warnings = tuple(
         f"{where}:{_line_of(text, key)}: unknown setting {key!r} is ignored{_hint(key, known)}"
         for key, known in _unknown(raw)

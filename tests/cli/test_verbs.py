@@ -172,7 +172,7 @@ def test_what_was_deleted_here_alone_is_not_brought_back_by_sync(call: Caller) -
 
 def test_compare_two_batches(call: Caller) -> None:
     one = sent(call, n1="error")
-    two = sent(call, "--again")
+    two = sent(call, "--allow-duplicate")
     said = call("compare", str(one["local_id"]), str(two["local_id"]), "--json")
     assert said.code == 0 and isinstance(said.json, dict)
     assert call("compare", str(one["local_id"]), str(two["local_id"]), "--all").out

@@ -20,7 +20,7 @@ def fetch_(session: Session, ids: tuple[str, ...]) -> int:
     """Download the results of batches again, whole; they replace what is here only when they hold more.
 
     Also for results that are downloaded already, have requests missing, or count as gone.  Exit codes: 0 all results are
-    here and succeeded; 1 some requests did not succeed, or have no result yet; 3 the API or the network said no.
+    here and succeeded; 1 some requests did not succeed, or are missing; 3 the API or the network said no.
     """
     service = session.service()
     records = [service.resolve(i) for i in dict.fromkeys(ids)]

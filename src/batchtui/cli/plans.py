@@ -147,7 +147,9 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, api_version:
     help="Write the results to FILE when all has ended (implies --wait).",
 )
 @click.option("--max-cost", type=dollars, default=None, help="Dollars; stop when the high estimate is above it.")
-@click.option("--again", is_flag=True, help="Send even if the same requests are under way.")
+@click.option(
+    "--allow-duplicate", "again", is_flag=True, help="Send even if the same requests are in progress already."
+)
 def submit_(
     session: Session,
     sources: tuple[str, ...],

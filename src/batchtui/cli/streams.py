@@ -67,9 +67,13 @@ def take_streams() -> None:
     for fd, name in ((1, "stdout"), (2, "stderr")):
         before = getattr(sys, name)
         if before is None or (_is(before, fd) and not before.isatty()):
-            encoding, errors = (before.encoding, before.errors) if before is not None else ("utf-8", "backslashreplace")
+            encoding = before.encoding if before is not None else "utf-8"
+            # What the encoding of an odd locale lacks is no reason to end in the middle of a verb.
+            errors = "backslashreplace" if before is None or before.errors == "strict" else before.errors
             raw = io.BufferedWriter(_Output(fd, fd in closed), _BUFFER)
             setattr(sys, name, io.TextIOWrapper(raw, encoding, errors, line_buffering=fd == 2))
+        elif isinstance(before, io.TextIOWrapper) and before.errors == "strict":
+            before.reconfigure(errors="backslashreplace")
 
 
 def mute() -> None:

@@ -5,6 +5,7 @@ A fault is written ``NAME[:ARG][@CALL][*TIMES]``, such as ``drop``, ``status:529
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 
@@ -144,6 +145,8 @@ def _check_number(text: str, fault: Fault, kind: Kind) -> None:
     parts = fault.arg.split(",") if kind.arg.startswith("STATUS[") else [fault.arg]
     try:
         numbers = [float(part) for part in parts]
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(fault.arg)
     except ValueError as error:
         raise InputError(
             f"fault {text!r}: {fault.arg!r} is not a number", advice=f"write {fault.name}:{kind.arg}"

@@ -226,7 +226,7 @@ def _plain(message: str | None) -> str:
 def _toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as bad:
+    except (ValueError, RecursionError) as bad:  # Of numbers with thousands of digits it is no TOMLDecodeError.
         place = _LINE.search(str(bad))
         words = "nested too deeply" if isinstance(bad, RecursionError) else _LINE.sub("", str(bad)).strip()
         column = f"column {place.group(2)}" if place else ""

@@ -75,14 +75,14 @@ class Changer:
         """A batch that is under way with the same requests, if any."""
         prints = {p.fingerprint for p in plan.parts if p.fingerprint}
         known = [*self.context.history.all(), *self.committer.pending()]
-        return next((r for r in known if r.active and r.fingerprint in prints and self.context.mine(r)), None)
+        return next((r for r in known if r.active and r.fingerprint in prints and self.context.in_reach(r)), None)
 
     def _refuse_twin(self, plan: Plan) -> None:
         twin = self.duplicate_of(plan)
         if twin is not None:
             raise InputError(
-                f"the same requests are under way as {twin.local_id} ({twin.status})",
-                advice="use --again if you mean to send them twice",
+                f"the same requests are in progress as {twin.local_id} ({twin.status})",
+                advice="use --allow-duplicate to send them twice",
             )
 
     async def cancel(self, local_id: str) -> BatchRecord | BatchtuiError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from batchtui import clock as clocks
 from batchtui import plainfile, unexpected
 from batchtui.config import Config, Profile
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.domain.errors import BatchtuiError, InputError, LockBusy
 from batchtui.domain.plan import Progress
 from batchtui.service import events
 from batchtui.store import files
@@ -29,6 +30,8 @@ Listener = Callable[[object], None]
 
 
 _SALT = "salt"
+_OWNING = "another batchtui is adopting batches"
+_OWNING_SECONDS = 30.0
 _MAX_SALT = 4096
 """Bytes of it."""
 
@@ -137,7 +140,23 @@ class Context:
     def owning(self) -> contextlib.AbstractContextManager[None]:
         """Held while a record takes a batch of the service's as its own, so that no two ever take the same."""
         files.make_private_dir(self.data)
-        return lock(self.data / "owning.lock", 30.0, "another batchtui is adopting batches")
+        return lock(self.data / "owning.lock", _OWNING_SECONDS, _OWNING)
+
+    @contextlib.asynccontextmanager
+    async def owning_soon(self) -> AsyncIterator[None]:
+        """The same for a task of the loop, which goes on while another program holds it."""
+        files.make_private_dir(self.data)
+        until = time.monotonic() + _OWNING_SECONDS
+        with contextlib.ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(lock(self.data / "owning.lock", 0.0, _OWNING))
+                    break
+                except LockBusy:
+                    if time.monotonic() >= until:
+                        raise
+                await asyncio.sleep(0.05)
+            yield
 
     def must_be_free(self, batch_id: str, local_id: str) -> None:
         """Raise InputError when another record than ``local_id`` owns a batch at the service; call it while ``owning``."""
@@ -188,6 +207,16 @@ class Context:
         if record.profile != self.profile.name:
             return False
         return not self.gateway.url_known or record.base_url in ("", self.gateway.base_url)
+
+    def in_reach(self, record: BatchRecord) -> bool:
+        """True for a record of the profile in use, or one of another profile that was sent with the key in use.
+
+        Profiles may share a key: then what one sent can be found, and must be before the other sends it again.
+        """
+        if self.mine(record):
+            return True
+        mark = self.key_mark() if record.key_mark and self.gateway.url_known else ""
+        return bool(mark) and mark == record.key_mark and record.base_url == self.gateway.base_url
 
     def must_be_mine(self, record: BatchRecord) -> None:
         """Raise InputError for a record of another profile or address than those in use."""

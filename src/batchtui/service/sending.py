@@ -180,7 +180,7 @@ class Sender:
             r
             for r in self.context.history.all()
             if r.local_id != record.local_id
-            and self.context.mine(r)
+            and self.context.in_reach(r)
             and (r.local_id in record.retry_of or (r.fingerprint and r.fingerprint == record.fingerprint))
         ]
 
@@ -307,7 +307,7 @@ class Sender:
             raise
         finally:
             self.context.emit(events.Transfer(local_id, None))
-        self._made(local_id, remote)
+        await self._made(local_id, remote)
 
     def _intended(self, record: BatchRecord, now: datetime) -> BatchRecord:
         """A waiting record about to be sent, with whose key it is and how the clocks stand."""
@@ -329,9 +329,9 @@ class Sender:
             ),
         )
 
-    def _made(self, local_id: str, remote: RemoteBatch) -> None:
+    async def _made(self, local_id: str, remote: RemoteBatch) -> None:
         """Write down what a create's reply says was created, unless it can't be the answer to this create."""
-        with self.context.owning():
+        async with self.context.owning_soon():
             record = self.context.history.get(local_id)
             why = self._not_the_answer(record, remote) if record is not None else ""
             if record is not None and why:

@@ -432,7 +432,7 @@ class Settler:
             and r.intent_at is not None
             and r.id is None
             and not r.given_up
-            and self.context.mine(r)
+            and self.context.in_reach(r)
         ]
 
     # What is decided.

@@ -256,7 +256,7 @@ def held_in(folder: Path, name: str, prices: PriceTable) -> Held | None:
     """What one of a batch's files of results holds, None when it isn't there; raises StoreError."""
     path = folder / name
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd, _ = plainfile.open_fd(path)
     except FileNotFoundError:
         return None
     except OSError as error:
