@@ -127,6 +127,8 @@ def carry_ids(context: Context, plan: Plan, run: str) -> Plan:
     Its custom_ids were made here when all those of the batches that its requests were in were.
     """
     assert plan.staging is not None
+    if not plan.ok:  # Of what can't be sent nothing is staged.
+        return plan
     records = run_records(context, run)
     first = [r for r in records if r.attempt == 0 and r.ids_kept]
     kept = [context.history.folder(r.local_id) for r in first]
