@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 from batchtui import tui
 from batchtui.intake.options import IntakeOptions
-from batchtui.service import Engine, Service
-from batchtui.store.filters import parse_filter
+from batchtui.results.filter import parse_filter
+from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.screens.results import ResultsScreen
+from batchtui.tui.results.screen import ResultsScreen
 
 BEAT = 0.005
 
@@ -27,7 +27,7 @@ class Lagging(BatchtuiApp):
     CSS_PATH: ClassVar = [Path(tui.__file__).parent / path for path in BatchtuiApp.CSS_PATH]
 
     def __init__(self, service: Service, given: dict[str, str]) -> None:
-        super().__init__(service, Engine(service))
+        super().__init__(service, ServiceThread(service))
         self._given = given
         self._worst = 0.0
         self.measured: dict[str, float] = {}

@@ -98,7 +98,7 @@ def open_(data: str, local_id: str) -> dict[str, Any]:
 
 def search(data: str, local_id: str, text: str, case: bool = True) -> dict[str, Any]:
     """Find a text in all answers."""
-    from batchtui.store.filters import parse_filter
+    from batchtui.results.filter import parse_filter
 
     view = Service(Path(data)).open_results(local_id)
     wanted = parse_filter(f'"{text}"', case=case)

@@ -19,9 +19,9 @@ from batchtui.demo.batches import BODY, META, OFFSETS, RESULTS, Meta
 from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.money import load_prices
 from batchtui.domain.plan import Estimate
-from batchtui.store import files, history
-from batchtui.store.history import History, encode_record
-from batchtui.store.results import index_requests, open_results
+from batchtui.results.storage import index_requests, open_results
+from batchtui.store import files, records
+from batchtui.store.records import History, encode_record
 
 VERSION = "2026-10-21"
 
@@ -129,7 +129,7 @@ def record(number: int, **fields: Any) -> BatchRecord:
 def _put(data: Path, made: BatchRecord) -> Path:
     folder = data / "batches" / made.local_id
     folder.mkdir(parents=True, mode=0o700)
-    (folder / history.RECORD).write_bytes(encode_record(made))
+    (folder / records.RECORD).write_bytes(encode_record(made))
     return folder
 
 
@@ -155,7 +155,7 @@ def running_records(data: str, ids: list[str], requests: int = 1, minutes: float
     return 0.0
 
 
-def owed(data: str, batch_id: str, counts: dict[str, int], requests: str, wait: float = 0.0) -> dict[str, Any]:
+def results_due(data: str, batch_id: str, counts: dict[str, int], requests: str, wait: float = 0.0) -> dict[str, Any]:
     """The record of a batch that ended and whose results are not here yet, with its requests, as submit leaves them.
 
     The poller leaves it alone for ``wait`` seconds.
@@ -164,7 +164,7 @@ def owed(data: str, batch_id: str, counts: dict[str, int], requests: str, wait: 
     at = now + timedelta(seconds=wait) if wait else None
     made = record(0, id=batch_id, status="ended", counts=told, requests=told.total, ended_at=now, next_try_at=at)
     folder = _put(Path(data), made)
-    os.link(requests, folder / history.REQUESTS)
+    os.link(requests, folder / records.REQUESTS)
     index_requests(folder, load_prices())
     return {"seconds": 0, "local_id": made.local_id}
 
@@ -175,12 +175,12 @@ def stored(data: str, requests: str, results: str, index: bool = True) -> dict[s
     now = datetime.now(UTC)
     made = record(0, status="ended", results="stored", counts=counts, requests=counts.total, ended_at=now)
     folder = _put(Path(data), made)
-    os.link(requests, folder / history.REQUESTS)
-    os.link(results, folder / history.RESULTS)
+    os.link(requests, folder / records.REQUESTS)
+    os.link(results, folder / records.RESULTS)
     if index:
         view = open_results(folder, load_prices())
         made = msgspec.structs.replace(made, tally=view.tally, cost_usd=view.tally.cost_usd)
-        files.write_atomic(folder / history.RECORD, encode_record(made))
+        files.write_atomic(folder / records.RECORD, encode_record(made))
     return {"seconds": 0, "local_id": made.local_id}
 
 

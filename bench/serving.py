@@ -22,7 +22,7 @@ def server(folder: Path, port: int = 0, **options: Any) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     where = folder / "server" / "server.json"
     where.unlink(missing_ok=True)
-    argv = [sys.executable, "-m", "batchtui.demo.run", "--data", str(folder), "--port", str(port)]
+    argv = [sys.executable, "-m", "batchtui.demo.runner", "--data", str(folder), "--port", str(port)]
     argv += ["--options", json.dumps(options)]
     with (folder / "server.log").open("wb") as log:
         child = subprocess.Popen(

@@ -69,7 +69,7 @@ def press(*keys: str) -> Act:
 
 def results(title: str, *keys: str, row: str = "") -> Act:
     """Open a batch's results by its title, put the cursor on a request, and press keys."""
-    from batchtui.tui.screens.results import ResultsScreen
+    from batchtui.tui.results.screen import ResultsScreen
     from batchtui.tui.widgets.row_list import RowList
 
     async def act(pilot: Any) -> None:
@@ -88,7 +88,7 @@ def results(title: str, *keys: str, row: str = "") -> Act:
 
 def source(path: str, *keys: str, template: str = "", pane: str = "") -> Act:
     """Open the new screen on a source, wait for its plan, and press keys."""
-    from batchtui.tui.screens.new import NewScreen
+    from batchtui.tui.new.screen import NewScreen
     from batchtui.tui.widgets.tab_line import TabLine
 
     async def act(pilot: Any) -> None:
@@ -115,7 +115,7 @@ def source(path: str, *keys: str, template: str = "", pane: str = "") -> Act:
 
 async def retried(pilot: Any) -> None:
     """Ask for what has no answer to be sent again, and wait for its plan."""
-    from batchtui.tui.screens.results_retry import RetryScreen
+    from batchtui.tui.results.retry import RetryScreen
 
     await results("eval-prompt-b", "r")(pilot)
     await settle(pilot)
@@ -127,7 +127,7 @@ async def composed(pilot: Any) -> None:
     """Write one request by hand."""
     from textual.widgets import TextArea
 
-    from batchtui.tui.screens.new import NewScreen
+    from batchtui.tui.new.screen import NewScreen
     from batchtui.tui.widgets.tab_line import TabLine
 
     screen = NewScreen()
@@ -141,7 +141,7 @@ async def composed(pilot: Any) -> None:
 
 async def compared(pilot: Any) -> None:
     """Compare two evals of the same cases; the older one's results are fetched first."""
-    from batchtui.tui.screens.compare import CompareScreen
+    from batchtui.tui.results.compare import CompareScreen
 
     app = pilot.app
     older = named(pilot, "october-eval")
@@ -205,20 +205,20 @@ def neutral(home: Path) -> None:
 
 def stand_still() -> None:
     """The demo's clock stops and its ids come from a seed."""
-    from batchtui.demo.options import Clock
-    from batchtui.tui import glyphs
+    from batchtui.demo.protocol import DemoClock
+    from batchtui.present import symbols
 
     dice = random.Random(7)
-    Clock.now = lambda self: NOW + self.offset  # type: ignore[method-assign]
+    DemoClock.now = lambda self: NOW + self.offset  # type: ignore[method-assign]
     secrets.token_bytes = lambda size=None: dice.randbytes(size or 32)
-    glyphs.terminal_is_ascii = lambda: False
+    symbols.terminal_is_ascii = lambda: False
 
 
 @contextlib.contextmanager
 def server(data: Path) -> Iterator[str]:
     """The demo server in a thread; its address."""
-    from batchtui.demo.options import DemoOptions
-    from batchtui.demo.run import listen, make_server, url_of
+    from batchtui.demo.protocol import DemoOptions
+    from batchtui.demo.runner import listen, make_server, url_of
     from batchtui.demo.server import make_app
 
     sock = listen("127.0.0.1", 0)
@@ -240,11 +240,11 @@ def server(data: Path) -> Iterator[str]:
 def make_app(data: Path, base_url: str, theme: str) -> Any:
     """The app on the demo, its clock standing still, looking only when it is told to."""
     from batchtui.api.gateway import Gateway
-    from batchtui.config import Config, Profile, Screen
-    from batchtui.service import Engine, Service
+    from batchtui.config.load import Config, Profile, Screen
+    from batchtui.service import Service, ServiceThread
     from batchtui.tui.app import BatchtuiApp
 
-    class Still(Engine):
+    class Still(ServiceThread):
         def start(self) -> None:
             self._thread.start()
 
@@ -278,10 +278,10 @@ def main(names: list[str]) -> None:
         home = Path(folder)
         neutral(home)
         stand_still()
-        from batchtui.demo.desk import furnish
+        from batchtui.demo.seed import seed
 
         data = home / "demo"
-        furnish(data)
+        seed(data)
         everything = pictures()
         with server(data) as base_url:
             for name in names or everything:

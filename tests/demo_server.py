@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from batchtui.demo.faults import FaultBook
-from batchtui.demo.options import Clock, DemoOptions
-from batchtui.demo.run import listen, make_server, url_of
+from batchtui.demo.protocol import DemoClock, DemoOptions
+from batchtui.demo.runner import listen, make_server, url_of
 from batchtui.demo.server import make_app
 from batchtui.demo.state import Demo
 
@@ -31,7 +31,7 @@ class RunningDemo:
         return self.demo.faults
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> DemoClock:
         """The server's clock; ``advance(seconds)`` lets time pass."""
         return self.demo.clock
 

@@ -27,7 +27,7 @@ VERB = "import sys\nfrom batchtui.cli import main\nmain(sys.argv[1:])\n"
 IMPORTED = (
     "batchtui.cli.program",
     *(module for module, _ in VERBS.values()),
-    *("batchtui.service", "batchtui.api.gateway", "batchtui.demo.server", "batchtui.demo.run", "batchtui.tui.app"),
+    *("batchtui.service", "batchtui.api.gateway", "batchtui.demo.server", "batchtui.demo.runner", "batchtui.tui.app"),
     *("anthropic", "jinja2", "pytest", "tests.quick"),
 )
 _REPORT = struct.Struct("=i")

@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from batchtui.domain.batch import BatchRecord
-from batchtui.service import fetching, looking, settling
-from batchtui.service.looking import Looker
+from batchtui.service import fetcher, poll_loop, reconcile
+from batchtui.service.poll_loop import Poller
 
 PACE = 0.05
 """The share that is left of the wait before the poller's next look."""
@@ -27,13 +27,13 @@ SOON = 0.02
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make all waits between looks and tries short."""
-    real = looking.next_look
+    real = poll_loop.next_look
 
     def sooner(records: Iterable[BatchRecord], now: datetime, last: datetime) -> datetime:
         return last + (real(records, now, last) - last) * PACE
 
-    monkeypatch.setattr(looking, "next_look", sooner)
-    monkeypatch.setattr(looking, "after_failure", lambda error, failures: SOON)
-    monkeypatch.setattr(settling, "settle_delay", lambda looks: SOON)
-    monkeypatch.setattr(fetching, "fetch_delay", lambda tries: SOON)
-    monkeypatch.setitem(Looker.until.__kwdefaults__, "tick", SOON)
+    monkeypatch.setattr(poll_loop, "next_look", sooner)
+    monkeypatch.setattr(poll_loop, "after_failure", lambda error, failures: SOON)
+    monkeypatch.setattr(reconcile, "settle_delay", lambda looks: SOON)
+    monkeypatch.setattr(fetcher, "fetch_delay", lambda tries: SOON)
+    monkeypatch.setitem(Poller.until.__kwdefaults__, "tick", SOON)

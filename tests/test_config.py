@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.config import load_config
+from batchtui.config.load import load_config
 from batchtui.domain.errors import ConfigError
 
 
@@ -68,7 +68,7 @@ def test_a_price_that_cant_be_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_what_only_the_screen_knows_is_named_with_its_line(tmp_path: Path) -> None:
-    from batchtui.tui import complaints
+    from batchtui.tui import config_check
 
     text = """[screen]
 theme = "drak"
@@ -81,7 +81,7 @@ details = "ctrl+d"
 "results.nothing" = "f5"
 mark = "space, f6"
 """
-    said = [each.split("config.toml:")[1] for each in complaints.of(load_config(written(tmp_path, text)))]
+    said = [each.split("config.toml:")[1] for each in config_check.of(load_config(written(tmp_path, text)))]
     assert said[0].startswith("2: [screen] theme 'drak' is unknown")
     assert said[1].startswith("3: [screen] there is no column 'csot'; there are: name, status")
     assert said[2] == "5: [keys] 'cancel': 'ctlr+k' is no key; write it like k, ctrl+k, f5 or escape"
@@ -93,7 +93,7 @@ mark = "space, f6"
 
 
 def test_a_key_that_is_none_leaves_the_action_its_own() -> None:
-    from batchtui.tui.keys import usable
+    from batchtui.tui.bindings import usable
 
     assert usable({"cancel": "ctlr+k", "retry": "", "export": "?, nokey", "filter": ","}) == {
         "export": "question_mark",
@@ -105,7 +105,7 @@ def test_a_key_that_is_none_leaves_the_action_its_own() -> None:
     "key", [*"+-/@_,?[]{}|~^=.:;'\"#$%&*()<>!`ué", "\\", "ctrl+underscore", "ctrl+-", "ctrl+,", "f5", "ctrl++"]
 )
 def test_every_key_that_can_be_pressed_is_one(key: str) -> None:
-    from batchtui.tui.keys import usable
+    from batchtui.tui.bindings import usable
 
     assert usable({"cancel": key})["cancel"]
 
@@ -140,6 +140,6 @@ def test_values_that_cant_be_are_named_in_words(tmp_path: Path, text: str, said:
 
 
 def test_escape_leads_out_whatever_back_is_bound_to() -> None:
-    from batchtui.tui.keys import usable
+    from batchtui.tui.bindings import usable
 
     assert usable({"back": "q"}) == {"back": "q,escape"}

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchtui import config_edit
-from batchtui.config import Config, load_config, parse_config
-from batchtui.config_edit import SETTINGS, Setting, change, edited, parse_value, value_of
-from batchtui.config_first import FIRST_CONFIG
+from batchtui.config import edit
+from batchtui.config.edit import SETTINGS, Setting, change, edited, parse_value, value_of
+from batchtui.config.first import FIRST_CONFIG
+from batchtui.config.load import Config, load_config, parse_config
 from batchtui.domain.errors import ConfigError, InputError
 
 BY_PLACE = {setting.place: setting for setting in SETTINGS}
@@ -132,5 +132,5 @@ def test_typed_values() -> None:
 
 
 def test_every_setting_is_one_of_the_config_s() -> None:
-    for setting in config_edit.SETTINGS:
+    for setting in edit.SETTINGS:
         value_of(Config(), setting)

@@ -15,12 +15,12 @@ import click
 import msgspec
 import pytest
 
-from batchtui import config
 from batchtui.cli import VERBS, group
+from batchtui.config import load
 from batchtui.demo.faults import KINDS
 from batchtui.domain.batch import BatchRecord
 from batchtui.intake.options import FORMATS
-from batchtui.tui import keys
+from batchtui.tui import bindings
 
 TOP = Path(__file__).parent.parent
 PAGES = [
@@ -69,9 +69,7 @@ def test_the_programs_own_options_are_in_the_reference() -> None:
     assert all(f"`{option}`" in said for param in group.params for option in param.opts)
 
 
-@pytest.mark.parametrize(
-    "kind", [config.Config, config.Profile, config.Limits, config.Notify, config.Screen, config.Settle]
-)
+@pytest.mark.parametrize("kind", [load.Config, load.Profile, load.Limits, load.Notify, load.Screen, load.Settle])
 def test_every_setting_is_in_the_reference(kind: type[msgspec.Struct]) -> None:
     said = section("## config.toml")
     for name in set(kind.__struct_fields__) - {"name", "warnings", "path", "lines"}:
@@ -90,14 +88,14 @@ def test_every_format_and_fault_is_in_the_reference() -> None:
 
 def bound() -> Iterator[str]:
     """The names of all keys of all screens and widgets."""
-    yield from keys.bindings_of([importlib.import_module("batchtui.tui.app").BatchtuiApp])["BatchtuiApp"]
-    yield str(keys.PALETTE.id)
+    yield from bindings.bindings_of([importlib.import_module("batchtui.tui.app").BatchtuiApp])["BatchtuiApp"]
+    yield str(bindings.PALETTE.id)
     tui = importlib.import_module("batchtui.tui")
     for found in pkgutil.walk_packages(tui.__path__, "batchtui.tui."):
         module = importlib.import_module(found.name)
         for value in vars(module).values():
             if inspect.isclass(value) and value.__module__ == module.__name__ and value.__name__ != "BatchtuiApp":
-                yield from keys.bindings_of([value])[value.__name__]
+                yield from bindings.bindings_of([value])[value.__name__]
 
 
 def test_every_key_is_in_the_reference_by_its_name() -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
-class TooLarge(OSError):
+class FileTooLarge(OSError):
     """A file is larger than what is read of it."""
 
 
@@ -55,7 +55,7 @@ def read(path: str | Path, most: int) -> bytes:
     with os.fdopen(fd, "rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise TooLarge(errno.EFBIG, f"larger than {most:,} bytes", str(path))
+        raise FileTooLarge(errno.EFBIG, f"larger than {most:,} bytes", str(path))
     return data
 
 

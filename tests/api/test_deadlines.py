@@ -14,7 +14,7 @@ import pytest
 
 from batchtui.api import call, download, gateway
 from batchtui.api.gateway import Gateway
-from batchtui.config import Profile
+from batchtui.config.load import Profile
 from batchtui.domain.errors import NoNetwork, ServiceError, TooLarge, Unavailable
 
 BATCH = b'{"id":"msgbatch_1","processing_status":"in_progress","created_at":"2026-11-27T12:00:00Z"}'

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchtui.api import faults, keys
-from batchtui.api.body import OVERHEAD, PIECE, SplicedBody
+from batchtui.api import client
+from batchtui.api import errors as api_errors
+from batchtui.api.upload import OVERHEAD, PIECE, SplicedBody
 from batchtui.domain import errors
 from batchtui.domain.errors import InputError
 
@@ -68,7 +69,7 @@ def test_a_body_that_was_cut_is_refused(tmp_path: Path, raw: bytes) -> None:
 def test_retry_after_in_every_form(value: str, low: float | None, high: float | None) -> None:
     if value == "in half an hour":
         value = format_datetime(datetime.now(UTC) + timedelta(minutes=30), usegmt=True)
-    got = faults.retry_after({"retry-after": value})
+    got = api_errors.retry_after({"retry-after": value})
     assert (got is None and low is None) or (
         got is not None and low is not None and high is not None and low <= got <= high
     )
@@ -76,13 +77,13 @@ def test_retry_after_in_every_form(value: str, low: float | None, high: float | 
 
 @given(st.text(max_size=40))
 def test_retry_after_never_fails(value: str) -> None:
-    got = faults.retry_after({"retry-after": value})
+    got = api_errors.retry_after({"retry-after": value})
     assert got is None or 0 <= got <= 3600
 
 
 @given(st.text(max_size=40))
 def test_a_date_that_is_none_gives_no_offset(value: str) -> None:
-    faults.clock_offset({"date": value}, datetime.now(UTC))
+    api_errors.clock_offset({"date": value}, datetime.now(UTC))
 
 
 SURE = [errors.Rejected("x", status=400, kind="k"), errors.WrongKey("x", status=401, kind="k"), errors.RateLimited("x"),
@@ -96,12 +97,12 @@ UNSURE = [errors.NoNetwork("x"), errors.Unavailable("x", status=500), errors.Una
 
 @pytest.mark.parametrize("error", SURE, ids=repr)
 def test_what_says_plainly_that_nothing_was_made(error: errors.BatchtuiError) -> None:
-    assert faults.nothing_made(error)
+    assert api_errors.nothing_made(error)
 
 
 @pytest.mark.parametrize("error", UNSURE, ids=repr)
 def test_what_does_not_say_it_plainly(error: errors.BatchtuiError) -> None:
-    assert not faults.nothing_made(error)
+    assert not api_errors.nothing_made(error)
 
 
 @pytest.mark.parametrize(
@@ -110,26 +111,26 @@ def test_what_does_not_say_it_plainly(error: errors.BatchtuiError) -> None:
      ("", "https://api.anthropic.com")],
 )  # fmt: skip
 def test_an_address_is_shown_without_what_is_secret(url: str, shown: str) -> None:
-    assert keys.public_url(url) == shown
+    assert client.public_url(url) == shown
 
 
 @given(st.text(max_size=30))
 def test_an_id_never_leaves_its_step_of_the_path(text: str) -> None:
     try:
-        step = keys.path_id(text)
+        step = client.path_id(text)
     except (UnicodeEncodeError, InputError):
         return
     assert "/" not in step and "?" not in step and "#" not in step and step.strip(".")
 
 
 def test_an_unexpected_error_is_ours_and_loses_the_key() -> None:
-    ours = faults.translate(RuntimeError("odd \x1b[2J sk-secret"), ("sk-secret",))
+    ours = api_errors.translate(RuntimeError("odd \x1b[2J sk-secret"), ("sk-secret",))
     assert "sk-secret" not in str(ours) and "\x1b" not in str(ours) and ours.advice
 
 
 async def test_certificates_that_cant_be_read_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from batchtui.api.gateway import Gateway
-    from batchtui.config import Profile
+    from batchtui.config.load import Profile
 
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     with pytest.raises(errors.NoKey, match="certificates can't be read") as caught:

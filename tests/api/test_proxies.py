@@ -13,7 +13,7 @@ import pytest
 
 from batchtui.api import proxies
 from batchtui.api.gateway import Gateway
-from batchtui.config import Profile
+from batchtui.config.load import Profile
 from batchtui.domain.errors import BatchtuiError, InputError, NoNetwork, ServiceError
 from tests.demo_server import running_demo
 from tests.service.harness import source
@@ -169,7 +169,7 @@ def test_credentials_that_the_sdk_exchanges_stay_off_a_proxy(monkeypatch: pytest
 
 
 def test_a_setting_of_config_toml_allows_it() -> None:
-    from batchtui.config import parse_config
+    from batchtui.config.load import parse_config
 
     config: Any = parse_config("[profiles.default]\nallow_http_proxy = true\n", Path("config.toml"))
     assert config.profile().allow_http_proxy and config.warnings == ()

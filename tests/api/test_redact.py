@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchtui.api import faults, redact
+from batchtui.api import errors, redact
 
 KEY = "sk-ant-api03-" + "".join(random.Random(7).choices(string.ascii_letters + string.digits + "-_", k=93)) + "AA"
 SHORT = "demo-key"
@@ -69,7 +69,7 @@ def test_a_hostile_text_takes_no_time() -> None:
 )
 def test_exceptions_lose_the_key_too(error: Exception) -> None:
     for sent in (None, True, False):
-        ours = faults.translate(error, (KEY,), sent)
+        ours = errors.translate(error, (KEY,), sent)
         assert not shares(f"{ours} {ours.advice} {vars(ours)}", KEY) and (sent is None or ours.sent == sent)
 
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchtui.api import faults, replies
+from batchtui.api import errors, gateway
 from batchtui.api.gateway import Gateway
-from batchtui.config import Config, Profile
+from batchtui.config.load import Config, Profile
 from batchtui.domain.batch import RESULTS_KEPT, BatchRecord, RemoteBatch
-from batchtui.poller import interval, next_look
+from batchtui.domain.schedule import interval, next_look
 from batchtui.service.context import Context
-from batchtui.service.sending import seen
-from batchtui.store.history import encode_record
+from batchtui.service.sender import seen
+from batchtui.store.records import encode_record
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 GOOD: dict[str, Any] = {
@@ -39,7 +39,7 @@ VALUES = st.recursive(
 
 
 def taken(**fields: Any) -> RemoteBatch:
-    return replies.batch(json.dumps(GOOD | fields).encode())
+    return gateway.batch(json.dumps(GOOD | fields).encode())
 
 
 def usable(tmp_path: Any, remote: RemoteBatch) -> BatchRecord:
@@ -83,7 +83,7 @@ def test_odd_counts_are_left_out(tmp_path: Any, odd: Any) -> None:
 @pytest.mark.parametrize("raw", [b"1e400", b"9" * 5000, b"-" + b"9" * 400])
 @pytest.mark.parametrize("field", ["created_at", "request_counts", "expires_at", "region"])
 def test_a_number_without_end_harms_its_field_alone(raw: bytes, field: str) -> None:
-    made = replies.batch(msgspec.json.encode(GOOD | {field: msgspec.Raw(raw)}))
+    made = gateway.batch(msgspec.json.encode(GOOD | {field: msgspec.Raw(raw)}))
     assert made.id == GOOD["id"]
 
 
@@ -91,15 +91,15 @@ def test_a_number_without_end_harms_its_field_alone(raw: bytes, field: str) -> N
     "odd", ["../x", "a/b", "..", "", "a b", "a\nb", "\x1b[2J", "a?b", "é", 5, None, [], "x" * 300, "%2e%2e"], ids=repr
 )
 def test_an_id_that_would_lead_elsewhere_is_no_batch(odd: Any) -> None:
-    with pytest.raises(replies.BadReply):
+    with pytest.raises(gateway.BadReply):
         taken(id=odd)
-    page = replies.page(json.dumps({"data": [GOOD, GOOD | {"id": odd}], "has_more": True, "last_id": odd}).encode())
+    page = gateway.page(json.dumps({"data": [GOOD, GOOD | {"id": odd}], "has_more": True, "last_id": odd}).encode())
     assert len(page.data) == 1 and page.refused == 1 and page.last_id is None
 
 
 @pytest.mark.parametrize("odd", [None, 5, "", [], {}], ids=repr)
 def test_a_batch_needs_its_status(odd: Any) -> None:
-    with pytest.raises(replies.BadReply):
+    with pytest.raises(gateway.BadReply):
         taken(processing_status=odd)
 
 
@@ -107,21 +107,21 @@ def test_a_batch_needs_its_status(odd: Any) -> None:
     "body", ['{"data":null}', "{}", "[]", "null", '{"data":{}}', '{"data":"x"}', "", "<html>", '{"data":[', "[" * 9000]
 )
 def test_what_is_no_page_is_not_an_empty_page(body: str) -> None:
-    for read in (replies.page, replies.models):
-        with pytest.raises(replies.BadReply):
+    for read in (gateway.page, gateway.models):
+        with pytest.raises(gateway.BadReply):
             read(body.encode())
 
 
 def test_an_unclear_has_more_means_that_more_may_follow() -> None:
-    assert not replies.page(b'{"data":[]}').has_more
-    assert replies.page(b'{"data":[],"has_more":"false"}').has_more
+    assert not gateway.page(b'{"data":[]}').has_more
+    assert gateway.page(b'{"data":[],"has_more":"false"}').has_more
 
 
 @given(st.dictionaries(st.sampled_from(sorted(GOOD)), VALUES))
 def test_any_batch_is_usable_or_refused(tmp_path_factory: Any, fields: dict[str, Any]) -> None:
     try:
         made = taken(**fields)
-    except replies.BadReply:
+    except gateway.BadReply:
         return
     usable(tmp_path_factory.getbasetemp(), made)
 
@@ -134,19 +134,19 @@ def test_any_page_and_list_of_models_is_usable_or_refused(data: Any, more: Any, 
         [{"id": "m", "max_tokens": data, "retires_at": more, "capabilities": last, "lifecycle": last}],
     ):
         body = json.dumps({"data": each, "has_more": more, "last_id": last}).encode()
-        for read in (replies.page, replies.models):
+        for read in (gateway.page, gateway.models):
             try:
                 msgspec.json.encode(read(body))
-            except replies.BadReply:
+            except gateway.BadReply:
                 continue
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_refused_plainly(raw: bytes) -> None:
-    for read in (replies.batch, replies.page, replies.models, replies.tokens, replies.message):
+    for read in (gateway.batch, gateway.page, gateway.models, gateway.tokens, gateway.message):
         try:
             read(raw)
-        except replies.BadReply:
+        except gateway.BadReply:
             continue
 
 
@@ -159,7 +159,7 @@ DATES = ["Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -2359", "Mo
 
 @pytest.mark.parametrize("value", DATES)
 def test_an_odd_date_header_gives_a_time_that_can_be_used_or_none(value: str) -> None:
-    offset = faults.clock_offset({"date": value}, NOW)
+    offset = errors.clock_offset({"date": value}, NOW)
     assert offset is None or NOW + timedelta(seconds=offset) + timedelta(days=400) > NOW - timedelta(days=100_000)
-    wait = faults.retry_after({"retry-after": value})
+    wait = errors.retry_after({"retry-after": value})
     assert wait is None or 0 <= wait <= 3600

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from batchtui.api import gateway as gateways
-from batchtui.api.body import PIECE, SplicedBody
 from batchtui.api.gateway import Gateway
-from batchtui.config import Profile
+from batchtui.api.upload import PIECE, SplicedBody
+from batchtui.config.load import Profile
 from batchtui.domain.errors import BatchtuiError, InputError, NoKey, NoNetwork, ServiceError, StoreError, Unconfirmed
 from tests.cli.calling import program
 from tests.demo_server import running_demo

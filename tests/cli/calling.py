@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from batchtui.cli.ending import guarded
+from batchtui.cli.output import guarded
 from batchtui.cli.program import group
 from tests.demo_server import RunningDemo, running_demo
 from tests.preloaded import Child

@@ -13,10 +13,10 @@ from tests.cli.test_verbs import patiently
 def asked(call: Caller, monkeypatch: pytest.MonkeyPatch) -> BatchRecord:
     """A batch whose reply was lost, and whose list never proves anything."""
     from batchtui.cli import words
-    from batchtui.service import settling
+    from batchtui.service import reconcile
 
     monkeypatch.setattr(words, "SETTLE_PATIENCE", 0.2)
-    monkeypatch.setattr(settling, "ASK_AFTER", 0)
+    monkeypatch.setattr(reconcile, "ASK_AFTER", 0)
     call.demo.set_faults(["drop@create*1", "repeat-page@list"])
     patiently()
     assert call("submit", call.source()).code == 4

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from batchtui.domain.batch import BatchRecord, Candidate
-from batchtui.store.history import History
+from batchtui.store.records import History
 from tests.cli.calling import program
 from tests.demo_server import running_demo
 from tests.preloaded import Child
@@ -200,14 +200,14 @@ def test_raw_is_raw_when_asked_for_or_piped(hostile: Path) -> None:
 
 def test_an_error_message_of_the_service_is_shown_safely(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server", faults=["status:400@create"]) as demo:
-        from batchtui.demo import wire
+        from batchtui.demo import protocol
 
-        before = dict(wire._MESSAGES)
-        wire._MESSAGES[400] = EVIL
+        before = dict(protocol._MESSAGES)
+        protocol._MESSAGES[400] = EVIL
         try:
             env = {"ANTHROPIC_BASE_URL": demo.base_url, "ANTHROPIC_API_KEY": "k"}
             seen = on_a_terminal(["submit", str(source(tmp_path, 2))], env)
         finally:
-            wire._MESSAGES.clear()
-            wire._MESSAGES.update(before)
+            protocol._MESSAGES.clear()
+            protocol._MESSAGES.update(before)
     assert "refused" in seen and not FORBIDDEN.search(ALLOWED.sub("", seen)), seen

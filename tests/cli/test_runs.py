@@ -140,7 +140,7 @@ def test_a_list_fits_the_terminal_and_lines_up_whatever_the_titles(call: Caller)
     from batchtui import paths
     from batchtui.cli.words import table
     from batchtui.domain.batch import Counts
-    from batchtui.store.history import History
+    from batchtui.store.records import History
 
     assert call("submit", call.source(), "--yes", "--title", "ein sehr langer Titel 日本語 " * 4).code == 0
     records = History(paths.data_dir()).all()

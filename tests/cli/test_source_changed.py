@@ -13,8 +13,8 @@ from batchtui.cli import words
 from batchtui.cli.session import Session
 from batchtui.domain.plan import Plan, Progress
 from batchtui.intake.options import IntakeOptions
-from batchtui.intake.origin import changed
 from batchtui.intake.plan import make_plan
+from batchtui.intake.source_watch import changed
 from batchtui.service import Service
 from tests.cli.calling import Caller
 from tests.tui.work import request

@@ -12,7 +12,7 @@ from demo_help import http, lines_of, params, requests, sdk, until_ended
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchtui.demo.splitter import BadBody, split
+from batchtui.demo.body_parser import BadBody, split
 from demo_server import RunningDemo, running_demo
 
 ODD = [

@@ -10,7 +10,7 @@ import pytest
 import wire_schema
 from demo_help import http, lines_of, params, requests, run_batch, sdk, until_ended
 
-from batchtui.demo.fate import WORDS
+from batchtui.demo.outcomes import WORDS
 from demo_server import RunningDemo, running_demo
 
 

@@ -16,12 +16,11 @@ import anthropic
 import pytest
 from demo_help import http, lines_of, requests, sdk, until_ended
 
-from batchtui.demo import desk, launch
-from batchtui.demo.options import DemoOptions
-from batchtui.demo.place import alone, server_dir
-from batchtui.demo.run import listen
+from batchtui.demo import runner, seed
+from batchtui.demo.protocol import DemoOptions
+from batchtui.demo.runner import alone, listen, server_dir
 from batchtui.domain.errors import InputError, StoreError
-from batchtui.store.history import History
+from batchtui.store.records import History
 from demo_server import running_demo
 
 
@@ -102,32 +101,32 @@ def test_clients_share_a_background_server_that_ends_after_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "demo"
-    with launch.ensure(data, duration=0.1) as first:
-        with launch.ensure(data) as second:
+    with runner.ensure(data, duration=0.1) as first:
+        with runner.ensure(data) as second:
             assert first.base_url == second.base_url
         client = anthropic.Anthropic(api_key="demo-key", base_url=first.base_url)
         batch = client.messages.batches.create(requests=requests("a"))
         until_ended(client, batch.id)
     _until(lambda: not (data / "server" / "server.json").exists())
-    with launch.ensure(data) as third:
+    with runner.ensure(data) as third:
         client = anthropic.Anthropic(api_key="demo-key", base_url=third.base_url)
         assert client.messages.batches.retrieve(batch.id).processing_status == "ended"
 
 
 def test_a_killed_background_server_is_started_anew(tmp_path: Path) -> None:
     data = tmp_path / "demo"
-    with launch.ensure(data, options=DemoOptions(duration=0.1)) as first:
+    with runner.ensure(data, options=DemoOptions(duration=0.1)) as first:
         pid = json.loads((data / "server" / "server.json").read_text())["pid"]
         os.kill(pid, 9)
-        _until(lambda: not launch._alive(data / "server"))
-        with launch.ensure(data) as second:
+        _until(lambda: not runner._alive(data / "server"))
+        with runner.ensure(data) as second:
             assert second.base_url
             assert first.base_url
 
 
 def test_a_desk_is_lived_in(tmp_path: Path) -> None:
     data = tmp_path / "demo"
-    assert desk.furnish(data)
+    assert seed.seed(data)
     records = History(data).all()
     by_title = {(r.title, r.part, r.attempt): r for r in records}
     assert len(records) == len(by_title) >= 8
@@ -143,7 +142,7 @@ def test_a_desk_is_lived_in(tmp_path: Path) -> None:
     assert retry.requests == first.counts.failed + second.counts.failed
     assert retry.counts.succeeded == retry.requests
     owed = by_title["october-eval", 1, 0]
-    assert owed.owed and owed.gone_at and (owed.gone_at - records[0].created_at).days in (1, 2)  # type: ignore[operator]
+    assert owed.results_due and owed.gone_at and (owed.gone_at - records[0].created_at).days in (1, 2)  # type: ignore[operator]
     assert owed.next_try_at and timedelta() < owed.next_try_at - datetime.now(UTC) < timedelta(hours=1)
     took = {r.title: r.ended_at - r.created_at for r in records if r.ended_at and r.created_at}
     assert all(timedelta(minutes=5) < each < timedelta(hours=1) for each in took.values()), took
@@ -170,32 +169,32 @@ def test_a_desk_is_lived_in(tmp_path: Path) -> None:
 
 def test_a_desk_is_set_once_and_cleared_on_demand(tmp_path: Path) -> None:
     data = tmp_path / "demo"
-    assert desk.furnish(data)
+    assert seed.seed(data)
     names = [r.local_id for r in History(data).all()]
-    assert not desk.furnish(data)
+    assert not seed.seed(data)
     assert [r.local_id for r in History(data).all()] == names
-    desk.clear(data)
+    seed.clear(data)
     assert not History(data).all()
-    assert desk.furnish(data)
+    assert seed.seed(data)
 
 
 def test_a_folder_with_batches_is_left_as_it_is(tmp_path: Path) -> None:
     data = tmp_path / "demo"
     with running_demo(data) as demo:
         sdk(demo).messages.batches.create(requests=requests("a"))
-    assert not desk.furnish(data)
+    assert not seed.seed(data)
     assert not History(data).all()
 
 
 def test_a_desk_is_not_cleared_under_a_running_server(tmp_path: Path) -> None:
     data = tmp_path / "demo"
-    desk.furnish(data)
+    seed.seed(data)
     with alone(data), pytest.raises(StoreError):
-        desk.clear(data)
+        seed.clear(data)
 
 
 def test_examples_come_with_the_desk_and_run(tmp_path: Path) -> None:
-    folder = desk.copy_examples(tmp_path)
+    folder = seed.copy_examples(tmp_path)
     names = {path.name for path in folder.iterdir()}
     assert {
         "support-tickets.jsonl",

@@ -14,8 +14,8 @@ from demo_help import http, lines_of, params, requests, run_batch, sdk, until_en
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchtui.demo import generate
-from batchtui.demo.generate import Job
+from batchtui.demo import results as demo_results
+from batchtui.demo.results import Job
 from batchtui.domain.batch import RESULTS_KEPT
 from demo_server import running_demo
 
@@ -279,6 +279,6 @@ def test_any_params_have_an_outcome(
         batch_id="any",
         version="2023-06-01",
     )
-    assert generate.run(job).counts.total == 1
+    assert demo_results.run(job).counts.total == 1
     line = msgspec.json.decode((folder / "any-results").read_bytes())
     assert line["result"]["type"] in ("succeeded", "errored", "expired")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from batchtui.api.gateway import Gateway
-from batchtui.config import Config, Profile, Settle, parse_config
+from batchtui.config.load import Config, Profile, Settle, parse_config
 from batchtui.domain.batch import NOT_NEEDED
 from batchtui.domain.errors import ConfigError, InputError
 from batchtui.intake.options import IntakeOptions

@@ -10,9 +10,9 @@ import pytest
 
 from batchtui.api import download, gateway
 from batchtui.api.gateway import Gateway
-from batchtui.config import Profile
+from batchtui.config.load import Profile
 from batchtui.domain.errors import NoNetwork, ServiceError, Unavailable, Unconfirmed
-from batchtui.service import slots
+from batchtui.service import fetch_slots
 from tests.cli.calling import program
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import COUNT, assert_paid_once, bring_home, hurry, record_json
@@ -132,7 +132,7 @@ async def test_every_call_ends_however_its_reply_comes(
 async def test_downloads_that_stand_still_hold_up_no_other_and_no_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slots, "_EVERY", 0.05)
+    monkeypatch.setattr(fetch_slots, "_EVERY", 0.05)
     with running_demo(tmp_path / "server", duration=0.01) as demo:
         service = service_on(demo, tmp_path / "data")
         for name in "abc":

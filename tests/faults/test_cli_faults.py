@@ -79,7 +79,7 @@ def test_a_full_disk_is_said_with_exit_3_and_sync_sends_what_waits(
     call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from batchtui.domain.errors import StoreError
-    from batchtui.service.sending import Sender
+    from batchtui.service.sender import Sender
 
     real = Sender._send_once
 

@@ -136,8 +136,8 @@ async def test_a_lasting_fault_leaves_an_honest_state_and_lifting_it_ends_well(t
 async def test_a_call_that_never_answers_is_given_up(
     tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from batchtui.api import clients, gateway
+    from batchtui.api import client, gateway
 
-    monkeypatch.setattr(clients, "_READ_TIMEOUT", 0.4)
+    monkeypatch.setattr(client, "_READ_TIMEOUT", 0.4)
     monkeypatch.setattr(gateway, "_CREATE_TIMEOUT", 0.4)
     await survive(tmp_path, (f"{fault}*1" if "*" not in fault else fault,))

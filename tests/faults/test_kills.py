@@ -20,7 +20,7 @@ from batchtui import clock
 from batchtui.domain.batch import SCHEMA_VERSION
 from batchtui.domain.errors import BatchtuiError
 from batchtui.service import Service
-from batchtui.store.history import RECORD
+from batchtui.store.records import RECORD
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import bring_home, ids_in, record_json, retry_refused
 from tests.preloaded import Child
@@ -154,7 +154,7 @@ def one_round(tmp_path: Path, seed: int) -> None:
 
 async def home(demo: RunningDemo, data: Path) -> None:
     """Sync as cron does, and do what a person does, until each batch there is is known and stored."""
-    from batchtui.config import load_config
+    from batchtui.config.load import load_config
 
     service = service_on(demo, data, load_config())
     until = time.monotonic() + 90
@@ -178,7 +178,9 @@ async def _is_home(demo: RunningDemo, service: Service) -> bool:
     except BatchtuiError:
         return False
     records = service.records()
-    if any(r.status not in ("ended", "refused") or r.owed for r in records) or await retry_refused(service, records):
+    if any(r.status not in ("ended", "refused") or r.results_due for r in records) or await retry_refused(
+        service, records
+    ):
         return False
     there = {b["id"] for b in demo.stats()["batches"]}
     return there == {r.id for r in records if r.id}

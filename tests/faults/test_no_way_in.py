@@ -18,7 +18,7 @@ from typing import ClassVar
 import pytest
 
 from batchtui.api.gateway import Gateway
-from batchtui.config import Profile
+from batchtui.config.load import Profile
 from batchtui.domain.errors import BatchtuiError, InputError, NoKey, ServiceError
 from tests.cli.calling import program
 from tests.demo_server import running_demo

@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.errors import InputError
-from batchtui.intake.compose import request_from_form
-from batchtui.intake.drafts import Draft, Form, Turn, delete_draft, list_drafts, load_draft, save_draft
+from batchtui.intake.drafts import (
+    Draft,
+    Form,
+    Turn,
+    delete_draft,
+    list_drafts,
+    load_draft,
+    request_from_form,
+    save_draft,
+)
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.preview import Preview, Previewer, peek
 from tests.intake.helpers import MODEL, PRICES, params, request, write_lines

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchtui.intake.options import IntakeOptions
-from batchtui.intake.origin import Watch
+from batchtui.intake.source_watch import Watch
 from batchtui.intake.sources import Source, Stream
 from tests.intake.helpers import plan_of
 

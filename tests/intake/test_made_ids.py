@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batchtui.domain.plan import Plan
 from batchtui.intake.ids import made_id, new_mark
-from batchtui.store.rowids import Place, RowIds
+from batchtui.results.row_ids import Place, RowIds
 from tests.intake.helpers import params, plan_of, request, staged, write_lines
 
 TEMPLATE = 'model = "claude-opus-5"\nmax_tokens = 5\nprompt = "{{ text }}"\n'

@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.plan import Plan
-from batchtui.intake.elements import Elements, one_line
-from batchtui.intake.lines import lines
+from batchtui.intake.json_array import Elements, one_line
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.plan import make_plan
-from batchtui.intake.sources import SourceFault
+from batchtui.intake.sources import SourceFault, lines
 from tests.intake.helpers import MODEL, PRICES, params, plan_of, request, staged
 
 TEMPLATE = 'model = "claude-opus-5"\nmax_tokens = 5\ncustom_id = "{{ row.id }}"\nprompt = "{{ row.a }}: {{ row }}"\n'

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchtui.demo import params as demo
-from batchtui.intake.checks import check_params
-from batchtui.intake.facts import Facts
+from batchtui.demo import request_check as demo
+from batchtui.intake.model_limits import ModelCatalog
 from batchtui.intake.options import IntakeOptions
+from batchtui.intake.rules import check_params
 from tests.intake.helpers import PRICES, TODAY
 
 NEW, OLD = "2026-10-21", "2023-06-01"
 MODELS = PRICES.models()
-FACTS = Facts(IntakeOptions(today=TODAY), PRICES)
+FACTS = ModelCatalog(IntakeOptions(today=TODAY), PRICES)
 USER = {"role": "user", "content": "Hello"}
 EPHEMERAL = {"type": "ephemeral"}
 BETAS = ("interleaved-thinking-2025-05-14", "output-300k-2026-03-24")

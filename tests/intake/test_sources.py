@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.intake.elements import Elements
+from batchtui.intake.json_array import Elements
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
 from tests.intake.helpers import PRICES, codes, group, params, plan_for, plan_of, request, staged, write_lines

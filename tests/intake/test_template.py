@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.plan import Plan
-from batchtui.intake import template_wire
-from batchtui.intake.render import MAX_LIMIT_FAULTS
+from batchtui.intake import template_protocol
+from batchtui.intake.template import MAX_LIMIT_FAULTS
 from tests.intake.helpers import codes, group, plan_of, staged
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs away is stopped sooner."""
-    monkeypatch.setattr(template_wire, "MAX_SECONDS", 0.3)
+    monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.3)
 
 
 HEAD = 'model = "claude-opus-5"\nmax_tokens = 5\n'

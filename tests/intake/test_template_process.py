@@ -20,11 +20,11 @@ import pytest
 import batchtui
 from batchtui.domain.errors import Stopped
 from batchtui.domain.plan import Plan, Progress
-from batchtui.intake import template_process, template_wire
+from batchtui.intake import template_process, template_protocol
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
 from batchtui.intake.preview import Previewer
-from batchtui.intake.render import MAX_LIMIT_FAULTS
+from batchtui.intake.template import MAX_LIMIT_FAULTS
 from batchtui.intake.template_process import Died, TemplateProcess
 from tests.intake.helpers import PRICES, group, plan_of, staged
 
@@ -64,7 +64,7 @@ SLOW = [
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that are reached sooner."""
-    monkeypatch.setattr(template_wire, "MAX_SECONDS", 0.5)
+    monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.5)
 
 
 def toml(prompt: str) -> str:
@@ -202,7 +202,7 @@ def test_memory_is_watched_where_the_system_does_not(monkeypatch: pytest.MonkeyP
     process = TemplateProcess()
     try:
         process.compile(toml("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"))
-        monkeypatch.setattr(template_wire, "MAX_MEMORY", 1_000_000)
+        monkeypatch.setattr(template_protocol, "MAX_MEMORY", 1_000_000)
         process.send(1, [b"\x80"])
         with pytest.raises(Died, match="of memory"):
             process.answers()
@@ -235,7 +235,7 @@ def test_a_preview_keeps_its_process_and_the_last_one_wins(monkeypatch: pytest.M
         [first] = children()
         assert show("{{ text }}!")
         assert children() == [first]
-        monkeypatch.setattr(template_wire, "MAX_SECONDS", 600.0)
+        monkeypatch.setattr(template_protocol, "MAX_SECONDS", 600.0)
         found: list[object] = []
         thread = threading.Thread(target=lambda: found.append(show(slow)))
         thread.start()

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from batchtui.api.gateway import Gateway
-from batchtui.config import Config, Profile, Settle
+from batchtui.config.load import Config, Profile, Settle
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.plan import Plan
 from batchtui.intake.options import IntakeOptions

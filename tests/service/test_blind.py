@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from batchtui import poller
+from batchtui.domain import schedule
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import NoNetwork, RateLimited
-from batchtui.service import Service, looking
+from batchtui.service import Service, poll_loop
 from batchtui.service.events import Ended, Looked
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import assert_paid_once, hurry
@@ -25,7 +25,7 @@ from tests.service.harness import plan_of, running, service_on, source
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr(poller, "FIRST", 0.05)
+    monkeypatch.setattr(schedule, "FIRST", 0.05)
 
 
 async def until(true: Callable[[], object], seconds: float = 60.0) -> None:
@@ -85,7 +85,7 @@ async def test_whatever_stands_between_is_told_and_outlived(tmp_path: Path, faul
 async def test_a_wrong_key_does_not_spin_and_a_look_by_hand_works_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "after_failure", poller.after_failure)
+    monkeypatch.setattr(poll_loop, "after_failure", schedule.after_failure)
     with running_demo(tmp_path / "server", duration=0.05, faults=["status:401@retrieve"]) as demo:
         service = service_on(demo, tmp_path / "data")
         async with running(service):
@@ -100,8 +100,8 @@ async def test_a_wrong_key_does_not_spin_and_a_look_by_hand_works_at_once(
 
 
 def test_a_storm_of_rate_limits_keeps_to_what_was_asked() -> None:
-    assert poller.after_failure(RateLimited("x", retry_after=90), 1) >= 90
-    assert poller.after_failure(RateLimited("x"), 30) <= poller.TROUBLE_CAP * 1.25
+    assert schedule.after_failure(RateLimited("x", retry_after=90), 1) >= 90
+    assert schedule.after_failure(RateLimited("x"), 30) <= schedule.TROUBLE_CAP * 1.25
 
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -113,19 +113,19 @@ def a_record(**more: object) -> BatchRecord:
 
 def test_a_service_whose_clock_is_ahead_is_looked_at_all_the_same() -> None:
     ahead = a_record(created_at=NOW + timedelta(hours=3), seen_at=NOW)
-    assert poller.next_look([ahead], NOW, NOW) - NOW <= timedelta(seconds=3)
+    assert schedule.next_look([ahead], NOW, NOW) - NOW <= timedelta(seconds=3)
 
 
 def test_parts_that_wait_for_room_cause_no_looks_of_their_own() -> None:
     running_one = a_record(created_at=NOW - timedelta(hours=2), seen_at=NOW - timedelta(hours=2))
     waits = a_record(id=None, status="submitting")
-    assert poller.next_look([running_one, waits], NOW, NOW) - NOW == timedelta(seconds=poller.LATER_CAP)
-    assert poller.next_look([waits], NOW, NOW) - NOW <= timedelta(seconds=1)
+    assert schedule.next_look([running_one, waits], NOW, NOW) - NOW == timedelta(seconds=schedule.LATER_CAP)
+    assert schedule.next_look([waits], NOW, NOW) - NOW <= timedelta(seconds=1)
 
 
 def test_a_try_that_a_jumped_clock_put_far_ahead_is_due() -> None:
-    assert poller.ripe(NOW + timedelta(days=2), NOW)
-    assert not poller.ripe(NOW + timedelta(hours=1), NOW)
+    assert schedule.ripe(NOW + timedelta(days=2), NOW)
+    assert not schedule.ripe(NOW + timedelta(hours=1), NOW)
 
 
 class Jumpy:
@@ -150,9 +150,9 @@ async def jumpy(demo: RunningDemo, data: Path) -> AsyncIterator[tuple[Service, J
 async def test_a_clock_that_jumps_does_not_stop_the_looks(
     tmp_path: Path, hours: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "DISK_EVERY", 0.2)
+    monkeypatch.setattr(poll_loop, "DISK_EVERY", 0.2)
     for cap in ("HOUR_CAP", "LATER_CAP"):
-        monkeypatch.setattr(poller, cap, 0.5)
+        monkeypatch.setattr(schedule, cap, 0.5)
     with running_demo(tmp_path / "server", duration=600) as demo:
         async with jumpy(demo, tmp_path / "data") as (service, clock):
             [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
@@ -213,7 +213,7 @@ async def _none(limit: int = 20, after_id: str | None = None):  # type: ignore[n
 async def test_two_programs_on_one_folder_both_see_and_one_tells_of_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "DISK_EVERY", 0.1)
+    monkeypatch.setattr(poll_loop, "DISK_EVERY", 0.1)
     with running_demo(tmp_path / "server", duration=0.3) as demo:
         one, other = service_on(demo, tmp_path / "data"), service_on(demo, tmp_path / "data")
         told: list[object] = []
@@ -237,8 +237,8 @@ async def test_two_programs_on_one_folder_both_see_and_one_tells_of_the_end(
 
 
 def test_a_failure_in_a_row_waits_longer_but_never_for_ever() -> None:
-    waits = [poller.after_failure(NoNetwork("x"), n) for n in (1, 5, 50, 5000)]
-    assert max(waits) <= poller.TROUBLE_CAP * 1.25
+    waits = [schedule.after_failure(NoNetwork("x"), n) for n in (1, 5, 50, 5000)]
+    assert max(waits) <= schedule.TROUBLE_CAP * 1.25
 
 
 async def test_a_look_that_asked_nothing_is_no_look_and_one_by_hand_always_asks(tmp_path: Path) -> None:

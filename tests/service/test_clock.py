@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from batchtui import clock
-from batchtui.config import Config, Profile
+from batchtui.config.load import Config, Profile
 from batchtui.service.context import Context
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from batchtui.api.gateway import Gateway
-from batchtui.config import Config, Profile, Settle
+from batchtui.config.load import Config, Profile, Settle
 from batchtui.domain.batch import BatchRecord
-from batchtui.service import Service, events, others
+from batchtui.service import Service, events, other_profiles
 from tests.cli.calling import Caller, call
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import hurry
@@ -24,7 +24,7 @@ __all__ = ["call"]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr(others, "EVERY", 0.05)
+    monkeypatch.setattr(other_profiles, "EVERY", 0.05)
     monkeypatch.setenv("KEY_OF_WORK", "sk-test-work")
 
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from batchtui.api.gateway import Gateway
-from batchtui.config import Config, Settle
+from batchtui.config.load import Config, Settle
 from batchtui.domain.batch import GIVEN_UP, BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
@@ -131,10 +131,10 @@ async def test_a_fresh_refusal_is_not_retried_before_the_list_can_show_a_batch(t
 
 
 async def test_posts_are_counted_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from batchtui.service import sending, settling
+    from batchtui.service import reconcile, sender
 
-    monkeypatch.setattr(settling, "MOST_POSTS", 3)
-    monkeypatch.setattr(sending, "resend_delay", lambda posts: 0.0)
+    monkeypatch.setattr(reconcile, "MOST_POSTS", 3)
+    monkeypatch.setattr(sender, "resend_delay", lambda posts: 0.0)
     with running_demo(tmp_path / "server", faults=["status:429,0@create"]) as demo:
         service = service_on(demo, tmp_path / "data")
         [record] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
@@ -182,7 +182,7 @@ async def test_a_usual_submit_costs_one_create_and_no_list(tmp_path: Path) -> No
 
 
 def test_a_lost_reply_is_settled_within_three_minutes() -> None:
-    from batchtui.poller import settle_delay
+    from batchtui.domain.schedule import settle_delay
 
     rule, looked, at = Settle(), 0, 0.0
     while looked < rule.looks or at < rule.seconds:

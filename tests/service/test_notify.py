@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchtui.config import Notify
+from batchtui.config.load import Notify
 from batchtui.domain.batch import BatchRecord
 from batchtui.service.events import Ended
 from batchtui.service.notify import Notifier, sentence, terminal_codes

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.errors import StoreError
+from batchtui.results.row_ids import RowIds
+from batchtui.results.skipped import read_skipped
 from batchtui.service import Service
-from batchtui.store.rowids import RowIds
-from batchtui.store.skipped import read_skipped
 from tests.demo_server import running_demo
 from tests.service.harness import plan_of, service_on, source
 

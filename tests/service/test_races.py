@@ -12,9 +12,9 @@ import pytest
 
 from batchtui.domain.batch import BatchRecord, RemoteBatch
 from batchtui.domain.errors import InputError, LockBusy, StoreError
-from batchtui.service import Engine
-from batchtui.service.sending import seen
-from batchtui.store.history import lock
+from batchtui.service import ServiceThread
+from batchtui.service.sender import seen
+from batchtui.store.records import lock
 from tests.demo_server import running_demo
 from tests.faults.driving import assert_paid_once, bring_home, hurry
 from tests.service.harness import plan_of, service_on, source
@@ -67,7 +67,7 @@ async def test_a_sync_names_what_its_own_look_has_fetched_before_its_turn(tmp_pa
 
         async def page(*args, **options):  # type: ignore[no-untyped-def]
             found = await real(*args, **options)
-            while any(r.owed for r in service.records()):
+            while any(r.results_due for r in service.records()):
                 await asyncio.sleep(0.01)  # The fetch that the look began is quicker than the list.
             return found
 
@@ -140,7 +140,7 @@ async def test_a_part_canceled_while_it_waits_for_a_rate_limit_is_never_sent(tmp
     ("now", "late"), [("ended", "in_progress"), ("ended", "canceling"), ("canceling", "in_progress")]
 )
 def test_a_reply_that_was_overtaken_changes_nothing(tmp_path: Path, now: str, late: str) -> None:
-    from batchtui.config import Config, Profile
+    from batchtui.config.load import Config, Profile
     from batchtui.service.context import Context
 
     context = Context(tmp_path, Config(), Profile())
@@ -273,7 +273,7 @@ async def test_a_batch_that_was_taken_for_anothers_is_found_by_the_one_it_is(tmp
         for _ in range(3000):
             await service.sync()
             if {r.status for r in service.records()} == {"ended", "refused"} and not any(
-                r.owed for r in service.records()
+                r.results_due for r in service.records()
             ):
                 break
             await asyncio.sleep(0.03)
@@ -315,7 +315,7 @@ def test_a_lock_that_is_held_says_so_at_once(tmp_path: Path) -> None:
 
 async def test_an_engine_that_runs_is_begun_again_without_harm(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server") as demo:
-        engine = Engine(service_on(demo, tmp_path / "data"))
+        engine = ServiceThread(service_on(demo, tmp_path / "data"))
         engine.start()
         engine.start()
         assert await asyncio.wrap_future(engine.call(asyncio.sleep(0, "answers"))) == "answers"

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from batchtui.api.gateway import Gateway
-from batchtui.config import Config, Profile, parse_config
+from batchtui.config.load import Config, Profile, parse_config
 from batchtui.domain.errors import BatchtuiError, ConfigError, InputError
 from batchtui.service import Service
 from tests.demo_server import running_demo
@@ -21,7 +21,7 @@ async def home(service: Service) -> None:
     """Sync until nothing is open."""
     for _ in range(3000):
         await service.sync()
-        if not any(r.active or r.owed for r in service.records()):
+        if not any(r.active or r.results_due for r in service.records()):
             return
         await asyncio.sleep(0.03)
     raise AssertionError([(r.local_id, r.status, r.error) for r in service.records()])
@@ -142,7 +142,7 @@ async def test_a_fetch_that_meets_the_unexpected_is_not_begun_anew_every_second(
             def unexpected(*_: object) -> None:
                 raise RuntimeError("a line nobody thought of")
 
-            broken.setattr("batchtui.service.fetching.ResultSink.write", unexpected)
+            broken.setattr("batchtui.service.fetcher.ResultSink.write", unexpected)
             await home_or_owed(service)
             with pytest.raises(BatchtuiError, match="unexpected error: RuntimeError"):
                 await service.fetch(record.local_id)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.plan import Plan
+from batchtui.results.row_ids import RowIds
 from batchtui.service import Service
-from batchtui.service.committing import Committer
-from batchtui.store.history import History
-from batchtui.store.rowids import RowIds
+from batchtui.service.plan_commit import PlanCommitter
+from batchtui.store.records import History
 from tests.demo_server import running_demo
 from tests.faults.driving import hurry
 from tests.service.harness import plan_of, request, running, service_on
@@ -46,7 +46,7 @@ async def test_alphas_table_never_gets_betas_answers(tmp_path: Path) -> None:
         for _ in range(100):
             await alpha.sync()
             await beta.sync()
-            if alpha.resolve(mine.local_id).status == "refused" and not any(r.owed for r in beta.records()):
+            if alpha.resolve(mine.local_id).status == "refused" and not any(r.results_due for r in beta.records()):
                 break
             await asyncio.sleep(0.03)
         found = alpha.resolve(mine.local_id)
@@ -68,7 +68,7 @@ async def test_a_run_is_named_by_the_mark_of_its_ids_and_a_retry_keeps_ids_and_r
             assert first.local_id.endswith(plan.mark) and first.ids_kept and first.ids_made
             await service.wait([first.local_id])
             chosen = [f"{plan.mark}-{n:06}" for n in (1, 3)]
-            from batchtui.service.values import Selection
+            from batchtui.service.events import Selection
 
             again = await asyncio.to_thread(service.plan_retry, [first.local_id], Selection(custom_ids=tuple(chosen)))
             [second] = await service.submit(again, retry_of=first)
@@ -88,7 +88,7 @@ async def test_a_retry_of_own_ids_keeps_their_lines(tmp_path: Path) -> None:
             [first] = await service.submit(plan_of(service, path))
             assert first.ids_kept and not first.ids_made
             await service.wait([first.local_id])
-            from batchtui.service.values import Selection
+            from batchtui.service.events import Selection
 
             chosen = Selection(custom_ids=("q1", "q2", "q5"))
             [second] = await service.submit(
@@ -166,9 +166,9 @@ def test_a_kill_between_the_steps_of_a_commit_loses_nothing_of_what_was_skipped(
         with monkeypatch.context() as patched:
             patched.setattr(Path, "rename", dying)
             with contextlib.suppress(Killed):
-                Committer(service.context).commit(plan, title="", note="", retry_of=None)
+                PlanCommitter(service.context).commit(plan, title="", note="", retry_of=None)
         after = service_on(demo, tmp_path / "data")
-        Committer(after.context).unpack_all()
+        PlanCommitter(after.context).unpack_all()
         records = History(tmp_path / "data").all()
         assert plan.staging is not None
         if step == 0:

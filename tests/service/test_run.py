@@ -12,7 +12,7 @@ import msgspec
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.service import Selection, Service
-from batchtui.store.history import encode_record
+from batchtui.store.records import encode_record
 from tests.demo_server import running_demo
 from tests.service.harness import plan_of, request, running, service_on
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.config import Config, Limits, Settle
+from batchtui.config.load import Config, Limits, Settle
 from batchtui.domain.errors import InputError
 from batchtui.service.events import Ended, RecordChanged
 from tests.demo_server import running_demo

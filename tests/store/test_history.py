@@ -15,7 +15,7 @@ import pytest
 
 from batchtui.domain.batch import SCHEMA_VERSION, BatchRecord
 from batchtui.domain.errors import InputError, StoreError
-from batchtui.store.history import RECORD, REQUESTS, History
+from batchtui.store.records import RECORD, REQUESTS, History
 
 replace = msgspec.structs.replace
 

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.calling import program
 
 from batchtui.domain.batch import BatchRecord, Counts, Tally
-from batchtui.store.history import RECORD, History, encode_record
+from batchtui.store.records import RECORD, History, encode_record
 
 LOCAL = "20261127T100000Z-abcdef"
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

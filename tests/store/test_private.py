@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.config_edit import SETTINGS, change
-from batchtui.config_first import write_first_config
+from batchtui.config.edit import SETTINGS, change
+from batchtui.config.first import write_first_config
 from batchtui.debuglog import open_log
 from batchtui.intake.drafts import Draft, save_draft
 from batchtui.store import files

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from batchtui.tui import glyphs
+from batchtui.present import symbols
 from batchtui.tui.app import BatchtuiApp
 from tests.tui import waiting
 
@@ -22,8 +22,8 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
     for name in ("NO_COLOR", "TMUX", "BATCHTUI_ASCII"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(glyphs, "terminal_is_ascii", lambda: False)
-    monkeypatch.setattr(glyphs, "locale_is_ascii", lambda: False)
+    monkeypatch.setattr(symbols, "terminal_is_ascii", lambda: False)
+    monkeypatch.setattr(symbols, "locale_is_ascii", lambda: False)
     yield
     monkeypatch.undo()
     time.tzset()

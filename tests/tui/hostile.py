@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from batchtui.config import Config, Profile
+from batchtui.config.load import Config, Profile
 from batchtui.domain.batch import Candidate, Counts, RemoteBatch
 from batchtui.service import Service
-from tests.tui.desk_data import ago, estimate, put, tally
+from tests.tui.home_data import ago, estimate, put, tally
 from tests.tui.work import MODEL, NOW, add_batch, answered, failed, line, make_service, request
 
 ESC, CSI, OSC, ST, BEL = "\x1b", "\x1b[", "\x1b]", "\x1b\\", "\x07"

@@ -21,29 +21,26 @@ from textual.widgets import Input, TextArea
 
 from batchtui import unexpected
 from batchtui.domain.errors import InputError, ServiceError
-from batchtui.domain.models import ModelInfo
-from batchtui.domain.plan import Progress
-from batchtui.poller import LookState
+from batchtui.domain.plan import ModelInfo, Progress
+from batchtui.domain.schedule import LookState
 from batchtui.service import Service, events
-from batchtui.service.values import TryResult
+from batchtui.service.events import TryResult
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.commands import last_error_text
+from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
 from batchtui.tui.messages import FilterTyped, Happened
-from batchtui.tui.outlet import Outlet
-from batchtui.tui.screens.compare import CompareScreen
-from batchtui.tui.screens.edit import EditModal
-from batchtui.tui.screens.elsewhere import ElsewhereScreen
-from batchtui.tui.screens.modals import Ask, Choose, Confirm, Reading
-from batchtui.tui.screens.new import NewScreen
-from batchtui.tui.screens.new_files import FilePicker
-from batchtui.tui.screens.new_try import TryScreen
-from batchtui.tui.screens.new_upload import UploadScreen
-from batchtui.tui.screens.results import ResultsScreen
-from batchtui.tui.screens.results_export import ExportScreen
-from batchtui.tui.screens.results_groups import GroupsScreen
-from batchtui.tui.screens.results_retry import RetryScreen
+from batchtui.tui.new.files import FilePicker
+from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.new.try_request import TryScreen
+from batchtui.tui.new.upload import UploadScreen
+from batchtui.tui.output_filter import OutputFilter
+from batchtui.tui.remote_batches import ElsewhereScreen
+from batchtui.tui.results.compare import CompareScreen, DiffView
+from batchtui.tui.results.error_groups import GroupsScreen
+from batchtui.tui.results.export import ExportScreen
+from batchtui.tui.results.retry import RetryScreen
+from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.answer_view import AnswerView
-from batchtui.tui.widgets.diff_view import DiffView
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui import hostile, waiting
@@ -336,7 +333,7 @@ def open_gate(widget: Widget) -> list[LineFilter]:
     """The app's filters without the last gate; what the person types or pastes has no other."""
     filters = widget.app.get_line_filters()
     typed = isinstance(widget, Input | TextArea)
-    return [each for each in filters if typed or not isinstance(each, Outlet)]
+    return [each for each in filters if typed or not isinstance(each, OutputFilter)]
 
 
 def main() -> None:
@@ -349,7 +346,7 @@ def main() -> None:
     app = make_app(service)
     if "--net" not in sys.argv:
         Widget.get_line_filters = open_gate  # type: ignore[method-assign]
-    app.outlives = lambda error: False  # type: ignore[method-assign]
+    app.tolerates = lambda error: False  # type: ignore[method-assign]
     done = []
 
     async def tour(pilot: Pilot[Any]) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchtui.config import Config, Profile
+from batchtui.config.load import Config, Profile
 from batchtui.domain.batch import BatchRecord, Counts, not_retried
-from batchtui.poller import LookState
-from batchtui.service.others import Reach
-from batchtui.tui import describe
-from batchtui.tui.desk import Desk
-from batchtui.tui.screens.modals import Choose
+from batchtui.domain.schedule import LookState
+from batchtui.present import batch
+from batchtui.service.other_profiles import Reach
+from batchtui.tui.dialogs import Choose
+from batchtui.tui.home.model import HomeModel
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.desk_data import ago, put, tally
+from tests.tui.home_data import ago, put, tally
 from tests.tui.test_home import SIZE, go, shown, until
 from tests.tui.work import NOW, make_app, make_service
 
@@ -37,12 +37,12 @@ def test_partly_retried_failures_still_need_attention(tmp_path: Path, told: bool
     service = make_service(tmp_path)
     first = failed(service)
     retry(service, first, "again", retried={first.local_id: 38} if told else {})
-    desk = Desk()
+    desk = HomeModel()
     desk.replace(service.records())
     desk.arrange(NOW)
     assert desk.left(first) == 26
     assert [r.local_id for r in desk.wanting(NOW)] == [first.local_id]
-    assert describe.wants(first, NOW, left=desk.left(first)) == "26 requests to retry"
+    assert batch.wants(first, NOW, left=desk.left(first)) == "26 requests to retry"
     retry(service, first, "rest", attempt=2, requests=26, retried={first.local_id: 26} if told else {})
     desk.replace(service.records())
     desk.arrange(NOW)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.config import Config, Screen
-from batchtui.tui.screens.results import ResultsScreen
+from batchtui.config.load import Config, Screen
+from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import until
 from tests.tui.work import add_batch, answered, make_app, make_service, request

@@ -21,14 +21,14 @@ from textual.widgets import Static
 
 from batchtui.domain.batch import Counts, RemoteBatch
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.screens.compare import CompareScreen
-from batchtui.tui.screens.new import NewScreen
-from batchtui.tui.screens.results import ResultsScreen
-from batchtui.tui.screens.results_retry import RetryScreen
-from batchtui.tui.screens.settings import SettingsScreen
+from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.results.compare import CompareScreen
+from batchtui.tui.results.retry import RetryScreen
+from batchtui.tui.results.screen import ResultsScreen
+from batchtui.tui.settings import SettingsScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
-from tests.tui.desk_data import ago, furnished
+from tests.tui.home_data import ago, furnished
 from tests.tui.waiting import settled, until
 from tests.tui.work import add_batch, answered, failed, make_app, mixed
 

@@ -15,14 +15,14 @@ from textual.widgets import Input, TextArea
 from batchtui.intake.drafts import Draft, Form, Turn, save_draft
 from batchtui.intake.template import RequestTemplate
 from batchtui.service import Service
-from batchtui.tui.screens import new_hands
-from batchtui.tui.screens.modals import Choose, Confirm
-from batchtui.tui.screens.new import NewScreen
-from batchtui.tui.screens.new_try import TryScreen
-from batchtui.tui.screens.new_upload import UploadScreen
-from batchtui.tui.widgets.source_form import SourceForm
+from batchtui.tui.dialogs import Choose, Confirm
+from batchtui.tui.new import actions
+from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.new.source_form import SourceForm
+from batchtui.tui.new.template_editor import TemplateEditor
+from batchtui.tui.new.try_request import TryScreen
+from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.widgets.status_line import StatusLine
-from batchtui.tui.widgets.template_editor import TemplateEditor
 from tests.tui.test_new import TABLE, TEMPLATE, named_template, on_demo, opened, request, summary, until
 from tests.tui.work import make_service
 
@@ -168,7 +168,7 @@ async def test_one_draft_after_another_leaves_nothing_behind(service: Service, t
 async def test_a_template_edited_in_an_editor(
     service: Service, table: Path, template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_hands, "edit_text", lambda app, text, *_: (text.replace("Sort:", "Rank:"), ""))
+    monkeypatch.setattr(actions, "edit_text", lambda app, text, *_: (text.replace("Sort:", "Rank:"), ""))
     async with opened(service, table) as (_, pilot, screen):
         await named_template(pilot, screen, template)
         await planned(pilot, screen, "Sort: ")

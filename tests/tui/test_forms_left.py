@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, TextArea
 
-from batchtui.config import Config
+from batchtui.config.load import Config
 from batchtui.domain.errors import StoreError
-from batchtui.tui.screens import new_drafts
-from batchtui.tui.screens.edit import EditModal
-from batchtui.tui.screens.modals import Choose
-from batchtui.tui.screens.new import NewScreen
+from batchtui.tui.dialogs import Choose, EditModal
+from batchtui.tui.new import drafts
+from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.new.template_editor import TemplateEditor
 from batchtui.tui.widgets.status_line import StatusLine
-from batchtui.tui.widgets.template_editor import TemplateEditor
 from tests.tui.test_new import TABLE, TEMPLATE, opened, until
 from tests.tui.work import make_service
 
@@ -74,7 +73,7 @@ async def test_a_draft_that_cant_be_saved_is_said_and_does_not_hold_anyone(
         await until(pilot, lambda: bool(screen.query_one(TemplateEditor).text))
         screen.query_one("#template-text", TextArea).text = TEMPLATE
         await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
-        monkeypatch.setattr(new_drafts, "save_draft", full)
+        monkeypatch.setattr(drafts, "save_draft", full)
         screen.query_one("#new-name", Input).value = "other"
         said = screen.query_one(StatusLine)
         screen.query_one(TemplateEditor)

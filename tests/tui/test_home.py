@@ -12,24 +12,23 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from batchtui.config import Config, Profile, Screen
+from batchtui.config.load import Config, Profile, Screen
 from batchtui.domain.batch import RemoteBatch
 from batchtui.domain.errors import NoNetwork
 from batchtui.domain.plan import Progress
-from batchtui.poller import LookState
+from batchtui.domain.schedule import LookState
 from batchtui.service import events
 from batchtui.tui import terminal
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.commands import last_error_text
-from batchtui.tui.desk import SORTS
+from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
+from batchtui.tui.help import HelpScreen
+from batchtui.tui.home.model import SORTS
 from batchtui.tui.messages import Happened
-from batchtui.tui.screens.edit import EditModal
-from batchtui.tui.screens.elsewhere import ElsewhereScreen
-from batchtui.tui.screens.help import HelpScreen
-from batchtui.tui.screens.modals import Ask, Choose, Confirm, Reading
+from batchtui.tui.remote_batches import ElsewhereScreen
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.desk_data import ago, furnished, put
+from tests.tui.home_data import ago, furnished, put
 from tests.tui.waiting import settled, until
 from tests.tui.work import NOW, add_batch, make_app, make_service, mixed
 

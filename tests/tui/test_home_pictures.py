@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from batchtui.config import Config, Screen
+from batchtui.config.load import Config, Screen
 from batchtui.domain.plan import Progress
-from batchtui.poller import LookState
+from batchtui.domain.schedule import LookState
 from batchtui.service import events
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.desk import SORTS
+from batchtui.tui.home.model import SORTS
 from batchtui.tui.messages import Happened
-from tests.tui.desk_data import ago, furnished
+from tests.tui.home_data import ago, furnished
 from tests.tui.waiting import settled
 from tests.tui.work import NOW, make_app, make_service
 

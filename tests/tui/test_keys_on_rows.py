@@ -12,10 +12,10 @@ from textual.pilot import Pilot
 from textual.widgets import Select, TextArea
 
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.screens.home import HomeScreen
-from batchtui.tui.screens.modals import Confirm
+from batchtui.tui.dialogs import Confirm
+from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.widgets.tab_line import TabLine
-from tests.tui.desk_data import furnish
+from tests.tui.home_data import furnish
 from tests.tui.work import make_app, make_service
 
 

@@ -12,15 +12,15 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from batchtui import unexpected
-from batchtui.cli.ending import guarded
+from batchtui.cli.output import guarded
 from batchtui.debuglog import open_log
 from batchtui.domain.errors import StoreError
-from batchtui.service import Engine
+from batchtui.service import ServiceThread
+from batchtui.tui import base
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.commands import last_error_text
-from batchtui.tui.screens import base
-from batchtui.tui.screens.home import HomeScreen
-from batchtui.tui.screens.modals import Reading
+from batchtui.tui.dialogs import Reading
+from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import until
 from tests.tui.work import make_app, make_service
@@ -131,7 +131,7 @@ def test_what_the_engine_does_in_the_background_is_noted(tmp_path: Path, log: Pa
     async def broken() -> None:
         raise KeyError(SECRET)
 
-    engine = Engine(make_service(tmp_path / "data"))
+    engine = ServiceThread(make_service(tmp_path / "data"))
     engine.start()
     engine.spawn(broken())
     end = time.monotonic() + 30

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.preloaded import Child
-from tests.tui.desk_data import furnished
+from tests.tui.home_data import furnished
 
 PROGRAM = """
 import sys, pathlib
-from tests.tui.desk_data import make_service
+from tests.tui.home_data import make_service
 from tests.tui.work import QuietEngine
 from batchtui.tui import app
 from batchtui.tui.app import BatchtuiApp

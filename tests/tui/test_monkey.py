@@ -11,10 +11,10 @@ from textual import events
 from textual.keys import _character_to_key
 
 from batchtui.cli.session import demo_service
-from batchtui.config import Config
-from batchtui.demo import desk
-from batchtui.demo.place import server_dir
-from batchtui.service import Engine
+from batchtui.config.load import Config
+from batchtui.demo import seed as demo_seed
+from batchtui.demo.runner import server_dir
+from batchtui.service import ServiceThread
 from batchtui.tui.app import BatchtuiApp
 from tests.demo_server import running_demo
 
@@ -58,14 +58,14 @@ async def let_loose(
     folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, size: tuple[int, int], count: int
 ) -> None:
     data = folder / "demo"
-    assert desk.furnish(data)
+    assert demo_seed.seed(data)
     (folder / "here").mkdir()
     monkeypatch.chdir(folder / "here")
     for number in range(3):
         (folder / "here" / f"{number}.jsonl").write_bytes((data / "examples").glob("*.jsonl").__next__().read_bytes())
     with running_demo(server_dir(data), duration=1.0) as demo:
         service = demo_service(data, Config(), demo.base_url)
-        app = BatchtuiApp(service, Engine(service), look_first=True)
+        app = BatchtuiApp(service, ServiceThread(service), look_first=True)
         monkeypatch.setattr(app, "exit", lambda *_, **__: None)
         async with app.run_test(size=size):
             pressed = await typed(app, random.Random(seed), count)

@@ -13,28 +13,27 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
-from batchtui.config import Config
+from batchtui.config.load import Config
 from batchtui.domain.plan import Progress
 from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft, save_draft
-from batchtui.service import Engine, Service
+from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.screens.modals import Choose, Confirm
-from batchtui.tui.screens.new import NewScreen
-from batchtui.tui.screens.new_check import Checker, CheckMoved, Source, join_paths, split_paths
-from batchtui.tui.screens.new_files import FilePicker
-from batchtui.tui.screens.new_peek import text_at
-from batchtui.tui.screens.new_try import TryScreen
-from batchtui.tui.screens.new_upload import UploadScreen
+from batchtui.tui.dialogs import Choose, Confirm
+from batchtui.tui.new.check import CheckInput, CheckMoved, SourceCheck, join_paths, split_paths
+from batchtui.tui.new.files import FilePicker
+from batchtui.tui.new.plan_summary import PlanSummary
+from batchtui.tui.new.preview import TablePeek, text_at
+from batchtui.tui.new.problem_list import ProblemList
+from batchtui.tui.new.request_view import RequestView
+from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.new.source_form import SourceForm
+from batchtui.tui.new.template_editor import TemplateEditor
+from batchtui.tui.new.try_request import TryScreen
+from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.widgets.path_input import PathInput, common_start, completions
-from batchtui.tui.widgets.plan_summary import PlanSummary
-from batchtui.tui.widgets.problem_list import ProblemList
-from batchtui.tui.widgets.request_view import RequestView
 from batchtui.tui.widgets.row_list import RowList
-from batchtui.tui.widgets.source_form import SourceForm
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import TabLine
-from batchtui.tui.widgets.table_peek import TablePeek
-from batchtui.tui.widgets.template_editor import TemplateEditor
 from tests.demo_server import running_demo
 from tests.service.harness import service_on
 from tests.tui.waiting import settled, until
@@ -293,8 +292,8 @@ async def test_a_check_stops_on_escape_and_says_the_first_problems(service: Serv
 
 def test_a_newer_check_silences_the_older(service: Service, source: Path) -> None:
     heard: list[Any] = []
-    checker = Checker(lambda: service, heard.append)
-    checker.start(lambda: Source(paths=(str(source),)))
+    checker = SourceCheck(lambda: service, heard.append)
+    checker.start(lambda: CheckInput(paths=(str(source),)))
     checker.forget()
     assert not checker.running
 
@@ -328,7 +327,7 @@ async def on_demo(
     """The screen over the real service, gateway and SDK on a demo server."""
     with running_demo(tmp_path / "server", faults=faults) as demo:
         service = service_on(demo, tmp_path / "data")
-        engine = Engine(service)
+        engine = ServiceThread(service)
         app = BatchtuiApp(service, engine)
         try:
             async with app.run_test(size=SIZE) as pilot:

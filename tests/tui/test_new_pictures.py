@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.screens.new import NewScreen
+from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui.waiting import settled, until

@@ -8,7 +8,7 @@ import psutil
 from textual.widgets import Input, Static, TextArea
 
 from batchtui.intake.template_process import WORKER
-from batchtui.tui.screens.new import NewScreen
+from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.widgets.answer_view import AnswerView
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui.test_new import TABLE, TEMPLATE, opened, preview, service, until

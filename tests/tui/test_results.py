@@ -17,11 +17,11 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.money import Usage
 from batchtui.service import Service
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.screens.results import ResultsScreen
-from batchtui.tui.screens.results_detail import DetailPane
-from batchtui.tui.screens.results_export import ExportScreen
-from batchtui.tui.screens.results_groups import GroupsScreen
-from batchtui.tui.screens.results_retry import RetryScreen, parse_changes
+from batchtui.tui.results.detail import DetailPane
+from batchtui.tui.results.error_groups import GroupsScreen
+from batchtui.tui.results.export import ExportScreen
+from batchtui.tui.results.retry import RetryScreen, parse_changes
+from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine

@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.screens.compare import CompareScreen
-from batchtui.tui.screens.results import ResultsScreen
-from batchtui.tui.screens.results_retry import RetryScreen
+from batchtui.tui.results.compare import CompareScreen
+from batchtui.tui.results.retry import RetryScreen
+from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.answer_view import AnswerView
 from batchtui.tui.widgets.row_list import RowList
 from tests.tui.waiting import settled, until

@@ -10,8 +10,8 @@ from textual.app import App
 from textual.widgets import Input, OptionList, Static
 
 from batchtui.service import Service
-from batchtui.tui.outside import run_outside
-from batchtui.tui.screens.results_retry import RetryScreen
+from batchtui.tui.results.retry import RetryScreen
+from batchtui.tui.terminal import run_outside
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_results import opened, settled, until
 from tests.tui.work import add_batch, answered, failed, make_app, make_service, request
@@ -80,7 +80,7 @@ async def test_marked_good_ones_are_said_to_be_paid_again(service: Service) -> N
 async def test_home_retries_of_a_batch_what_its_run_still_lacks(service: Service) -> None:
     app = make_app(service)
     async with app.run_test(size=(80, 24)) as pilot:
-        from batchtui.tui.screens.home_work import retry_of
+        from batchtui.tui.home.actions import retry_of
 
         first = service.resolve(FIRST)
         asked = app.run_worker(retry_of(app.home, [first]))

@@ -11,8 +11,7 @@ from textual.app import App, ComposeResult
 
 from batchtui.tui.widgets.cells import Cell, difference
 from batchtui.tui.widgets.columns import Column, lay_out
-from batchtui.tui.widgets.row_list import RowList
-from batchtui.tui.widgets.row_source import HeaderClicked, MarksChanged, RowHighlighted, RowSelected
+from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, RowHighlighted, RowList, RowSelected
 
 COLUMNS = (
     Column("name", "Name", 10, flex=1, max_width=30),

@@ -13,10 +13,10 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from batchtui.tui.commands import Palette
-from batchtui.tui.screens.help import HelpScreen
-from batchtui.tui.screens.home import HomeScreen
-from batchtui.tui.screens.new import NewScreen
-from batchtui.tui.screens.results_export import ExportScreen
+from batchtui.tui.help import HelpScreen
+from batchtui.tui.home.screen import HomeScreen
+from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.widgets.row_list import RowList
 from tests.tui.work import add_batch, make_app, make_service, mixed
 

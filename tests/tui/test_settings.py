@@ -14,12 +14,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from batchtui.config import load_config
-from batchtui.config_first import FIRST_CONFIG
+from batchtui.config.first import FIRST_CONFIG
+from batchtui.config.load import load_config
+from batchtui.present.symbols import GLYPHS
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.glyphs import GLYPHS
-from batchtui.tui.screens.modals import Ask, Choose
-from batchtui.tui.screens.settings import SettingsScreen
+from batchtui.tui.dialogs import Ask, Choose
+from batchtui.tui.settings import SettingsScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.waiting import until

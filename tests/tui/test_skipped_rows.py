@@ -10,12 +10,12 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Static
 
 from batchtui.domain.batch import BatchRecord
+from batchtui.results.skipped import SkippedRow, line_of, read_skipped
 from batchtui.service import Service
-from batchtui.service.committing import Committer
-from batchtui.store.skipped import SkippedRow, line_of, read_skipped
-from batchtui.tui.details import of_batch
-from batchtui.tui.screens.results import ResultsScreen
-from batchtui.tui.screens.results_export import ExportScreen
+from batchtui.service.plan_commit import PlanCommitter
+from batchtui.tui.home.details import of_batch
+from batchtui.tui.results.export import ExportScreen
+from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import opened as composing
@@ -90,6 +90,6 @@ async def test_a_plan_from_the_screen_keeps_what_is_skipped(tmp_path: Path) -> N
         await pilot.press("space")
         await until(pilot, lambda: screen.plan is not None and screen.plan is not first)
         assert screen.plan is not None and screen.plan.ok
-        [record] = Committer(service.context).commit(screen.plan, title="", note="", retry_of=None)
+        [record] = PlanCommitter(service.context).commit(screen.plan, title="", note="", retry_of=None)
     [kept] = read_skipped(service.skipped_path(record))
     assert (record.skipped, kept.custom_id, kept.where) == (1, "here", f"{path}:2")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from batchtui.tui.commands import Palette
-from tests.tui import typed_desk
-from tests.tui.typed_desk import PLACES, every_screen
+from tests.tui import typed_home as typed_desk
+from tests.tui.typed_home import PLACES, every_screen
 from tests.tui.typed_terminal import TypedDesk, load, typed
 
 SIGNS = list("ycdrq")

@@ -17,11 +17,11 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
-from batchtui.poller import LookState
+from batchtui.domain.schedule import LookState
 from batchtui.service import events
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.messages import Happened
-from tests.tui.desk_data import furnished
+from tests.tui.home_data import furnished
 from tests.tui.waiting import settled
 from tests.tui.work import NOW, make_app
 

@@ -12,12 +12,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from batchtui.config import Config
+from batchtui.config.load import Config
 from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.plan import Estimate
+from batchtui.results.storage import ResultSink
 from batchtui.service import Service
 from batchtui.store import files
-from batchtui.store.results import ResultSink
 from batchtui.tui.app import BatchtuiApp
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -190,7 +190,7 @@ def add_batch(
             **fields,
         }
     )
-    from batchtui.store.history import encode_record
+    from batchtui.store.records import encode_record
 
     files.write_atomic(folder / "batch.json", encode_record(record))
     return record

@@ -1,8 +1,7 @@
-"""The service's calls as our values, its errors as ours.
+"""The gate of the API's replies: what they say is taken in field by field, each believed or left out.
 
-Every call is made once (``max_retries=0``): the SDK has no idempotency key, so one of its own retries of a create could
-make a second paid batch, and all waiting is the poller's to decide.  Redirects are not followed, so a key never goes to
-another host; results always come from our own base URL, whatever ``results_url`` says.
+A batch needs its id and its status; everything else may be refused without the rest.  What passes can be compared,
+added to and written to a record without failing later.
 """
 
 from __future__ import annotations
@@ -17,21 +16,207 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from batchtui.api import call as calls
-from batchtui.api import clients, faults, keys, redact, replies
-from batchtui.api.body import SplicedBody
+from batchtui.api import client, errors, redact
+from batchtui.api import client as api_client
 from batchtui.api.call import Call
 from batchtui.api.download import Download, in_daemon
-from batchtui.config import Profile
-from batchtui.domain.batch import RemoteBatch, RemotePage
+from batchtui.api.upload import SplicedBody
+from batchtui.config.load import Profile
+from batchtui.domain import times
+from batchtui.domain.batch import Counts, RemoteBatch, RemotePage
 from batchtui.domain.errors import BatchtuiError, StoreError, Unavailable, Unconfirmed, WrongKey
-from batchtui.domain.models import ModelInfo
+from batchtui.domain.plan import ModelInfo
 
 if TYPE_CHECKING:
     import httpx2
     from anthropic import Anthropic, AsyncAnthropic
 
 T = TypeVar("T")
+_STATUSES = ("in_progress", "canceling", "ended")
+MOST = 1_000_000_000
+"""More of anything is not believed."""
+_MOST_REQUESTS = 10_000_000
+"""Nor are more requests in one batch: the limit is 100,000."""
+_NULL = msgspec.Raw(b"null")
+
+
+class BadReply(Exception):
+    """A reply without what it can't do without."""
+
+
+class _Batch(msgspec.Struct):
+    id: msgspec.Raw = _NULL
+    processing_status: msgspec.Raw = _NULL
+    request_counts: msgspec.Raw = _NULL
+    created_at: msgspec.Raw = _NULL
+    expires_at: msgspec.Raw = _NULL
+    ended_at: msgspec.Raw = _NULL
+    cancel_initiated_at: msgspec.Raw = _NULL
+    archived_at: msgspec.Raw = _NULL
+    results_url: msgspec.Raw = _NULL
+
+
+class _Page(msgspec.Struct):
+    data: msgspec.Raw = _NULL
+    has_more: msgspec.Raw = _NULL
+    last_id: msgspec.Raw = _NULL
+
+
+class _Counts(msgspec.Struct):
+    processing: msgspec.Raw = _NULL
+    succeeded: msgspec.Raw = _NULL
+    errored: msgspec.Raw = _NULL
+    canceled: msgspec.Raw = _NULL
+    expired: msgspec.Raw = _NULL
+
+
+class _Model(msgspec.Struct):
+    id: msgspec.Raw = _NULL
+    display_name: msgspec.Raw = _NULL
+    max_input_tokens: msgspec.Raw = _NULL
+    max_tokens: msgspec.Raw = _NULL
+    lifecycle: msgspec.Raw = _NULL
+    retires_at: msgspec.Raw = _NULL
+    capabilities: msgspec.Raw = _NULL
+
+
+class _Tokens(msgspec.Struct):
+    input_tokens: msgspec.Raw = _NULL
+
+
+def batch(raw: bytes | msgspec.Raw, secrets: tuple[str, ...] = ()) -> RemoteBatch:
+    """One batch; raises BadReply without a usable id or status."""
+    held = _decoded(raw, _Batch)
+    batch_id = _id(held.id, secrets)
+    status = _value(held.processing_status)
+    if status not in _STATUSES:
+        status = redact.text(status, secrets, 40)
+    if batch_id is None or not status:
+        raise BadReply
+    return RemoteBatch(
+        id=batch_id,
+        processing_status=status,
+        request_counts=_counts(held.request_counts),
+        created_at=_time(held.created_at),
+        expires_at=_time(held.expires_at),
+        ended_at=_time(held.ended_at),
+        cancel_initiated_at=_time(held.cancel_initiated_at),
+        archived_at=_time(held.archived_at),
+        has_results=isinstance(_value(held.results_url), str),
+    )
+
+
+def page(raw: bytes, secrets: tuple[str, ...] = ()) -> RemotePage:
+    """A page of batches; entries that can't be read are counted.  Raises BadReply when it is no page."""
+    held = _decoded(raw, _Page)
+    entries = _list(held.data)
+    found, refused = _each(entries, lambda entry: batch(entry, secrets))
+    more = _value(held.has_more)
+    # What is neither true nor false leaves open whether more follows, so it is asked for.
+    return RemotePage(tuple(found), bool(more), _id(held.last_id, secrets), refused)
+
+
+def models(raw: bytes, secrets: tuple[str, ...] = ()) -> tuple[ModelInfo, ...]:
+    """The list of models, without entries that can't be read; raises BadReply when it is no list."""
+    found, _ = _each(_list(_decoded(raw, _Page).data), lambda entry: _model(entry, secrets))
+    return tuple(found)
+
+
+def tokens(raw: bytes) -> int:
+    """The answer of count_tokens; raises BadReply."""
+    number = _number(_decoded(raw, _Tokens).input_tokens)
+    if number is None:
+        raise BadReply
+    return number
+
+
+def message(raw: bytes) -> bytes:
+    """A message as received; raises BadReply when it is no JSON object."""
+    _decoded(raw, dict[str, msgspec.Raw])
+    return raw
+
+
+def _model(raw: msgspec.Raw, secrets: tuple[str, ...]) -> ModelInfo:
+    held = _decoded(raw, _Model)
+    name = _value(held.id)
+    if not isinstance(name, str) or not name or len(name) > 200 or redact.text(name, secrets, 200) != name:
+        raise BadReply
+    lifecycle, capabilities = _value(held.lifecycle), _value(held.capabilities)
+    can = capabilities.get("batch") if isinstance(capabilities, dict) else None
+    can = can.get("supported") if isinstance(can, dict) else can
+    return ModelInfo(
+        id=name,
+        display_name=redact.text(_value(held.display_name), secrets, 200),
+        max_input_tokens=_number(held.max_input_tokens),
+        max_tokens=_number(held.max_tokens),
+        lifecycle=redact.text(lifecycle, secrets, 40) or "active",
+        retires_at=_time(held.retires_at),
+        batch=can if isinstance(can, bool) else None,
+    )
+
+
+def _decoded(raw: bytes | msgspec.Raw, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadReply from None
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    """A field as it is, None when it can't be read."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _list(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    if bytes(memoryview(raw)[:1]) != b"[":
+        # Nothing is not the same as an empty list.
+        raise BadReply
+    return _decoded(raw, list[msgspec.Raw])
+
+
+def _each(entries: list[msgspec.Raw], read: Callable[[msgspec.Raw], T]) -> tuple[list[T], int]:
+    found: list[T] = []
+    for entry in entries:
+        try:
+            found.append(read(entry))
+        except BadReply:
+            continue
+    return found, len(entries) - len(found)
+
+
+def _id(raw: msgspec.Raw, secrets: tuple[str, ...]) -> str | None:
+    value = _value(raw)
+    return value if client.is_id(value) and not redact.holds(value, secrets) else None
+
+
+def _time(raw: msgspec.Raw) -> Any:
+    return times.read_time(_value(raw))
+
+
+def _number(raw: msgspec.Raw, most: int = MOST) -> int | None:
+    value = _value(raw)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
+
+
+def _counts(raw: msgspec.Raw) -> Counts:
+    """The counts, all 0 when one of them can't be believed: a sum of the others would be wrong."""
+    try:
+        held = _decoded(raw, _Counts)
+    except BadReply:
+        return Counts()
+    told = {name: getattr(held, name) for name in held.__struct_fields__}
+    numbers = {name: 0 if value == _NULL else _number(value, _MOST_REQUESTS) for name, value in told.items()}
+    if any(number is None for number in numbers.values()):
+        return Counts()
+    return Counts(**{name: number or 0 for name, number in numbers.items()})
+
+
 log = logging.getLogger("batchtui")
 BATCHES = "/v1/messages/batches"
 _CREATE_TIMEOUT = 600.0
@@ -71,13 +256,13 @@ class Gateway:
         if self._shown_url:
             return self._shown_url
         if self._client is not None:
-            return keys.public_url(str(self._client.base_url))
-        return keys.public_url(self._given_url or keys.default_base_url())
+            return api_client.public_url(str(self._client.base_url))
+        return api_client.public_url(self._given_url or api_client.default_base_url())
 
     @property
     def url_known(self) -> bool:
         """False until the client is built when nothing else says where calls go: one of the SDK's profiles may."""
-        return bool(self._shown_url or self._client or self._given_url or keys.default_base_url())
+        return bool(self._shown_url or self._client or self._given_url or api_client.default_base_url())
 
     def key_mark(self, salt: bytes) -> str:
         """8 bytes in hexadecimal that tell this key and workspace from others; "" for a key that is not known or changes.
@@ -100,13 +285,13 @@ class Gateway:
         # Calls come together at the start, and a key's command must not ask the person twice.
         with self._building:
             if self._client is None:
-                made = clients.build(self.profile, self._given_url, self._given_key)
+                made = api_client.build(self.profile, self._given_url, self._given_key)
                 self._secrets, self._make_receiver, self._receiver = made.secrets, made.receiver, None
                 self._client = made.sender
 
-    def mended(self, error: BaseException, call: Call | None = None) -> BatchtuiError:
+    def translated(self, error: BaseException, call: Call | None = None) -> BatchtuiError:
         """Our error for whatever the SDK or the connection raised, without secrets."""
-        return faults.translate(error, self._secrets, call.sent if call is not None else None)
+        return errors.translate(error, self._secrets, call.sent if call is not None else None)
 
     async def _send(
         self,
@@ -149,12 +334,12 @@ class Gateway:
         log.debug("%s", name)
         try:
             response = await asked
-            self.clock_offset = faults.clock_offset(response.headers, self.clock())
+            self.clock_offset = errors.clock_offset(response.headers, self.clock())
             self._heard(response.headers)
             return response
         except Exception as error:
             self._heard(getattr(getattr(error, "response", None), "headers", {}))
-            ours = self.mended(error, call)
+            ours = self.translated(error, call)
             if isinstance(ours, WrongKey) and ours.status == 401 and self._client is client:
                 # A key that was revoked may have been replaced since: the next call asks for it anew.
                 self._client = None
@@ -169,21 +354,21 @@ class Gateway:
         """A reply taken in; raises Unavailable when it is not the API's."""
         try:
             return read(response.content)
-        except replies.BadReply:
+        except BadReply:
             raise Unavailable(
                 "the reply is not the API's"
                 + (" (a web page came back)" if "html" in response.headers.get("content-type", "") else ""),
-                advice=faults.PORTAL_ADVICE,
+                advice=errors.PORTAL_ADVICE,
                 status=response.status_code,
             ) from None
 
     def _batch(self, response: httpx2.Response, batch_id: str = "") -> RemoteBatch:
         """A reply about one batch, the one with ``batch_id`` if that is given; raises Unavailable."""
-        remote = self._read(lambda raw: replies.batch(raw, self._secrets), response)
+        remote = self._read(lambda raw: batch(raw, self._secrets), response)
         if batch_id and remote.id != batch_id:
             raise Unavailable(
                 f"the reply is about another batch than {batch_id}",
-                advice=faults.PORTAL_ADVICE,
+                advice=errors.PORTAL_ADVICE,
                 status=response.status_code,
             )
         return remote
@@ -223,13 +408,13 @@ class Gateway:
         options: dict[str, Any] = {
             "headers": headers,
             "max_retries": 0,
-            "timeout": faults.timeout(_CREATE_TIMEOUT, clients.CONNECT_TIMEOUT),
+            "timeout": errors.timeout(_CREATE_TIMEOUT, api_client.CONNECT_TIMEOUT),
         }
         try:
             response = await self._send("POST", BATCHES, options=options, content=body, limit=limit)
             return self._batch(response)
         except BatchtuiError as error:
-            if not error.sent or faults.nothing_made(error):
+            if not error.sent or errors.nothing_made(error):
                 raise
             raise Unconfirmed(
                 f"no clear answer came: {error}",
@@ -238,7 +423,7 @@ class Gateway:
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:
         """One batch."""
-        return self._batch(await self._send("GET", f"{BATCHES}/{keys.path_id(batch_id)}"), batch_id)
+        return self._batch(await self._send("GET", f"{BATCHES}/{api_client.path_id(batch_id)}"), batch_id)
 
     async def page(self, limit: int = 20, after_id: str | None = None) -> RemotePage:
         """One page of the workspace's batches, newest first; ``limit`` is 1 to 1000."""
@@ -246,7 +431,7 @@ class Gateway:
         if after_id:
             params["after_id"] = after_id
         response = await self._send("GET", BATCHES, options={"params": params}, most=calls.LIST_MOST)
-        return self._read(lambda raw: replies.page(raw, self._secrets), response)
+        return self._read(lambda raw: page(raw, self._secrets), response)
 
     async def pages(self, first: int = 100, later: int = 1000) -> AsyncIterator[RemotePage]:
         """Page after page of the workspace's batches, until one is the last, or brings nothing new.
@@ -267,11 +452,11 @@ class Gateway:
 
     async def cancel(self, batch_id: str) -> RemoteBatch:
         """Ask for a batch to be canceled."""
-        return self._batch(await self._send("POST", f"{BATCHES}/{keys.path_id(batch_id)}/cancel"), batch_id)
+        return self._batch(await self._send("POST", f"{BATCHES}/{api_client.path_id(batch_id)}/cancel"), batch_id)
 
     async def delete(self, batch_id: str) -> None:
         """Delete an ended batch at the service, its results with it."""
-        await self._send("DELETE", f"{BATCHES}/{keys.path_id(batch_id)}")
+        await self._send("DELETE", f"{BATCHES}/{api_client.path_id(batch_id)}")
 
     async def results(self, batch_id: str, *, start: int = 0) -> Download:
         """Begin to receive results from byte ``start``; the caller closes the Download."""
@@ -281,21 +466,21 @@ class Gateway:
         await self.ready()
         client = self._client
         assert client is not None
-        path = f"{BATCHES}/{keys.path_id(batch_id)}/results"
+        path = f"{BATCHES}/{api_client.path_id(batch_id)}/results"
         call = Call(None)
 
         async def ask() -> httpx2.Response:
             # The thread ends by itself, at the latest with the name look-up that nothing interrupts.
-            async with asyncio.timeout(_TOTAL + clients.CONNECT_TIMEOUT):
+            async with asyncio.timeout(_TOTAL + api_client.CONNECT_TIMEOUT):
                 return await in_daemon(lambda: self._ask_for_results(path, headers, call), lambda late: late.close())
 
         response = await self._reply(f"GET {path}", client, call, ask())
         if "html" in response.headers.get("content-type", ""):
             response.close()
             raise Unavailable(
-                "a web page came back in place of the results", advice=faults.PORTAL_ADVICE, status=response.status_code
+                "a web page came back in place of the results", advice=errors.PORTAL_ADVICE, status=response.status_code
             )
-        return Download(response, self.mended)
+        return Download(response, self.translated)
 
     def _ask_for_results(self, path: str, headers: dict[str, str], call: Call) -> httpx2.Response:
         import httpx2
@@ -311,16 +496,16 @@ class Gateway:
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models this key may use."""
         response = await self._send("GET", "/v1/models", options={"params": {"limit": 1000}}, most=calls.LIST_MOST)
-        return self._read(lambda raw: replies.models(raw, self._secrets), response)
+        return self._read(lambda raw: models(raw, self._secrets), response)
 
     async def count_tokens(self, params: Mapping[str, Any]) -> int:
         """Input tokens of one request's params (free; an estimate)."""
         response = await self._send("POST", "/v1/messages/count_tokens", body=dict(params))
-        return self._read(replies.tokens, response)
+        return self._read(tokens, response)
 
     async def message(self, params: Mapping[str, Any], betas: tuple[str, ...] = ()) -> bytes:
         """Send one request's params to the plain Messages endpoint; the answer as received."""
-        options: dict[str, Any] = {"timeout": faults.timeout(_CREATE_TIMEOUT, clients.CONNECT_TIMEOUT)}
+        options: dict[str, Any] = {"timeout": errors.timeout(_CREATE_TIMEOUT, api_client.CONNECT_TIMEOUT)}
         if betas:
             options["headers"] = {"anthropic-beta": ",".join(betas)}
         response = await self._send(
@@ -331,7 +516,7 @@ class Gateway:
             most=calls.MESSAGE_MOST,
             total=_CREATE_TIMEOUT + _TOTAL,
         )
-        return self._read(replies.message, response)
+        return self._read(message, response)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -7,7 +7,7 @@ import importlib
 import click
 
 from batchtui import __version__
-from batchtui.cli import VERBS, completing
+from batchtui.cli import VERBS, completion
 
 
 class _Verbs(click.Group):
@@ -28,9 +28,9 @@ class _Verbs(click.Group):
 
 @click.group(cls=_Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="batchtui")
-@click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completing.profiles)
+@click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completion.profiles)
 @click.option(
-    "--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).", shell_complete=completing.folders
+    "--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).", shell_complete=completion.folders
 )
 @click.option("--log", "log_file", default=None, help="Write a debug log without keys or contents to FILE.")
 @click.pass_context
@@ -43,6 +43,6 @@ def group(ctx: click.Context, profile: str, data_dir: str | None, log_file: str 
     # What stands before the verb holds for it too: a profile that is silently dropped would have another account pay.
     ctx.default_map = {verb: {name: value for name, value in given.items() if value} for verb in VERBS}
     if ctx.invoked_subcommand is None:
-        from batchtui.cli.screen import open_screen
+        from batchtui.cli.open_tui import open_screen
 
         ctx.exit(open_screen(profile=profile, data_dir=data_dir, demo=False, log_file=log_file))

@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 import click
 
 from batchtui import paths, safetext
-from batchtui.cli import completing
-from batchtui.cli.ending import end_soon, say
+from batchtui.cli import completion
+from batchtui.cli.output import end_soon, say
 from batchtui.domain.plan import Progress
 from batchtui.service import Service
-from batchtui.service.engine import close_loop
 from batchtui.service.events import Transfer, Trouble
+from batchtui.service.service_thread import close_loop
 
 T = TypeVar("T")
 CLOSING = 1.0
@@ -54,7 +54,7 @@ class Session:
 
     def service(self) -> Service:
         """The service for this call; with --demo on the demo server, started when it does not run."""
-        from batchtui.config import load_config
+        from batchtui.config.load import load_config
         from batchtui.debuglog import open_log
 
         if self.log_file:
@@ -64,7 +64,7 @@ class Session:
             say(f"warning: {warning}")
         if not self.demo:
             return Service(self.data, config, profile=self.profile)
-        from batchtui.demo.launch import ensure
+        from batchtui.demo.runner import ensure
 
         handle = ensure(self.data)
         self._close.append(handle.close)
@@ -153,7 +153,7 @@ def demo_service(data: Path, config: Any, base_url: str) -> Service:
     import msgspec
 
     from batchtui.api.gateway import Gateway
-    from batchtui.config import Profile
+    from batchtui.config.load import Profile
 
     profile = Profile(name="demo", base_url=base_url)
     config = msgspec.structs.replace(config, profiles={**config.profiles, "demo": profile})
@@ -188,12 +188,12 @@ def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Com
 
 _COMMON: list[Callable[[Any], Any]] = [
     click.option("--json", is_flag=True, help="One JSON value on standard output, nothing else there."),
-    click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completing.profiles),
+    click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completion.profiles),
     click.option(
         "--data-dir",
         default=None,
         help="Data folder (also BATCHTUI_DATA_DIR).",
-        shell_complete=completing.folders,
+        shell_complete=completion.folders,
     ),
     click.option(
         "--demo", is_flag=True, help="Use the built-in demo server: no key, no cost, a data folder of its own."

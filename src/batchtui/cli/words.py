@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batchtui import safetext
-from batchtui.cli.ending import say
+from batchtui.cli.output import say
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import ServiceError, Unconfirmed
 from batchtui.domain.plan import Plan

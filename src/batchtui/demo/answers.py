@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from batchtui.demo import catalogue, prose
-from batchtui.demo.fate import Fate
-from batchtui.demo.params import Params, tokens
+from batchtui.demo import models, prose
+from batchtui.demo.outcomes import SimulatedOutcome
 from batchtui.demo.prose import MARK, as_object
-from batchtui.demo.wire import base58
+from batchtui.demo.protocol import base58
+from batchtui.demo.request_check import DemoParams, tokens
 
 _CACHE_MINIMUM = 1_024
 _CUT_LENGTH = 3_000
@@ -27,7 +27,7 @@ class _Shape(NamedTuple):
     stop: str
 
 
-def question_of(params: Params) -> str:
+def question_of(params: DemoParams) -> str:
     """The text of the last user turn."""
     for turn in reversed(params.messages):
         if turn.role != "user":
@@ -39,11 +39,11 @@ def question_of(params: Params) -> str:
 
 
 def message(
-    params: Params, question: str, fate: Fate, *, tier: str = "batch", answer_bytes: int | None = None
+    params: DemoParams, question: str, fate: SimulatedOutcome, *, tier: str = "batch", answer_bytes: int | None = None
 ) -> dict[str, Any]:
     """One whole Message."""
     shape = _shape(params, question, fate, answer_bytes)
-    each = catalogue.chars_per_token(params.model)
+    each = models.chars_per_token(params.model)
     room = max(1, params.max_tokens - shape.thinking)
     text, stop = shape.text, shape.stop
     if len(text) > room * each:
@@ -57,7 +57,7 @@ def message(
     output = min(params.max_tokens, max(1, int((len(text) + said) / each)) + shape.thinking)
     if stop == "max_tokens":
         output = params.max_tokens
-    price = catalogue.known(params.model)
+    price = models.known(params.model)
     return {
         "model": price.model if price else params.model,
         "id": f"msg_01{base58(fate.key.to_bytes(8, 'little') + tier.encode())}",
@@ -79,7 +79,7 @@ def _refusal() -> dict[str, Any]:
     }
 
 
-def _shape(params: Params, question: str, fate: Fate, answer_bytes: int | None) -> _Shape:
+def _shape(params: DemoParams, question: str, fate: SimulatedOutcome, answer_bytes: int | None) -> _Shape:
     word, dice = fate.word, fate.dice
     before: list[dict[str, Any]] = []
     after: list[dict[str, Any]] = []
@@ -108,7 +108,7 @@ def _shape(params: Params, question: str, fate: Fate, answer_bytes: int | None) 
     return _Shape(text, before, after, thinking, stop)
 
 
-def _text(params: Params, question: str, fate: Fate, answer_bytes: int | None) -> str:
+def _text(params: DemoParams, question: str, fate: SimulatedOutcome, answer_bytes: int | None) -> str:
     word, dice = fate.word, fate.dice
     if word in ("refuse", "empty"):
         return ""
@@ -130,7 +130,7 @@ def _text(params: Params, question: str, fate: Fate, answer_bytes: int | None) -
     length = {"cut": _CUT_LENGTH, "long": _LONG_LENGTH}.get(word) or _natural_length(dice)
     opening = f"{MARK} On \u201c{prose.topic(question)}\u201d: "
     bank = prose.banks()[(0, 0, 1, 0, 2)[dice % 5]]
-    return opening + bank.take(dice >> 8, int(length * catalogue.chars_per_token(params.model)) - len(opening))
+    return opening + bank.take(dice >> 8, int(length * models.chars_per_token(params.model)) - len(opening))
 
 
 def _natural_length(dice: int) -> int:
@@ -143,7 +143,7 @@ def _natural_length(dice: int) -> int:
     return 350 + place * 55 // 100
 
 
-def _schema(params: Params) -> Any:
+def _schema(params: DemoParams) -> Any:
     asked = (params.output_config or {}).get("format") or {}
     return asked.get("schema") if isinstance(asked, dict) and asked.get("type") == "json_schema" else None
 
@@ -158,16 +158,16 @@ def _loose_json(question: str, dice: int, options: list[str]) -> str:
     return msgspec.json.encode(body).decode()
 
 
-def _thinking(params: Params, question: str, dice: int) -> tuple[dict[str, Any], int]:
+def _thinking(params: DemoParams, question: str, dice: int) -> tuple[dict[str, Any], int]:
     wanted = 80 + dice % 200
     budget = min(wanted, max(1, params.max_tokens // 2))
     thought = f"{MARK} The question is about {prose.topic(question)}. " + prose.banks()[0].take(
-        dice >> 16, int(budget * catalogue.chars_per_token(params.model))
+        dice >> 16, int(budget * models.chars_per_token(params.model))
     )
     return {"type": "thinking", "thinking": thought, "signature": base58(dice.to_bytes(8, "little"), 88)}, budget
 
 
-def _wants_citations(params: Params) -> bool:
+def _wants_citations(params: DemoParams) -> bool:
     for turn in params.messages:
         if isinstance(turn.content, list):
             for block in turn.content:
@@ -176,7 +176,7 @@ def _wants_citations(params: Params) -> bool:
     return False
 
 
-def _cited(params: Params, dice: int) -> list[dict[str, Any]]:
+def _cited(params: DemoParams, dice: int) -> list[dict[str, Any]]:
     title, text = "Simulated source", "The demo has no document of its own, so it cites this sentence."
     for turn in params.messages:
         for block in turn.content if isinstance(turn.content, list) else []:
@@ -214,7 +214,7 @@ def _search(question: str, dice: int) -> list[dict[str, Any]]:
     ]
 
 
-def _tool(params: Params, fate: Fate) -> dict[str, Any] | None:
+def _tool(params: DemoParams, fate: SimulatedOutcome) -> dict[str, Any] | None:
     kind = (params.tool_choice or {}).get("type", "auto")
     named = [tool for tool in params.tools if isinstance(tool.get("input_schema"), dict)]
     if fate.word not in ("tool", "blocks") and (not named or kind == "none" or (kind == "auto" and fate.dice & 1)):
@@ -233,13 +233,13 @@ def _tool(params: Params, fate: Fate) -> dict[str, Any] | None:
     }
 
 
-def _usage(params: Params, fate: Fate, output: int, thinking: int, tier: str) -> dict[str, Any]:
+def _usage(params: DemoParams, fate: SimulatedOutcome, output: int, thinking: int, tier: str) -> dict[str, Any]:
     prompt = tokens(params)
     cached, hour = _cached_prefix(params)
     hit = bool(cached) and fate.dice % 10 < 7
     written = 0 if hit else cached
     searches = 1 if fate.word in ("search", "blocks") else 0
-    geo = params.inference_geo or ("global" if catalogue.chars_per_token(params.model) < 3 else "not_available")
+    geo = params.inference_geo or ("global" if models.chars_per_token(params.model) < 3 else "not_available")
     usage: dict[str, Any] = {
         "input_tokens": max(1, prompt - cached),
         "cache_creation_input_tokens": written,
@@ -259,7 +259,7 @@ def _usage(params: Params, fate: Fate, output: int, thinking: int, tier: str) ->
     return usage
 
 
-def _cached_prefix(params: Params) -> tuple[int, bool]:
+def _cached_prefix(params: DemoParams) -> tuple[int, bool]:
     """Tokens under a cache mark in tools and system (0 below the minimum), and whether it is a 1-hour mark."""
     system = params.system if isinstance(params.system, list) else []
     marks = [
@@ -270,5 +270,5 @@ def _cached_prefix(params: Params) -> tuple[int, bool]:
     chars = sum(len(str(block.get("text") or "")) for block in system) + (
         len(msgspec.json.encode(params.tools)) if params.tools else 0
     )
-    prefix = int(chars / catalogue.chars_per_token(params.model))
+    prefix = int(chars / models.chars_per_token(params.model))
     return (prefix if prefix >= _CACHE_MINIMUM else 0), marks[-1].get("ttl") == "1h"

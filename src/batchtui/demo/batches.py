@@ -1,4 +1,4 @@
-"""The demo server's batches: one folder each, and what time has made of them."""
+"""Runs the making of results: small batches here, large ones in a process of their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 import math
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from array import array
 from collections.abc import Sequence
@@ -15,12 +17,57 @@ from pathlib import Path
 
 import msgspec
 
-from batchtui.demo.generate import Done, Job
-from batchtui.demo.maker import make
-from batchtui.demo.options import Clock, DemoOptions
-from batchtui.demo.wire import ApiError, new_id
+from batchtui.demo import results
+from batchtui.demo.protocol import ApiError, DemoClock, DemoOptions, new_id
+from batchtui.demo.results import Done, Halted, Job
 from batchtui.domain.batch import RESULTS_KEPT, Counts
+from batchtui.domain.errors import StoreError
 from batchtui.store import files
+
+_SMALL_REQUESTS = 2_000
+_SMALL_BYTES = 4_000_000
+_AGAIN_AFTER = 2.0
+_log = logging.getLogger("batchtui.demo")
+
+
+def make(job: Job, requests: int, size: int, stop: threading.Event) -> Done | None:
+    """Do the job, again when the disk says no; None when it was stopped."""
+    apart = requests > _SMALL_REQUESTS or size > _SMALL_BYTES
+    while not stop.is_set():
+        try:
+            return _apart(job, stop) if apart else results.run(job, stop)
+        except Halted:
+            return None
+        except (StoreError, OSError) as error:
+            _log.warning("results of %s could not be written: %s", job.batch_id, error)
+            stop.wait(_AGAIN_AFTER)
+    return None
+
+
+def _apart(job: Job, stop: threading.Event) -> Done:
+    source = str(Path(results.__file__).parents[2])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}
+    given = Path(os.fsdecode(job.out)).with_name("job.json")
+    files.write_atomic(given, msgspec.json.encode(job))
+    command = [sys.executable, "-m", "batchtui.demo.results", str(given)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
+    ) as child:
+        while True:
+            try:
+                out, _ = child.communicate(timeout=0.2)
+                break
+            except subprocess.TimeoutExpired:
+                if stop.is_set():
+                    child.kill()
+                    raise Halted from None
+    given.unlink(missing_ok=True)
+    if stop.is_set():
+        raise Halted
+    if child.returncode != 0:
+        raise StoreError(f"the process that makes the results ended with {child.returncode}")
+    return msgspec.json.decode(out, type=Done)
+
 
 LIFETIME = timedelta(hours=24)
 META = "meta.json"
@@ -32,7 +79,6 @@ _NEW = ".new-"
 _TRASH = ".trash-"
 _CANCEL_SHARE = 0.15
 _CANCEL_MOST = 3.0
-_log = logging.getLogger("batchtui.demo")
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +138,7 @@ class Batch:
 class BatchStore:
     """All batches of one demo data folder.  Used from one thread; results are made beside it."""
 
-    def __init__(self, root: Path, options: DemoOptions, clock: Clock) -> None:
+    def __init__(self, root: Path, options: DemoOptions, clock: DemoClock) -> None:
         self.root = files.make_private_dir(root)
         self.options = options
         self.clock = clock

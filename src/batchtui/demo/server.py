@@ -1,26 +1,82 @@
-"""The demo server: the Message Batches API of the service, simulated, on this machine.
-
-Answers are marked as simulated.  ``make_app`` is the whole server as an ASGI app; ``run.serve`` puts it on a port.
-"""
+"""What the service does not have: looking into the demo server and steering it, from this machine only."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from batchtui.demo import batch_calls, control, message_calls
-from batchtui.demo.faulty import Faulty
-from batchtui.demo.options import DemoOptions
+from batchtui.demo import calls
+from batchtui.demo.faults import Faulty
+from batchtui.demo.protocol import ApiError, DemoOptions, error_reply, reply
 from batchtui.demo.state import Demo
-from batchtui.demo.wire import ApiError, error_reply
-from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.paths import printable
+
+_HERE = ("127.0.0.1", "::1", "localhost")
+
+
+def _only_here(request: Request) -> None:
+    """Refuse other machines, and web pages that came by another name or another origin."""
+    client = request.client.host if request.client else ""
+    host = (request.url.hostname or "").strip("[]")
+    if client not in _HERE or host not in _HERE or "origin" in request.headers:
+        raise ApiError(403)
+
+
+async def health(demo: Demo, request: Request) -> Response:
+    """GET /_demo/health: that it is this server, alive."""
+    _only_here(request)
+    return reply({"batchtui_demo": True, "pid": os.getpid(), "batches": printable(demo.store.root)})
+
+
+async def stats(demo: Demo, request: Request) -> Response:
+    """GET /_demo/stats: calls seen, batches made, batches there are."""
+    _only_here(request)
+    batches = [
+        {"id": b.meta.id, "requests": b.meta.requests, "status": b.status, "bytes": b.meta.bytes}
+        for b in demo.store.newest_first(None)
+    ]
+    return reply(
+        {"calls": dict(demo.calls), "creates": demo.creates, "batches": batches, "faults": demo.faults.state()}
+    )
+
+
+async def faults(demo: Demo, request: Request) -> Response:
+    """GET /_demo/faults: the faults in force."""
+    _only_here(request)
+    return reply({"faults": demo.faults.state()})
+
+
+async def set_faults(demo: Demo, request: Request) -> Response:
+    """POST /_demo/faults with ``{"faults": ["drop@create*1"]}``: replace all faults."""
+    _only_here(request)
+    try:
+        wanted = msgspec.json.decode(await request.body(), type=dict[str, list[str]])
+        demo.faults.set(wanted.get("faults", []))
+    except (msgspec.DecodeError, InputError) as error:
+        raise ApiError(400, str(error)) from error
+    return reply({"faults": demo.faults.state()})
+
+
+async def clock(demo: Demo, request: Request) -> Response:
+    """POST /_demo/clock with ``{"advance": SECONDS}``: let time pass at once."""
+    _only_here(request)
+    try:
+        wanted = msgspec.json.decode(await request.body(), type=dict[str, float])
+        demo.clock.advance(wanted.get("advance", 0.0))
+    except (msgspec.DecodeError, OverflowError) as error:
+        raise ApiError(400, str(error)) from error
+    return reply({"now": demo.clock.now().isoformat()})
+
 
 _log = logging.getLogger("batchtui.demo")
 
@@ -61,21 +117,21 @@ def _routes(demo: Demo) -> list[BaseRoute]:
 
     batches = "/v1/messages/batches"
     return [
-        route(batches, "POST", batch_calls.create),
-        route(batches, "GET", batch_calls.listing),
-        route(batches + "/{id}", "GET", batch_calls.retrieve),
-        route(batches + "/{id}", "DELETE", batch_calls.delete),
-        route(batches + "/{id}/cancel", "POST", batch_calls.cancel),
-        route(batches + "/{id}/results", "GET", batch_calls.results),
-        route("/v1/messages/count_tokens", "POST", message_calls.count_tokens),
-        route("/v1/messages", "POST", message_calls.create),
-        route("/v1/models", "GET", message_calls.models),
-        route("/v1/models/{id}", "GET", message_calls.model),
-        route("/_demo/health", "GET", control.health, admit=False),
-        route("/_demo/stats", "GET", control.stats, admit=False),
-        route("/_demo/faults", "GET", control.faults, admit=False),
-        route("/_demo/faults", "POST", control.set_faults, admit=False),
-        route("/_demo/clock", "POST", control.clock, admit=False),
+        route(batches, "POST", calls.create),
+        route(batches, "GET", calls.listing),
+        route(batches + "/{id}", "GET", calls.retrieve),
+        route(batches + "/{id}", "DELETE", calls.delete),
+        route(batches + "/{id}/cancel", "POST", calls.cancel),
+        route(batches + "/{id}/results", "GET", calls.results),
+        route("/v1/messages/count_tokens", "POST", calls.count_tokens),
+        route("/v1/messages", "POST", calls.create_message),
+        route("/v1/models", "GET", calls.models),
+        route("/v1/models/{id}", "GET", calls.model),
+        route("/_demo/health", "GET", health, admit=False),
+        route("/_demo/stats", "GET", stats, admit=False),
+        route("/_demo/faults", "GET", faults, admit=False),
+        route("/_demo/faults", "POST", set_faults, admit=False),
+        route("/_demo/clock", "POST", clock, admit=False),
     ]
 
 

@@ -11,8 +11,7 @@ from starlette.requests import Request
 
 from batchtui.demo.batches import BatchStore
 from batchtui.demo.faults import FaultBook
-from batchtui.demo.options import Clock, DemoOptions
-from batchtui.demo.wire import ApiError, betas_of
+from batchtui.demo.protocol import ApiError, DemoClock, DemoOptions, betas_of
 
 _VERSION = re.compile(r"20\d\d-\d\d-\d\d\Z")
 _BETA = re.compile(r"[a-z0-9-]+-20\d\d-\d\d-\d\d\Z")
@@ -24,7 +23,7 @@ class Demo:
 
     def __init__(self, data: Path, options: DemoOptions) -> None:
         self.options = options
-        self.clock = Clock()
+        self.clock = DemoClock()
         self.faults = FaultBook(options.faults)
         self.store = BatchStore(data / "server" / "batches", options, self.clock)
         self.calls: Counter[str] = Counter()

@@ -274,7 +274,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     @property
     def unknown(self) -> bool:
         """True when the API does not know the batch any more and nobody has marked it as gone."""
-        return self.unknown_at is not None and self.marked_gone is None and (self.owed or self.active)
+        return self.unknown_at is not None and self.marked_gone is None and (self.results_due or self.active)
 
     @property
     def sent_or_counted(self) -> int:
@@ -289,7 +289,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
         )
 
     @property
-    def owed(self) -> bool:
+    def results_due(self) -> bool:
         """True when it ended and its results are not all here, and can still be had."""
         return self.status == "ended" and self.results in ("none", "partial")
 

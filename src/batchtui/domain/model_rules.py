@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from batchtui.domain.errors import ConfigError
-from batchtui.domain.models import ModelInfo
+from batchtui.domain.plan import ModelInfo
 
 Verdict = Literal["ok", "refused", "deprecated", "to_high", "unconfirmed"]
 """``to_high``: refused at effort xhigh and max; ``unconfirmed``: a warning, never an error."""

@@ -1,30 +1,264 @@
-"""Takes requests one line or one block at a time: a quick look, an exact one where something seems wrong, then into a part."""
+"""Requests with errors that are left out: kept for the batch, and written as they were given where that is asked for."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.money import PriceTable
-from batchtui.intake import bulk, fast, jsontext, measure
-from batchtui.intake.cachemarks import mark_line
-from batchtui.intake.checks import check_envelope, check_params
-from batchtui.intake.estimate import tokens_of
-from batchtui.intake.facts import Facts, ModelFacts
+from batchtui.intake import estimate, fast_path, json_errors
+from batchtui.intake.cache_prefix import mark_line
+from batchtui.intake.estimate import Meter, tokens_of, usages
+from batchtui.intake.fast_path import Bulk, Shapes
 from batchtui.intake.ids import NOT_SENT, IdTable, as_id, candidates, made_id, new_mark
+from batchtui.intake.model_limits import ModelCatalog, ModelFacts
 from batchtui.intake.options import IntakeOptions
-from batchtui.intake.placing import Placer, Ready, Row
+from batchtui.intake.parts import MAX_OPEN, Part, Splitter, TooManyBetas
 from batchtui.intake.problems import Found, Problems, error, warning
-from batchtui.intake.shapes import Shapes
-from batchtui.intake.skipped import Skipped
-from batchtui.intake.split import MAX_OPEN, Splitter, TooManyBetas
-from batchtui.intake.words import quoted
-from batchtui.store.rowids import SourceMark
+from batchtui.intake.rules import check_envelope, check_params
+from batchtui.intake.wording import quoted
+from batchtui.results.row_ids import SourceMark
+from batchtui.results.skipped import SkippedRow, holding, line_of
+from batchtui.store.files import explain, make_private_dir, open_private
+from batchtui.store.records import SKIPPED
+
+
+class Skipped:
+    """The staged skipped.jsonl; with ``skipped_path`` also a file to fix and send later, and one that says why, line for line."""
+
+    def __init__(self, options: IntakeOptions, staging: Path | None) -> None:
+        self.wanted = options.skip_bad
+        """Whether bad requests are left out at all."""
+        self.count = 0
+        """Requests left out."""
+        self._kept = _Lines(staging / SKIPPED) if staging is not None else None
+        self._given = _Lines(options.skipped_path) if options.skipped_path is not None else None
+        self._reasons = (
+            _Lines(options.skipped_path.with_suffix(".problems.jsonl")) if options.skipped_path is not None else None
+        )
+
+    @property
+    def kept(self) -> Path | None:
+        """The staged file, when something was written to it."""
+        return self._kept.path if self._kept is not None and self.count else None
+
+    @property
+    def written(self) -> Path | None:
+        """The file that was asked for, when something was written to it."""
+        return self._given.path if self._given is not None and self.count else None
+
+    def add(
+        self,
+        given: bytes | None,
+        problems: list[str],
+        where: str,
+        custom_id: str,
+        *,
+        place: tuple[int, int] = (0, 0),
+        row: Row | None = None,
+    ) -> None:
+        """Leave a request out; ``given`` is None when its line was too long to be kept.  Raises StoreError.
+
+        ``place`` is the number of its source and its line there, ``row`` what it was made from.
+        """
+        if not self.wanted:
+            return
+        self.count += 1
+        if self._kept is not None:
+            found = SkippedRow(
+                where=where,
+                source=place[0],
+                number=place[1],
+                custom_id=custom_id,
+                row_id=row[0] if row is not None else custom_id,
+                problems=problems,
+                row=row[1] if row is not None else None,
+            )
+            self._kept.add(_line(found, given))
+        if self._given is not None and self._reasons is not None:
+            note = {"where": where, "custom_id": custom_id, "problems": problems, "kept": given is not None}
+            self._given.add(given.replace(b"\n", b" ") + b"\n" if given is not None else b"")
+            self._reasons.add(msgspec.json.encode(note) + b"\n")
+
+    def close(self) -> None:
+        """Make the files last.  Raises StoreError."""
+        for lines in (self._kept, self._given, self._reasons):
+            if lines is not None:
+                lines.close()
+
+
+def _line(found: SkippedRow, given: bytes | None) -> bytes:
+    try:
+        return line_of(holding(found, given))
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
+        # A row with what JSON can't hold is kept as its reader wrote it down.
+        return line_of(holding(msgspec.structs.replace(found, row=None), given))
+
+
+class _Lines:
+    """A file of lines that is made when the first one comes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: BinaryIO | None = None
+
+    def add(self, line: bytes) -> None:
+        try:
+            if self._file is None:
+                make_private_dir(self.path.parent)
+                self._file = open_private(self.path, "wb")
+            self._file.write(line)
+        except OSError as bad:
+            raise explain(bad, f"can't write {self.path}") from bad
+
+    def close(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as bad:
+            raise explain(bad, f"can't write {self.path}") from bad
+        finally:
+            self._file.close()
+
+
+SAMPLES = 5
+SHOWN = 1_000_000
+"""Longer requests are not kept for showing, in bytes."""
+_MAX_PREFIXES = 50_000
+
+Row = tuple[str, dict[str, Any]]
+"""A row's own id ("" when it has none), and its columns."""
+
+
+class Ready(NamedTuple):
+    """A request that may be sent."""
+
+    line: bytes
+    custom_id: str
+    facts: ModelFacts
+    max_tokens: int
+    geo: str
+    size: estimate.Size
+    prefix: estimate.Prefix | None
+    betas: tuple[str, ...]
+    row: Row | None
+    source: int
+    number: int
+    """Its place: the source's number in the plan, from 1, and the line or item there."""
+
+
+class PlanBuilder:
+    """Fills the parts of one plan."""
+
+    def __init__(self, splitter: Splitter, prices: PriceTable, mark: str) -> None:
+        self._made = f"{mark}-"
+        self._made_head = f'{{"custom_id":"{mark}-'.encode()
+        self._splitter = splitter
+        self._prices = prices
+        self._prefixes: set[int] = set()
+        self.requests = 0
+        self.bytes = 0
+        self.sample: list[str] = []
+        self.longest = b""
+
+    def place(self, ready: Ready) -> None:
+        """Put one request into its part; raises TooManyBetas."""
+        line, size = ready.line, ready.size
+        part = self._splitter.part_for(ready.betas, 1, len(line) + 1)
+        self._count(1, len(line) + 1)
+        meter = _meter(part, ready.facts, ready.geo)
+        price = ready.facts.price
+        if ready.prefix is None and (price is None or not 0 < price.step_tokens <= size.octets):
+            meter.add(size, ready.max_tokens)
+        else:
+            self._meter_special(meter, ready)
+        made = ready.custom_id.startswith(self._made)
+        if part.file is not None:
+            if made:
+                part.file.made = self._made_head
+            part.file.add(line)
+        if made or ready.row is not None:
+            row_id, row = ready.row or ("", None)
+            part.note_row(ready.custom_id, row_id, ready.source, ready.number, row, made=made)
+        else:
+            part.note_own(1, ready.source, ready.number)
+        self._show(line)
+
+    def has_room(self, betas: tuple[str, ...], bulk: Bulk, size: int) -> bool:
+        """Whether a block of ``size`` bytes fits the open part of its betas as a whole."""
+        return self._splitter.has_room(betas, len(bulk.ids), size + 1)
+
+    def place_block(self, block: bytes, bulk: Bulk, betas: tuple[str, ...], source: int, number: int) -> None:
+        """Put a block of lines, which fits and begins with this line of a source, into its part at once."""
+        part = self._put(block, bulk, betas)
+        part.note_own(len(bulk.ids), source, number)
+
+    def place_rows(
+        self,
+        block: bytes,
+        bulk: Bulk,
+        betas: tuple[str, ...],
+        source: int,
+        numbers: Sequence[int],
+        rows: Sequence[Row],
+    ) -> None:
+        """The same for the requests of these rows of a source."""
+        part = self._put(block, bulk, betas)
+        for custom_id, number, (row_id, row) in zip(bulk.ids, numbers, rows, strict=True):
+            part.note_row(custom_id, row_id, source, number, row, made=custom_id.startswith(self._made))
+
+    def _put(self, block: bytes, bulk: Bulk, betas: tuple[str, ...]) -> Part:
+        part = self._splitter.part_for(betas, len(bulk.ids), len(block) + 1)
+        self._count(len(bulk.ids), len(block) + 1)
+        for tally in bulk.tallies:
+            _meter(part, tally.facts, tally.geo).add_tally(tally)
+        if part.file is not None:
+            if any(custom_id.startswith(self._made) for custom_id in bulk.ids):
+                part.file.made = self._made_head
+            part.file.add(block)
+        if len(self.sample) < SAMPLES:
+            for line in block.split(b"\n", SAMPLES)[:SAMPLES]:
+                self._show(line)
+        start, end = bulk.longest
+        if len(self.longest) < end - start <= SHOWN:
+            self.longest = block[start:end]
+        return part
+
+    def _count(self, requests: int, size: int) -> None:
+        self.requests += requests
+        self.bytes += size
+
+    def _show(self, line: bytes) -> None:
+        if len(self.sample) < SAMPLES and len(line) <= SHOWN:
+            self.sample.append(line.decode())
+        if len(self.longest) < len(line) <= SHOWN:
+            self.longest = line
+
+    def _meter_special(self, meter: Meter, ready: Ready) -> None:
+        size, prefix, facts = ready.size, ready.prefix, ready.facts
+        tokens = tokens_of(size.chars, size.octets, size.fixed, facts)
+        seen = prefix is not None and prefix.key in self._prefixes
+        if prefix is not None and len(self._prefixes) < _MAX_PREFIXES:
+            self._prefixes.add(prefix.key)
+        both = usages(facts.name, ready.geo, tokens, prefix, seen, facts)
+        meter.add_special(tokens, ready.max_tokens, both, self._prices)
+
+
+def _meter(part: Part, facts: ModelFacts, geo: str) -> Meter:
+    key = facts.name if not geo else f"{facts.name}\n{geo}"
+    meter = part.meters.get(key)
+    if meter is None:
+        meter = part.meters[key] = Meter(facts, geo)
+    return meter
+
 
 HUGE = 32_000_000
 """Bytes of one request the Messages endpoint takes; whether a batch takes more is not documented."""
@@ -37,11 +271,11 @@ class Checker:
     def __init__(self, options: IntakeOptions, prices: PriceTable, problems: Problems, staging: Path | None) -> None:
         self._options = options
         self.problems = problems
-        self._facts = Facts(options, prices)
+        self._facts = ModelCatalog(options, prices)
         self.mark = options.mark or (new_mark() if staging is not None else NOT_SENT)
         """What ids made for this plan begin with."""
         self.splitter = Splitter(options.max_requests, options.max_bytes, staging)
-        self.placer = Placer(self.splitter, prices, self.mark)
+        self.placer = PlanBuilder(self.splitter, prices, self.mark)
         self.skipped = Skipped(options, staging)
         self._ids = IdTable()
         self._shapes = Shapes()
@@ -59,7 +293,7 @@ class Checker:
         """What is known about a model."""
         return self._facts.of(model)
 
-    def option_quotes(self, params: fast.Params) -> int | None:
+    def option_quotes(self, params: fast_path.Params) -> int | None:
         """The quotes a request's options have in its line; None when they need the careful look."""
         return self._shapes.option_quotes(params)
 
@@ -104,7 +338,7 @@ class Checker:
 
         Returns how many lines there were.
         """
-        found = None if self._options.cache_prefix else bulk.survey(block, self)
+        found = None if self._options.cache_prefix else fast_path.survey(block, self)
         if found is not None and self.placer.has_room(self._betas, found, len(block)):
             if self._ids.add_all(found.ids, self._place_of(number)):
                 self.placer.place_block(block, found, self._betas, len(self._sources), number)
@@ -124,7 +358,7 @@ class Checker:
         if self._options.cache_prefix:
             return False
         block = b"\n".join(lines)
-        found = bulk.survey(block, self)
+        found = fast_path.survey(block, self)
         all_betas = tuple(sorted({*self._betas, *betas})) if betas else self._betas
         if found is None or len(found.ids) != len(rows) or not self.placer.has_room(all_betas, found, len(block)):
             return False
@@ -151,7 +385,7 @@ class Checker:
             line = mark_line(line)
         all_betas = tuple(sorted({*self._betas, *betas})) if betas else self._betas
         try:
-            request = fast.REQUEST.decode(line)
+            request = fast_path.REQUEST.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._careful(line, number, row, given, all_betas)
             return
@@ -183,10 +417,10 @@ class Checker:
             given,
         )
 
-    def _ordinary(self, line: bytes, params: fast.Params) -> measure.Size | None:
+    def _ordinary(self, line: bytes, params: fast_path.Params) -> estimate.Size | None:
         """The size of a decoded request in which nothing asks for a careful look; None when something does."""
-        quotes, chars, octets = fast.survey(params)
-        fixed = measure.PER_MESSAGE * len(params.messages)
+        quotes, chars, octets = fast_path.survey_line(params)
+        fixed = estimate.PER_MESSAGE * len(params.messages)
         counted = line.count(b'"')
         if counted != quotes:
             if not counted > quotes > 0 or self._shapes.option_quotes(params) != counted - quotes:
@@ -194,15 +428,15 @@ class Checker:
             if params.tools is not UNSET:
                 chars += len(bytes(params.tools))
                 octets += len(bytes(params.tools))
-                fixed += measure.TOOLS_TOKENS
+                fixed += estimate.TOOLS_TOKENS
             if not line.isascii() and not _is_utf8(line):
                 return None
-        return measure.Size(chars, octets, (fixed // 2, fixed))
+        return estimate.Size(chars, octets, (fixed // 2, fixed))
 
     def _careful(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:
         """Name everything wrong with a line; place it when nothing stops."""
-        value, faults = jsontext.parse(line)
-        custom_id = jsontext.looks_like_id(line)
+        value, faults = json_errors.parse(line)
+        custom_id = json_errors.looks_like_id(line)
         params: Any = None
         if b"\n" in line and not faults:
             line = msgspec.json.encode(value)
@@ -231,8 +465,8 @@ class Checker:
         if isinstance(params.get("betas"), list):
             line, betas = self._lifted(line, params["betas"], betas, number, custom_id)
         facts, geo = self._facts.of(params["model"]), params.get("inference_geo") or ""
-        size = measure.size_of(params, line, facts.rules)
-        prefix = measure.prefix_of(params) if b'"cache_control"' in line else None
+        size = estimate.size_of(params, line, facts.rules)
+        prefix = estimate.prefix_of(params) if b'"cache_control"' in line else None
         self._place(
             Ready(
                 *(line, custom_id, facts, params["max_tokens"], geo, size, prefix),

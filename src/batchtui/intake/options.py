@@ -9,8 +9,7 @@ from pathlib import Path
 import msgspec
 
 from batchtui.domain.model_rules import ModelRules
-from batchtui.domain.models import ModelInfo
-from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
+from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS, ModelInfo
 
 API_VERSION = "2026-10-21"
 """The ``anthropic-version`` the official SDK 2.x speaks."""

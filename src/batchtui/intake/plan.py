@@ -13,15 +13,15 @@ import msgspec
 from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import CheckedSource, Plan, Problem, Progress
-from batchtui.intake import sniff
+from batchtui.intake import detect_format
 from batchtui.intake.checker import Checker
 from batchtui.intake.estimate import total
 from batchtui.intake.options import FORMATS, IntakeOptions
-from batchtui.intake.origin import Watch, Watched
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
-from batchtui.intake.render import Renderer, load_template, read_template
+from batchtui.intake.source_watch import Watch, Watched
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
+from batchtui.intake.template import Renderer, load_template, read_template
 from batchtui.intake.template_process import TemplateProcess
 from batchtui.store.files import make_private_dir
 
@@ -158,7 +158,7 @@ class _Making:
                 raise SourceFault(error("blank", "it begins with more than 64 KB of nothing but white space"))
             self._problems.add(warning("source_empty", "there is nothing in it"), source.name)
             return
-        told = sniff.tell(head, source.name, self._options.format, self._options.has_template)
+        told = detect_format.tell(head, source.name, self._options.format, self._options.has_template)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text beside tables"))
         # Requests on lines have ids of their own: nothing has to tell their source from another.

@@ -12,14 +12,13 @@ import msgspec
 from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
-from batchtui.intake import sniff
-from batchtui.intake.checker import Checker
+from batchtui.intake import detect_format
+from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import FORMATS, IntakeOptions
-from batchtui.intake.placing import Row
 from batchtui.intake.problems import Problems
 from batchtui.intake.readers import Reader
-from batchtui.intake.render import Renderer, RowFault, load_template
 from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
+from batchtui.intake.template import Renderer, RowFault, load_template
 from batchtui.intake.template_process import TemplateProcess
 
 
@@ -155,7 +154,7 @@ def _peek_one(
             stream = Stream(raw)
             head = stream.peek()
             if head.strip():
-                reader.read(source, stream, sniff.tell(head, source.name, options.format, options.has_template))
+                reader.read(source, stream, detect_format.tell(head, source.name, options.format, options.has_template))
         finally:
             if source.path is not None:
                 raw.close()

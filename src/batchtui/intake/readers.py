@@ -9,17 +9,16 @@ from typing import Any, Protocol
 
 import msgspec
 
-from batchtui.intake import jsontext
+from batchtui.intake import json_errors
 from batchtui.intake.checker import Checker
-from batchtui.intake.elements import Elements, one_line
-from batchtui.intake.lines import blocks, lines
+from batchtui.intake.detect_format import BOM, DetectedFormat, classify
+from batchtui.intake.json_array import Elements, one_line
 from batchtui.intake.openai import Translator
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import error, warning
-from batchtui.intake.sniff import BOM, Told, classify
-from batchtui.intake.sources import Source, SourceFault, Stream
+from batchtui.intake.sources import Source, SourceFault, Stream, blocks, lines
 from batchtui.intake.tables import csv_rows, parquet_rows, text_row
-from batchtui.intake.words import kind_of, quoted
+from batchtui.intake.wording import kind_of, quoted
 
 Tick = Callable[[], None]
 """Called after each piece that was read: tells the progress, and raises Stopped."""
@@ -51,7 +50,7 @@ class Reader:
         self.kinds: dict[str, None] = {}
         """Formats met so far, in order."""
 
-    def read(self, source: Source, stream: Stream, told: Told) -> None:
+    def read(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         """Read one source to its end; raises SourceFault when it can't be read further, and Stopped."""
         if told.kind in ("parquet", "csv", "tsv", "text"):
             self._read_table(source, stream, told)
@@ -60,7 +59,7 @@ class Reader:
         else:
             self._read_elements(source, stream, told)
 
-    def _read_lines(self, source: Source, stream: Stream, told: Told) -> None:
+    def _read_lines(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         checker = self._checker
         checker.source(source.name)
         self.kinds[told.kind] = None
@@ -85,7 +84,7 @@ class Reader:
             else:
                 number += self._checker.take_block(block, number)
 
-    def _read_elements(self, source: Source, stream: Stream, told: Told) -> None:
+    def _read_elements(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         checker = self._checker
         head = stream.peek()
         start = told.start + (len(BOM) if head.startswith(BOM) else 0)
@@ -159,9 +158,9 @@ class Reader:
         if not line:
             return
         checker = self._checker
-        value, faults = jsontext.parse(line)
+        value, faults = json_errors.parse(line)
         made = None
-        custom_id = jsontext.looks_like_id(line)
+        custom_id = json_errors.looks_like_id(line)
         if value is not None and not faults:
             custom_id, made, faults = self._translator.translate(value)
         for found in faults:
@@ -196,7 +195,7 @@ class Reader:
             return
         self._rows.render(value, number)
 
-    def _read_table(self, source: Source, stream: Stream, told: Told) -> None:
+    def _read_table(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         self._checker.source(source.name, counted=told.kind == "parquet")
         self.kinds[told.kind] = None
         if told.kind == "text":
@@ -242,7 +241,7 @@ def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Any]]:
     try:
         value = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        value, faults = jsontext.parse(line)
+        value, faults = json_errors.parse(line)
         return (value if isinstance(value, dict) else None), faults
     if not isinstance(value, dict):
         return None, [error("envelope", f"an object is expected on each line, not {kind_of(value)}")]

@@ -10,9 +10,9 @@ import msgspec
 
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Plan
-from batchtui.intake import measure
+from batchtui.intake import estimate
 from batchtui.intake.estimate import tokens_of
-from batchtui.intake.facts import Facts
+from batchtui.intake.model_limits import ModelCatalog
 from batchtui.intake.options import IntakeOptions
 
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control")
@@ -33,7 +33,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 def sample_requests(plan: Plan, count: int, *, prices: PriceTable) -> tuple[Sample, ...]:
     """Up to ``count`` requests from all over the plan's staged parts, or from what it shows when nothing is staged."""
-    facts = Facts(IntakeOptions(), prices)
+    facts = ModelCatalog(IntakeOptions(), prices)
     lines = (
         _spread(plan, count)
         if any(part.path for part in plan.parts)
@@ -44,7 +44,7 @@ def sample_requests(plan: Plan, count: int, *, prices: PriceTable) -> tuple[Samp
         request = msgspec.json.decode(line)
         params: dict[str, Any] = request["params"]
         known = facts.of(params["model"])
-        size = measure.size_of(params, line, known.rules)
+        size = estimate.size_of(params, line, known.rules)
         samples[request["custom_id"]] = Sample(
             custom_id=request["custom_id"],
             model=params["model"],

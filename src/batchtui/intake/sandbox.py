@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined, Template, nodes
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from batchtui.intake.template_wire import MAX_TEXT
+from batchtui.intake.template_protocol import MAX_TEXT
 
 COMPILED = "<template>"
 """What compiled templates are called in tracebacks."""

@@ -11,10 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from batchtui.intake.lines import lines
+from batchtui.intake.detect_format import BOM, DetectedFormat
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.sniff import BOM, Told
-from batchtui.intake.sources import Source, SourceFault, Stream
+from batchtui.intake.sources import Source, SourceFault, Stream, lines
 
 Note = Callable[[Found, int], None]
 LeaveOut = Callable[[list[str], Found, int], None]
@@ -24,7 +23,9 @@ MAX_CELL = 32_000_000
 _OLD = "not UTF-8: read as Windows-1252 (latin-1) from here on where it is not"
 
 
-def csv_rows(stream: Stream, told: Told, note: Note, leave_out: LeaveOut) -> Iterator[tuple[dict[str, Any], int]]:
+def csv_rows(
+    stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut
+) -> Iterator[tuple[dict[str, Any], int]]:
     """The rows of a table with a header, each with the line it begins on; rows that can't be one are left out.
 
     Raises SourceFault when the table can't be read further.
@@ -163,7 +164,7 @@ def _old_letter(byte: int) -> str:
         return chr(byte)
 
 
-def text_row(source: Source, stream: Stream, told: Told, note: Note) -> dict[str, Any]:
+def text_row(source: Source, stream: Stream, told: DetectedFormat, note: Note) -> dict[str, Any]:
     """A whole text as one row: ``text``, ``name``, ``filename``, ``path``; raises SourceFault when it is too large."""
     pieces: list[bytes] = []
     size = 0

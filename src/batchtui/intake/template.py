@@ -5,18 +5,30 @@ Loaded late, in the process that renders: it imports jinja2 through ``sandbox``.
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import tomllib
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 
-from batchtui.intake.problems import Found, error
+from batchtui import plainfile
+from batchtui.domain.plan import CheckedSource
+from batchtui.intake import template_protocol as wire
+from batchtui.intake.checker import Checker, Row
+from batchtui.intake.options import IntakeOptions
+from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
-from batchtui.intake.template_wire import MAX_MEMORY, MAX_PARAMS, BadTemplate
-from batchtui.intake.words import KNOWN_PARAMS, kind_of, near, quoted
+from batchtui.intake.source_watch import checked_file
+from batchtui.intake.sources import SourceFault
+from batchtui.intake.template_process import Died, TemplateProcess
+from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, BadTemplate
+from batchtui.intake.wording import KNOWN_PARAMS, kind_of, near, quoted
 from batchtui.safetext import line as safe
 
 _MARKS = ("{{", "{%", "{#")
@@ -260,3 +272,290 @@ def _line_of(text: str, name: str, inner: int = 1) -> int:
             opens = line.rstrip().endswith(('"""', "'''"))
             return number + inner - 1 + (1 if opens else 0)
     return 0
+
+
+_ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
+"""Columns that give a request its id when the template names none."""
+MAX_LIMIT_FAULTS = 5
+"""Rows that ask for too much before the rest is left."""
+MAX_DEATHS = 5
+"""Times the process may come to its end with rows on their way."""
+BLOCK = 128 * 1024
+"""Bytes of rows that are given at once."""
+BLOCK_ROWS = 256
+AHEAD = 1 << 20
+"""Bytes of rows that may be on their way."""
+_ENCODE = msgspec.msgpack.Encoder().encode
+MAX_TEMPLATE = 4_000_000
+"""Bytes of a template file."""
+
+
+def load_template(
+    options: IntakeOptions, process: TemplateProcess | None = None, wait: Callable[[], None] = lambda: None
+) -> tuple[TemplateProcess | None, list[tuple[str, Found]]]:
+    """A process with the options' template; or what is wrong with it, each with its place.  Neither when there is none.
+
+    ``process`` is used again when there is one; else the new one is the caller's to close.  ``wait`` is called while there
+    is nothing to do, and may raise.  Raises StoreError when no process can be started.
+    """
+    if not options.has_template:
+        return None, []
+    text = options.template_text
+    name = options.template_name if text is not None else str(options.template)
+    if text is None:
+        assert options.template is not None
+        text, _, found = read_template(options.template)
+        if found is not None:
+            return None, [(name, found)]
+    mine = process or TemplateProcess()
+    try:
+        mine.compile(text, wait)
+        return mine, []
+    except wire.BadTemplate as bad:
+        _drop(mine, process)
+        return None, [(f"{name}:{bad.line}" if bad.line else name, bad.found)]
+    except BaseException:
+        _drop(mine, process)
+        raise
+
+
+def _drop(mine: TemplateProcess, given: TemplateProcess | None) -> None:
+    if mine is not given:
+        mine.close()
+
+
+def read_template(path: Path) -> tuple[str, CheckedSource | None, Found | None]:
+    """A template's text with its file as it was read, or what is wrong with it."""
+    try:
+        fd, found = plainfile.open_fd(path)
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(MAX_TEMPLATE + 1)
+        if len(data) > MAX_TEMPLATE:
+            what = f"too large for a template: more than {MAX_TEMPLATE // 1_000_000} MB"
+            return "", None, error("template", what)
+        return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read(), checked_file(path, data, found), None
+    except OSError as bad:
+        return "", None, error("template", f"can't be read: {bad.strerror or bad}")
+    except UnicodeDecodeError:
+        return "", None, error("template", "not valid UTF-8: save the file as UTF-8")
+
+
+class Renderer:
+    """Makes a request of each row: params from the template, an id from it, from a column, or from the row's number.
+
+    Rows are rendered in another process, some blocks ahead of what is checked here; ``flush`` waits for the last of them.
+    """
+
+    def __init__(self, template: TemplateProcess, checker: Checker, count: int = 0) -> None:
+        self._template = template
+        self._checker = checker
+        self._count = count
+        self._limits = 0
+        self._deaths = 0
+        self._block: list[_Sent] = []
+        self._size = 0
+        self._flying: deque[_Sent] = deque()
+        self._in_flight = 0
+        self._made: dict[str, _Made] = {}
+        """Requests by their ids, not checked yet."""
+
+    def render(self, row: dict[str, Any], number: int) -> None:
+        """Take one row; what is wrong with it or those before is named with the row's place.  Raises SourceFault."""
+        self._count += 1
+        try:
+            raw = _ENCODE(row)
+        except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
+            self.flush()
+            self._refuse(row, number, error("template_row", "the row can't be written as JSON", safe(str(bad), 120)))
+            return
+        self._block.append(_Sent(row, number, self._count, raw))
+        self._size += len(raw)
+        if self._size >= BLOCK or len(self._block) >= BLOCK_ROWS:
+            self._send()
+
+    def flush(self) -> None:
+        """Wait until all rows given so far are requests, or are named; raises SourceFault."""
+        self._send()
+        while self._flying:
+            self._take()
+
+    def one(self, row: dict[str, Any], number: int) -> tuple[bytes, str]:
+        """The request of a single row, checked, and the row's own id; raises RowFault."""
+        self._count += 1
+        try:
+            sent = _Sent(row, number, self._count, _ENCODE(row))
+        except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
+            raise RowFault(error("template_row", "the row can't be written as JSON", safe(str(bad), 120))) from bad
+        answer = self._alone(sent)
+        if isinstance(answer, wire.Failed):
+            raise RowFault(Found(answer.code, "error", answer.message, answer.detail))
+        line, row_id, _ = self._request(sent, answer)
+        self._checker.take(line, number, betas=self._template.betas)
+        return line, row_id
+
+    # --- rows on their way ------------------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        block, self._block, self._size = self._block, [], 0
+        if not block:
+            return
+        try:
+            self._flying.extend(block)
+            self._in_flight += sum(len(each.raw) for each in block)
+            self._template.send(block[0].order, [each.raw for each in block])
+            while self._in_flight > AHEAD or (self._flying and self._template.answered):
+                self._settle(self._template.answers())
+        except Died as bad:
+            self._find_guilty(bad)
+
+    def _take(self) -> None:
+        try:
+            self._settle(self._template.answers())
+        except Died as bad:
+            self._find_guilty(bad)
+
+    def _settle(self, answers: list[wire.Answer]) -> None:
+        for answer in answers:
+            if not self._flying or not isinstance(answer, wire.Made | wire.Failed):
+                raise Died("makes the renderer answer nonsense")
+            sent = self._flying.popleft()
+            self._in_flight -= len(sent.raw)
+            self._finish(sent, answer)
+        self._place()
+
+    def _find_guilty(self, bad: Died) -> None:
+        """The process is gone: render what was on its way row by row, so that the one that ends it again is named."""
+        self._deaths += 1
+        if self._deaths > MAX_DEATHS:
+            what = f"the template {bad}, again and again: the rest is not read"
+            raise SourceFault(error("template_limit", what)) from bad
+        self._restart()
+        while self._flying:
+            sent = self._flying.popleft()
+            self._in_flight -= len(sent.raw)
+            self._finish(sent, self._alone(sent))
+        self._place()
+
+    def _alone(self, sent: _Sent) -> wire.Made | wire.Failed:
+        """The answer for a single row; when it ends the process, what it did, in which field, and a new process."""
+        field = ""
+        try:
+            self._template.send(sent.order, [sent.raw], careful=True)
+            while True:
+                for answer in self._template.answers():
+                    if isinstance(answer, wire.Entered):
+                        field = answer.field
+                    elif isinstance(answer, wire.Made | wire.Failed):
+                        return answer
+        except Died as bad:
+            place = f" in {safe(field, 60)}" if field else ""
+            self._restart()
+            return wire.Failed("template_limit", f"the template {bad}{place}", "")
+
+    def _restart(self) -> None:
+        try:
+            self._template.restart()
+        except wire.BadTemplate as bad:
+            raise SourceFault(bad.found) from bad
+
+    # --- one row ----------------------------------------------------------------------------------------------------
+
+    def _finish(self, sent: _Sent, answer: wire.Made | wire.Failed) -> None:
+        if isinstance(answer, wire.Failed):
+            self._refuse(sent.row, sent.number, Found(answer.code, "error", answer.message, answer.detail))
+            return
+        try:
+            line, row_id, custom_id = self._request(sent, answer)
+        except RowFault as bad:
+            self._refuse(sent.row, sent.number, bad.found)
+            return
+        if row_id and row_id != custom_id:
+            what = (
+                "a row's id can't be a custom_id, or stands there twice: a near one is made, and the row's own is kept"
+            )
+            found = warning("id_made", what, f"{quoted(row_id)} became {custom_id}")
+            self._checker.report(found, sent.number, custom_id)
+        self._made[custom_id] = _Made(line, sent.number, (row_id, sent.row))
+
+    def _place(self) -> None:
+        """Check and place the requests that were made since: all at once when none of them has a fault."""
+        if not self._made:
+            return
+        made, self._made = list(self._made.values()), {}
+        checker, betas = self._checker, self._template.betas
+        if len(made) > 1:
+            lines, numbers, rows = zip(*made, strict=True)
+            if checker.take_rows(lines, numbers, rows, betas):
+                return
+        for line, number, row in made:
+            given = _json(row[1]) if checker.skipped.wanted else b""
+            checker.take(line, number, row, given, betas)
+
+    def _request(self, sent: _Sent, made: wire.Made) -> tuple[bytes, str, str]:
+        """The request of a row as a JSON line, the row's own id (empty when it has none), and its custom_id."""
+        row_id = made.custom_id if made.custom_id is not None else _column_id(sent.row)
+        custom_id, _ = self._checker.free_id(row_id, sent.order)
+        if custom_id in self._made:
+            self._place()
+            custom_id, _ = self._checker.free_id(row_id, sent.order)
+        if b"\n" in made.params:
+            raise RowFault(error("template_row", "the rendered request is no line of JSON"))
+        return b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), made.params), row_id, custom_id
+
+    def _refuse(self, row: dict[str, Any], number: int, found: Found) -> None:
+        self._place()
+        checker = self._checker
+        checker.report(found, number)
+        checker.leave_out(_json(row), [found.text], number, row=(_column_id(row), row))
+        self._give_up_after(found)
+
+    def _give_up_after(self, found: Found) -> None:
+        """A template that always asks for too much would take hours over a large table."""
+        self._limits += found.code == "template_limit"
+        if self._limits >= MAX_LIMIT_FAULTS:
+            raise SourceFault(
+                error("template_limit", "the template asks for too much in row after row: the rest is not read")
+            )
+
+
+class _Sent(NamedTuple):
+    """A row on its way to a request."""
+
+    row: dict[str, Any]
+    number: int
+    """Its place in the source."""
+    order: int
+    """Its number among all rows, from 1."""
+    raw: bytes
+
+
+class _Made(NamedTuple):
+    """A request made of a row."""
+
+    line: bytes
+    number: int
+    row: Row
+
+
+class RowFault(Exception):
+    """A row that makes no request; ``found`` says why."""
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(found.text)
+        self.found = found
+
+
+def _column_id(row: dict[str, Any]) -> str:
+    for name in _ID_COLUMNS:
+        value = row.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+            return str(value)
+    return ""
+
+
+def _json(row: dict[str, Any]) -> bytes:
+    """The row as a line of JSON, for what is left out."""
+    try:
+        return msgspec.json.encode(row)
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
+        return safe(repr(row), 10_000).encode()

@@ -16,7 +16,7 @@ import msgspec
 
 from batchtui import subpython
 from batchtui.domain.errors import StoreError
-from batchtui.intake import template_wire as wire
+from batchtui.intake import template_protocol as wire
 from batchtui.intake.problems import error
 
 WORKER = "batchtui.intake.template_worker"
@@ -63,7 +63,7 @@ class TemplateProcess:
             answer = self.answers()[0]
         except Died as bad:
             raise wire.BadTemplate(error("template", f"the template {bad} while it is read")) from bad
-        if isinstance(answer, wire.Refused):
+        if isinstance(answer, wire.TemplateRefused):
             raise wire.BadTemplate(error("template", answer.message, answer.detail), answer.line)
         if not isinstance(answer, wire.Compiled):
             raise wire.BadTemplate(error("template", "the template can't be read"))

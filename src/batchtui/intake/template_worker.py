@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui.intake import template_wire as wire
+from batchtui.intake import template_protocol as wire
 from batchtui.intake.template import BadRow, RequestTemplate, TookTooLong, too_much
 
 _TICK = 0.25
@@ -27,7 +27,7 @@ _TELL = 0.1
 """Seconds after which what is done is told, so that silence means a single row."""
 
 
-class Limits:
+class WorkerLimits:
     """The system's limits, and the time of one row."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Answers:
 class Worker:
     """Compiles a template and renders rows with it."""
 
-    def __init__(self, limits: Limits, answers: Answers) -> None:
+    def __init__(self, limits: WorkerLimits, answers: Answers) -> None:
         self._limits = limits
         self._answers = answers
         self._template: RequestTemplate | None = None
@@ -123,11 +123,11 @@ class Worker:
             self._template = made = RequestTemplate(given.text)
             return wire.Compiled(made.betas)
         except wire.BadTemplate as bad:
-            return wire.Refused(bad.found.message, bad.found.detail, bad.line)
+            return wire.TemplateRefused(bad.found.message, bad.found.detail, bad.line)
         except TookTooLong as bad:
-            return wire.Refused(f"the template {bad} to read", "", 0)
+            return wire.TemplateRefused(f"the template {bad} to read", "", 0)
         except (MemoryError, RecursionError):
-            return wire.Refused("the template is nested too deeply, or too large", "", 0)
+            return wire.TemplateRefused("the template is nested too deeply, or too large", "", 0)
         finally:
             self._limits.end()
 
@@ -175,7 +175,7 @@ def main() -> None:
         out.write(data)
         out.flush()
 
-    limits, answers = Limits(), Answers(send)
+    limits, answers = WorkerLimits(), Answers(send)
     worker = Worker(limits, answers)
     limits.set()
     try:

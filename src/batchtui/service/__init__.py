@@ -1,7 +1,7 @@
 """The use cases both faces share; see ``core.Service``."""
 
-from batchtui.service.core import Service
-from batchtui.service.engine import Engine
-from batchtui.service.values import Selection, SyncReport, TryResult
+from batchtui.service.events import Selection, SyncReport, TryResult
+from batchtui.service.service import Service
+from batchtui.service.service_thread import ServiceThread
 
-__all__ = ["Engine", "Selection", "Service", "SyncReport", "TryResult"]
+__all__ = ["Selection", "Service", "ServiceThread", "SyncReport", "TryResult"]

@@ -11,11 +11,11 @@ import msgspec
 from batchtui.domain.batch import CANCELED_UNSENT, BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, StoreError
 from batchtui.domain.plan import Plan
-from batchtui.service.committing import Committer
 from batchtui.service.context import Context
-from batchtui.service.elsewhere import Elsewhere
-from batchtui.service.looking import Looker
-from batchtui.service.sending import Sender
+from batchtui.service.plan_commit import PlanCommitter
+from batchtui.service.poll_loop import Poller
+from batchtui.service.sender import Sender
+from batchtui.service.sync import RemoteBatches
 
 T = TypeVar("T")
 replace = msgspec.structs.replace
@@ -43,7 +43,7 @@ class Changer:
     """Changes batches, here and at the service."""
 
     def __init__(
-        self, context: Context, committer: Committer, sender: Sender, looker: Looker, elsewhere: Elsewhere
+        self, context: Context, committer: PlanCommitter, sender: Sender, looker: Poller, elsewhere: RemoteBatches
     ) -> None:
         self.context = context
         self.committer = committer
@@ -125,7 +125,7 @@ class Changer:
             if there and record.id is not None:
                 await self.context.ready_for(record)
                 await self.elsewhere.delete(record)
-                if record.owed:
+                if record.results_due:
                     # Nobody is to ask for hours after results that were deleted on purpose.
                     self.context.change(
                         record.local_id,

@@ -7,20 +7,22 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from batchtui import clock as clocks
 from batchtui import plainfile, unexpected
-from batchtui.config import Config, Profile
+from batchtui.config.load import Config, Profile
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, LockBusy
 from batchtui.domain.plan import Progress
 from batchtui.service import events
 from batchtui.store import files
-from batchtui.store.history import History, lock
+from batchtui.store.records import History, lock
 
 if TYPE_CHECKING:
     from batchtui.api.gateway import Gateway
@@ -240,9 +242,11 @@ class Context:
 def _clock_for(profile: Profile) -> clocks.Clock:
     if clocks.VARIABLE not in os.environ:
         return clocks.Clock()
-    from batchtui.api import keys
+    from batchtui.api import client
 
-    return clocks.from_environment() if keys.is_here(profile.base_url or keys.default_base_url()) else clocks.Clock()
+    return (
+        clocks.from_environment() if client.is_here(profile.base_url or client.default_base_url()) else clocks.Clock()
+    )
 
 
 class Throttle:
@@ -257,3 +261,28 @@ class Throttle:
         if now - self._last >= 0.1 or (progress.total and progress.done >= progress.total):
             self._last = now
             self._tell(progress)
+
+
+replace = msgspec.structs.replace
+
+
+class EndAnnouncer:
+    """Marks a record as told under its lock, so that of two programs one tells."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def tell(self, records: Iterable[BatchRecord]) -> None:
+        """Tell of every batch that has ended, with its results stored or gone, and was not told of yet."""
+        for record in records:
+            over = record.status == "ended" and record.results in ("stored", "gone")
+            if not over or record.told or not self.context.mine(record):
+                continue
+            try:
+                before, after = self.context.history.update(record.local_id, lambda r: replace(r, told=True))
+            except BatchtuiError:
+                continue
+            self.context.noticed(after)
+            if not before.told:
+                late = after.ended_at is not None and after.ended_at < self.context.opened_at
+                self.context.emit(events.Ended(after, late))

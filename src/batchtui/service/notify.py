@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from batchtui import safetext
-from batchtui.config import Notify
+from batchtui.config.load import Notify
 from batchtui.domain.batch import BatchRecord
 from batchtui.service.events import Ended
 

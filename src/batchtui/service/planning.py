@@ -18,15 +18,14 @@ import msgspec
 from batchtui import paths, plainfile, safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, TooLarge
-from batchtui.domain.models import ModelInfo
 from batchtui.domain.money import Usage
-from batchtui.domain.plan import Plan, Problem, ProblemGroup, Progress
+from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup, Progress
 from batchtui.intake.options import IntakeOptions
 from batchtui.memory import give_back
-from batchtui.service import figures
-from batchtui.service.committing import random_name
+from batchtui.service import history_stats
 from batchtui.service.context import Context
-from batchtui.service.values import Selection, TryResult
+from batchtui.service.events import Selection, TryResult
+from batchtui.service.plan_commit import random_name
 from batchtui.store import files
 
 Tell = Callable[[Progress], None] | None
@@ -67,7 +66,7 @@ def complete_options(context: Context, given: IntakeOptions | None, source: str 
         api_version=profile.api_version or options.api_version,
         default_model=options.default_model or profile.default_model or None,
         models=options.models if options.models is not None else cached_models(context),
-        history=options.history or (lambda model: figures.usual_output(context.history.all(), model, source)),
+        history=options.history or (lambda model: history_stats.usual_output(context.history.all(), model, source)),
     )
 
 
@@ -120,7 +119,7 @@ def plan_retry(
     stop: threading.Event | None,
 ) -> Plan:
     """Plan the chosen requests of these batches again; what has a good answer by now, or is under way, is left out."""
-    from batchtui.service import retrying
+    from batchtui.service import retry
 
     records = [context.history.resolve(i) for i in local_ids]
     if len({r.run for r in records}) != 1:
@@ -130,7 +129,7 @@ def plan_retry(
     staging = new_staging(context)
     try:
         path = staging / "retry-source.jsonl"
-        retried = retrying.write_source(context, records, chosen, changes, path, progress, stop)
+        retried = retry.write_source(context, records, chosen, changes, path, progress, stop)
         options = replace(complete_options(context, None, records[0].source), format="native", betas=records[0].betas)
         if records[0].api_version:
             options = replace(options, api_version=records[0].api_version)
@@ -139,7 +138,7 @@ def plan_retry(
         made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)
         path.unlink(missing_ok=True)
         made = replace(made, source=records[0].source, retry_of=tuple(retried), retried=retried, origin=None)
-        return retrying.carry_ids(context, made, records[0].run)
+        return retry.carry_ids(context, made, records[0].run)
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise files.explain(error, "can't prepare the retry") from error
@@ -150,9 +149,9 @@ def plan_retry(
 
 def retry_notes(context: Context, local_ids: Sequence[str], chosen: Selection, changes: Mapping[str, str]) -> list[str]:
     """What should be known before a retry, one sentence each."""
-    from batchtui.service import retrying
+    from batchtui.service import retry
 
-    return retrying.notes(context, [context.history.resolve(i) for i in local_ids], chosen, changes)
+    return retry.notes(context, [context.history.resolve(i) for i in local_ids], chosen, changes)
 
 
 def max_cost_problem(context: Context, plan: Plan) -> str | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchtui.domain.batch import BatchRecord, RemoteBatch
-from batchtui.poller import fetch_delay, unknown_delay
-from batchtui.service.sending import seen
+from batchtui.domain.schedule import fetch_delay, unknown_delay
+from batchtui.service.sender import seen
 
 if TYPE_CHECKING:
     from batchtui.service.context import Context

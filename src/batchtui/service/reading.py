@@ -10,12 +10,11 @@ import msgspec
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.memory import give_back
+from batchtui.results.storage import open_results
+from batchtui.results.view import ResultSet, View
 from batchtui.service.context import Context
 from batchtui.service.planning import Tell
-from batchtui.store.history import PART, RESULTS
-from batchtui.store.results import open_results
-from batchtui.store.resultset import ResultSet
-from batchtui.store.view import View
+from batchtui.store.records import PART, RESULTS
 
 
 def run_records(context: Context, run: str) -> list[BatchRecord]:
@@ -34,7 +33,7 @@ def open_view(context: Context, local_id: str, *, run: bool, progress: Tell, sto
         give_back(len(opened))
         _agree(context, record, opened)
         return opened
-    from batchtui.store.merge import open_run
+    from batchtui.results.run_view import open_run
 
     members = [(context.history.folder(r.local_id), r.attempt) for r in records]
     merged = open_run(members, context.prices, progress=progress, stop=stop)

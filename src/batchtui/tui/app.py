@@ -22,21 +22,22 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from batchtui import safetext, unexpected
-from batchtui.tui import glyphs, keys, terminal
-from batchtui.tui.hangup import Hangup
+from batchtui.present import symbols
+from batchtui.tui import bindings, terminal
+from batchtui.tui.base import Guard
+from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.messages import Happened
-from batchtui.tui.outlet import Colorless, Outlet
-from batchtui.tui.quiet import Shown, quieter
-from batchtui.tui.screens.base import Guard
-from batchtui.tui.screens.home import HomeScreen
+from batchtui.tui.output_filter import Colorless, OutputFilter
+from batchtui.tui.screen_diff import TerminalContents, quieter
+from batchtui.tui.terminal import ExitWatcher
 from batchtui.tui.themes import choose_theme
 from batchtui.tui.typed_ahead import TypedAhead, is_input
 
 if TYPE_CHECKING:
     from textual.driver import Driver
 
-    from batchtui.config import Config
-    from batchtui.service import Engine, Service
+    from batchtui.config.load import Config
+    from batchtui.service import Service, ServiceThread
     from batchtui.tui.typing_driver import TypingDriver
 
 MOST_BUGS = 8
@@ -54,7 +55,7 @@ class BatchtuiApp(Guard, App[int]):
 
     TITLE = "batchtui"
     # Textual loads no stylesheet of a default screen by itself.
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/home.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "home/screen.tcss"]
     COMMANDS: ClassVar[set[Any]] = {_commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,7 +66,7 @@ class BatchtuiApp(Guard, App[int]):
             id="help",
             tooltip="the keys that are true here, and what the signs mean",
         ),
-        keys.PALETTE,
+        bindings.PALETTE,
         Binding(
             "f5",
             "redraw",
@@ -82,20 +83,20 @@ class BatchtuiApp(Guard, App[int]):
     def __init__(
         self,
         service: Service,
-        engine: Engine,
+        engine: ServiceThread,
         *,
         look_first: bool = False,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        glyphs.use(service.config.screen.ascii or glyphs.terminal_is_ascii())
+        symbols.use(service.config.screen.ascii or symbols.terminal_is_ascii())
         super().__init__()
-        self._shown = Shown()
+        self._shown = TerminalContents()
         self._colorless = Colorless(self._page_color)
-        self._outlet = Outlet(only_ascii=glyphs.locale_is_ascii())
+        self._outlet = OutputFilter(only_ascii=symbols.locale_is_ascii())
         self.typed = TypedAhead(self)
         self.service = service
         self.engine = engine
-        self.hangup = Hangup(self._leave_with, self._put_away)
+        self.hangup = ExitWatcher(self._leave_with, self._put_away)
         self.bugs: list[BaseException] = []
         self._bug_times: list[float] = []
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -162,7 +163,7 @@ class BatchtuiApp(Guard, App[int]):
         """Colours, keys and signals; the service starts after the first paint."""
         self.complaints: list[str] = [*self.service.config.warnings]
         choose_theme(self, self.service.config.screen.theme)
-        self.set_keymap(keys.usable(self.service.config.keys))
+        self.set_keymap(bindings.usable(self.service.config.keys))
         self._listen()
         self.typed.begin()
         if not self.is_headless:
@@ -182,9 +183,9 @@ class BatchtuiApp(Guard, App[int]):
             gc.enable()
         self.engine.start()
         self._look()
-        from batchtui.tui import complaints
+        from batchtui.tui import config_check
 
-        self.complaints += complaints.of(self.service.config)
+        self.complaints += config_check.of(self.service.config)
         if self.complaints:
             self.home.say(
                 self.complaints[0],
@@ -207,28 +208,28 @@ class BatchtuiApp(Guard, App[int]):
         if config.screen.theme != before.screen.theme:
             choose_theme(self, config.screen.theme)
         if config.keys != before.keys:
-            self.set_keymap(keys.usable(config.keys))
+            self.set_keymap(bindings.usable(config.keys))
         if config.screen.ascii != before.screen.ascii:
-            glyphs.use(config.screen.ascii or glyphs.terminal_is_ascii())
+            symbols.use(config.screen.ascii or symbols.terminal_is_ascii())
             self.refresh_css(animate=False)
         if config.notify != before.notify:
             self._listen()
 
     def action_settings(self) -> None:
         """What config.toml says."""
-        from batchtui.tui.screens.settings import SettingsScreen
+        from batchtui.tui.settings import SettingsScreen
 
         if not isinstance(self.screen, SettingsScreen):
             self.push_screen(SettingsScreen())
 
     async def switch_profile(self, name: str) -> None:
         """Go on as another profile over the same data; raises ConfigError when there is none."""
-        from batchtui.service import Engine, Service
+        from batchtui.service import Service, ServiceThread
 
         old = self.engine
         opened_at = self.service.context.opened_at
         service = Service(self.service.data, self.service.config, profile=name, opened_at=opened_at)
-        self.service, self.engine = service, Engine(service)
+        self.service, self.engine = service, ServiceThread(service)
         self._listen()
         self.engine.start()
         self._look()
@@ -266,7 +267,7 @@ class BatchtuiApp(Guard, App[int]):
 
     # --- mistakes of our own ----------------------------------------------------------------------------------------
 
-    def outlives(self, error: BaseException) -> bool:
+    def tolerates(self, error: BaseException) -> bool:
         """True while errors of our own are rare enough to go on."""
         if not self.is_running or not self.screen_stack:
             return False
@@ -279,7 +280,7 @@ class BatchtuiApp(Guard, App[int]):
         self.bugs.append(error)
         found = unexpected.note(error, "running the screen")
         said = f"Unexpected error in batchtui: {found.title}"
-        palette = keys.true_key(self.service.config.keys, BatchtuiApp, "palette")
+        palette = bindings.true_key(self.service.config.keys, BatchtuiApp, "palette")
         advice = f"Your batches are safe. Press {palette} and choose Last error for details."
         with contextlib.suppress(Exception):
             shown = self.screen if hasattr(self.screen, "say") else self.home
@@ -287,7 +288,7 @@ class BatchtuiApp(Guard, App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error
-        if self.outlives(cause):
+        if self.tolerates(cause):
             self.report_bug(cause)
         else:
             super()._handle_exception(error)
@@ -305,7 +306,7 @@ class BatchtuiApp(Guard, App[int]):
 
     def action_help(self) -> None:
         """The keys that are true here."""
-        from batchtui.tui.screens.help import HelpScreen
+        from batchtui.tui.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
@@ -322,7 +323,7 @@ class BatchtuiApp(Guard, App[int]):
         if not self.home.sending:
             self.exit(0)
             return
-        from batchtui.tui.screens.modals import Confirm
+        from batchtui.tui.dialogs import Confirm
 
         lines = [
             "An upload is under way. If you quit now, its batch may or may not exist at the service;",
@@ -358,10 +359,10 @@ def _note_thread(error: BaseException | None) -> None:
 
 def run_app(service: Service) -> int:
     """Run the screen until the person leaves; returns the exit code."""
-    from batchtui.service import Engine
-    from batchtui.service.engine import close_loop
+    from batchtui.service import ServiceThread
+    from batchtui.service.service_thread import close_loop
 
-    engine = Engine(service)
+    engine = ServiceThread(service)
     loop = asyncio.new_event_loop()
     # Python's own hook prints contents where the screen is.
     threading.excepthook = lambda args: _note_thread(args.exc_value)

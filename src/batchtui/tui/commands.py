@@ -12,8 +12,9 @@ from textual.markup import escape
 
 from batchtui import __version__, unexpected
 from batchtui.domain.batch import BatchRecord
-from batchtui.tui import describe, keys
-from batchtui.tui.screens.base import Guard, Leaving
+from batchtui.present import batch
+from batchtui.tui import bindings
+from batchtui.tui.base import Guard, Leaving
 
 if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
@@ -50,7 +51,7 @@ class BatchCommands(Provider):
             if not binding.id or not active.enabled or binding.id in seen or not binding.tooltip:
                 continue
             seen.add(binding.id)
-            name = f"{binding.description[:1].upper()}{binding.description[1:]}  ({keys.shown(self.app, binding)})"
+            name = f"{binding.description[:1].upper()}{binding.description[1:]}  ({bindings.shown(self.app, binding)})"
             found = name, binding.tooltip, _runner(self._tui, binding.action, active.node)
             if binding.id in _MOVES:
                 moves.append(found)
@@ -75,15 +76,13 @@ class BatchCommands(Provider):
                 yield Hit(score, escape(name), run, text=name, help=escape(tip))
         found = []
         for record in self._tui.home.desk.records.values():
-            name = f"{describe.name(record)} {describe.part_name(record)}".strip()
+            name = f"{batch.name(record)} {batch.part_name(record)}".strip()
             score = max(matcher.match(name), matcher.match(record.id or ""))
             if score > 0:
                 found.append((score * 0.9, record.local_id, name, record))
         for score, _, name, record in sorted(found, reverse=True)[:MOST_BATCHES]:
-            state = describe.state(record, self._tui.now())
-            tip = (
-                f"{state.sign} {state.word}, {record.requests:,} requests, {describe.age(record, self._tui.now())} ago"
-            )
+            state = batch.state(record, self._tui.now())
+            tip = f"{state.sign} {state.word}, {record.requests:,} requests, {batch.age(record, self._tui.now())} ago"
             yield Hit(score, escape(name), _goer(self._tui, record), text=name, help=escape(tip))
 
 
@@ -107,7 +106,7 @@ def _app_commands(app: BatchtuiApp) -> list[tuple[str, str, Callable[[], Any]]]:
     """Beside the actions: theme, screenshot, the last error."""
 
     def last_error() -> None:
-        from batchtui.tui.screens.modals import Reading
+        from batchtui.tui.dialogs import Reading
 
         app.push_screen(Reading("Last error", last_error_text()))
 

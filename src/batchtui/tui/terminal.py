@@ -1,17 +1,110 @@
-"""What goes to the terminal past the screen: window title, bell, notifications."""
+"""Hands the terminal to another program for a while: an editor, a pager."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
+import shlex
+import signal
+import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App, SuspendNotSupported
 
 from batchtui import safetext
 from batchtui.tui.messages import Happened
 
 if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
+
+
+def run_outside(app: App[Any], command: str, path: Path) -> str:
+    """Run ``command`` on a file with the terminal to itself; returns what went wrong, "" when nothing did."""
+    trouble = ""
+    try:
+        with app.suspend():
+            try:
+                subprocess.run([*shlex.split(command), str(path)], check=False)
+            except (OSError, ValueError) as error:
+                # Textual takes the terminal back only when nothing is raised in here.
+                trouble = f"{command} can't be run: {error}"
+    except SuspendNotSupported:
+        return "this terminal can't be handed over to another program"
+    app.refresh(repaint=True, layout=True)
+    return trouble
+
+
+def edit_text(app: App[Any], text: str, command: str, ending: str) -> tuple[str, str]:
+    """A text as it was left in an editor, and what went wrong ("" when nothing did)."""
+    with tempfile.TemporaryDirectory(prefix="batchtui-") as folder:
+        path = Path(folder) / f"edit{ending}"
+        path.write_text(text, "utf-8")
+        trouble = run_outside(app, command, path)
+        try:
+            return (text if trouble else path.read_text("utf-8")), trouble
+        except (OSError, UnicodeDecodeError) as error:
+            return text, f"what the editor wrote can't be read: {error}"
+
+
+PATIENCE = 5.0
+"""Seconds the app has to leave by itself."""
+LOOK_EVERY = 2.0
+
+
+class ExitWatcher:
+    """Watches for SIGHUP, SIGTERM and the terminal's going; ``leave`` asks the app to exit, ``put_away`` stops the engine."""
+
+    def __init__(self, leave: Callable[[int], None], put_away: Callable[[], None]) -> None:
+        self._leave = leave
+        self._put_away = put_away
+        self._left = threading.Event()
+        self._told = False
+
+    def watch(self) -> None:
+        """Begin; from the main thread."""
+        with contextlib.suppress(ValueError):
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                signal.signal(number, lambda number, _: self.end(128 + number))
+        threading.Thread(target=self._watch_terminal, name="terminal-watch", daemon=True).start()
+
+    def over(self) -> None:
+        """The app has left by itself."""
+        self._left.set()
+
+    def end(self, code: int) -> None:
+        """Leave with an exit code, come what may."""
+        if self._told:
+            return
+        self._told = True
+        threading.Thread(target=self._see_to_it, args=(code,), name="leaving", daemon=True).start()
+        self._leave(code)
+
+    def _see_to_it(self, code: int) -> None:
+        if self._left.wait(PATIENCE):
+            return
+        with contextlib.suppress(Exception):
+            self._put_away()
+        os._exit(code)
+
+    def _watch_terminal(self) -> None:
+        poll = select.poll()
+        try:
+            poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
+        except (OSError, ValueError):
+            return
+        while not self._left.is_set():
+            if any(
+                events & (select.POLLHUP | select.POLLERR | select.POLLNVAL)
+                for _, events in poll.poll(LOOK_EVERY * 1000)
+            ):
+                self.end(128 + signal.SIGHUP)
+                return
 
 
 def window_title(title: str) -> str:

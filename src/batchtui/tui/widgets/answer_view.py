@@ -1,20 +1,56 @@
-"""Shows what a request asked or what came back: sections of prose, plain text or JSON that scroll together."""
+"""JSON with colours for keys, strings, numbers and constants, made without a parser so that nothing can break it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import msgspec
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
+from textual.content import Content, Span
 from textual.widget import Widget
 from textual.widgets import Static
 
 from batchtui import safetext
-from batchtui.tui import figures
-from batchtui.tui.widgets.json_text import coloured
+from batchtui.present import numbers
+
+FORMAT_LIMIT = 2_000_000
+"""Longer JSON is shown as it came, in bytes."""
+COLOUR_LIMIT = 200_000
+"""Longer JSON is shown without colours, in characters."""
+
+_TOKENS = re.compile(
+    r'(?P<key>"(?:[^"\\\n]|\\.)*")(?=\s*:)|(?P<string>"(?:[^"\\\n]|\\.)*")'
+    r"|(?P<number>-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)|(?P<constant>\b(?:true|false|null)\b)"
+)
+_STYLES = {
+    "key": "$text-primary",
+    "string": "$text-success",
+    "number": "$text-warning",
+    "constant": "bold $text-accent",
+}
+
+
+def pretty(raw: bytes) -> str:
+    """JSON indented by two; as it came when it is too long, too deep or no JSON."""
+    if len(raw) <= FORMAT_LIMIT:
+        with suppress(msgspec.MsgspecError, RecursionError):
+            raw = msgspec.json.format(raw, indent=2)
+    return raw.decode("utf-8", "replace")
+
+
+def coloured(text: str, limit: int = COLOUR_LIMIT) -> Content:
+    """Cleaned text with JSON's colours."""
+    clean = safetext.block(text, limit)
+    if len(text) > limit:
+        return Content(clean)
+    spans = [Span(match.start(), match.end(), _STYLES[match.lastgroup or ""]) for match in _TOKENS.finditer(clean)]
+    return Content(clean, spans=spans)
+
 
 SHOWN = 100_000
 """Of one section, in characters; the rest is a key away in $PAGER."""
@@ -98,7 +134,7 @@ class AnswerView(VerticalScroll):
         for section in sections[:MOST_SECTIONS]:
             widgets += self._widgets(section, markdown=markdown, first=not widgets)
         if len(sections) > MOST_SECTIONS:
-            more = figures.plural(len(sections) - MOST_SECTIONS, "more block")
+            more = numbers.plural(len(sections) - MOST_SECTIONS, "more block")
             widgets.append(Static(f"… {more} not shown: o opens the whole answer", markup=False))
         async with self.batch():
             await self.remove_children()

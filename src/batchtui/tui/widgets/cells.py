@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
-from batchtui.tui.glyphs import GLYPHS
+from batchtui.present.symbols import GLYPHS
 from batchtui.tui.widgets.columns import Align, Placed
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Cell = str | Text | None
 
 
-class Palette(msgspec.Struct):
+class CellStyles(msgspec.Struct):
     """The list's colours, looked up once a theme: names that rows may use, and the base styles of lines."""
 
     NAMES: ClassVar[tuple[str, ...]] = ("good", "bad", "warn", "muted", "accent", "title")
@@ -34,7 +34,7 @@ class Palette(msgspec.Struct):
     cursor_names: dict[str, Style]
 
     @classmethod
-    def of(cls, widget: Widget, *, focused: bool) -> Palette:
+    def of(cls, widget: Widget, *, focused: bool) -> CellStyles:
         """The palette that a widget's stylesheet and theme give now."""
         names, plain = {}, {}
         for name in cls.NAMES:
@@ -57,7 +57,7 @@ class Palette(msgspec.Struct):
         )
 
     @property
-    def under_cursor(self) -> Palette:
+    def under_cursor(self) -> CellStyles:
         """The palette for the cursor's row: what is muted elsewhere is not; in the terminal's own colours nothing has any."""
         return msgspec.structs.replace(self, names=self.cursor_names)
 
@@ -99,7 +99,7 @@ def _fit_text(text: Text, width: int, align: Align) -> Text:
     return Text.assemble(pad, text) if align == "right" else Text.assemble(text, pad)
 
 
-def segments(text: Text, palette: Palette, base: Style) -> Iterator[Segment]:
+def segments(text: Text, palette: CellStyles, base: Style) -> Iterator[Segment]:
     """The text's pieces with the palette's names and rich styles resolved over ``base``."""
     whole = base + palette.get_style(text.style) if text.style else base
     for segment in text.render(palette):  # type: ignore[arg-type]  # only get_style is asked of the console
@@ -107,7 +107,7 @@ def segments(text: Text, palette: Palette, base: Style) -> Iterator[Segment]:
 
 
 def paint_cells(
-    cells: Sequence[Cell], placed: Sequence[Placed], *, width: int, gutter: Text, palette: Palette, base: Style
+    cells: Sequence[Cell], placed: Sequence[Placed], *, width: int, gutter: Text, palette: CellStyles, base: Style
 ) -> Strip:
     """One row's line: the gutter, the cells in their columns, blank to the end."""
     parts = list(segments(gutter, palette, base))
@@ -137,7 +137,7 @@ def paint_cells(
 
 
 def paint_header(
-    placed: Sequence[Placed], width: int, gutter: int, palette: Palette, sort: tuple[str, bool] | None
+    placed: Sequence[Placed], width: int, gutter: int, palette: CellStyles, sort: tuple[str, bool] | None
 ) -> Strip:
     """The line of titles; an arrow stands at the sorted column's title."""
     line = " " * gutter

@@ -10,7 +10,7 @@ from textual.binding import ActiveBinding
 from textual.content import Content
 from textual.widgets import Static
 
-from batchtui.tui import keys
+from batchtui.tui import bindings
 
 
 class KeyLine(Static):
@@ -53,7 +53,7 @@ class KeyLine(Static):
         self._spots = []
         x = 0
         for name in chosen:
-            key, label = keys.shown(self.app, here[name].binding), here[name].binding.description
+            key, label = bindings.shown(self.app, here[name].binding), here[name].binding.description
             width = cell_len(key) + 1 + cell_len(label)
             self._spots.append((x, x + width, name))
             parts += ["  "] if parts else []
@@ -68,7 +68,7 @@ class KeyLine(Static):
         room = self.size.width or 78
 
         def width(chosen: list[str]) -> int:
-            shown = [f"{keys.shown(self.app, here[i].binding)} {here[i].binding.description}" for i in chosen]
+            shown = [f"{bindings.shown(self.app, here[i].binding)} {here[i].binding.description}" for i in chosen]
             return sum(cell_len(text) for text in shown) + 2 * max(0, len(shown) - 1)
 
         while ids and width(ids + last) > room:

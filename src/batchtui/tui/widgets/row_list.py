@@ -1,14 +1,10 @@
-"""One virtual list for batches and results: rows come from a source as they are seen, and only what changed is drawn.
-
-The first screen line is the header; below it one line a row.  The cursor and the marks hold on to keys, so both
-survive a refresh that brings, takes or sorts rows.
-"""
+"""What a row list shows and what it says: the source of its rows, and its messages."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -16,21 +12,99 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from batchtui.tui.glyphs import GLYPHS
+from batchtui.present.symbols import GLYPHS
 from batchtui.tui.typed_ahead import rows_moved
-from batchtui.tui.widgets.cells import Palette, difference, paint_cells, paint_header
+from batchtui.tui.widgets.cells import Cell, CellStyles, difference, paint_cells, paint_header
 from batchtui.tui.widgets.columns import Column, Placed, lay_out
-from batchtui.tui.widgets.row_source import (
-    HeaderClicked,
-    MarksChanged,
-    NoRows,
-    RowHighlighted,
-    RowSelected,
-    RowSource,
-)
+
+if TYPE_CHECKING:
+    pass
+
+
+class RowSource(Protocol):
+    """Where rows come from.  All calls must be quick: they are made while painting.
+
+    ``cells`` gives one value a column, text already safe to show: a ``str``, a rich ``Text`` whose span styles are rich
+    styles or one of the palette's names (``good bad warn muted accent title``), or ``None`` to let the cell on its left
+    run on over this one.  ``style`` is a palette name for the whole row, or "".
+    """
+
+    def __len__(self) -> int: ...
+    def key(self, index: int) -> Hashable: ...
+    def find(self, key: Hashable) -> int | None: ...
+    def cells(self, index: int) -> Sequence[Cell]: ...
+    def style(self, index: int) -> str: ...
+
+
+class NoRows:
+    """A source without rows."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def key(self, index: int) -> Hashable:
+        raise IndexError(index)
+
+    def find(self, key: Hashable) -> int | None:
+        return None
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        raise IndexError(index)
+
+    def style(self, index: int) -> str:
+        return ""
+
+
+class RowMessage(Message):
+    """Something that happened in a row list."""
+
+    def __init__(self, row_list: RowList) -> None:
+        super().__init__()
+        self.row_list = row_list
+
+    @property
+    def control(self) -> RowList:
+        """The list it happened in, for ``@on`` selectors."""
+        return self.row_list
+
+
+class RowHighlighted(RowMessage):
+    """The cursor came to another row (``key`` None: there is none)."""
+
+    def __init__(self, row_list: RowList, index: int, key: Hashable | None) -> None:
+        super().__init__(row_list)
+        self.index = index
+        self.key = key
+
+
+class RowSelected(RowMessage):
+    """A row was opened, by Enter or a double click."""
+
+    def __init__(self, row_list: RowList, index: int, key: Hashable) -> None:
+        super().__init__(row_list)
+        self.index = index
+        self.key = key
+
+
+class MarksChanged(RowMessage):
+    """The set of marked keys changed."""
+
+    def __init__(self, row_list: RowList, marks: frozenset[Hashable]) -> None:
+        super().__init__(row_list)
+        self.marks = marks
+
+
+class HeaderClicked(RowMessage):
+    """A column's title was clicked."""
+
+    def __init__(self, row_list: RowList, column: str) -> None:
+        super().__init__(row_list)
+        self.column = column
+
 
 GUTTER = 3
 """Cells left of the first column: cursor, mark, space."""
@@ -45,7 +119,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         "row-list--header",
         "row-list--cursor",
         "row-list--marked",
-        *(f"row-list--{name}" for name in Palette.NAMES),
+        *(f"row-list--{name}" for name in CellStyles.NAMES),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Down", show=False, id="down", tooltip="one row down"),
@@ -81,7 +155,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self._painted: dict[int, Strip] = {}
         self._drawn: dict[int, Hashable | None] = {}
         self._rows: LRUCache[tuple[int, bool, bool], Strip] = LRUCache(512)
-        self._palette: Palette | None = None
+        self._palette: CellStyles | None = None
 
     # --- what a screen asks and tells -------------------------------------------------------------------------------
 
@@ -240,9 +314,9 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         return paint_cells(cells, self._placed, width=width, gutter=gutter, palette=palette, base=base)
 
     @property
-    def _colors(self) -> Palette:
+    def _colors(self) -> CellStyles:
         if self._palette is None:
-            self._palette = Palette.of(self, focused=self.has_focus)
+            self._palette = CellStyles.of(self, focused=self.has_focus)
         return self._palette
 
     def _repaint_line(self, y: int) -> None:

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from batchtui import safetext
-from batchtui.tui.glyphs import GLYPHS
+from batchtui.present.symbols import GLYPHS
 
 FADES = 30.0
 """Seconds that a message of something that went well stays."""

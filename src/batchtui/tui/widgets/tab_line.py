@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from batchtui.tui.figures import count as shown_count
+from batchtui.present.numbers import count as shown_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,354 @@
+"""list, show, watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from batchtui import safetext
+from batchtui.cli import completion, words
+from batchtui.cli.output import fail, print_json, say, show
+from batchtui.cli.session import Bar, Session, verb
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.service import Service
+
+RECENT = 50
+"""Batches that list shows without --all, beside all that are under way or need the person."""
+
+
+@verb("list")
+@click.option(
+    "--all", "everything", is_flag=True, help=f"All batches, not only the newest {RECENT} and those that need you."
+)
+@click.option("--refresh", is_flag=True, help="Look at the service first.")
+@click.option("--watch", "watch", is_flag=True, help="Keep looking and print a line for every change.")
+def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int:
+    """List batches, newest first, as they were last seen.
+
+    Exit code 1 when the API does not know one of them any more, until that is marked as gone (batchtui adopt ID --gone).
+    """
+    service = session.service()
+    if refresh:
+        state = session.run(service.refresh, service)
+        if state.blind_since is not None:
+            say(f"could not look: {state.error}" + (f"\n  → {state.advice}" if state.advice else ""))
+    records = service.records()
+    shown = [r for n, r in enumerate(records) if everything or n < RECENT or r.active or r.results_due]
+    if session.json:
+        print_json(shown)
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        for line in (
+            words.table(shown, width=width) if shown else ["no batches yet: batchtui submit FILE, or batchtui demo"]
+        ):
+            show(line)
+        if len(shown) < len(records):
+            say(f"{len(records) - len(shown):,} older ones are not shown (--all)")
+    for path, why in service.unreadable():
+        say(f"warning: {path}: {why}")
+    if watch:
+        session.lines_only = True
+        session.run(lambda: _watch_all(service, others=not session.profile), service)
+    return _say_unknown(shown)
+
+
+def _say_unknown(records: Sequence[BatchRecord]) -> int:
+    """Say which batches the API does not know any more; 1 when there are any, else 0."""
+    unknown = [r for r in records if r.unknown]
+    for record in unknown:
+        say(f"warning: {record.local_id}: {record.error}")
+    return 1 if unknown else 0
+
+
+async def _watch_all(service: Service, *, others: bool) -> None:
+    await asyncio.to_thread(service.context.reread)
+    service.subscribe(words.Narrator(None, False, show))
+    await service.start(others=others)
+    await asyncio.Event().wait()
+
+
+@verb("show")
+@click.argument("id_", metavar="ID", shell_complete=completion.ids)
+@click.option("--refresh", is_flag=True, help="Look at the service first.")
+def show_(session: Session, id_: str, refresh: bool) -> int:
+    """Show one batch.  Exit code 1 when the API does not know it any more."""
+    service = session.service()
+    record = service.resolve(id_)
+    if refresh and record.active:
+        state = session.run(service.refresh, service)
+        if state.blind_since is not None:
+            say(f"could not look: {state.error}")
+        record = service.resolve(record.local_id)
+    if record.results == "stored":
+        # What its results cost is counted anew when prices have changed since.
+        with contextlib.suppress(BatchtuiError):
+            service.open_results(record.local_id, stop=session.stop).close()
+            record = service.resolve(record.local_id)
+    if session.json:
+        print_json(record)
+        return 1 if record.unknown else 0
+    for name, value in facts(service, record):
+        show(f"{name:<12} {safetext.line(str(value), 600)}")
+    return 1 if record.unknown else 0
+
+
+def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
+    """What there is to say of a record, as name and value."""
+    now = datetime.now(UTC)
+    rows: list[tuple[str, object]] = [
+        ("batch", words.name_of(record)),
+        ("local id", record.local_id),
+        ("id", record.id or "—"),
+        ("run", f"{record.run}, part {record.part} of {record.parts}, attempt {record.attempt}"),
+        ("status", words.outcome(record)),
+        ("requests", f"{record.requests:,}" + (f", {words.size(record.bytes)}" if record.bytes else "")),
+        ("models", ", ".join(f"{m} ×{n:,}" for m, n in record.models.items()) or "—"),
+        ("profile", f"{record.profile} at {record.base_url}"),
+        ("results", record.results),
+        ("cost", words.cost_of(record) or "—"),
+    ]
+    tally, estimate = record.tally, record.estimate
+    if estimate is not None:
+        rows.append(("estimate", f"{words.money(estimate.batch_usd[0])}–{words.money(estimate.batch_usd[1])}"))
+    if tally is not None:
+        odd = {"missing": tally.missing, "not sent": tally.unexpected, "came twice": tally.duplicates}
+        rows += (
+            [("ids", ", ".join(f"{count:,} {what}" for what, count in odd.items() if count))]
+            if any(odd.values())
+            else []
+        )
+        rows.append(("standard", f"{words.money(tally.standard_usd)} would have been the standard price"))
+        rows.append(
+            (
+                "tokens",
+                f"{tally.input_tokens:,} in, {tally.output_tokens:,} out, "
+                f"cache {tally.cache_write_tokens:,} written, {tally.cache_read_tokens:,} read",
+            )
+        )
+    for name, when in (
+        ("created", record.created_at),
+        ("ended", record.ended_at),
+        ("expires", record.expires_at),
+        ("results until", record.gone_at),
+    ):
+        if when is not None:
+            ago = f"{words.span(now - when)} ago" if when <= now else f"in {words.span(when - now)}"
+            rows.append((name, f"{when:%Y-%m-%d %H:%M:%S} UTC ({ago})"))
+    rows += [
+        (f"candidate {n}", f"{c.id} created {c.created_at:%H:%M:%S} UTC, {c.requests:,} requests")
+        for n, c in enumerate(record.candidates, 1)
+    ]
+    if record.asks:
+        mine = record.local_id
+        rows.append(("what to do", f"batchtui adopt {mine} MSGBATCH_ID if you know which batch it is,"))
+        rows.append(("", f"batchtui adopt {mine} --none if it was not created; batchtui sync checks again"))
+    rows += [
+        (name, value)
+        for name, value in (("source", record.source), ("note", record.note), ("error", record.error))
+        if value
+    ]
+    if record.skipped:
+        rows.append(("skipped", f"{words.skipped(record.skipped)}, not sent, kept in {service.skipped_path(record)}"))
+    rows.append(("folder", service.history.folder(record.local_id)))
+    return rows
+
+
+@verb("watch")
+@click.argument("ids", nargs=-1, metavar="[ID...]", shell_complete=completion.ids)
+@click.option("--notify", is_flag=True, help="Ring and notify the terminal, and run on_end, when a batch ends.")
+def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
+    """Follow batches until they have ended with their results stored; without ID all that are under way.
+
+    Without --profile also those of other profiles, each asked with its own key.  Exit code 1 when some requests did not
+    succeed, or the API does not know a batch any more.
+    """
+    service = session.service()
+    wide = not session.profile
+
+    def followed(record: BatchRecord) -> bool:
+        return service.context.mine(record) or (wide and service.others.can_reach(record))
+
+    if ids:
+        chosen = [service.resolve(i).local_id for i in ids]
+    else:
+        chosen = [r.local_id for r in service.records() if (r.active or r.results_due) and followed(r)]
+    if not chosen:
+        say("nothing is under way")
+    stuck = [r for i in chosen if (r := service.history.get(i)) is not None and not followed(r)]
+    if stuck:
+        raise InputError(
+            f"{stuck[0].local_id} belongs to profile {stuck[0].profile!r}", advice=f"use --profile {stuck[0].profile}"
+        )
+    if notify:
+        from batchtui.service.notify import Notifier
+
+        service.subscribe(Notifier(service.config.notify, fail=lambda why: say(f"warning: {why}")))
+    if chosen:
+        session.run(lambda: _watch(session, service, chosen), service)
+    records = [r for i in chosen if (r := service.history.get(i)) is not None]
+    if session.json:
+        print_json(records)
+    return words.exit_code(records)
+
+
+async def _watch(session: Session, service: Service, chosen: list[str]) -> None:
+    narrator = words.Narrator(set(chosen), session.bars)
+    for record in service.records():
+        if record.local_id in chosen:
+            narrator.tell(record)
+    await asyncio.to_thread(service.context.reread)
+    service.subscribe(narrator)
+    service.subscribe(words.BlindSayer())
+    await service.start(others=not session.profile)
+    await service.wait(chosen)
+
+
+@verb("cancel")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completion.ids)
+def cancel_(session: Session, ids: tuple[str, ...]) -> int:
+    """Cancel batches; what is done by then stays, and is paid for."""
+    service = session.service()
+    records = [service.resolve(i) for i in ids]
+    if not session.confirm(f"Cancel {_named(records)}?"):
+        return InputError.exit_code
+    results = session.run(lambda: service.cancel([r.local_id for r in records]), service)
+    code = 0
+    for result in results.values():
+        if isinstance(result, BatchtuiError):
+            fail(result)
+            code = max(code, result.exit_code)
+        else:
+            say(words.record_line(result))
+    if session.json:
+        print_json([r for i in results if (r := service.history.get(i)) is not None])
+    return code
+
+
+def _named(records: list[BatchRecord]) -> str:
+    if len(records) == 1:
+        return f"{words.name_of(records[0])} ({records[0].requests:,} requests)"
+    return f"{len(records)} batches ({sum(r.requests for r in records):,} requests)"
+
+
+@verb("delete")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completion.ids)
+@click.option("--here", is_flag=True, help="Only our record, requests and results; the service keeps its batch.")
+@click.option("--there", is_flag=True, help="Only the batch at the service; our record and stored results stay.")
+def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> int:
+    """Delete batches and their results, at the service and here (or one of the two)."""
+    if here and there:
+        raise InputError("--here and --there each mean one place only", advice="leave both out to delete at both")
+    service = session.service()
+    records = [service.resolve(i) for i in ids]
+    both = here == there
+    lost = "at the service and here" if both else "here" if here else "at the service"
+    if not session.confirm(f"Delete {_named(records)} {lost}?  This can't be undone."):
+        return InputError.exit_code
+    results = session.run(
+        lambda: service.delete([r.local_id for r in records], here=both or here, there=both or there), service
+    )
+    code = 0
+    for local_id, error in results.items():
+        if error is None:
+            sent = any(r.local_id == local_id and r.id for r in records)
+            say(f"{local_id} deleted {lost if sent else 'here'}")
+        else:
+            fail(error)
+            code = max(code, error.exit_code)
+    if session.json:
+        print_json([i for i, error in results.items() if error is None])
+    return code
+
+
+@verb("adopt")
+@click.argument("id_", metavar="ID", shell_complete=completion.ids)
+@click.argument("remote", required=False, metavar="[MSGBATCH_ID]")
+@click.option(
+    "--none", "never", is_flag=True, help="It was not created: mark it so (refused), and retry sends it again."
+)
+@click.option(
+    "--gone",
+    is_flag=True,
+    help="The API does not know the batch any more: mark it as gone. Undone when the API knows it again.",
+)
+@click.option("--title", default="", help="A name for a batch made elsewhere.")
+@click.option("--note", default="", help="Anything worth remembering of it.")
+def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone: bool, title: str, note: str) -> int:
+    """Say which batch at the service an unconfirmed one is, or keep a batch made elsewhere (ID its msgbatch_ id)."""
+    service = session.service()
+    if gone:
+        record = service.resolve(id_)
+        if not session.confirm(
+            f"Mark {_named([record])} as gone?  It is not checked any more; its requests can be retried as a new batch."
+        ):
+            return InputError.exit_code
+        after = session.run(lambda: service.mark_gone(record.local_id), service)
+    elif never or remote:
+        record = service.resolve(id_)
+        if record.status != "unconfirmed" and not (
+            record.status == "refused" and record.posted and not record.given_up
+        ):
+            raise InputError(f"{record.local_id} is {record.status}: there is no question open")
+        if never and not session.confirm(
+            f"Mark {words.name_of(record)} as not created?  If it was created, sending it again pays twice."
+        ):
+            return InputError.exit_code
+        after = session.run(
+            lambda: (
+                service.give_up(record.local_id) if never else service.adopt_candidate(record.local_id, remote or "")
+            ),
+            service,
+        )
+    else:
+        after = session.run(lambda: _adopt(service, id_, title, note), service)
+    say(words.record_line(after))
+    if session.json:
+        print_json(after)
+    return 0
+
+
+async def _adopt(service: Service, remote_id: str, title: str, note: str) -> BatchRecord:
+    return await service.adopt(await service.gateway.retrieve(remote_id), title, note)
+
+
+@verb("sync")
+def sync_(session: Session) -> int:
+    """Look at everything once: settle what is open, send what waits, fetch what is due, adopt what was made elsewhere.
+
+    Without --profile also for the other profiles that have batches open.
+
+    Fit for cron: prints what it did to standard error, exits 0, 1 when results could not be had or the API does not know a
+    batch any more, 3 when the service could not be asked, 4 when a batch is still unconfirmed.
+    """
+    service = session.service()
+    bar = Bar(session.bars)
+    report = session.run(lambda: service.sync(bar, others=not session.profile), service)
+    bar.clear()
+    for word, ids in (("sent", report.sent), ("fetched", report.fetched), ("adopted", report.adopted)):
+        for local_id in ids:
+            say(f"{word} {local_id}")
+    for local_id, why in report.failed.items():
+        say(f"not fetched {local_id}: {why}")
+    for local_id, why in report.unknown.items():
+        say(f"not known {local_id}: {why}")
+    for local_id in report.unconfirmed:
+        record = service.history.get(local_id)
+        asks = ", needs attention" if record is not None and record.asks else ""
+        say(f"unconfirmed {local_id}{asks}: sync checks again; batchtui show {local_id} tells more")
+    if report.error:
+        say(f"error: {report.error}")
+    elif not any((report.sent, report.fetched, report.adopted, report.failed, report.unconfirmed, report.unknown)):
+        say("nothing was due")
+    if session.json:
+        print_json(report)
+    if report.error:
+        return 3
+    lost = any((r := service.history.get(local_id)) is not None and r.unknown for local_id in report.unknown)
+    return 4 if report.unconfirmed else 1 if report.failed or lost else 0

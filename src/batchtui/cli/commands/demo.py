@@ -1,0 +1,75 @@
+"""demo, serve and web."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from batchtui import paths
+from batchtui.cli import completion
+from batchtui.cli.open_tui import open_screen
+from batchtui.domain.errors import InputError
+
+
+@click.command("demo")
+@click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR); the demo keeps to demo/ in it.")
+@click.option("--fresh", is_flag=True, help="Throw the demo's desk away and set up a new one.")
+@click.option("--log", "log_file", default=None, help="Write a debug log to FILE.")
+@click.pass_context
+def demo_(ctx: click.Context, data_dir: str | None, fresh: bool, log_file: str | None) -> None:
+    """The screen on the built-in demo server: no key, no cost, a data folder of its own."""
+    if fresh:
+        from batchtui.demo.seed import clear
+
+        clear(paths.demo_dir(paths.data_dir(data_dir)))
+    ctx.exit(open_screen(profile="", data_dir=data_dir, demo=True, log_file=log_file))
+
+
+@click.command("serve")
+@click.option("--port", type=int, default=8765, show_default=True, help="Port on 127.0.0.1; 0 takes any that is free.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="An address of this machine.")
+@click.option("--data-dir", default=None, help="Data folder; the server keeps its batches under demo/ in it.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[:ARG][@CALL][*TIMES]",
+    shell_complete=completion.faults,
+    help="Misbehave: drop, refuse, status:529, html, slow:5, cut, tear, unknown, foreign-url, …",
+)
+@click.option("--duration", type=float, default=None, help="Seconds each batch takes; by its size without it.")
+@click.option("--speed", type=float, default=1.0, show_default=True, help="Divides the time a batch takes.")
+@click.option("--moving-counts", is_flag=True, help="Let request_counts move while a batch runs.")
+@click.option("--queue-limit", type=int, default=None, help="Requests in the processing queue at once.")
+@click.option("--rate-limit", type=int, default=None, help="Calls a minute before 429.")
+@click.option("--json", "as_json", is_flag=True, help="Print {base_url, pid} on standard output when it listens.")
+def serve_(host: str, port: int, data_dir: str | None, faults: tuple[str, ...], as_json: bool, **how: Any) -> None:
+    """The demo server alone, for any client: set ANTHROPIC_BASE_URL to its address and any key."""
+    from batchtui.demo.faults import parse_fault
+    from batchtui.demo.protocol import DemoOptions
+    from batchtui.demo.runner import serve
+
+    for fault in faults:
+        parse_fault(fault)
+    serve(host, port, paths.demo_dir(paths.data_dir(data_dir)), DemoOptions(faults=faults, **how), json=as_json)
+
+
+@click.command("web")
+@click.option("--port", type=int, default=8000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--demo", is_flag=True, help="On the built-in demo server.")
+@click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completion.profiles)
+@click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).")
+def web_(port: int, demo: bool, profile: str, data_dir: str | None) -> None:
+    """The same screens in a browser, for this machine only: whoever can open the page can spend your money."""
+    import shlex
+
+    try:
+        from textual_serve.server import Server
+    except ImportError as error:
+        raise InputError("the web extra is not installed", advice="pip install 'batchtui[web]'") from error
+    command = [sys.executable, "-m", "batchtui", "demo"] if demo else [sys.executable, "-m", "batchtui"]
+    command += ["--data-dir", data_dir] if data_dir else []
+    command += ["--profile", profile] if profile and not demo else []
+    Server(shlex.join(command), host="127.0.0.1", port=port, title="batchtui").serve()

@@ -1,0 +1,61 @@
+"""fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from batchtui.cli import completion, words
+from batchtui.cli.output import fail, print_json, say
+from batchtui.cli.session import Session, verb
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError, IncompleteResults, ServiceError
+from batchtui.service import Service
+
+
+@verb("fetch")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completion.ids)
+def fetch_(session: Session, ids: tuple[str, ...]) -> int:
+    """Download the results of batches again, whole; they replace what is here only when they hold more.
+
+    Also for results that are downloaded already, have requests missing, or count as gone.  Exit codes: 0 all results are
+    here and succeeded; 1 some requests did not succeed, or are missing; 3 the API or the network said no.
+    """
+    service = session.service()
+    records = [service.resolve(i) for i in dict.fromkeys(ids)]
+    failed = session.run(lambda: _download(service, records), service)
+    code = 0
+    for record in records:
+        after = service.resolve(record.local_id)
+        error = failed.get(record.local_id)
+        if error is None:
+            say(words.record_line(after))
+            code = max(code, words.exit_code([after]))
+            continue
+        fail(error)
+        code = max(code, 1 if isinstance(error, IncompleteResults) else error.exit_code)
+    if session.json:
+        print_json([service.resolve(r.local_id) for r in records])
+    return code
+
+
+async def _download(service: Service, records: Sequence[BatchRecord]) -> dict[str, BatchtuiError]:
+    """Download each batch's results; the errors by local id."""
+    if any(r.active for r in records):
+        state = await service.refresh()
+        if state.blind_since is not None:
+            raise ServiceError(state.error, advice=state.advice)
+    failed: dict[str, BatchtuiError] = {}
+    for record in records:
+        fresh = service.resolve(record.local_id)
+        try:
+            if fresh.status != "ended" and not fresh.unknown_looks:
+                raise ServiceError(
+                    f"{words.name_of(fresh)} has no results yet: it is {words.outcome(fresh)}",
+                    advice=f"batchtui watch {fresh.local_id} follows it to the end",
+                )
+            await service.fetch(fresh.local_id, again=True)
+        except BatchtuiError as error:
+            failed[record.local_id] = error
+    return failed

@@ -1,0 +1,126 @@
+"""completion and help."""
+
+from __future__ import annotations
+
+import click
+
+from batchtui.cli import VERBS, completion
+from batchtui.cli.program import group
+from batchtui.config.first import FIRST_CONFIG, write_first_config
+from batchtui.domain.errors import InputError
+
+TOPICS = {
+    "exit-codes": """Exit codes
+
+  0    all done and all succeeded (an answer that was cut short has succeeded; the line of the batch counts them)
+  1    done, but some requests did not succeed
+  2    bad input or usage; nothing was sent
+  3    the service or the network said no
+  4    sent, and the outcome is unknown (batchtui sync looks again, and never sends twice)
+  130  interrupted""",
+    "json": """--json: one JSON value on standard output, nothing else there; dollars are numbers, times are RFC 3339 in UTC
+
+  check    {requests, bytes, batches, problems[{where, custom_id, level, message, code}], problem_groups[{code, level,
+           message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi], batch_usd[lo,hi], standard_usd[lo,hi],
+           unpriced[]}}
+  submit   {run, batches[record]}; retry the same
+  list     [record]; show record; watch, cancel, fetch [record]; delete [local_id]
+  results  {records[record], output, skipped}
+  sync     {fetched[], adopted[], sent[], unconfirmed[], unknown{local_id: why}, failed{local_id: why}, error}
+  record   local_id, id, run, attempt, retry_of, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
+           canceled, expired}, requests, created_at, ended_at, expires_at, results, tally, estimate, cost_usd, error, …""",
+    "files": """Files on disk
+
+  <data>/batches/LOCAL_ID/batch.json       the record
+                          requests.jsonl   the requests as sent
+                          results.jsonl    the results as received; results.jsonl.part while they come
+                          results.index    made anew whenever it is missing
+                          ids.jsonl        the row of the source that each request was made from
+                          skipped.jsonl    requests that were skipped since they had errors
+  <data>/drafts/NAME.toml                  what was composed and not sent yet
+  <data>/plans/                            requests checked and not confirmed yet; swept after two days
+  <data>/demo/                             the same again for the demo
+  <config>/config.toml                     settings and profiles; never a key
+
+<data> is --data-dir, BATCHTUI_DATA_DIR, or the platform's own; <config> is BATCHTUI_CONFIG_DIR or the platform's own.""",
+    "filters": """Filters of results (/ on the screen, --filter of results and retry); all parts must hold
+
+  kettle "late delivery"   words in the id or the answer; -kettle leaves out what has it, also before a field
+  prompt:kettle            words in the request
+  is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, cut_short, good, bad,
+                           duplicate, unexpected, unpriced, retried; a beginning is enough
+  id: stop: error: model:  a part of the id, the stop reason, the error's type or message, the model
+  tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
+                           1.5k and 5MB are understood
+
+On home: words of title, note, source, ids and models; status:a,b (status:needs is what wants
+you), model:, profile:, title:, note:, id:, source:, age<2d, cost>1, requests>1000.""",
+    "templates": """Templates: a TOML file that turns rows into requests (--template FILE.toml); its texts may hold Jinja2
+
+  model, max_tokens   as in a request
+  system              the system prompt
+  prompt              the user's turn; or messages, turn by turn
+  custom_id           from a column: "{{ id }}"; made when it is left out or can't be an id
+  betas               for the whole batch
+  …                   any other Messages param, written as it is
+
+A column is used by its name, with underscores for spaces ({{ first_name }}), or as {{ row["first name"] }}; {{ row_number }}
+counts from 1.  For example:
+
+  model = "claude-haiku-4-5"
+  max_tokens = 50
+  prompt = "Is this review glad or sad? {{ text }}"
+  custom_id = "{{ id }}"
+""",
+    "config": "config.toml: every setting may be left out\n\n" + FIRST_CONFIG,
+    "keys": """Keys of the screen (press ? there for the true ones; [keys] of config.toml rebinds them)
+
+  n new   i import   enter open   esc back   c cancel   r retry what failed   x export   d delete   e rename, note
+  R refresh now   / filter   s sort   space mark   y copy   ? help   ctrl+p palette   q quit   j k g G beside the arrows""",
+}
+
+
+@click.command("help")
+@click.argument("topic", required=False, shell_complete=completion.topics)
+@click.pass_context
+def help_(ctx: click.Context, topic: str | None) -> None:
+    """Help on a verb or a topic."""
+    if topic in TOPICS:
+        click.echo(TOPICS[topic])
+    elif topic in VERBS:
+        command = group.get_command(ctx, topic)
+        assert command is not None
+        with click.Context(command, info_name=f"batchtui {topic}") as inner:
+            click.echo(command.get_help(inner))
+    elif topic is None:
+        assert ctx.parent is not None
+        click.echo(group.get_help(ctx.parent))
+        click.echo("\nTopics: " + ", ".join(TOPICS) + " (batchtui help TOPIC)")
+    else:
+        raise InputError(f"no help on {topic!r}", advice="topics: " + ", ".join(TOPICS))
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_(shell: str) -> None:
+    """Print the completion script: eval "$(batchtui completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(group, {}, "batchtui", "_BATCHTUI_COMPLETE").source())
+
+
+@click.command("config")
+@click.option("--edit", is_flag=True, help="Open it in $EDITOR.")
+def config_(edit: bool) -> None:
+    """Print where config.toml lies, made with comments when there was none; --edit opens it."""
+    path = write_first_config()
+    if edit:
+        click.edit(filename=str(path))
+        from batchtui.config.load import load_config
+
+        for warning in load_config(path).warnings:
+            click.echo(f"warning: {warning}", err=True)
+        return
+    click.echo(path)

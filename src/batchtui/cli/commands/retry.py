@@ -1,0 +1,117 @@
+"""retry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from batchtui import safetext
+from batchtui.cli import completion, words
+from batchtui.cli.commands.results import bring, chosen_rows, filter_options, run_of, wanted_filter
+from batchtui.cli.output import print_json, say
+from batchtui.cli.session import Bar, Session, verb
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
+from batchtui.domain.plan import Plan
+from batchtui.results.requests_again import ONLY
+from batchtui.service import Selection, Service
+
+
+@verb("retry")
+@click.argument("id_", metavar="ID", shell_complete=completion.ids)
+@click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (may be given again).")
+@filter_options
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a param of all of them first: max_tokens=4096, model=…",
+)
+@click.option("--run", is_flag=True, help="All batches of the run, not only this one.")
+@click.option("--wait", is_flag=True, help="Follow to the end and store the results.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Write the retry's results to FILE (implies --wait).",
+)
+@click.option("--dry-run", is_flag=True, help="Only check, price and say what would change.")
+def retry_(
+    session: Session,
+    id_: str,
+    *,
+    only: tuple[str, ...],
+    filter_: str,
+    regex: bool,
+    case: bool,
+    changes: tuple[str, ...],
+    run: bool,
+    wait: bool,
+    output: Path | None,
+    dry_run: bool,
+) -> int:
+    """Send what did not succeed again, as a new batch of the same run; what has a good answer by now is left out."""
+    service = session.service()
+    record = service.resolve(id_)
+    settings, wanted = _settings(changes), wanted_filter(filter_, case, regex)
+    records = [r for r in run_of(service, record) if r.status in ("ended", "refused")] if run else [record]
+    if any(r.results_due and r.id for r in records):
+        session.run(lambda: bring(service, records), service)
+    chosen = Selection(only=only) if only else Selection()
+    if not wanted.empty:
+        view = service.open_results(record.local_id, run=True, stop=session.stop)
+        rows = chosen_rows(view, chosen.only, wanted)
+        chosen = Selection(custom_ids=frozenset(view.id(row) for row in rows or ()))
+        view.close()
+    plan = service.plan_retry(
+        [r.local_id for r in records], chosen, settings, progress=Bar(session.bars), stop=session.stop
+    )
+    words.say_plan(plan)
+    if not only:
+        _say_cut_short(records)
+    for line in service.retry_notes([r.local_id for r in records], chosen, settings):
+        say(line)
+    if not (plan.ok and not dry_run and _agreed(session, service, plan)):
+        service.discard(plan)
+        if session.json:
+            print_json(words.plan_json(plan))
+        return 0 if plan.ok and dry_run else InputError.exit_code
+    from batchtui.cli.commands.submit import send_and_follow
+
+    return send_and_follow(
+        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or output is not None, output=output
+    )
+
+
+def _settings(changes: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for each in changes:
+        key, sign, value = each.partition("=")
+        if not sign or not key:
+            raise InputError(f"--set wants KEY=VALUE, not {safetext.line(each, 60)!r}")
+        found[key] = value
+    return found
+
+
+def _say_cut_short(records: Sequence[BatchRecord]) -> None:
+    """What a retry does not take up unless it is asked to."""
+    short = sum(r.tally.cut_short for r in records if r.tally)
+    if short:
+        say(
+            f"{short:,} answers that were cut short are left alone: batchtui retry {records[0].local_id} --only cut_short "
+            "--set max_tokens=… sends them again"
+        )
+
+
+def _agreed(session: Session, service: Service, plan: Plan) -> bool:
+    """Whether this plan may be sent: max_cost allows it, and whoever is there says yes."""
+    blocked = service.max_cost_problem(plan)
+    question = f"Send {words.batches(plan)} again for {words.cost_range(plan)}?"
+    if not blocked and (session.demo or session.confirm(question)):
+        return True
+    say("nothing was sent" + (f": {blocked}" if blocked else ""))
+    return False

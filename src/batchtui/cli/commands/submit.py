@@ -1,0 +1,295 @@
+"""check and submit."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchtui.cli import completion, words
+from batchtui.cli.output import print_json, say, show
+from batchtui.cli.session import Bar, Session, verb
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
+from batchtui.domain.plan import Plan
+from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.service import Service
+
+_SOURCES: list[Callable[[Any], Any]] = [
+    click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=completion.files),
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice(list(FORMATS)),
+        default=None,
+        help="What the sources are; told from the content without it.",
+    ),
+    click.option(
+        "--template",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="A TOML template that turns rows into requests.",
+    ),
+    click.option(
+        "--skip-bad", is_flag=True, help="Skip requests with errors: they are kept with the batch, and can be exported."
+    ),
+    click.option(
+        "--bad-file",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="Also write what --skip-bad skips to FILE, as it was.",
+    ),
+    click.option(
+        "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools under a 1-hour prompt cache."
+    ),
+    click.option("--model", default=None, help="The model for requests that name none, or another maker's."),
+    click.option(
+        "--api-version", default="", help="The anthropic-version to check and send under, such as 2023-06-01."
+    ),
+    click.option(
+        "--count-tokens",
+        "count",
+        is_flag=True,
+        help="Calibrate the estimate with count_tokens on a sample (free; needs a key).",
+    ),
+]
+
+
+def dollars(text: str) -> Decimal:
+    """An amount given as an option; raises click's usage error."""
+    try:
+        found = Decimal(text)
+    except ArithmeticError:
+        found = Decimal("nan")
+    if not found.is_finite():
+        raise click.BadParameter(f"{text!r} is not an amount of dollars")
+    return found
+
+
+def _source_options(command: Any) -> Any:
+    for option in reversed(_SOURCES):
+        command = option(command)
+    return command
+
+
+def _options(
+    format_: str | None,
+    template: Path | None,
+    skip_bad: bool,
+    bad_file: Path | None,
+    cache_prefix: bool,
+    model: str | None,
+) -> IntakeOptions:
+    return IntakeOptions(
+        format=format_,
+        template=template,
+        skip_bad=skip_bad,
+        skipped_path=bad_file,
+        cache_prefix=cache_prefix,
+        default_model=model,
+    )
+
+
+def _plan(session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, *, keep: bool) -> Plan:
+    bar = Bar(session.bars)
+    try:
+        return service.plan(
+            sources,
+            options,
+            keep=keep,
+            progress=bar,
+            stop=session.stop,
+            stdin=sys.stdin.buffer if "-" in sources else None,
+        )
+    finally:
+        bar.clear()
+
+
+@verb("check")
+@_source_options
+def check_(session: Session, sources: tuple[str, ...], count: bool, api_version: str, **how: Any) -> int:
+    """Show all problems of SOURCE at once, the plan and the cost.  Nothing is sent.
+
+    SOURCE is a file, a folder, or - for standard input.  Exit code 0 when it can be sent, 2 when it can't.
+    """
+    service = session.service()
+    if api_version:
+        service.use_api_version(api_version)
+    plan = _plan(session, service, sources, _options(**how), keep=count)
+    try:
+        if count and plan.ok:
+            plan = session.run(lambda: service.count_sample(plan), service)
+    finally:
+        service.discard(plan)
+    if session.json:
+        print_json(words.plan_json(plan))
+    else:
+        for line in [*words.problem_lines(plan), *words.plan_lines(plan)]:
+            show(line)
+    return 0 if plan.ok else InputError.exit_code
+
+
+@verb("submit")
+@_source_options
+@click.option("--title", default="", help="A name for the run.")
+@click.option("--note", default="", help="A note kept with it.")
+@click.option("--wait", is_flag=True, help="Follow to the end and store the results.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Write the results to FILE when all has ended (implies --wait).",
+)
+@click.option("--max-cost", type=dollars, default=None, help="Dollars; stop when the high estimate is above it.")
+@click.option(
+    "--allow-duplicate", "again", is_flag=True, help="Send even if the same requests are in progress already."
+)
+def submit_(
+    session: Session,
+    sources: tuple[str, ...],
+    count: bool,
+    title: str,
+    note: str,
+    wait: bool,
+    output: Path | None,
+    max_cost: Decimal | None,
+    again: bool,
+    api_version: str,
+    **how: Any,
+) -> int:
+    """Check SOURCE, plan its batches, and send them; each is sent once.
+
+    Exit codes: 0 all done; 1 done, but some requests did not succeed; 2 bad input, nothing sent; 3 the service or the
+    network said no; 4 sent, and the outcome is unknown (batchtui sync looks again).
+    """
+    service = session.service()
+    if max_cost is not None:
+        service.limit_cost(max_cost)
+    if api_version:
+        service.use_api_version(api_version)
+    plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count)
+    if not agreed:
+        service.discard(plan)
+        if plan.ok:
+            say("nothing was sent" + (f": {blocked}" if blocked else ""))
+        if session.json:
+            print_json(words.plan_json(plan))
+        return InputError.exit_code
+    label = title or words.title_of(sources)
+    try:
+        return send_and_follow(
+            session,
+            service,
+            lambda: service.submit(plan, title=label, note=note, allow_cost=blocked is not None, again=again),
+            wait=wait or output is not None,
+            output=output,
+        )
+    except SourceChanged:
+        service.discard(plan)
+        raise
+
+
+def _agreed_plan(
+    session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, count: bool
+) -> tuple[Plan, str | None, bool]:
+    """The plan, why max_cost stops it, and whether it is to be sent; checked again when a source changed before the yes."""
+    while True:
+        plan = _plan(session, service, sources, options, keep=True)
+        if count and plan.ok:
+            plan = session.run(functools.partial(service.count_sample, plan), service)
+        words.say_plan(plan)
+        blocked = service.max_cost_problem(plan) if plan.ok else None
+        agreed = plan.ok and _agreed(session, plan, blocked)
+        changed = service.changed_sources(plan) if agreed and session.asks and "-" not in sources else ()
+        if not changed:
+            return plan, blocked, agreed
+        say(f"{changed_words(changed)} after the check: it is checked again, and nothing was sent yet")
+        service.discard(plan)
+
+
+def _agreed(session: Session, plan: Plan, blocked: str | None) -> bool:
+    """What costs money asks first; what max_cost stops needs a person's yes to exactly that."""
+    if blocked:
+        return session.asks and session.confirm(f"{blocked}.  Send it all the same?")
+    return session.demo or session.confirm(f"Send {words.batches(plan)} for {words.cost_range(plan)}?")
+
+
+def send_and_follow(
+    session: Session, service: Service, send: Callable[[], Any], *, wait: bool, output: Path | None
+) -> int:
+    """Send, settle what is in doubt, follow to the end when asked, write the results; the exit code."""
+    before = {r.local_id for r in service.records()}
+    try:
+        records: list[BatchRecord] = session.run(lambda: _follow(session, service, send, wait), service)
+    except KeyboardInterrupt:
+        _say_what_goes_on([r for r in service.records() if r.local_id not in before])
+        raise
+    for record in records:
+        words.say_skipped(service, record)
+        for each in record.candidates:
+            say(
+                f"  it may be {each.id}, made {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"
+            )
+    if output is not None and any(r.results == "stored" for r in records):
+        from batchtui.cli.commands.results import write_results
+
+        written = write_results(session, service, records[0], run=len(records) > 1, dest=output)
+        say(f"{words.results(written)} written to {output}")
+    if session.json:
+        print_json({"run": records[0].run if records else None, "batches": records})
+    if session.troubles and any(r.waiting for r in records):
+        say("what still waits is sent by batchtui sync, or while batchtui runs; do not submit it again")
+        return StoreError.exit_code
+    return words.exit_code(records, waited=wait)
+
+
+def _say_what_goes_on(records: list[BatchRecord]) -> None:
+    """After an interrupt: what runs at the service all the same, and what still waits here."""
+    waiting = [r for r in records if r.waiting]
+    owed = [r for r in records if r.results_due]
+    doubtful = [r for r in records if r.status == "unconfirmed"]
+    running = [r for r in records if r.active and not r.waiting and r not in doubtful]
+    if doubtful:
+        say(f"{words.ids(doubtful)} may have been made: batchtui sync looks, and never sends it twice")
+    if owed:
+        say(f"{words.ids(owed)} has ended and its results are not here yet: batchtui sync fetches them")
+    if running:
+        say(f"{words.ids(running)} goes on at the service: batchtui watch follows it, batchtui cancel stops it")
+    if waiting:
+        say(f"{words.ids(waiting)} was not sent and waits: batchtui sync sends it, batchtui cancel drops it")
+
+
+async def _follow(session: Session, service: Service, send: Callable[[], Any], wait: bool) -> list[BatchRecord]:
+    import asyncio
+
+    if wait:
+        await service.start(others=False)
+    sent: list[BatchRecord] = await send()
+    ids = [r.local_id for r in sent]
+    narrator = words.Narrator(set(ids), session.bars)
+    for record in sent:
+        narrator.tell(record)
+    if wait:
+        ends = [service.subscribe(narrator), service.subscribe(words.BlindSayer())]
+        try:
+            await service.wait(ids)
+        finally:
+            for end in ends:
+                end()
+    elif any(r.status == "unconfirmed" or (r.waiting and r.next_try_at is not None) for r in sent):
+        say("no clear answer came; checking whether the batch was created …")
+        try:
+            async with asyncio.timeout(service.context.machine_seconds(words.SETTLE_PATIENCE)):
+                await service.settle(ids)
+        except TimeoutError:
+            say("still open: run batchtui sync later, it looks again and never sends twice")
+    records = [r for i in ids if (r := service.history.get(i)) is not None]
+    for record in records:
+        narrator.tell(record)
+    return records

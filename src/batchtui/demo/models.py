@@ -1,0 +1,111 @@
+"""The demo server's models: those of the price table, told as the Models endpoint tells them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+from batchtui.demo import request_rules
+from batchtui.demo.protocol import stamp
+from batchtui.domain.money import Price, PriceTable, load_prices
+
+_LINES = ("haiku", "sonnet", "opus", "fable", "mythos")
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_RELEASED = {
+    "5-2": date(2026, 11, 9),
+    "5-5": date(2026, 9, 15),
+    "5-1": date(2026, 8, 4),
+    "5": date(2026, 4, 21),
+    "4-8": date(2026, 3, 3),
+    "4-7": date(2026, 1, 20),
+}
+
+
+@lru_cache(maxsize=1)
+def prices() -> PriceTable:
+    """The built-in table, once."""
+    return load_prices()
+
+
+def known(model: str) -> Price | None:
+    """The model behind a name or an alias, None when there is none."""
+    return prices().get(model)
+
+
+@lru_cache(maxsize=64)
+def chars_per_token(model: str) -> float:
+    """The rule of thumb of the model's generation."""
+    price = known(model)
+    return float(price.chars_per_token) if price else 3.0
+
+
+@lru_cache(maxsize=1)
+def listing() -> tuple[dict[str, Any], ...]:
+    """All models as the Models endpoint lists them."""
+    return tuple(_entry(price) for name in prices().models() if (price := known(name)))
+
+
+def entry(model: str) -> dict[str, Any] | None:
+    """One model as the Models endpoint tells it; aliases are resolved."""
+    price = known(model)
+    return _entry(price) if price else None
+
+
+def _entry(price: Price) -> dict[str, Any]:
+    parts = price.model.split("-")
+    version = "-".join(p for p in parts[2:] if not p.startswith("20"))
+    line = parts[1] if parts[1] in _LINES else None
+    retires = (
+        datetime(price.retires.year, price.retires.month, price.retires.day, tzinfo=UTC) if price.retires else None
+    )
+    released = _RELEASED.get(version, date(2025, 10, 1))
+    return {
+        "type": "model",
+        "id": price.model,
+        "display_name": f"Claude {parts[1].title()} {version.replace('-', '.')}",
+        "created_at": stamp(datetime(released.year, released.month, released.day, tzinfo=UTC)),
+        "max_input_tokens": price.context or None,
+        "max_tokens": price.max_output or None,
+        "lifecycle": "deprecated" if retires else "active",
+        "deprecated_at": "2026-08-01T00:00:00.000000Z" if retires else None,
+        "retires_at": stamp(retires),
+        "line": line,
+        "capabilities": _capabilities(price.model),
+    }
+
+
+def _capabilities(model: str) -> dict[str, Any]:
+    """What a model can do, told as the API tells it."""
+    family = request_rules.traits(model)
+    efforts = family.efforts.split()
+
+    def told(supported: bool) -> dict[str, bool]:
+        return {"supported": supported}
+
+    yes = told(True)
+    return {
+        "batch": yes,
+        "citations": yes,
+        "code_execution": yes,
+        "context_management": {
+            "supported": True,
+            "clear_thinking_20251015": yes,
+            "clear_tool_uses_20250919": yes,
+            "compact_20260112": told(family.media > 100),
+        },
+        "effort": {"supported": bool(efforts), **{level: told(level in efforts) for level in _EFFORTS}},
+        "image_input": yes,
+        "pdf_input": yes,
+        "server_tools": {"supported": True, "web_search": yes, "code_execution": yes},
+        "structured_outputs": yes,
+        "thinking": {
+            "supported": True,
+            "types": {
+                "adaptive": told("a" not in family.thinking),
+                "between_tools": told("B" in family.thinking),
+                "disabled": told("d" not in family.thinking),
+                "enabled": told("e" not in family.thinking),
+            },
+        },
+    }

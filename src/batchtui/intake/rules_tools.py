@@ -1,0 +1,313 @@
+"""Rules of tool definitions, the choice among them, and MCP servers.
+
+Sources: the tool use pages and the official SDK's types (2.14.0, November 2026); third parties' word is a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from batchtui.intake.model_limits import ModelFacts
+from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.rules_messages import ContentRules
+from batchtui.intake.schema_rules import check_schema
+from batchtui.intake.wording import beta_missing, kind_of, near, quoted
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}\Z")
+_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}\Z")
+_LONG_NAME = 64
+"""Longer names are documented as refused and reported as taken: a warning."""
+_CHOICES = ("auto", "any", "tool", "none")
+_TOOL_FIELDS = frozenset(
+    {
+        *("type", "name", "description", "input_schema", "cache_control", "strict", "eager_input_streaming"),
+        *("defer_loading", "allowed_callers", "input_examples"),
+    }
+)
+MAX_STRICT = 20
+MAX_OPTIONAL = 24
+MAX_UNIONS = 16
+"""Over all strict tools and the format of a request (structured outputs documentation)."""
+
+
+class _Typed(NamedTuple):
+    """A tool that the API brings: its exact name (empty: it takes none), fields it needs, and the beta."""
+
+    name: str
+    needs: tuple[str, ...] = ()
+    beta: str = ""
+    strict: bool = True
+
+
+_EDIT = "str_replace_based_edit_tool"
+_TYPED: dict[str, _Typed] = {
+    "bash_20250124": _Typed("bash"),
+    "text_editor_20250124": _Typed("str_replace_editor"),
+    "text_editor_20250429": _Typed(_EDIT),
+    "text_editor_20250728": _Typed(_EDIT),
+    "memory_20250818": _Typed("memory"),
+    **{f"code_execution_{date}": _Typed("code_execution") for date in ("20250522", "20250825", "20260120", "20260521")},
+    **{f"web_search_{date}": _Typed("web_search") for date in ("20250305", "20260209", "20260318")},
+    **{f"web_fetch_{date}": _Typed("web_fetch") for date in ("20250910", "20260209", "20260309", "20260318")},
+    **{
+        f"tool_search_tool_{kind}{date}": _Typed(f"tool_search_tool_{kind}")
+        for kind in ("regex", "bm25")
+        for date in ("", "_20251119")
+    },
+    "computer_toolset_20260801": _Typed("", strict=False),
+    "browser_toolset_20260801": _Typed("", strict=False),
+    "computer_20251124": _Typed("computer", ("display_width_px", "display_height_px"), "computer-use-2025-11-24"),
+    "computer_20250124": _Typed("computer", ("display_width_px", "display_height_px"), "computer-use-2025-01-24"),
+    "advisor_20260301": _Typed("advisor", ("model",), "advisor-tool-2026-03-01"),
+    "mcp_toolset": _Typed("", ("mcp_server_name",), "mcp-client-2025-11-20"),
+}
+_NEW_FABLE = ("claude-fable-5-2", "claude-mythos-5-2")
+
+
+def check_tools(
+    params: dict[str, Any], model: ModelFacts | None, contents: ContentRules, betas: tuple[str, ...]
+) -> Iterator[Found]:
+    """The list of tools."""
+    tools = params.get("tools")
+    if tools is None:
+        return
+    if not isinstance(tools, list):
+        yield error("tools", f"tools must be a list, not {kind_of(tools)}")
+        return
+    names: set[str] = set()
+    for place, tool in enumerate(tools):
+        where = f"tools[{place}]"
+        yield from _tool(tool, where, model, betas)
+        if isinstance(tool, dict):
+            yield from contents.mark(tool, where)
+        name = tool.get("name") if isinstance(tool, dict) else None
+        if isinstance(name, str):
+            if name in names:
+                yield error("tool_twice", "two tools have the same name", quoted(name))
+            names.add(name)
+    if tools and all(isinstance(tool, dict) and tool.get("defer_loading") is True for tool in tools):
+        yield error("tool_search", "at least one tool must not be deferred (defer_loading)")
+    yield from _strict_tools([tool for tool in tools if isinstance(tool, dict)])
+
+
+def check_tool_choice(params: dict[str, Any], model: ModelFacts | None) -> Iterator[Found]:
+    """Which tool is to be used."""
+    choice = params.get("tool_choice")
+    if choice is None:
+        return
+    if not isinstance(choice, dict):
+        hint = f': write {{"type": "{choice}"}}' if choice in _CHOICES else ""
+        yield error("tool_choice", f"tool_choice must be an object, not {kind_of(choice)}{hint}")
+        return
+    kind = choice.get("type")
+    if kind not in _CHOICES:
+        hints = {"required": "any", "function": "tool"}
+        guess = hints.get(str(kind)) or near(str(kind), _CHOICES)
+        hint = f", did you mean {guess}?" if guess else f": one of {', '.join(_CHOICES)}"
+        yield error("tool_choice", f"unknown tool_choice type {quoted(str(kind))}{hint}")
+        return
+    parallel = choice.get("disable_parallel_tool_use")
+    if parallel is not None and (not isinstance(parallel, bool) or kind == "none"):
+        what = "disable_parallel_tool_use must be true or false, and not beside type none"
+        yield error("tool_choice", what)
+    yield from _named_tool(params, choice, str(kind))
+    if kind in ("any", "tool"):
+        yield from _forced(params, str(kind), model)
+
+
+def _named_tool(params: dict[str, Any], choice: dict[str, Any], kind: str) -> Iterator[Found]:
+    tools = params.get("tools")
+    listed = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    if not listed:
+        yield error("tool_choice", f"tool_choice {kind} needs tools")
+        return
+    if kind != "tool":
+        return
+    name = choice.get("name")
+    names = [tool.get("name") for tool in listed]
+    if not isinstance(name, str):
+        yield error("tool_choice", "tool_choice of type tool has no name")
+    elif name not in names and any(map(_is_toolset, listed)):
+        yield warning("tool_choice", f"tool_choice names {quoted(name)}: whether a toolset has it can't be seen here")
+    elif name not in names:
+        guess = near(name, [str(each) for each in names if each])
+        hint = f", did you mean {guess}?" if guess else ""
+        yield error("tool_choice", f"tool_choice names {quoted(name)}, which is not among the tools{hint}")
+
+
+def _forced(params: dict[str, Any], kind: str, model: ModelFacts | None) -> Iterator[Found]:
+    rules = model.rules if model else None
+    if rules is None or model is None:
+        return
+    name = quoted(model.name)
+    if rules.forced_tool == "refused":
+        yield error("tool_forced", f"{name} refuses tool_choice of type {kind}: use auto, or output_config.format")
+    elif rules.forced_tool == "unconfirmed":
+        yield warning("tool_forced", f"{name} may refuse tool_choice of type {kind}: third parties report it")
+    thinking = params.get("thinking")
+    if rules.forced_with_enabled == "refused" and isinstance(thinking, dict) and thinking.get("type") == "enabled":
+        yield error("tool_forced", f"tool_choice of type {kind} is refused beside thinking of type enabled")
+
+
+def check_mcp_servers(params: dict[str, Any], betas: tuple[str, ...]) -> Iterator[Found]:
+    """MCP servers: each stands in exactly one toolset (MCP connector documentation)."""
+    servers = params.get("mcp_servers")
+    tools = params.get("tools")
+    toolsets = [
+        tool.get("mcp_server_name")
+        for tool in (tools if isinstance(tools, list) else [])
+        if isinstance(tool, dict) and tool.get("type") == "mcp_toolset"
+    ]
+    if servers is None:
+        if toolsets:
+            yield error("mcp", "an mcp_toolset names a server, and mcp_servers is missing")
+        return
+    yield from beta_missing("mcp_servers", "mcp-client-2025-11-20", betas)
+    if not isinstance(servers, list):
+        yield error("mcp", f"mcp_servers must be a list, not {kind_of(servers)}")
+        return
+    names = []
+    for place, server in enumerate(servers):
+        where = f"mcp_servers[{place}]"
+        if not isinstance(server, dict) or server.get("type") != "url" or not isinstance(server.get("name"), str):
+            yield error("mcp", 'an MCP server must be {"type": "url", "name": …, "url": "https://…"}', where)
+            continue
+        names.append(server["name"])
+        url = server.get("url")
+        if not isinstance(url, str) or not url.startswith("https://"):
+            yield error("mcp", "the url of an MCP server must be an https address", where)
+        if toolsets.count(server["name"]) != 1:
+            yield error(
+                "mcp", "each MCP server must stand in exactly one mcp_toolset", f"{where}: {quoted(server['name'])}"
+            )
+    for name in toolsets:
+        if name not in names:
+            yield error("mcp", "an mcp_toolset names a server that is not among mcp_servers", quoted(str(name)))
+
+
+def _is_toolset(tool: object) -> bool:
+    return isinstance(tool, dict) and "toolset" in str(tool.get("type", ""))
+
+
+def _tool(tool: object, where: str, model: ModelFacts | None, betas: tuple[str, ...]) -> Iterator[Found]:
+    if not isinstance(tool, dict):
+        yield error("tool", f"a tool must be an object, not {kind_of(tool)}", where)
+        return
+    kind = tool.get("type")
+    if kind == "function" or "function" in tool:
+        yield error("tool", "a tool in another maker's shape: write name, description and input_schema", where)
+        return
+    if kind in (None, "custom"):
+        yield from _custom(tool, where)
+    else:
+        yield from _typed(tool, str(kind), where, model, betas)
+    description = tool.get("description")
+    if description is not None and not isinstance(description, str):
+        yield error("tool", f"a tool's description must be a string, not {kind_of(description)}", where)
+    strict = tool.get("strict")
+    if strict is not None and not isinstance(strict, bool):
+        yield error("tool", f"strict must be true or false, not {kind_of(strict)}", where)
+
+
+def _custom(tool: dict[str, Any], where: str) -> Iterator[Found]:
+    name = tool.get("name")
+    if not isinstance(name, str) or not _NAME.match(name):
+        what = "a tool's name must be 1 to 128 letters, digits, _ or -"
+        yield error("tool_name", what, f"{where}: {quoted(str(name))}")
+    elif len(name) > _LONG_NAME:
+        yield warning("tool_name", f"a tool's name of more than {_LONG_NAME} letters may be refused", where)
+    for field in tool:
+        if field not in _TOOL_FIELDS and field not in ("parameters", "schema", "inputSchema"):
+            guess = near(field, _TOOL_FIELDS)
+            if guess and guess not in tool:
+                yield error("tool_field", f"unknown field {quoted(field)} in a tool, did you mean {guess}?", where)
+            else:
+                yield warning("tool_field", f"unknown field {quoted(field)} in a tool", where)
+    yield from _input_schema(tool, where)
+
+
+def _typed(
+    tool: dict[str, Any], kind: str, where: str, model: ModelFacts | None, betas: tuple[str, ...]
+) -> Iterator[Found]:
+    typed = _TYPED.get(kind)
+    if typed is None:
+        guess = near(kind, _TYPED, cutoff=0.8)
+        hint = f", did you mean {guess}?" if guess else ""
+        yield warning("tool_type", f"unknown tool type {quoted(kind)}{hint}", where)
+        return
+    name = tool.get("name")
+    if typed.name and name != typed.name:
+        yield error(
+            "tool_name", f"the name of a tool of type {kind} must be {typed.name}", f"{where}: {quoted(str(name))}"
+        )
+    if not typed.name and name is not None:
+        yield error("tool_name", f"a tool of type {kind} takes no name", where)
+    for field in typed.needs:
+        if field not in tool:
+            yield error("tool_field", f"a tool of type {kind} has no {field}", where)
+        elif field.endswith("_px") and (
+            isinstance(tool[field], bool) or not isinstance(tool[field], int) or tool[field] < 1
+        ):
+            yield error("tool_field", f"{field} must be a whole number of pixels", where)
+    if typed.beta:
+        yield from beta_missing(f"a tool of type {kind}", typed.beta, betas)
+    if not typed.strict and tool.get("strict") is not None:
+        yield error("tool_field", f"a tool of type {kind} takes no strict", where)
+    if kind.startswith(("web_search", "web_fetch")) and tool.get("allowed_domains") and tool.get("blocked_domains"):
+        yield error("tool_field", "allowed_domains and blocked_domains can't stand in one tool", where)
+    rules = model.rules if model else None
+    if model is not None and rules is not None and kind == "computer_20251124" and rules.computer_20251124 == "refused":
+        yield error(
+            "tool_type", f"{quoted(model.name)} refuses tools of type {kind}: use computer_toolset_20260801", where
+        )
+    if (
+        model is not None
+        and kind == "advisor_20260301"
+        and model.name in _NEW_FABLE
+        and tool.get("model") not in _NEW_FABLE
+    ):
+        yield error("tool_field", f"the advisor of {quoted(model.name)} must be one of {', '.join(_NEW_FABLE)}", where)
+
+
+def _input_schema(tool: dict[str, Any], where: str) -> Iterator[Found]:
+    schema = tool.get("input_schema")
+    if "input_schema" not in tool:
+        guess = next((name for name in ("parameters", "schema", "inputSchema") if name in tool), "")
+        hint = f", did you mean it by {guess}?" if guess else ""
+        yield error("tool_schema", f"a tool has no input_schema{hint}", where)
+    elif not isinstance(schema, dict):
+        yield error("tool_schema", f"input_schema must be an object, not {kind_of(schema)}", where)
+    elif schema.get("type") != "object":
+        yield error("tool_schema", 'input_schema must have "type": "object"', where)
+    else:
+        for word in ("oneOf", "anyOf", "allOf"):
+            if word in schema:
+                yield warning(
+                    "tool_schema", f"input_schema with {word} at its top may be refused: third parties report it", where
+                )
+        properties = schema.get("properties")
+        odd = [each for each in properties if not _PROPERTY.match(each)] if isinstance(properties, dict) else []
+        if odd:
+            what = "names of properties should be 1 to 64 letters, digits, _ . or -: others are reported as refused"
+            yield warning("tool_schema", what, f"{where}: {quoted(odd[0])}")
+
+
+def _strict_tools(tools: list[dict[str, Any]]) -> Iterator[Found]:
+    strict = [(place, tool) for place, tool in enumerate(tools) if tool.get("strict") is True]
+    if len(strict) > MAX_STRICT:
+        yield error("tool_strict", f"more than {MAX_STRICT} strict tools in one request", f"there are {len(strict)}")
+    optional = unions = 0
+    for place, tool in strict:
+        schema = tool.get("input_schema")
+        if isinstance(schema, dict):
+            found = check_schema(schema, f"tools[{place}]")
+            yield from found.problems
+            optional, unions = optional + found.optional, unions + found.unions
+    if optional > MAX_OPTIONAL:
+        what = f"more than {MAX_OPTIONAL} optional parameters over all strict tools"
+        yield error("tool_strict", what, f"there are {optional}")
+    if unions > MAX_UNIONS:
+        what = f"more than {MAX_UNIONS} parameters of several types over all strict tools"
+        yield error("tool_strict", what, f"there are {unions}")

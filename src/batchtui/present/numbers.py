@@ -1,0 +1,113 @@
+"""Spans of time as the lists show them: short, and rounded so that they don't tick more often than they must."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+
+def short(span: timedelta) -> str:
+    """``45s`` (in steps of 15), ``14m``, ``5h``, ``12d``; a negative span is none."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds // 15 * 15}s" if seconds >= 15 else "now"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    return f"{seconds // 3600}h" if seconds < 48 * 3600 else f"{seconds // 86400}d"
+
+
+def left(span: timedelta) -> str:
+    """Time that remains: ``28d``, ``23h46`` (to ten minutes above two hours), ``46m``, ``over``."""
+    seconds = int(span.total_seconds())
+    if seconds <= 0:
+        return "over"
+    if seconds >= 48 * 3600:
+        return f"{seconds // 86400}d"
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    if hours >= 2:
+        minutes = minutes // 10 * 10
+    return f"{hours}h{minutes:02}" if hours else f"{minutes}m"
+
+
+def words(span: timedelta) -> str:
+    """A span in words: ``just now`` apart, ``20 s``, ``14 min``, ``5 h``, ``12 days``; seconds in steps of five."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{max(5, seconds // 5 * 5)} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 86400} days"
+
+
+def at(moment: datetime | None) -> str:
+    """A moment in the person's own time zone, to the minute; "" for none."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else ""
+
+
+CENT = Decimal("0.01")
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def count(value: int) -> str:
+    """A whole number with thousands marked: ``12,345``."""
+    return f"{value:,}"
+
+
+def plural(value: int, one: str, many: str = "") -> str:
+    """``1 batch``, ``2 batches``: the number and the right word."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def size(value: int) -> str:
+    """Bytes in decimal units, as the service counts them: ``12.3 MB``."""
+    amount = float(value)
+    for unit in _UNITS:
+        if amount < 999.5 or unit == _UNITS[-1]:
+            return (
+                f"{value} B" if unit == "B" else f"{amount:.0f} {unit}" if amount >= 99.95 else f"{amount:.1f} {unit}"
+            )
+        amount /= 1000
+    return f"{value} B"
+
+
+def tokens(value: int) -> str:
+    """Tokens, short: ``812``, ``14.2k``, ``1.25M``."""
+    if value < 10_000:
+        return f"{value:,}"
+    if value < 999_500:
+        return f"{value / 1000:.1f}k" if value < 99_950 else f"{value / 1000:.0f}k"
+    return f"{value / 1_000_000:.2f}M" if value < 9_995_000 else f"{value / 1_000_000:,.0f}M"
+
+
+def usd(value: Decimal | None, *, unknown: str = "no price") -> str:
+    """Dollars to the cent; under a cent with the digits that still say something; None is ``unknown``."""
+    if value is None:
+        return unknown
+    if value == 0 or abs(value) >= CENT:
+        return f"${value.quantize(CENT, ROUND_HALF_UP):,}"
+    shown = f"{value:.6f}".rstrip("0")
+    return f"${shown}" if Decimal(shown) else "<$0.000001"
+
+
+def span(low: str, high: str) -> str:
+    """A range, or the one figure when both ends read the same."""
+    return low if low == high else f"{low}–{high}"
+
+
+def usd_rough(value: Decimal) -> str:
+    """Dollars of an estimate: to the cent, and under a cent with one digit that says something."""
+    if value >= CENT or value == 0:
+        return usd(value)
+    return f"${value:.{-value.adjusted()}f}"
+
+
+def usd_range(pair: tuple[Decimal, Decimal]) -> str:
+    """An estimate: ``~$3.10–$4.80``, with the tilde that says it is one."""
+    return "~" + span(usd_rough(pair[0]), usd_rough(pair[1]))
+
+
+def token_range(pair: tuple[int, int]) -> str:
+    """``1.2M–2.0M``."""
+    return span(tokens(pair[0]), tokens(pair[1]))

@@ -1,0 +1,237 @@
+"""One line of results read into what the index keeps of it; nothing a line can hold makes this fail."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Annotated
+
+import msgspec
+
+from batchtui.domain.money import Tokens, Usage
+from batchtui.domain.outcome import CODES, CUT_CODES, EMPTY, SUCCEEDED, UNKNOWN, cut_code
+from batchtui.results.line_lenient import MESSAGE_KEPT, MOST, LineFacts, read_leniently, skim
+
+SLOW_LIMIT = 2_000_000
+"""Longer lines that the quick reader refuses are only skimmed, in bytes: their JSON as objects would fill the memory."""
+_Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+
+
+class _CacheCreation(msgspec.Struct, gc=False):
+    ephemeral_5m_input_tokens: _Amount = 0
+    ephemeral_1h_input_tokens: _Amount = 0
+
+
+class _ServerTools(msgspec.Struct, gc=False):
+    web_search_requests: _Amount = 0
+
+
+class _Usage(msgspec.Struct, frozen=True, gc=False):
+    input_tokens: _Amount = 0
+    output_tokens: _Amount = 0
+    cache_creation_input_tokens: _Amount | None = 0
+    cache_read_input_tokens: _Amount | None = 0
+    cache_creation: _CacheCreation | None = None
+    server_tool_use: _ServerTools | None = None
+    inference_geo: str | None = None
+
+
+_NO_USAGE = _Usage()
+_NULL = msgspec.Raw(b"null")
+_SPOKE = msgspec.Raw(b'[{"type":"text","text":"."}]')
+
+
+class _Message(msgspec.Struct, gc=False):
+    model: str = ""
+    stop_reason: str | None = None
+    content: msgspec.Raw = _NULL
+    usage: _Usage = _NO_USAGE
+
+
+class _Details(msgspec.Struct, gc=False):
+    error_code: str | None = None
+
+
+class _ErrorBody(msgspec.Struct, gc=False):
+    type: str = ""
+    message: str = ""
+    details: _Details | None = None
+
+
+class _Error(msgspec.Struct, gc=False):
+    error: _ErrorBody
+
+
+class _Result(msgspec.Struct, gc=False):
+    type: str
+    message: _Message | None = None
+    error: _Error | None = None
+
+
+class _Line(msgspec.Struct, gc=False):
+    custom_id: str
+    result: _Result
+
+
+class _Block(msgspec.Struct, gc=False):
+    type: str = ""
+    text: str = ""
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+_decode_lines = msgspec.json.Decoder(_Line).decode_lines
+_decode_blocks = msgspec.json.Decoder(list[_Block]).decode
+_PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
+_LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_SPOKEN = frozenset({"tool_use", "server_tool_use"})
+
+
+def decode_block(block: bytes | memoryview, count: int) -> list[_Line] | None:
+    """``count`` whole lines decoded at once; None when one of them is not of the documented shape, or blank."""
+    try:
+        found = _decode_lines(block)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return found if len(found) == count else None
+
+
+class Plain(msgspec.Struct, gc=False):
+    """Lines that plainly succeeded, column by column; ``odd`` are the places of the others, which hold nothing there."""
+
+    odd: list[int]
+    cuts: list[int]
+    """Why an answer is not usable as it stands, as its place in CUT_SHORT, 0 when it is."""
+    stops: list[str]
+    models: list[str]
+    geos: list[str]
+    read: list[int]
+    written: list[int]
+    cached: list[Tokens] | None
+    """Tokens of each line with those of the prompt cache; None when no line used it."""
+
+
+def plain_lines(lines: list[_Line]) -> Plain | None:
+    """The lines as columns; None when no line plainly succeeded.  One that did not, or used the service's tools, is odd."""
+    results = [each.result for each in lines]
+    filler = next((r.message for r in results if r.message is not None and r.type == "succeeded"), None)
+    if filler is None:
+        return None
+    nothing = _Message(model=filler.model, content=_SPOKE)
+    messages = [r.message if r.type == "succeeded" and r.message is not None else nothing for r in results]
+    usages = [message.usage for message in messages]
+    stops = [message.stop_reason or "" for message in messages]
+    matches = map(_PLAIN_TEXT.match, [message.content for message in messages])
+    spoke = CUT_CODES.keys().isdisjoint(stops)
+    cuts = [
+        0 if match and (spoke or stop not in CUT_CODES) else _cut_or_odd(message)
+        for match, stop, message in zip(matches, stops, messages, strict=True)
+    ]
+    odd = [
+        place
+        for place, (message, cut, usage) in enumerate(zip(messages, cuts, usages, strict=True))
+        if message is nothing or cut < 0 or usage.server_tool_use is not None
+    ]
+    for place in odd:
+        cuts[place], messages[place], usages[place], stops[place] = 0, nothing, _NO_USAGE, ""
+    used_cache = any(
+        u.cache_creation_input_tokens or u.cache_read_input_tokens or u.cache_creation is not None for u in usages
+    )
+    return Plain(
+        odd,
+        cuts,
+        stops,
+        [message.model for message in messages],
+        [usage.inference_geo or "" for usage in usages],
+        [usage.input_tokens for usage in usages],
+        [usage.output_tokens for usage in usages],
+        [charged(usage) for usage in usages] if used_cache else None,
+    )
+
+
+def _cut_or_odd(message: _Message) -> int:
+    try:
+        return _cut(message.stop_reason or "", message.content)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return -1
+
+
+def _cut(stop: str, content: msgspec.Raw) -> int:
+    cut = cut_code(stop)
+    if not cut and not _PLAIN_TEXT.match(content) and _is_empty(content):
+        cut = EMPTY
+    return cut
+
+
+def charged(usage: _Usage) -> Tokens:
+    """The tokens of an answer."""
+    made = usage.cache_creation
+    written = usage.cache_creation_input_tokens or 0
+    hour = 0
+    if made is not None:
+        hour = made.ephemeral_1h_input_tokens
+        written = max(written, hour + made.ephemeral_5m_input_tokens)
+    return usage.input_tokens, usage.output_tokens, written - hour, hour, usage.cache_read_input_tokens or 0
+
+
+def read_line(line: bytes | memoryview) -> LineFacts:
+    """The facts of one line; what can't be read at all has the outcome ``unreadable``."""
+    try:
+        return _read_quickly(line)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+            with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+                return _read_quickly(mend(bytes(line)))
+    if len(line) > SLOW_LIMIT:
+        return skim(line) or read_leniently(None, bytes(line[:1000]))
+    return read_leniently(bytes(line), bytes(line[:1000]))
+
+
+def mend(line: bytes) -> bytes:
+    """A line with each lone surrogate escape made the replacement character, which strict readers take."""
+    return _LONE.sub(_mended, line)
+
+
+def _mended(found: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if len(found.group()) == 6 else found.group()
+
+
+def _read_quickly(line: bytes | memoryview) -> LineFacts:
+    """The facts of a line of the documented shape; raises what msgspec raises for any other."""
+    parsed = _decode(line)
+    result = parsed.result
+    message = result.message
+    if result.type == "succeeded" and message is not None:
+        return _succeeded(parsed.custom_id, message)
+    code = CODES.get(result.type, UNKNOWN)
+    if not SUCCEEDED < code < UNKNOWN:
+        raise msgspec.ValidationError("not a documented result")
+    if result.error is None:
+        return LineFacts(parsed.custom_id, code)
+    body = result.error.error
+    detail = body.details.error_code or "" if body.details else ""
+    return LineFacts(parsed.custom_id, code, body.type, body.message[:MESSAGE_KEPT], detail)
+
+
+def _succeeded(custom_id: str, message: _Message) -> LineFacts:
+    usage = message.usage
+    stop = message.stop_reason or ""
+    read, written, short, hour, cached = charged(usage)
+    used = Usage(
+        model=message.model,
+        input_tokens=read,
+        output_tokens=written,
+        cache_write_5m=short,
+        cache_write_1h=hour,
+        cache_read=cached,
+        web_searches=usage.server_tool_use.web_search_requests if usage.server_tool_use else 0,
+        geo=usage.inference_geo or "",
+    )
+    return LineFacts(custom_id, SUCCEEDED, "", "", "", message.model, stop, _cut(stop, message.content), used)
+
+
+def _is_empty(content: msgspec.Raw) -> bool:
+    """True when no block speaks: no text beyond white space, no tool call, and nothing of an unknown kind."""
+    return not any(
+        block.text.strip() or block.type in _SPOKEN or block.type not in ("text", "thinking", "redacted_thinking")
+        for block in _decode_blocks(content)
+    )

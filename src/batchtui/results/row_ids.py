@@ -1,0 +1,211 @@
+"""ids.jsonl: which row of which source each request of a batch was made from (contract: design, On disk).
+
+Three kinds of lines stand in it.  A request made from a row, or with an id made here, has a line of its own:
+``{"custom_id", "row_id", "source", "number", "row"}``, where ``row_id`` is the row's own id ("" when it has none), ``number``
+its line or item in the source, and ``row`` its columns.  Requests sent under ids of their own share a line a stretch:
+``{"first", "last", "source", "number"}``: requests ``first`` to ``last`` of the batch, counted from 1, are those from
+line ``number`` of the source on, and each custom_id is its row's own id.  A source has a line at the end:
+``{"source", "name", "sha256"}``, its hash empty where every row has an id of its own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from batchtui import plainfile
+from batchtui.results.request_matcher import read_requests
+from batchtui.store.records import IDS, REQUESTS
+
+
+class IdLine(msgspec.Struct, gc=False):
+    """A line of ids.jsonl, of whichever kind."""
+
+    custom_id: str = ""
+    row_id: str = ""
+    source: int = 0
+    """The source's number in its plan, from 1; 0 in files of 0.1.0, which say no source."""
+    number: int = 0
+    first: int = 0
+    last: int = 0
+    name: str = ""
+    sha256: str = ""
+
+
+class RowColumns(msgspec.Struct, gc=False):
+    """The columns of the row that a request was made from, as its line holds them."""
+
+    custom_id: str
+    row: dict[str, object] = {}
+
+
+class SourceMark(msgspec.Struct, frozen=True):
+    """A source of a plan."""
+
+    number: int
+    name: str
+    sha256: str = ""
+    """Of its bytes as they were read (unpacked); empty when it was not needed."""
+
+
+decode = msgspec.json.Decoder(IdLine).decode
+decode_columns = msgspec.json.Decoder(RowColumns).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def row_line(custom_id: str, row_id: str, source: int, number: int, row: object) -> bytes:
+    """The line of a request that was made from a row, or (``row`` None) that has a made id only."""
+    line = {"custom_id": custom_id, "row_id": row_id, "source": source, "number": number}
+    return _encode(line if row is None else {**line, "row": row})
+
+
+def stretch_line(first: int, last: int, source: int, number: int) -> bytes:
+    """The line of requests that were sent under ids of their own."""
+    return _encode({"first": first, "last": last, "source": source, "number": number})
+
+
+def source_line(mark: SourceMark) -> bytes:
+    """The line of a source."""
+    return _encode({"source": mark.number, "name": mark.name, "sha256": mark.sha256})
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where a request comes from."""
+
+    row_id: str
+    """The row's own id, "" when it has none."""
+    source: int
+    """0 when it isn't known."""
+    number: int
+    sha256: str = ""
+    """Of the source; "" when it isn't known or not needed."""
+
+    @property
+    def key(self) -> str:
+        """The row identity: the row's own id, or the source's fingerprint and the row's number."""
+        return f"id:{self.row_id}" if self.row_id else f"at:{self.sha256}:{self.number}"
+
+
+class _Stretches:
+    """Stretches of requests with ids of their own, found by a request's number."""
+
+    def __init__(self, lines: Iterable[IdLine]) -> None:
+        self._lines = sorted(lines, key=lambda each: each.first)
+        self._firsts = [each.first for each in self._lines]
+
+    def at(self, number: int) -> tuple[int, int] | None:
+        """Source and number of the row that the request with this number, from 1, is from; None when none says it."""
+        place = bisect_right(self._firsts, number) - 1
+        if place < 0 or number > self._lines[place].last:
+            return None
+        found = self._lines[place]
+        return found.source, found.number + number - found.first
+
+
+class RowIds:
+    """The places of one batch's requests; raises OSError when its file is there and can't be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.known = False
+        """False for batches of 0.1.0 that say nothing of their rows."""
+        self._lines: dict[str, IdLine] = {}
+        self._stretches: list[IdLine] = []
+        self._hashes: dict[int, str] = {}
+        self.sources: dict[int, str] = {}
+        """Names by number."""
+        with suppress(FileNotFoundError), plainfile.opened(path) as file:
+            for line in file:
+                with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+                    self._take(decode(line))
+
+    def _take(self, line: IdLine) -> None:
+        self.known = True
+        if line.custom_id:
+            self._lines[line.custom_id] = line
+        elif line.first:
+            self._stretches.append(line)
+        elif line.source:
+            self._hashes[line.source] = line.sha256
+            self.sources[line.source] = line.name
+
+    def places(self, requests: Iterable[tuple[str, int]]) -> Iterator[Place]:
+        """Where requests come from, each given as its custom_id and its place in requests.jsonl from 0 (-1: in none)."""
+        stretches = _Stretches(self._stretches)
+        for custom_id, seq in requests:
+            line = self._lines.get(custom_id)
+            if line is not None:
+                yield self._of_line(line)
+                continue
+            place = stretches.at(seq + 1)
+            yield Place(custom_id, *place) if place is not None else _of_old(custom_id, seq)
+
+    def _of_line(self, line: IdLine) -> Place:
+        if line.source:
+            return Place(line.row_id, line.source, line.number, self._hashes.get(line.source, ""))
+        # 0.1.0 wrote a row's number as its id when it had none of its own.
+        if line.row_id.isdecimal() and line.custom_id == f"row-{line.row_id}":
+            return Place("", 0, int(line.row_id))
+        return Place(line.row_id or line.custom_id, 0, 0)
+
+
+def _of_old(custom_id: str, seq: int) -> Place:
+    """The place of a request of 0.1.0 without a line: its custom_id is its own, or was made of its number."""
+    number = custom_id.removeprefix("request-")
+    if number != custom_id and number.isdecimal():
+        return Place("", 0, int(number))
+    return Place(custom_id, 0, seq + 1)
+
+
+def lines_again(requests: Path, folders: Iterable[Path]) -> Iterator[bytes]:
+    """The lines of ids.jsonl, newlines with them, for requests that are sent again; ``folders`` are where they were first.
+
+    Raises OSError.
+    """
+    wanted = {custom_id: number for number, custom_id in enumerate(_ids_of(requests), 1)}
+    own: dict[int, tuple[int, int]] = {}
+    marks: dict[int, bytes] = {}
+    for folder in folders:
+        stretches = []
+        with plainfile.opened(folder / IDS) as file:
+            for line in file:
+                with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+                    found = decode(line)
+                    if found.custom_id in wanted:
+                        yield line
+                    elif found.first:
+                        stretches.append(found)
+                    elif not found.custom_id and found.source:
+                        marks[found.source] = line
+        if not stretches:
+            continue
+        placed = _Stretches(stretches)
+        for number, custom_id in enumerate(_ids_of(folder / REQUESTS), 1):
+            place = placed.at(number) if custom_id in wanted else None
+            if place is not None:
+                own[wanted[custom_id]] = place
+    yield from (line + b"\n" for line in _joined(own))
+    yield from marks.values()
+
+
+def _ids_of(requests: Path) -> Iterator[str]:
+    for ids, _, _ in read_requests(requests):
+        yield from ids
+
+
+def _joined(own: dict[int, tuple[int, int]]) -> Iterator[bytes]:
+    """Lines of stretches, as few as can be, for requests given by number with their source and row."""
+    first = last = source = number = 0
+    for here in sorted(own):
+        if (source, number + here - first) == own[here] and here == last + 1 and first:
+            last = here
+            continue
+        if first:
+            yield stretch_line(first, last, source, number)
+        first = last = here
+        source, number = own[here]
+    if first:
+        yield stretch_line(first, last, source, number)

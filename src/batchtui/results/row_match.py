@@ -1,0 +1,140 @@
+"""Rows of results by row identity: where each is from, in the order of the source, and matched between two views."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from operator import itemgetter
+
+from batchtui.domain.errors import StoreError
+from batchtui.results.row_ids import Place, RowIds
+from batchtui.results.skipped import SkippedRow, read_skipped
+from batchtui.results.view import Rows, View
+from batchtui.store import files
+from batchtui.store.records import IDS, SKIPPED
+
+_LAST = 1 << 40
+"""Sorts behind every row."""
+
+
+def places(view: View) -> list[Place]:
+    """Where each row's request is from.  Raises StoreError."""
+    by_member: list[list[Place]] = []
+    for member in view.members:
+        path = member.folder / IDS
+        try:
+            known = RowIds(path)
+        except OSError as error:
+            raise files.explain(error, f"can't read {path}") from error
+        by_member.append([*known.places(zip(member.ids(), member.columns.seq, strict=True))])
+    return [by_member[member][place] for member, place in map(view.place, range(len(view)))]
+
+
+def _spot(place: Place) -> tuple[int, int]:
+    """What sorts rows as they stand in their sources; those that no source is known of stay as they are, at the end."""
+    return (place.source, place.number) if place.source else (_LAST, 0)
+
+
+def in_source_order(view: View) -> Rows:
+    """A view's rows in the order of the source; of a run whose rows are not known, in the order of its batches."""
+    if len(view.members) == 1:
+        return array("I", _as_sent(view))
+    try:
+        found = places(view)
+        return array("I", sorted(range(len(view)), key=lambda row: _spot(found[row])))
+    except StoreError:
+        return array("I", range(len(view)))
+
+
+def _as_sent(view: View) -> list[int]:
+    """A view's rows in the order of the requests, those of no request at the end."""
+    seq = view.column("seq")
+    return sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _LAST)
+
+
+def skipped_of(view: View) -> list[SkippedRow]:
+    """What was skipped since it had errors, as the view's batches keep it.  Raises StoreError."""
+    return [each for member in view.members for each in read_skipped(member.folder / SKIPPED)]
+
+
+def with_skipped(view: View) -> list[int | SkippedRow]:
+    """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
+    found = places(view)
+    rows: list[tuple[tuple[int, int], int | SkippedRow]] = [(_spot(found[row]), row) for row in _as_sent(view)]
+    rows += [((each.source, each.number), each) for each in skipped_of(view)]
+    return [row for _, row in sorted(rows, key=itemgetter(0))]
+
+
+def match(left: View, right: View) -> list[int]:
+    """For each row of the left view the row of the right one that is from the same row of the source, -1 for none.
+
+    Rows are the same by their own ids, or by their source's fingerprint and their number there.  Where a batch of 0.1.0
+    says nothing of its rows, the custom_id counts, or, of ids made then, the order of the requests.  Raises StoreError.
+    """
+    one, other = _Side(left), _Side(right)
+    found = _by(one.keys, other.keys)
+    _fill(found, _by(one.spots(), other.spots()))
+    if one.old or other.old:
+        by_id = _by(one.ids, other.ids)
+        _fill(found, [to if to >= 0 and (one.is_old(row) or other.is_old(to)) else -1 for row, to in enumerate(by_id)])
+        if len(left) == len(right):
+            _fill(found, _by_order(one, other))
+    return found
+
+
+class _Side:
+    """One of two views that are matched."""
+
+    def __init__(self, view: View) -> None:
+        self.places = places(view)
+        self.ids = view.ids()
+        self.keys = self._told_apart()
+        self.old = any(place.source == 0 for place in self.places)
+
+    def is_old(self, row: int) -> bool:
+        return self.places[row].source == 0
+
+    def is_old_number(self, row: int) -> bool:
+        """Whether a row has an id that 0.1.0 made of its number."""
+        return self.places[row].source == 0 and not self.places[row].row_id
+
+    def spots(self) -> list[str]:
+        """The rows' numbers in sources with a fingerprint, "" for others."""
+        return [f"{place.sha256}:{place.number}" if place.sha256 else "" for place in self.places]
+
+    def _told_apart(self) -> list[str]:
+        """The row identities; one that several requests have is numbered in the order of the source."""
+        keys = [place.key if name else "" for place, name in zip(self.places, self.ids, strict=True)]
+        if len(set(zip(keys, self.ids, strict=True))) == len(set(keys)):
+            return keys
+        seen: dict[str, dict[str, int]] = {}
+        for row in sorted(range(len(keys)), key=lambda row: _spot(self.places[row])):
+            same = seen.setdefault(keys[row], {})
+            number = same.setdefault(self.ids[row], len(same))
+            keys[row] += f"#{number}" if number else ""
+        return keys
+
+
+def _by(left: Sequence[str], right: Sequence[str]) -> list[int]:
+    there = {key: row for row, key in reversed(list(enumerate(right))) if key}
+    return [there.get(key, -1) for key in left]
+
+
+def _by_order(one: _Side, other: _Side) -> list[int]:
+    found = [-1] * len(one.ids)
+    for row, to in zip(_numbered(one), _numbered(other), strict=True):
+        if one.is_old_number(row) or other.is_old_number(to):
+            found[row] = to
+    return found
+
+
+def _numbered(side: _Side) -> list[int]:
+    return sorted(range(len(side.places)), key=lambda row: (side.places[row].source, side.places[row].number))
+
+
+def _fill(found: list[int], more: Sequence[int]) -> None:
+    """Take over what is matched for rows that have no match yet, with rows that are no one's match yet."""
+    taken = set(found)
+    for row, to in enumerate(more):
+        if found[row] < 0 <= to and to not in taken:
+            found[row] = to

@@ -1,0 +1,230 @@
+"""A run's results as one: each request once, with the best answer that any of the run's batches gave it."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from batchtui.domain.batch import Tally
+from batchtui.domain.errors import Stopped, StoreError
+from batchtui.domain.money import PriceTable
+from batchtui.domain.outcome import MISSING, OUTCOMES, SUCCEEDED, WAITING
+from batchtui.domain.plan import Progress
+from batchtui.results.index import DUPLICATE, UNEXPECTED, Columns, GroupKey
+from batchtui.results.storage import open_results
+from batchtui.results.view import ResultSet, View
+
+Report = Callable[[Progress], None]
+_GOOD = 3
+
+
+class RunView(View):
+    """Several batches merged by custom_id: a success over a failure, a good one over one cut short, later over earlier.
+
+    Rows are in the order of the source: the first attempt's parts in order, each in the order of its requests.  What
+    another batch said of the same request is reachable by ``older``.
+    """
+
+    def __init__(self, members: Sequence[ResultSet], attempts: Sequence[int], *, left_out: Sequence[Path] = ()) -> None:
+        self.members = tuple(members)
+        self.left_out = tuple(left_out)
+        """Folders of batches with neither results nor requests here."""
+        self._attempts = tuple(attempts)
+        self._member = array("I")
+        self._place = array("I")
+        self._rows_of: list[array[int]] = []
+        self._older: dict[int, list[tuple[int, int]]] = {}
+        self._first_good: Counter[int] = Counter()
+        self._columns: dict[str, Sequence[int]] = {}
+        self._names()
+        self._merge()
+
+    def __len__(self) -> int:
+        return len(self._member)
+
+    def close(self) -> None:
+        """Give the files back."""
+        for member in self.members:
+            member.close()
+
+    def _names(self) -> None:
+        """One numbering of stop reasons, models and groups for all members."""
+        stops, models = {"": 0}, {"": 0}
+        groups: dict[GroupKey, int] = {}
+        self._maps: dict[str, list[list[int]]] = {"stop": [], "model": [], "group": []}
+        for member in self.members:
+            self._maps["stop"].append([stops.setdefault(name, len(stops)) for name in member.stops])
+            self._maps["model"].append([models.setdefault(name, len(models)) for name in member.models])
+            self._maps["group"].append([0, *(groups.setdefault(key, len(groups) + 1) for key in member.group_keys)])
+        self.stops, self.models, self.group_keys = tuple(stops), tuple(models), tuple(groups)
+
+    def _merge(self) -> None:
+        rows: dict[str, int] = {}
+        best = bytearray()
+        had_good = bytearray()
+        for number, member in enumerate(self.members):
+            columns = member.columns
+            seq = columns.seq
+            shown = array("I", bytes(4 * len(member)))
+            order = sorted(range(len(member)), key=lambda place: seq[place] if seq[place] >= 0 else 1 << 40)
+            ids = columns.id_texts()
+            for place in order:
+                custom_id = ids[place]
+                rank = _rank(columns, place)
+                row = rows.setdefault(custom_id, len(self._member)) if custom_id else len(self._member)
+                shown[place] = row
+                if row == len(self._member):
+                    self._member.append(number)
+                    self._place.append(place)
+                    best.append(rank)
+                    had_good.append(0)
+                elif rank:
+                    self._another(row, number, place, rank, best)
+                if rank == _GOOD and not had_good[row]:
+                    had_good[row] = 1
+                    self._first_good[self._attempts[number]] += 1
+            self._rows_of.append(shown)
+
+    def _another(self, row: int, number: int, place: int, rank: int, best: bytearray) -> None:
+        """One more result for a row's request: the better, else the later, is shown, the other kept."""
+        loser = (number, place)
+        if rank >= best[row]:
+            loser = (self._member[row], self._place[row])
+            self._member[row], self._place[row] = number, place
+            loser_rank, best[row] = best[row], rank
+            if not loser_rank:
+                return
+        self._older.setdefault(row, []).append(loser)
+
+    def attempt_of(self, member: int) -> int:
+        """Which attempt of the run a member was, 0 for the first."""
+        return self._attempts[member]
+
+    def good_after(self) -> list[tuple[int, int]]:
+        """For each attempt, how many requests had a good answer after it."""
+        total, found = 0, []
+        for attempt in sorted(set(self._attempts)):
+            total += self._first_good[attempt]
+            found.append((attempt, total))
+        return found
+
+    def older_count(self, row: int) -> int:
+        """How many other results there are for the row's request."""
+        return len(self._older.get(row, ()))
+
+    def older(self, row: int) -> list[tuple[int, int]]:
+        """The other results for the row's request as (member, row there), the latest first."""
+        return sorted(self._older.get(row, ()), key=lambda at: (self._attempts[at[0]], at), reverse=True)
+
+    def column(self, name: str) -> Sequence[int]:
+        """A column of the rows shown, made when it is first asked for; ``seq`` is the row number itself."""
+        if name == "seq":
+            return range(len(self))
+        found = self._columns.get(name)
+        if found is None:
+            parts = [member.column(name) for member in self.members]
+            places = zip(self._member, self._place, strict=True)
+            if name in self._maps:
+                maps = self._maps[name]
+                found = array("I", (maps[member][parts[member][place]] for member, place in places))
+            else:
+                found = array("q", (parts[member][place] for member, place in places))
+            self._columns[name] = found
+        return found
+
+    def id(self, row: int) -> str:
+        """A row's custom_id."""
+        return self.members[self._member[row]].id(self._place[row])
+
+    def ids(self) -> list[str]:
+        """All custom_ids, made on each call."""
+        parts = [member.ids() for member in self.members]
+        return [parts[member][place] for member, place in zip(self._member, self._place, strict=True)]
+
+    def place(self, row: int) -> tuple[int, int]:
+        """A row's member and its row number there."""
+        return self._member[row], self._place[row]
+
+    def holders(self, rows: Iterable[int]) -> list[int]:
+        """The members that have a result, or only the request, of any of these rows."""
+        wanted = bytearray(len(self))
+        for row in rows:
+            wanted[row] = 1
+        return [member for member, mine in enumerate(self._rows_of) if any(wanted[row] for row in mine)]
+
+    def row_of(self, member: int, row: int) -> int:
+        """The row that shows a member's row now, -1 when a better one is shown."""
+        mine = self._rows_of[member][row]
+        return mine if self._member[mine] == member and self._place[mine] == row else -1
+
+    def request_raw(self, row: int) -> bytes | None:
+        """The row's request as its batch sent it; of an earlier attempt when that batch's is not here."""
+        found = super().request_raw(row)
+        for member, place in () if found is not None else self.older(row):
+            found = found or self.members[member].read_request(place)
+        return found
+
+    @property
+    def tally(self) -> Tally:
+        """Counts of the rows shown; tokens and costs of everything that was paid."""
+        counts = Counter(self.column("outcome"))
+        flags = Counter(self.column("flags"))
+        tallies = [member.tally for member in self.members]
+        return Tally(
+            lines=len(self) - counts[MISSING] - counts[WAITING],
+            **{name: counts[code] for code, name in enumerate(OUTCOMES) if name != "waiting"},
+            cut_short=len(self) - Counter(self.column("cut"))[0],
+            unexpected=sum(count for flag, count in flags.items() if flag & UNEXPECTED),
+            duplicates=sum(count for flag, count in flags.items() if flag & DUPLICATE),
+            input_tokens=sum(tally.input_tokens for tally in tallies),
+            output_tokens=sum(tally.output_tokens for tally in tallies),
+            cache_write_tokens=sum(tally.cache_write_tokens for tally in tallies),
+            cache_read_tokens=sum(tally.cache_read_tokens for tally in tallies),
+            cost_usd=_sum(tally.cost_usd for tally in tallies),
+            standard_usd=_sum(tally.standard_usd for tally in tallies),
+            unpriced=tuple(sorted({model for tally in tallies for model in tally.unpriced})),
+        )
+
+
+def _rank(columns: Columns, place: int) -> int:
+    """3 for a good answer, 2 for one cut short, 1 for a failure, 0 when there is nothing yet."""
+    outcome = columns.outcome[place]
+    if outcome == SUCCEEDED:
+        return 2 if columns.cut[place] else _GOOD
+    return 0 if outcome == WAITING else 1
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def open_run(
+    members: Sequence[tuple[Path, int]],
+    prices: PriceTable,
+    *,
+    progress: Report | None = None,
+    stop: threading.Event | None = None,
+) -> RunView:
+    """A run's batches, given as (folder, attempt), opened and merged; the order of one attempt's parts is kept.
+
+    A folder with neither results nor requests is left out and named in ``left_out``.  Raises StoreError, Stopped.
+    """
+    opened: list[ResultSet] = []
+    attempts: list[int] = []
+    left_out: list[Path] = []
+    for number, (folder, attempt) in enumerate(sorted(members, key=lambda each: each[1])):
+        if stop is not None and stop.is_set():
+            raise Stopped("stopped while opening the run")
+        try:
+            opened.append(open_results(folder, prices, progress=progress, stop=stop))
+            attempts.append(attempt)
+        except StoreError:
+            left_out.append(folder)
+        if progress is not None:
+            progress(Progress("opening the run", number + 1, len(members), "batches"))
+    return RunView(opened, attempts, left_out=left_out)

@@ -1,0 +1,346 @@
+"""What a screen, an export or a retry sees of results: rows by number, whether of one batch or of a whole run."""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import ABC, abstractmethod
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from batchtui import plainfile
+from batchtui.domain.batch import Tally
+from batchtui.domain.errors import StoreError
+from batchtui.domain.outcome import CUT_SHORT, OUTCOMES, UNKNOWN, ErrorGroup, meaning_of
+from batchtui.results.index import DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars
+from batchtui.results.text import first_words
+from batchtui.store import files
+from batchtui.store.records import REQUESTS
+
+if TYPE_CHECKING:
+    from batchtui.results.filter import Filter
+
+Rows: TypeAlias = "array[int]"
+"""Row numbers of a view, array type I."""
+
+
+class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One request's result, as far as the index knows it."""
+
+    number: int
+    """The row's number in its view."""
+    custom_id: str
+    outcome: str
+    cut_short: str
+    """Why a succeeded answer is not usable as it stands, '' when it is or when it did not succeed."""
+    stop_reason: str
+    group: int
+    """Number of its ErrorGroup, 0 when the answer is good."""
+    error: str
+    """The error's type for errored rows, '' otherwise."""
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cache_write_tokens: int
+    cache_read_tokens: int
+    cost_usd: Decimal | None
+    """Batch price; None when it is unpriced."""
+    size: int
+    """Bytes of its line."""
+    offset: int
+    """Where its line begins in results.jsonl, -1 when there is none."""
+    line: int
+    """Line number in results.jsonl from 1, 0 when there is none."""
+    source: int
+    """Its place among the requests from 0, -1 when it matches none."""
+    duplicate: bool = False
+    unexpected: bool = False
+    member: int = 0
+    """Which batch of the view it is from."""
+    attempt: int = 0
+    older: int = 0
+    """How many other results the run has for the same request."""
+
+    @property
+    def good(self) -> bool:
+        """True when the answer is usable as it stands."""
+        return self.outcome == "succeeded" and not self.cut_short
+
+    @property
+    def tokens(self) -> int:
+        """All tokens in and out, cached ones included."""
+        return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
+
+
+class View(ABC):
+    """Results by row number; rows are numbered from 0 in the view's own order."""
+
+    stops: tuple[str, ...]
+    models: tuple[str, ...]
+    group_keys: tuple[GroupKey, ...]
+    members: tuple[ResultSet, ...]
+    """The batches it is made of."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the files back."""
+
+    @property
+    @abstractmethod
+    def tally(self) -> Tally:
+        """Counts and real costs; a run's costs are of everything that was paid, its counts of what holds now."""
+
+    @abstractmethod
+    def column(self, name: str) -> Sequence[int]:
+        """A column of the index by row number; names are those of ``index.LAYOUT``."""
+
+    @abstractmethod
+    def id(self, row: int) -> str:
+        """A row's custom_id."""
+
+    @abstractmethod
+    def ids(self) -> list[str]:
+        """All custom_ids in the order of the rows."""
+
+    @abstractmethod
+    def place(self, row: int) -> tuple[int, int]:
+        """A row's member and its row number there."""
+
+    @abstractmethod
+    def row_of(self, member: int, row: int) -> int:
+        """The view's row that shows a member's row now, -1 when none does."""
+
+    def row(self, number: int) -> ResultRow:
+        """A row; cheap enough to be asked for each time it is drawn."""
+        member, place = self.place(number)
+        columns = self.members[member].columns
+        group = self.column("group")[number]
+        outcome = columns.outcome[place]
+        flags = columns.flags[place]
+        cost = columns.cost[place]
+        return ResultRow(
+            number=number,
+            custom_id=columns.id(place),
+            outcome=OUTCOMES[outcome],
+            cut_short=CUT_SHORT[columns.cut[place]],
+            stop_reason=self.members[member].stops[columns.stop[place]],
+            group=group,
+            error=self.group_keys[group - 1].kind if group and outcome else "",
+            model=self.members[member].models[columns.model[place]],
+            input_tokens=columns.input[place],
+            output_tokens=columns.output[place],
+            cache_write_tokens=columns.cache_write[place],
+            cache_read_tokens=columns.cache_read[place],
+            cost_usd=None if cost == UNPRICED else dollars(cost),
+            size=columns.length[place],
+            offset=columns.offset[place],
+            line=columns.line[place],
+            source=columns.seq[place],
+            duplicate=bool(flags & DUPLICATE),
+            unexpected=bool(flags & UNEXPECTED),
+            member=member,
+            attempt=self.attempt_of(member),
+            older=self.older_count(number),
+        )
+
+    def attempt_of(self, member: int) -> int:
+        """Which attempt of the run a member was, 0 for the first."""
+        return 0
+
+    def older_count(self, row: int) -> int:
+        """How many other results there are for the row's request."""
+        return 0
+
+    def older(self, row: int) -> list[tuple[int, int]]:
+        """The other results for the row's request as (member, row there), the latest first."""
+        return []
+
+    def good_after(self) -> list[tuple[int, int]]:
+        """For each attempt of a run, how many requests had a good answer after it; empty for one batch."""
+        return []
+
+    def raw(self, row: int) -> bytes:
+        """A row's line as received, without its newline; empty when there is none.  Raises StoreError."""
+        member, place = self.place(row)
+        return self.members[member].read(place)
+
+    def request_raw(self, row: int) -> bytes | None:
+        """The row's request as sent, one JSON line; None when it is not known.  Raises StoreError."""
+        member, place = self.place(row)
+        return self.members[member].read_request(place)
+
+    def first_words(self, row: int, limit: int = 120) -> str:
+        """The beginning of the answer's text or of the error's message, on one line; not yet safe to show."""
+        member, place = self.place(row)
+        found = first_words(self.members[member].read(place, 4096), limit)
+        if not found and self.members[member].columns.length[place] > 4096:
+            found = first_words(self.members[member].read(place, 262_144), limit)
+        return found
+
+    def groups(self, rows: Iterable[int] | None = None) -> list[ErrorGroup]:
+        """The results without a usable answer, grouped by how they ended, largest first; of ``rows`` or of all."""
+        column = self.column("group")
+        counts = Counter(column if rows is None else (column[row] for row in rows))
+        counts.pop(0, None)
+        found = []
+        for number, count in counts.most_common():
+            key = self.group_keys[number - 1]
+            odd = key.outcome == UNKNOWN
+            meaning = meaning_of("unknown") if odd else meaning_of(key.kind, key.message, key.code)
+            found.append(
+                ErrorGroup(
+                    number=number,
+                    outcome=OUTCOMES[key.outcome],
+                    kind=key.kind,
+                    message=key.message,
+                    code=key.code,
+                    count=count,
+                    meaning=meaning.meaning,
+                    advice=meaning.advice,
+                    retry=meaning.retry,
+                )
+            )
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Rows by tab: all, good, each outcome, and cut_short (which succeeded counts too)."""
+        by_outcome = Counter(self.column("outcome"))
+        cut = len(self) - Counter(self.column("cut"))[0]
+        found = {name: by_outcome[code] for code, name in enumerate(OUTCOMES)}
+        return {"all": len(self), "good": found["succeeded"] - cut, "cut_short": cut, **found}
+
+    def select(self, chosen: Filter, *, stop: threading.Event | None = None) -> Rows:
+        """The rows a filter lets through, in the view's order; when stopped, those found so far."""
+        found = array("I")
+        for some in self.find(chosen, stop=stop):
+            found.extend(some)
+        if any(found[i] > found[i + 1] for i in range(len(found) - 1)):
+            found = array("I", sorted(found))
+        return found
+
+    def find(self, chosen: Filter, *, stop: threading.Event | None = None) -> Iterator[Rows]:
+        """The same piece by piece as they are found, for a list that fills while it searches."""
+        from batchtui.results.search import find
+
+        return find(self, chosen, stop=stop)
+
+    def sort(self, rows: Iterable[int], key: str, *, reverse: bool = False) -> Rows:
+        """Rows in the order of a column; see ``sorting.KEYS`` for the names."""
+        from batchtui.results.filter import sort
+
+        return sort(self, rows, key, reverse=reverse)
+
+
+class ResultSet(View):
+    """One batch's stored results, or its requests alone while the results are not here."""
+
+    def __init__(self, folder: Path, made: Index, fd: int | None, *, partial: bool = False) -> None:
+        self.folder = folder
+        self.partial = partial
+        """True while only a part of the results came: requests without a line wait."""
+        self.header = made.header
+        self.columns = made.columns
+        self.stops = made.header.stops
+        self.models = made.header.models
+        self.group_keys = made.header.groups
+        self.members = (self,)
+        self._fd = fd
+        self._request_fd: int | None = None
+        self._ids: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the files back; reading a row afterwards raises StoreError."""
+        for fd in (self._fd, self._request_fd):
+            if fd is not None:
+                with suppress(OSError):
+                    os.close(fd)
+        self._fd = self._request_fd = None
+
+    @property
+    def stored(self) -> bool:
+        """False while there are only requests."""
+        return self.header.results != (0, 0)
+
+    @property
+    def blank_lines(self) -> int:
+        """Lines of results.jsonl with nothing on them."""
+        return self.header.blank
+
+    @property
+    def tally(self) -> Tally:
+        """Counts and real costs."""
+        return self.header.tally
+
+    def column(self, name: str) -> Sequence[int]:
+        """A column of the index."""
+        found: Sequence[int] = getattr(self.columns, name)
+        return found
+
+    def id(self, row: int) -> str:
+        """A row's custom_id."""
+        return self.columns.id(row)
+
+    def ids(self) -> list[str]:
+        """All custom_ids, made on each call: not for keeping."""
+        return self.columns.id_texts()
+
+    def place(self, row: int) -> tuple[int, int]:
+        """This batch, and the row itself."""
+        return 0, row
+
+    def row_of(self, member: int, row: int) -> int:
+        """The row itself."""
+        return row
+
+    def read(self, row: int, limit: int | None = None) -> bytes:
+        """A row's line, or its first ``limit`` bytes; empty when it has none.  Raises StoreError."""
+        offset, length = self.columns.offset[row], self.columns.length[row]
+        if offset < 0:
+            return b""
+        return self._read_at(self.results_fd(), offset, length if limit is None else min(length, limit))
+
+    def read_request(self, row: int) -> bytes | None:
+        """A row's request; None when it is not known.  Raises StoreError."""
+        offset, length = self.columns.request_offset[row], self.columns.request_length[row]
+        return None if offset < 0 else self._read_at(self.requests_fd(), offset, length)
+
+    def results_fd(self) -> int:
+        """The open results.jsonl; raises StoreError once closed."""
+        if self._fd is None:
+            raise StoreError("these results are closed", advice="open the batch again")
+        return self._fd
+
+    def requests_fd(self) -> int:
+        """The open requests.jsonl; raises StoreError."""
+        if self._request_fd is None:
+            path = self.folder / REQUESTS
+            try:
+                self._request_fd = plainfile.open_fd(path)[0]
+            except OSError as error:
+                raise files.explain(error, f"can't read {path}") from error
+        return self._request_fd
+
+    def _read_at(self, fd: int, offset: int, length: int) -> bytes:
+        try:
+            found = os.pread(fd, length, offset)
+            while len(found) < length and (more := os.pread(fd, length - len(found), offset + len(found))):
+                found += more
+        except OSError as error:
+            raise files.explain(error, f"can't read the results in {self.folder}") from error
+        return found

@@ -1,0 +1,240 @@
+"""Batches made elsewhere: seen, adopted, deleted; and the one call that harvests everything (``sync``).
+
+What may be ours is not adopted: nothing on one look, and nothing created while a batch of ours was sent that is not
+confirmed yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from batchtui import plainfile
+from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
+from batchtui.domain.errors import BatchtuiError, InputError, NotFound
+from batchtui.domain.plan import Progress
+from batchtui.domain.schedule import ripe
+from batchtui.service.batch_list import look_back
+from batchtui.service.context import Context
+from batchtui.service.events import SyncReport
+from batchtui.service.fetcher import Fetcher
+from batchtui.service.plan_commit import random_name
+from batchtui.service.poll_loop import Poller
+from batchtui.service.presence import known, notice
+from batchtui.service.reconcile import Reconciler
+from batchtui.service.sender import taken_up
+from batchtui.store import files
+
+replace = msgspec.structs.replace
+_FORGOTTEN = "forgotten.txt"
+_SEEN = "elsewhere.json"
+_MOST = 64_000_000
+"""Bytes of either."""
+_YOUNG = timedelta(hours=1)
+"""A younger batch is adopted only when it looks the same after ``settle.seconds``."""
+
+
+class _First(msgspec.Struct, frozen=True):
+    """When a batch made elsewhere was first seen with that many requests."""
+
+    at: datetime
+    requests: int
+
+
+class RemoteBatches:
+    """What the workspace holds beyond our records."""
+
+    def __init__(self, context: Context, settler: Reconciler) -> None:
+        self.context = context
+        self.settler = settler
+
+    def take(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
+        """Take over what the service just said of a record's batch."""
+        return self.context.change(local_id, lambda r: known(r, remote, self.context))
+
+    async def delete(self, record: BatchRecord) -> None:
+        """Delete a batch at the service; one that is not there any more is fine."""
+        assert record.id is not None
+        try:
+            await self.context.gateway.delete(record.id)
+        except NotFound:
+            return
+
+    def forget(self, batch_id: str) -> None:
+        """Remember that a batch was deleted here alone, so that ``sync`` does not bring it back; raises StoreError."""
+        path = self.context.data / _FORGOTTEN
+        try:
+            with files.open_private(path, "ab") as file:
+                file.write(batch_id.encode() + b"\n")
+        except OSError as error:
+            raise files.explain(error, f"can't write {path}") from error
+
+    def _forgotten(self) -> set[str]:
+        try:
+            return set(plainfile.read(self.context.data / _FORGOTTEN, _MOST).decode("utf-8", "replace").split())
+        except OSError:
+            return set()
+
+    async def page(self, after_id: str | None = None, limit: int = 50) -> tuple[list[RemoteBatch], str | None]:
+        """A page of batches that no record of ours owns, and the cursor of the next page (None: no more)."""
+        page = await self.context.gateway.page(limit, after_id)
+        notice(self.context, page.data)
+        more = page.data[-1].id if page.data else page.last_id
+        return self._not_ours(page.data), more if page.has_more and more != after_id else None
+
+    def _not_ours(self, batches: Iterable[RemoteBatch]) -> list[RemoteBatch]:
+        """Batches that no record of ours owns, nor may turn out to be."""
+        records = self.context.history.all()
+        ours = {r.id for r in records if r.id} | {c.id for r in records for c in r.candidates}
+        open_ones = [r for r in records if self.settler.is_open(r)]
+        return [b for b in batches if b.id not in ours and not any(self.settler.may_be(r, b) for r in open_ones)]
+
+    def adopt(self, remote: RemoteBatch, title: str = "", note: str = "", *, by_hand: bool = False) -> BatchRecord:
+        """Make a record for a batch made elsewhere; one that a record of ours owns already is left with it.
+
+        Raises InputError for a batch that may be one of ours, which is not confirmed yet; ``by_hand``, when a person
+        chose it, only for one that looks like ours.
+        """
+        may_be = self.settler.looks_like if by_hand else self.settler.may_be
+        with self.context.owning():
+            for record in self.context.history.all():
+                if self.settler.is_open(record) and may_be(record, remote):
+                    raise InputError(
+                        f"{remote.id} may be {record.local_id}, which is not confirmed yet",
+                        advice=f"wait until it is; or if you know that it is: "
+                        f"batchtui adopt {record.local_id} {remote.id}",
+                    )
+            return self._adopt(remote, title, note)
+
+    def _adopt(self, remote: RemoteBatch, title: str, note: str) -> BatchRecord:
+        for record in self.context.history.all():
+            if record.id == remote.id:
+                return record
+        local_id = new_local_id(remote.created_at or self.context.clock(), random_name())
+        blank = BatchRecord(
+            local_id=local_id,
+            run=local_id,
+            title=title or "made elsewhere",
+            note=note,
+            profile=self.context.profile.name,
+            base_url=self.context.gateway.base_url,
+            source="made elsewhere",
+            foreign=True,
+            key_mark=self.context.key_mark(),
+            told=remote.ended_at is not None,
+        )
+        record = taken_up(blank, remote, self.context)
+        if record.archived_at is not None and record.gone_at is not None and self.context.clock() >= record.gone_at:
+            record = replace(record, results="gone")
+        self.context.history.create(record)
+        self.context.noticed(record)
+        return record
+
+    async def sync(
+        self, looker: Poller, fetcher: Fetcher, tell: Callable[[Progress], None] | None = None
+    ) -> SyncReport:
+        """Look, settle, send, adopt, fetch; one failure stops no other."""
+        waiting = {r.local_id for r in self.context.history.all() if r.waiting}
+        brought = set(fetcher.brought)
+        state = await looker.look()
+        if state.blind_since is not None:
+            return SyncReport(
+                error=f"{state.error}; {state.advice}" if state.advice else state.error, unconfirmed=self._unconfirmed()
+            )
+        error = ""
+        adopted: list[str] = []
+        try:
+            await self._adopt_all(adopted)
+        except BatchtuiError as trouble:
+            error = f"not all batches made elsewhere could be adopted: {trouble}" + (
+                f"; {trouble.advice}" if trouble.advice else ""
+            )
+        failed: dict[str, str] = {}
+        owed = [
+            r
+            for r in self.context.history.all()
+            if r.results_due
+            and r.id
+            and self.context.mine(r)
+            and (r.unknown_at is None or ripe(r.next_try_at, self.context.clock()))
+        ]
+        for number, record in enumerate(owed, 1):
+            if tell is not None:
+                tell(Progress("fetch", number, len(owed), "batches", record.local_id))
+            try:
+                await fetcher.fetch(record.local_id)
+            except BatchtuiError as trouble:
+                failed[record.local_id] = str(trouble)
+        after = self.context.history.all()
+        stored = {r.local_id for r in after if r.results == "stored"}
+        return SyncReport(
+            # The look begins fetches of its own, which may be done before their turn comes here.
+            fetched=tuple(r.local_id for r in after if r.local_id in fetcher.brought - brought),
+            adopted=tuple(adopted),
+            sent=tuple(r.local_id for r in after if r.local_id in waiting and not r.waiting),
+            failed={local_id: why for local_id, why in failed.items() if local_id not in stored},
+            unconfirmed=self._unconfirmed(),
+            unknown=self._unknown(),
+            error=error,
+        )
+
+    def _unconfirmed(self) -> tuple[str, ...]:
+        return tuple(
+            r.local_id for r in self.context.history.all() if r.status == "unconfirmed" and self.context.mine(r)
+        )
+
+    def _unknown(self) -> dict[str, str]:
+        return {
+            r.local_id: r.error
+            for r in self.context.history.all()
+            if r.unknown_looks and (r.active or r.results_due) and self.context.mine(r)
+        }
+
+    async def _adopt_all(self, adopted: list[str]) -> None:
+        """Adopt what two looks agree on."""
+        first = await self._look()
+        if not first:
+            return
+        held = self._first_seen(first)
+        again = {b.id: b for b in await self._look()}
+        now, wait = self.context.clock(), timedelta(seconds=self.context.config.settle.seconds)
+        for batch in first:
+            other, seen_at = again.get(batch.id), held[batch.id].at
+            same = other is not None and other.request_counts.total == batch.request_counts.total > 0
+            made = batch.created_at
+            young = made is None or abs(self.context.service_time(now) - made) < _YOUNG
+            if not same or (young and now - seen_at < wait):
+                continue
+            owners = self.settler.late(batch)
+            if len(owners) == 1:
+                self.settler.adopt(owners[0].local_id, batch)
+            if owners:
+                continue
+            with contextlib.suppress(InputError):
+                adopted.append(self.adopt(batch).local_id)
+
+    async def _look(self) -> list[RemoteBatch]:
+        """All batches that are not ours, nor may be, nor were deleted here."""
+        look = await look_back(self.context.gateway, lambda: None)
+        notice(self.context, look.batches)
+        forgotten = self._forgotten()
+        return [b for b in self._not_ours(look.batches) if b.id not in forgotten]
+
+    def _first_seen(self, batches: Iterable[RemoteBatch]) -> dict[str, _First]:
+        """Since when each batch has looked as it does now, kept for the next ``sync``."""
+        path, now = self.context.data / _SEEN, self.context.clock()
+        try:
+            held = msgspec.json.decode(plainfile.read(path, _MOST), type=dict[str, _First])
+        except (OSError, msgspec.DecodeError):
+            held = {}
+        found = {}
+        for batch in batches:
+            total, before = batch.request_counts.total, held.get(batch.id)
+            known = before is not None and before.requests == total and before.at <= now
+            found[batch.id] = before if before is not None and known else _First(now, total)
+        if found != held:
+            files.write_atomic(files.make_private_dir(path.parent) / path.name, msgspec.json.encode(found))
+        return found

@@ -1,0 +1,185 @@
+"""Long work of a screen: coroutines whose errors are shown, and progress that comes from threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from textual.await_complete import AwaitComplete
+from textual.css.query import NoMatches
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.worker import Worker
+
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.plan import Progress
+from batchtui.tui.typed_ahead import is_line, is_list
+from batchtui.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    pass
+    from batchtui.service import Service
+    from batchtui.tui.app import BatchtuiApp
+
+
+class Progressed(Message):
+    """Work of this screen came further; ``number`` tells which work, where there may be several."""
+
+    def __init__(self, progress: Progress, number: int = 0) -> None:
+        super().__init__()
+        self.progress = progress
+        self.number = number
+
+
+def progress_poster(screen: BaseScreen[Any] | BaseModal[Any], number: int = 0) -> Callable[[Progress], None]:
+    """A progress callback for a thread: it posts Progressed to the screen, which may be gone by then."""
+
+    def tell(progress: Progress) -> None:
+        screen.post_message(Progressed(progress, number))
+
+    return tell
+
+
+def run_task(
+    screen: BaseScreen[Any] | BaseModal[Any],
+    coro: Coroutine[Any, Any, None],
+    *,
+    opens: bool = False,
+    stoppable: bool = True,
+) -> Worker[None]:
+    """Run a coroutine beside the screen's messages; whatever it raises is shown where the person looks.
+
+    ``opens``: it will open or leave something before it does anything else, so that what is typed meanwhile waits for
+    that; Escape calls it off where it is ``stoppable``.
+    """
+    opening = screen.tui.typed.opening() if opens else None
+
+    async def guarded() -> None:
+        try:
+            await coro
+        except NoMatches as error:  # What it wanted to write on went away with the screen.
+            if screen.app.is_running and screen.is_attached and screen in screen.app.screen_stack:
+                screen.fail(error)
+        except Exception as error:
+            screen.fail(error)
+        finally:
+            if opening is not None:
+                screen.tui.typed.over(opening)
+
+    worker = screen.run_worker(guarded(), exclusive=False, exit_on_error=False)
+    if opening is not None and stoppable:
+        opening.cancel = worker.cancel
+    return worker
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Asking:
+    """Mixed into screens: the ways to the service, and to the person."""
+
+    KEY_LINE: ClassVar[tuple[str, ...]] = ()
+    """Binding ids shown in the key line, the most important first; ``help`` and ``quit`` or ``back`` last."""
+
+    @property
+    def tui(self) -> BatchtuiApp:
+        """The app, by its own type."""
+        return cast("BatchtuiApp", self.app)  # type: ignore[attr-defined]
+
+    @property
+    def service(self) -> Service:
+        """The service of the profile in use."""
+        return self.tui.service
+
+    async def ask(self, coro: Coroutine[Any, Any, T]) -> T:
+        """Run one of the service's coroutines on its own loop; it goes on when this screen stops waiting."""
+        return await asyncio.shield(asyncio.wrap_future(self.tui.engine.call(coro)))
+
+    async def in_thread(self, fn: Callable[..., T], *args: Any, **named: Any) -> T:
+        """Run slow sync work in a thread and wait for it here."""
+        return await asyncio.to_thread(fn, *args, **named)
+
+    def say(self, message: str, *, advice: str = "", level: str = "info") -> None:
+        """Show a sentence where the person looks until another replaces it; ``level``: info, good, warn, bad."""
+        for line in self.query(StatusLine):  # type: ignore[attr-defined]
+            line.say(message, advice=advice, level=level)
+            return
+        self.app.notify(  # type: ignore[attr-defined]
+            safetext.line(f"{message}. {advice}" if advice else message, 500),
+            severity={"bad": "error", "warn": "warning"}.get(level, "information"),
+            markup=False,
+        )
+
+    def say_below(self, message: str, *, advice: str = "", level: str = "info") -> None:
+        """Show a sentence on the screen beneath, before this one is left."""
+        screens = [each for each in self.app.screen_stack if isinstance(each, Asking)]  # type: ignore[attr-defined]
+        beneath = screens[: screens.index(self)] if self in screens else screens
+        if beneath:
+            beneath[-1].say(message, advice=advice, level=level)
+
+    def fail(self, error: BaseException) -> None:
+        """Show an error where the person looks."""
+        if isinstance(error, BatchtuiError):
+            self.say(str(error), advice=error.advice, level="bad")
+        else:
+            self.tui.report_bug(error)
+
+
+class Guard:
+    """Mixed into pumps (screens, the app): an error in a handler is shown, and the pump goes on."""
+
+    dispatching = 0
+    """Messages that are being handled."""
+
+    async def _dispatch_message(self, message: Message) -> None:
+        self.dispatching += 1
+        try:
+            await super()._dispatch_message(message)  # type: ignore[misc]
+        except Exception as error:
+            app = cast("BatchtuiApp", getattr(self, "app", self))
+            if not app.tolerates(error):
+                raise
+            app.report_bug(error)
+        finally:
+            self.dispatching -= 1
+
+
+class Leaving:
+    """Mixed into screens: one that is not the top one (any more) takes nothing away when it is left."""
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        """Leave with a result; without effect once it was left, or while another screen is over it."""
+        app = self.app  # type: ignore[attr-defined]
+        if not app.screen_stack or app.screen is not self:
+            return AwaitComplete.nothing()  # type: ignore[no-untyped-call,no-any-return]
+        return cast("AwaitComplete", super().dismiss(result))  # type: ignore[misc]
+
+
+class Lines:
+    """Mixed into screens: tells what holds typed keys back when a line to type in or a picker's list opens, or is left."""
+
+    def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:
+        """Give a widget the keys."""
+        screen = cast("Screen[Any]", self)
+        before = is_line(screen.focused), is_list(screen.focused)
+        super().set_focus(widget, scroll_visible, from_app_focus)  # type: ignore[misc]
+        app = cast("BatchtuiApp", screen.app)
+        now = is_line(screen.focused), is_list(screen.focused)
+        if before == now or from_app_focus or not (app.app_focus and screen.is_current):
+            return
+        if any(now):
+            app.typed.opened()
+        else:
+            app.typed.closed()
+
+
+class BaseScreen(Guard, Leaving, Lines, Asking, Screen[R]):
+    """A whole screen."""
+
+
+class BaseModal(Guard, Leaving, Lines, Asking, ModalScreen[R]):
+    """A modal: Escape leaves it with None."""

@@ -1,0 +1,162 @@
+"""Keys by name: how one is shown, which there are, and what a person's own choice of keys gets wrong."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding, BindingType
+
+from batchtui.present.symbols import GLYPHS
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.dom import DOMNode
+
+PALETTE = Binding("ctrl+p", "command_palette", "palette", id="palette", tooltip="every action, and every batch by name")
+
+_MODIFIERS = frozenset({"ctrl", "shift", "alt", "meta", "super", "hyper"})
+_NAMES = {
+    "escape": "esc",
+    "space": "space",
+    "slash": "/",
+    "question_mark": "?",
+    "dollar_sign": "$",
+    "equals_sign": "=",
+    "asterisk": "*",
+    "colon": ":",
+    "full_stop": ".",
+    "comma": ",",
+    "minus": "-",
+    "plus": "+",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "backspace": "bksp",
+    "delete": "del",
+}
+
+
+def name_of(key: str) -> str:
+    """One key as people write it: ``ctrl+p`` is ``^p``, ``question_mark`` is ``?``."""
+    if key == "enter":
+        return GLYPHS.enter
+    if key.startswith("ctrl+"):
+        return "^" + name_of(key[5:])
+    if key.startswith("shift+"):
+        return "shift+" + name_of(key[6:])
+    return _NAMES.get(key, key)
+
+
+def shown(app: App[object], binding: Binding) -> str:
+    """The key of a binding as the footer and the help show it."""
+    return binding.key_display or name_of(binding.key)
+
+
+def in_sentence(key: str) -> str:
+    """One key as a sentence writes it: ``ctrl+p`` stays, ``question_mark`` is ``?``, ``enter`` is Enter."""
+    *modifiers, last = key.split("+") if key != "+" else [key]
+    name = {"enter": "Enter", "escape": "Esc", "tab": "Tab"}.get(last, _NAMES.get(last, last))
+    return "+".join([*modifiers, name])
+
+
+def true_key(chosen: Mapping[str, str], place: type[DOMNode], name: str) -> str:
+    """The key of an action of ``place``, written for a sentence, the person's own choice of keys before ours."""
+    declared = next(found[name] for found in bindings_of(place.__mro__).values() if name in found)
+    return in_sentence(usable(chosen).get(name, declared.key).split(",")[0])
+
+
+def bindings_of(classes: Iterable[type[DOMNode]]) -> dict[str, dict[str, Binding]]:
+    """By class name, the bindings that each class itself declares, by id (those that have one)."""
+    found: dict[str, dict[str, Binding]] = {}
+    for each in classes:
+        here: dict[str, Binding] = {}
+        declared: list[BindingType] = list(each.__dict__.get("BINDINGS", []))
+        for binding in declared:
+            if isinstance(binding, Binding) and binding.id and binding.id not in here:
+                here[binding.id] = binding
+        found[each.__name__] = here
+    return found
+
+
+def normal(key: str) -> str:
+    """A key as Textual names it: ``?`` is ``question_mark``; several are separated by commas."""
+    return ",".join(map(_one_normal, _each(key)))
+
+
+def _each(key: str) -> list[str]:
+    return [key] if key == "," else [part.strip() for part in key.replace("+,", "+comma").split(",")]
+
+
+def _one_normal(key: str) -> str:
+    from textual.keys import _character_to_key
+
+    if key == "+" or key.endswith("++"):
+        return key[:-1] + _character_to_key("+")
+    modifiers, plus, last = ("", "", key) if len(key) == 1 else key.rpartition("+")
+    return modifiers + plus + (_character_to_key(last) if len(last) == 1 else last)
+
+
+def is_key(key: str) -> bool:
+    """Whether there is such a key, with or without modifiers."""
+    from textual.keys import Keys, _character_to_key
+
+    *modifiers, last = _one_normal(key).split("+")
+    known = {each.value for each in Keys} | {_character_to_key(sign) for sign in string.printable.strip()}
+    real = last in known or (len(last) == 1 and last.isprintable())
+    return real and all(each in _MODIFIERS for each in modifiers)
+
+
+def _in_words(place: str) -> str:
+    """A screen's class as people call it: ``HomeScreen`` is home."""
+    if place in ("BatchtuiApp", "RowList"):
+        return "everywhere" if place == "BatchtuiApp" else "in every list"
+    words = re.findall(r"[A-Z][a-z]+", place)
+    return " ".join(word for word in words if word not in ("Screen", "Modal", "Pane")).lower()
+
+
+def usable(chosen: Mapping[str, str]) -> dict[str, str]:
+    """The keys that exist, as Textual names them; where none of an action's does, its own stay."""
+    real = {name: [key for key in normal(given).split(",") if is_key(key)] for name, given in chosen.items()}
+    kept = {name: ",".join(found) for name, found in real.items() if found}
+    # Where q is typed into a field, escape must still lead out.
+    return {name: f"{keys},escape" if name == "back" and "escape" not in keys else keys for name, keys in kept.items()}
+
+
+def complaints(chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Binding]]) -> list[tuple[str, str]]:
+    """What is wrong with a choice of keys, each with the action it is about: names that don't exist, keys that don't, and
+    keys that two actions would share.
+
+    ``places`` are the screens, with all bindings that work on them.
+    """
+    import difflib
+
+    known = {name for place in places.values() for name in place}
+    said: dict[tuple[str, str], None] = {}
+    for name, key in chosen.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f", did you mean {near[0]!r}?" if near else f"; there are: {', '.join(sorted(known))}"
+            said[name, f"[keys] {name!r} is no action{hint}"] = None
+        for each in _each(key):
+            if not is_key(each):
+                text = f"{each!r} is no key; write it like k, ctrl+k, f5 or escape" if each else "no key is given"
+                said[name, f"[keys] {name!r}: {text}"] = None
+    real = usable(chosen)
+    for place, bindings in places.items():
+        taken: dict[str, str] = {}
+        for name, binding in bindings.items():
+            for key in normal(real.get(name, binding.key)).split(","):
+                other = taken.setdefault(key, name)
+                by_itself = all(key in normal(bindings[each].key).split(",") for each in (name, other))
+                if other != name and (name in real or other in real) and not by_itself:
+                    about = name if name in real else other
+                    said[about, f"[keys] {name_of(key)} is both {other!r} and {name!r} ({_in_words(place)})"] = None
+    return list(said)

@@ -1,0 +1,71 @@
+"""The keys that are true right here, and what the signs mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.content import Content
+from textual.screen import Screen
+
+from batchtui import safetext
+from batchtui.present.symbols import GLYPHS
+from batchtui.tui import bindings
+from batchtui.tui.dialogs import Reading
+
+Piece = Content | str | tuple[str, str]
+
+
+class HelpScreen(Reading):
+    """Reads the bindings of the screen it was called from."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        super().__init__("Keys here", Content.assemble(*_keys(screen), "\n", *_signs()))
+
+
+def _keys(screen: Screen[Any]) -> list[Piece]:
+    """Each action once with all its keys, the screen's own first, then the list's, then those of everywhere."""
+    found: dict[tuple[int, str], tuple[list[str], str]] = {}
+    order = {"screen": 0, "widget": 1, "app": 2}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if not binding.tooltip or not active.enabled:
+            continue
+        kind = "app" if active.node is screen.app else "screen" if active.node is screen else "widget"
+        shown, _ = found.setdefault((order[kind], binding.id or binding.action), ([], binding.tooltip))
+        key = bindings.shown(screen.app, binding)
+        if key not in shown:
+            shown.append(key)
+    parts: list[Piece] = []
+    last = 0
+    for (kind_number, _), (shown, tip) in sorted(found.items(), key=lambda item: item[0][0]):
+        parts += ["\n"] if kind_number != last else []
+        last = kind_number
+        parts += [(f"{' '.join(shown):<12}", "bold $text-primary"), f" {safetext.line(tip, 100)}\n"]
+    return parts
+
+
+def _signs() -> list[Piece]:
+    g = GLYPHS
+    signs = [
+        (g.running, "$text-primary", "running"),
+        (g.sending, "$text-primary", "being sent"),
+        (g.canceling, "$text-warning", "canceling"),
+        (g.good, "$text-success", "ended, every request has a usable answer"),
+        (g.partial, "$text-warning", "ended, some requests have none: r sends them again"),
+        (g.ready, "$text-primary", "ended, its results are being fetched"),
+        (g.unconfirmed, "$text-warning", "unconfirmed: sent, no answer came; may have been created"),
+        (g.refused, "$text-error", "refused: was not created"),
+        (g.warning, "$text-error", "results that are not stored will go soon"),
+        (g.gone, "$foreground 60%", "results gone: 29 days are over"),
+        (g.mark, "$text-primary", "marked: c, x and d act on all that are"),
+    ]
+    parts: list[Piece] = [("Signs\n", "bold")]
+    for sign, colour, meaning in signs:
+        parts += [(f"{sign}  ", colour), f"{meaning}\n"]
+    parts.append(
+        (
+            "~ before a price: an estimate.  Left: until it expires, or until results go at the service.",
+            "$foreground 60%",
+        )
+    )
+    return parts

@@ -1,0 +1,305 @@
+"""What home does to batches: cancel, retry, export, delete, rename; each asks where it must, then asks the service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError
+from batchtui.paths import expanded
+from batchtui.present import batch, numbers
+from batchtui.store import files
+from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, ask_delete
+from batchtui.tui.settings import profile_choices
+
+if TYPE_CHECKING:
+    from batchtui.domain.batch import BatchRecord
+    from batchtui.results.view import View
+    from batchtui.tui.home.model import Line
+    from batchtui.tui.home.screen import HomeScreen, HomeView
+
+_UNSURE = ("it isn't known yet whether this batch arrived", "press enter on it: what is found, and how to give it up")
+
+
+async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
+    """Cancel what runs."""
+    running = [r for r in chosen if r.status == "in_progress" or r.waiting]
+    if not running:
+        if any(r.status == "unconfirmed" for r in chosen):
+            home.nothing(*_UNSURE)
+        else:
+            home.nothing("nothing to cancel here", "only running batches can be canceled" if chosen else "")
+        return
+    if not home.only_mine(running):
+        return
+    open_requests = sum(r.counts.processing or r.requests - r.counts.done for r in running)
+    lines = [
+        f"{names(running)}",
+        f"Up to {numbers.plural(open_requests, 'request')} will have no answer.",
+        "What is answered by then stays, and is paid for.",
+        "A canceled batch can't be taken up again; what is missing can be sent anew with r.",
+    ]
+    title = f"Cancel {numbers.plural(len(running), 'batch', 'batches')}?"
+    if not await home.app.push_screen_wait(Confirm(title, lines, yes="Cancel it", no="No", grave=True)):
+        return
+    done = await home.ask(home.service.cancel([r.local_id for r in running]))
+    report(home, done, "canceling")
+
+
+def report(home: HomeScreen, done: Mapping[str, object], word: str) -> None:
+    """Say how many went well, and the first that did not."""
+    errors = [error for error in done.values() if isinstance(error, BatchtuiError)]
+    well = len(done) - len(errors)
+    said = f"{word} {numbers.plural(well, 'batch', 'batches')}" if well else ""
+    if errors:
+        failed = f"{numbers.plural(len(errors), 'batch', 'batches')} not: {errors[0]}"
+        home.say(f"{said}; {failed}" if said else failed, advice=errors[0].advice, level="bad")
+    else:
+        home.say(said, level="good")
+
+
+async def retry(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
+    """Send again what did not succeed."""
+    chosen = [r for r in chosen if r.status in ("ended", "refused")]
+    if len({r.run for r in chosen}) > 1:
+        home.nothing("these batches are of different runs", "retry one run at a time")
+    elif not any(r.needs_retry or r.status == "refused" for r in chosen):
+        home.nothing(*(("every request has a usable answer",) if chosen else ("nothing to retry: it has not ended",)))
+    elif any(r.foreign for r in chosen):
+        home.nothing("made elsewhere: its requests are not here", "import the file it was made from")
+    elif not all(r.results in ("stored", "gone") or r.have or r.status == "refused" for r in chosen):
+        home.nothing(
+            "its results are not all downloaded yet",
+            "press f to download them now; what failed is known once they are here",
+        )
+    elif home.only_mine(chosen):
+        try:
+            await retry_of(home, chosen)
+        except BatchtuiError as error:
+            home.fail(error)
+
+
+async def fetch(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
+    """Download results again, one batch after the other; what is here stays unless more comes."""
+    chosen = [r for r in chosen if r.id and (r.status == "ended" or r.unknown_looks)]
+    if not chosen:
+        home.nothing("nothing to download here", "results are downloaded by themselves when a batch has ended")
+        return
+    if not home.only_mine(chosen):
+        return
+    done: dict[str, object] = {}
+    for record in chosen:
+        home.say(f"downloading the results of {names([record])}")
+        try:
+            done[record.local_id] = await home.ask(home.service.fetch(record.local_id, again=True))
+        except BatchtuiError as error:
+            done[record.local_id] = error
+    report(home, done, "downloaded")
+
+
+async def export(home: HomeScreen, chosen: Sequence[BatchRecord], line: Line | None) -> None:
+    """Write results to a file."""
+    chosen = [r for r in chosen if r.results in ("stored", "partial")]
+    if not chosen:
+        home.nothing("no stored results here", "they are fetched by themselves when the batch has ended")
+        return
+    whole_run = line is not None and line.record is None and not home.batches.marks
+    try:
+        if whole_run or len(chosen) == 1:
+            await export_one(home, chosen[0], run=whole_run)
+        elif len({r.profile for r in chosen}) > 1:
+            home.nothing("these batches are of different profiles", "export those of one profile at a time")
+        else:
+            await export_many(home, chosen)
+    except BatchtuiError as error:
+        home.fail(error)
+
+
+async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
+    """Delete here, at the service, or both."""
+    if not chosen:
+        return
+    busy = [r for r in chosen if r.active and not r.waiting]
+    if any(r.status == "unconfirmed" for r in busy):
+        home.nothing(*_UNSURE)
+        return
+    if busy:
+        home.nothing(f"{names(busy)} is still under way", "cancel it first, and wait until it has ended")
+        return
+    if not home.only_mine(chosen):
+        return
+    where = await home.app.push_screen_wait(ask_delete(chosen))
+    if where in (None, "keep"):
+        return
+    here, there = where in ("here", "both"), where in ("there", "both")
+    done = await home.ask(home.service.delete([r.local_id for r in chosen], here=here, there=there))
+    home.batches.set_marks(())
+    report(home, done, "deleted")
+
+
+async def edit(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
+    """Change title and note."""
+    if not chosen:
+        return
+    shown = chosen[0]
+    answer = await home.app.push_screen_wait(EditModal(shown.title, shown.note))
+    if answer is None:
+        return
+    title, note = answer
+    try:
+        for record in chosen:
+            # A batch of the run that was given words of its own keeps them.
+            mine = title if record.title == shown.title else record.title
+            await home.ask(
+                home.service.edit(record.local_id, title=mine, note=note if record.note == shown.note else record.note)
+            )
+    except BatchtuiError as error:
+        home.fail(error)
+
+
+async def profiles(home: HomeScreen) -> None:
+    """Choose as whom and where."""
+    current = home.service.profile.name
+    if home.service.is_demo:
+        home.nothing("the demo is by itself, with a desk of its own", "batchtui opens yours, with your profiles")
+        return
+    name = await home.app.push_screen_wait(Choose("As whom?", profile_choices(home.service)))
+    if name is None or name == current:
+        return
+    if home.sending:
+        home.nothing("something is being sent", "switch when it has arrived")
+        return
+    try:
+        await home.tui.switch_profile(name)
+    except BatchtuiError as error:
+        home.fail(error)
+        return
+    home.reload()
+    home.say(f"now as profile {safetext.line(name, 40)}", level="good")
+
+
+NOT_CREATED = "not created"
+
+
+def names(records: Sequence[BatchRecord], most: int = 4) -> str:
+    """What some batches are called, the first few by name."""
+    shown = []
+    for record in records[:most]:
+        part = batch.part_name(record)
+        shown.append(f"{batch.name(record)} {part}".strip())
+    more = f" and {len(records) - most} more" if len(records) > most else ""
+    return ", ".join(shown) + more
+
+
+async def settle(home: HomeView, record: BatchRecord) -> None:
+    """Put the question of an unconfirmed batch to the person.  Raises BatchtuiError."""
+    sent = numbers.at(record.intent_at)
+    lines = [f"{batch.name(record)}: {record.requests:,} requests were sent at {sent}, and no answer came."]
+    choices = [("wait", "keep checking (nothing is sent again meanwhile)")]
+    for each in record.candidates:
+        when = f"created {each.created_at.astimezone():%H:%M:%S}"
+        choices.append((each.id, f"it is {safetext.line(each.id, 60)}: {each.requests:,} requests, {when}"))
+    if record.asked_at is not None:
+        lines.append(safetext.line(f"Checked {numbers.plural(record.unproven, 'time')}; it {record.error}.", 300))
+    if record.candidates:
+        lines.append("These batches at the API may be this one. Which is it?")
+    elif record.asked_at is None:
+        lines.append(f"{numbers.plural(record.looks, 'check')} found no batch that may be this one.")
+    choices.append((NOT_CREATED, "mark it as not created (if it was created, sending it again pays twice)"))
+    answer = await home.app.push_screen_wait(Choose("Was this batch created?", choices, lines=lines))
+    if answer in (None, "wait"):
+        return
+    if answer == NOT_CREATED:
+        await home.ask(home.service.give_up(record.local_id))
+        home.say("marked as not created; r sends it again", level="warn")
+    else:
+        await home.ask(home.service.adopt_candidate(record.local_id, str(answer)))
+        home.say(f"taken for {safetext.line(str(answer), 60)}; its ids are checked with its results", level="good")
+
+
+async def unknown(home: HomeView, record: BatchRecord) -> None:
+    """Ask what is to become of a batch that the API does not know any more.  Raises BatchtuiError."""
+    since = numbers.at(record.unknown_since)
+    lines = [
+        f"{batch.name(record)}: the API does not know {safetext.line(record.id or '', 60)} "
+        f"({numbers.plural(record.unknown_looks, 'check')} since {since}).",
+        "It may have been deleted in the Console, or the key is for another workspace.",
+    ]
+    choices = [
+        ("wait", "Keep checking"),
+        (
+            "gone",
+            "Mark as gone: no more checks; its requests can be retried as a new batch (undone if the API knows it again)",
+        ),
+    ]
+    answer = await home.app.push_screen_wait(Choose("Batch not known by the API", choices, lines=lines))
+    if answer == "gone":
+        await home.ask(home.service.mark_gone(record.local_id))
+        home.say("marked as gone", advice="press r to send its requests as a new batch", level="warn")
+
+
+async def retry_of(home: HomeView, records: Sequence[BatchRecord]) -> None:
+    """Ask what of these batches (of one run) goes out again, then plan, price and send it.  Raises BatchtuiError."""
+    from batchtui.tui.results.retry import RetryScreen, failed_or_short
+
+    # Of the run merged: what another of its batches answered by now is not to be paid again.
+    view = await home.in_thread(home.service.open_results, records[0].local_id, run=True)
+    rows = await failed_or_short(home.app, *await home.in_thread(_not_usable, view, {r.local_id for r in records}))
+    if rows is None:
+        return
+    if not rows:
+        home.say("every request has a usable answer by now", level="good")
+        return
+    await home.app.push_screen_wait(RetryScreen(records[0], view, rows))
+
+
+def _not_usable(view: View, batches: set[str]) -> tuple[list[int], list[int]]:
+    """Rows of these batches' requests without an answer, and those cut short."""
+    from batchtui.tui.results.retry import not_usable
+
+    names: set[str] = set()
+    for member in view.members:
+        if member.folder.name in batches:
+            names.update(member.ids())
+    return not_usable(view, [row for row, name in enumerate(view.ids()) if name in names])
+
+
+def stem(record: BatchRecord) -> str:
+    """A file name for a batch's results, without its ending."""
+    part = batch.part_name(record).replace("/", "of")
+    return safetext.filename(re.sub(r"\.[a-z]+$", "", batch.name(record)) + (f"-{part}" if part else ""))
+
+
+async def export_one(home: HomeView, record: BatchRecord, *, run: bool) -> None:
+    """Write one batch's results, or its whole run's, merged.  Raises BatchtuiError."""
+    from batchtui.tui.results.export import ExportScreen
+
+    view = await home.in_thread(home.service.open_results, record.local_id, run=run)
+    said = await home.app.push_screen_wait(ExportScreen(view, range(len(view)), stem(record), whole=True))
+    if said:
+        home.say(said, level="good")
+
+
+async def export_many(home: HomeView, records: Sequence[BatchRecord]) -> None:
+    """Write each batch's results into a folder, as received; what is there already is left alone.  Raises BatchtuiError."""
+    few = numbers.plural(len(records), "batch", "batches")
+    hint = f"One file a batch, as received (JSONL): {names(records)}."
+    answer = await home.app.push_screen_wait(
+        Ask(f"Write the results of {few} into which folder?", value="results/", hint=hint)
+    )
+    if not answer:
+        return
+    folder = expanded(answer)
+    await home.in_thread(files.make_private_dir, folder)
+    written = 0
+    for number, record in enumerate(records, 1):
+        dest = folder / f"{stem(record)}.jsonl"
+        if await home.in_thread(dest.exists):
+            dest = folder / f"{stem(record)}-{record.local_id}.jsonl"
+        home.say(f"writing {number} of {len(records)}: {dest}")
+        view = await home.in_thread(home.service.open_results, record.local_id)
+        written += await home.in_thread(home.service.export, view, None, "jsonl", dest)
+    home.say(f"wrote {numbers.plural(written, 'result')} of {few} into {folder}", level="good")

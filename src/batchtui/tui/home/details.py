@@ -1,0 +1,186 @@
+"""All facts of one batch or run, for the details pane and for reading.  Pure: records in, content out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from textual.content import Content
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.present import batch, numbers
+from batchtui.present.symbols import GLYPHS
+from batchtui.tui.home.model import Group, Line
+
+Usual = Callable[[BatchRecord], tuple[int, int] | None]
+Piece = Content | str | tuple[str, str]
+LABEL = 11
+_COLOURS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "accent": "$text-primary"}
+_WORDS = {
+    "ok": "good",
+    "short": "cut short",
+    "err": "errored",
+    "exp": "expired",
+    "can": "canceled",
+    "missing": "missing",
+    "odd": "unreadable",
+}
+
+
+def of_line(line: Line, now: datetime, usual: Usual, *, width: int) -> Content:
+    """The facts of a row of the desk, in lines of ``width`` cells."""
+    if line.record is None:
+        return of_run(line.group, width=width)
+    return of_batch(line.record, now, usual(line.record), width=width, group=line.group)
+
+
+def of_batch(
+    record: BatchRecord, now: datetime, usual: tuple[int, int] | None, *, width: int, group: Group | None = None
+) -> Content:
+    """Everything that is known of one batch; of its run, what it lacks by now."""
+    left = group.left(record) if group is not None else None
+    retried = group is not None and group.retried(record)
+    state = batch.state(record, now, retried=retried)
+    colour = _COLOURS.get(state.style, "$foreground 60%")
+    part = batch.part_name(record)
+    parts: list[Piece] = [(batch.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
+    parts += [(f"{state.sign} {state.word}", colour)]
+    wanted = batch.wants(record, now, retried=retried, left=left)
+    parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record])]
+    if group is not None and len(group.whole) > 1 and group.good is not None:
+        left = group.requests - group.good
+        lacks = f"{left:,} to go" if left else "nothing to go"
+        parts += ["\n", f"The whole run: {group.good:,} of {group.requests:,} have a good answer, {lacks}\n"]
+    if record.error:
+        parts += ["\n", (safetext.line(record.error, 600), "$text-error"), "\n"]
+    parts += [
+        "\n",
+        *_facts(_what(record), width),
+        "\n",
+        *_facts(_when(record, now, usual), width),
+        "\n",
+        *_facts(_money(record), width),
+    ]
+    if record.note:
+        parts += ["\n", safetext.block(record.note, 2_000), "\n"]
+    return Content.assemble(*parts)
+
+
+def of_run(group: Group, *, width: int) -> Content:
+    """A run: its batches together."""
+    first = group.whole[0]
+    good = group.good
+    total, guessed = group.cost
+    parts: list[Piece] = [(batch.name(first), "bold"), ("  the whole run\n", "$foreground 60%")]
+    if good is not None:
+        left = group.requests - good
+        parts += [f"{good:,} of {group.requests:,} have a good answer\n"]
+        parts += [
+            (f"{batch.bar(good, group.requests, 24)}", "$text-success"),
+            f"  {left:,} to go\n" if left else "\n",
+        ]
+    parts.append("\n")
+    for record, state in zip(group.records, group.states, strict=True):
+        label = batch.part_name(record) or "first"
+        parts += [(f"{state.sign} ", _COLOURS.get(state.style, "$foreground 60%")), f"{label:<15} "]
+        parts += [f"{batch.counts_text(batch.outcome_counts(record), width - 18).plain or state.word}\n"]
+    cost = f"{'~' if guessed else ''}{numbers.usd(total)}" if total is not None else ""
+    facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.whole))), ("Cost", cost)]
+    facts += [("Skipped", _skipped(group.whole))]
+    facts += [("Source", safetext.line(first.source, 300)), ("Run", safetext.line(group.run, 80))]
+    parts += ["\n", *_facts(facts, width)]
+    return Content.assemble(*parts)
+
+
+def _outcomes(records: Iterable[BatchRecord]) -> list[Piece]:
+    """A line with a bar for each outcome, read by word and length."""
+    parts: list[Piece] = []
+    for record in records:
+        counts = batch.outcome_counts(record)
+        total = max(1, record.requests, sum(n for _, n, _ in counts))
+        waiting = record.counts.processing if record.tally is None else 0
+        for word, n, style in [*counts, *([("waiting", waiting, "")] if waiting else [])]:
+            parts += [
+                f"{_WORDS.get(word, word):<{LABEL}}",
+                (batch.bar(n, total, 14), _COLOURS.get(style, "$foreground 60%")),
+            ]
+            parts += [f" {n:>9,}\n"]
+    return parts
+
+
+def _facts(facts: Iterable[tuple[str, str]], width: int) -> list[Piece]:
+    """Labels and values, those without a value left out; long values go on below themselves."""
+    parts: list[Piece] = []
+    for label, value in facts:
+        for number, text in enumerate(textwrap.wrap(value, max(10, width - LABEL), break_on_hyphens=False)):
+            parts += [(f"{'' if number else label:<{LABEL}}", "$foreground 60%"), f"{text}\n"]
+    return parts
+
+
+def _what(record: BatchRecord) -> list[tuple[str, str]]:
+    size = f", {numbers.size(record.bytes)}" if record.bytes else ""
+    models = ", ".join(f"{model} ×{n:,}" if len(record.models) > 1 else model for model, n in record.models.items())
+    return [
+        ("Requests", f"{record.requests:,}{size}"),
+        ("Model", safetext.line(models, 300)),
+        ("Betas", safetext.line(", ".join(record.betas), 300)),
+        ("Skipped", _skipped([record])),
+        ("Source", safetext.line(record.source, 400) or ("made elsewhere" if record.foreign else "")),
+        ("Profile", safetext.line(record.profile, 80)),
+        ("Address", safetext.line(record.base_url, 200)),
+        ("Id", safetext.line(record.id or "none yet", 100)),
+        ("Local id", safetext.line(record.local_id, 100)),
+    ]
+
+
+def _skipped(records: Iterable[BatchRecord]) -> str:
+    """How many requests with errors were skipped, and where in the data folder they are."""
+    return "; ".join(
+        f"{numbers.plural(r.skipped, 'request')} with errors, not sent, kept in "
+        f"batches/{safetext.line(r.local_id, 100)}/skipped.jsonl"
+        for r in records
+        if r.skipped
+    )
+
+
+def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> list[tuple[str, str]]:
+    took = numbers.words(record.ended_at - record.created_at) if record.created_at and record.ended_at else ""
+    gone = record.gone_at
+    running = record.status in ("in_progress", "canceling")
+    return [
+        ("Created", numbers.at(record.created_at or record.intent_at)),
+        ("Usually", f"{usual[0]}{GLYPHS.dash}{usual[1]} min" if usual and running else ""),
+        ("Expires", numbers.at(record.expires_at) if running else ""),
+        ("Ended", numbers.at(record.ended_at)),
+        ("Took", took),
+        ("Results", _results(record)),
+        ("Kept until", f"{gone.astimezone():%Y-%m-%d} at the service" if gone and gone > now and not running else ""),
+    ]
+
+
+def _results(record: BatchRecord) -> str:
+    partial = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "partly here"
+    words = {"stored": "stored here", "partial": partial, "none": "not stored yet", "gone": "gone"}
+    return words[record.results] if record.status == "ended" else ""
+
+
+def _money(record: BatchRecord) -> list[tuple[str, str]]:
+    tally, estimate = record.tally, record.estimate
+    unpriced = tally.unpriced if tally else estimate.unpriced if estimate else ()
+    facts = [("Cost", numbers.usd(record.cost_usd) if record.cost_usd is not None else "")]
+    if tally is not None:
+        facts += [
+            ("Standard", numbers.usd(tally.standard_usd) if tally.standard_usd is not None else ""),
+            ("Tokens", f"{numbers.tokens(tally.input_tokens)} in, {numbers.tokens(tally.output_tokens)} out"),
+        ]
+        if tally.cache_read_tokens or tally.cache_write_tokens:
+            cache = (
+                f"{numbers.tokens(tally.cache_read_tokens)} read, {numbers.tokens(tally.cache_write_tokens)} written"
+            )
+            facts.append(("Cache", cache))
+    if estimate is not None:
+        facts.append(("Estimate", numbers.usd_range(estimate.batch_usd)))
+    facts.append(("No price", safetext.line(", ".join(unpriced), 200)))
+    return facts

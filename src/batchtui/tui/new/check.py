@@ -1,0 +1,194 @@
+"""Checks a source in a thread and tells progress, the first problems and the plan as they come."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from batchtui.domain.errors import InputError, Stopped
+from batchtui.domain.plan import Plan, Problem, ProblemGroup, Progress
+from batchtui.intake.drafts import Form
+from batchtui.intake.options import IntakeOptions
+from batchtui.paths import expanded
+from batchtui.tui.new.problem_list import ProblemGathering
+
+if TYPE_CHECKING:
+    from batchtui.service import Service
+
+EVERY = 0.25
+"""Seconds between two tellings."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInput:
+    """What is to be checked: paths, or the lines of composed requests."""
+
+    paths: tuple[str, ...] = ()
+    lines: bytes = b""
+    options: IntakeOptions = field(default_factory=IntakeOptions)
+
+    @property
+    def empty(self) -> bool:
+        """True when there is nothing to check."""
+        return not (self.paths or self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """What the form shows: the one thing that is checked and planned, and compared with before anything is sent."""
+
+    typed: str = ""
+    """The paths as they were typed."""
+    format: str | None = None
+    template_path: str = ""
+    template_text: str | None = None
+    """The template as its pane shows it; None where there is none, or its file can't be read."""
+    model: str = ""
+    skip_bad: bool = False
+    cache_prefix: bool = False
+    forms: tuple[Form, ...] = ()
+    """The composed requests, where they are composed."""
+    account: tuple[object, ...] = ()
+    """Profile and limits that the plan is made for."""
+
+    def options(self) -> IntakeOptions:
+        """How the sources are to be read."""
+        return IntakeOptions(
+            format=self.format,
+            template=expanded(self.template_path) if self.template_path else None,
+            template_text=self.template_text,
+            template_name=self.template_path or "template",
+            skip_bad=self.skip_bad,
+            cache_prefix=self.cache_prefix,
+            default_model=self.model or None,
+        )
+
+    def source(self) -> CheckInput:
+        """The files that are to be checked; raises InputError."""
+        return CheckInput(paths=split_paths(self.typed), options=self.options())
+
+
+class CheckMoved(Message):
+    """A check came further; ``groups`` are the problems so far."""
+
+    def __init__(self, number: int, progress: Progress | None, groups: tuple[ProblemGroup, ...]) -> None:
+        super().__init__()
+        self.number = number
+        self.progress = progress
+        self.groups = groups
+
+
+class CheckEnded(Message):
+    """A check is over: with a plan, stopped (neither), or with an error."""
+
+    def __init__(self, number: int, plan: Plan | None, error: BaseException | None, stopped_by: str = "") -> None:
+        super().__init__()
+        self.number = number
+        self.plan = plan
+        self.error = error
+        self.stopped_by = stopped_by
+
+
+def split_paths(typed: str) -> tuple[str, ...]:
+    """Paths from one line: the line itself when such a file exists, else separated by spaces, quotes hold together."""
+    whole = typed.strip()
+    if not whole:
+        return ()
+    if expanded(whole).exists():
+        return (str(expanded(whole)),)
+    try:
+        words = shlex.split(whole)
+    except ValueError as error:
+        raise InputError(f"the paths can't be read: {error}", advice="close the quotes") from error
+    return tuple(str(expanded(word)) for word in words)
+
+
+def join_paths(paths: list[str]) -> str:
+    """Paths as one line that ``split_paths`` reads back."""
+    return paths[0] if len(paths) == 1 else shlex.join(paths)
+
+
+class SourceCheck:
+    """One check at a time; starting another stops the one that runs, and throws away what it made."""
+
+    def __init__(self, service: Callable[[], Service], post: Callable[[Message], object]) -> None:
+        self._service = service
+        self._post = post
+        self._stop = threading.Event()
+        self.number = 0
+        self.running = False
+
+    def start(self, make: Callable[[], CheckInput]) -> None:
+        """Check what ``make`` (called in the thread) gives."""
+        self.stop()
+        self.number += 1
+        self.running = True
+        self._stop = threading.Event()
+        arguments = (self.number, self._service(), make, self._stop)
+        threading.Thread(target=self._run, args=arguments, name="batchtui-check", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop what runs."""
+        self._stop.set()
+
+    def forget(self) -> None:
+        """Stop what runs and hear no more of it."""
+        self._stop.set()
+        self.number += 1
+        self.running = False
+
+    def _run(self, number: int, service: Service, make: Callable[[], CheckInput], stop: threading.Event) -> None:
+        telling = _Telling(number, self._post)
+        plan: Plan | None = None
+        error: BaseException | None = None
+        stopped_by = ""
+        try:
+            source = make()
+            stdin = io.BytesIO(source.lines) if source.lines else None
+            paths = ["-"] if source.lines else list(source.paths)
+            plan = service.plan(
+                paths, source.options, progress=telling.progressed, on_problem=telling.found, stop=stop, stdin=stdin
+            )
+            stopped_by = service.max_cost_problem(plan) or ""
+        except Stopped:
+            pass
+        except Exception as caught:
+            error = caught
+        if number != self.number:
+            if plan is not None:
+                service.discard(plan)
+            return
+        self.running = False
+        self._post(CheckEnded(number, plan, error, stopped_by))
+
+
+class _Telling:
+    """Gathers what a check tells and passes it on now and then."""
+
+    def __init__(self, number: int, post: Callable[[Message], object]) -> None:
+        self._number = number
+        self._post = post
+        self._gathered = ProblemGathering()
+        self._last = time.monotonic()
+        self._progress: Progress | None = None
+
+    def progressed(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tell()
+
+    def found(self, problem: Problem) -> None:
+        self._gathered.add(problem)
+        self._tell()
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self._last >= EVERY:
+            self._last = now
+            self._post(CheckMoved(self._number, self._progress, self._gathered.groups()))

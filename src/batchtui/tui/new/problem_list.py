@@ -1,0 +1,141 @@
+"""Problems, equal ones as one with a count and its first places; a place opens the request's text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from batchtui import safetext
+from batchtui.domain.plan import Level, Problem, ProblemGroup
+from batchtui.present import numbers
+
+FEW = 3
+"""Places shown under a group before it is opened."""
+
+
+class ProblemGathering:
+    """Groups problems as they come, from another thread, with a bounded memory."""
+
+    def __init__(self, places: int = 20) -> None:
+        self._places = places
+        self._groups: dict[tuple[Level, str, str], tuple[int, tuple[Problem, ...]]] = {}
+        self.count = 0
+
+    def add(self, problem: Problem) -> None:
+        """Take one more."""
+        key = (problem.level, problem.code, problem.message)
+        number, first = self._groups.get(key, (0, ()))
+        if len(self._groups) >= 500 and not number:
+            key, (number, first) = next(reversed(self._groups.items()))
+        self._groups[key] = (number + 1, (*first, problem) if len(first) < self._places else first)
+        self.count += 1
+
+    def groups(self) -> tuple[ProblemGroup, ...]:
+        """What there is so far, errors first."""
+        made = [
+            ProblemGroup(code=code, level=level, message=message, count=number, first=first)
+            for (level, code, message), (number, first) in list(self._groups.items())
+        ]
+        return tuple(sorted(made, key=lambda group: group.level != "error"))
+
+
+class _Lines(OptionList):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+        Binding("g", "first", show=False),
+        Binding("G", "last", show=False),
+    ]
+
+
+class ProblemList(Widget):
+    """The list; Enter on a group opens or closes it, Enter on a place posts Jump."""
+
+    DEFAULT_CSS = """
+    ProblemList { height: 1fr; }
+    ProblemList OptionList { height: 1fr; border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1; }
+    """
+
+    class Jump(Message):
+        """The person wants to see the request a problem is about."""
+
+        def __init__(self, problem: Problem) -> None:
+            super().__init__()
+            self.problem = problem
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._groups: tuple[ProblemGroup, ...] = ()
+        self._open: set[str] = set()
+        self._rows: list[tuple[ProblemGroup, Problem | None]] = []
+
+    def compose(self) -> ComposeResult:
+        """One OptionList."""
+        yield _Lines(markup=False, compact=True)
+
+    def show(self, groups: Iterable[ProblemGroup]) -> None:
+        """Replace the groups; the cursor stays on its row, and nothing is drawn when they are the same."""
+        fresh = tuple(groups)
+        if fresh == self._groups:
+            return
+        self._groups = fresh
+        self._fill()
+
+    @property
+    def total(self) -> int:
+        """All problems, counted one by one."""
+        return sum(group.count for group in self._groups)
+
+    def _fill(self) -> None:
+        options = self.query_one(OptionList)
+        at = options.highlighted
+        rows: list[tuple[ProblemGroup, Problem | None]] = []
+        prompts: list[Content] = []
+        for group in self._groups:
+            rows.append((group, None))
+            prompts.append(self._heading(group))
+            places = group.first if self._key(group) in self._open else group.first[:FEW]
+            for problem in places:
+                rows.append((group, problem))
+                prompts.append(self._place(group, problem))
+        self._rows = rows
+        options.clear_options()
+        options.add_options([Option(prompt) for prompt in prompts])
+        if rows:
+            options.highlighted = min(at or 0, len(rows) - 1)
+
+    @staticmethod
+    def _key(group: ProblemGroup) -> str:
+        return f"{group.level}\0{group.code}\0{group.message}"
+
+    @staticmethod
+    def _heading(group: ProblemGroup) -> Content:
+        mark, style = ("✗ error", "bold $text-error") if group.level == "error" else ("! warning", "bold $text-warning")
+        number = f" × {numbers.count(group.count)}" if group.count > 1 else ""
+        return Content.assemble((f" {mark}{number}", style), "  ", safetext.line(group.message, 400))
+
+    @staticmethod
+    def _place(group: ProblemGroup, problem: Problem) -> Content:
+        name = f"  {safetext.line(problem.custom_id, 64)}" if problem.custom_id else ""
+        own = f"  {safetext.line(group.own(problem), 200)}" if group.own(problem) else ""
+        return Content.assemble((f"     {safetext.line(problem.where, 120)}", "$text-accent"), (name, "dim"), own)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A group opens or closes; a place is jumped to."""
+        event.stop()
+        if event.option_index >= len(self._rows):
+            return
+        group, problem = self._rows[event.option_index]
+        if problem is None and group.count > FEW:
+            self._open ^= {self._key(group)}
+            self._fill()
+        else:
+            self.post_message(self.Jump(problem or group.first[0]))

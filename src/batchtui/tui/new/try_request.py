@@ -1,0 +1,154 @@
+"""Trying one request at the plain Messages endpoint before the batch is paid for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import PurePath
+from typing import ClassVar
+
+import msgspec
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from batchtui import safetext
+from batchtui.domain.plan import Plan
+from batchtui.present import numbers
+from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.dialogs import button
+from batchtui.tui.results.detail import content_sections
+from batchtui.tui.widgets.answer_view import AnswerView, Section
+
+
+class TryScreen(BaseModal[None]):
+    """Says the price, asks, sends the longest request (or the one that was shown), and shows the answer and its usage."""
+
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "try_request.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "leave", key_display="esc", id="back", tooltip="leave"),
+        Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
+        Binding("y", "send", "send", show=False, id="yes", tooltip="send it"),
+        Binding(
+            "l",
+            "longest",
+            "longest",
+            show=False,
+            id="try.longest",
+            tooltip="the request that was shown, or the longest",
+        ),
+    ]
+
+    def __init__(self, plan: Plan, shown: str) -> None:
+        super().__init__()
+        self._plan = plan
+        self._lines = [line for line in dict.fromkeys([plan.longest, shown]) if line]
+        self._at = 0
+        self._sent = False
+
+    def compose(self) -> ComposeResult:
+        """The question, then the answer."""
+        with Vertical(classes="box wide"):
+            yield Static("Try one request now?", classes="title", markup=False)
+            yield Static("", id="try-what", markup=False)
+            yield AnswerView("answer", id="try-answer")
+            with Horizontal(classes="buttons"):
+                yield button("Other  l", id="longest")
+                yield button("No  n", id="no")
+                yield button("Send  y", id="yes", variant="primary")
+
+    def on_mount(self) -> None:
+        """No has the focus."""
+        self.query_one("#no").focus()
+        self.query_one("#try-answer").display = False
+        self.query_one("#longest").display = len(self._lines) > 1
+        self._say_what()
+
+    def _say_what(self) -> None:
+        if not self._lines:
+            self.query_one("#try-what", Static).update(
+                "No request of the plan is short enough to be shown and tried here."
+            )
+            self.query_one("#yes", Button).disabled = True
+            return
+        line = self._lines[self._at]
+        estimate = self._plan.estimate
+        share = max(1, self._plan.requests)
+        high = estimate.standard_usd[1] / share
+        which = "the longest request" if line == self._plan.longest else "the request that was shown"
+        price = f"about {numbers.usd_rough(high)}" if not estimate.unpriced else "a price that is not known"
+        if line == self._plan.longest and share > 1:
+            price += " or some more, being the longest"
+        self.query_one("#try-what", Static).update(
+            Content.assemble(
+                f"It sends {which} ({safetext.line(_id_of(line), 64)}, {numbers.size(len(line))}) ",
+                "to the Messages endpoint at once, at ",
+                ("standard price: " + price, "bold"),
+                ". The batch is not touched.",
+            )
+        )
+
+    def action_longest(self) -> None:
+        """The other one."""
+        if not self._sent and self._lines:
+            self._at = (self._at + 1) % len(self._lines)
+            self._say_what()
+
+    def action_send(self) -> None:
+        """Send it."""
+        if not self._sent and self._lines:
+            self._sent = True
+            run_task(self, self._send(self._lines[self._at]))
+
+    async def _send(self, line: str) -> None:
+        self.query_one("#try-what", Static).update("Waiting for the answer…")
+        for name in ("yes", "longest"):
+            self.query_one(f"#{name}").display = False
+        leave = self.query_one("#no", Button)
+        leave.label = Content("Leave")
+        leave.focus()
+        pane = self.query_one("#try-answer", AnswerView)
+        try:
+            result = await self.ask(self.service.try_one(line.encode("utf-8", "surrogatepass")))
+        except Exception as error:
+            self.query_one("#try-what", Static).update("It was not answered:")
+            pane.display = True
+            await pane.show([Section(str(error), getattr(error, "advice", ""), "plain", "bad")])
+            return
+        message = msgspec.json.decode(result.answer)
+        tokens = f"{numbers.tokens(result.input_tokens)} in · {numbers.tokens(result.output_tokens)} out"
+        self.query_one("#try-what", Static).update(
+            Content.assemble((f"{tokens} · {numbers.usd(result.cost_usd)}", "bold"), self._projection(result.cost_usd))
+        )
+        pane.display = True
+        stop = str(message.get("stop_reason", "")) if isinstance(message, dict) else ""
+        content = message.get("content") if isinstance(message, dict) else message
+        await pane.show(content_sections(content) or [Section("", "The answer is empty.", "note")], title=f"· {stop}")
+        pane.focus()
+
+    def _projection(self, cost: object) -> str:
+        if not isinstance(cost, Decimal):
+            return ""
+        whole = cost / 2 * self._plan.requests
+        every = f"all {numbers.plural(self._plan.requests, 'request')}"
+        return f"\nIf {every} were like it, the batch would cost about {numbers.usd_rough(whole)}."
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        getattr(
+            self, {"yes": "action_send", "no": "action_leave", "longest": "action_longest"}[event.button.id or "no"]
+        )()
+
+    def action_leave(self) -> None:
+        """Leave."""
+        self.dismiss(None)
+
+
+def _id_of(line: str) -> str:
+    try:
+        found = msgspec.json.decode(line.encode("utf-8", "surrogatepass"))["custom_id"]
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return ""
+    return str(found)

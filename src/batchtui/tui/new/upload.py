@@ -1,0 +1,180 @@
+"""Sending a plan: a bar for each batch while it goes, then what became of each."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.plan import Plan, PlanPart, Progress
+from batchtui.present import numbers
+from batchtui.present.symbols import GLYPHS
+from batchtui.service import events
+from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.dialogs import button
+from batchtui.tui.messages import Happened
+from batchtui.tui.new.plan_summary import bar_text
+
+WIDTH = 20
+
+
+def part_line(
+    number: int, parts: int, part: PlanPart, record: BatchRecord | None, progress: Progress | None
+) -> Content:
+    """How one batch of a plan stands while it is sent, and what became of it."""
+    name = f" {number}/{parts}  " if parts > 1 else " "
+    what = numbers.plural(part.requests, "request")
+    if record is None or record.status == "submitting":
+        if progress is None:
+            return Content.assemble(f"{name}{GLYPHS.dot} {what}, {numbers.size(part.bytes)}", ("  waits", "dim"))
+        sent = f"{numbers.size(progress.done)} of {numbers.size(progress.total or part.bytes)}"
+        return Content(f"{name}{bar_text(progress.done, progress.total or part.bytes, WIDTH)}  {sent}")
+    if record.status == "refused":
+        return Content.assemble(
+            (f"{name}{GLYPHS.refused} refused: ", "bold $text-error"),
+            safetext.line(record.error, 400),
+            (f"  {GLYPHS.dash} or r on the home screen", "dim"),
+        )
+    if record.status == "unconfirmed" and record.resend_at is not None:
+        return Content.assemble(
+            (f"{name}{GLYPHS.unconfirmed} the API was busy: ", "bold $text-warning"),
+            "checking that it was not created; then it is sent again.",
+        )
+    if record.status == "unconfirmed":
+        return Content.assemble(
+            (f"{name}{GLYPHS.unconfirmed} no answer came: ", "bold $text-warning"),
+            "it may have been created. It is sent again only once checks prove that it was not.",
+        )
+    return Content.assemble(
+        (f"{name}{GLYPHS.good} accepted ", "bold $text-success"),
+        f"{what}",
+        (f"  {safetext.line(record.id or '', 64)}", "dim"),
+    )
+
+
+class UploadScreen(BaseModal[list[BatchRecord] | None]):
+    """Sends at once; dismisses with the records, or None when left before it was over (it goes on all the same)."""
+
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "upload.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "leave", "leave", id="back", tooltip="leave; what is being sent goes on"),
+        Binding("down,j", "scroll_body(1)", show=False),
+        Binding("up,k", "scroll_body(-1)", show=False),
+    ]
+
+    def action_scroll_body(self, by: int) -> None:
+        """A line up or down, where there are many parts."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        title: str = "",
+        retry_of: BatchRecord | None = None,
+        allow_cost: bool = False,
+        again: bool = False,
+    ) -> None:
+        super().__init__()
+        self._plan = plan
+        self._title = title
+        self._retry_of = retry_of
+        self._allow_cost = allow_cost
+        self._again = again
+        self._records: dict[str, BatchRecord] = {}
+        self._progress: dict[str, Progress] = {}
+        self._done: list[BatchRecord] | None = None
+        self._shown: dict[int, Content] = {}
+
+    @property
+    def known(self) -> list[BatchRecord]:
+        """The batches that were put on record, in the order of their parts."""
+        return sorted(self._records.values(), key=lambda record: record.part)
+
+    def compose(self) -> ComposeResult:
+        """A title, a line a part, a way out."""
+        with Vertical(classes="box wide"):
+            yield Static("Sending", classes="title", id="upload-title", markup=False)
+            with VerticalScroll(classes="body", can_focus=False):
+                for number in range(len(self._plan.parts)):
+                    yield Static("", id=f"part-{number}", markup=False, classes="part")
+                yield Static("", id="upload-note", markup=False)
+            with Horizontal(classes="buttons"):
+                yield button("Leave it running", id="leave")
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self._draw()
+        self.query_one("#leave").focus()
+        run_task(self, self._send())
+
+    async def _send(self) -> None:
+        try:
+            records = await self.ask(
+                self.service.submit(
+                    self._plan,
+                    title=self._title,
+                    retry_of=self._retry_of,
+                    allow_cost=self._allow_cost,
+                    again=self._again,
+                )
+            )
+        except BatchtuiError as error:
+            self._over([], error)
+        else:
+            self._over(records, None)
+
+    def _over(self, records: list[BatchRecord], error: BatchtuiError | None) -> None:
+        if not self.is_attached:
+            return
+        self._done = records
+        for record in records:
+            self._records[record.fingerprint] = record
+        self._draw()
+        good = sum(record.id is not None for record in records)
+        title = f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else "Nothing was submitted"
+        self.query_one("#upload-title", Static).update(title)
+        note = "Results come by themselves; this may take up to 24 hours." if good else ""
+        if error is not None:
+            note = f"{error}" + (f"\n{error.advice}" if error.advice else "")
+        self.query_one("#upload-note", Static).update(safetext.block(note))
+        leave = self.query_one("#leave", Button)
+        leave.label = Content("Done")
+        leave.focus()
+
+    @on(Happened)
+    def _happened(self, message: Happened) -> None:
+        event = message.event
+        if isinstance(event, events.Transfer):
+            if event.progress is not None:
+                self._progress[event.local_id] = event.progress
+                self._draw()
+        elif isinstance(event, events.RecordChanged) and event.record.fingerprint in {
+            p.fingerprint for p in self._plan.parts
+        }:
+            self._records[event.record.fingerprint] = event.record
+            self._draw()
+
+    def _draw(self) -> None:
+        parts = self._plan.parts
+        for number, part in enumerate(parts):
+            record = self._records.get(part.fingerprint)
+            progress = self._progress.get(record.local_id) if record else None
+            line = part_line(number + 1, len(parts), part, record, progress)
+            if number not in self._shown or not self._shown[number].is_same(line):
+                self._shown[number] = line
+                self.query_one(f"#part-{number}", Static).update(line)
+
+    @on(Button.Pressed)
+    def action_leave(self) -> None:
+        """Leave; what is being sent goes on."""
+        self.dismiss(self._done)

@@ -1,0 +1,390 @@
+"""Two texts side by side, line by line, drawn as they are seen; what differs is marked by sign and colour."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Hashable, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len, chop_cells
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widgets import Static
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.present import batch, numbers
+from batchtui.present.symbols import GLYPHS
+from batchtui.results.compare import Comparison, DiffLine, Totals, compare
+from batchtui.results.view import ResultRow, Rows
+from batchtui.tui.base import BaseScreen, Progressed, progress_poster, run_task
+from batchtui.tui.new.plan_summary import progress_line
+from batchtui.tui.widgets.cells import Cell
+from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.row_list import RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.status_line import StatusLine
+from batchtui.tui.widgets.tab_line import Tab, TabLine
+
+MOST = 50_000
+"""Lines that are laid out."""
+
+
+class DiffView(ScrollView, can_focus=True):
+    """Left what was before, right what is now; long lines are wrapped."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS: ClassVar[str] = """
+    DiffView {
+        border-top: solid $foreground 25%; border-title-style: bold; border-title-color: $foreground;
+        overflow-x: hidden; overflow-y: auto; padding: 0 1;
+        scrollbar-size-vertical: 1; background: $background; color: $foreground;
+        &:focus { border-top: heavy $primary; }
+        & > .diff--removed { color: $text-error; }
+        & > .diff--added { color: $text-success; }
+        & > .diff--rule { color: $foreground 30%; }
+        &:ansi > .diff--rule { color: ansi_bright_black; }
+        &:ansi { border-top: solid ansi_bright_black; &:focus { border-top: heavy ansi_blue; } }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"diff--removed", "diff--added", "diff--rule"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "down", show=False, id="diff.down", tooltip="scroll down"),
+        Binding("k", "scroll_up", "up", show=False, id="diff.up", tooltip="scroll up"),
+        Binding("g", "scroll_home", "top", show=False, id="diff.top", tooltip="to the top"),
+        Binding("G", "scroll_end", "end", show=False, id="diff.end", tooltip="to the end"),
+        Binding("space", "page_down", "page down", show=False, id="diff.page", tooltip="one page down"),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: Sequence[DiffLine] = ()
+        self._laid: list[tuple[str, str, bool, bool]] = []
+        self._laid_for = 0
+
+    def show(self, title: str, lines: Sequence[DiffLine]) -> None:
+        """Show these lines from the top."""
+        changed = sum(line.changed for line in lines)
+        self.border_title = Content(
+            safetext.line(f"{title}  {changed:,} of {len(lines):,} lines differ" if lines else title, 200)
+        )
+        self._lines = lines
+        self._laid_for = 0
+        self._lay_out()
+        self.scroll_home(animate=False)
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        self._lay_out()
+
+    @property
+    def _half(self) -> int:
+        return max(8, (self.scrollable_content_region.width - 3) // 2)
+
+    def _lay_out(self) -> None:
+        half = self._half
+        if half == self._laid_for:
+            return
+        self._laid_for = half
+        self._laid = []
+        for line in self._lines[:MOST]:
+            left = _wrapped(line.left, half - 2)
+            right = _wrapped(line.right, half - 2)
+            for number in range(max(len(left), len(right))):
+                one = left[number] if number < len(left) else None
+                other = right[number] if number < len(right) else None
+                removed, added = line.changed and number < len(left), line.changed and number < len(right)
+                self._laid.append((one or "", other or "", removed, added))
+        self.virtual_size = Size(0, len(self._laid))
+
+    def render_line(self, y: int) -> Strip:
+        """One line: left, a rule, right."""
+        width = self.scrollable_content_region.width
+        index = y + round(self.scroll_y)
+        base = self.rich_style
+        if index >= len(self._laid):
+            return Strip.blank(width, base)
+        left, right, removed, added = self._laid[index]
+        half = self._laid_for
+        parts = [
+            *self._side("- " if removed else "  ", left, half, base, "diff--removed" if removed else ""),
+            Segment(" │ ", base + self.get_component_rich_style("diff--rule", partial=True)),
+            *self._side("+ " if added else "  ", right, half, base, "diff--added" if added else ""),
+        ]
+        return Strip(parts).adjust_cell_length(width, base)
+
+    def _side(self, sign: str, text: str, half: int, base: Style, name: str) -> list[Segment]:
+        style = base + self.get_component_rich_style(name, partial=True) if name else base
+        pad = " " * max(0, half - 2 - cell_len(text))
+        return [Segment(sign + text + pad, style)]
+
+
+def _wrapped(text: str | None, width: int) -> list[str]:
+    """A line in pieces of at most ``width`` cells, broken between words where there are some."""
+    if text is None:
+        return []
+    clean = safetext.line(text)
+    pieces, here = [], ""
+    for word in re.findall(r"\S+\s*|\s+", clean):
+        if here and cell_len(here + word.rstrip()) > width:
+            pieces.append(here.rstrip())
+            here = ""
+        *full, here = chop_cells(here + word, width) if cell_len(here + word.rstrip()) > width else [here + word]
+        pieces += full
+    return [*pieces, here.rstrip()] if here or not pieces else pieces
+
+
+COLUMNS = (
+    Column("id", "Request", 12, max_width=30, flex=1),
+    Column("kind", "Changed", 12),
+    Column("left", "Before", 16, flex=1, priority=1),
+    Column("right", "After", 16, flex=1),
+    Column("tokens", "Out", 7, align="right", priority=3),
+    Column("cost", "Cost", 10, align="right", priority=2),
+)
+KINDS = {
+    "differs": ("Differs", "diff", GLYPHS.partial, "warn"),
+    "fixed": ("Good now", "good", GLYPHS.good, "good"),
+    "broke": ("Broke", "broke", GLYPHS.refused, "bad"),
+    "failed": ("Failed in both", "failed", GLYPHS.warning, "bad"),
+    "same": ("Same", "same", GLYPHS.dot, "muted"),
+    "only_left": ("Only before", "before", GLYPHS.gone, "muted"),
+    "only_right": ("Only after", "after", GLYPHS.gone, "muted"),
+}
+WORDS = {
+    "differs": "differs",
+    "fixed": "good now",
+    "broke": "broke",
+    "failed": "failed",
+    "same": "same",
+    "only_left": "only before",
+    "only_right": "only after",
+}
+WIDE, PAUSE = 110, 0.06
+
+
+class PairRows:
+    """Pairs of a comparison for a row list; a row's key is its number."""
+
+    def __init__(self, comparison: Comparison, rows: Rows) -> None:
+        self.comparison = comparison
+        self.rows = rows
+        self._places = {number: place for place, number in enumerate(rows)}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def key(self, index: int) -> Hashable:
+        """The pair's number."""
+        return self.rows[index]
+
+    def find(self, key: Hashable) -> int | None:
+        """Where a pair is shown."""
+        return self._places.get(key) if isinstance(key, int) else None
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        """Id, how it changed, both outcomes, differences of tokens and cost."""
+        pair = self.comparison.pair(self.rows[index])
+        _, _, sign, style = KINDS[pair.kind]
+        left, right = pair.left, pair.right
+        tokens = cost = ""
+        if left is not None and right is not None:
+            more = right.output_tokens - left.output_tokens
+            tokens = f"{more:+,}" if more else "="
+            if left.cost_usd is not None and right.cost_usd is not None:
+                dearer = right.cost_usd - left.cost_usd
+                cost = f"{'+' if dearer > 0 else '-'}{numbers.usd(abs(dearer))}" if dearer else "="
+        kind = Text(f"{sign} {WORDS[pair.kind]}", style=style)
+        return safetext.line(pair.custom_id, 80), kind, _state(left), _state(right), tokens, cost
+
+    def style(self, index: int) -> str:
+        """Plain."""
+        return ""
+
+
+def _state(row: ResultRow | None) -> Cell:
+    if row is None:
+        return Text("not there", style="muted")
+    if row.good:
+        return Text("good", style="good")
+    return Text(
+        safetext.line((row.cut_short or row.error or row.outcome).removesuffix("_error"), 40),
+        style="warn" if row.cut_short else "bad",
+    )
+
+
+def totals_line(totals: Totals, room: int) -> Content:
+    """Both sides' sums, as many as ``room`` cells hold."""
+    parts = [
+        f"{numbers.count(totals.requests)} in both",
+        f"good {totals.good[0]:,} → {totals.good[1]:,}",
+        f"cost {numbers.usd(totals.cost_usd[0])} → {numbers.usd(totals.cost_usd[1])}",
+        f"out {numbers.tokens(totals.output_tokens[0])} → {numbers.tokens(totals.output_tokens[1])}",
+        f"in {numbers.tokens(totals.input_tokens[0])} → {numbers.tokens(totals.input_tokens[1])}",
+    ]
+    while len(parts) > 1 and cell_len("   ".join(parts)) > room:
+        parts.pop()
+    return Content("   ".join(parts))
+
+
+class CompareScreen(BaseScreen[None]):
+    """Compares the batch ``left`` (before) with ``right`` (after), or with ``runs`` their whole runs."""
+
+    CSS_PATH = "compare.tcss"
+    KEY_LINE: ClassVar[tuple[str, ...]] = ("open", "compare.swap", "compare.tab", "compare.next")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back", id="back", tooltip="from the answers to the list, then leave"),
+        Binding("w", "swap", "swap sides", id="compare.swap", tooltip="before becomes after"),
+        Binding("n", "step(1)", "next", show=False, id="compare.next", tooltip="the next request"),
+        Binding("p", "step(-1)", "previous", show=False, id="compare.previous", tooltip="the previous request"),
+        *(Binding(str(n), f"tab({n})", show=False, id=f"compare.tab{n}", tooltip=f"tab {n}") for n in range(1, 9)),
+    ]
+
+    def __init__(self, left: str, right: str, *, runs: bool = False) -> None:
+        super().__init__()
+        self._sides = (left, right)
+        self._runs = runs
+        self._comparison: Comparison | None = None
+        self._stop = threading.Event()
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Who is compared, sums, kinds, the list, both answers."""
+        yield Static("", id="compare-title", markup=False)
+        yield Static("", id="compare-sums", markup=False)
+        yield TabLine(numbered=True, id="compare-tabs")
+        with Container(id="compare-body"):
+            yield RowList(COLUMNS, id="compare-list")
+            yield DiffView(id="compare-diff")
+        yield StatusLine()
+        yield KeyLine(self.KEY_LINE, last=("help", "back"))
+
+    def on_mount(self) -> None:
+        """Compare at once."""
+        self.query_one(RowList).focus()
+        self._arrange_panes(self.app.size.width)
+        run_task(self, self._compare())
+
+    def _record(self, side: int) -> BatchRecord:
+        return self.service.resolve(self._sides[side])
+
+    async def _compare(self) -> None:
+        self._stop.set()
+        self._stop = threading.Event()
+        names = [f"{batch.name(self._record(n))} {batch.part_name(self._record(n))}".strip() for n in (0, 1)]
+        title = Content.assemble(("before ", "dim"), (names[0], "bold"), ("   after ", "dim"), (names[1], "bold"))
+        self.query_one("#compare-title", Static).update(title)
+        comparison = await self.in_thread(self._read, self._stop)
+        if not self.is_attached:
+            return
+        self._comparison = comparison
+        counts = comparison.counts()
+        changed = sum(counts.values()) - counts["same"]
+        tabs = [Tab("changed", "Changed", "chg", changed)]
+        tabs += [Tab(name, label, short, counts[name]) for name, (label, short, _, _) in KINDS.items()]
+        self.query_one(TabLine).set_tabs(tabs)
+        totals = await self.in_thread(comparison.totals)
+        self.query_one("#compare-sums", Static).update(totals_line(totals, self.app.size.width - 2))
+        self._select()
+        if not changed:
+            self.say("Nothing changed: every answer reads the same.", level="good")
+
+    def _read(self, stop: threading.Event) -> Comparison:
+        tell = progress_poster(self)
+        left, right = (
+            self.service.open_results(each, run=self._runs, progress=tell, stop=stop) for each in self._sides
+        )
+        return compare(left, right, progress=tell, stop=stop)
+
+    @on(Progressed)
+    def _progressed(self, event: Progressed) -> None:
+        if self._comparison is None:
+            self.query_one("#compare-sums", Static).update(progress_line(event.progress))
+
+    @on(TabLine.Chosen)
+    def _select(self) -> None:
+        if self._comparison is not None:
+            tab = self.query_one(TabLine).chosen
+            rows = self._comparison.select(None if tab == "changed" else [tab])
+            self.query_one(RowList).set_source(PairRows(self._comparison, rows))
+            self.query_one(StatusLine).tell(
+                f"{numbers.count(len(rows))} of {numbers.count(len(self._comparison))} shown"
+            )
+            self._show_soon()
+
+    def action_tab(self, number: int) -> None:
+        """The tab with this number."""
+        self.query_one(TabLine).choose_number(number)
+
+    def action_step(self, by: int) -> None:
+        """The next or previous request."""
+        self.query_one(RowList).action_move(by)
+
+    def action_swap(self) -> None:
+        """Before becomes after."""
+        self._sides = (self._sides[1], self._sides[0])
+        self._comparison = None
+        run_task(self, self._compare())
+
+    @on(RowHighlighted)
+    def _show_soon(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(PAUSE, lambda: run_task(self, self._show()))
+
+    async def _show(self) -> None:
+        view = self.query_one(DiffView)
+        key = self.query_one(RowList).cursor_key
+        if self._comparison is None or not view.display:
+            return
+        if not isinstance(key, int):
+            view.show("", [])
+            return
+        comparison = self._comparison
+        lines = await self.in_thread(comparison.diff, key)
+        if self.query_one(RowList).cursor_key == key:
+            view.show(comparison.pair(key).custom_id, lines)
+
+    @on(RowSelected)
+    def _opened(self) -> None:
+        view = self.query_one(DiffView)
+        if not view.display:
+            view.display = True
+            self.query_one(RowList).display = False
+            self._show_soon()
+        view.focus()
+
+    def action_back(self) -> None:
+        """From the answers to the list, then leave."""
+        listed = self.query_one(RowList)
+        if self.query_one(DiffView).has_focus:
+            self._arrange_panes(self.size.width)
+            listed.focus()
+        elif not self.query_one(StatusLine).dismiss():
+            self.dismiss(None)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The answers below the list where there is room, else on Enter."""
+        if not self.query_one(DiffView).has_focus:
+            self._arrange_panes(event.size.width)
+
+    def _arrange_panes(self, width: int) -> None:
+        room = width >= WIDE or self.app.size.height >= 34
+        self.query_one(DiffView).display = room
+        self.query_one(RowList).display = True
+
+    def on_unmount(self) -> None:
+        """Stop what still reads."""
+        self._stop.set()

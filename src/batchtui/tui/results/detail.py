@@ -1,0 +1,357 @@
+"""Takes a result line or a request line apart into the sections that are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import msgspec
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.outcome import meaning_of
+from batchtui.present import numbers
+from batchtui.results.text import load
+from batchtui.results.view import ResultRow, View
+from batchtui.tui.widgets.answer_view import AnswerView, Section, pretty
+
+_SHOWN_APART = frozenset({"model", "max_tokens", "system", "messages", "tools"})
+
+
+def answer_sections(line: bytes, row: ResultRow) -> list[Section]:
+    """A result as sections; a line that can't be taken apart is shown as it came."""
+    if not line:
+        return _meaning(row.outcome)
+    parsed = load(line)
+    result = parsed.get("result") if isinstance(parsed, dict) else None
+    if not isinstance(result, dict):
+        note = "This line can't be read as a result; it is shown as it came."
+        return [Section(note, line.decode("utf-8", "replace"), "plain", "warn")]
+    message = result.get("message")
+    if isinstance(message, dict):
+        return (
+            _cut_note(row)
+            + (content_sections(message.get("content")) or [Section("", "The answer is empty.", "note")])
+            + _stop_details(message)
+        )
+    if "error" in result:
+        return _error_sections(result["error"])
+    if row.outcome == "unknown":
+        return [*_meaning("unknown"), Section("the result", _json(result), "json")]
+    return _meaning(str(result.get("type", row.outcome)))
+
+
+def _cut_note(row: ResultRow) -> list[Section]:
+    if not row.cut_short:
+        return []
+    found = meaning_of(row.cut_short)
+    return [Section(f"cut short: {row.cut_short.replace('_', ' ')}", f"{found.meaning} {found.advice}", "note", "warn")]
+
+
+def _stop_details(message: dict[str, Any]) -> list[Section]:
+    details = message.get("stop_details")
+    return [Section("why it stopped", _json(details), "json", "muted")] if details else []
+
+
+def _meaning(kind: str, message: str = "", code: str = "") -> list[Section]:
+    found = meaning_of(kind, message, code)
+    return [Section(kind, f"{found.meaning}\n{found.advice}", "plain", "warn")]
+
+
+def _error_sections(error: object) -> list[Section]:
+    body = error.get("error", error) if isinstance(error, dict) else error
+    if not isinstance(body, dict):
+        return [Section("error", _json(error), "json", "bad")]
+    kind, message = str(body.get("type") or "error"), str(body.get("message") or "")
+    details = body.get("details")
+    code = str(details.get("error_code") or "") if isinstance(details, dict) else ""
+    found = meaning_of(kind, message, code)
+    sections = [
+        Section(kind, message, "prose", "bad"),
+        Section("what it means", f"{found.meaning}\n{found.advice}", "plain", "warn"),
+    ]
+    if details:
+        sections.append(Section("details", _json(details), "json", "muted"))
+    request_id = error.get("request_id") if isinstance(error, dict) else None
+    if request_id:
+        sections.append(Section("", f"request id {request_id}", "note"))
+    return sections
+
+
+def content_sections(content: object) -> list[Section]:
+    """The blocks of a message's content."""
+    if isinstance(content, str):
+        return [Section("", content, "prose")] if content else []
+    if not isinstance(content, list):
+        return [Section("content", _json(content), "json", "warn")] if content is not None else []
+    sections: list[Section] = []
+    for block in content:
+        sections += _block(block) if isinstance(block, dict) else [Section("block", _json(block), "json", "warn")]
+    return sections
+
+
+def _block(block: dict[str, Any]) -> list[Section]:
+    kind = str(block.get("type", ""))
+    if kind == "text":
+        return [
+            *([Section("", str(block.get("text", "")), "prose")] if block.get("text") else []),
+            *_citations(block.get("citations")),
+        ]
+    if kind == "thinking":
+        return [Section("thinking", str(block.get("thinking", "")), "note", "muted")]
+    if kind == "redacted_thinking":
+        return [
+            Section(
+                "thinking, hidden by the service",
+                f"{numbers.size(len(str(block.get('data', ''))))} encrypted",
+                "note",
+                "muted",
+            )
+        ]
+    if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
+        return [Section(f"{kind.replace('_', ' ')} · {block.get('name', '')}", _json(block.get("input")), "json")]
+    if kind.endswith("tool_result"):
+        return _tool_result(kind, block)
+    if kind in ("image", "document"):
+        return [Section(f"{kind} · {_source(block)}", str(block.get("title") or ""), "note", "muted")]
+    return [Section(f"{kind or 'block'} (of a kind this version does not know)", _json(block), "json", "warn")]
+
+
+def _tool_result(kind: str, block: dict[str, Any]) -> list[Section]:
+    title = kind.replace("_", " ") + (" · error" if block.get("is_error") else "")
+    content = block.get("content")
+    if isinstance(content, str):
+        return [Section(title, content, "plain")]
+    if isinstance(content, list) and content and all(isinstance(b, dict) and b.get("type") == "text" for b in content):
+        return [Section(title, "\n".join(str(b.get("text", "")) for b in content), "plain")]
+    return [Section(title, _json(content), "json")]
+
+
+def _citations(citations: object) -> list[Section]:
+    if not isinstance(citations, list) or not citations:
+        return []
+    lines = []
+    for number, each in enumerate(citations, 1):
+        if isinstance(each, dict):
+            where = (
+                each.get("document_title")
+                or each.get("title")
+                or each.get("url")
+                or each.get("source")
+                or each.get("type", "")
+            )
+            lines.append(f"[{number}] {where}" + (f": “{each['cited_text']}”" if each.get("cited_text") else ""))
+    return [Section("citations", "\n".join(lines), "note", "muted")]
+
+
+def _source(block: dict[str, Any]) -> str:
+    source = block.get("source")
+    if not isinstance(source, dict):
+        return ""
+    data = source.get("data")
+    if isinstance(data, str):
+        size = len(data) * 3 // 4 if source.get("type") == "base64" else len(data)
+        return f"{source.get('media_type', '')} {numbers.size(size)}"
+    return str(source.get("url") or source.get("file_id") or source.get("type", ""))
+
+
+def request_sections(line: bytes) -> list[Section]:
+    """A request as sections: system, turns, tools, other params."""
+    parsed = load(line)
+    params = parsed.get("params") if isinstance(parsed, dict) else None
+    if not isinstance(params, dict):
+        return [
+            Section(
+                "This line can't be read as a request; it is shown as it came.",
+                line.decode("utf-8", "replace"),
+                "plain",
+                "warn",
+            )
+        ]
+    sections = []
+    for each in content_sections(params.get("system")):
+        sections.append(said_by(each, "system"))
+    messages = params.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        if isinstance(message, dict):
+            blocks = content_sections(message.get("content"))
+            sections += [
+                said_by(each, str(message.get("role", ""))) if not number else each
+                for number, each in enumerate(blocks)
+            ]
+    tools = params.get("tools")
+    if isinstance(tools, list) and tools:
+        names = ", ".join(str(tool.get("name", tool.get("type", ""))) for tool in tools if isinstance(tool, dict))
+        sections.append(Section("tools", names, "note", "muted"))
+    rest = {key: value for key, value in params.items() if key not in _SHOWN_APART}
+    sections.append(
+        Section(
+            "", " · ".join([str(params.get("model", "")), f"max_tokens {params.get('max_tokens', 'not set')}"]), "note"
+        )
+    )
+    return [*sections, *([Section("params", _json(rest), "json", "muted")] if rest else [])]
+
+
+def said_by(section: Section, role: str) -> Section:
+    """The section with who says it in front of its title."""
+    return Section(f"{role} · {section.title}" if section.title else role, section.body, section.form, section.tone)
+
+
+def _json(value: object) -> str:
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode("utf-8", "replace")
+    except (msgspec.MsgspecError, RecursionError, TypeError, UnicodeError):
+        return str(value)[:100_000]
+
+
+Mode = Literal["markdown", "plain", "raw"]
+SIDE_BY_SIDE = 100
+"""From this width on the request stands beside its answer, in cells; narrower it stands above."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownResult:
+    """What the pane shows: a row of a view, and which of its answers (0 is the one that holds)."""
+
+    view: View
+    row: int
+    older: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A row as read from disk."""
+
+    row: ResultRow
+    answer: bytes
+    request: bytes | None
+    note: str
+
+
+def read(shown: ShownResult) -> Read:
+    """Read a row's request and the chosen answer; for a thread.  Raises StoreError."""
+    view = shown.view
+    row = view.row(shown.row)
+    request = view.request_raw(shown.row)
+    if not shown.older:
+        many = f" · answer 1 of {row.older + 1}" if row.older else ""
+        return Read(row, view.raw(shown.row), request, many)
+    member, place = view.older(shown.row)[shown.older - 1]
+    older = view.members[member]
+    note = f" · answer {shown.older + 1} of {row.older + 1}, from try {view.attempt_of(member) + 1}"
+    return Read(older.row(place), older.read(place), older.read_request(place) or request, note)
+
+
+def title_of(found: Read) -> str:
+    """What stands above the answer: how it ended."""
+    row = found.row
+    how = row.cut_short or row.stop_reason or row.error or row.outcome
+    sign = "" if row.good else " (cut short)" if row.cut_short else ""
+    return f"· {how}{sign}{found.note}"
+
+
+def note_of(row: ResultRow) -> str:
+    """What stands below the answer: tokens and cost."""
+    if row.outcome != "succeeded":
+        return numbers.size(row.size) if row.size else ""
+    cached = f" · cache {numbers.tokens(row.cache_read_tokens)} read {numbers.tokens(row.cache_write_tokens)} written"
+    tokens = f"{numbers.tokens(row.input_tokens)} in · {numbers.tokens(row.output_tokens)} out"
+    extra = cached if row.cache_read_tokens or row.cache_write_tokens else ""
+    return f"{tokens}{extra} · {numbers.usd(row.cost_usd)}"
+
+
+class DetailPane(Container):
+    """Two panes that scroll apart: what was asked, what came back."""
+
+    DEFAULT_CSS: ClassVar[str] = """
+    DetailPane { layout: vertical; height: 1fr; width: 1fr; }
+    DetailPane #request { height: auto; max-height: 35%; }
+    DetailPane.beside { layout: horizontal; }
+    DetailPane.beside #request { width: 2fr; height: 1fr; max-height: 100%; margin-right: 1; }
+    DetailPane.beside #answer { width: 3fr; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.mode: Mode = "markdown"
+        self._read: Read | None = None
+
+    def compose(self) -> ComposeResult:
+        """Request first, as it came first."""
+        yield AnswerView("request", id="request")
+        yield AnswerView("answer", id="answer")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Beside each other where there is room."""
+        self.set_class(event.size.width >= SIDE_BY_SIDE, "beside")
+
+    @property
+    def answer(self) -> AnswerView:
+        """The answer's pane."""
+        return self.query_one("#answer", AnswerView)
+
+    async def show(self, found: Read, *, mode: Mode) -> None:
+        """Show a row."""
+        self.mode = mode
+        self._read = found
+        asked, said = self._sections(found, mode)
+        markdown = mode == "markdown"
+        await self.query_one("#request", AnswerView).show(asked, title=f"· {_model(found)}", markdown=markdown)
+        await self.answer.show(said, title=title_of(found), note=note_of(found.row), markdown=markdown)
+
+    async def show_nothing(self, why: str) -> None:
+        """Show why there is nothing."""
+        self._read = None
+        await self.query_one("#request", AnswerView).show([])
+        await self.answer.show([Section("", why, "note")])
+
+    async def show_error(self, error: BatchtuiError) -> None:
+        """Show an error in the answer's place."""
+        await self.answer.show([Section(str(error), error.advice, "plain", "bad")])
+
+    @staticmethod
+    def _sections(found: Read, mode: Mode) -> tuple[list[Section], list[Section]]:
+        if mode == "raw":
+            asked = [Section("", pretty(found.request), "json")] if found.request else []
+            said = [Section("", pretty(found.answer), "json")] if found.answer else []
+        else:
+            asked = request_sections(found.request) if found.request else []
+            said = (
+                answer_sections(found.answer, found.row)
+                if found.answer or found.row.outcome in ("missing", "waiting")
+                else []
+            )
+        none = "The request is not kept here: the batch was made elsewhere."
+        return asked or [Section("", none, "note")], said or [Section("", "No line came for this request.", "note")]
+
+    def text(self) -> str:
+        """What is shown, as text to take away: the answer's text, or the raw line in raw mode."""
+        if self._read is None:
+            return ""
+        if self.mode == "raw":
+            return pretty(self._read.answer)
+        return plain_text(answer_sections(self._read.answer, self._read.row))
+
+    def whole(self) -> str:
+        """Request and answer in full, for a pager."""
+        if self._read is None:
+            return ""
+        if self.mode == "raw":
+            return f"{pretty(self._read.request or b'')}\n\n{pretty(self._read.answer)}\n"
+        asked = plain_text(request_sections(self._read.request), titles=True) if self._read.request else ""
+        said = plain_text(answer_sections(self._read.answer, self._read.row), titles=True)
+        return f"== request {self._read.row.custom_id} ==\n\n{asked}\n\n== answer {title_of(self._read)[2:]} ==\n\n{said}\n"
+
+
+def plain_text(sections: list[Section], *, titles: bool = False) -> str:
+    """Sections as plain text; without titles only the text that was said, unless there is nothing else."""
+    if titles:
+        return "\n\n".join(f"[{s.title}]\n{s.body}" if s.title else s.body for s in sections)
+    said = [s.body for s in sections if s.form == "prose"]
+    return "\n\n".join(said or [f"{s.title}\n{s.body}".strip() for s in sections])
+
+
+def _model(found: Read) -> str:
+    return f"{found.row.custom_id} · {found.row.model}" if found.row.model else found.row.custom_id

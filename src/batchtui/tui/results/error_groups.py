@@ -1,0 +1,122 @@
+"""The results without a usable answer, grouped by how they ended, with what that means; Enter shows a group's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from pathlib import PurePath
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from batchtui import safetext
+from batchtui.domain.outcome import ErrorGroup
+from batchtui.present import numbers
+from batchtui.tui.base import BaseModal
+from batchtui.tui.widgets.cells import Cell
+from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.row_list import RowHighlighted, RowList, RowSelected
+
+COLUMNS = (
+    Column("count", "Count", 7, align="right"),
+    Column("kind", "What", 12, max_width=30, flex=1),
+    Column("retry", "Send again?", 14, priority=1),
+    Column("message", "Message", 16, flex=3),
+)
+AGAIN = {
+    "as_is": ("as it is", "good"),
+    "changed": ("changed only", "warn"),
+    "later": ("later", "warn"),
+    "useless": ("no use", "bad"),
+}
+
+
+class GroupRows:
+    """Error groups as rows."""
+
+    def __init__(self, groups: Sequence[ErrorGroup]) -> None:
+        self.groups = groups
+        self._places = {group.number: place for place, group in enumerate(groups)}
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def key(self, index: int) -> Hashable:
+        """The group's number."""
+        return self.groups[index].number
+
+    def find(self, key: Hashable) -> int | None:
+        """Where a group is."""
+        return self._places.get(key) if isinstance(key, int) else None
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        """Count, kind, whether sending again helps, message."""
+        group = self.groups[index]
+        words, style = AGAIN[group.retry]
+        kind = Text(
+            safetext.line(group.kind, 60).removesuffix("_error"), style="bad" if group.outcome == "errored" else "warn"
+        )
+        return numbers.count(group.count), kind, Text(words, style=style), safetext.line(group.message, 300)
+
+    def style(self, index: int) -> str:
+        """Plain."""
+        return ""
+
+
+class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
+    """Dismisses with the group to show and whether it is to be sent again; None when left."""
+
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "error_groups.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "retry", "retry", id="retry", tooltip="send this group again"),
+        Binding("escape,E,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
+    ]
+
+    def __init__(self, groups: Sequence[ErrorGroup]) -> None:
+        super().__init__()
+        self._groups = groups
+
+    def compose(self) -> ComposeResult:
+        """The groups, and what the one under the cursor means."""
+        total = sum(group.count for group in self._groups)
+        with Vertical(id="groups"):
+            title = f"{numbers.plural(total, 'request')} without a usable answer, in {numbers.plural(len(self._groups), 'group')}"
+            yield Static(title, classes="title", markup=False)
+            yield RowList(COLUMNS, GroupRows(self._groups), id="groups-list")
+            yield Static("", id="groups-meaning", markup=False)
+            yield KeyLine(("open", "retry"), last=("back",))
+
+    def on_mount(self) -> None:
+        """The list has the keys."""
+        self.query_one(RowList).focus()
+        self._explain()
+
+    @on(RowHighlighted)
+    def _explain(self) -> None:
+        place = self.query_one(RowList).cursor
+        if place < len(self._groups):
+            group = self._groups[place]
+            text = Content.assemble(
+                (safetext.line(group.title, 500), "bold"), f"\n{group.meaning}\n", (group.advice, "$text-accent")
+            )
+            self.query_one("#groups-meaning", Static).update(text)
+
+    @on(RowSelected)
+    def _selected(self, event: RowSelected) -> None:
+        self.dismiss((self._groups[event.index], False))
+
+    def action_retry(self) -> None:
+        """Show the group under the cursor, and ask about sending it again."""
+        place = self.query_one(RowList).cursor
+        if place < len(self._groups):
+            self.dismiss((self._groups[place], True))
+
+    def action_leave(self) -> None:
+        """Back to the list."""
+        self.dismiss(None)

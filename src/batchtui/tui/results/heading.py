@@ -1,0 +1,101 @@
+"""The lines above the results: which batch, what it cost, and why there may be nothing to see yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.cells import cell_len
+from textual.content import Content
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord, Tally
+from batchtui.domain.errors import BatchtuiError
+from batchtui.present import batch, numbers
+from batchtui.present.symbols import GLYPHS
+from batchtui.results.view import View
+
+
+def title_line(record: BatchRecord, view: View | None, *, run: bool) -> Content:
+    """Which batch or run it is and how it stands."""
+    part = f" {batch.part_name(record)}" if not run and batch.part_name(record) else ""
+    parts: list[str | tuple[str, str]] = [(batch.name(record), "bold"), part]
+    if run and view is not None:
+        tries = 1 + max((view.attempt_of(member) for member in range(len(view.members))), default=0)
+        parts.append(
+            f"  whole run: {numbers.plural(len(view.members), 'batch', 'batches')}, {numbers.plural(tries, 'try', 'tries')}"
+        )
+    else:
+        parts.append(f"  {record.status.replace('_', ' ')}")
+        parts.append(f"  {numbers.at(record.ended_at or record.created_at)}")
+    if view is not None:
+        good = view.counts()["good"]
+        parts.append((f"  {good:,} of {len(view):,} good", "$text-success" if good == len(view) else "$text-warning"))
+        after = view.good_after()
+        if len(after) > 1:
+            steps = ", ".join(f"{total:,} after try {attempt + 1}" for attempt, total in after)
+            parts.append((f" ({steps})", "dim"))
+        odd = odd_ids(view.tally)
+        parts += [(f"  {GLYPHS.warning} {odd}", "$text-warning")] if odd else []
+    if record.id:
+        parts.append((f"  {record.id}", "dim"))
+    return Content.assemble(*parts)
+
+
+def odd_ids(tally: Tally) -> str:
+    """Results with an id that was not sent, or that came twice, as far as there are any."""
+    words = [f"{tally.unexpected:,} not sent (is:unexpected)"] if tally.unexpected else []
+    words += [f"{tally.duplicates:,} came twice (is:duplicate)"] if tally.duplicates else []
+    return ", ".join(words)
+
+
+def costs_line(records: Sequence[BatchRecord], view: View | None, room: int) -> Content:
+    """Real cost of a batch or a run's batches beside estimate and standard price, and the tokens, as ``room`` cells hold."""
+    tally = view.tally if view is not None else records[0].tally
+    ranges = [each.estimate.batch_usd for each in records if each.estimate is not None]
+    low, high = sum((each[0] for each in ranges), Decimal(0)), sum((each[1] for each in ranges), Decimal(0))
+    estimate = [f"estimated {numbers.usd_range((low, high))}"] if ranges else []
+    if tally is None or (view is not None and not tally.lines):
+        return Content(" · ".join(["cost not known yet", *estimate]))
+    parts = [f"cost {numbers.usd(tally.cost_usd)}"]
+    if tally.unpriced:
+        parts.append(f"{GLYPHS.warning} no price for {safetext.line(', '.join(tally.unpriced), 60)}")
+    parts += [f"{numbers.usd(tally.standard_usd)} at standard price"] if tally.standard_usd is not None else []
+    parts += [*estimate, f"{numbers.tokens(tally.input_tokens)} in {numbers.tokens(tally.output_tokens)} out"]
+    if tally.cache_read_tokens or tally.cache_write_tokens:
+        parts.append(
+            f"cache {numbers.tokens(tally.cache_read_tokens)} read {numbers.tokens(tally.cache_write_tokens)} written"
+        )
+    while len(parts) > 1 and cell_len(" · ".join(parts)) > room:
+        parts.pop()
+    return Content(" · ".join(parts))
+
+
+def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: BatchtuiError) -> str:
+    """Why there are no results to show, and what to do or expect."""
+    if record.status in ("in_progress", "submitting"):
+        took = f" Batches like this one took {usual[0]}–{usual[1]} minutes before." if usual else ""
+        until = f" It ends by {numbers.at(record.expires_at)} at the latest." if record.expires_at else ""
+        return (
+            f"{GLYPHS.running} Still running.{took}{until}\n\nThe results are fetched by themselves when it has ended."
+        )
+    if record.status == "canceling":
+        return f"{GLYPHS.canceling} Being canceled. What was done by then is fetched when it has ended."
+    if record.status == "unconfirmed":
+        return f"{GLYPHS.unconfirmed} No answer came when it was sent: it is looked for, and not sent again until that is known."
+    if record.status == "refused":
+        return f"{GLYPHS.refused} Refused: {record.error}"
+    if record.marked_gone:
+        return f"{GLYPHS.gone} Marked as gone: the API does not know this batch any more. f asks again."
+    if record.results == "gone":
+        return (
+            f"{GLYPHS.gone} The results are gone: the API keeps them for 29 days, and they were not downloaded in that time."
+            "\n\nf tries again."
+        )
+    if record.results_due:
+        left = f" The service keeps them until {numbers.at(record.gone_at)}." if record.gone_at else ""
+        why = f"\n\n{record.error}" if record.error else ""
+        return (
+            f"{GLYPHS.ready} It has ended, and its results are not stored here yet.{left}\n\nf fetches them now.{why}"
+        )
+    return f"{error}" + (f"\n\n{error.advice}" if error.advice else "")

@@ -1,0 +1,306 @@
+"""Sending requests again, as they are or changed: what they are, what changes, what it costs, and whether it helps."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Button, Input, Static
+
+from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.domain.outcome import ErrorGroup
+from batchtui.domain.plan import Plan
+from batchtui.present import batch, numbers
+from batchtui.present.symbols import GLYPHS
+from batchtui.results.view import View
+from batchtui.service.events import Selection
+from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.dialogs import Choose, Confirm, button, line_input
+from batchtui.tui.new.plan_summary import plan_lines
+from batchtui.tui.new.upload import UploadScreen
+from batchtui.tui.results.error_groups import AGAIN
+
+PAUSE = 0.4
+"""Seconds after the last key before the changes are checked and priced."""
+GROUPS_SHOWN = 6
+
+
+def parse_changes(text: str) -> dict[str, str]:
+    """``max_tokens=4096 model=claude-x`` as a mapping; quotes hold spaces together.  Raises InputError."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise InputError(
+            f"the changes can't be read: {error}", advice='close the quotes: system="Be brief."'
+        ) from error
+    changes: dict[str, str] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign or not key:
+            raise InputError(
+                f"{safetext.line(word, 60)} is no change", advice="write KEY=VALUE, for example max_tokens=4096"
+            )
+        changes[key] = value
+    return changes
+
+
+def warnings(groups: Sequence[ErrorGroup], *, changed: bool) -> list[str]:
+    """Why sending these again may not help."""
+    said = []
+    for group in groups:
+        if group.retry == "useless" or (
+            group.retry in ("changed", "later") and group.kind != "waiting" and not changed
+        ):
+            said.append(f"{numbers.count(group.count)} × {group.kind}: {group.advice}")
+    return said
+
+
+def not_usable(view: View, rows: Iterable[int]) -> tuple[list[int], list[int]]:
+    """Which of the rows have no answer, and which one cut short."""
+    outcome, cut = view.column("outcome"), view.column("cut")
+    failed, short = [], []
+    for row in rows:
+        if outcome[row]:
+            failed.append(row)
+        elif cut[row]:
+            short.append(row)
+    return failed, short
+
+
+async def failed_or_short(app: App[Any], failed: list[int], short: list[int]) -> list[int] | None:
+    """Which rows to send again: where there are both kinds the person says; None when they leave it."""
+    if not (failed and short):
+        return failed or short
+    choices = [
+        ("failed", f"{numbers.plural(len(failed), 'request')} without an answer"),
+        ("short", f"{numbers.plural(len(short), 'answer')} cut short: raise max_tokens, or change the request"),
+        ("both", f"all {len(failed) + len(short):,}"),
+    ]
+    answer = await app.push_screen_wait(Choose("Send what again?", choices))
+    rows = {"failed": failed, "short": short, "both": sorted(failed + short)}
+    return rows.get(str(answer)) if answer is not None else None
+
+
+class RetryScreen(BaseModal[bool]):
+    """Plans ``rows`` of a view again, with changes typed here, and sends them after a yes; dismisses with whether it did."""
+
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "retry.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "no", id="back", tooltip="send nothing"),
+        Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
+        Binding("down,j", "scroll_body(1)", show=False),
+        Binding("up,k", "scroll_body(-1)", show=False),
+        Binding("y", "send", "send", show=False, id="yes", tooltip="send them"),
+        Binding(
+            "c", "change", "change", show=False, id="retry.change", tooltip="change something in all of them first"
+        ),
+    ]
+
+    def __init__(self, record: BatchRecord, view: View, rows: Sequence[int]) -> None:
+        super().__init__()
+        self._record = record
+        self._view = view
+        self._rows = rows
+        self._groups: list[ErrorGroup] = []
+        self._plan: Plan | None = None
+        self._stop = threading.Event()
+        self._rest: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """What, how changed, what it costs, no or yes."""
+        with Vertical(classes="box wide"):
+            title = f"Send {numbers.plural(len(self._rows), 'request')} of {batch.name(self._record)} again?"
+            yield Static(title, classes="title", markup=False)
+            with VerticalScroll(classes="body", can_focus=False):
+                yield Static("", id="retry-groups", markup=False)
+                yield Static("", id="retry-warnings", markup=False)
+                yield Static("", id="retry-difference", markup=False)
+            with Horizontal(id="retry-changes-line"):
+                yield Static("Changes", id="retry-changes-label", markup=False)
+                yield line_input(
+                    placeholder='none; else max_tokens=4096 system="…", top_p= drops it', id="retry-changes"
+                )
+            yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
+            with Horizontal(classes="buttons"):
+                yield button("Change  c", id="change")
+                yield button("No  n", id="no")
+                yield button("Send  y", id="yes", variant="primary")
+
+    def on_mount(self) -> None:
+        """No has the focus; the plan is made meanwhile."""
+        self.query_one("#no").focus()
+        self.query_one("#yes", Button).disabled = True
+        self._groups = self._view.groups(self._rows)
+        self._say_groups()
+        self._plan_soon(0.01)
+
+    def _changes(self) -> dict[str, str]:
+        return parse_changes(self.query_one("#retry-changes", Input).value)
+
+    def _say_groups(self) -> None:
+        lines: list[Content] = []
+        for group in self._groups[:GROUPS_SHOWN]:
+            words, tone = AGAIN[group.retry]
+            title = group.title
+            if group.kind == "waiting":
+                # Of a batch that was refused: what is still on its way is not among them.
+                words, tone, title = "never sent", "good", "of batches that were not created"
+            style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
+            lines.append(
+                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(title, 200))
+            )
+        rest = sum(group.count for group in self._groups[GROUPS_SHOWN:])
+        good = len(self._rows) - sum(group.count for group in self._groups)
+        lines += [Content(f"{rest:>7,}  of {len(self._groups) - GROUPS_SHOWN} more kinds")] if rest else []
+        lines += (
+            [Content.assemble((f"{good:>7,}  ", "bold"), "with a good answer already: they would be paid again")]
+            if good
+            else []
+        )
+        try:
+            changed = bool(self._changes())
+        except InputError:
+            changed = True
+        self.query_one("#retry-groups", Static).update(Content("\n").join(lines))
+        said = [
+            Content.styled(f"{GLYPHS.warning} {safetext.line(warning, 300)}", "$text-warning")
+            for warning in warnings(self._groups, changed=changed)[:4]
+        ]
+        self.query_one("#retry-warnings", Static).update(Content("\n").join(said))
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._plan_soon(PAUSE)
+
+    def _plan_soon(self, seconds: float) -> None:
+        self.query_one("#yes", Button).disabled = True
+        self._stop.set()
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._say_groups()
+        self._stop = threading.Event()
+        run_task(self, self._make_plan(self._stop))
+
+    async def _make_plan(self, stop: threading.Event) -> None:
+        await self._drop()
+        view = self._view
+        chosen = Selection(custom_ids=frozenset(view.id(row) for row in self._rows))
+        local_ids = [member.folder.name for member in view.members]
+        try:
+            changes = self._changes()
+            plan = await self.in_thread(self.service.plan_retry, local_ids, chosen, changes, stop=stop)
+            stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
+        except BatchtuiError as error:
+            if not stop.is_set():
+                self._say_plan(Content.assemble((f"{GLYPHS.refused} {error}", "$text-error"), f"  {error.advice}"))
+            return
+        if stop.is_set() or not self.is_attached:
+            await self.in_thread(self.service.discard, plan)
+            return
+        self._plan = plan
+        self._say_plan(Content("\n").join(self._words(plan, stopped_by)))
+        difference = await self._difference(changes)
+        self.query_one("#retry-difference", Static).update(difference)
+        self.query_one("#retry-difference").set_class(bool(difference), "shown")
+        if difference:
+            self.query_one(VerticalScroll).scroll_end(animate=False)
+        self.query_one("#yes", Button).disabled = not plan.ok
+
+    def _words(self, plan: Plan, stopped_by: str | None) -> list[Content]:
+        lines = [*plan_lines(plan, stopped_by=stopped_by or "")]
+        for group in plan.problems[:4]:
+            style = "$text-error" if group.level == "error" else "$text-warning"
+            sign = GLYPHS.refused if group.level == "error" else GLYPHS.warning
+            lines.append(Content.styled(f"{sign} {group.count:,} × {safetext.line(group.message, 300)}", style))
+        return lines
+
+    async def _difference(self, changes: dict[str, str]) -> Content:
+        """The first request before and after."""
+        from batchtui.results.requests_again import difference
+
+        if not changes or not self._rows:
+            return Content("")
+        raw = await self.in_thread(self._view.request_raw, self._rows[0])
+        if raw is None:
+            return Content("")
+        lines = [Content.styled(f"in {safetext.line(self._view.id(self._rows[0]), 64)} for example:", "dim")]
+        for line in difference(raw, changes)[:8]:
+            style = "$text-success" if line.startswith("+") else "$text-error" if line.startswith("-") else "dim"
+            lines.append(Content.styled(safetext.line(line, 200), style))
+        return Content("\n").join(lines)
+
+    def _say_plan(self, text: Content) -> None:
+        self.query_one("#retry-plan", Static).update(text)
+
+    async def _drop(self) -> None:
+        plan, self._plan = self._plan, None
+        if plan is not None:
+            await asyncio.to_thread(self.service.discard, plan)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        getattr(
+            self, {"yes": "action_send", "no": "action_leave", "change": "action_change"}[event.button.id or "no"]
+        )()
+
+    def action_scroll_body(self, by: int) -> None:
+        """A line up or down, where there is more than fits."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def action_change(self) -> None:
+        """Type what changes in all of them."""
+        self.query_one("#retry-changes").focus()
+
+    @on(Input.Submitted)
+    def _typed_enter(self) -> None:
+        try:
+            self._changes()
+        except InputError:
+            return  # It is named below, and what is typed next must not be taken for keys.
+        self.query_one("#no").focus()
+
+    def action_leave(self) -> None:
+        """Send nothing."""
+        if self.query_one("#retry-changes").has_focus:
+            self.query_one("#no").focus()
+        else:
+            changes = self.query_one("#retry-changes", Input).value.strip()
+            if changes:
+                self.say_below("Retry not sent. Its changes were not saved", advice=safetext.line(changes, 200))
+            self.dismiss(False)
+
+    def action_send(self) -> None:
+        """Send what is planned."""
+        if self._plan is not None and self._plan.ok and not self.query_one("#yes", Button).disabled:
+            plan, self._plan = self._plan, None
+            run_task(self, self._send(plan), opens=True, stoppable=False)
+
+    async def _send(self, plan: Plan) -> None:
+        stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
+        if stopped_by and not await self.app.push_screen_wait(
+            Confirm(stopped_by, ["Send it all the same?"], yes="Send", grave=True)
+        ):
+            self._plan = plan
+            return
+        await self.app.push_screen_wait(UploadScreen(plan, retry_of=self._record, allow_cost=True))
+        self.dismiss(True)
+
+    async def on_unmount(self) -> None:
+        """Throw away what was planned and not sent."""
+        self._stop.set()
+        await self._drop()

@@ -1,0 +1,128 @@
+"""Finds the rows of a tab and a filter in a thread, and tells them while it still looks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from textual.message import Message
+
+from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.outcome import ErrorGroup
+from batchtui.results.filter import Filter, group_filter, parse_filter
+from batchtui.results.view import Rows, View
+from batchtui.tui.results.rows import in_tab
+
+EVERY = 0.2
+"""Seconds between two tellings of a search that runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By which key the rows are sorted; ``file`` is the order they are stored in."""
+
+    key: str
+    reverse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A filter as the person has it: what was typed, how it is read, and the error group it is within."""
+
+    text: str = ""
+    case: bool = False
+    regex: bool = False
+    group: ErrorGroup | None = None
+
+    def filter(self) -> Filter:
+        """As the store understands it."""
+        read = parse_filter(self.text, case=self.case, regex=self.regex)
+        return read if self.group is None else msgspec.structs.replace(read, groups=group_filter(self.group).groups)
+
+
+class RowsFound(Message):
+    """Rows that a search found so far; ``done`` when there will be no more."""
+
+    def __init__(self, number: int, rows: Rows, *, done: bool, problem: str = "") -> None:
+        super().__init__()
+        self.number = number
+        self.rows = rows
+        self.done = done
+        self.problem = problem
+
+
+class Search:
+    """One search at a time; starting another stops the one that runs."""
+
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        self.view: View | None = None
+        self.number = 0
+        self._post = post
+        self._stop = threading.Event()
+        self.running = False
+
+    def start(self, tab: str, wanted: Wanted, order: Order, among: Rows | None = None) -> None:
+        """Look for the rows of a tab that a filter lets through; with ``among`` only put these in order."""
+        self.stop()
+        if self.view is None:
+            return
+        self.number += 1
+        self._stop = threading.Event()
+        self.running = True
+        arguments = (self.number, self.view, tab, wanted, order, self._stop, among)
+        threading.Thread(target=self._run, args=arguments, name="batchtui-search", daemon=True).start()
+
+    def keep(self) -> None:
+        """Stop looking and keep what was found."""
+        self._stop.set()
+
+    def stop(self) -> None:
+        """Stop looking; what it still tells is of an old number."""
+        self._stop.set()
+        self.number += 1
+        self.running = False
+
+    def _run(
+        self,
+        number: int,
+        view: View,
+        tab: str,
+        wanted: Wanted,
+        order: Order,
+        stop: threading.Event,
+        among: Rows | None,
+    ) -> None:
+        rows, problem = array("I"), ""
+        try:
+            chosen = wanted.filter()
+            problem = chosen.problem
+            if among is not None:
+                rows = among
+            elif not chosen.empty:
+                last = time.monotonic()
+                for some in view.find(chosen, stop=stop):
+                    rows.extend(in_tab(view, tab, some))
+                    if time.monotonic() - last >= EVERY:
+                        self._tell(number, _ordered(view, rows, order), done=False)
+                        last = time.monotonic()
+            else:
+                rows = in_tab(view, tab)
+            rows = _ordered(view, rows, order)
+        except BatchtuiError as error:
+            problem = f"{error}. {error.advice}" if error.advice else str(error)
+        self._tell(number, rows, done=True, problem=problem)
+
+    def _tell(self, number: int, rows: Rows, *, done: bool, problem: str = "") -> None:
+        if number == self.number:
+            self.running = not done
+            self._post(RowsFound(number, rows, done=done, problem=problem))
+
+
+def _ordered(view: View, rows: Rows, order: Order) -> Rows:
+    if order.key == "file":
+        return array("I", sorted(rows, reverse=order.reverse))
+    return view.sort(rows, order.key, reverse=order.reverse)

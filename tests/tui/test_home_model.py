@@ -1,0 +1,298 @@
+"""Grouping, sorting, filtering, and the words for each state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from batchtui.domain.batch import BatchRecord, Counts
+from batchtui.domain.errors import InputError
+from batchtui.domain.plan import Progress
+from batchtui.present import batch, numbers
+from batchtui.tui.home.filter import parse_filter
+from batchtui.tui.home.model import SORTS, HomeModel
+from batchtui.tui.home.rows import COLUMNS, HomeRows, chosen_columns
+from tests.tui.home_data import ago, furnished, tally
+from tests.tui.work import NOW
+
+replace = msgspec.structs.replace
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> HomeModel:
+    desk = HomeModel()
+    desk.replace(furnished(tmp_path).records())
+    desk.arrange(NOW)
+    return desk
+
+
+def titles(desk: HomeModel) -> list[str]:
+    return [batch.name(line.records[0]) for line in desk.lines if not line.child]
+
+
+def record(**fields: object) -> BatchRecord:
+    base = BatchRecord(
+        local_id="20261122T060000Z-aaaaaa", id="msgbatch_1", run="r", created_at=ago(minutes=5), requests=10
+    )
+    return replace(base, **fields)
+
+
+def test_a_retry_of_one_part_leaves_the_others_failures_to_the_person() -> None:
+    ended = record(status="ended", ended_at=ago(minutes=1), **tally("0.1", succeeded=5, errored=5))
+    one = replace(ended, local_id="20261122T060001Z-one000", part=1, parts=3)
+    two = replace(ended, local_id="20261122T060002Z-two000", part=2, parts=3)
+    lost = record(
+        local_id="20261122T060003Z-lost00", id=None, part=3, parts=3, status="refused", intent_at=ago(minutes=1)
+    )
+    again = record(
+        local_id="20261122T060004Z-again0", id="msgbatch_2", attempt=1, status="in_progress", retry_of=(one.local_id,)
+    )
+    desk = HomeModel()
+    desk.replace([one, two, lost, again])
+    desk.arrange(NOW)
+    assert {r.local_id for r in desk.wanting(NOW)} == {two.local_id, lost.local_id}
+    desk.replace([one, two, lost, replace(again, retry_of=(one.local_id, two.local_id, lost.local_id))])
+    desk.arrange(NOW)
+    assert desk.wanting(NOW) == []
+    desk.replace([one, two, lost, replace(again, retry_of=())])
+    desk.arrange(NOW)
+    assert desk.wanting(NOW) == [], "what an older version wrote doesn't say which"
+
+
+def test_what_wants_the_person_comes_first(desk: HomeModel) -> None:
+    assert titles(desk)[:4] == ["translate-faq", "odd-ids", "march-eval", "poems"]
+    assert {r.title for r in desk.wanting(NOW)} == {"translate-faq", "odd-ids", "march-eval", "poems"}
+
+
+def test_a_run_is_one_row_with_its_batches_below(desk: HomeModel) -> None:
+    lines = [line for line in desk.lines if line.group.several]
+    assert [line.child for line in lines] == [False, True, True, True]
+    assert lines[-1].last
+    assert lines[0].group.good == 5_000 and lines[0].group.requests == 10_000
+
+
+def test_folding_hides_a_runs_batches_and_they_are_found_at_its_row(desk: HomeModel) -> None:
+    line = next(line for line in desk.lines if line.child)
+    before = len(desk.lines)
+    assert desk.fold(line.group.run, True)
+    desk.arrange(NOW)
+    assert len(desk.lines) == before - 3
+    assert desk.lines[desk.find(line.key) or 0].key == ("run", line.group.run)
+    assert not desk.fold(line.group.run, True)
+
+
+def test_failures_that_were_retried_want_nobody(desk: HomeModel) -> None:
+    first = next(r for r in desk.records.values() if r.title == "labels" and r.part == 1 and not r.attempt)
+    assert first.needs_retry == 19 and desk.retried(first)
+    assert first not in desk.wanting(NOW)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("status:running", {"news-summaries", "eval-sonnet-5"}),
+        ("status:unconf", {"translate-faq"}),
+        ("model:sonnet", {"eval-sonnet-5"}),
+        ("model:opus too small", {"poems"}),
+        ("age<1h status:active", {"news-summaries", "eval-sonnet-5", "translate-faq"}),
+        ("age>20d", {"march-eval", "last-winter"}),
+        ("cost>5", {"eval-sonnet-5", "good-as-gold"}),
+        ("requests>=12000", {"good-as-gold"}),
+        ("NEWS week 45", {"news week 45"}),
+        ("profile:nobody", set()),
+        ("status:failed", {"labels", "poems", "march-eval", "last-winter"}),
+    ],
+)
+def test_filters(desk: HomeModel, query: str, expected: set[str]) -> None:
+    desk.query = query
+    desk.arrange(NOW)
+    assert set(titles(desk)) == expected
+
+
+@pytest.mark.parametrize("query", ["age<soon", "cost>lots", "requests=x"])
+def test_a_comparison_that_cant_be_read_is_said(query: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_filter(query, NOW)
+    assert caught.value.advice
+
+
+@pytest.mark.parametrize("sort", ["name", "status", "age", "left", "cost"])
+def test_every_sort_turns_round(desk: HomeModel, sort: str) -> None:
+    desk.sort = sort
+    desk.arrange(NOW)
+    forward = [group.run for group in desk.groups]
+    desk.reverse = True
+    desk.arrange(NOW)
+    assert sorted(forward) == sorted(group.run for group in desk.groups)
+    assert [group.run for group in desk.groups] != forward
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("sort", ["requests", "cost", "name", "done", "age"])
+def test_the_arrow_says_whether_the_largest_comes_first(desk: HomeModel, sort: str, reverse: bool) -> None:
+    desk.sort, desk.reverse = sort, reverse
+    desk.arrange(NOW)
+    values = {
+        "requests": [g.requests for g in desk.groups],
+        "cost": [g.cost[0] or 0 for g in desk.groups],
+        "name": [title.lower() for title in titles(desk)],
+        "done": [
+            sum(r.counts.done for r in g.records) / (sum(r.counts.total for r in g.records) or 1) for g in desk.groups
+        ],
+        "age": [NOW - g.newest for g in desk.groups],
+    }[sort]
+    assert values == sorted(values, reverse=desk.falling)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("query", "test"),
+    [
+        ("status:running,refused", lambda r: r.status in ("in_progress", "refused")),
+        ("title:labels", lambda r: "labels" in r.title),
+        ("id:msgbatch", lambda r: bool(r.id)),
+    ],
+)
+def test_fields_of_the_filter(desk: HomeModel, query: str, test: Callable[[BatchRecord], bool]) -> None:
+    desk.query = query
+    desk.arrange(NOW)
+    found = {r.local_id for g in desk.groups for r in g.records}
+    assert found and found == {r.local_id for r in desk.records.values() if test(r)}
+
+
+def test_status_needs_is_what_the_title_counts(desk: HomeModel) -> None:
+    desk.query = "status:needs"
+    desk.arrange(NOW)
+    assert {r.local_id for g in desk.groups for r in g.records} == {r.local_id for r in desk.wanting(NOW)}
+
+
+@pytest.mark.parametrize("query", ["is:running", "cost:1", "status:ended,sleeping"])
+def test_fields_that_home_does_not_have_are_said(query: str) -> None:
+    with pytest.raises(InputError):
+        parse_filter(query, NOW)
+
+
+def test_names_are_sorted_as_names(desk: HomeModel) -> None:
+    desk.sort = "name"
+    desk.arrange(NOW)
+    assert titles(desk) == sorted(titles(desk))
+
+
+def test_good_is_said_only_of_a_batch_whose_every_answer_is_usable() -> None:
+    all_good = record(status="ended", ended_at=NOW, **tally("1", succeeded=10))
+    one_short = record(status="ended", ended_at=NOW, **tally("1", succeeded=10, cut_short=1))
+    one_missing = record(status="ended", ended_at=NOW, **tally("1", succeeded=10, missing=1))
+    assert batch.state(all_good, NOW).sign == "✓"
+    assert batch.state(one_short, NOW).sign == "▲"
+    assert batch.state(one_missing, NOW).sign == "▲"
+
+
+def test_every_state_has_a_sign_of_its_own() -> None:
+    gone = record(status="ended", results="gone")
+    going = record(status="ended", created_at=ago(days=28), ended_at=ago(days=27))
+    states = [
+        record(status="submitting", intent_at=NOW),
+        record(status="in_progress"),
+        record(status="canceling"),
+        record(status="unconfirmed"),
+        record(status="refused"),
+        record(status="ended", ended_at=NOW),
+        record(status="ended", **tally("1", succeeded=10)),
+        record(status="ended", **tally("1", succeeded=9, errored=1)),
+        gone,
+        going,
+    ]
+    signs = [batch.state(each, NOW).sign for each in states]
+    assert len(set(signs)) == len(signs)
+
+
+def test_progress_that_does_not_move_is_told_honestly() -> None:
+    running = record(status="in_progress", counts=Counts(processing=10))
+    assert batch.progress_of(running, NOW, None, None).plain == "up to 24 h"
+    assert batch.progress_of(running, NOW, (12, 35), None).plain == "usually 12–35 min"
+    late = replace(running, created_at=ago(minutes=50))
+    assert "late" in batch.progress_of(late, NOW, (12, 35), None).plain
+
+
+def test_progress_that_moves_is_a_bar_with_its_count() -> None:
+    moving = record(status="in_progress", requests=10_000, counts=Counts(processing=3_800, succeeded=6_212))
+    assert batch.progress_of(moving, NOW, None, None).plain == "██████░░░░ 6,212"
+    upload = batch.progress_of(moving, NOW, None, Progress(stage="uploading", done=45, total=100))
+    assert "45%" in upload.plain
+
+
+def test_a_bar_is_neither_empty_nor_full_before_it_is() -> None:
+    assert batch.bar(1, 100_000) == "█░░░░░░░░░"
+    assert batch.bar(99_999, 100_000) == "█████████░"
+    assert batch.bar(5, 5) == "██████████"
+    assert batch.bar(0, 0) == "░░░░░░░░░░"
+
+
+def test_costs_are_estimates_until_they_are_known(desk: HomeModel) -> None:
+    costs = {r.title: batch.cost(r) for r in desk.records.values() if r.title != "labels"}
+    assert costs["news-summaries"] == "~$3.10"
+    assert costs["poems"] == "$1.87"
+    assert costs["odd-ids"] == ""
+    assert batch.cents(Decimal("0.004")) == "<$0.01"
+
+
+def test_spans_are_short() -> None:
+    cases = [(5, "now"), (40, "30s"), (840, "14m"), (18_000, "5h"), (47 * 3600, "47h"), (12 * 86400, "12d")]
+    assert [numbers.short(timedelta(seconds=s)) for s, _ in cases] == [text for _, text in cases]
+    left = [(-1, "over"), (59, "0m"), (3_599, "59m"), (3_700, "1h01"), (85_560, "23h40"), (28 * 86400, "28d")]
+    assert [numbers.left(timedelta(seconds=s)) for s, _ in left] == [text for _, text in left]
+
+
+def test_columns_follow_the_config_and_unknown_ones_are_left_out() -> None:
+    assert [c.key for c in chosen_columns(("cost", "nonsense", "age"))] == ["name", "cost", "age"]
+    assert chosen_columns(()) == COLUMNS
+
+
+def test_hostile_titles_are_shown_for_what_they_are() -> None:
+    desk = HomeModel()
+    desk.replace([record(title="\x1b[2J[red]x[/red]\u202eevil", status="refused", error="\x1b]52;c;AAAA\x07")])
+    desk.arrange(NOW)
+    rows = HomeRows(desk, lambda: NOW, lambda _: None, COLUMNS)
+    shown = "".join(str(cell) for cell in rows.cells(0) if cell is not None)
+    assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown and "[red]" in shown
+
+
+def test_a_filter_that_can_not_be_read_leaves_the_rows_true() -> None:
+    desk = HomeModel()
+    desk.replace([record(local_id="a", run="a", status="in_progress")])
+    desk.query = "age<2y"
+    desk.arrange(NOW)
+    assert desk.complaint is not None and len(desk.lines) == 1
+    desk.records["a"] = record(local_id="a", run="a", status="ended")
+    desk.arrange(NOW)
+    assert desk.lines[0].records[0].status == "ended"
+    desk.query = "status:running"
+    desk.arrange(NOW)
+    assert desk.complaint is None and not desk.lines
+
+
+@pytest.mark.parametrize("column", SORTS)
+def test_every_column_sorts(column: str) -> None:
+    desk = HomeModel()
+    desk.replace([record(local_id=name, run=name) for name in "abc"])
+    desk.sort = column
+    desk.arrange(NOW)
+    assert len(desk.lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("status:runing", "no batch can be"), ("sttaus:running", "did you mean status:")]
+)
+def test_a_filter_with_a_slip_is_named(text: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_filter(text, NOW)
+    assert said in f"{caught.value} {caught.value.advice}"
+
+
+@pytest.mark.parametrize("text", ["status:", "status:ru", "status:active", "a:b", "http://x"])
+def test_a_filter_half_typed_or_of_plain_words_is_none(text: str) -> None:
+    parse_filter(text, NOW)
