@@ -38,7 +38,7 @@ OF_RESULTS = (
 FAULTS = sorted(
     {f"{fault}@{call}*1" for fault in ANYWHERE for call in CALLS}
     | {f"{fault}@list*2" for fault in OF_LIST}
-    | {"earlier-reply@create*1"}
+    | {"earlier-reply@create*1", "wrong-id@create*1"}
     | {f"{fault}@retrieve*2" for fault in OF_BATCH}
     | {f"{fault}@results*1" for fault in OF_RESULTS}
 )
