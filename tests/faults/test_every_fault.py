@@ -44,7 +44,8 @@ FAULTS = sorted(
 )
 PAIRS = sorted(itertools.combinations(FAULTS, 2))
 WRONG_ID = "wrong-id@create*1"
-SAMPLE = random.Random(5).sample([pair for pair in PAIRS if WRONG_ID not in pair], 40) + [
+SAMPLE = [
+    *random.Random(5).sample([pair for pair in PAIRS if WRONG_ID not in pair], 40),
     ("drop@list*1", WRONG_ID), ("status:500@retrieve*1", WRONG_ID), ("zero-counts@list*2", WRONG_ID),
 ]  # fmt: skip
 LASTING = [
