@@ -101,7 +101,7 @@ class RemoteBatches:
         may_be = self.settler.looks_like if by_hand else self.settler.may_be
         with self.context.owning():
             for record in self.context.history.all():
-                if self.settler.is_open(record) and may_be(record, remote):
+                if record.id != remote.id and self.settler.is_open(record) and may_be(record, remote):
                     raise InputError(
                         f"{remote.id} may be {record.local_id}, which is not confirmed yet",
                         advice=f"wait until it is; or if you know that it is: "
