@@ -1,4 +1,4 @@
-"""Replies that say what no program expects: odd times, numbers, ids and pages, the key where it doesn't belong."""
+"""Faults of the demo server: their names and arguments, when they strike, and what they do to replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A demo data folder's server corner: where the server is, and that there is only one."""
+"""Runs the demo server: one process per data folder, found again by later programs and ended after the last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts rows in the order of a column."""
+"""Filters of results (words, fields, comparisons) and their sort order."""
 
 from __future__ import annotations
 

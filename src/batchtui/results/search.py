@@ -1,4 +1,4 @@
-"""Looks through a file of lines for bytes, block by block."""
+"""Full-text search in results and requests: bytes found block by block, then verified on the decoded line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches made elsewhere: seen, adopted, deleted; and the one call that harvests everything (``sync``).
+"""Other batches in this workspace: listed, adopted, deleted; and ``sync``, the one call that does all that is due.
 
 What may be ours is not adopted: nothing on one look, and nothing created while a batch of ours was sent that is not
 confirmed yet.

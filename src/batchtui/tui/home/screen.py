@@ -1,4 +1,4 @@
-"""What the home screen shows: every batch at a glance, drawn again only where it reads differently."""
+"""The home screen: every batch at a glance, drawn again only where it reads differently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the keys of the new screen do: browse, try, count, edit outside, submit."""
+"""Actions of the new screen: browse, try one, count tokens, edit in $EDITOR, submit."""
 
 from __future__ import annotations
 

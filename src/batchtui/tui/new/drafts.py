@@ -1,4 +1,4 @@
-"""What the new screen holds is kept as a draft by itself, and found again."""
+"""Drafts of the new screen: saved by themselves, and reopened."""
 
 from __future__ import annotations
 

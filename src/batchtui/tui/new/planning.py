@@ -1,4 +1,4 @@
-"""What stands on the new screen becomes a plan: checked in a thread as it changes, shown as it comes."""
+"""The new screen's plan: what is shown is checked in a thread as it changes."""
 
 from __future__ import annotations
 

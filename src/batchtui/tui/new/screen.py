@@ -1,4 +1,4 @@
-"""Making batches: from files through a template, or composed by hand; checked, priced and tried before anything is sent."""
+"""The new screen: batches from files through a template, or composed by hand; checked, priced and tried before sending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done from the results screen: look into errors, send again, take away, compare."""
+"""Actions of the results screen: errors, retry, export, copy, compare, fetch."""
 
 from __future__ import annotations
 

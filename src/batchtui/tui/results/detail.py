@@ -1,4 +1,4 @@
-"""Takes a result line or a request line apart into the sections that are shown."""
+"""The detail pane: a request line and a result line as sections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list half of the results screen: tabs, filter, order, and which rows they show."""
+"""The list of the results screen: tabs, filter, order, and the rows they show."""
 
 from __future__ import annotations
 
