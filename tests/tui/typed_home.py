@@ -247,7 +247,7 @@ class Places:
             screen = await self.new(str(self.folder / "rows.csv"), str(self.folder / "rows.toml"))
             screen.query_one("#new-panes").focus()
             # Once the fields are left, the template's text is shown, and what is shown is planned again.
-            await self.until(lambda: screen.checked == (now := screen.shown()) and now.template_text is not None)
+            await self.until(lambda: screen.checked.form == (now := screen.shown()) and now.template_text is not None)
             await self.until(lambda: screen.plan is not None)
         elif which == "written":
             screen = await self.new()
