@@ -1,4 +1,4 @@
-"""Puts rows in the order of a column."""
+"""What a filter says and which rows its fields let through, and rows in the order of a column."""
 
 from __future__ import annotations
 

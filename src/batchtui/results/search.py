@@ -1,4 +1,4 @@
-"""Looks through a file of lines for bytes, block by block."""
+"""Finds the rows that a filter lets through, looking through the files for its words block by block."""
 
 from __future__ import annotations
 
@@ -177,6 +177,16 @@ def probes(needles: list[bytes], case: bool, sample: bytes | bytearray) -> list[
 
 _FEW = 1_000
 """So few rows are read one by one instead of looking through the file."""
+
+
+def select(view: View, chosen: Filter, *, stop: threading.Event | None = None) -> Rows:
+    """The rows that a filter lets through, in the view's order; when stopped, those found so far.  Raises as ``find``."""
+    found = array("I")
+    for some in find(view, chosen, stop=stop):
+        found.extend(some)
+    if any(found[i] > found[i + 1] for i in range(len(found) - 1)):
+        found = array("I", sorted(found))
+    return found
 
 
 def find(
