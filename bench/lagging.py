@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from batchtui import tui
 from batchtui.intake.options import IntakeOptions
 from batchtui.results.filter import parse_filter
+from batchtui.results.search import select
 from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.results.screen import ResultsScreen
@@ -61,7 +62,7 @@ class Lagging(BatchtuiApp):
         (service.history.folder(local_id) / "results.index").unlink()
         view = await self._during("index", asyncio.to_thread(service.open_results, local_id))
         wanted = parse_filter(f'"{self._given["text"]}"')
-        await self._during("search", asyncio.to_thread(view.select, wanted))
+        await self._during("search", asyncio.to_thread(select, view, wanted))
         await self._during("open", self._open(local_id))
         Path(self._given["told"]).write_text(json.dumps(self.measured), encoding="utf-8")
         self.pop_screen()

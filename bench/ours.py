@@ -99,11 +99,12 @@ def open_(data: str, local_id: str) -> dict[str, Any]:
 def search(data: str, local_id: str, text: str, case: bool = True) -> dict[str, Any]:
     """Find a text in all answers."""
     from batchtui.results.filter import parse_filter
+    from batchtui.results.search import select
 
     view = Service(Path(data)).open_results(local_id)
     wanted = parse_filter(f'"{text}"', case=case)
     began = time.perf_counter()
-    found = view.select(wanted)
+    found = select(view, wanted)
     return {"seconds": time.perf_counter() - began, "found": len(found)}
 
 

@@ -13,8 +13,8 @@ from result_lines import batch, canceled, errored, expired, good, line, message,
 
 from batchtui.domain.errors import InputError
 from batchtui.results import regex, search
-from batchtui.results import search as results_search
-from batchtui.results.filter import group_filter, number, parse_filter
+from batchtui.results.filter import group_filter, number, parse_filter, sort
+from batchtui.results.search import select
 from batchtui.results.view import ResultSet
 
 LINES = [
@@ -42,7 +42,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> ResultSet:
 
 
 def found(view: ResultSet, text: str, **options: bool) -> list[str]:
-    return [view.id(row) for row in view.select(parse_filter(text, **options))]
+    return [view.id(row) for row in select(view, parse_filter(text, **options))]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_case_matters_when_asked(view: ResultSet) -> None:
 def test_a_field_still_being_typed_is_left_out_and_named(view: ResultSet, text: str, problem: str) -> None:
     chosen = parse_filter(f"quick {text}")
     assert problem in chosen.problem
-    assert [view.id(row) for row in view.select(chosen)] == ["alpha-1"]
+    assert [view.id(row) for row in select(view, chosen)] == ["alpha-1"]
 
 
 def test_expressions_look_in_the_decoded_text(view: ResultSet) -> None:
@@ -135,12 +135,12 @@ def test_an_expression_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(regex, "PATIENCE", 0.7)
     bad = batch(tmp_path, [good("x", "a" * 60 + "!")])
     with pytest.raises(InputError, match="too long"):
-        bad.select(parse_filter(r"(a+)+$", regex=True))
+        select(bad, parse_filter(r"(a+)+$", regex=True))
 
 
 def test_a_group_opens_as_a_filter(view: ResultSet) -> None:
     for group in view.groups():
-        rows = view.select(group_filter(group))
+        rows = select(view, group_filter(group))
         assert len(rows) == group.count
         assert {view.row(row).group for row in rows} == {group.number}
 
@@ -148,8 +148,8 @@ def test_a_group_opens_as_a_filter(view: ResultSet) -> None:
 def test_a_stopped_search_keeps_what_it_found(view: ResultSet) -> None:
     stop = Event()
     stop.set()
-    assert list(view.select(parse_filter("quick"), stop=stop)) == []
-    assert len(view.select(parse_filter("is:good"), stop=stop)) == 5
+    assert list(select(view, parse_filter("quick"), stop=stop)) == []
+    assert len(select(view, parse_filter("is:good"), stop=stop)) == 5
 
 
 @settings(max_examples=120, deadline=None)
@@ -166,9 +166,9 @@ NEEDLES = st.text(st.sampled_from("abAB \"\\/<>&'\n\tüÜé日😀ß\u2028."), m
 def test_text_is_found_however_it_is_written_and_wherever_a_block_ends(
     tmp_path: Path, needle: str, around: str, ascii_only: bool, case: bool, shift: int, rare: float
 ) -> None:
-    block = results_search.BLOCK, results_search.FOLDED_BLOCK, search._FEW, results_search._RARE
-    results_search.BLOCK, results_search.FOLDED_BLOCK, search._FEW = 64, 64, 0
-    results_search._RARE = rare
+    block = search.BLOCK, search.FOLDED_BLOCK, search._FEW, search._RARE
+    search.BLOCK, search.FOLDED_BLOCK, search._FEW = 64, 64, 0
+    search._RARE = rare
     try:
         text = "x" * shift + around.replace("\ud800", "") + needle + around
         raw = message("a", [{"type": "text", "text": text}], ascii_only=ascii_only)
@@ -177,14 +177,14 @@ def test_text_is_found_however_it_is_written_and_wherever_a_block_ends(
         rows = [r for some in search.find(view, search.Filter(words=(word,), case=case)) for r in some]
         assert 1 in rows
     finally:
-        results_search.BLOCK, results_search.FOLDED_BLOCK, search._FEW, results_search._RARE = block
+        search.BLOCK, search.FOLDED_BLOCK, search._FEW, search._RARE = block
 
 
 def test_every_row_is_found_once(tmp_path: Path) -> None:
     lines = [good(f"r{n}", "same words " * (1 + n % 5)) for n in range(3000)]
     view = batch(tmp_path, lines, [f"r{n}" for n in range(3000)])
-    assert list(view.select(parse_filter("words"))) == list(range(3000))
-    assert list(view.select(parse_filter("prompt:something"))) == list(range(3000))
+    assert list(select(view, parse_filter("words"))) == list(range(3000))
+    assert list(select(view, parse_filter("prompt:something"))) == list(range(3000))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_sorting(tmp_path: Path, key: str, order: list[str]) -> None:
         errored("d", text="A"),
     ]
     view = batch(tmp_path, lines, ["c", "a", "b", "d"])
-    shown = [view.id(row) for row in view.sort(range(4), key)]
+    shown = [view.id(row) for row in sort(view, range(4), key)]
     if key == "outcome":
         assert shown == ["b", "a", "c", "d"]
     else:

@@ -17,7 +17,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from batchtui.domain.money import load_prices
-from batchtui.store.results import ResultSink
+from batchtui.results.storage import ResultSink
 
 folder, source = Path(sys.argv[1]), Path(sys.argv[2])
 sink = ResultSink(folder, expected=int(sys.argv[3]), prices=load_prices(), resume=True)

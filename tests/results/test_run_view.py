@@ -10,9 +10,10 @@ from pathlib import Path
 from result_lines import PRICES, batch, canceled, errored, expired, good, line, message, request, store
 
 from batchtui.results.compare import compare, diff_lines
-from batchtui.results.filter import parse_filter
+from batchtui.results.filter import parse_filter, sort
 from batchtui.results.requests_again import choose, write_requests
 from batchtui.results.run_view import open_run
+from batchtui.results.search import select
 
 
 def test_success_over_failure_good_over_cut_short_later_over_earlier(tmp_path: Path) -> None:
@@ -70,9 +71,9 @@ def test_parts_and_retries_keep_the_order_of_the_source(tmp_path: Path) -> None:
     assert run.tally.all_good
     assert run.good_after()[-1] == (2, 90)
     assert [run.first_words(i) for i in range(90)] == [f"answer {i}" for i in ids]
-    assert [run.id(i) for i in run.select(parse_filter("answer is:good"))] == ids
-    assert list(run.select(parse_filter("attempt>=1"))) == [i for i in range(90) if run.row(i).attempt]
-    assert list(run.select(parse_filter("is:retried"))) == [i for i in range(90) if run.row(i).older]
+    assert [run.id(i) for i in select(run, parse_filter("answer is:good"))] == ids
+    assert list(select(run, parse_filter("attempt>=1"))) == [i for i in range(90) if run.row(i).attempt]
+    assert list(select(run, parse_filter("is:retried"))) == [i for i in range(90) if run.row(i).older]
 
 
 def test_a_waiting_retry_hides_nothing(tmp_path: Path) -> None:
@@ -104,11 +105,11 @@ def test_names_of_all_batches_share_one_numbering(tmp_path: Path) -> None:
     store(tmp_path / "1", [errored("d", "overloaded_error"), good("e", model="claude-haiku-5-5")])
     run = open_run([(tmp_path / "0", 0), (tmp_path / "1", 0)], PRICES)
     assert {g.kind: g.count for g in run.groups()} == {"overloaded_error": 2, "api_error": 1}
-    assert [run.id(i) for i in run.select(parse_filter("error:overloaded_error"))] == ["b", "d"]
-    assert [run.id(i) for i in run.select(parse_filter("model:haiku"))] == ["e"]
+    assert [run.id(i) for i in select(run, parse_filter("error:overloaded_error"))] == ["b", "d"]
+    assert [run.id(i) for i in select(run, parse_filter("model:haiku"))] == ["e"]
     assert run.row(3).error == "overloaded_error"
-    assert [run.id(i) for i in run.sort(range(5), "error", reverse=True)] == ["b", "d", "a", "c", "e"]
-    assert [run.id(i) for i in run.sort(range(5), "tokens", reverse=True)][:2] == ["c", "e"]
+    assert [run.id(i) for i in sort(run, range(5), "error", reverse=True)] == ["b", "d", "a", "c", "e"]
+    assert [run.id(i) for i in sort(run, range(5), "tokens", reverse=True)][:2] == ["c", "e"]
 
 
 def test_lines_without_an_id_stay_apart(tmp_path: Path) -> None:

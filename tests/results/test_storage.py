@@ -24,6 +24,7 @@ from batchtui.results.filter import parse_filter
 from batchtui.results.index import LAYOUT, Index
 from batchtui.results.indexer import Indexer
 from batchtui.results.request_matcher import RequestMatcher
+from batchtui.results.search import select
 from batchtui.results.storage import ResultSink, index_requests, open_results
 from batchtui.store.records import INDEX, PART, RESULTS
 
@@ -373,8 +374,8 @@ def test_a_part_is_shown_as_far_as_it_came(tmp_path: Path) -> None:
         ("c", "waiting"),
     ]
     assert not (tmp_path / INDEX).exists()
-    assert list(view.select(parse_filter("nadel"))) == []
-    assert list(view.select(parse_filter("here"))) == [0]
+    assert list(select(view, parse_filter("nadel"))) == []
+    assert list(select(view, parse_filter("here"))) == [0]
 
 
 def test_reading_stops_when_told(tmp_path: Path) -> None:

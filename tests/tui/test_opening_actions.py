@@ -23,18 +23,18 @@ class Function:
         self.worker = any(_name(each) == "work" for each in node.decorator_list)
         self.calls: set[str] = set()
         self.beside: list[tuple[int, set[str], bool]] = []
-        """Each ``do``: its line, what it runs, whether it is marked as opening."""
+        """Each ``run_task``: its line, what it runs, whether it is marked as opening."""
         left: list[ast.AST] = list(node.body)
         while left:
             each = left.pop()
             if isinstance(each, ast.Call):
                 self._take(each)
-            if not (isinstance(each, ast.Call) and _name(each) == "do"):
+            if not (isinstance(each, ast.Call) and _name(each) == "run_task"):
                 left += ast.iter_child_nodes(each)
 
     def _take(self, call: ast.Call) -> None:
         name = _name(call)
-        if name == "do":
+        if name == "run_task":
             marked = any(each.arg == "opens" for each in call.keywords)
             self.beside.append((call.lineno, _coroutines(call.args[1]), marked))
         elif name in OPENERS or not isinstance(call.func, ast.Attribute):
@@ -51,7 +51,7 @@ def _name(node: ast.AST) -> str:
 
 
 def _coroutines(given: ast.expr) -> set[str]:
-    """Names of the coroutine functions that an argument of ``do`` may come from."""
+    """Names of the coroutine functions that an argument of ``run_task`` may come from."""
     if isinstance(given, ast.Call):
         return _coroutines(given.func)
     if isinstance(given, ast.IfExp):
@@ -89,7 +89,7 @@ def opening() -> frozenset[Function]:
 
 
 def works() -> Iterator[tuple[str, set[str], bool, bool]]:
-    """Each ``do`` in the code: where, what it runs, whether it is marked, and whether it opens anything."""
+    """Each ``run_task`` in the code: where, what it runs, whether it is marked, and whether it opens anything."""
     for each in functions():
         for line, names, marked in each.beside:
             opens = any(not opening().isdisjoint(meant(each.module, name)) for name in names)
@@ -111,4 +111,4 @@ def test_what_opens_nothing_holds_no_keys_back() -> None:
 
 def test_no_other_worker_opens_anything() -> None:
     assert [each.name for each in functions() if each.worker and each in opening()] == []
-    assert [each.name for each in functions() if "run_worker" in each.calls] == ["do"]
+    assert [each.name for each in functions() if "run_worker" in each.calls] == ["run_task"]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 from abc import ABC, abstractmethod
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -23,9 +22,6 @@ from batchtui.results.index import DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, In
 from batchtui.results.text import first_words
 from batchtui.store import files
 from batchtui.store.records import REQUESTS
-
-if TYPE_CHECKING:
-    from batchtui.results.filter import Filter
 
 Rows: TypeAlias = "array[int]"
 """Row numbers of a view, array type I."""
@@ -218,27 +214,6 @@ class View(ABC):
         cut = len(self) - Counter(self.column("cut"))[0]
         found = {name: by_outcome[code] for code, name in enumerate(OUTCOMES)}
         return {"all": len(self), "good": found["succeeded"] - cut, "cut_short": cut, **found}
-
-    def select(self, chosen: Filter, *, stop: threading.Event | None = None) -> Rows:
-        """The rows a filter lets through, in the view's order; when stopped, those found so far."""
-        found = array("I")
-        for some in self.find(chosen, stop=stop):
-            found.extend(some)
-        if any(found[i] > found[i + 1] for i in range(len(found) - 1)):
-            found = array("I", sorted(found))
-        return found
-
-    def find(self, chosen: Filter, *, stop: threading.Event | None = None) -> Iterator[Rows]:
-        """The same piece by piece as they are found, for a list that fills while it searches."""
-        from batchtui.results.search import find
-
-        return find(self, chosen, stop=stop)
-
-    def sort(self, rows: Iterable[int], key: str, *, reverse: bool = False) -> Rows:
-        """Rows in the order of a column; see ``sorting.KEYS`` for the names."""
-        from batchtui.results.filter import sort
-
-        return sort(self, rows, key, reverse=reverse)
 
 
 class ResultSet(View):

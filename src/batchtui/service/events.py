@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -9,6 +10,9 @@ import msgspec
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import LookState
+
+Tell = Callable[[Progress], None] | None
+"""Told how far work came, in the thread that does it."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):

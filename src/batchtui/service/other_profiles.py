@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,17 +11,15 @@ import msgspec
 from batchtui import unexpected
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, ConfigError, StoreError
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import LookState
 from batchtui.service import events
-from batchtui.service.events import SyncReport
+from batchtui.service.events import SyncReport, Tell
 
 if TYPE_CHECKING:
     from batchtui.service.service import Service
 
 EVERY = 15.0
 """Seconds between looks at which profiles have something open."""
-Tell = Callable[[Progress], None] | None
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,16 +19,15 @@ from batchtui import paths, plainfile, safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, TooLarge
 from batchtui.domain.money import Usage
-from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup, Progress
+from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup
 from batchtui.intake.options import IntakeOptions
 from batchtui.memory import give_back
 from batchtui.service import history_stats
 from batchtui.service.context import Context
-from batchtui.service.events import Selection, TryResult
+from batchtui.service.events import Selection, Tell, TryResult
 from batchtui.service.plan_commit import random_name
 from batchtui.store import files
 
-Tell = Callable[[Progress], None] | None
 OnProblem = Callable[[Problem], None] | None
 replace = msgspec.structs.replace
 _MODELS_KEPT = 24 * 3600

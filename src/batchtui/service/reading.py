@@ -13,7 +13,7 @@ from batchtui.memory import give_back
 from batchtui.results.storage import open_results
 from batchtui.results.view import ResultSet, View
 from batchtui.service.context import Context
-from batchtui.service.planning import Tell
+from batchtui.service.events import Tell
 from batchtui.store.records import PART, RESULTS
 
 

@@ -21,8 +21,7 @@ from batchtui.results.row_ids import lines_again
 from batchtui.results.run_view import RunView, open_run
 from batchtui.results.storage import open_results
 from batchtui.service.context import Context
-from batchtui.service.events import Selection
-from batchtui.service.planning import Tell
+from batchtui.service.events import Selection, Tell
 from batchtui.service.reading import run_records
 from batchtui.store import files
 

@@ -16,11 +16,11 @@ import msgspec
 from batchtui.config.load import Config
 from batchtui.domain.batch import BatchRecord, RemoteBatch
 from batchtui.domain.errors import BatchtuiError, InputError, SourceChanged
-from batchtui.domain.plan import Plan, Problem, Progress
+from batchtui.domain.plan import Plan, Problem
 from batchtui.domain.schedule import LookState
 from batchtui.service import history_stats
 from batchtui.service.context import Context, Listener
-from batchtui.service.events import Selection, SyncReport, TryResult
+from batchtui.service.events import Selection, SyncReport, Tell, TryResult
 from batchtui.service.other_profiles import Others, Reach, joined
 from batchtui.store.records import SKIPPED
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 replace = msgspec.structs.replace
 Result = BatchRecord | BatchtuiError
-Tell = Callable[[Progress], None] | None
 OnProblem = Callable[[Problem], None] | None
 
 
@@ -361,7 +360,7 @@ class Service:
         self.parts.looker.wake()
         return record
 
-    async def sync(self, tell: Callable[[Progress], None] | None = None, *, others: bool = False) -> SyncReport:
+    async def sync(self, tell: Tell = None, *, others: bool = False) -> SyncReport:
         """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits.
 
         With ``others`` for every profile that has something open, one after the other.

@@ -17,6 +17,7 @@ from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
+from batchtui.results.search import select
 from batchtui.results.view import View
 from batchtui.service import Service
 
@@ -195,11 +196,11 @@ def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] |
     """Rows by outcome and filter, None for all."""
     if not only and wanted.empty:
         return None
-    rows = view.select(wanted) if not wanted.empty else None
+    rows = select(view, wanted) if not wanted.empty else None
     if only:
         kept: set[int] = set()
         for name in only:
-            kept.update(view.select(parse_filter(f"outcome:{name}")))
+            kept.update(select(view, parse_filter(f"outcome:{name}")))
         rows = array("I", (r for r in (rows if rows is not None else range(len(view))) if r in kept))
     return rows
 

@@ -13,7 +13,8 @@ from textual.message import Message
 
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
-from batchtui.results.filter import Filter, group_filter, parse_filter
+from batchtui.results.filter import Filter, group_filter, parse_filter, sort
+from batchtui.results.search import find
 from batchtui.results.view import Rows, View
 from batchtui.tui.results.rows import in_tab
 
@@ -104,7 +105,7 @@ class Search:
                 rows = among
             elif not chosen.empty:
                 last = time.monotonic()
-                for some in view.find(chosen, stop=stop):
+                for some in find(view, chosen, stop=stop):
                     rows.extend(in_tab(view, tab, some))
                     if time.monotonic() - last >= EVERY:
                         self._tell(number, _ordered(view, rows, order), done=False)
@@ -125,4 +126,4 @@ class Search:
 def _ordered(view: View, rows: Rows, order: Order) -> Rows:
     if order.key == "file":
         return array("I", sorted(rows, reverse=order.reverse))
-    return view.sort(rows, order.key, reverse=order.reverse)
+    return sort(view, rows, order.key, reverse=order.reverse)
