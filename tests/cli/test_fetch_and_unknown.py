@@ -18,6 +18,7 @@ __all__ = ["call"]
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     monkeypatch.setattr("batchtui.service.presence.unknown_delay", lambda looks: 0.0)
+    monkeypatch.setattr("batchtui.service.presence.UNKNOWN_AFTER", timedelta(minutes=2))
 
 
 def folder_of(call: Caller) -> Path:

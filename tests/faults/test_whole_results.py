@@ -26,6 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     monkeypatch.setattr("batchtui.service.presence.fetch_delay", lambda tries: 0.0)
     monkeypatch.setattr("batchtui.service.presence.unknown_delay", lambda looks: 0.0)
+    monkeypatch.setattr("batchtui.service.presence.UNKNOWN_AFTER", timedelta(minutes=2))
 
 
 class Bench:
