@@ -51,13 +51,6 @@ def check_schema(schema: dict[str, Any], where: str) -> SchemaFindings:
     return SchemaFindings(problems, counts[0], counts[1])
 
 
-def is_open(schema: object) -> bool:
-    """True when an object of the schema does not say ``additionalProperties: false``."""
-    if not isinstance(schema, dict):
-        return False
-    return any(each is not None and _open_object(each) for _, each in _walk(schema, "", 0))
-
-
 def closed(schema: Any) -> Any:
     """The schema with ``additionalProperties: false`` on every object that leaves it out."""
     if isinstance(schema, list):
