@@ -38,6 +38,22 @@ _MAX_SALT = 4096
 """Bytes of it."""
 
 
+@contextlib.asynccontextmanager
+async def lock_soon(path: Path, until: float, busy: str) -> AsyncIterator[None]:
+    """Hold a lock between programs without holding up the loop; raises LockBusy past ``until`` (monotonic seconds)."""
+    with contextlib.ExitStack() as held:
+        # Asked again and again: a thread that waits for a lock could not be canceled, and would take it later.
+        while True:
+            try:
+                held.enter_context(lock(path, 0.0, busy))
+                break
+            except LockBusy:
+                if time.monotonic() >= until:
+                    raise
+            await asyncio.sleep(0.05)
+        yield
+
+
 class Context:
     """Shared by the service's parts; ``known`` is what the listeners were told last."""
 
@@ -148,16 +164,7 @@ class Context:
     async def owning_soon(self) -> AsyncIterator[None]:
         """The same for a task of the loop, which goes on while another program holds it."""
         files.make_private_dir(self.data)
-        until = time.monotonic() + _OWNING_SECONDS
-        with contextlib.ExitStack() as held:
-            while True:
-                try:
-                    held.enter_context(lock(self.data / "owning.lock", 0.0, _OWNING))
-                    break
-                except LockBusy:
-                    if time.monotonic() >= until:
-                        raise
-                await asyncio.sleep(0.05)
+        async with lock_soon(self.data / "owning.lock", time.monotonic() + _OWNING_SECONDS, _OWNING):
             yield
 
     def must_be_free(self, batch_id: str, local_id: str) -> None:

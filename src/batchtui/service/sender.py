@@ -42,10 +42,10 @@ from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import resend_delay, ripe, settle_delay
 from batchtui.results.storage import index_requests
 from batchtui.service import events
-from batchtui.service.context import Context, Throttle
+from batchtui.service.context import Context, Throttle, lock_soon
 from batchtui.service.plan_commit import PlanCommitter
 from batchtui.store import files
-from batchtui.store.records import REQUESTS, lock
+from batchtui.store.records import REQUESTS
 
 if TYPE_CHECKING:
     from batchtui.service.reconcile import Reconciler
@@ -88,16 +88,7 @@ class Sender:
             await asyncio.sleep(0.05)
         async with self._one_at_a_time:
             await asyncio.to_thread(files.make_private_dir, self.context.data)
-            with contextlib.ExitStack() as held:
-                # Asked again and again: a thread that waits for a lock could not be canceled, and would take it later.
-                while True:
-                    try:
-                        held.enter_context(lock(self.lock_path(), 0.0, busy))
-                        break
-                    except LockBusy:
-                        if time.monotonic() >= until:
-                            raise
-                    await asyncio.sleep(0.05)
+            async with lock_soon(self.lock_path(), until, busy):
                 yield
 
     async def recover(self) -> None:
