@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from batchtui.domain.batch import BatchRecord
-from batchtui.service import fetcher, poll_loop, reconcile
+from batchtui.service import fetcher, poll_loop, presence, reconcile
 from batchtui.service.poll_loop import Poller
 
 PACE = 0.05
@@ -34,6 +34,8 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(poll_loop, "next_look", sooner)
     monkeypatch.setattr(poll_loop, "after_failure", lambda error, failures: SOON)
+    monkeypatch.setattr(presence, "UNKNOWN_AFTER", timedelta(seconds=SOON))
+    monkeypatch.setattr(presence, "unknown_delay", lambda looks: SOON)
     monkeypatch.setattr(reconcile, "settle_delay", lambda looks: SOON)
     monkeypatch.setattr(fetcher, "fetch_delay", lambda tries: SOON)
     monkeypatch.setitem(Poller.until.__kwdefaults__, "tick", SOON)

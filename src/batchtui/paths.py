@@ -1,4 +1,4 @@
-"""Where things lie on disk (contract: design, On disk)."""
+"""Folders on disk: data, config, cache."""
 
 from __future__ import annotations
 

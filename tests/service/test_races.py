@@ -177,7 +177,7 @@ async def test_a_submit_that_finds_another_sender_leaves_its_batches_to_be_sent(
         with lock(service.parts.sender.lock_path(), 1, "busy"):
             [record] = await service.submit(plan_of(service, source(tmp_path, 12)), lock_timeout=0.1)
             assert record.waiting
-            with pytest.raises(InputError, match="under way"):
+            with pytest.raises(InputError, match="in progress"):
                 await service.submit(plan_of(service, source(tmp_path, 12)))
         await bring_home(service)
         await service.close()

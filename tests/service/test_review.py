@@ -59,7 +59,7 @@ async def test_two_submits_of_one_source_at_the_same_moment_send_it_once(tmp_pat
             await each.close()
         assert demo.stats()["creates"] == 1
         [error] = [e for e in ends if isinstance(e, BaseException)]
-        assert isinstance(error, InputError) and "under way" in str(error)
+        assert isinstance(error, InputError) and "in progress" in str(error)
 
 
 async def test_results_are_never_asked_for_with_another_profiles_key(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ async def test_the_same_requests_are_not_sent_twice_at_once_unless_asked(tmp_pat
         service = service_on(demo, tmp_path / "data")
         path = source(tmp_path)
         await service.submit(plan_of(service, path))
-        with pytest.raises(InputError, match="under way"):
+        with pytest.raises(InputError, match="in progress"):
             await service.submit(plan_of(service, path))
         await service.submit(plan_of(service, path), again=True)
         await service.close()

@@ -287,7 +287,7 @@ class Tour:
         screen = await self.source("good.jsonl")
         plan = screen.plan
         assert plan is not None and plan.ok, plan
-        screen.stopped_by = COMPOSITES[0]
+        screen.checked.stopped_by = COMPOSITES[0]
         screen.query_one("#new-name", Input).value = COMPOSITES[1]
         await self.keys("ctrl+s")
         await self.shown(Confirm)

@@ -418,7 +418,7 @@ async def test_the_next_pane_after_a_check_with_problems_is_the_problems(service
 async def test_the_tab_counts_the_problems_while_the_source_is_read(service: Service, source: Path) -> None:
     async with opened(service, source) as (_, pilot, screen):
         await until(pilot, lambda: screen.plan is not None)
-        screen._drop_plan()
+        screen.checked.drop_plan()
         screen.checker.running = True
         moved = CheckMoved(screen.checker.number, Progress("reading x", 5, 10, problems=1_234), ())
         screen.post_message(moved)

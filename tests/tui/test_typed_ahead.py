@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from batchtui.tui.commands import Palette
-from tests.tui import typed_home as typed_desk
+from tests.tui import typed_home
 from tests.tui.typed_home import PLACES, every_screen
 from tests.tui.typed_terminal import TypedDesk, load, typed
 
@@ -84,7 +84,7 @@ class Tried:
 
 
 def test_every_screen_has_a_place_in_these_tests() -> None:
-    assert every_screen() <= {each for each in vars(typed_desk).values() if isinstance(each, type)}
+    assert every_screen() <= {each for each in vars(typed_home).values() if isinstance(each, type)}
 
 
 @pytest.mark.timeout(300)

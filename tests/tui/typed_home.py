@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 from textual import events
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static, TextArea
 
 from batchtui import tui
@@ -83,7 +83,11 @@ class Watched(BatchtuiApp):
         await super().on_event(event)
 
     async def _dispatch_action(self, namespace: Any, action_name: str, params: Any) -> bool:
-        if not (isinstance(namespace, Input | TextArea) and action_name in MOVES):
+        # Enter ends a line of a screen; in a dialog it would answer.
+        ends_line = (
+            isinstance(namespace, Input) and action_name == "submit" and not isinstance(self.screen, ModalScreen)
+        )
+        if not ends_line and not (isinstance(namespace, Input | TextArea) and action_name in MOVES):
             self.note("action", action=action_name, at=type(namespace).__name__)
         return await super()._dispatch_action(namespace, action_name, params)
 
@@ -243,7 +247,7 @@ class Places:
             screen = await self.new(str(self.folder / "rows.csv"), str(self.folder / "rows.toml"))
             screen.query_one("#new-panes").focus()
             # Once the fields are left, the template's text is shown, and what is shown is planned again.
-            await self.until(lambda: screen.checked == (now := screen.shown()) and now.template_text is not None)
+            await self.until(lambda: screen.checked.form == (now := screen.shown()) and now.template_text is not None)
             await self.until(lambda: screen.plan is not None)
         elif which == "written":
             screen = await self.new()

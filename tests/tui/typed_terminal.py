@@ -1,4 +1,4 @@
-"""The other end of ``typed_desk``: a pseudo-terminal to type on, and a socket to ask what came of it."""
+"""The other end of ``typed_home``: a pseudo-terminal to type on, and a socket to ask what came of it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TypedDesk:
             [
                 sys.executable,
                 "-m",
-                "tests.tui.typed_desk",
+                "tests.tui.typed_home",
                 str(folder / "data"),
                 str(folder / "f"),
                 str(theirs.fileno()),

@@ -1,4 +1,4 @@
-"""Where the key comes from, and where it may go.  The key is handed on, never kept, printed or written."""
+"""The SDK's clients: where the key comes from, and where it may go.  It is handed on, never kept, printed or written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results as they come, received in a thread of their own: on an event loop the same bytes take almost twice the work."""
+"""Downloads of results, received in a thread of their own: an event loop takes almost twice the work for the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the SDK and the connection raise, told as errors of ours that say what to do next."""
+"""Exceptions of the SDK and the connection translated into errors of domain.errors, with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate of the API's replies: what they say is taken in field by field, each believed or left out.
+"""The gateway to the API: each call once, its reply taken in field by field, each field believed or left out.
 
 A batch needs its id and its status; everything else may be refused without the rest.  What passes can be compared,
 added to and written to a record without failing later.

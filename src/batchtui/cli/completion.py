@@ -1,4 +1,4 @@
-"""What a shell offers after a verb: batches, profiles, topics, faults, files.  Nothing here is sent or changed."""
+"""Shell completion: batches, profiles, help topics, faults, files.  Nothing here is sent or changed."""
 
 from __future__ import annotations
 

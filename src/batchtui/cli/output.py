@@ -1,4 +1,4 @@
-"""How the program ends: every error as a sentence with what to do next, and its exit code."""
+"""Output and exit: messages, JSON, every error as a sentence with advice, and its exit code."""
 
 from __future__ import annotations
 

@@ -209,9 +209,14 @@ class Bar:
     def __init__(self, shown: bool) -> None:
         self._shown = shown
         self._text = ""
+        self._waited_for = ""
 
     def __call__(self, progress: Progress) -> None:
-        """Show how far it has come."""
+        """Show how far it has come; what is waited for is said once, on a terminal or not."""
+        if progress.waiting_for and progress.waiting_for != self._waited_for:
+            self._waited_for = progress.waiting_for
+            self.clear()
+            say(f"waiting for {progress.waiting_for}")
         if not self._shown:
             return
         if progress.total:

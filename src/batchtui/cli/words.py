@@ -1,4 +1,4 @@
-"""Records, plans and costs as lines for a terminal or a pipe, and as the JSON of the contract."""
+"""Records, plans and costs as lines for a terminal or a pipe, and as the JSON of ``--json``."""
 
 from __future__ import annotations
 

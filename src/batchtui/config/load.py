@@ -14,14 +14,14 @@ from typing import Annotated, Any
 
 import msgspec
 
-from batchtui import paths, plainfile
+from batchtui import paths, plainfile, tomltext
 from batchtui.domain.errors import ConfigError
 from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS
 
 _Some = Annotated[int, msgspec.Meta(ge=1)]
 _None = Annotated[int, msgspec.Meta(ge=0)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
-MAX_CONFIG = 4_000_000
+MAX_CONFIG = 1_000_000
 """Bytes of a config.toml."""
 SDK_PREFIX = "sdk:"
 """Before the name of one of the SDK's own profiles."""
@@ -173,7 +173,7 @@ def parse_config(text: str, where: Path) -> Config:
     import tomllib
 
     try:
-        raw = tomllib.loads(text, parse_float=Decimal)
+        raw = tomltext.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: {error}", advice="correct that line") from error
     except RecursionError as error:

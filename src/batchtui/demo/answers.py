@@ -1,4 +1,4 @@
-"""Simulated answers in the shape of the service's messages, each plainly marked as simulated."""
+"""Simulated answers in the shape of the API's messages, each plainly marked as simulated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the making of results: small batches here, large ones in a process of their own."""
+"""The demo server's batches: kept on disk, advanced by its clock, with their results made in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of a list, the way the service cuts them."""
+"""The demo server's API calls: batches, results, messages, token counts, models, and pages of lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies that say what no program expects: odd times, numbers, ids and pages, the key where it doesn't belong."""
+"""Faults of the demo server: their names and arguments, when they strike, and what they do to replies."""
 
 from __future__ import annotations
 
@@ -104,6 +104,11 @@ def _keyed(body: dict[str, Any], key: str) -> None:
                 each[name] = f"{value}-{key}"
 
 
+def _wrong_id(body: dict[str, Any], key: str) -> None:
+    if "id" in body:
+        body["id"] = f"{body['id'][:-4]}none"
+
+
 def _null(body: dict[str, Any], key: str) -> None:
     body.update(data=None, has_more=True)
 
@@ -112,6 +117,7 @@ CHANGES: dict[str, Callable[[dict[str, Any], str], None]] = {
     "odd-times": _times,
     "odd-numbers": _numbers,
     "odd-ids": _ids,
+    "wrong-id": _wrong_id,
     "key-in-reply": _keyed,
     "null-page": _null,
 }
@@ -241,6 +247,7 @@ KINDS = {
     ),
     "late-html": Kind("do the work, then answer with a proxy's page", "create", arg="STATUS", default="502"),
     "earlier-reply": Kind("do the work, then answer what the create before was answered", "create"),
+    "wrong-id": Kind("do the work, then name an id in the reply that is not known", "create", ends=False),
     "torn-reply": Kind("do the work, then break off in the middle of the answer"),
     "hang": Kind("do the work and never answer"),
     "trickle": Kind("do the work, then answer byte by byte, one every so many seconds", arg="SECONDS", default="1"),

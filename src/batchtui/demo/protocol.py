@@ -1,4 +1,4 @@
-"""How a demo server behaves: what can be set when it starts."""
+"""The demo server's options and clock, and the headers, ids, times and errors of its replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks ``params`` as the service does: later than the create, with the service's kind of messages."""
+"""Checks params as the API does: after the create, with the API's kind of messages."""
 
 from __future__ import annotations
 

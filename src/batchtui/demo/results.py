@@ -1,7 +1,7 @@
-"""Makes the results of a batch from its requests: a pure, repeatable piece of work on files.
+"""Makes the results of a batch from its requests: a pure, repeatable job on files.
 
 Small batches are done in a thread of the server, large ones in a process of their own (``python -m
-batchtui.demo.generate JOB``, a file of JSON), so that the server keeps answering.
+batchtui.demo.results JOB``, a file of JSON), so that the server keeps answering.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A demo data folder's server corner: where the server is, and that there is only one."""
+"""Runs the demo server: one process per data folder, found again by later programs and ended after the last."""
 
 from __future__ import annotations
 
@@ -288,8 +288,8 @@ def _until_unleased(data: Path, server: uvicorn.Server, demo: Demo) -> Iterator[
 
 
 def main() -> None:
-    """``python -m batchtui.demo.run --data DIR [--leased] [--options JSON]``: how ``launch`` starts a server."""
-    parser = argparse.ArgumentParser(prog="python -m batchtui.demo.run")
+    """``python -m batchtui.demo.runner --data DIR [--leased] [--options JSON]``: how ``launch`` starts a server."""
+    parser = argparse.ArgumentParser(prog="python -m batchtui.demo.runner")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--leased", action="store_true")

@@ -1,4 +1,4 @@
-"""Makes the demo's desk: each piece of furniture as a batch at the server and as a record of ours."""
+"""Seeds the demo with batches: each on the server, and as a record here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies on the demo's desk: made-up work of a small shop, each piece of it with a past of its own."""
+"""The batches that the demo begins with: made-up work of a small shop in different states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service does not have: looking into the demo server and steering it, from this machine only."""
+"""The demo server's ASGI app: the API's routes, and control routes for this machine only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all calls of the demo server share, and whom it lets in."""
+"""The demo server's shared state, and the authentication of its calls."""
 
 from __future__ import annotations
 

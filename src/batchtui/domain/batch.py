@@ -222,6 +222,8 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     """When enough looks had agreed that the API does not know the batch; None while it does."""
     marked_gone: Status | None = None
     """The status it had when the person marked it as gone; None when they did not."""
+    id_seen: bool = True
+    """False while nothing but the create's reply has named ``id``: no list, and no reply to a question after it."""
     posts: int = 0
     """How often its requests went out."""
     answer_status: int = 0
@@ -255,6 +257,11 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     def posted(self) -> bool:
         """True when its requests went out, whatever came of it."""
         return self.posts > 0 or self.intent_at is not None
+
+    @property
+    def doubtful_id(self) -> bool:
+        """True while its id may be a wrong one: the batch that was created for it may then be any that nobody owns."""
+        return self.id is not None and not self.id_seen and self.intent_at is not None
 
     @property
     def asks(self) -> bool:

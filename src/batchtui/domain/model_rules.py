@@ -1,4 +1,4 @@
-"""What each model takes and refuses: a dated table as data (model_rules.toml), rows of config.toml over it."""
+"""What each model takes and refuses: a dated table as data (model_rules.toml), the API's model list over it."""
 
 from __future__ import annotations
 

@@ -179,6 +179,8 @@ class Progress(msgspec.Struct, frozen=True):
     note: str = ""
     problems: int = 0
     """Found so far, warnings with them."""
+    waiting_for: str = ""
+    """What has to come from outside before anything goes on."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""When to look: the schedule of the one poller, as plain functions of records and the time handed in.
+"""The polling schedule, back-off included: plain functions of records and the time handed in.
 
 A batch is looked at after 2 s, then ever more slowly with its age, up to 30 s in its first hour and 60 s later; sooner
 when its counts move and it is about to end.  Trouble backs off with jitter and respects what the service asks for.

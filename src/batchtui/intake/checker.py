@@ -1,4 +1,4 @@
-"""Requests with errors that are left out: kept for the batch, and written as they were given where that is asked for."""
+"""Checks requests one by one or in blocks, builds the plan's parts, and keeps those with errors that are skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single requests written in a form: text fields and turns, with everything else as JSON."""
+"""Drafts: what was composed in the forms and not sent, and how a form becomes a request; saved as TOML."""
 
 from __future__ import annotations
 

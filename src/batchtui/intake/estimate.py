@@ -1,4 +1,4 @@
-"""How much of a request is prompt: text by its length, images and documents by rule, and what stands under a cache mark."""
+"""Estimates of tokens and cost: text by its length, images and documents by rule, cached prefixes apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of a request without fault, as a decoder: what fits it needs no further look, what does not is read with care.
+"""The fast path of checks: decoders for plain requests; what fits them needs no further check, the rest is read with care.
 
 What is rare (cache marks, images, tool results) has no place in it and is read with care.  Everything decoded is typed,
  so strings are checked for UTF-8 and surrogates on the way.  ``Raw`` fields are those whose

@@ -1,4 +1,4 @@
-"""OpenAI chat messages as turns: system texts apart, tool calls and their results as blocks."""
+"""OpenAI batches translated into Messages requests: turns, system texts, tools, tool calls and their results."""
 
 from __future__ import annotations
 

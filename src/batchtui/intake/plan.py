@@ -27,6 +27,8 @@ from batchtui.store.files import make_private_dir
 
 replace = msgspec.structs.replace
 _PROGRESS_SECONDS = 0.1
+_PATIENCE = 2.0
+"""Seconds after which it is said that a named pipe has no writer."""
 
 
 def make_plan(
@@ -79,6 +81,7 @@ class _Making:
         self._done = 0
         self._total = 0
         self._told_at = 0.0
+        self._piped_since: float | None = None
         self._faults = 0
         self._tables: set[Path | None] = set()
         self._template: TemplateProcess | None = None
@@ -136,6 +139,7 @@ class _Making:
 
     def _read(self, source: Source) -> None:
         self._name = source.name
+        self._piped_since = time.monotonic() if source.path is not None and source.path.is_fifo() else None
         try:
             raw = open_source(source, self._stdin, self._tick)
             try:
@@ -208,8 +212,10 @@ class _Making:
         if self._problems.errors:
             note += f", {self._problems.errors:,} problems"
         found = self._problems.errors + self._problems.warnings
-        stage = f"reading {self._name}"
-        self._progress(Progress(stage, self._done + taken, self._total, note=note, problems=found))
+        stage, writer = f"reading {self._name}", ""
+        if not taken and self._piped_since is not None and now - self._piped_since >= _PATIENCE:
+            writer = f"a writer of {self._name}"
+        self._progress(Progress(stage, self._done + taken, self._total, note=note, problems=found, waiting_for=writer))
 
     def _plan(self) -> Plan:
         checker = self._checker

@@ -6,9 +6,9 @@ Loaded late, in the process that renders: it imports jinja2 through ``sandbox``.
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
-import tomllib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 
-from batchtui import plainfile
+from batchtui import plainfile, tomltext
 from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_protocol as wire
 from batchtui.intake.checker import Checker, Row
@@ -59,6 +59,10 @@ class RequestTemplate:
         self._aliases: dict[str, str] = {}
         self._encode = msgspec.json.Encoder().encode
         data = _toml(text)
+        for name, value in data.items():
+            if not _finite(value):
+                what = f"nan and inf are no numbers that a request can hold (in {safe(name, 60)})"
+                raise BadTemplate(error("template", what), _line_of(text, name))
         self.betas = _betas(data.pop("betas", []))
         custom_id = data.pop("custom_id", None)
         if custom_id is not None and not isinstance(custom_id, str):
@@ -230,6 +234,13 @@ def _template_line(pairs: str, line: int) -> int:
     return found
 
 
+def _finite(value: Any) -> bool:
+    """False when a number in a value is none in JSON, which has neither nan nor inf: it would be sent as null."""
+    if isinstance(value, list | dict):
+        return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _plain(message: str | None) -> str:
     """What jinja says, as a part of a sentence of ours."""
     return safe((message or "").rstrip("."), 150)
@@ -237,7 +248,7 @@ def _plain(message: str | None) -> str:
 
 def _toml(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return tomltext.loads(text)
     except (ValueError, RecursionError) as bad:  # Of numbers with thousands of digits it is no TOMLDecodeError.
         place = _LINE.search(str(bad))
         words = "nested too deeply" if isinstance(bad, RecursionError) else _LINE.sub("", str(bad)).strip()
@@ -260,7 +271,8 @@ def _number(text: str) -> Any:
     except ValueError:
         pass
     try:
-        return float(plain) if plain.replace(".", "", 1).replace("-", "", 1).isdigit() else text
+        number = float(plain) if plain.replace(".", "", 1).replace("-", "", 1).isdigit() else math.nan
+        return number if math.isfinite(number) else text
     except ValueError:
         return text
 

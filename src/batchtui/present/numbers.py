@@ -1,4 +1,4 @@
-"""Spans of time as the lists show them: short, and rounded so that they don't tick more often than they must."""
+"""Numbers as text: durations, counts, sizes, tokens, dollars; rounded so that they change no more often than they must."""
 
 from __future__ import annotations
 

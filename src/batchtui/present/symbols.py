@@ -1,4 +1,4 @@
-"""Signs the screens draw with, and plain ASCII ones for terminals that know no better."""
+"""Symbols that the screens draw with, and their ASCII set for terminals that can't show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a filter says and which rows its fields let through, and rows in the order of a column."""
+"""Filters of results (words, fields, comparisons) and their sort order."""
 
 from __future__ import annotations
 

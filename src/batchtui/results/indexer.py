@@ -1,4 +1,4 @@
-"""Numbers for what comes again and again in results: names, and the groups of those without a usable answer."""
+"""Indexes a stream of result lines: one row of columns per line, matched to its request, counted and priced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests of a batch as they lie in requests.jsonl."""
+"""Matches results to the requests of requests.jsonl: where each lies, which are missing, repeated or unexpected."""
 
 from __future__ import annotations
 

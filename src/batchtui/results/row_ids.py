@@ -1,4 +1,4 @@
-"""ids.jsonl: which row of which source each request of a batch was made from (contract: design, On disk).
+"""ids.jsonl: which row of which source each request of a batch was made from.
 
 Three kinds of lines stand in it.  A request made from a row, or with an id made here, has a line of its own:
 ``{"custom_id", "row_id", "source", "number", "row"}``, where ``row_id`` is the row's own id ("" when it has none), ``number``

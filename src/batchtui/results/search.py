@@ -1,4 +1,4 @@
-"""Finds the rows that a filter lets through, looking through the files for its words block by block."""
+"""Full-text search in results and requests: bytes found block by block, then verified on the decoded line."""
 
 from __future__ import annotations
 

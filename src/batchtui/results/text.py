@@ -1,4 +1,4 @@
-"""The first words of a line, read from its beginning without parsing it."""
+"""Texts of result and request lines: first words, whole answers, errors, fields of JSON answers."""
 
 from __future__ import annotations
 

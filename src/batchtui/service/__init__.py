@@ -1,4 +1,4 @@
-"""The use cases both faces share; see ``core.Service``."""
+"""The use cases both faces share; see ``service.Service``."""
 
 from batchtui.service.events import Selection, SyncReport, TryResult
 from batchtui.service.service import Service

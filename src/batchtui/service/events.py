@@ -1,4 +1,4 @@
-"""What the service takes and gives beside records and plans; light to import."""
+"""Events that the service emits, and small values it takes and returns; light to import."""
 
 from __future__ import annotations
 

@@ -268,10 +268,12 @@ class Fetcher:
         service_now = self.context.service_time(now)
 
         def change(r: BatchRecord) -> BatchRecord:
-            if r.results == "stored":
+            if r.results == "stored" or r.id != record.id:
                 return r
             if isinstance(told, NotFound):
                 r = r if r.results == "gone" else presence.not_known(r, now)
+                if r.id is None:
+                    return r
             elif told is not None:
                 r = presence.known(r, told, self.context)
             return presence.refused_results(r, now, service_now, f"results: {error}", partial=self._partial(r))
@@ -384,6 +386,7 @@ class Fetcher:
                 unknown_since=None,
                 unknown_at=None,
                 marked_gone=None,
+                id_seen=True,
                 requests=r.requests or tally.lines,
             ),
         )

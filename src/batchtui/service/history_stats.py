@@ -1,4 +1,4 @@
-"""Figures from our own history: spending, and how long batches like one took."""
+"""Statistics of our own history: spending, how long batches like one took, how long answers were."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class PlanCommitter:
         attempt = (
             1 + max((r.attempt for r in self.context.history.all() if r.run == run), default=-1) if retry_of else 0
         )
-        staged = []
+        staged, key_mark = [], self.context.key_mark()
         for number, part in enumerate(plan.parts, 1):
             if part.path is None:
                 raise InputError("this plan was only checked, not kept", advice="check the source again")
@@ -136,6 +136,7 @@ class PlanCommitter:
                 note=note,
                 profile=self.context.profile.name,
                 base_url=self.context.gateway.base_url,
+                key_mark=key_mark,
                 requests=part.requests,
                 bytes=part.bytes,
                 fingerprint=part.fingerprint,

@@ -184,7 +184,10 @@ class Poller:
             remote = await self.context.gateway.retrieve(record.id or "")
         except NotFound:
             now = self.context.clock()
-            self.context.change(record.local_id, lambda r: r if r.results == "gone" else presence.not_known(r, now))
+            self.context.change(
+                record.local_id,
+                lambda r: r if r.results == "gone" or r.id != record.id else presence.not_known(r, now),
+            )
             raise
         take(self.context, record, remote)
         return self.context.history.get(record.local_id) or record

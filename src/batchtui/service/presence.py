@@ -36,6 +36,8 @@ def not_known(record: BatchRecord, now: datetime) -> BatchRecord:
     sure = looks >= UNKNOWN_LOOKS and (over or now - since >= UNKNOWN_AFTER)
     at = record.unknown_at or (now if sure else None)
     words = f"the API does not know {record.id} (404, check {looks})"
+    if at is not None and record.doubtful_id:
+        return _without_id(record, now)
     if at is not None:
         words += (
             ": it may have been deleted, or the key is for another workspace; "
@@ -51,8 +53,42 @@ def not_known(record: BatchRecord, now: datetime) -> BatchRecord:
     )
 
 
+def _without_id(record: BatchRecord, now: datetime) -> BatchRecord:
+    """A record whose id only the create's reply ever named, and the API does not know: its batch is looked for.
+
+    The id is not ruled out: should the list name it after all, it is the one.
+    """
+    return replace(
+        record,
+        id=None,
+        id_seen=True,
+        status="unconfirmed",
+        results="none",
+        counts=type(record.counts)(),
+        created_at=None,
+        expires_at=None,
+        ended_at=None,
+        cancel_initiated_at=None,
+        archived_at=None,
+        # The reply came then, so the batch was created before.
+        lost_at=record.seen_at or now,
+        seen_at=None,
+        looks=0,
+        unproven=0,
+        unknown_looks=0,
+        unknown_since=None,
+        unknown_at=None,
+        gone_looks=0,
+        gone_since=None,
+        next_try_at=now,
+        error=f"the API does not know {record.id}, which only the reply to the create named; checking the list",
+    )
+
+
 def known(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRecord:
     """A record after the API told of its batch: doubts about it, and a mark as gone, are over."""
+    if not record.id_seen:
+        record = replace(record, id_seen=True)
     if record.marked_gone is not None:
         record = replace(
             record, status=record.marked_gone, marked_gone=None, results="none", error="", next_try_at=None
@@ -73,8 +109,10 @@ def take(context: Context, record: BatchRecord, remote: RemoteBatch) -> None:
 
 
 def notice(context: Context, told: Iterable[RemoteBatch]) -> None:
-    """See whether a list names batches of ours that were given up as gone, or as not known any more."""
-    doubtful = {r.id: r for r in context.history.all() if r.id and (r.results == "gone" or r.unknown_looks)}
+    """See whether a list names batches of ours that were given up as gone or not known, or that only a create named."""
+    doubtful = {
+        r.id: r for r in context.history.all() if r.id and (r.results == "gone" or r.unknown_looks or not r.id_seen)
+    }
     for remote in told if doubtful else ():
         record = doubtful.get(remote.id)
         if record is not None and context.mine(record):

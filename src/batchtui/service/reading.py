@@ -1,4 +1,4 @@
-"""Opening stored results, of one batch or of a run merged."""
+"""Opens downloaded results, of one batch or of a run merged."""
 
 from __future__ import annotations
 

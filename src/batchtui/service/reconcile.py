@@ -19,6 +19,7 @@ from batchtui.domain.errors import InputError
 from batchtui.domain.schedule import SETTLE_FARTHEST, ripe, settle_delay
 from batchtui.service.batch_list import Look, look_back
 from batchtui.service.context import Context
+from batchtui.service.presence import notice
 from batchtui.service.sender import ASK_AFTER, taken_up
 
 replace = msgspec.structs.replace
@@ -83,6 +84,7 @@ class Reconciler:
             return min((self._window(p)[0] for p in peers), default=None)
 
         look = await look_back(self.context.gateway, since)
+        notice(self.context, look.batches)
         # A list that seems whole is not when a batch of ours that must be in it is missing.
         ids, first = look.ids, since()
         missing = (b for b, made in running.items() if b not in ids and (first is None or made >= first))
@@ -123,6 +125,9 @@ class Reconciler:
             return self.context.change(
                 local_id, lambda r: replace(r, next_try_at=now + timedelta(seconds=settle_delay(r.looks)))
             )
+        rival = self._rival(record, [*certain, *doubts], now)
+        if rival is not None:
+            return self._unproven(record, _rivaled(rival), [*certain, *doubts], now)
         if doubts:
             why = f"{_batches(len(doubts))} in the list may be it, which its counts or time don't tell yet"
             return self._unproven(record, why, [*certain, *doubts], now)
@@ -189,7 +194,8 @@ class Reconciler:
         """
         assert record.intent_at is not None
         offsets = {0.0, record.clock_offset or 0.0, self.context.gateway.clock_offset or 0.0}
-        lost = record.lost_at or record.intent_at
+        answered = record.seen_at if record.doubtful_id else None
+        lost = record.lost_at or answered or record.intent_at
         return [(record.intent_at + timedelta(seconds=o), lost + timedelta(seconds=o)) for o in sorted(offsets)]
 
     def _fit(self, record: BatchRecord, batch: RemoteBatch, now: datetime) -> Fit:
@@ -246,6 +252,20 @@ class Reconciler:
             and r.base_url == record.base_url
             and (r.profile == record.profile or abs(now - r.intent_at) < _LONGEST_SEND)
             for r in self.context.history.all()
+        )
+
+    def _rival(self, record: BatchRecord, found: Sequence[RemoteBatch], now: datetime) -> BatchRecord | None:
+        """A batch whose id nothing but its create's reply has named: what was found may be that one."""
+        return next(
+            (
+                r
+                for r in self.context.history.all()
+                if r.doubtful_id
+                and r.local_id != record.local_id
+                and self._same_place(r)
+                and any(self._fit(r, b, now) != "no" for b in found)
+            ),
+            None,
         )
 
     def _apart(self, record: BatchRecord, batch: RemoteBatch) -> float:
@@ -385,6 +405,9 @@ class Reconciler:
         if not fits:
             undecided = "it may be a batch that another record was given, which its results will tell"
             return undecided if self._undecided(prior) else None
+        rival = self._rival(prior, unowned, now)
+        if rival is not None:
+            return _rivaled(rival)
         peers = sorted(
             (r for r in self._refused() if r.requests == prior.requests), key=lambda r: (r.intent_at, r.part)
         )
@@ -396,9 +419,9 @@ class Reconciler:
         return self.adopt(prior.local_id, mine)
 
     def is_open(self, record: BatchRecord) -> bool:
-        """True for a record at this address that was sent, whoever's profile it is, and has no batch of its own yet."""
+        """True for a record at this address that was sent, whoever's profile it is, and has no batch of its own for sure."""
         sent = record.status in ("submitting", "unconfirmed") and record.intent_at is not None
-        return sent and self._same_place(record)
+        return (sent or record.doubtful_id) and self._same_place(record)
 
     def may_be(self, record: BatchRecord, batch: RemoteBatch) -> bool:
         """True when a batch was created while an open record was sent, as far as clocks tell."""
@@ -492,6 +515,10 @@ class Reconciler:
                 error=f"{other} turned out to be another batch (its custom_ids differ); looking on",
             ),
         )
+
+
+def _rivaled(rival: BatchRecord) -> str:
+    return f"what the list holds may be {rival.local_id}, whose id {rival.id} is not confirmed yet"
 
 
 def _batches(count: int) -> str:

@@ -1,4 +1,4 @@
-"""What to send again: never what has a good answer by now, and never what is under way."""
+"""Chooses the requests of a retry: never what has a usable answer by now, and never what is in progress."""
 
 from __future__ import annotations
 

@@ -339,7 +339,8 @@ class Sender:
                 return
             organization = self.context.gateway.organization
             made = self.context.change(
-                local_id, lambda r: replace(taken_up(r, remote, self.context), organization=organization)
+                local_id,
+                lambda r: replace(taken_up(r, remote, self.context), organization=organization, id_seen=False),
             )
         if made.requests >= _INDEX_FROM:
             folder = self.context.history.folder(local_id)
@@ -412,7 +413,7 @@ def taken_up(record: BatchRecord, remote: RemoteBatch, context: Context) -> Batc
     """A record with its batch at the service: what the service said of it, taken over."""
     record = replace(
         record, id=remote.id, error="", looks=0, unproven=0, next_try_at=None, candidates=(), doubts=(), asked_at=None,
-        resend_at=None, answer_status=0,
+        resend_at=None, answer_status=0, id_seen=True,
     )  # fmt: skip
     return seen(record, remote, context)
 

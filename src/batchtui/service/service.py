@@ -61,6 +61,8 @@ class Service:
         self.context = Context(data, self.config, self.profile, clock, gateway)
         self.context.opened_at = opened_at or self.context.opened_at
         self.history = self.context.history
+        self.submitting = 0
+        """Plans that were confirmed and are not all sent yet; at first nothing of them is on record."""
         self._made: Parts | None = None
         self._making = threading.Lock()
         self._loop_task: asyncio.Task[None] | None = None
@@ -271,15 +273,19 @@ class Service:
         Raises InputError when the plan was used up, is stopped by its cost, or is under way already, SourceChanged when a
         source is another than the one that was checked, NoKey when there is none: in all of these nothing was sent.
         """
-        changed = await asyncio.to_thread(self.changed_sources, plan)
-        if changed:
-            raise SourceChanged(changed)
-        problem = None if allow_cost else self.max_cost_problem(plan)
-        if problem:
-            raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")
-        return await self.parts.changer.submit(
-            plan, title=title, note=note, retry_of=retry_of, again=again, lock_timeout=lock_timeout
-        )
+        self.submitting += 1
+        try:
+            changed = await asyncio.to_thread(self.changed_sources, plan)
+            if changed:
+                raise SourceChanged(changed)
+            problem = None if allow_cost else self.max_cost_problem(plan)
+            if problem:
+                raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")
+            return await self.parts.changer.submit(
+                plan, title=title, note=note, retry_of=retry_of, again=again, lock_timeout=lock_timeout
+            )
+        finally:
+            self.submitting -= 1
 
     async def refresh(self, *, asked: bool = True) -> LookState:
         """Look now; ``asked`` calls the service though nothing is under way, since a person wants to know."""

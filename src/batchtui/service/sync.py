@@ -1,4 +1,4 @@
-"""Batches made elsewhere: seen, adopted, deleted; and the one call that harvests everything (``sync``).
+"""Other batches in this workspace: listed, adopted, deleted; and ``sync``, the one call that does all that is due.
 
 What may be ours is not adopted: nothing on one look, and nothing created while a batch of ours was sent that is not
 confirmed yet.
@@ -101,7 +101,7 @@ class RemoteBatches:
         may_be = self.settler.looks_like if by_hand else self.settler.may_be
         with self.context.owning():
             for record in self.context.history.all():
-                if self.settler.is_open(record) and may_be(record, remote):
+                if record.id != remote.id and self.settler.is_open(record) and may_be(record, remote):
                     raise InputError(
                         f"{remote.id} may be {record.local_id}, which is not confirmed yet",
                         advice=f"wait until it is; or if you know that it is: "

@@ -1,4 +1,4 @@
-"""Records of older versions: brought up to date one step at a time, the old file kept beside the new one."""
+"""Batch records on disk: the history, its locks, and the migration of records of older versions."""
 
 from __future__ import annotations
 

@@ -326,10 +326,14 @@ class BatchtuiApp(Guard, App[int]):
         from batchtui.tui.dialogs import Confirm
 
         lines = [
-            "An upload is under way. If you quit now, its batch may or may not exist at the service;",
-            "batchtui finds out at its next start and never sends it twice.",
+            "A submit is in progress. If you quit now, what is not on record yet is not sent; a batch whose upload",
+            "is in progress may have been created: the next start finds out and never sends it twice.",
         ]
         self.push_screen(Confirm("Quit while sending?", lines, yes="Quit"), lambda yes: self.exit(0) if yes else None)
+
+    async def action_quit(self) -> None:
+        """The same, by Textual's own key."""
+        await self.action_leave()
 
     def copy_to_clipboard(self, text: str, *, raw: bool = False) -> None:
         """Copy a text as it is shown, without what a terminal obeys; ``raw`` copies it as received."""

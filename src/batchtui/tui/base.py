@@ -1,4 +1,4 @@
-"""Long work of a screen: coroutines whose errors are shown, and progress that comes from threads."""
+"""Base classes of screens: tasks whose errors are shown, the ways to the service, progress from threads."""
 
 from __future__ import annotations
 

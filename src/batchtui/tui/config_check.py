@@ -1,4 +1,4 @@
-"""What config.toml asks of the screen that it can't have: keys, colours, columns."""
+"""Checks the settings that only the screen can judge: keys, colors, columns."""
 
 from __future__ import annotations
 

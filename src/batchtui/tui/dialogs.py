@@ -1,4 +1,4 @@
-"""Small questions over a screen: yes or no, one line of text, one of several, an error in full."""
+"""Dialogs: yes or no, one line of text, one of several, a text to read."""
 
 from __future__ import annotations
 

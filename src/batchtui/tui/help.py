@@ -1,4 +1,4 @@
-"""The keys that are true right here, and what the signs mean."""
+"""The help screen: keyboard shortcuts of the screen beneath, and what the symbols mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, in the past tense, as Textual messages."""
+"""Textual messages that several screens share."""
 
 from __future__ import annotations
 

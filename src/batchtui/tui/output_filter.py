@@ -1,4 +1,4 @@
-"""The last gate before the terminal: whatever a widget drew, no control leaves, and in ASCII mode only ASCII signs do."""
+"""The last filter before the terminal: no control character leaves, and in ASCII mode only ASCII does."""
 
 from __future__ import annotations
 

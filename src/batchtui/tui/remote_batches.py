@@ -1,4 +1,4 @@
-"""Batches of the workspace that were made elsewhere: seen page by page, adopted with a key."""
+"""The screen of other batches in this workspace: listed page by page, adopted with a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fewer bytes to the terminal: of what is drawn again, only the cells that look different are sent.
+"""Sends fewer bytes to the terminal: of what is drawn again, only the cells that look different.
 
 Textual 8.2 sends every cell of a screen that comes to the front, and every cell of a widget that is refreshed.  Where signs
 are not one cell wide each (wide ones, emoji, combining marks) whole lines and pieces are compared, and never cut.

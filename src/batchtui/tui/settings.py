@@ -1,4 +1,4 @@
-"""The settings as rows: what config.toml says now, by group, with what each means."""
+"""The settings screen: what config.toml says, by group, changed in place."""
 
 from __future__ import annotations
 

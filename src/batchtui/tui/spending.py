@@ -1,4 +1,4 @@
-"""What was spent: today, this month, by profile, model and day, with bars."""
+"""The spending screen: today, this month, by profile, model and day, with bars."""
 
 from __future__ import annotations
 

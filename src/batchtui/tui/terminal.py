@@ -1,4 +1,4 @@
-"""Hands the terminal to another program for a while: an editor, a pager."""
+"""The terminal: editors and pagers, exit on hang-up, titles, notifications."""
 
 from __future__ import annotations
 

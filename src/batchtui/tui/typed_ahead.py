@@ -18,7 +18,7 @@ from textual import events
 from textual.app import ScreenStackError
 from textual.message import Message
 from textual.message_pump import MessagePump
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, TextArea
 
 if TYPE_CHECKING:
@@ -230,10 +230,20 @@ class TypedAhead:
             return back
         if seen < self._closed or not is_line(self._app.screen.focused):
             return False
+        if self._cut != self._change and self._ends_line(event):
+            # Enter ends the line that was typed; what follows it was not meant for what comes then.
+            self._cut = self._change
+            return True
         if back or (self._cut != self._change and _edits(event, self._app.screen.focused)):
             return True
         self._cut = self._change
         return False
+
+    def _ends_line(self, event: events.Event) -> bool:
+        """Whether Enter ends a line of a screen; in a dialog it would answer what nobody saw."""
+        screen = self._app.screen
+        enter = isinstance(event, events.Key) and event.key == "enter"
+        return enter and isinstance(screen.focused, Input) and not isinstance(screen, ModalScreen)
 
     # --- waiting ----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""list, show, watch."""
+"""list, show, watch, cancel, delete, adopt, sync."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""completion and help."""
+"""help, completion and config, and the help topics."""
 
 from __future__ import annotations
 

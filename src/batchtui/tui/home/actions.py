@@ -1,4 +1,4 @@
-"""What home does to batches: cancel, retry, export, delete, rename; each asks where it must, then asks the service."""
+"""Actions of the home screen: cancel, retry, fetch, export, delete, edit; each asks where it must, then the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All facts of one batch or run, for the details pane and for reading.  Pure: records in, content out."""
+"""The details of one batch or run, for the details pane and for reading.  Pure: records in, content out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The desk as a source of rows for the row list."""
+"""The home screen's rows as a source for the row list."""
 
 from __future__ import annotations
 

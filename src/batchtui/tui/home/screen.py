@@ -1,4 +1,4 @@
-"""What the home screen shows: every batch at a glance, drawn again only where it reads differently."""
+"""The home screen: every batch at a glance, drawn again only where it reads differently."""
 
 from __future__ import annotations
 
@@ -96,8 +96,10 @@ class HomeView(BaseScreen[None]):
 
     @property
     def sending(self) -> bool:
-        """True while something is on its way to the service."""
-        return any(r.status == "submitting" and r.intent_at is not None for r in self.desk.records.values())
+        """True while something is being sent, or was confirmed and is not on record yet."""
+        return self.service.submitting > 0 or any(
+            r.status == "submitting" and r.intent_at is not None for r in self.desk.records.values()
+        )
 
     def usual(self, record: BatchRecord) -> tuple[int, int] | None:
         """How long batches like this took before, reckoned once until another ends."""

@@ -1,31 +1,28 @@
-"""What the keys of the new screen do: browse, try, count, edit outside, submit."""
+"""What the keys of the new screen do: browse, open a draft, try, count, edit outside, submit."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.content import Content
-from textual.widgets import ContentSwitcher, TextArea
+from textual.widgets import TextArea
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.plan import Plan, Problem
-from batchtui.intake.preview import Peek
+from batchtui.domain.plan import Plan
 from batchtui.intake.template import read_template
 from batchtui.paths import NoFolder, expanded
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import planning
-from batchtui.tui.base import run_task
-from batchtui.tui.dialogs import Confirm
+from batchtui.tui.dialogs import Choose, Confirm
 from batchtui.tui.new.problem_list import ProblemList
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
-from batchtui.tui.new.template_editor import TemplateEditor, starter
-from batchtui.tui.new.write import WritePane, quiet
+from batchtui.tui.new.template_editor import TemplateEditor
+from batchtui.tui.new.write import quiet
 from batchtui.tui.terminal import edit_text
 from batchtui.tui.widgets.status_line import StatusLine
 
@@ -34,263 +31,189 @@ if TYPE_CHECKING:
 
 SAMPLE = 8
 """Requests that are counted for a better estimate."""
-DEFAULT_MODEL = "claude-haiku-5-5"
 
 
-class NewHands:
-    """Mixed into the new screen."""
+# --- source and template ----------------------------------------------------------------------------------------------
 
-    @property
-    def _me(self) -> NewScreen:
-        return cast("NewScreen", self)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that would do nothing here are not offered."""
-        me = self._me
-        if action in ("submit", "try_one", "count"):
-            return me.plan is not None and me.plan.ok
-        if action == "browse":
-            return me.is_mounted and not me.writing
-        return True
+async def browse(screen: NewScreen) -> None:
+    """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
+    from batchtui.tui.new.files import FilePicker
 
-    async def load_models(self) -> None:
-        """The models to choose from."""
-        me = self._me
-        pane = me.query_one(WritePane)
-        default = me.service.profile.default_model or DEFAULT_MODEL
-        pane.set_models([default, *me.service.prices.models()])
-        models = await me.ask(me.service.models())
-        pane.set_models(
-            [default, *(each.id for each in models if each.batch is not False and each.lifecycle != "retired")]
-        )
+    form = screen.query_one(SourceForm)
+    for_template = screen.focused is not None and screen.focused.id == "source-template"
+    typed = form.template_path if for_template else form.first_path
+    start = expanded(typed).parent if typed else Path.cwd()
+    taken = await screen.app.push_screen_wait(FilePicker(start if start.is_dir() else Path.cwd()))
+    if not taken:
+        return
+    if for_template:
+        form.set_template(taken[0])
+        await screen.check_anew()
+    else:
+        screen.take_paths(taken)
 
-    def discard_soon(self, plan: Plan) -> None:
-        """Throw a plan's staged copy away without making anyone wait."""
-        asyncio.get_running_loop().run_in_executor(None, self._me.service.discard, plan)
 
-    # --- source -----------------------------------------------------------------------------------------------------
-
-    def action_browse(self) -> None:
-        """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
-        run_task(self._me, self._browse(), opens=True)
-
-    async def _browse(self) -> None:
-        from batchtui.tui.new.files import FilePicker
-
-        me = self._me
-        form = me.query_one(SourceForm)
-        for_template = me.focused is not None and me.focused.id == "source-template"
-        typed = form.template_path if for_template else form.first_path
-        start = expanded(typed).parent if typed else Path.cwd()
-        taken = await me.app.push_screen_wait(FilePicker(start if start.is_dir() else Path.cwd()))
-        if not taken:
-            return
-        if for_template:
-            form.set_template(taken[0])
-            await me.check_anew()
-        else:
-            me.take_paths(taken)
-
-    async def sync_template(self) -> None:
-        """Show the template file that is named as it lies on the disk, unless its text was edited here."""
-        me = self._me
-        path, editor = me.query_one(SourceForm).template_path, me.query_one(TemplateEditor)
-        if editor.composed and editor.name_of == path:
-            return
-        if not path:
-            if editor.composed:
-                editor.name_of = ""
-            elif editor.name_of:
-                editor.load("", "")
-            return
-        try:
-            text, _, fault = await me.in_thread(read_template, expanded(path))
-        except (BatchtuiError, NoFolder, ValueError):
-            return  # The check names what is wrong with it.
-        if fault is not None or path != me.query_one(SourceForm).template_path or editor.holds(text, path):
-            return
+async def sync_template(screen: NewScreen) -> None:
+    """Show the template file that is named as it lies on the disk, unless its text was edited here."""
+    path, editor = screen.query_one(SourceForm).template_path, screen.query_one(TemplateEditor)
+    if editor.composed and editor.name_of == path:
+        return
+    if not path:
         if editor.composed:
-            if editor.name_of == path:
-                return
-            kept = await me.set_draft_aside()
-            me.say(f"The template written here is kept as the draft {kept}; now {safetext.line(path, 60)} is used.")
-        editor.load(text, path)
-
-    def offer_template(self, peek: Peek) -> None:
-        """Begin a template from the columns there are."""
-        me = self._me
-        me.query_one(TemplateEditor).begin(starter(peek, me.service.profile.default_model or DEFAULT_MODEL))
-
-    async def render_row(self) -> None:
-        """Render a row in the template's preview."""
-        from batchtui.tui.new import preview
-
-        me = self._me
-        editor = me.query_one(TemplateEditor)
-        text, row = editor.planned, editor.row
-        if row is None or not text.strip():
+            editor.name_of = ""
+        elif editor.name_of:
+            editor.load("", "")
+        return
+    try:
+        text, _, fault = await screen.in_thread(read_template, expanded(path))
+    except (BatchtuiError, NoFolder, ValueError):
+        return  # The check names what is wrong with it.
+    if fault is not None or path != screen.query_one(SourceForm).template_path or editor.holds(text, path):
+        return
+    if editor.composed:
+        if editor.name_of == path:
             return
-        options = planning.complete_options(me.service.context, me.shown().options())
-        prices = me.service.prices
-        sections = await me.in_thread(preview.render_row, me.previewer, text, row, editor.number, options, prices)
-        if sections is not None and editor.planned == text:
-            await editor.show_preview(sections)
+        await screen.keep_draft()
+        kept = safetext.line(screen.drafts.set_aside(), 30)
+        screen.say(f"The template written here is kept as the draft {kept}; now {safetext.line(path, 60)} is used.")
+    editor.load(text, path)
 
-    # --- looking ----------------------------------------------------------------------------------------------------
 
-    async def jump(self, problem: Problem) -> None:
-        """Show the request a problem is about."""
-        from batchtui.tui.new.preview import text_at
+async def render_row(screen: NewScreen) -> None:
+    """Render a row in the template's preview."""
+    from batchtui.tui.new import preview
 
-        me = self._me
-        text = await me.in_thread(text_at, problem.where)
-        await me.query_one(RequestView).show_problem(problem, text)
-        me.show_pane("requests")
-        me.query_one(RequestView).focus()
-        me.jumped = True
+    editor = screen.query_one(TemplateEditor)
+    text, row = editor.planned, editor.row
+    if row is None or not text.strip():
+        return
+    options = planning.complete_options(screen.service.context, screen.shown().options())
+    prices = screen.service.prices
+    sections = await screen.in_thread(preview.render_row, screen.previewer, text, row, editor.number, options, prices)
+    if sections is not None and editor.planned == text:
+        await editor.show_preview(sections)
 
-    async def action_sample(self, by: int) -> None:
-        """Another request, or another row in the template's preview."""
-        me = self._me
-        if me.query_one("#new-body", ContentSwitcher).current == "template":
-            await me.query_one(TemplateEditor).step(by)
-        else:
-            await me.query_one(RequestView).step(by)
 
-    def action_count(self) -> None:
-        """Count the tokens of a sample."""
-        run_task(self._me, self._count())
-
-    async def _count(self) -> None:
-        me = self._me
-        plan = await me.current_plan()
-        if plan is None:
+async def edit(screen: NewScreen) -> None:
+    """Edit the focused field, or the template, in $EDITOR."""
+    field = screen.focused
+    if not isinstance(field, TextArea):
+        if screen.writing:
+            screen.say("Put the cursor into a text first.")
             return
-        me.say(f"Counting the tokens of {numbers.plural(min(SAMPLE, plan.requests), 'request')}…")
-        counted = await me.ask(me.service.count_sample(plan, SAMPLE))
-        if me.plan is plan:
-            me.plan = counted
-            stopped_by = await me.in_thread(me.service.max_cost_problem, counted)
-            me.stopped_by = stopped_by or ""
-            me.show_plan(counted)
-            me.query_one(ProblemList).show(counted.problems)
-            me.query_one(StatusLine).dismiss()
-            if counted.warnings > plan.warnings:
-                me.say(counted.problems[-1].message, level="warn")
+        field = screen.query_one("#template-text", TextArea)
+        screen.show_pane("template")
+    ending = ".toml" if field.id == "template-text" else ".json" if field.id == "form-extra" else ".md"
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    text, trouble = edit_text(screen.app, field.text, command, ending)
+    if trouble:
+        screen.say(trouble, advice="set EDITOR", level="bad")
+    elif text != field.text:
+        field.text = quiet(text)
 
-    def action_try_one(self) -> None:
-        """Send one request now."""
-        run_task(self._me, self._try_one(), opens=True)
 
-    async def _try_one(self) -> None:
-        from batchtui.tui.new.try_request import TryScreen
+async def open_draft(screen: NewScreen) -> None:
+    """Choose a draft, and go on with it; what stands here is kept first."""
+    await screen.keep_draft()
+    names = await screen.drafts.names()
+    if not names:
+        screen.say("There are no drafts yet; what you compose here is kept by itself.")
+        return
+    name = await screen.app.push_screen_wait(Choose("Open a draft", [(each, each) for each in names]))
+    if name is not None:
+        await screen.show_draft(await screen.drafts.load(name))
 
-        me = self._me
-        plan = await me.current_plan()
-        if plan is not None:
-            shown = (
-                me.query_one(RequestView).line
-                if me.query_one("#new-body", ContentSwitcher).current == "requests"
-                else ""
-            )
-            await me.app.push_screen_wait(TryScreen(plan, shown))
 
-    def action_editor(self) -> None:
-        """Edit the focused field, or the template, in $EDITOR."""
-        run_task(self._me, self._edit(), opens=True)
+# --- trying and sending -----------------------------------------------------------------------------------------------
 
-    async def _edit(self) -> None:
-        me = self._me
-        field = me.focused
-        if not isinstance(field, TextArea):
-            if me.writing:
-                me.say("Put the cursor into a text first.")
-                return
-            field = me.query_one("#template-text", TextArea)
-            me.show_pane("template")
-        ending = ".toml" if field.id == "template-text" else ".json" if field.id == "form-extra" else ".md"
-        command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        text, trouble = edit_text(me.app, field.text, command, ending)
-        if trouble:
-            me.say(trouble, advice="set EDITOR", level="bad")
-        elif text != field.text:
-            field.text = quiet(text)
 
-    # --- sending ----------------------------------------------------------------------------------------------------
+async def count(screen: NewScreen) -> None:
+    """Count the tokens of a sample."""
+    plan = await screen.current_plan()
+    if plan is None:
+        return
+    screen.say(f"Counting the tokens of {numbers.plural(min(SAMPLE, plan.requests), 'request')}…")
+    counted = await screen.ask(screen.service.count_sample(plan, SAMPLE))
+    stopped_by = await screen.in_thread(screen.service.max_cost_problem, counted) or ""
+    if screen.plan is plan:
+        screen.checked.plan, screen.checked.stopped_by = counted, stopped_by
+        screen.show_plan(counted)
+        screen.query_one(ProblemList).show(counted.problems)
+        screen.query_one(StatusLine).dismiss()
+        if counted.warnings > plan.warnings:
+            screen.say(counted.problems[-1].message, level="warn")
 
-    def action_submit(self) -> None:
-        """Send the plan, after a yes."""
-        run_task(self._me, self._submit(), opens=True)
 
-    async def _submit(self) -> None:
-        from batchtui.tui.new.upload import UploadScreen
+async def try_one(screen: NewScreen) -> None:
+    """Send one request now."""
+    from batchtui.tui.new.try_request import TryScreen
 
-        me = self._me
-        plan = await me.current_plan()
-        if plan is None:
-            return
-        twin = await me.in_thread(me.service.duplicate_of, plan)
-        if me.app.screen is not me:
-            return
-        title = me.default_title()
-        lines = self._confirm_lines(plan, title)
-        if twin is not None:
-            lines.append(
-                Content.styled(
-                    f"{GLYPHS.warning} The same requests are under way already as {batch.name(twin)}: you would pay twice.",
-                    "bold $text-warning",
-                )
-            )
-        question = f"Submit {numbers.plural(len(plan.parts), 'batch', 'batches')}?"
-        grave = twin is not None or bool(me.stopped_by)
-        if not await me.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
-            return
-        if await me.current_plan() is not plan:
-            return
-        me.plan = None
-        upload = UploadScreen(plan, title=title, allow_cost=bool(me.stopped_by), again=twin is not None)
-        records = await me.app.push_screen_wait(upload)
-        if records == []:
-            me.discard_soon(plan)
-            await me.check_anew()
-        elif me.is_attached:
-            await me.forget_draft()
-            me.dismiss(None)
-            if upload.known:
-                me.tui.home.go_to(upload.known[0])
+    plan = await screen.current_plan()
+    if plan is not None:
+        line = screen.query_one(RequestView).line if screen.pane == "requests" else ""
+        await screen.app.push_screen_wait(TryScreen(plan, line))
 
-    def _confirm_lines(self, plan: Plan, title: str) -> list[str | Content]:
-        me = self._me
-        estimate = plan.estimate
-        cost = Content.assemble(
+
+async def submit(screen: NewScreen) -> None:
+    """Send the plan, after a yes."""
+    from batchtui.tui.new.upload import UploadScreen
+
+    plan = await screen.current_plan()
+    if plan is None:
+        return
+    twin = await screen.in_thread(screen.service.duplicate_of, plan)
+    if screen.app.screen is not screen:
+        return
+    title = screen.default_title()
+    lines = _confirm_lines(screen, plan, title)
+    if twin is not None:
+        lines.append(_warning(f"The same requests are under way already as {batch.name(twin)}: you would pay twice."))
+    question = f"Submit {numbers.plural(len(plan.parts), 'batch', 'batches')}?"
+    stopped_by = screen.checked.stopped_by
+    grave = twin is not None or bool(stopped_by)
+    if not await screen.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
+        return
+    if await screen.current_plan() is not plan:
+        return
+    screen.checked.hand_over()
+    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None)
+    records = await screen.app.push_screen_wait(upload)
+    if records == []:
+        screen.discard_soon(plan)
+        await screen.check_anew()
+    elif screen.is_attached:
+        await screen.drafts.forget()
+        screen.dismiss(None)
+        if upload.known:
+            screen.tui.home.go_to(upload.known[0])
+
+
+def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Content]:
+    """What a person says yes to: what is sent, as whom, at what price, and what is doubtful about it."""
+    estimate = plan.estimate
+    lines: list[str | Content] = [
+        f"{safetext.line(title, 100) or 'untitled'}: {numbers.plural(plan.requests, 'request')}, "
+        f"{numbers.size(plan.bytes)}, as profile {screen.service.profile.name}",
+        Content.assemble(
             "It will cost ",
             (numbers.usd_range(estimate.batch_usd), "bold"),
             f" at batch price ({numbers.usd_range(estimate.standard_usd)} standard).",
-        )
-        lines: list[str | Content] = [
-            f"{safetext.line(title, 100) or 'untitled'}: {numbers.plural(plan.requests, 'request')}, {numbers.size(plan.bytes)}, "
-            f"as profile {me.service.profile.name}",
-            cost,
-        ]
-        if estimate.unpriced:
-            names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
-            lines.append(
-                Content.styled(
-                    f"{GLYPHS.warning} No price is known for {names}: that part is not in the figure.",
-                    "bold $text-warning",
-                )
-            )
-        if me.stopped_by:
-            lines.append(
-                Content.styled(
-                    f"{GLYPHS.warning} {safetext.line(me.stopped_by, 300)}. A yes sends it all the same.",
-                    "bold $text-warning",
-                )
-            )
-        if plan.warnings:
-            lines.append(f"{numbers.plural(plan.warnings, 'warning')}: see Problems.")
-        if plan.skipped:
-            kept = numbers.plural(plan.skipped, "request")
-            lines.append(f"{kept} with errors skipped; they are kept with the batch, in skipped.jsonl.")
-        lines.append(Content.styled("A submitted batch can't be changed, only canceled.", "dim"))
-        return lines
+        ),
+    ]
+    if estimate.unpriced:
+        names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
+        lines.append(_warning(f"No price is known for {names}: that part is not in the figure."))
+    if screen.checked.stopped_by:
+        lines.append(_warning(f"{safetext.line(screen.checked.stopped_by, 300)}. A yes sends it all the same."))
+    if plan.warnings:
+        lines.append(f"{numbers.plural(plan.warnings, 'warning')}: see Problems.")
+    if plan.skipped:
+        skipped = numbers.plural(plan.skipped, "request")
+        lines.append(f"{skipped} with errors skipped; they are kept with the batch, in skipped.jsonl.")
+    lines.append(Content.styled("A submitted batch can't be changed, only canceled.", "dim"))
+    return lines
+
+
+def _warning(text: str) -> Content:
+    return Content.styled(f"{GLYPHS.warning} {text}", "bold $text-warning")

@@ -1,4 +1,4 @@
-"""Checks a source in a thread and tells progress, the first problems and the plan as they come."""
+"""What the form shows is checked in a thread, which tells progress, the first problems and the plan as they come."""
 
 from __future__ import annotations
 
@@ -167,6 +167,39 @@ class SourceCheck:
             return
         self.running = False
         self._post(CheckEnded(number, plan, error, stopped_by))
+
+
+class CheckedForm:
+    """The form as it was checked last, and the plan that came of it; a plan's staged copy goes when the plan does."""
+
+    def __init__(self, discard: Callable[[Plan], object]) -> None:
+        self._discard = discard
+        self.form: FormState | None = None
+        """What the plan, or the check that runs, is of.  None once something else is shown."""
+        self.plan: Plan | None = None
+        self.stopped_by = ""
+        """The sentence that says what forbids the plan, "" when nothing does."""
+
+    def begin(self, form: FormState) -> None:
+        """This form is checked now; the plan there was goes."""
+        self.form = form
+        self.drop_plan()
+
+    def forget(self) -> None:
+        """Something else is shown than what was checked: there is no plan of it."""
+        self.form = None
+        self.drop_plan()
+
+    def drop_plan(self) -> None:
+        """Throw the plan away, and its staged copy."""
+        plan = self.hand_over()
+        if plan is not None:
+            self._discard(plan)
+
+    def hand_over(self) -> Plan | None:
+        """The plan, for whoever sends it or throws it away from here on."""
+        plan, self.plan = self.plan, None
+        return plan
 
 
 class _Telling:

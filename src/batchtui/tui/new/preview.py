@@ -1,4 +1,4 @@
-"""The first rows of a table, with its own columns."""
+"""Preview of a table: its first rows, columns, and rows rendered by the template."""
 
 from __future__ import annotations
 

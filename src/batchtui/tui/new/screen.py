@@ -1,8 +1,10 @@
-"""Making batches: from files through a template, or composed by hand; checked, priced and tried before anything is sent."""
+"""The new screen: batches from files through a template, or composed by hand; checked, priced and tried before sending."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,31 +13,50 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, OptionList, Static
 
 from batchtui import safetext
-from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.errors import BatchtuiError, changed_words
+from batchtui.domain.plan import Plan, Problem
+from batchtui.intake.drafts import Draft
 from batchtui.intake.preview import Previewer
+from batchtui.present import numbers
 from batchtui.service import planning
 from batchtui.tui import bindings
-from batchtui.tui.base import run_task
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.home.screen import HomeScreen
-from batchtui.tui.new.check import join_paths
-from batchtui.tui.new.plan_summary import PlanSummary
-from batchtui.tui.new.planning import EMPTY, Planning
+from batchtui.tui.new import actions
+from batchtui.tui.new.check import (
+    CheckedForm,
+    CheckEnded,
+    CheckInput,
+    CheckMoved,
+    FormState,
+    SourceCheck,
+    join_paths,
+)
+from batchtui.tui.new.drafts import DraftKeeper
+from batchtui.tui.new.plan_summary import PlanSummary, progress_line
 from batchtui.tui.new.preview import TablePeek
-from batchtui.tui.new.problem_list import ProblemList
+from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
-from batchtui.tui.new.template_editor import TemplateEditor
+from batchtui.tui.new.template_editor import TemplateEditor, starter
 from batchtui.tui.new.write import WritePane
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 
+DEFAULT_MODEL = "claude-haiku-5-5"
+EMPTY = "Choose a source: type a path and press enter, or ctrl+o to browse."
+CHECKED_SOON = "it is checked again when you pause"
+LOOK_AGAIN = "Look at the new plan, then submit again."
+UNWRITTEN = "Write what is asked; the plan appears by itself."
 
-class NewScreen(Planning):
+
+class NewScreen(BaseScreen[None]):
     """The screen; ``importing`` puts the cursor on the path, ``path`` opens it at once."""
 
     CSS_PATH = "screen.tcss"
@@ -91,6 +112,9 @@ class NewScreen(Planning):
         self._importing = importing
         self._path = path
         self.previewer = Previewer()
+        self.checker = SourceCheck(lambda: self.service, self.post_message)
+        self.checked = CheckedForm(self.discard_soon)
+        self.drafts = DraftKeeper(lambda: self.service.data)
         self._unsaved = False
         """True once the draft could not be saved, and that was said."""
         self.jumped = False
@@ -125,7 +149,42 @@ class NewScreen(Planning):
         if self._path:
             form.set_path(self._path)
             self.start_check()
-        run_task(self, self.load_models())
+        run_task(self, self._load_models())
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan of what is shown, None while there is none."""
+        return self.checked.plan
+
+    @property
+    def writing(self) -> bool:
+        """True while requests are composed here, False while they come from files."""
+        return self.query_one("#new-mode", TabLine).chosen == "write"
+
+    @property
+    def pane(self) -> str | None:
+        """The pane that is shown."""
+        return self.query_one("#new-body", ContentSwitcher).current
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing here are not offered."""
+        if action in ("submit", "try_one", "count"):
+            return self.plan is not None and self.plan.ok
+        if action == "browse":
+            return self.is_mounted and not self.writing
+        return True
+
+    async def _load_models(self) -> None:
+        pane = self.query_one(WritePane)
+        pane.set_models([self._model, *self.service.prices.models()])
+        models = await self.ask(self.service.models())
+        usable = (each.id for each in models if each.batch is not False and each.lifecycle != "retired")
+        pane.set_models([self._model, *usable])
+
+    @property
+    def _model(self) -> str:
+        """The model that is offered first."""
+        return self.service.profile.default_model or DEFAULT_MODEL
 
     def show_tabs(self, problems: int | None = None) -> None:
         """Show the panes' tabs; ``problems`` are those found so far while there is no plan."""
@@ -185,15 +244,307 @@ class NewScreen(Planning):
 
     @on(TemplateEditor.Rested)
     async def _template_rested(self) -> None:
-        await self.render_row()
+        await actions.render_row(self)
 
     @on(ProblemList.Jump)
     async def _jumped(self, event: ProblemList.Jump) -> None:
         await self.jump(event.problem)
 
+    async def jump(self, problem: Problem) -> None:
+        """Show the request a problem is about."""
+        from batchtui.tui.new.preview import text_at
+
+        text = await self.in_thread(text_at, problem.where)
+        view = self.query_one(RequestView)
+        await view.show_problem(problem, text)
+        self.show_pane("requests")
+        view.focus()
+        self.jumped = True
+
+    async def action_sample(self, by: int) -> None:
+        """Another request, or another row in the template's preview."""
+        if self.pane == "template":
+            await self.query_one(TemplateEditor).step(by)
+        else:
+            await self.query_one(RequestView).step(by)
+
     @on(Input.Submitted, "#new-name")
     def _title_typed(self) -> None:
         self.query_one("#new-panes").focus()
+
+    # --- what stands here becomes a plan ----------------------------------------------------------------------------
+
+    def shown(self) -> FormState:
+        """What stands on the screen."""
+        account = (self.service.profile, self.service.config.limits)
+        if self.writing:
+            return FormState(forms=tuple(self.query_one(WritePane).current), account=account)
+        form, editor = self.query_one(SourceForm), self.query_one(TemplateEditor)
+        mine = editor.name_of == form.template_path and (form.has_template or bool(editor.text.strip()))
+        return FormState(
+            typed=form.typed,
+            format=form.format,
+            template_path=form.template_path,
+            template_text=editor.planned if mine else None,
+            model=form.model,
+            skip_bad=form.skip_bad,
+            cache_prefix=form.cache_prefix,
+            account=account,
+        )
+
+    def default_title(self) -> str:
+        """The title that was typed, or the file's name."""
+        typed = self.query_one("#new-name", Input).value.strip()
+        return typed or (self.drafts.name if self.writing else Path(self.query_one(SourceForm).first_path).stem)
+
+    def take_paths(self, paths: list[str]) -> None:
+        """Use these files."""
+        self.query_one(SourceForm).set_path(join_paths(paths))
+        self.start_check()
+
+    @on(WritePane.Changed)
+    def _written_anew(self) -> None:
+        if self.writing and self.shown() != self.checked.form:
+            self.start_check()
+
+    @on(TemplateEditor.Changed)
+    def _template_changed(self) -> None:
+        if not self.writing and self.shown() != self.checked.form:
+            self.start_check()
+
+    @on(SourceForm.Changed)
+    async def _source_changed(self, event: SourceForm.Changed) -> None:
+        await actions.sync_template(self)
+        if event.asked or self.shown() != self.checked.form:
+            self.start_check()
+
+    @on(SourceForm.Edited)
+    @on(TemplateEditor.Edited)
+    @on(WritePane.Edited)
+    def _edited(self, event: Message) -> None:
+        """What was planned is not what stands here any more: it can't be sent."""
+        other_mode = isinstance(event, WritePane.Edited) != self.writing
+        if other_mode or self.checked.form is None or self.shown() == self.checked.form:
+            return
+        self.checker.forget()
+        self.checked.forget()
+        self.refresh_bindings()
+        when = "press enter to check it again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
+        self.query_one(PlanSummary).say(Content.styled(f" changed: {when}", "dim"))
+
+    def start_check(self) -> None:
+        """Check what is shown now, in a thread."""
+        run_task(self, self.keep_draft())
+        shown = self.shown()
+        make = self._written() if self.writing else shown.source if shown.typed else None
+        self.checked.begin(shown)
+        self.refresh_bindings()
+        if make is None:
+            self.checker.forget()
+            if not self.writing:
+                self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
+            return
+        self.query_one(StatusLine).dismiss()
+        self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
+        self.checker.start(make)
+        if not self.writing:
+            run_task(self, self._peek(shown))
+
+    async def check_anew(self) -> None:
+        """Check what is shown now, the template as its file says unless it was edited here."""
+        await actions.sync_template(self)
+        self.start_check()
+
+    async def current_plan(self) -> Plan | None:
+        """The plan, None when it can't be sent or is of something else than what is shown now; that is said then, and
+        checked again.  To be asked before anything is sent.
+        """
+        plan = self.plan
+        if plan is None or not plan.ok:
+            return None
+        await actions.sync_template(self)
+        names = await self.in_thread(self.service.changed_sources, plan)
+        if self.plan is plan and self.shown() == self.checked.form and not names:
+            return plan
+        if self.plan is plan:
+            self.start_check()
+        what = changed_words(names) if names else "The form or its template changed"
+        self.say(f"{what} after the check; nothing was sent", advice=LOOK_AGAIN, level="warn")
+        return None
+
+    def _written(self) -> Callable[[], CheckInput] | None:
+        """The composed requests; None while a form holds an error, which is said."""
+        if self.query_one(WritePane).untouched:
+            self.query_one(PlanSummary).say(Content.styled(f" {UNWRITTEN}", "dim"))
+            return None
+        lines, problems = self.query_one(WritePane).check()
+        gathered = ProblemGathering()
+        for problem in problems:
+            gathered.add(problem)
+        self.query_one(ProblemList).show(gathered.groups())
+        errors = sum(problem.level == "error" for problem in problems)
+        if errors:
+            self.query_one(PlanSummary).say(
+                Content.styled(f" ✗ {numbers.plural(errors, 'error')} to put right first", "bold $text-error")
+            )
+            return None
+        source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
+        return lambda: source
+
+    async def _peek(self, shown: FormState) -> None:
+        """Rows and columns, where the source is a table."""
+        from batchtui.tui.new.preview import first_rows
+
+        number = self.checker.number
+        found = await self.in_thread(first_rows, replace(shown, template_text=None).source, self.service.prices)
+        if number != self.checker.number or not self.is_attached:
+            return
+        self.query_one(TablePeek).show(found)
+        template = self.query_one(TemplateEditor)
+        template.set_table(found)
+        self.show_tabs()
+        if found.rows and not self.query_one(SourceForm).has_template and not template.edited:
+            template.begin(starter(found, self._model))
+            self.show_pane("template")
+
+    @on(CheckMoved)
+    def _moved(self, event: CheckMoved) -> None:
+        if event.number != self.checker.number or not self.checker.running:
+            return
+        if event.progress is not None:
+            self.query_one(PlanSummary).say(progress_line(event.progress))
+            self.show_tabs(event.progress.problems)
+        self.query_one(ProblemList).show(event.groups)
+
+    @on(CheckEnded)
+    def _ended(self, event: CheckEnded) -> None:
+        if event.number != self.checker.number:
+            if event.plan is not None:
+                self.discard_soon(event.plan)
+            return
+        self.checked.stopped_by = event.stopped_by
+        if event.error is not None:
+            self.query_one(PlanSummary).say(Content.styled(" no plan", "dim"))
+            self.fail(event.error)
+        elif event.plan is None:
+            self.query_one(PlanSummary).say(Content.styled(" stopped; ctrl+r checks again", "dim"))
+        else:
+            self._planned(event.plan)
+        self.refresh_bindings()
+
+    def _planned(self, plan: Plan) -> None:
+        self.checked.plan = plan
+        self.query_one(ProblemList).show(plan.problems)
+        self.show_tabs()
+        run_task(self, self.query_one(RequestView).show_sample(plan.sample))
+        self.show_plan(plan)
+        facts = [
+            safetext.line(plan.format, 80),
+            numbers.plural(plan.errors, "error"),
+            numbers.plural(plan.warnings, "warning"),
+        ]
+        self.query_one(StatusLine).tell(" · ".join(fact for fact in facts if fact))
+        template = self.query_one(TemplateEditor)
+        if (
+            not self.writing
+            and template.edited
+            and not template.composed
+            and not self.query_one(SourceForm).has_template
+        ):
+            self.say("These are rows, and the template was begun for you: change it, or load one.", level="warn")
+        pane = self.query_one("#new-panes", TabLine).chosen
+        if plan.errors and pane == "requests":
+            self.show_pane("problems")
+        elif not plan.problems and pane == "problems":
+            self.show_pane("requests")
+
+    def show_plan(self, plan: Plan) -> None:
+        """The plan and its cost, or what keeps it from being one."""
+        summary = self.query_one(PlanSummary)
+        if plan.errors:
+            wrong = f" ✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. Put them right"
+            skip = "" if self.writing else ", or leave them out (Skip bad)"
+            good = f" {numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
+            summary.say(Content.styled(wrong + skip, "bold $text-error"), Content.styled(good, "dim"))
+        else:
+            profile = self.service.profile
+            limit = profile.max_cost if profile.max_cost is not None else self.service.config.max_cost
+            summary.show_plan(plan, max_cost=limit, stopped_by=self.checked.stopped_by)
+
+    def discard_soon(self, plan: Plan) -> None:
+        """Throw a plan's staged copy away without making anyone wait."""
+        asyncio.get_running_loop().run_in_executor(None, self.service.discard, plan)
+
+    # --- drafts -----------------------------------------------------------------------------------------------------
+
+    def _draft(self) -> Draft | None:
+        """What the screen holds, None when nothing was composed."""
+        form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(WritePane)
+        if pane.untouched and not editor.composed:
+            return None
+        stem = safetext.filename(Path(form.first_path).stem) if editor.edited and form.first_path else "draft"
+        return Draft(
+            name=self.drafts.named(stem),
+            title=self.query_one("#new-name", Input).value,
+            sources=(form.typed,) if form.typed else (),
+            format=form.format or "",
+            template_path=form.template_path,
+            template_text=editor.edited,
+            cache_prefix=form.cache_prefix,
+            skip_bad=form.skip_bad,
+            default_model=form.model,
+            forms=() if pane.untouched else tuple(pane.current),
+        )
+
+    async def keep_draft(self) -> None:
+        """Save what the screen holds, when it differs from what was saved."""
+        draft = self._draft()
+        if draft is not None and await self.drafts.keep(draft):
+            self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(draft.name, 30)}"))
+
+    async def show_draft(self, draft: Draft) -> None:
+        """Put a draft into the fields, and check it."""
+        self.drafts.reopened(draft)
+        self.query_one("#new-name", Input).value = draft.title
+        self.query_one(SourceForm).restore(draft)
+        self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
+        if draft.forms:
+            await self.query_one(WritePane).load(draft.forms)
+        mode = self.query_one("#new-mode", TabLine)
+        wanted = "write" if draft.forms and not draft.sources else "files"
+        if mode.chosen == wanted:
+            await self.check_anew()
+        mode.choose(wanted)
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def action_browse(self) -> None:
+        """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
+        run_task(self, actions.browse(self), opens=True)
+
+    def action_drafts(self) -> None:
+        """Open a draft."""
+        run_task(self, actions.open_draft(self), opens=True)
+
+    def action_editor(self) -> None:
+        """Edit the focused field, or the template, in $EDITOR."""
+        run_task(self, actions.edit(self), opens=True)
+
+    def action_count(self) -> None:
+        """Count the tokens of a sample."""
+        run_task(self, actions.count(self))
+
+    def action_try_one(self) -> None:
+        """Send one request now."""
+        run_task(self, actions.try_one(self), opens=True)
+
+    def action_submit(self) -> None:
+        """Send the plan, after a yes."""
+        run_task(self, actions.submit(self), opens=True)
+
+    async def action_check(self) -> None:
+        """Check again."""
+        await self.check_anew()
 
     # --- leaving ----------------------------------------------------------------------------------------------------
 
@@ -224,25 +575,15 @@ class NewScreen(Planning):
     def _say_what_is_kept(self) -> None:
         chosen = self.service.config.keys
         again = bindings.true_key(chosen, HomeScreen, "new")
-        if self.kept is not None and not self._unsaved:
+        if self.drafts.kept is not None and not self._unsaved:
             drafts = bindings.true_key(chosen, NewScreen, "new.drafts")
-            name = safetext.line(self.kept.name, 40)
+            name = safetext.line(self.drafts.kept.name, 40)
             self.say_below(f"Draft {name} saved.", advice=f"Press {again}, then {drafts} to reopen it.", level="good")
-        elif self.kept is not None or self.query_one(SourceForm).typed:
+        elif self.drafts.kept is not None or self.query_one(SourceForm).typed:
             self.say_below("Form closed, no draft saved.", advice=f"Press {again} to start over.")
 
     async def on_unmount(self) -> None:
         """Stop what runs, throw the staged copy away."""
         self.checker.forget()
-        self._drop_plan()
+        self.checked.drop_plan()
         asyncio.get_running_loop().run_in_executor(None, self.previewer.close)
-
-    def default_title(self) -> str:
-        """The title that was typed, or the file's name."""
-        typed = self.query_one("#new-name", Input).value.strip()
-        return typed or (self.draft_name if self.writing else Path(self.query_one(SourceForm).first_path).stem)
-
-    def take_paths(self, paths: list[str]) -> None:
-        """Use these files."""
-        self.query_one(SourceForm).set_path(join_paths(paths))
-        self.start_check()

@@ -1,4 +1,4 @@
-"""What leads from the results screen to something else: into errors, a retry, an export, another program, a comparison."""
+"""Actions of the results screen: errors, retry, export, copy, pager and editor, compare, fetch."""
 
 from __future__ import annotations
 

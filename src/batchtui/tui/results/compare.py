@@ -1,4 +1,4 @@
-"""Two texts side by side, line by line, drawn as they are seen; what differs is marked by sign and colour."""
+"""The comparison screen: rows of two views side by side, and their answers line by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The detail pane of the results screen: a request and its answer, taken apart into the sections that are shown."""
+"""The detail pane: a request line and a result line as sections."""
 
 from __future__ import annotations
 

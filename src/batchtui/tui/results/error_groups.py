@@ -1,4 +1,4 @@
-"""The results without a usable answer, grouped by how they ended, with what that means; Enter shows a group's rows."""
+"""The error groups screen: results without a usable answer, by how they ended, with what that means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing results to a file: the format, the place, a bar while it is written, and a stop."""
+"""The export dialog: format, place, a progress bar, and a stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending requests again, as they are or changed: what they are, what changes, what it costs, and whether it helps."""
+"""The retry screen: which requests, what changes, what it costs, and whether it helps."""
 
 from __future__ import annotations
 

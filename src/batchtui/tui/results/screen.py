@@ -1,4 +1,4 @@
-"""A batch's or a run's results: counts as tabs, the list, the request beside its answer."""
+"""The results screen: outcomes as tabs, the list, the request beside its answer."""
 
 from __future__ import annotations
 

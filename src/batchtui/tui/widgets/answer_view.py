@@ -1,4 +1,4 @@
-"""JSON with colours for keys, strings, numbers and constants, made without a parser so that nothing can break it."""
+"""A widget that shows an answer's sections: Markdown, plain text, JSON with colors."""
 
 from __future__ import annotations
 

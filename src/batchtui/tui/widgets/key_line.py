@@ -1,4 +1,4 @@
-"""The last line: the keys that are true right here, as many as there is room for."""
+"""The last line: the keys of this screen, as many as there is room for."""
 
 from __future__ import annotations
 

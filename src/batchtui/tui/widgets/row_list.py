@@ -1,4 +1,4 @@
-"""What a row list shows and what it says: the source of its rows, and its messages."""
+"""A list of rows from a source, on Textual's line API: cursor, marks, sorting, only changed lines drawn again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line above the keys: when the service was looked at, and what the person should read."""
+"""The line above the keys: when batches were last checked, and messages."""
 
 from __future__ import annotations
 

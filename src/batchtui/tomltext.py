@@ -1,0 +1,34 @@
+"""TOML texts of people: read in a time that goes with their length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+MOST_PARTS = 32
+"""Parts of one dotted key: Python's reader needs a time that grows with their square."""
+_STRINGS = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\\n])*+"|' r"'[^'\n]*+'|#[^\n]*+", re.DOTALL
+)
+_LONG_KEY = re.compile(rf'(?<![\w"-])(?:[\w"-]++[ \t]*+\.[ \t]*+){{{MOST_PARTS}}}')
+
+
+def loads(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """What a TOML text says; raises ValueError (of malformed text tomllib.TOMLDecodeError) and RecursionError."""
+    import tomllib
+
+    # Only where the text itself has such a run it is worth telling strings and comments from keys.
+    if text.count(".") >= MOST_PARTS:
+        bare = _STRINGS.sub(_blanked, text)
+        found = _LONG_KEY.search(bare)
+        if found is not None:
+            line = bare.count("\n", 0, found.start()) + 1
+            column = found.start() - bare.rfind("\n", 0, found.start())
+            raise tomllib.TOMLDecodeError(f"A key of more than {MOST_PARTS} parts (at line {line}, column {column})")
+    return tomllib.loads(text, parse_float=parse_float)
+
+
+def _blanked(found: re.Match[str]) -> str:
+    """As many lines as a string or a comment has, and of a string that it is one."""
+    return ("" if found[0].startswith("#") else '""') + "\n" * found[0].count("\n")

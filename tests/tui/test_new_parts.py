@@ -1,0 +1,84 @@
+"""What the new screen owns: the draft of its form, and the plan of the form as it was checked."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from batchtui.domain.plan import Plan
+from batchtui.intake.drafts import Draft, list_drafts, load_draft, save_draft
+from batchtui.tui.new import drafts
+from batchtui.tui.new.check import CheckedForm, FormState
+from batchtui.tui.new.drafts import DraftKeeper
+from tests.tui.test_new import on_demo, summary
+from tests.tui.waiting import until
+from tests.tui.work import request
+
+PLAN = cast("Plan", object())
+
+
+async def test_a_draft_goes_by_a_free_name_and_is_written_when_it_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_draft(tmp_path, Draft(name="reviews"))
+    keeper = DraftKeeper(lambda: tmp_path)
+    assert keeper.named("reviews") == "reviews-2" == keeper.named("other")
+    draft = Draft(name=keeper.name, title="one")
+    assert await keeper.keep(draft)
+    monkeypatch.setattr(drafts, "save_draft", lambda *_: pytest.fail("it was written twice"))
+    assert not await keeper.keep(draft)
+    assert load_draft(tmp_path, "reviews-2").title == "one"
+
+
+async def test_a_draft_set_aside_stays_and_one_that_was_sent_goes(tmp_path: Path) -> None:
+    keeper = DraftKeeper(lambda: tmp_path)
+    await keeper.keep(Draft(name=keeper.named("draft")))
+    assert keeper.set_aside() == "draft-1"
+    assert keeper.kept is None
+    await keeper.keep(Draft(name=keeper.named("draft")))
+    await keeper.forget()
+    await keeper.forget()
+    assert await keeper.names() == list_drafts(tmp_path) == ("draft-1",)
+    keeper.reopened(await keeper.load("draft-1"))
+    assert keeper.named("draft") == "draft-1" and keeper.kept is not None
+
+
+def test_a_plan_goes_with_the_form_it_is_of_unless_it_was_handed_over() -> None:
+    gone: list[Plan] = []
+    checked = CheckedForm(gone.append)
+    for leave in (lambda: checked.begin(FormState(typed="b")), checked.forget, checked.drop_plan):
+        checked.begin(FormState(typed="a"))
+        checked.plan = PLAN
+        leave()
+        assert checked.plan is None
+    assert checked.form == FormState(typed="a") and gone == [PLAN] * 3
+    checked.plan = PLAN
+    assert checked.hand_over() is PLAN
+    checked.forget()
+    assert checked.form is None and gone == [PLAN] * 3
+
+
+async def test_a_counted_plan_comes_with_what_forbids_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No moment in which it could be sent as one that nothing forbids."""
+    source = tmp_path / "requests.jsonl"
+    source.write_bytes(request("a", "hello"))
+    async with on_demo(tmp_path, source) as (_, pilot, screen, service):
+        first, asked, go_on = screen.plan, threading.Event(), threading.Event()
+
+        def forbids(_: Any) -> str:
+            asked.set()
+            go_on.wait(60)
+            return "it would cost too much"
+
+        monkeypatch.setattr(service, "max_cost_problem", forbids)
+        screen.query_one("#new-panes").focus()
+        await pilot.press("ctrl+l")
+        await until(pilot, asked.is_set)
+        assert screen.plan is first
+        go_on.set()
+        await until(pilot, lambda: screen.plan is not first)
+        assert screen.checked.stopped_by == "it would cost too much"
+        await until(pilot, lambda: "too much" in summary(screen))
