@@ -187,7 +187,7 @@ class Tour:
         rows = len(screen.query_one(RowList).source)
         for number in range(0, rows, 1 if self.everything else 13):
             screen.query_one(RowList).move_to(number)
-            await screen.show_now()
+            await screen.detail.show_now()
             await self.keys()
             if self.everything or number >= rows - 40:
                 for key in ("v", "v", "m", "m"):

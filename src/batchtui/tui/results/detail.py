@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -9,13 +10,16 @@ import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.timer import Timer
 
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import meaning_of
 from batchtui.present import numbers
 from batchtui.results.text import load
 from batchtui.results.view import ResultRow, View
+from batchtui.tui.results.rows import ResultRows
 from batchtui.tui.widgets.answer_view import AnswerView, Section, pretty
+from batchtui.tui.widgets.row_list import RowList
 
 _SHOWN_APART = frozenset({"model", "max_tokens", "system", "messages", "tools"})
 
@@ -209,6 +213,8 @@ def _json(value: object) -> str:
 Mode = Literal["markdown", "plain", "raw"]
 SIDE_BY_SIDE = 100
 """From this width on the request stands beside its answer, in cells; narrower it stands above."""
+PAUSE = 0.06
+"""Seconds the cursor rests before an answer is read, so that a held-down key reads none on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +269,7 @@ def note_of(row: ResultRow) -> str:
 
 
 class DetailPane(Container):
-    """Two panes that scroll apart: what was asked, what came back."""
+    """The row under a list's cursor in two panes that scroll apart: what was asked, what came back."""
 
     DEFAULT_CSS: ClassVar[str] = """
     DetailPane { layout: vertical; height: 1fr; width: 1fr; }
@@ -273,10 +279,12 @@ class DetailPane(Container):
     DetailPane.beside #answer { width: 3fr; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, listed: RowList, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.mode: Mode = "markdown"
-        self._read: Read | None = None
+        self._listed = listed
+        self._older = 0
+        self._rest: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Request first, as it came first."""
@@ -292,24 +300,62 @@ class DetailPane(Container):
         """The answer's pane."""
         return self.query_one("#answer", AnswerView)
 
-    async def show(self, found: Read, *, mode: Mode) -> None:
-        """Show a row."""
-        self.mode = mode
-        self._read = found
-        asked, said = self._sections(found, mode)
-        markdown = mode == "markdown"
+    def wanted(self) -> ShownResult | None:
+        """What is to be shown: the row under the cursor now, None when there is none."""
+        source, key = self._listed.source, self._listed.cursor_key
+        if isinstance(source, ResultRows) and isinstance(key, int):
+            return ShownResult(source.view, key, self._older)
+        return None
+
+    def cursor_moved(self) -> None:
+        """Show another row, and of its answers the one that holds."""
+        self._older = 0
+        self.show_soon()
+
+    def step_older(self, by: int) -> None:
+        """Show an older answer to the same request, or a newer one."""
+        wanted = self.wanted()
+        if wanted is not None:
+            self._older = max(0, min(wanted.view.older_count(wanted.row), self._older + by))
+            self.show_soon()
+
+    def turn(self, mode: Mode) -> None:
+        """Show it in another way; the same way once more goes back to Markdown."""
+        self.mode = "markdown" if self.mode == mode else mode
+        self.show_soon()
+
+    def show_soon(self) -> None:
+        """Read and show the row under the cursor once the cursor rests, where the pane is seen."""
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(PAUSE, self._rested)
+
+    async def _rested(self) -> None:
+        if self.display:
+            await self.show_now()
+
+    async def show_now(self) -> None:
+        """Read the row under the cursor and show it, unless the cursor moved on meanwhile."""
+        wanted = self.wanted()
+        if wanted is None:
+            if isinstance(self._listed.source, ResultRows):
+                await self.query_one("#request", AnswerView).show([])
+                await self.answer.show([Section("", "Nothing here.", "note")])
+            return
+        try:
+            found = await asyncio.to_thread(read, wanted)
+        except BatchtuiError as error:
+            if wanted == self.wanted():
+                await self.answer.show([Section(str(error), error.advice, "plain", "bad")])
+            return
+        if wanted == self.wanted():
+            await self._show(found)
+
+    async def _show(self, found: Read) -> None:
+        asked, said = self._sections(found, self.mode)
+        markdown = self.mode == "markdown"
         await self.query_one("#request", AnswerView).show(asked, title=f"· {_model(found)}", markdown=markdown)
         await self.answer.show(said, title=title_of(found), note=note_of(found.row), markdown=markdown)
-
-    async def show_nothing(self, why: str) -> None:
-        """Show why there is nothing."""
-        self._read = None
-        await self.query_one("#request", AnswerView).show([])
-        await self.answer.show([Section("", why, "note")])
-
-    async def show_error(self, error: BatchtuiError) -> None:
-        """Show an error in the answer's place."""
-        await self.answer.show([Section(str(error), error.advice, "plain", "bad")])
 
     @staticmethod
     def _sections(found: Read, mode: Mode) -> tuple[list[Section], list[Section]]:
@@ -326,23 +372,19 @@ class DetailPane(Container):
         none = "The request is not kept here: the batch was made elsewhere."
         return asked or [Section("", none, "note")], said or [Section("", "No line came for this request.", "note")]
 
-    def text(self) -> str:
-        """What is shown, as text to take away: the answer's text, or the raw line in raw mode."""
-        if self._read is None:
-            return ""
-        if self.mode == "raw":
-            return pretty(self._read.answer)
-        return plain_text(answer_sections(self._read.answer, self._read.row))
 
-    def whole(self) -> str:
-        """Request and answer in full, for a pager."""
-        if self._read is None:
-            return ""
-        if self.mode == "raw":
-            return f"{pretty(self._read.request or b'')}\n\n{pretty(self._read.answer)}\n"
-        asked = plain_text(request_sections(self._read.request), titles=True) if self._read.request else ""
-        said = plain_text(answer_sections(self._read.answer, self._read.row), titles=True)
-        return f"== request {self._read.row.custom_id} ==\n\n{asked}\n\n== answer {title_of(self._read)[2:]} ==\n\n{said}\n"
+def text_of(found: Read, mode: Mode) -> str:
+    """A row as text to take away: the answer's text, or the line as it came in raw mode."""
+    return pretty(found.answer) if mode == "raw" else plain_text(answer_sections(found.answer, found.row))
+
+
+def whole_text(found: Read, mode: Mode) -> str:
+    """A row's request and answer in full, for a pager."""
+    if mode == "raw":
+        return f"{pretty(found.request or b'')}\n\n{pretty(found.answer)}\n"
+    asked = plain_text(request_sections(found.request), titles=True) if found.request else ""
+    said = plain_text(answer_sections(found.answer, found.row), titles=True)
+    return f"== request {found.row.custom_id} ==\n\n{asked}\n\n== answer {title_of(found)[2:]} ==\n\n{said}\n"
 
 
 def plain_text(sections: list[Section], *, titles: bool = False) -> str:

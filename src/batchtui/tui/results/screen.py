@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from array import array
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import events, on
@@ -10,26 +12,26 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.outcome import ErrorGroup
 from batchtui.present import numbers
-from batchtui.results.view import View
+from batchtui.results.view import Rows, View
 from batchtui.service import events as told
-from batchtui.tui.base import Progressed, progress_poster, run_task
+from batchtui.tui.base import BaseScreen, Progressed, progress_poster, run_task
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import Happened
 from batchtui.tui.new.plan_summary import progress_line
-from batchtui.tui.results.actions import Hands
-from batchtui.tui.results.detail import DetailPane, Mode, ShownResult, read
+from batchtui.tui.results import actions
+from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
-from batchtui.tui.results.listing import Listing
-from batchtui.tui.results.rows import columns_for, tabs
+from batchtui.tui.results.rows import SORTS, ResultRows, columns_for, tabs
+from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import MarksChanged, RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import TabLine
 
@@ -37,15 +39,16 @@ WIDE = 110
 """From this width on the answer stands right of the list, in cells; narrower, Enter opens it."""
 TALL = 40
 """From this height on a narrow screen shows it below the list."""
-PAUSE = 0.06
-"""Seconds the cursor rests before an answer is read, so that a held-down key reads none on its way."""
+_NEED_A_VIEW = frozenset(
+    {"groups", "retry", "export", "copy", "pager", "editor", "compare", "filter", "sort", "reverse", "mode"}
+)
 
 
 def _rows_by_id(view: View) -> dict[str, int]:
     return {name: row for row, name in enumerate(view.ids())}
 
 
-class ResultsScreen(Hands, Listing):
+class ResultsScreen(BaseScreen[None]):
     """Opens the results of the batch ``local_id``, or with ``run`` of its whole run."""
 
     CSS_PATH = "screen.tcss"
@@ -147,10 +150,16 @@ class ResultsScreen(Hands, Listing):
         self.local_id = local_id
         self.run = run
         self.record: BatchRecord | None = None
-        self.mode: Mode = "markdown"
-        self._older = 0
+        self.view: View | None = None
+        self._search = Search(self.post_message)
+        self._filter = line_input(
+            placeholder="words, tokens>1000, stop:max_tokens, error:overloaded, id:…", id="results-filter"
+        )
+        self._list = RowList((), id="results-list")
+        self.detail = DetailPane(self._list, id="results-detail")
         self._opening: threading.Event | None = None
-        self._rest: Timer | None = None
+        self._cursor_at: int | None = None
+        """The row that the cursor was on in the view before, until it is found in this one."""
 
     def compose(self) -> ComposeResult:
         """Title and costs, tabs, filter, list and answer, status, keys."""
@@ -159,12 +168,10 @@ class ResultsScreen(Hands, Listing):
         yield TabLine(numbered=True, id="results-tabs")
         with Horizontal(id="results-filter-line"):
             yield Static("/", id="results-filter-sign", markup=False)
-            yield line_input(
-                placeholder="words, tokens>1000, stop:max_tokens, error:overloaded, id:…", id="results-filter"
-            )
+            yield self._filter
         with Container(id="results-body"):
-            yield RowList((), id="results-list")
-            yield DetailPane(id="results-detail")
+            yield self._list
+            yield self.detail
         yield Static("", id="results-message", markup=False)
         yield StatusLine()
         yield KeyLine(self.KEY_LINE, last=("help", "back"))
@@ -172,9 +179,23 @@ class ResultsScreen(Hands, Listing):
     async def on_mount(self) -> None:
         """Open at once."""
         self.query_one("#results-filter-line").display = False
-        self.query_one(RowList).focus()
+        self._list.focus()
         self._lay_out(self.app.size.width, self.app.size.height)
         self.open()
+
+    def on_unmount(self) -> None:
+        """Stop what still runs for this screen."""
+        self._search.stop()
+        if self._opening is not None:
+            self._opening.set()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing here are not offered."""
+        if action == "fetch":
+            return self.record is not None and self.record.id is not None and self.record.status == "ended"
+        if action == "run":
+            return self.record is not None and (self.run or len(self.run_records()) > 1)
+        return self.view is not None or action not in _NEED_A_VIEW
 
     # --- opening ----------------------------------------------------------------------------------------------------
 
@@ -200,46 +221,38 @@ class ResultsScreen(Hands, Listing):
         rows_of = await self.in_thread(_rows_by_id, view) if self.view is not None else {}
         if stop.is_set() or not self.is_attached:
             return
-        self.query_one(RowList).set_columns(columns_for(view))
-        self.take_view(view, rows_of)
+        self._list.set_columns(columns_for(view))
+        self._take_view(view, rows_of)
         self.query_one(TabLine).set_tabs(tabs(view))
         self.show_message("")
         self._say_head()
         self.select()
         self.refresh_bindings()
 
-    @on(Progressed)
-    def _progressed(self, event: Progressed) -> None:
-        if self.view is None:
-            self.show_message(progress_line(event.progress))
+    def _take_view(self, view: View, rows_of: Mapping[str, int]) -> None:
+        """Show another view, the marks and the cursor on the requests they were on; ``rows_of`` are its rows by id."""
+        before = self.view
+        marks, at = (self.marked, self._list.cursor_key) if before is not None else ((), None)
+        marked = [before.id(row) for row in marks if before is not None]
+        self.view = view
+        self._cursor_at = rows_of.get(before.id(at)) if before is not None and isinstance(at, int) else None
+        # A number means another row from now on: none is to be taken for one of the view before.
+        self._list.set_source(ResultRows(view, array("I")), keep_cursor=False)
+        self._list.set_marks(rows_of[name] for name in marked if name in rows_of)
 
     def _opened_nothing(self, error: BatchtuiError) -> None:
         self.view = None
+        self._list.set_source(NoRows(), keep_cursor=False)
         if self.record is not None:
             self.show_message(nothing_yet(self.record, self.service.usual_minutes(self.record), error))
         else:
             self.fail(error)
         self.refresh_bindings()
 
-    def show_message(self, text: str | Content) -> None:
-        """Show a text in place of list and answer; an empty one brings them back."""
-        said = self.query_one("#results-message", Static)
-        said.display = bool(text)
-        self.query_one("#results-body").display = not text
-        said.update(text if isinstance(text, Content) else Content(safetext.block(text)))
-
-    def _say_head(self) -> None:
-        if self.record is not None:
-            self.query_one("#results-title", Static).update(title_line(self.record, self.view, run=self.run))
-            self.query_one("#results-costs", Static).update(
-                costs_line(self._records(), self.view, self.app.size.width - 2)
-            )
-
-    def _records(self) -> list[BatchRecord]:
-        """The batch, or all batches of its run while the run is shown."""
-        assert self.record is not None
-        run = self.record.run
-        return [each for each in self.service.records() if each.run == run] if self.run else [self.record]
+    @on(Progressed)
+    def _progressed(self, event: Progressed) -> None:
+        if self.view is None:
+            self.show_message(progress_line(event.progress))
 
     @on(Happened)
     def _happened(self, message: Happened) -> None:
@@ -257,95 +270,206 @@ class ResultsScreen(Hands, Listing):
             if before is not None and (before.results, before.status) != (event.record.results, event.record.status):
                 self.open()
 
+    def action_run(self) -> None:
+        """The whole run merged, or this batch alone."""
+        self.run = not self.run
+        self.open()
+
+    def run_records(self) -> list[BatchRecord]:
+        """The batches of the run that is looked at, none before it is known."""
+        run = self.record.run if self.record is not None else None
+        return [record for record in self.service.records() if record.run == run]
+
+    # --- what is said -----------------------------------------------------------------------------------------------
+
+    def show_message(self, text: str | Content) -> None:
+        """Show a text in place of list and answer; an empty one brings them back."""
+        said = self.query_one("#results-message", Static)
+        said.display = bool(text)
+        self.query_one("#results-body").display = not text
+        said.update(text if isinstance(text, Content) else Content(safetext.block(text)))
+
+    def _say_head(self) -> None:
+        if self.record is not None:
+            records = self.run_records() if self.run else [self.record]
+            self.query_one("#results-title", Static).update(title_line(self.record, self.view, run=self.run))
+            self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
+
+    def _say_facts(self) -> None:
+        """Say where the cursor is, and what of how much is shown."""
+        if self.view is None:
+            return
+        shown, order = len(self._list.source), self._search.order
+        parts = [f"{numbers.count(shown)} of {numbers.count(len(self.view))} shown"]
+        if shown:
+            parts.insert(0, f"row {numbers.count(self._list.cursor + 1)}")
+        parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
+        parts += [f"by {order.key}{' down' if order.reverse else ''}"] if order.key != "file" else []
+        parts += ["searching, esc stops"] if self._search.running else []
+        self.query_one(StatusLine).tell(" · ".join(parts))
+
+    # --- which rows are shown ---------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> Rows:
+        """The rows that are shown, in their order."""
+        source = self._list.source
+        return source.rows if isinstance(source, ResultRows) else array("I")
+
+    @property
+    def marked(self) -> frozenset[int]:
+        """The rows that are marked."""
+        return frozenset(row for row in self._list.marks if isinstance(row, int))
+
+    def chosen_rows(self) -> list[int]:
+        """What an action is meant for: the marked rows, or all that are shown; in the order of the view."""
+        return sorted(self.marked or self.rows)
+
+    def select(self, *, among: Rows | None = None) -> None:
+        """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages."""
+        if self.view is not None:
+            self._search.start(self.view, self.query_one(TabLine).chosen, self._filter.value.strip(), among)
+            self._say_sign()
+
+    def _say_sign(self) -> None:
+        self.query_one("#results-filter-sign", Static).update(Content(self._search.sign))
+        shown = self._search.group is not None or bool(self._filter.value)
+        self.query_one("#results-filter-line").display = shown or self._filter.has_focus
+
+    @on(RowsFound)
+    def _found(self, found: RowsFound) -> None:
+        if self.view is None or found.number != self._search.number:
+            return
+        if found.problem:
+            self.say(found.problem, level="warn")
+        elif found.done and self.query_one(StatusLine).said:
+            self.query_one(StatusLine).dismiss()
+        order = self._search.order
+        self._list.set_sort(None if order.key == "file" else order.key, order.reverse)
+        self._list.set_source(ResultRows(self.view, found.rows))
+        if self._cursor_at is not None and (self._list.move_to_key(self._cursor_at) or found.done):
+            self._cursor_at = None
+        self._say_facts()
+        if not found.rows:
+            self.detail.show_soon()
+
+    @on(TabLine.Chosen)
+    def _tab_chosen(self) -> None:
+        self.select()
+
+    def action_tab(self, number: int) -> None:
+        """The tab with this number."""
+        self.query_one(TabLine).choose_number(number)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one("#results-filter-line").display = True
+        self._filter.focus()
+
+    @on(Input.Changed, "#results-filter")
+    def _filter_typed(self) -> None:
+        self.select()
+
+    @on(Input.Submitted, "#results-filter")
+    def _filter_done(self) -> None:
+        self._list.focus()
+
+    def _set_filter(self, text: str, *, tab: str = "all") -> None:
+        """Show what a filter lets through, in a tab."""
+        self.query_one(TabLine).choose(tab, tell=False)
+        if self._filter.value == text:
+            self.select()
+        self._filter.value = text
+        self._list.focus()
+
+    def show_group(self, group: ErrorGroup) -> None:
+        """Show one error group's rows."""
+        self._search.group = group
+        self._set_filter("")
+
+    def action_case(self) -> None:
+        """Whether capitals matter."""
+        self._search.case = not self._search.case
+        self.select()
+
+    def action_regex(self) -> None:
+        """Words, or one regular expression."""
+        self._search.regex = not self._search.regex
+        self.select()
+
+    def action_sort(self) -> None:
+        """By the next column."""
+        self._sort_by(SORTS[(SORTS.index(self._search.order.key) + 1) % len(SORTS)])
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self._sort_by(self._search.order.key)
+
+    @on(HeaderClicked)
+    def _header_clicked(self, event: HeaderClicked) -> None:
+        if event.column in SORTS:
+            self._sort_by(event.column)
+
+    def _sort_by(self, key: str) -> None:
+        """In another order; what a search has found, or kept when it was stopped, is not looked for anew."""
+        self._search.sort_by(key)
+        self.select(among=None if self._search.running else self.rows)
+
     # --- the answer -------------------------------------------------------------------------------------------------
 
     @on(RowHighlighted)
     def _highlighted(self) -> None:
-        self._older = 0
-        self.say_facts(searching=self._search.running)
-        self.show_soon()
+        self._say_facts()
+        self.detail.cursor_moved()
 
     @on(MarksChanged)
     def _marked(self) -> None:
-        self.say_facts(searching=self._search.running)
-
-    def show_soon(self) -> None:
-        """Read and show the row under the cursor once the cursor rests."""
-        if self._rest is not None:
-            self._rest.stop()
-        self._rest = self.set_timer(PAUSE, self._show)
-
-    async def _show(self) -> None:
-        if self.query_one(DetailPane).display:
-            await self.show_now()
-
-    async def show_now(self) -> None:
-        """Read the row under the cursor and show it."""
-        pane = self.query_one(DetailPane)
-        if self.view is None:
-            return
-        key = self.query_one(RowList).cursor_key
-        if not isinstance(key, int):
-            await pane.show_nothing("Nothing here.")
-            return
-        shown = ShownResult(self.view, key, self._older)
-        try:
-            found = await self.in_thread(read, shown)
-        except BatchtuiError as error:
-            await pane.show_error(error)
-            return
-        if shown == ShownResult(self.view, self.query_one(RowList).cursor_key, self._older):  # type: ignore[arg-type]
-            await pane.show(found, mode=self.mode)
+        self._say_facts()
 
     def action_mode(self, mode: Mode) -> None:
         """Markdown, plain or raw; the same key goes back."""
-        self.mode = "markdown" if self.mode == mode else mode
-        self.show_soon()
+        self.detail.turn(mode)
 
     def action_older(self, by: int) -> None:
         """An older or newer answer to the same request."""
-        key = self.query_one(RowList).cursor_key
-        if self.view is not None and isinstance(key, int):
-            most = self.view.older_count(key)
-            if not most:
-                self.say(
-                    "There is one answer to this request."
-                    if self.run
-                    else "There is one answer here: u shows the whole run."
-                )
-            self._older = max(0, min(most, self._older + by))
-            self.show_soon()
+        shown = self.detail.wanted()
+        if shown is None:
+            return
+        if not shown.view.older_count(shown.row):
+            whole = self.run
+            self.say(
+                "There is one answer to this request." if whole else "There is one answer here: u shows the whole run."
+            )
+        self.detail.step_older(by)
 
     def action_step(self, by: int) -> None:
         """The next or previous row, wherever the focus is."""
-        self.query_one(RowList).action_move(by)
+        self._list.action_move(by)
 
     @on(RowSelected)
     def _selected(self) -> None:
-        pane = self.query_one(DetailPane)
-        if not pane.display:
+        if not self.detail.display:
             self.query_one("#results-body").add_class("opened")
-            pane.display = True
-            self.query_one(RowList).display = False
-            self.show_soon()
-        pane.answer.focus()
+            self.detail.display = True
+            self._list.display = False
+            self.detail.show_soon()
+        self.detail.answer.focus()
 
     def action_back(self) -> None:
         """One step back: the search, the filter line, the answer, the filter, the screen."""
-        listed, pane = self.query_one(RowList), self.query_one(DetailPane)
         if self._search.running:
             self._search.keep()
-        if self.query_one("#results-filter", Input).has_focus:
-            listed.focus()
+        if self._filter.has_focus:
+            self._list.focus()
         elif self.query_one("#results-body").has_class("opened"):
             self.query_one("#results-body").remove_class("opened")
             self._lay_out(self.size.width, self.size.height)
-            listed.focus()
-        elif pane.answer.has_focus or self.query_one("#request").has_focus:
-            listed.focus()
-        elif self.query_one("#results-filter", Input).value or self._group is not None:
-            self._group = None
-            self.set_filter("", tab=self.query_one(TabLine).chosen)
+            self._list.focus()
+        elif self.detail.answer.has_focus or self.query_one("#request").has_focus:
+            self._list.focus()
+        elif self._filter.value or self._search.group is not None:
+            self._search.group = None
+            self._set_filter("", tab=self.query_one(TabLine).chosen)
         elif not self.query_one(StatusLine).dismiss():
             self.dismiss(None)
 
@@ -360,15 +484,43 @@ class ResultsScreen(Hands, Listing):
         body.set_class(beside, "beside")
         opened = body.has_class("opened") and not (beside or below)
         body.set_class(opened, "opened")
-        pane = self.query_one(DetailPane)
         shown = beside or below or opened
-        if shown and not pane.display:
-            self.show_soon()
-        pane.display = shown
-        self.query_one(RowList).display = not opened
+        if shown and not self.detail.display:
+            self.detail.show_soon()
+        self.detail.display = shown
+        self._list.display = not opened
 
-    def on_unmount(self) -> None:
-        """Stop what still runs for this screen."""
-        self._search.stop()
-        if self._opening is not None:
-            self._opening.set()
+    # --- what leads elsewhere ---------------------------------------------------------------------------------------
+
+    def action_groups(self) -> None:
+        """Errors grouped, of the rows that are shown."""
+        run_task(self, actions.show_groups(self), opens=True)
+
+    def action_retry(self) -> None:
+        """Send again what is marked, or what is shown."""
+        run_task(self, actions.retry(self), opens=True)
+
+    def action_export(self) -> None:
+        """Write what is shown, or marked, to a file."""
+        run_task(self, actions.export(self), opens=True)
+
+    def action_copy(self, raw: bool = False) -> None:
+        """Copy the answer, and keep it in a file for terminals that refuse; ``raw`` copies it as received."""
+        raw = raw or self.service.config.screen.copy_raw
+        run_task(self, actions.copy(self, self.detail.wanted(), raw=raw))
+
+    def action_pager(self) -> None:
+        """Request and answer in $PAGER."""
+        run_task(self, actions.open_in_pager(self, self.detail.wanted()), opens=True)
+
+    def action_editor(self) -> None:
+        """Request and answer in $EDITOR."""
+        run_task(self, actions.open_in_editor(self, self.detail.wanted()), opens=True)
+
+    def action_fetch(self) -> None:
+        """Fetch the results now."""
+        run_task(self, actions.fetch(self))
+
+    def action_compare(self) -> None:
+        """Choose another batch or run, and compare."""
+        run_task(self, actions.compare(self), opens=True)

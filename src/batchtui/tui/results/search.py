@@ -1,4 +1,4 @@
-"""Finds the rows of a tab and a filter in a thread, and tells them while it still looks."""
+"""The search of the results screen: what is looked for, in which order, and the thread that tells rows while it looks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 from textual.message import Message
 
+from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.results.filter import Filter, group_filter, parse_filter, sort
@@ -57,24 +58,37 @@ class RowsFound(Message):
 
 
 class Search:
-    """One search at a time; starting another stops the one that runs."""
+    """One search at a time, in a thread; starting another stops the one that runs."""
 
     def __init__(self, post: Callable[[Message], object]) -> None:
-        self.view: View | None = None
+        self.order = Order("file", False)
+        self.case = self.regex = False
+        self.group: ErrorGroup | None = None
+        """The error group that is looked within."""
         self.number = 0
+        self.running = False
         self._post = post
         self._stop = threading.Event()
-        self.running = False
 
-    def start(self, tab: str, wanted: Wanted, order: Order, among: Rows | None = None) -> None:
-        """Look for the rows of a tab that a filter lets through; with ``among`` only put these in order."""
+    @property
+    def sign(self) -> str:
+        """What stands before the filter: how its words are read, and the error group it is within."""
+        group = f" {safetext.line(self.group.title, 40)} ·" if self.group is not None else ""
+        return "/" + ("Aa" if self.case else "") + (".*" if self.regex else "") + group
+
+    def sort_by(self, key: str) -> None:
+        """Order by a column, what is large first where it is a number; the same column once more turns the order round."""
+        order = self.order
+        self.order = Order(key, not order.reverse if key == order.key else key in ("in", "out", "cost"))
+
+    def start(self, view: View, tab: str, text: str, among: Rows | None = None) -> None:
+        """Look for the rows of a tab that the filter ``text`` lets through; with ``among`` only put these in order."""
         self.stop()
-        if self.view is None:
-            return
         self.number += 1
         self._stop = threading.Event()
         self.running = True
-        arguments = (self.number, self.view, tab, wanted, order, self._stop, among)
+        wanted = Wanted(text, self.case, self.regex, self.group)
+        arguments = (self.number, view, tab, wanted, self.order, self._stop, among)
         threading.Thread(target=self._run, args=arguments, name="batchtui-search", daemon=True).start()
 
     def keep(self) -> None:
