@@ -83,9 +83,7 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
 
 
 def test_serve_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
-    code = (
-        f"from pathlib import Path; from batchtui.demo.run import serve; serve(data=Path({str(tmp_path)!r}), json=True)"
-    )
+    code = f"from pathlib import Path; from batchtui.demo.runner import serve; serve(data=Path({str(tmp_path)!r}), json=True)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout and child.stderr
         where = json.loads(child.stdout.readline())

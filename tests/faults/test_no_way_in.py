@@ -224,7 +224,7 @@ def test_the_key_is_not_in_the_arguments_of_any_process_of_ours(tmp_path: Path) 
 
 def test_an_unexpected_error_shows_no_locals(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom batchtui.cli.ending import guarded\n"
+        "import sys\nfrom batchtui.cli.output import guarded\n"
         f"def run():\n    key = {CANARY[:9]!r} + {CANARY[9:]!r}\n    raise RuntimeError('odd')\nsys.exit(guarded(run))\n"
     )
     said = program(code=code)

@@ -122,7 +122,7 @@ def test_a_verb_that_fails_tells_type_and_place(
 
     assert guarded(broken) == 3
     said = capsys.readouterr().err + log.read_text()
-    assert "KeyError" in said and "batchtui.cli.ending:" in said and SECRET not in said
+    assert "KeyError" in said and "batchtui.cli.output:" in said and SECRET not in said
 
 
 def test_what_the_engine_does_in_the_background_is_noted(tmp_path: Path, log: Path) -> None:
