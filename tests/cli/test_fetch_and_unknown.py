@@ -18,6 +18,7 @@ __all__ = ["call"]
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     monkeypatch.setattr("batchtui.service.presence.unknown_delay", lambda looks: 0.0)
+    monkeypatch.setattr("batchtui.service.presence.UNKNOWN_AFTER", timedelta(minutes=2))
 
 
 def folder_of(call: Caller) -> Path:
@@ -78,6 +79,8 @@ def test_fetch_of_a_batch_that_runs_or_can_not_be_asked_exits_3(call: Caller) ->
 
 def test_a_batch_that_the_api_does_not_know_is_said_by_every_verb_and_can_be_marked(call: Caller) -> None:
     call("submit", call.source())
+    call.demo.set_faults(["status:529@results"])
+    call("sync")
     call.demo.set_faults(["forgotten@any"])
     for _ in range(3):
         said = call("sync")

@@ -15,6 +15,7 @@ from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.template_editor import TemplateEditor
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import TABLE, TEMPLATE, opened, until
+from tests.tui.waiting import settled
 from tests.tui.work import make_service
 
 
@@ -39,7 +40,7 @@ async def test_what_was_kept_and_the_keys_that_reopen_it(
         await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
         while app.screen is screen:
             await pilot.press("escape")
-            await pilot.pause()
+            await settled(pilot)
         line = app.home.query_one(StatusLine)
         await until(pilot, lambda: "Draft reviews saved" in line.said)
         assert f"Press {press[0]}, then {press[1]} to reopen it." in line._said[1]
@@ -59,7 +60,7 @@ async def test_a_form_with_only_a_source_says_that_nothing_was_kept(tmp_path: Pa
     async with opened(make_service(tmp_path / "data"), source) as (app, pilot, screen):
         while app.screen is screen:
             await pilot.press("escape")
-            await pilot.pause()
+            await settled(pilot)
         await until(pilot, lambda: "no draft saved" in app.home.query_one(StatusLine).said)
 
 
@@ -82,7 +83,7 @@ async def test_a_draft_that_cant_be_saved_is_said_and_does_not_hold_anyone(
             await pilot.pause()
         while app.screen is screen:
             await pilot.press("escape")
-            await pilot.pause()
+            await settled(pilot)
         assert "no draft saved" in app.home.query_one(StatusLine).said
 
 

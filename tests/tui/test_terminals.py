@@ -8,7 +8,7 @@ import pytest
 
 from batchtui.tui import terminal
 
-ASKED = "from batchtui.tui import glyphs; print(glyphs.terminal_is_ascii())"
+ASKED = "from batchtui.present import symbols; print(symbols.terminal_is_ascii())"
 
 
 def drawn_in_ascii(**environment: str) -> bool:
