@@ -79,8 +79,9 @@ def test_fetch_of_a_batch_that_runs_or_can_not_be_asked_exits_3(call: Caller) ->
 
 def test_a_batch_that_the_api_does_not_know_is_said_by_every_verb_and_can_be_marked(call: Caller) -> None:
     call("submit", call.source())
-    call.demo.set_faults(["status:529@results"])
-    call("sync")
+    record = folder_of(call) / "batch.json"
+    # As a look at the list would: from here on the id is more than the create's reply said.
+    record.write_bytes(record.read_bytes().replace(b'"id_seen": false', b'"id_seen": true'))
     call.demo.set_faults(["forgotten@any"])
     for _ in range(3):
         said = call("sync")

@@ -23,6 +23,9 @@ async def test_a_file_becomes_stored_results(tmp_path: Path) -> None:
             records = await service.submit(plan_of(service, source(tmp_path)), title="mine", note="n")
             assert [r.status for r in records] == ["in_progress"]
             await asyncio.wait_for(service.wait([records[0].local_id]), 30)
+            async with asyncio.timeout(30):
+                while not any(isinstance(e, Ended) for e in heard):
+                    await asyncio.sleep(0.01)
         record = service.resolve("last")
         assert (record.title, record.note, record.results, record.status) == ("mine", "n", "stored", "ended")
         assert sorted(results_of(service, record)) == sorted(f"r-{i}" for i in range(20))

@@ -175,8 +175,9 @@ async def test_a_template_is_kept_as_a_draft_and_found_again(service: Service, t
         screen.query_one("#template-text", TextArea).text = TEMPLATE
         await until(pilot, lambda: list_drafts(service.data) == ("reviews",))
         await until(pilot, lambda: load_draft(service.data, "reviews").template_text == TEMPLATE)
-        await pilot.press("escape", "escape", "escape")
-        await until(pilot, lambda: app.screen is not screen)
+        while app.screen is screen:
+            await pilot.press("escape")
+            await settled(pilot)
         again = NewScreen()
         await app.push_screen(again)
         await pilot.press("ctrl+y")

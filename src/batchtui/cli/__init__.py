@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
 
 
 def main(args: list[str] | None = None) -> Any:
-    """The program: runs a verb and exits with its code (contract: design, exit codes)."""
+    """The program: runs a verb and exits with its code."""
     from batchtui.cli.output import guarded, leave
     from batchtui.cli.streams import take_streams
 

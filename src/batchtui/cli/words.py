@@ -144,7 +144,7 @@ def say_plan(plan: Plan) -> None:
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """The JSON of check (contract: design), with a count beside each kind of problem."""
+    """The JSON of check, with a count beside each kind of problem."""
     e = plan.estimate
     return {
         "requests": plan.requests,
@@ -279,7 +279,7 @@ def _fit(cell: str, width: int, right: bool) -> str:
 
 
 def exit_code(records: Iterable[BatchRecord], *, waited: bool = True) -> int:
-    """0 all succeeded, 1 some did not, 3 refused, 4 unknown (contract: design, exit codes); the worst counts."""
+    """0 all succeeded, 1 some did not, 3 refused, 4 unknown; the worst counts."""
     code = 0
     for r in records:
         if r.status == "unconfirmed":
