@@ -1,4 +1,4 @@
-"""The server's life: restarts, one server to a folder, the background server that ends by itself, the desk."""
+"""The server's life: restarts, one server to a folder, the background server that ends by itself, the seeded batches."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_killed_background_server_is_started_anew(tmp_path: Path) -> None:
             assert first.base_url
 
 
-def test_a_desk_is_lived_in(tmp_path: Path) -> None:
+def test_the_seeded_batches_are_in_different_states(tmp_path: Path) -> None:
     data = tmp_path / "demo"
     assert seed.seed(data)
     records = History(data).all()
@@ -165,7 +165,7 @@ def test_a_desk_is_lived_in(tmp_path: Path) -> None:
             assert plain.get("/_demo/stats").json()["creates"] == 0
 
 
-def test_a_desk_is_set_once_and_cleared_on_demand(tmp_path: Path) -> None:
+def test_batches_are_seeded_once_and_cleared_on_demand(tmp_path: Path) -> None:
     data = tmp_path / "demo"
     assert seed.seed(data)
     names = [r.local_id for r in History(data).all()]
@@ -184,14 +184,14 @@ def test_a_folder_with_batches_is_left_as_it_is(tmp_path: Path) -> None:
     assert not History(data).all()
 
 
-def test_a_desk_is_not_cleared_under_a_running_server(tmp_path: Path) -> None:
+def test_batches_are_not_cleared_under_a_running_server(tmp_path: Path) -> None:
     data = tmp_path / "demo"
     seed.seed(data)
     with alone(data), pytest.raises(StoreError):
         seed.clear(data)
 
 
-def test_examples_come_with_the_desk_and_run(tmp_path: Path) -> None:
+def test_examples_come_with_the_batches_and_run(tmp_path: Path) -> None:
     folder = seed.copy_examples(tmp_path)
     names = {path.name for path in folder.iterdir()}
     assert {

@@ -1,4 +1,4 @@
-"""A lived-in desk: records in every state a batch can be in, over a real service without a network."""
+"""Batches for the screens: records in every state a batch can be in, over a real service without a network."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def put(service: Service, name: str, **fields: Any) -> BatchRecord:
 
 
 def furnish(service: Service) -> None:
-    """The desk of design.md, and some more."""
+    """The batches of design.md, and some more."""
     for number in range(3):
         put(
             service,
@@ -201,7 +201,7 @@ def furnish(service: Service) -> None:
 
 
 def furnished(data: Path, config: Config | None = None) -> Service:
-    """A service with the desk."""
+    """A service with these batches."""
     service = make_service(data, config)
     furnish(service)
     return service

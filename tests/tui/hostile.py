@@ -1,4 +1,4 @@
-"""Strings that do something to a terminal or to markup, each with a number to find it by, and a desk full of them."""
+"""Strings that do something to a terminal or to markup, each with a number to find it by, and a data folder full of them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def put_hostile(service: Service, number: int, text: str, **fields: Any) -> None
 
 
 def furnish(data: Path) -> Service:
-    """A desk of hostile records in every state, a batch of hostile results, and one to compare it with."""
+    """A data folder of hostile records in every state, a batch of hostile results, and one to compare it with."""
     service = make_service(data, config())
     states: list[dict[str, Any]] = [
         {"estimate": msgspec.structs.replace(estimate("1", "2"), unpriced=("\x1b[31mx",))},

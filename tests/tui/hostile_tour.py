@@ -1,4 +1,4 @@
-"""A program: the real app over a hostile desk on the terminal it was started in, led through every screen and modal.
+"""A program: the real app over hostile batches on the terminal it was started in, led through every screen and modal.
 
 ``python -m tests.tui.hostile_tour DATA FOLDER [--net] [--all]``; without ``--net`` the last gate is open, so that each
 place must clean what it shows by itself.
@@ -94,15 +94,15 @@ class Tour:
 
     async def take(self) -> None:
         """The whole tour."""
-        for part in (self.desk, self.questions, self.happenings, self.palette, self.elsewhere, self.results):
+        for part in (self.batches, self.questions, self.happenings, self.palette, self.elsewhere, self.results):
             await part()
             await self.home()
         for part in (self.compare, self.sources, self.tables, self.written, self.sending, self.settings):
             await part()
             await self.home()
 
-    async def desk(self) -> None:
-        await self.walk(len(self.app.home.desk.lines) if self.everything else 12)
+    async def batches(self) -> None:
+        await self.walk(len(self.app.home.model.lines) if self.everything else 12)
         await self.keys("G", "space", "s", "s")
         for text in COMPOSITES[:3]:
             self.app.home.post_message(FilterTyped(text))
@@ -117,7 +117,7 @@ class Tour:
             await self.keys("escape")
 
     async def questions(self) -> None:
-        records = {r.title: r for r in self.app.home.desk.records.values()}
+        records = {r.title: r for r in self.app.home.model.records.values()}
         for title, record in records.items():
             if title.endswith(("zz500", "zz505")) or "toolong" in title or self.everything:
                 self.app.home.go_to(record)
@@ -144,7 +144,7 @@ class Tour:
                 await self.home()
 
     async def happenings(self) -> None:
-        record = next(r for r in self.app.home.desk.records.values() if " zz" in r.title)
+        record = next(r for r in self.app.home.model.records.values() if " zz" in r.title)
         for text in [*(ATOMS if self.everything else hostile.composites(290)), hostile.LONG]:
             look = LookState(last_ok=NOW, blind_since=NOW, error=text, advice=text)
             self.tell(events.Trouble(text, text))
@@ -179,7 +179,7 @@ class Tour:
             await self.keys("escape")
 
     async def results(self) -> None:
-        local_id = next(r.local_id for r in self.app.home.desk.records.values() if r.title.endswith("answers0"))
+        local_id = next(r.local_id for r in self.app.home.model.records.values() if r.title.endswith("answers0"))
         screen = ResultsScreen(local_id)
         await self.app.push_screen(screen)
         await self.until(lambda: screen.view is not None and len(screen.query_one(RowList).source))
@@ -214,7 +214,7 @@ class Tour:
         await settled(self.pilot)
 
     async def compare(self) -> None:
-        ids = [r.local_id for r in self.app.home.desk.records.values() if r.title[-8:-1] == "answers"]
+        ids = [r.local_id for r in self.app.home.model.records.values() if r.title[-8:-1] == "answers"]
         screen = CompareScreen(*ids)
         await self.app.push_screen(screen)
         await self.until(lambda: len(screen.query_one(RowList).source))

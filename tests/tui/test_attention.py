@@ -37,16 +37,16 @@ def test_partly_retried_failures_still_need_attention(tmp_path: Path, told: bool
     service = make_service(tmp_path)
     first = failed(service)
     retry(service, first, "again", retried={first.local_id: 38} if told else {})
-    desk = HomeModel()
-    desk.replace(service.records())
-    desk.arrange(NOW)
-    assert desk.left(first) == 26
-    assert [r.local_id for r in desk.wanting(NOW)] == [first.local_id]
-    assert batch.wants(first, NOW, left=desk.left(first)) == "26 requests to retry"
+    model = HomeModel()
+    model.replace(service.records())
+    model.arrange(NOW)
+    assert model.left(first) == 26
+    assert [r.local_id for r in model.wanting(NOW)] == [first.local_id]
+    assert batch.wants(first, NOW, left=model.left(first)) == "26 requests to retry"
     retry(service, first, "rest", attempt=2, requests=26, retried={first.local_id: 26} if told else {})
-    desk.replace(service.records())
-    desk.arrange(NOW)
-    assert desk.left(first) == 0 and desk.wanting(NOW) == []
+    model.replace(service.records())
+    model.arrange(NOW)
+    assert model.left(first) == 0 and model.wanting(NOW) == []
 
 
 def test_a_refused_retry_and_answers_that_were_cut_short_take_up_nothing(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_what_no_poller_looks_after_is_gray_with_its_age_and_does_not_run(
     app = make_app(service)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
-        rows = {app.home.desk.lines[n].records[0].title: app.home.rows.style(n) for n in range(3)}
+        rows = {app.home.model.lines[n].records[0].title: app.home.rows.style(n) for n in range(3)}
         assert rows == {"ours": "", "theirs": "muted", "seen": ""}
         assert "seen 3d ago" in shown(app)
         assert "2 running" in str(app.home.query_one("#title").render())
@@ -100,7 +100,7 @@ async def test_a_batch_of_this_profile_at_another_address_is_gray_too(tmp_path: 
     app = make_app(service)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
-        rows = {app.home.desk.lines[n].records[0].title: app.home.rows.style(n) for n in range(2)}
+        rows = {app.home.model.lines[n].records[0].title: app.home.rows.style(n) for n in range(2)}
         assert rows == {"ours": "", "moved": "muted"}
         assert "1 running" in str(app.home.query_one("#title").render())
 

@@ -43,7 +43,7 @@ Way = Callable[[Pilot[Any]], Awaitable[None]]
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BatchtuiApp:
-    """A lived-in desk with two batches of results, beside some sources."""
+    """Batches in every state and two with results, beside some sources."""
     monkeypatch.setenv("BATCHTUI_CONFIG_DIR", "config")
     monkeypatch.chdir(tmp_path)
     Path("good.jsonl").write_bytes(b"".join(mixed()[0]))

@@ -47,7 +47,7 @@ def title_at_cursor(app: BatchtuiApp) -> str:
 
 async def go(app: BatchtuiApp, pilot: Pilot[Any], title: str) -> None:
     """Put the cursor on a batch."""
-    app.home.go_to(next(r for r in app.home.desk.records.values() if r.title == title))
+    app.home.go_to(next(r for r in app.home.model.records.values() if r.title == title))
     await pilot.pause()
 
 
@@ -64,7 +64,7 @@ async def test_the_first_row_is_what_wants_the_person(app: BatchtuiApp) -> None:
         assert "4 need attention" in str(app.home.query_one("#title").render())
 
 
-async def test_an_empty_desk_says_what_to_do_first(tmp_path: Path) -> None:
+async def test_an_empty_list_says_what_to_do_first(tmp_path: Path) -> None:
     app = make_app(make_service(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
@@ -75,7 +75,7 @@ async def test_an_empty_desk_says_what_to_do_first(tmp_path: Path) -> None:
 
 async def test_a_changed_record_changes_its_row_and_nothing_else(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        record = next(r for r in app.home.desk.records.values() if r.title == "news-summaries")
+        record = next(r for r in app.home.model.records.values() if r.title == "news-summaries")
         await settled(pilot)
         app.post_message(Happened(events.RecordChanged(record, record)))
         await until(pilot, lambda: not app.home._dirty)
@@ -88,8 +88,8 @@ async def test_a_changed_record_changes_its_row_and_nothing_else(app: BatchtuiAp
 
 async def test_a_transfer_shows_in_its_row_while_it_lasts(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        record = next(r for r in app.home.desk.records.values() if r.title == "march-eval")
-        other = next(r for r in app.home.desk.records.values() if r.title == "good-as-gold")
+        record = next(r for r in app.home.model.records.values() if r.title == "march-eval")
+        other = next(r for r in app.home.model.records.values() if r.title == "good-as-gold")
         for each in (record, other):
             app.post_message(Happened(events.Transfer(each.local_id, Progress(stage="storing", done=37, total=100))))
         await until(pilot, lambda: "37% storing" in shown(app))
@@ -122,36 +122,36 @@ async def test_trouble_stays_readable_until_escape(app: BatchtuiApp) -> None:
 async def test_filter_narrows_as_one_types_and_escape_takes_it_away(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("slash", *"model:opus")
-        assert len(app.home.desk.lines) == 1 and title_at_cursor(app) == "poems"
+        assert len(app.home.model.lines) == 1 and title_at_cursor(app) == "poems"
         await pilot.press("enter")
-        assert app.home.batches.has_focus and len(app.home.desk.lines) == 1
+        assert app.home.batches.has_focus and len(app.home.model.lines) == 1
         await pilot.press("slash", *" age<soon")
         assert "can't read age" in app.home.query_one(StatusLine).said
         await pilot.press("escape", "escape")
-        assert len(app.home.desk.lines) > 10 and app.home.batches.has_focus
+        assert len(app.home.model.lines) > 10 and app.home.batches.has_focus
 
 
 async def test_sort_goes_round_and_turns(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("s")
-        assert app.home.desk.sort == "name" and "Batch▴" in shown(app)
+        assert app.home.model.sort == "name" and "Batch▴" in shown(app)
         await pilot.press("S")
         assert "Batch▾" in shown(app)
         for _ in SORTS[1:]:
             await pilot.press("s")
-        assert app.home.desk.sort == "attention"
+        assert app.home.model.sort == "attention"
 
 
 async def test_a_run_folds_and_unfolds(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await go(app, pilot, "labels")
-        before = len(app.home.desk.lines)
+        before = len(app.home.model.lines)
         await pilot.press("left")
-        assert len(app.home.desk.lines) == before - 3 and title_at_cursor(app) == "labels"
+        assert len(app.home.model.lines) == before - 3 and title_at_cursor(app) == "labels"
         await pilot.press("right")
-        assert len(app.home.desk.lines) == before
+        assert len(app.home.model.lines) == before
         await pilot.press("z")
-        assert len(app.home.desk.lines) == before - 3
+        assert len(app.home.model.lines) == before - 3
 
 
 async def test_cancel_asks_with_no_in_focus_and_does_only_what_a_yes_says(app: BatchtuiApp, monkeypatch: Any) -> None:
@@ -421,15 +421,15 @@ async def test_a_page_that_fails_says_no_more_than_what_is_known(app: BatchtuiAp
 async def test_marks_that_a_filter_hides_are_left_alone_and_counted(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         home = app.home
-        await until(pilot, lambda: len(home.desk.lines) > 2)
+        await until(pilot, lambda: len(home.model.lines) > 2)
         await pilot.press("asterisk")
         marked = len(home.batches.marks)
-        home.desk.query = "status:running"
+        home.model.query = "status:running"
         home.rearrange()
-        shown = {line.key for line in home.desk.lines}
+        shown = {line.key for line in home.model.lines}
         assert 0 < len(home.hidden_marks()) < marked
         assert all(("batch", r.local_id) in shown or ("run", r.run) in shown for r in home.chosen())
-        home.desk.query = "nothing-is-called-so"
+        home.model.query = "nothing-is-called-so"
         home.rearrange()
         assert home.chosen() == []
         await pilot.press("c")
@@ -442,16 +442,18 @@ async def test_the_title_counts_what_is_looked_at_and_a_run_is_reckoned_whole_un
     app = make_app(service)
     async with app.run_test(size=SIZE) as pilot:
         home = app.home
-        await until(pilot, lambda: len(home.desk.lines) > 2)
+        await until(pilot, lambda: len(home.model.lines) > 2)
         running = sum(
-            1 for r in home.desk.records.values() if r.status in ("in_progress", "canceling") and r.profile == "default"
+            1
+            for r in home.model.records.values()
+            if r.status in ("in_progress", "canceling") and r.profile == "default"
         )
         assert f"{running} running" in home.query_one("#title").render().plain  # type: ignore[union-attr]
-        run = next(g for g in home.desk.groups if len(g.whole) > 2)
+        run = next(g for g in home.model.groups if len(g.whole) > 2)
         before = run.requests, run.good, run.cost
-        home.desk.query = f"status:{run.records[0].status}"
+        home.model.query = f"status:{run.records[0].status}"
         home.rearrange()
-        again = next(g for g in home.desk.groups if g.run == run.run)
+        again = next(g for g in home.model.groups if g.run == run.run)
         assert (again.requests, again.good, again.cost) == before
 
 
@@ -463,7 +465,7 @@ async def test_batches_of_two_profiles_are_not_exported_together(tmp_path: Path)
     service.history.update(record.local_id, lambda r: msgspec.structs.replace(r, profile="other"))
     app = make_app(service)
     async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: len(app.home.desk.lines) == 2)
+        await until(pilot, lambda: len(app.home.model.lines) == 2)
         await pilot.press("asterisk", "x")
         await until(pilot, lambda: "different profiles" in app.home.query_one(StatusLine).said)
         assert app.screen is app.home
@@ -476,7 +478,7 @@ async def test_what_a_batch_of_a_run_is_called_by_itself_outlives_a_name_for_the
         add_batch(service, *mixed(3), local_id=name, run="20261122T000000Z-run", title=title)
     app = make_app(service)
     async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: len(app.home.desk.lines) > 0)
+        await until(pilot, lambda: len(app.home.model.lines) > 0)
         app.home.batches.move_to_key(("run", "20261122T000000Z-run"))
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, EditModal))

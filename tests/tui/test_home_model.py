@@ -24,15 +24,15 @@ replace = msgspec.structs.replace
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> HomeModel:
-    desk = HomeModel()
-    desk.replace(furnished(tmp_path).records())
-    desk.arrange(NOW)
-    return desk
+def model(tmp_path: Path) -> HomeModel:
+    model = HomeModel()
+    model.replace(furnished(tmp_path).records())
+    model.arrange(NOW)
+    return model
 
 
-def titles(desk: HomeModel) -> list[str]:
-    return [batch.name(line.records[0]) for line in desk.lines if not line.child]
+def titles(model: HomeModel) -> list[str]:
+    return [batch.name(line.records[0]) for line in model.lines if not line.child]
 
 
 def record(**fields: object) -> BatchRecord:
@@ -52,44 +52,44 @@ def test_a_retry_of_one_part_leaves_the_others_failures_to_the_person() -> None:
     again = record(
         local_id="20261122T060004Z-again0", id="msgbatch_2", attempt=1, status="in_progress", retry_of=(one.local_id,)
     )
-    desk = HomeModel()
-    desk.replace([one, two, lost, again])
-    desk.arrange(NOW)
-    assert {r.local_id for r in desk.wanting(NOW)} == {two.local_id, lost.local_id}
-    desk.replace([one, two, lost, replace(again, retry_of=(one.local_id, two.local_id, lost.local_id))])
-    desk.arrange(NOW)
-    assert desk.wanting(NOW) == []
-    desk.replace([one, two, lost, replace(again, retry_of=())])
-    desk.arrange(NOW)
-    assert desk.wanting(NOW) == [], "what an older version wrote doesn't say which"
+    model = HomeModel()
+    model.replace([one, two, lost, again])
+    model.arrange(NOW)
+    assert {r.local_id for r in model.wanting(NOW)} == {two.local_id, lost.local_id}
+    model.replace([one, two, lost, replace(again, retry_of=(one.local_id, two.local_id, lost.local_id))])
+    model.arrange(NOW)
+    assert model.wanting(NOW) == []
+    model.replace([one, two, lost, replace(again, retry_of=())])
+    model.arrange(NOW)
+    assert model.wanting(NOW) == [], "what an older version wrote doesn't say which"
 
 
-def test_what_wants_the_person_comes_first(desk: HomeModel) -> None:
-    assert titles(desk)[:4] == ["translate-faq", "odd-ids", "march-eval", "poems"]
-    assert {r.title for r in desk.wanting(NOW)} == {"translate-faq", "odd-ids", "march-eval", "poems"}
+def test_what_wants_the_person_comes_first(model: HomeModel) -> None:
+    assert titles(model)[:4] == ["translate-faq", "odd-ids", "march-eval", "poems"]
+    assert {r.title for r in model.wanting(NOW)} == {"translate-faq", "odd-ids", "march-eval", "poems"}
 
 
-def test_a_run_is_one_row_with_its_batches_below(desk: HomeModel) -> None:
-    lines = [line for line in desk.lines if line.group.several]
+def test_a_run_is_one_row_with_its_batches_below(model: HomeModel) -> None:
+    lines = [line for line in model.lines if line.group.several]
     assert [line.child for line in lines] == [False, True, True, True]
     assert lines[-1].last
     assert lines[0].group.good == 5_000 and lines[0].group.requests == 10_000
 
 
-def test_folding_hides_a_runs_batches_and_they_are_found_at_its_row(desk: HomeModel) -> None:
-    line = next(line for line in desk.lines if line.child)
-    before = len(desk.lines)
-    assert desk.fold(line.group.run, True)
-    desk.arrange(NOW)
-    assert len(desk.lines) == before - 3
-    assert desk.lines[desk.find(line.key) or 0].key == ("run", line.group.run)
-    assert not desk.fold(line.group.run, True)
+def test_folding_hides_a_runs_batches_and_they_are_found_at_its_row(model: HomeModel) -> None:
+    line = next(line for line in model.lines if line.child)
+    before = len(model.lines)
+    assert model.fold(line.group.run, True)
+    model.arrange(NOW)
+    assert len(model.lines) == before - 3
+    assert model.lines[model.find(line.key) or 0].key == ("run", line.group.run)
+    assert not model.fold(line.group.run, True)
 
 
-def test_failures_that_were_retried_want_nobody(desk: HomeModel) -> None:
-    first = next(r for r in desk.records.values() if r.title == "labels" and r.part == 1 and not r.attempt)
-    assert first.needs_retry == 19 and desk.retried(first)
-    assert first not in desk.wanting(NOW)
+def test_failures_that_were_retried_want_nobody(model: HomeModel) -> None:
+    first = next(r for r in model.records.values() if r.title == "labels" and r.part == 1 and not r.attempt)
+    assert first.needs_retry == 19 and model.retried(first)
+    assert first not in model.wanting(NOW)
 
 
 @pytest.mark.parametrize(
@@ -108,10 +108,10 @@ def test_failures_that_were_retried_want_nobody(desk: HomeModel) -> None:
         ("status:failed", {"labels", "poems", "march-eval", "last-winter"}),
     ],
 )
-def test_filters(desk: HomeModel, query: str, expected: set[str]) -> None:
-    desk.query = query
-    desk.arrange(NOW)
-    assert set(titles(desk)) == expected
+def test_filters(model: HomeModel, query: str, expected: set[str]) -> None:
+    model.query = query
+    model.arrange(NOW)
+    assert set(titles(model)) == expected
 
 
 @pytest.mark.parametrize("query", ["age<soon", "cost>lots", "requests=x"])
@@ -122,31 +122,31 @@ def test_a_comparison_that_cant_be_read_is_said(query: str) -> None:
 
 
 @pytest.mark.parametrize("sort", ["name", "status", "age", "left", "cost"])
-def test_every_sort_turns_round(desk: HomeModel, sort: str) -> None:
-    desk.sort = sort
-    desk.arrange(NOW)
-    forward = [group.run for group in desk.groups]
-    desk.reverse = True
-    desk.arrange(NOW)
-    assert sorted(forward) == sorted(group.run for group in desk.groups)
-    assert [group.run for group in desk.groups] != forward
+def test_every_sort_turns_round(model: HomeModel, sort: str) -> None:
+    model.sort = sort
+    model.arrange(NOW)
+    forward = [group.run for group in model.groups]
+    model.reverse = True
+    model.arrange(NOW)
+    assert sorted(forward) == sorted(group.run for group in model.groups)
+    assert [group.run for group in model.groups] != forward
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("sort", ["requests", "cost", "name", "done", "age"])
-def test_the_arrow_says_whether_the_largest_comes_first(desk: HomeModel, sort: str, reverse: bool) -> None:
-    desk.sort, desk.reverse = sort, reverse
-    desk.arrange(NOW)
+def test_the_arrow_says_whether_the_largest_comes_first(model: HomeModel, sort: str, reverse: bool) -> None:
+    model.sort, model.reverse = sort, reverse
+    model.arrange(NOW)
     values = {
-        "requests": [g.requests for g in desk.groups],
-        "cost": [g.cost[0] or 0 for g in desk.groups],
-        "name": [title.lower() for title in titles(desk)],
+        "requests": [g.requests for g in model.groups],
+        "cost": [g.cost[0] or 0 for g in model.groups],
+        "name": [title.lower() for title in titles(model)],
         "done": [
-            sum(r.counts.done for r in g.records) / (sum(r.counts.total for r in g.records) or 1) for g in desk.groups
+            sum(r.counts.done for r in g.records) / (sum(r.counts.total for r in g.records) or 1) for g in model.groups
         ],
-        "age": [NOW - g.newest for g in desk.groups],
+        "age": [NOW - g.newest for g in model.groups],
     }[sort]
-    assert values == sorted(values, reverse=desk.falling)  # type: ignore[type-var]
+    assert values == sorted(values, reverse=model.falling)  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize(
@@ -157,17 +157,17 @@ def test_the_arrow_says_whether_the_largest_comes_first(desk: HomeModel, sort: s
         ("id:msgbatch", lambda r: bool(r.id)),
     ],
 )
-def test_fields_of_the_filter(desk: HomeModel, query: str, test: Callable[[BatchRecord], bool]) -> None:
-    desk.query = query
-    desk.arrange(NOW)
-    found = {r.local_id for g in desk.groups for r in g.records}
-    assert found and found == {r.local_id for r in desk.records.values() if test(r)}
+def test_fields_of_the_filter(model: HomeModel, query: str, test: Callable[[BatchRecord], bool]) -> None:
+    model.query = query
+    model.arrange(NOW)
+    found = {r.local_id for g in model.groups for r in g.records}
+    assert found and found == {r.local_id for r in model.records.values() if test(r)}
 
 
-def test_status_needs_is_what_the_title_counts(desk: HomeModel) -> None:
-    desk.query = "status:needs"
-    desk.arrange(NOW)
-    assert {r.local_id for g in desk.groups for r in g.records} == {r.local_id for r in desk.wanting(NOW)}
+def test_status_needs_is_what_the_title_counts(model: HomeModel) -> None:
+    model.query = "status:needs"
+    model.arrange(NOW)
+    assert {r.local_id for g in model.groups for r in g.records} == {r.local_id for r in model.wanting(NOW)}
 
 
 @pytest.mark.parametrize("query", ["is:running", "cost:1", "status:ended,sleeping"])
@@ -176,10 +176,10 @@ def test_fields_that_home_does_not_have_are_said(query: str) -> None:
         parse_filter(query, NOW)
 
 
-def test_names_are_sorted_as_names(desk: HomeModel) -> None:
-    desk.sort = "name"
-    desk.arrange(NOW)
-    assert titles(desk) == sorted(titles(desk))
+def test_names_are_sorted_as_names(model: HomeModel) -> None:
+    model.sort = "name"
+    model.arrange(NOW)
+    assert titles(model) == sorted(titles(model))
 
 
 def test_good_is_said_only_of_a_batch_whose_every_answer_is_usable() -> None:
@@ -232,8 +232,8 @@ def test_a_bar_is_neither_empty_nor_full_before_it_is() -> None:
     assert batch.bar(0, 0) == "░░░░░░░░░░"
 
 
-def test_costs_are_estimates_until_they_are_known(desk: HomeModel) -> None:
-    costs = {r.title: batch.cost(r) for r in desk.records.values() if r.title != "labels"}
+def test_costs_are_estimates_until_they_are_known(model: HomeModel) -> None:
+    costs = {r.title: batch.cost(r) for r in model.records.values() if r.title != "labels"}
     assert costs["news-summaries"] == "~$3.10"
     assert costs["poems"] == "$1.87"
     assert costs["odd-ids"] == ""
@@ -253,35 +253,35 @@ def test_columns_follow_the_config_and_unknown_ones_are_left_out() -> None:
 
 
 def test_hostile_titles_are_shown_for_what_they_are() -> None:
-    desk = HomeModel()
-    desk.replace([record(title="\x1b[2J[red]x[/red]\u202eevil", status="refused", error="\x1b]52;c;AAAA\x07")])
-    desk.arrange(NOW)
-    rows = HomeRows(desk, lambda: NOW, lambda _: None, COLUMNS)
+    model = HomeModel()
+    model.replace([record(title="\x1b[2J[red]x[/red]\u202eevil", status="refused", error="\x1b]52;c;AAAA\x07")])
+    model.arrange(NOW)
+    rows = HomeRows(model, lambda: NOW, lambda _: None, COLUMNS)
     shown = "".join(str(cell) for cell in rows.cells(0) if cell is not None)
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown and "[red]" in shown
 
 
 def test_a_filter_that_can_not_be_read_leaves_the_rows_true() -> None:
-    desk = HomeModel()
-    desk.replace([record(local_id="a", run="a", status="in_progress")])
-    desk.query = "age<2y"
-    desk.arrange(NOW)
-    assert desk.complaint is not None and len(desk.lines) == 1
-    desk.records["a"] = record(local_id="a", run="a", status="ended")
-    desk.arrange(NOW)
-    assert desk.lines[0].records[0].status == "ended"
-    desk.query = "status:running"
-    desk.arrange(NOW)
-    assert desk.complaint is None and not desk.lines
+    model = HomeModel()
+    model.replace([record(local_id="a", run="a", status="in_progress")])
+    model.query = "age<2y"
+    model.arrange(NOW)
+    assert model.complaint is not None and len(model.lines) == 1
+    model.records["a"] = record(local_id="a", run="a", status="ended")
+    model.arrange(NOW)
+    assert model.lines[0].records[0].status == "ended"
+    model.query = "status:running"
+    model.arrange(NOW)
+    assert model.complaint is None and not model.lines
 
 
 @pytest.mark.parametrize("column", SORTS)
 def test_every_column_sorts(column: str) -> None:
-    desk = HomeModel()
-    desk.replace([record(local_id=name, run=name) for name in "abc"])
-    desk.sort = column
-    desk.arrange(NOW)
-    assert len(desk.lines) == 3
+    model = HomeModel()
+    model.replace([record(local_id=name, run=name) for name in "abc"])
+    model.sort = column
+    model.arrange(NOW)
+    assert len(model.lines) == 3
 
 
 @pytest.mark.parametrize(

@@ -25,27 +25,27 @@ SIZES = {"60x20": (60, 20), "80x24": (80, 24), "120x40": (120, 40), "200x60": (2
 TWO = ["80x24", "120x40"]
 
 
-def desk(tmp_path: Path, **screen: Any) -> BatchtuiApp:
+def home_app(tmp_path: Path, **screen: Any) -> BatchtuiApp:
     return make_app(furnished(tmp_path, Config(screen=Screen(**screen))))
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_home(snap_compare: Compare, tmp_path: Path, size: str) -> None:
-    assert snap_compare(desk(tmp_path), terminal_size=SIZES[size], press=["j", "space", "j", "j"])
+    assert snap_compare(home_app(tmp_path), terminal_size=SIZES[size], press=["j", "space", "j", "j"])
 
 
 @pytest.mark.parametrize("theme", ["light", "ansi", "high-contrast"])
 def test_home_in_other_colours(snap_compare: Compare, tmp_path: Path, theme: str) -> None:
-    assert snap_compare(desk(tmp_path, theme=theme), terminal_size=(120, 40), press=["j", "space", "j", "j"])
+    assert snap_compare(home_app(tmp_path, theme=theme), terminal_size=(120, 40), press=["j", "space", "j", "j"])
 
 
 def test_home_without_colour(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert snap_compare(desk(tmp_path), terminal_size=(80, 24), press=["j", "space", "j", "j"])
+    assert snap_compare(home_app(tmp_path), terminal_size=(80, 24), press=["j", "space", "j", "j"])
 
 
 def test_home_in_ascii(snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(desk(tmp_path, ascii=True), terminal_size=(80, 24), press=["j", "space"])
+    assert snap_compare(home_app(tmp_path, ascii=True), terminal_size=(80, 24), press=["j", "space"])
 
 
 def test_home_with_nothing_on_it(snap_compare: Compare, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_home_with_nothing_on_it(snap_compare: Compare, tmp_path: Path) -> None:
 
 
 def test_home_blind_in_trouble_and_storing(snap_compare: Compare, tmp_path: Path) -> None:
-    app = desk(tmp_path)
+    app = home_app(tmp_path)
 
     async def happen(pilot: Pilot[Any]) -> None:
         look = LookState(
@@ -92,12 +92,12 @@ KEYS = {
 @pytest.mark.parametrize("size", TWO)
 @pytest.mark.parametrize("modal", KEYS)
 def test_modals(snap_compare: Compare, tmp_path: Path, modal: str, size: str) -> None:
-    assert snap_compare(desk(tmp_path), terminal_size=SIZES[size], press=KEYS[modal], run_before=settled)
+    assert snap_compare(home_app(tmp_path), terminal_size=SIZES[size], press=KEYS[modal], run_before=settled)
 
 
 def test_filtering(snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(desk(tmp_path), terminal_size=(80, 24), press=["slash", *"status:run"])
+    assert snap_compare(home_app(tmp_path), terminal_size=(80, 24), press=["slash", *"status:run"])
 
 
 def test_sorted_by_cost(snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(desk(tmp_path), terminal_size=(80, 24), press=["s"] * SORTS.index("cost"))
+    assert snap_compare(home_app(tmp_path), terminal_size=(80, 24), press=["s"] * SORTS.index("cost"))

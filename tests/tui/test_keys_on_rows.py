@@ -27,7 +27,7 @@ async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
     raise AssertionError("it never came true")
 
 
-def desk(folder: Path) -> BatchtuiApp:
+def home_app(folder: Path) -> BatchtuiApp:
     service = make_service(folder)
     furnish(service)
     return make_app(service)
@@ -42,13 +42,13 @@ def take_away(app: BatchtuiApp) -> None:
     """The batch under the cursor goes, as when another batchtui deletes it."""
     home = app.home
     assert home.line is not None and home.line.record is not None
-    del home.desk.records[home.line.record.local_id]
+    del home.model.records[home.line.record.local_id]
     home.redraw()
 
 
 @pytest.mark.parametrize("key", ["space", "enter", "c", "v", "y"])
 async def test_a_key_typed_before_another_row_came_under_the_cursor_does_nothing(tmp_path: Path, key: str) -> None:
-    app = desk(tmp_path)
+    app = home_app(tmp_path)
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.typed.idle)
         first(app)
@@ -65,7 +65,7 @@ async def test_a_key_typed_before_another_row_came_under_the_cursor_does_nothing
 
 
 async def test_a_key_follows_its_row_when_the_rows_change_places(tmp_path: Path) -> None:
-    app = desk(tmp_path)
+    app = home_app(tmp_path)
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.typed.idle)
         first(app)
@@ -80,7 +80,7 @@ async def test_a_key_follows_its_row_when_the_rows_change_places(tmp_path: Path)
 
 
 async def test_a_click_meant_for_rows_that_changed_places_does_nothing(tmp_path: Path) -> None:
-    app = desk(tmp_path)
+    app = home_app(tmp_path)
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.typed.idle)
         read, before, y = app.typed.seen, app.home.batches.cursor_key, app.home.batches.region.y + 4
@@ -95,7 +95,7 @@ async def test_a_click_meant_for_rows_that_changed_places_does_nothing(tmp_path:
 
 
 async def test_a_key_for_a_question_is_not_lost_when_rows_change_below_it(tmp_path: Path) -> None:
-    app = desk(tmp_path)
+    app = home_app(tmp_path)
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.typed.idle)
         first(app)
@@ -109,7 +109,7 @@ async def test_a_key_for_a_question_is_not_lost_when_rows_change_below_it(tmp_pa
 
 
 async def test_a_list_that_a_picker_drops_down_takes_no_key_typed_before_it_was_drawn(tmp_path: Path) -> None:
-    app = desk(tmp_path)
+    app = home_app(tmp_path)
     async with app.run_test() as pilot:
         await pilot.press("n")
         app.screen.query_one("#new-mode", TabLine).choose("write")

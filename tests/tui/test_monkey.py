@@ -1,4 +1,4 @@
-"""Random keys on the demo's desk end with no unexpected error, whatever they open, leave, send or delete."""
+"""Random keys on the demo's batches end with no unexpected error, whatever they open, leave, send or delete."""
 
 from __future__ import annotations
 

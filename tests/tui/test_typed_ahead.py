@@ -11,7 +11,7 @@ import pytest
 from batchtui.tui.commands import Palette
 from tests.tui import typed_home
 from tests.tui.typed_home import PLACES, every_screen
-from tests.tui.typed_terminal import TypedDesk, load, typed
+from tests.tui.typed_terminal import TypedTerminal, load, typed
 
 SIGNS = list("ycdrq")
 """Text made of other actions' keys."""
@@ -27,8 +27,8 @@ FAULTS = [
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypedDesk]:
-    found = TypedDesk(tmp_path_factory.mktemp("typed"))
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypedTerminal]:
+    found = TypedTerminal(tmp_path_factory.mktemp("typed"))
     yield found
     found.close()
 
@@ -41,29 +41,29 @@ def deeds(state: dict[str, Any], opening: int) -> list[dict[str, Any]]:
 class Tried:
     """One key at one place, with text behind it."""
 
-    def __init__(self, desk: TypedDesk, place: str, key: str) -> None:
-        self.desk, self.place, self.key = desk, place, key
+    def __init__(self, terminal: TypedTerminal, place: str, key: str) -> None:
+        self.terminal, self.place, self.key = terminal, place, key
         sign = typed(key)
         assert sign is not None
         self.sign = sign
 
     def alone(self) -> dict[str, Any] | None:
         """The state after the key alone where it opens or closes something, else None."""
-        self.desk.go(self.place)
-        before = self.desk.state()
-        self.desk.type([self.sign], 0)
-        after = self.desk.rested()
+        self.terminal.go(self.place)
+        before = self.terminal.state()
+        self.terminal.type([self.sign], 0)
+        after = self.terminal.rested()
         return after if after["change"] != before["change"] else None
 
     def followed(self, text: list[str], apart: float) -> dict[str, Any]:
         """The state after the key with text behind it; no key may have acted on a screen that was drawn after it."""
-        self.desk.go(self.place)
-        opening = len(self.desk.sent)
-        self.desk.type([self.sign, *(each.encode() for each in text)], apart)
-        state = self.desk.rested()
+        self.terminal.go(self.place)
+        opening = len(self.terminal.sent)
+        self.terminal.type([self.sign, *(each.encode() for each in text)], apart)
+        state = self.terminal.rested()
         what = f"{self.key} at {self.place}, {apart} s apart"
         for each in deeds(state, opening):
-            assert apart and each["drawn"] and self.desk.sent[each["key"]] >= each["drawn"], (what, each)
+            assert apart and each["drawn"] and self.terminal.sent[each["key"]] >= each["drawn"], (what, each)
         assert state["bugs"] == [], (what, state["bugs"])
         return state
 
@@ -88,85 +88,87 @@ def test_every_screen_has_a_place_in_these_tests() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_no_key_acts_on_what_was_not_drawn_when_it_was_typed(desk: TypedDesk) -> None:
+def test_no_key_acts_on_what_was_not_drawn_when_it_was_typed(terminal: TypedTerminal) -> None:
     chance = random.Random(12)
     with load(1):
         for place, key in FAULTS:
-            assert Tried(desk, place, key).hold(chance.sample(WAYS, 1)), (place, key)
+            assert Tried(terminal, place, key).hold(chance.sample(WAYS, 1)), (place, key)
         for place in chance.sample(PLACES, 4):
-            bound = [key for key, _, _ in desk.go(place) if typed(key) is not None]
-            Tried(desk, place, chance.choice(bound)).hold(chance.sample(WAYS, 2))
+            bound = [key for key, _, _ in terminal.go(place) if typed(key) is not None]
+            Tried(terminal, place, chance.choice(bound)).hold(chance.sample(WAYS, 2))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("place", PLACES)
-def test_no_key_acts_unseen_every_key_of_every_screen(desk: TypedDesk, place: str) -> None:
+def test_no_key_acts_unseen_every_key_of_every_screen(terminal: TypedTerminal, place: str) -> None:
     with load(2):
-        for key, _, _ in desk.go(place):
+        for key, _, _ in terminal.go(place):
             if typed(key) is not None:
-                Tried(desk, place, key).hold(WAYS)
+                Tried(terminal, place, key).hold(WAYS)
 
 
 @pytest.mark.slow
-def test_every_screen_is_reached(desk: TypedDesk) -> None:
+def test_every_screen_is_reached(terminal: TypedTerminal) -> None:
     reached = set()
     for place in PLACES:
-        desk.go(place)
-        reached.add(desk.state()["screen"])
+        terminal.go(place)
+        reached.add(terminal.state()["screen"])
     assert {each.__name__ for each in every_screen()} | {Palette.__name__} <= reached
 
 
-def test_a_question_that_the_terminal_did_not_take_yet_is_not_answered(desk: TypedDesk) -> None:
-    desk.go("home:running")
+def test_a_question_that_the_terminal_did_not_take_yet_is_not_answered(terminal: TypedTerminal) -> None:
+    terminal.go("home:running")
     f5, question = typed("f5"), b"c"
     assert f5 is not None
-    desk.stalled.set()
-    desk.type([f5, f5, question], 0)  # More than a terminal's buffer holds.
-    desk.until(lambda state: state["screen"] == "Confirm" and state["arrived"] >= len(desk.sent))
-    desk.type([b"y"], 0)
-    desk.until(lambda state: state["arrived"] >= len(desk.sent))
-    assert not desk.state()["idle"]
-    desk.stalled.clear()
-    state = desk.rested()
+    terminal.stalled.set()
+    terminal.type([f5, f5, question], 0)  # More than a terminal's buffer holds.
+    terminal.until(lambda state: state["screen"] == "Confirm" and state["arrived"] >= len(terminal.sent))
+    terminal.type([b"y"], 0)
+    terminal.until(lambda state: state["arrived"] >= len(terminal.sent))
+    assert not terminal.state()["idle"]
+    terminal.stalled.clear()
+    state = terminal.rested()
     assert state["screen"] == "Confirm"
-    assert [each["action"] for each in state["log"]] == ["redraw", "redraw", "cancel"]
-    desk.type([b"y"], 0)
-    assert [each["name"] for each in desk.rested()["log"] if each["what"] == "service"] == ["cancel"]
+    assert [each["action"] for each in state["log"]] == ["redraw", "redraw", "act"]
+    terminal.type([b"y"], 0)
+    assert [each["name"] for each in terminal.rested()["log"] if each["what"] == "service"] == ["cancel"]
 
 
-def test_a_question_is_not_answered_by_a_click_made_before_it_was_drawn(desk: TypedDesk) -> None:
-    desk.go("home:running")
-    desk.type([b"c"], 0)
-    x, y = desk.rested()["yes"]
+def test_a_question_is_not_answered_by_a_click_made_before_it_was_drawn(terminal: TypedTerminal) -> None:
+    terminal.go("home:running")
+    terminal.type([b"c"], 0)
+    x, y = terminal.rested()["yes"]
     click = f"\x1b[<0;{x + 3};{y + 1}M\x1b[<0;{x + 3};{y + 1}m".encode()
-    desk.go("home:running")
-    desk.type([b"c" + click], 0)
-    assert desk.rested()["screen"] == "Confirm"
-    desk.type([click + b"j"], 0)  # Now it is seen; the key tells that the click is over.
-    state = desk.rested()
+    terminal.go("home:running")
+    terminal.type([b"c" + click], 0)
+    assert terminal.rested()["screen"] == "Confirm"
+    terminal.type([click + b"j"], 0)  # Now it is seen; the key tells that the click is over.
+    state = terminal.rested()
     assert state["screen"] == "HomeScreen"
     assert [each["name"] for each in state["log"] if each["what"] == "service"] == ["cancel"]
 
 
 @pytest.mark.parametrize(("place", "key"), [("home:running", b"/"), ("results", b"/"), ("home:lost", b"i")])
-def test_text_that_is_pasted_behind_the_key_of_a_line_lands_in_it(desk: TypedDesk, place: str, key: bytes) -> None:
+def test_text_that_is_pasted_behind_the_key_of_a_line_lands_in_it(
+    terminal: TypedTerminal, place: str, key: bytes
+) -> None:
     text = "~/data/" + "a long path with y, c, d and r " * 8
-    desk.go(place)
-    desk.type([key, *(sign.encode() for sign in text)], 0)
-    assert desk.rested()["value"] == text
-    desk.go(place)
-    desk.type([key, f"\x1b[200~{text}\x1b[201~".encode()], 0)
-    assert desk.rested()["value"] == text
+    terminal.go(place)
+    terminal.type([key, *(sign.encode() for sign in text)], 0)
+    assert terminal.rested()["value"] == text
+    terminal.go(place)
+    terminal.type([key, f"\x1b[200~{text}\x1b[201~".encode()], 0)
+    assert terminal.rested()["value"] == text
 
 
-def test_escape_goes_back_as_often_as_it_is_pressed(desk: TypedDesk) -> None:
+def test_escape_goes_back_as_often_as_it_is_pressed(terminal: TypedTerminal) -> None:
     escape = typed("escape")
     assert escape is not None
-    desk.go("retry")
-    desk.type([escape, escape], 0)
-    assert desk.rested()["screen"] == "HomeScreen"
-    desk.go("new:")
-    desk.type([escape] * 6, 0)
-    state = desk.rested()
+    terminal.go("retry")
+    terminal.type([escape, escape], 0)
+    assert terminal.rested()["screen"] == "HomeScreen"
+    terminal.go("new:")
+    terminal.type([escape] * 6, 0)
+    state = terminal.rested()
     assert (state["screen"], state["bugs"]) == ("HomeScreen", [])

@@ -48,7 +48,7 @@ async def retitled(pilot: Pilot[Any], title: str) -> None:
     """One batch is told to have another title."""
     app = pilot.app
     assert isinstance(app, BatchtuiApp)
-    record = next(r for r in app.home.desk.records.values() if "-news" in r.local_id)
+    record = next(r for r in app.home.model.records.values() if "-news" in r.local_id)
     app.post_message(Happened(events.RecordChanged(msgspec.structs.replace(record, title=title), record)))
     await settled(pilot)
 
@@ -88,7 +88,7 @@ async def test_a_change_of_one_batch_writes_its_cells_not_a_screen(
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         written.take()
-        record = next(r for r in app.home.desk.records.values() if r.title == "news-summaries")
+        record = next(r for r in app.home.model.records.values() if r.title == "news-summaries")
         changed = msgspec.structs.replace(record, title="news-summariez")
         app.post_message(Happened(events.RecordChanged(changed, record)))
         await settled(pilot)

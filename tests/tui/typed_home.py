@@ -96,7 +96,7 @@ class Watched(BatchtuiApp):
 
     async def switch_profile(self, name: str) -> None:
         self.note("service", name="switch_profile")
-        raise ServiceError("not here")  # The desk's batches would be another profile's from now on.
+        raise ServiceError("not here")  # These batches would be another profile's from now on.
 
     def copy_to_clipboard(self, text: str, *, raw: bool = False) -> None:
         self.note("copy")
@@ -187,11 +187,11 @@ class Places:
         home = self.app.home
         home.drop_filter()
         home.batches.set_marks(())
-        home.desk.sort, home.desk.reverse = "attention", False
+        home.model.sort, home.model.reverse = "attention", False
         home.query_one("#status").dismiss()  # type: ignore[attr-defined]
         home.reload()
-        for group in home.desk.groups:
-            home.desk.fold(group.run, False)
+        for group in home.model.groups:
+            home.model.fold(group.run, False)
         home.rearrange()
         home.batches.focus()
 
@@ -357,7 +357,7 @@ class Talk:
 
 
 def prepare(data: Path, folder: Path) -> Service:
-    """A desk, results and sources."""
+    """Batches in every state, results and sources."""
     folder.mkdir()
     service = make_service(data, Config(profiles={"default": Profile(base_url="http://127.0.0.1:9"), "b": Profile()}))
     furnish(service)

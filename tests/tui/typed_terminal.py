@@ -38,7 +38,7 @@ def typed(key: str) -> bytes | None:
     return sign.encode() if sign is not None else None
 
 
-class TypedDesk:
+class TypedTerminal:
     """The program on a terminal; what it draws is read unless ``stalled``."""
 
     def __init__(self, folder: Path, size: tuple[int, int] = (80, 24)) -> None:

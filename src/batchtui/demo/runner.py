@@ -41,7 +41,7 @@ class Where(msgspec.Struct, frozen=True):
 
 
 def server_dir(data: Path) -> Path:
-    """The server's own corner of a demo data folder."""
+    """The server's own folder in a demo data folder."""
     return data / "server"
 
 
@@ -288,7 +288,7 @@ def _until_unleased(data: Path, server: uvicorn.Server, demo: Demo) -> Iterator[
 
 
 def main() -> None:
-    """``python -m batchtui.demo.runner --data DIR [--leased] [--options JSON]``: how ``launch`` starts a server."""
+    """``python -m batchtui.demo.runner --data DIR [--leased] [--options JSON]``: how ``ensure`` starts a server."""
     parser = argparse.ArgumentParser(prog="python -m batchtui.demo.runner")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)

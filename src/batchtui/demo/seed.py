@@ -41,7 +41,7 @@ Request = tuple[str, dict[str, Any]]
 
 
 class Seeder:
-    """Makes one piece after the other, at the server and in our history."""
+    """Makes one batch after the other, at the server and as a record in the history."""
 
     def __init__(self, data: Path) -> None:
         self.history = History(data)
@@ -53,20 +53,20 @@ class Seeder:
         self.runs: dict[str, str] = {}
         """The local id of each run's first batch, by title."""
 
-    def set(self) -> None:
-        """Make all of it."""
+    def make_all(self) -> None:
+        """Make every batch of the seed data.  Raises StoreError."""
         try:
-            for number, piece in enumerate(seed_data.PIECES, start=1):
-                requests = piece.requests or self._failures(piece.retry_of)
+            for number, entry in enumerate(seed_data.SEED_BATCHES, start=1):
+                requests = entry.requests or self._failures(entry.retry_of)
                 lines = [msgspec.json.encode({"custom_id": name, "params": params}) for name, params in requests]
-                batch = self._at_server(piece, lines, number)
-                self.made.append((piece, requests, batch))
-                self._on_record(piece, requests, lines, batch)
+                batch = self._at_server(entry, lines, number)
+                self.made.append((entry, requests, batch))
+                self._on_record(entry, requests, lines, batch)
         finally:
             self.store.close()
 
-    def _at_server(self, piece: SeedBatch, lines: list[bytes], number: int) -> Batch:
-        created = self.now - piece.age
+    def _at_server(self, entry: SeedBatch, lines: list[bytes], number: int) -> Batch:
+        created = self.now - entry.age
         upload = self.store.new_folder()
         places, at = array("Q"), len(_HEAD)
         for line in lines:
@@ -80,10 +80,10 @@ class Seeder:
             created_at=created,
             requests=len(lines),
             bytes=len(body),
-            duration=piece.lasts.total_seconds(),
+            duration=entry.lasts.total_seconds(),
             version=NEW_VERSION,
-            failure_rate=piece.failure_rate,
-            cancel_initiated_at=created + piece.canceled if piece.canceled else None,
+            failure_rate=entry.failure_rate,
+            cancel_initiated_at=created + entry.canceled if entry.canceled else None,
         )
         batch = self.store.place(upload, places, meta)
         if meta.ends_at <= self.now:
@@ -95,15 +95,15 @@ class Seeder:
         until = time.monotonic() + _WAIT
         while batch.done is None:
             if time.monotonic() > until:
-                raise StoreError("the demo's desk could not be set up", advice="see that there is room on the disk")
+                raise StoreError("the demo's batches could not be set up", advice="check that the disk has free space")
             time.sleep(0.005)
         self.store.settle(batch)
 
     def _failures(self, titles: tuple[str, ...]) -> list[Request]:
-        """The requests of earlier pieces that got no answer."""
+        """The requests of earlier batches that got no answer."""
         failed: list[Request] = []
-        for piece, requests, batch in self.made:
-            if piece.title not in titles:
+        for entry, requests, batch in self.made:
+            if entry.title not in titles:
                 continue
             by_id = dict(requests)
             for line in (batch.folder / RESULTS).read_bytes().splitlines():
@@ -112,21 +112,21 @@ class Seeder:
                     failed.append((told["custom_id"], by_id[told["custom_id"]]))
         return sorted(failed)
 
-    def _on_record(self, piece: SeedBatch, requests: list[Request], lines: list[bytes], batch: Batch) -> None:
+    def _on_record(self, entry: SeedBatch, requests: list[Request], lines: list[bytes], batch: Batch) -> None:
         meta = batch.meta
         sent = b"".join(line + b"\n" for line in lines)
         status: Status = "ended" if meta.ended_at else "in_progress"
         local_id = new_local_id(meta.created_at, base58(meta.id.encode(), 6).lower())
-        run = self.runs.setdefault(piece.title, local_id)
+        run = self.runs.setdefault(entry.title, local_id)
         record = BatchRecord(
             local_id=local_id,
             id=meta.id,
             run=run,
-            attempt=piece.attempt,
-            part=piece.part,
-            parts=piece.parts,
-            title=piece.title,
-            note=piece.note,
+            attempt=entry.attempt,
+            part=entry.part,
+            parts=entry.parts,
+            title=entry.title,
+            note=entry.note,
             profile="demo",
             base_url=BASE_URL,
             status=status,
@@ -135,7 +135,7 @@ class Seeder:
             bytes=len(sent),
             fingerprint=hashlib.sha256(sent).hexdigest(),
             models=dict(Counter(params["model"] for _, params in requests)),
-            source=piece.source,
+            source=entry.source,
             intent_at=meta.created_at - timedelta(seconds=1),
             created_at=meta.created_at,
             expires_at=meta.expires_at,
@@ -147,7 +147,7 @@ class Seeder:
         )
         folder = self.history.create(record)
         files.write_atomic(folder / REQUESTS, sent)
-        if meta.ended_at and piece.stored:
+        if meta.ended_at and entry.stored:
             self._store_results(record, folder, batch)
         elif meta.ended_at:
             self._hold_back(record, meta.ended_at)
@@ -215,9 +215,9 @@ def clear(data: Path) -> None:
 
 
 def seed(data: Path) -> bool:
-    """Fill an empty demo data folder with a desk that is lived in; True when it was filled now.
+    """Fill an empty demo data folder with batches in different states; True when it was filled now.
 
-    A folder with batches, one that was furnished before, and one whose server runs are left as they are.
+    A folder with batches, one that was seeded before, and one whose server runs are left as they are.
     Raises StoreError.
     """
     mark = files.make_private_dir(data) / "furnished"
@@ -229,8 +229,8 @@ def seed(data: Path) -> bool:
             if any(_names(data / "batches")) or any(_names(server_dir(data) / "batches")):
                 return False
             copy_examples(data)
-            Seeder(data).set()
-            files.write_atomic(mark, b"the demo's desk was set up here\n")
+            Seeder(data).make_all()
+            files.write_atomic(mark, b"the demo's batches were set up here\n")
     except StoreError:
         if any(_names(data / "batches")):
             return False

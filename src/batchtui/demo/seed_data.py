@@ -19,10 +19,10 @@ _NEWS = (
 
 
 class SeedBatch(NamedTuple):
-    """One batch of the desk; times are counted back from now."""
+    """One batch to begin with; times are counted back from now."""
 
     title: str
-    """Pieces of one title are one run."""
+    """Batches of one title are one run."""
     age: timedelta
     """How long ago it was made."""
     lasts: timedelta
@@ -34,7 +34,7 @@ class SeedBatch(NamedTuple):
     parts: int = 1
     attempt: int = 0
     retry_of: tuple[str, ...] = ()
-    """Titles of the pieces whose failures it sends again."""
+    """Titles of the batches whose failures it sends again."""
     failure_rate: float = 0.055
     canceled: timedelta | None = None
     """How long after it was made it was canceled."""
@@ -111,7 +111,7 @@ def _october(n: int) -> dict[str, Any]:
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
-PIECES: tuple[SeedBatch, ...] = (
+SEED_BATCHES: tuple[SeedBatch, ...] = (
     SeedBatch(
         "october-eval",
         27 * _DAY + 4 * _HOUR,
@@ -180,4 +180,4 @@ PIECES: tuple[SeedBatch, ...] = (
         source="city-news.jsonl",
     ),
 )
-"""The desk, oldest first."""
+"""All of them, oldest first."""

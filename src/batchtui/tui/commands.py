@@ -75,7 +75,7 @@ class BatchCommands(Provider):
             if score > 0:
                 yield Hit(score, escape(name), run, text=name, help=escape(tip))
         found = []
-        for record in self._tui.home.desk.records.values():
+        for record in self._tui.home.model.records.values():
             name = f"{batch.name(record)} {batch.part_name(record)}".strip()
             score = max(matcher.match(name), matcher.match(record.id or ""))
             if score > 0:

@@ -15,7 +15,7 @@ from batchtui.domain.errors import InputError
 
 @click.command("demo")
 @click.option("--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR); the demo keeps to demo/ in it.")
-@click.option("--fresh", is_flag=True, help="Throw the demo's desk away and set up a new one.")
+@click.option("--fresh", is_flag=True, help="Throw the demo's batches away and set up new ones.")
 @click.option("--log", "log_file", default=None, help="Write a debug log to FILE.")
 @click.pass_context
 def demo_(ctx: click.Context, data_dir: str | None, fresh: bool, log_file: str | None) -> None:

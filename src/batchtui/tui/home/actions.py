@@ -12,16 +12,41 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.paths import expanded
 from batchtui.present import batch, numbers
 from batchtui.store import files
+from batchtui.tui.base import run_task
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, ask_delete
 from batchtui.tui.settings import profile_choices
 
 if TYPE_CHECKING:
-    from batchtui.domain.batch import BatchRecord
     from batchtui.results.view import View
     from batchtui.tui.home.model import Line
-    from batchtui.tui.home.screen import HomeScreen, HomeView
+    from batchtui.tui.home.screen import HomeScreen
 
 _UNSURE = ("it isn't known yet whether this batch arrived", "press enter on it: what is found, and how to give it up")
+NOT_CREATED = "not created"
+
+
+def start(home: HomeScreen, name: str) -> None:
+    """Start an action by name, about what is chosen, or under the cursor, as its key is pressed."""
+    chosen, line = home.chosen(), home.line
+    match name:
+        case "cancel":
+            run_task(home, cancel(home, chosen), opens=True)
+        case "retry":
+            run_task(home, retry(home, chosen), opens=True)
+        case "fetch":
+            run_task(home, fetch(home, chosen))
+        case "export":
+            run_task(home, export(home, chosen, line), opens=True)
+        case "delete":
+            run_task(home, delete(home, chosen), opens=True)
+        case "edit":
+            run_task(home, edit(home, line.records if line else ()), opens=True)
+        case "profiles":
+            run_task(home, profiles(home), opens=True)
+        case "resolve":
+            run_task(home, resolve(home, line.record if line else None), opens=True)
+        case _:
+            raise ValueError(f"no action of home: {name}")
 
 
 async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
@@ -161,10 +186,10 @@ async def edit(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
 
 
 async def profiles(home: HomeScreen) -> None:
-    """Choose as whom and where."""
+    """Choose the profile."""
     current = home.service.profile.name
     if home.service.is_demo:
-        home.nothing("the demo is by itself, with a desk of its own", "batchtui opens yours, with your profiles")
+        home.nothing("The demo has no other profiles.", "Run batchtui without demo to use yours.")
         return
     name = await home.app.push_screen_wait(Choose("As whom?", profile_choices(home.service)))
     if name is None or name == current:
@@ -181,9 +206,6 @@ async def profiles(home: HomeScreen) -> None:
     home.say(f"now as profile {safetext.line(name, 40)}", level="good")
 
 
-NOT_CREATED = "not created"
-
-
 def names(records: Sequence[BatchRecord], most: int = 4) -> str:
     """What some batches are called, the first few by name."""
     shown = []
@@ -194,7 +216,17 @@ def names(records: Sequence[BatchRecord], most: int = 4) -> str:
     return ", ".join(shown) + more
 
 
-async def settle(home: HomeView, record: BatchRecord) -> None:
+async def resolve(home: HomeScreen, record: BatchRecord | None) -> None:
+    """Ask about a batch that is not confirmed, or that the API does not know.  Raises BatchtuiError."""
+    if record is None:
+        return
+    if record.unknown:
+        await unknown(home, record)
+    else:
+        await settle(home, record)
+
+
+async def settle(home: HomeScreen, record: BatchRecord) -> None:
     """Put the question of an unconfirmed batch to the person.  Raises BatchtuiError."""
     sent = numbers.at(record.intent_at)
     lines = [f"{batch.name(record)}: {record.requests:,} requests were sent at {sent}, and no answer came."]
@@ -220,7 +252,7 @@ async def settle(home: HomeView, record: BatchRecord) -> None:
         home.say(f"taken for {safetext.line(str(answer), 60)}; its ids are checked with its results", level="good")
 
 
-async def unknown(home: HomeView, record: BatchRecord) -> None:
+async def unknown(home: HomeScreen, record: BatchRecord) -> None:
     """Ask what is to become of a batch that the API does not know any more.  Raises BatchtuiError."""
     since = numbers.at(record.unknown_since)
     lines = [
@@ -241,7 +273,7 @@ async def unknown(home: HomeView, record: BatchRecord) -> None:
         home.say("marked as gone", advice="press r to send its requests as a new batch", level="warn")
 
 
-async def retry_of(home: HomeView, records: Sequence[BatchRecord]) -> None:
+async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     """Ask what of these batches (of one run) goes out again, then plan, price and send it.  Raises BatchtuiError."""
     from batchtui.tui.results.retry import RetryScreen, failed_or_short
 
@@ -273,7 +305,7 @@ def stem(record: BatchRecord) -> str:
     return safetext.filename(re.sub(r"\.[a-z]+$", "", batch.name(record)) + (f"-{part}" if part else ""))
 
 
-async def export_one(home: HomeView, record: BatchRecord, *, run: bool) -> None:
+async def export_one(home: HomeScreen, record: BatchRecord, *, run: bool) -> None:
     """Write one batch's results, or its whole run's, merged.  Raises BatchtuiError."""
     from batchtui.tui.results.export import ExportScreen
 
@@ -283,7 +315,7 @@ async def export_one(home: HomeView, record: BatchRecord, *, run: bool) -> None:
         home.say(said, level="good")
 
 
-async def export_many(home: HomeView, records: Sequence[BatchRecord]) -> None:
+async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     """Write each batch's results into a folder, as received; what is there already is left alone.  Raises BatchtuiError."""
     few = numbers.plural(len(records), "batch", "batches")
     hint = f"One file a batch, as received (JSONL): {names(records)}."

@@ -30,7 +30,7 @@ _WORDS = {
 
 
 def of_line(line: Line, now: datetime, usual: Usual, *, width: int) -> Content:
-    """The facts of a row of the desk, in lines of ``width`` cells."""
+    """The details of a row of the home screen, in lines of ``width`` cells."""
     if line.record is None:
         return of_run(line.group, width=width)
     return of_batch(line.record, now, usual(line.record), width=width, group=line.group)

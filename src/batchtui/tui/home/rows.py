@@ -42,10 +42,12 @@ def chosen_columns(names: Sequence[str]) -> tuple[Column, ...]:
 
 
 class HomeRows:
-    """Rows of a desk; the clock, the usual times and the transfers are asked as a row is seen."""
+    """The rows of a model; the clock, the usual times and the transfers are asked as a row is seen."""
 
-    def __init__(self, desk: HomeModel, clock: Callable[[], datetime], usual: Usual, columns: Sequence[Column]) -> None:
-        self._desk = desk
+    def __init__(
+        self, model: HomeModel, clock: Callable[[], datetime], usual: Usual, columns: Sequence[Column]
+    ) -> None:
+        self._model = model
         self._clock = clock
         self._usual = usual
         self._columns = [column.key for column in columns]
@@ -54,16 +56,16 @@ class HomeRows:
         self.unchecked: Unchecked = lambda record: False
 
     def __len__(self) -> int:
-        return len(self._desk.lines)
+        return len(self._model.lines)
 
     def key(self, index: int) -> Hashable:
-        return self._desk.lines[index].key
+        return self._model.lines[index].key
 
     def find(self, key: Hashable) -> int | None:
-        return self._desk.find(key)
+        return self._model.find(key)
 
     def style(self, index: int) -> str:
-        line = self._desk.lines[index]
+        line = self._model.lines[index]
         return "muted" if line.record is not None and self._stale(line.record) is not False else ""
 
     def _stale(self, record: BatchRecord) -> datetime | Literal[False] | None:
@@ -71,14 +73,14 @@ class HomeRows:
         return self.unchecked(record) if record.active or record.results_due else False
 
     def cells(self, index: int) -> Sequence[Cell]:
-        line = self._desk.lines[index]
+        line = self._model.lines[index]
         made = self._batch(line, line.record) if line.record else self._run(line.group)
         cells = [made.get(column, "") for column in self._columns]
         return [None if cell is None and i == 0 else cell for i, cell in enumerate(cells)]
 
     def _batch(self, line: Line, record: BatchRecord) -> dict[str, Cell]:
         now = self._clock()
-        retried = self._desk.retried(record)
+        retried = self._model.retried(record)
         state = batch.state(record, now, retried=retried)
         cells: dict[str, Cell] = {
             "name": self._whose(self._name(line, record), record),
@@ -96,7 +98,7 @@ class HomeRows:
             or record.unknown
             or batch.results_going(record, now) is not None
         ):
-            words = batch.wants(record, now, retried=retried, left=self._desk.left(record))
+            words = batch.wants(record, now, retried=retried, left=self._model.left(record))
             if record.status == "refused":
                 words = safetext.line(record.error or "was not created", 200)
             cells["status"] = Text.assemble((f"{state.sign} ", state.style), (f"{state.word}: {words}", state.style))
