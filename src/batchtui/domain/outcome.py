@@ -19,7 +19,7 @@ CUT_SHORT = ("", "max_tokens", "refusal", "pause_turn", "model_context_window_ex
 EMPTY = CUT_SHORT.index("empty")
 CUT_CODES = {name: code for code, name in enumerate(CUT_SHORT)}
 
-Retry = Literal["as_is", "changed", "later", "useless"]
+Retry = Literal["as_is", "changed", "later"]
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class Meaning(msgspec.Struct, frozen=True):
     meaning: str
     advice: str
     retry: Retry
-    """As it is; only changed; once something outside is put right; or never."""
+    """As it is; only changed; or once something outside is put right."""
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,6 @@ import re
 import secrets
 import shutil
 import stat
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,8 +17,8 @@ from typing import IO, BinaryIO, NamedTuple, TypeAlias
 import msgspec
 
 from batchtui import safetext
-from batchtui.domain.errors import InputError, Stopped
-from batchtui.domain.plan import Progress
+from batchtui.domain.errors import InputError
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.row_match import in_source_order, with_skipped
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.table import COST, NO_ANSWER, NOT_SENT, NUMBERS, TEXTS, Table
@@ -31,7 +29,6 @@ from batchtui.store import files
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
 _PARQUET_ROWS = 2_000
 
-Report = Callable[[Progress], None]
 _Tick = Callable[[int], None]
 Items: TypeAlias = "Sequence[int | SkippedRow]"
 """Row numbers of a view, and among them what was skipped."""
@@ -45,8 +42,7 @@ def export(
     *,
     unfold: bool = False,
     all_rows: bool = False,
-    progress: Report | None = None,
-    stop: threading.Event | None = None,
+    work: Work = UNWATCHED,
 ) -> int:
     """Write rows (None: all, in the order of the source) to a file, an open binary file, or for ``files`` a new folder.
 
@@ -60,7 +56,7 @@ def export(
     if format not in FORMATS:
         raise InputError(f"there is no export format {format}", advice=f"one of {', '.join(FORMATS)}")
     chosen = _chosen(view, rows, format, all_rows)
-    tick = _ticker(len(chosen), progress, stop)
+    tick = _ticker(len(chosen), work)
     if format == "files":
         if not isinstance(dest, Path):
             raise InputError("one file per answer needs a folder to write to", advice="name one with -o FOLDER")
@@ -94,16 +90,10 @@ class _How(NamedTuple):
     """All rows of the source, answered or not."""
 
 
-def _ticker(total: int, progress: Report | None, stop: threading.Event | None) -> _Tick:
-    told = time.monotonic()
-
+def _ticker(total: int, work: Work) -> _Tick:
     def tick(done: int) -> None:
-        nonlocal told
-        if stop is not None and stop.is_set():
-            raise Stopped("the export was stopped; nothing was written")
-        if progress is not None and (now := time.monotonic()) - told >= 0.1:
-            told = now
-            progress(Progress("exporting", done, total, "requests"))
+        work.check("the export was stopped; nothing was written")
+        work.tell("exporting", done, total, "requests")
 
     return tick
 
