@@ -83,6 +83,7 @@ NEWER = "results.jsonl.new"
 """A download while older results are here: it takes their place only when it holds more."""
 INDEX = "results.index"
 IDS = "ids.jsonl"
+FIELDS = "results.fields"
 SKIPPED = "skipped.jsonl"
 
 
