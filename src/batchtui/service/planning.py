@@ -160,7 +160,7 @@ def max_cost_problem(context: Context, plan: Plan) -> str | None:
         return None
     if plan.estimate.unpriced:
         names = ", ".join(safetext.line(m, 60) for m in plan.estimate.unpriced[:5])
-        return f"max_cost is ${limit}, and the cost is unknown: there is no price for {names}"
+        return f"max_cost is ${limit}, and the cost is unknown: no price for {names}"
     high = plan.estimate.batch_usd[1]
     if high > limit:
         shown = f"{high:.2f}" if high >= Decimal("0.01") else f"{high:.6f}"

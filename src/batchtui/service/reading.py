@@ -27,7 +27,7 @@ def open_view(context: Context, local_id: str, *, run: bool, progress: Tell, sto
     record = context.history.resolve(local_id)
     records = run_records(context, record.run) if run else [record]
     if not any(has_results(context, r) or (run and r.status == "refused") for r in records):
-        raise InputError(f"there are no results of {record.local_id} here", advice=_why(record))
+        raise InputError(f"no results of {record.local_id} are downloaded", advice=_why(record))
     if not run:
         opened = open_results(context.history.folder(record.local_id), context.prices, progress=progress, stop=stop)
         give_back(len(opened))
@@ -66,5 +66,5 @@ def _why(record: BatchRecord) -> str:
     if record.status != "ended":
         return f"the batch is {record.status.replace('_', ' ')}"
     if record.results == "gone":
-        return "the service threw them away 29 days after the batch was created"
-    return "batchtui sync fetches them"
+        return "the API deleted them 29 days after the batch was created"
+    return "batchtui sync downloads them"

@@ -108,7 +108,8 @@ def write_source(
         return holders
     if written.without:
         raise InputError(
-            "the requests of this batch are not here: it was made elsewhere", advice="submit its source instead"
+            "the requests of this batch are not on this machine: it was not submitted from here",
+            advice="submit its source instead",
         )
     if any(r.results_due for r in records):
         raise InputError(
@@ -116,7 +117,7 @@ def write_source(
             advice="batchtui fetch downloads them again; what stays missing can be retried after some hours",
         )
     raise InputError(
-        "there is nothing to retry", advice="every request has an answer, or is under way again; see --only"
+        "there is nothing to retry", advice="every request has an answer or is in progress again; see --only"
     )
 
 
@@ -154,11 +155,11 @@ def notes(context: Context, records: Sequence[BatchRecord], chosen: Selection, c
                 if not group.retry_helps and group.kind != "waiting":
                     text = safetext.line(group.title, 160)
                     lines.append(
-                        f"warning: {group.count:,} × {text}: sending it again as it is won't help; {group.advice}"
+                        f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}"
                     )
         expected = len(_expected(context, [r for r in records if r.results_due]))
         if expected:
-            lines.append(f"{expected:,} requests whose results are still downloaded again are not sent")
+            lines.append(f"{expected:,} requests are not sent: their results are still being downloaded")
         raw = view.request_raw(rows[0]) if len(rows) and changes else None
         if raw is not None:
             lines += [safetext.line(line, 200) for line in difference(raw, changes)]

@@ -280,7 +280,7 @@ class Service:
                 raise SourceChanged(changed)
             problem = None if allow_cost else self.max_cost_problem(plan)
             if problem:
-                raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")
+                raise InputError(problem, advice="raise max_cost, or confirm exactly this cost")
             return await self.parts.changer.submit(
                 plan, title=title, note=note, retry_of=retry_of, again=again, lock_timeout=lock_timeout
             )
