@@ -1,4 +1,4 @@
-"""Texts of result and request lines: first words, whole answers with all their blocks, errors, fields of JSON answers."""
+"""Texts of result and request lines: first words, whole answers, errors, fields of JSON answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import mend
+from batchtui.results.line import UNDECODED, Block, Error, ErrorBody, Line, Result, Spoken, as_text, ladder
+from batchtui.results.line_lenient import loads
 
 _SPEAKS = re.compile(rb'"(?:text|message)"\s*:\s*"')
 _INSIDE = re.compile(rb'[^"\\]*(?:\\(?:u[0-9a-fA-F]{4}|[^u])[^"\\]*)*')
@@ -90,7 +91,7 @@ def load(line: bytes) -> Any:
     except RecursionError:
         return None
     try:
-        return json.loads(mend(line).decode("utf-8-sig", "replace"), strict=False)
+        return loads(line, strict=False)
     except (ValueError, RecursionError):
         return None
 
@@ -110,82 +111,8 @@ def _gather(value: object, said: list[str]) -> None:
             said.append(str(here))
 
 
-class Block(msgspec.Struct, gc=False):
-    """A block of an answer's content, as far as it is written out."""
-
-    type: str = ""
-    text: str = ""
-    name: str = ""
-    """Of a tool."""
-    input: msgspec.Raw = msgspec.Raw(b"")
-    """What a tool is called with, as JSON."""
-    content: msgspec.Raw = msgspec.Raw(b"")
-    thinking: msgspec.Raw = msgspec.Raw(b"")
-
-    @property
-    def is_call(self) -> bool:
-        """Whether it calls a tool: ours, the API's or an MCP server's."""
-        return self.type in TOOL_CALLS
-
-    @property
-    def called_with(self) -> str:
-        """The input as JSON text."""
-        return bytes(self.input).decode("utf-8", "replace")
-
-    @property
-    def summary(self) -> str:
-        """What a compaction block says; '' for others."""
-        return _string(self.content) if self.type == "compaction" else ""
-
-
-def _string(raw: msgspec.Raw) -> str:
-    """The text that a JSON value is; the JSON itself when it is no text, '' for null or nothing."""
-    found: object = None
-    if raw:
-        try:
-            found = msgspec.json.decode(raw)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            found = raw
-    return found if isinstance(found, str) else "" if found is None else bytes(raw).decode("utf-8", "replace")
-
-
-TOOL_CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
-
-
-class _Message(msgspec.Struct, gc=False):
-    content: list[Block] = []
-    stop_details: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _ErrorBody(msgspec.Struct, gc=False):
-    type: str = ""
-    message: str = ""
-
-
-class _Error(msgspec.Struct, gc=False):
-    error: _ErrorBody | None = None
-
-
-class _Result(msgspec.Struct, gc=False):
-    type: str = ""
-    message: _Message | None = None
-    error: _Error | None = None
-
-
-class _Line(msgspec.Struct, gc=False):
-    result: _Result
-
-
-class _RawMessage(msgspec.Struct, gc=False):
+class _Contained(msgspec.Struct, gc=False):
     content: msgspec.Raw = msgspec.Raw(b"[]")
-
-
-class _RawResult(msgspec.Struct, gc=False):
-    message: _RawMessage
-
-
-class _RawLine(msgspec.Struct, gc=False):
-    result: _RawResult
 
 
 class Answer(msgspec.Struct, gc=False):
@@ -219,89 +146,86 @@ class Answer(msgspec.Struct, gc=False):
     @property
     def thinking(self) -> str:
         """What was thought, where it was sent."""
-        return "\n\n".join(filter(None, [_string(block.thinking) for block in self.blocks if block.thinking]))
+        return "\n\n".join(filter(None, [as_text(block.thinking) for block in self.blocks if block.thinking]))
 
 
-_decode = msgspec.json.Decoder(_Line).decode
-_decode_raw = msgspec.json.Decoder(_RawLine).decode
+_decode = msgspec.json.Decoder(Line[Spoken]).decode
+_decode_content = msgspec.json.Decoder(Line[_Contained]).decode
 _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_NOTHING = (b"", b"null", b"{}")
+_NOTHING_SAID = (b"", b"null", b"{}")
 
 
 def read_answer(line: bytes) -> Answer:
     """The answer of a result line; never fails, and an unreadable line is no answer."""
     if not line:
         return Answer(None)
-    parsed: _Line | None
-    try:
-        parsed = _decode(line)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        parsed = _leniently(line)
+    parsed = ladder(line, _decode) or _leniently(line)
     if parsed is None:
         return Answer(None, "unreadable", "the line can't be read as a result")
     result = parsed.result
     if result.message is not None and result.type == "succeeded":
         blocks, details = result.message.content, bytes(result.message.stop_details)
-        said = "" if details in _NOTHING else details.decode("utf-8", "replace")
+        said = "" if details in _NOTHING_SAID else details.decode("utf-8", "replace")
         return Answer(join_text(blocks), blocks=blocks, stop_details=said)
     if result.error is not None and result.error.error is not None:
         return Answer(None, result.error.error.type, result.error.error.message)
     return Answer(None, result.type if result.type != "succeeded" else "unreadable")
 
 
-def _leniently(line: bytes) -> _Line | None:
-    try:
-        return _decode(mend(line))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        pass
+def _leniently(line: bytes) -> Line[Spoken] | None:
     parsed = load(line)
     result = parsed.get("result") if isinstance(parsed, dict) else None
     if not isinstance(result, dict):
         return None
-    message = result.get("message")
-    if not isinstance(message, dict):
-        return _Line(_Result(str(result.get("type")), error=_error_of(result.get("error"))))
-    blocks = [_loose_block(block) for block in _loose_content(message)]
-    return _Line(_Result(str(result.get("type")), _Message(blocks, _raw(message.get("stop_details")))))
-
-
-def _error_of(error: object) -> _Error | None:
+    message, error = result.get("message"), result.get("error")
     body = error.get("error", error) if isinstance(error, dict) else None
-    if not isinstance(body, dict):
-        return None
-    return _Error(_ErrorBody(str(body.get("type") or ""), str(body.get("message") or "")))
+    return Line(
+        Result(
+            _string(result.get("type")),
+            Spoken(_blocks(message.get("content")), _raw(message, "stop_details"))
+            if isinstance(message, dict)
+            else None,
+            Error(ErrorBody(_string(body.get("type")), _string(body.get("message"))))
+            if isinstance(body, dict)
+            else None,
+        )
+    )
 
 
-def _loose_content(message: dict[str, Any]) -> list[dict[str, Any]]:
-    content = message.get("content")
+def _blocks(content: object) -> list[Block]:
     if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+        return [Block("text", content)]
+    kept = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+    return [
+        Block(
+            *(_string(block.get("type")), _string(block.get("text")), _string(block.get("name"))),
+            input=_raw(block, "input"),
+            content=_raw(block, "content"),
+            thinking=_raw(block, "thinking"),
+        )
+        for block in kept
+    ]
 
 
-def _loose_block(block: dict[str, Any]) -> Block:
-    kind, text, name = (str(block.get(key) or "") for key in ("type", "text", "name"))
-    called, content, thought = (_raw(block.get(key)) for key in ("input", "content", "thinking"))
-    return Block(kind, text, name, called, content, thought)
+def _raw(found: dict[str, Any], key: str) -> msgspec.Raw:
+    """A value as JSON again; nothing when there is none."""
+    return msgspec.Raw(json.dumps(found[key], ensure_ascii=False).encode("utf-8", "replace") if key in found else b"")
 
 
-def _raw(value: object) -> msgspec.Raw:
-    """A plain value as JSON again; nothing for null."""
-    return msgspec.Raw(b"" if value is None else json.dumps(value).encode())
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
 
 
 def raw_content(line: bytes) -> str:
     """The content of a line's answer as JSON, as received; '' when it has none."""
-    for made in (line, mend(line)):
-        try:
-            return bytes(_decode_raw(made).result.message.content).decode("utf-8", "replace")
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            continue
+    found = ladder(line, _decode_content)
+    if found is not None:
+        message = found.result.message
+        return "" if message is None else bytes(message.content).decode("utf-8", "replace")
     parsed = load(line)
-    result = parsed.get("result") if isinstance(parsed, dict) else None
-    message = result.get("message") if isinstance(result, dict) else None
-    content = message.get("content") if isinstance(message, dict) else None
-    return "" if content is None else json.dumps(content, ensure_ascii=False)
+    for key in ("result", "message", "content"):
+        parsed = parsed.get(key) if isinstance(parsed, dict) else None
+    return "" if parsed is None else json.dumps(parsed, ensure_ascii=False)
 
 
 def tool_calls(line: bytes, answer: Answer) -> str:
@@ -310,18 +234,20 @@ def tool_calls(line: bytes, answer: Answer) -> str:
     if not called:
         return ""
     try:
-        raws = [raw for raw in _decode_raws(raw_content(line)) if bytes(raw)[:1] == b"{"]
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raws = [raw for raw in map(bytes, _decode_raws(raw_content(line))) if raw[:1] == b"{"]
+    except UNDECODED:
         raws = []
     if len(raws) == len(answer.blocks):
-        as_received = zip(raws, answer.blocks, strict=True)
-        return f"[{', '.join(bytes(raw).decode('utf-8', 'replace') for raw, block in as_received if block.is_call)}]"
-    return json.dumps([{"type": each.type, "name": each.name, "input": each.called_with} for each in called])
+        as_received = [raw.decode() for raw, block in zip(raws, answer.blocks, strict=True) if block.is_call]
+        return f"[{', '.join(as_received)}]"
+    return json.dumps([{"type": each.type, "name": each.name, "input": as_text(each.input)} for each in called])
 
 
 def tool_inputs(blocks: list[Block]) -> tuple[str, ...]:
     """What the answer calls tools with, as JSON."""
-    return tuple(block.called_with for block in blocks if block.type == "tool_use" and block.input)
+    return tuple(
+        bytes(block.input).decode("utf-8", "replace") for block in blocks if block.type == "tool_use" and block.input
+    )
 
 
 def join_text(blocks: list[Block]) -> str:
