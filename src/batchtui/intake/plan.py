@@ -148,12 +148,12 @@ class _Making:
         head = stream.peek()
         if not head.strip():
             if len(head) >= HEAD:
-                raise SourceFault(error("blank", "it begins with more than 64 KB of nothing but white space"))
-            self._problems.add(warning("source_empty", "there is nothing in it"), source.name)
+                raise SourceFault(error("blank", "it begins with more than 64 KB of white space"))
+            self._problems.add(warning("source_empty", "the file is empty"), source.name)
             return
         told = detect_format.tell(head, source.name, self.options.format, self.options.has_template)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
-            raise SourceFault(error("format", "a text beside tables"))
+            raise SourceFault(error("format", "a text file among tables"))
         # Requests on lines have ids of their own: nothing has to tell their source from another.
         named = self.staging is not None and not (told.kind == "native" and told.layout == "lines")
         # A file that is not packed is hashed on its way already.
@@ -178,7 +178,7 @@ class _Making:
         """Note why a source can't be read; in a folder, what holds no requests is only left out."""
         found = fault.found
         if source.folder is not None and found.code in ("format", "no_template_text"):
-            self._problems.add(warning("left_out", f"left out: {found.message}"), source.name)
+            self._problems.add(warning("left_out", f"ignored: {found.message}"), source.name)
             self._watch.note_left_out(source)
             return
         self._stopping(found, f"{source.name}:{fault.line}" if fault.line else source.name)
@@ -190,7 +190,7 @@ class _Making:
         self._checker.splitter.stop_staging()
 
     def _tick(self) -> None:
-        self.work.check("stopped while reading", advice="nothing was sent; start again when you like")
+        self.work.check("stopped while reading", advice="nothing was sent")
         if not self.work.due:
             return
         taken = self._stream.taken if self._stream is not None else 0

@@ -145,7 +145,7 @@ class Comparison:
         costs = ["unpriced" if cost is None else f"${cost:,.4f}" for cost in totals.cost_usd]
         yield f"cost           {costs[0]:>14}  {costs[1]:>14}"
         if not totals.requests and len(self):
-            yield "no row is in both: rows without an id of their own match only where both were made from the same file"
+            yield "no row is in both: rows without an id match only where both batches were made from the same file"
         for number in self.select(KINDS if everything else None):
             pair = self.pair(number)
             left, right = _state(pair.left), _state(pair.right)

@@ -54,12 +54,12 @@ def export(
     Returns how many rows were written.  Raises InputError, StoreError, and Stopped, after which ``dest`` is as it was.
     """
     if format not in FORMATS:
-        raise InputError(f"there is no export format {format}", advice=f"one of {', '.join(FORMATS)}")
+        raise InputError(f"unknown export format {format}", advice=f"one of {', '.join(FORMATS)}")
     chosen = _chosen(view, rows, format, all_rows)
     tick = _ticker(len(chosen), work)
     if format == "files":
         if not isinstance(dest, Path):
-            raise InputError("one file per answer needs a folder to write to", advice="name one with -o FOLDER")
+            raise InputError("one file per answer needs a folder to write to", advice="give one with -o FOLDER")
         return _write_files(view, chosen, dest, tick)
     how = _How(unfold, all_rows)
     writers: dict[str, Callable[[View, Items, IO[bytes], _Tick, _How], int]] = {
@@ -77,7 +77,7 @@ def _chosen(view: View, rows: Sequence[int] | None, format: str, all_rows: bool)
     """What is written, in its order."""
     if rows is not None:
         if all_rows:
-            raise InputError("all rows can't be written of a choice of them", advice="leave out the filter")
+            raise InputError("all rows can't be combined with a filter", advice="leave out the filter")
         return rows
     if all_rows:
         return with_skipped(view)
@@ -108,7 +108,7 @@ def _opened(dest: Path | BinaryIO) -> Iterator[IO[bytes]]:
     with suppress(OSError):
         special = special or not stat.S_ISREG(dest.stat().st_mode)
     if dest.is_dir():
-        raise InputError(f"{dest} is a folder", advice="name a file in it")
+        raise InputError(f"{dest} is a folder", advice="give a file in that folder")
     if not special:
         with files.atomic(dest) as file:
             yield file
@@ -244,9 +244,9 @@ def _markdown(view: View, number: int, every: bool) -> str:
 def _write_files(view: View, rows: Items, dest: Path, tick: _Tick) -> int:
     """One file per answer, and ``index.csv`` that names each request's file and outcome."""
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
-        raise InputError(f"{dest} is there already and is not empty", advice="name a folder that does not exist yet")
+        raise InputError(f"{dest} is there already and is not empty", advice="give a folder that does not exist yet")
     if dest.absolute() == Path.cwd():
-        raise InputError("the folder at hand can't be replaced", advice="name a folder that does not exist yet")
+        raise InputError("the current folder can't be replaced", advice="give a folder that does not exist yet")
     temp = dest.with_name(f".{dest.name}.{secrets.token_hex(4)}.tmp")
     taken: set[str] = {"index.csv"}
     written = 0

@@ -91,7 +91,7 @@ def skim(line: bytes | memoryview) -> LineFacts | None:
         if memoryview(held.message)[:1].tobytes() == b"{":
             message = msgspec.json.decode(held.message, type=_RawMessage)
             result["message"] = {name: _small(getattr(message, name)) for name in ("model", "stop_reason", "usage")}
-            result["message"]["content"] = _small(message.content, "too large to look into")
+            result["message"]["content"] = _small(message.content, "too large to inspect")
         return _from_dict({"custom_id": _small(whole.custom_id)}, result)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
@@ -115,8 +115,8 @@ def read_leniently(line: bytes | None, head: bytes) -> LineFacts:
     found = _ID_HEAD.match(head)
     custom_id = found.group(1).decode("utf-8", "replace") if found else ""
     typed = _TYPE_HEAD.match(head)
-    told = f" It calls itself {typed.group(1).decode('ascii', 'replace')}." if typed else ""
-    what = "The line can't be read as JSON." if line is not None else "The line is too large to read whole."
+    told = f" Its type is {typed.group(1).decode('ascii', 'replace')}." if typed else ""
+    what = "The line can't be read as JSON." if line is not None else "The line is too large to be read completely."
     return LineFacts(custom_id, UNREADABLE, "unreadable", what + told)
 
 

@@ -92,7 +92,7 @@ def _answers(fd: int, work: Work) -> Iterator[list[int]]:
         if not ready:
             if time.monotonic() - heard > PATIENCE:
                 raise InputError(
-                    "the expression takes too long on one of the results",
+                    "the regular expression takes too long on one of the results",
                     advice="make it simpler: nested repeats such as (a+)+ never end",
                 )
             continue

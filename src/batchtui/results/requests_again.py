@@ -39,7 +39,7 @@ def choose(view: View, only: Iterable[str] = NOT_SUCCEEDED, *, custom_ids: Itera
     for state in only:
         name = state.replace("-", "_")
         if name not in ONLY:
-            raise InputError(f"{state} is nothing that can be retried", advice=f"one of {', '.join(ONLY)}")
+            raise InputError(f"{state} can't be retried", advice=f"one of {', '.join(ONLY)}")
         passed.update(apply(view, Filter(terms=(Term("is", ":", name),))))
     return array("I", sorted(passed))
 
@@ -99,7 +99,7 @@ def prepare(changes: Mapping[str, str]) -> tuple[Change, ...]:
         path = tuple(key.removeprefix("params.").split("."))
         if not all(path) or path == ("custom_id",):
             raise InputError(
-                f"{key or 'nothing'} is no parameter that can be set",
+                f"{key or 'nothing'} is not a parameter that can be set",
                 advice="write --set max_tokens=2048, or --set thinking.type=disabled",
             )
         value: Any = text
@@ -163,14 +163,14 @@ def _read(raw: bytes) -> _Request:
     try:
         return _decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise InputError("a request can't be read to be changed", advice="send it again as it is") from error
+        raise InputError("a request can't be read to be changed", advice="retry it as is") from error
 
 
 def _value(raw: msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise InputError("a parameter can't be read to be changed", advice="set it as a whole") from error
+        raise InputError("a parameter can't be read to be changed", advice="set the whole parameter") from error
 
 
 def _put(value: Any, path: Sequence[str], change: Change) -> None:
@@ -204,7 +204,7 @@ def _step(here: Any, step: str, change: Change, *, make: bool) -> Any:
 
 def _no_place(change: Change) -> InputError:
     return InputError(
-        f"{change.name} can't be set: what it goes into is neither an object nor has such an item",
+        f"{change.name} can't be set: its parent is not an object and has no such item",
         advice="look at a request's JSON for the right path",
     )
 

@@ -173,7 +173,7 @@ class ResultSink:
             what = f"{held.ours:,} of {expected:,} results came" + held.oddities()
         return IncompleteResults(
             f"{what} ({self._size:,} bytes)",
-            advice="nothing that came is lost; they are downloaded again by and by, or now: batchtui fetch ID",
+            advice="what was received is kept; batchtui downloads them again later, or now: batchtui fetch ID",
             lines=held.lines,
             expected=expected,
             size=self._size,
@@ -192,7 +192,7 @@ class ResultSink:
             self._file.truncate(self._size)
         except OSError as error:
             self._close()
-            raise files.explain(error, f"can't take up {self._part}") from error
+            raise files.explain(error, f"can't continue {self._part}") from error
         self._indexer.cutter.drop_tail()
 
     def _flushed(self) -> int:
@@ -219,7 +219,7 @@ def open_results(folder: Path, prices: PriceTable, work: Work = UNWATCHED) -> Re
         results = (found.st_size, found.st_mtime_ns) if found else index.NOTHING
         requests = index.stamp(folder / REQUESTS)
         if found is None and requests == index.NOTHING:
-            raise StoreError(f"there are no results in {folder}", advice="fetch them first")
+            raise StoreError(f"no results are downloaded in {folder}", advice="download them first")
         made = None if partial else index.load(folder / INDEX, results, requests, prices)
         if made is None:
             if fd is None:

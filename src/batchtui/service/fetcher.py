@@ -109,7 +109,7 @@ class Fetcher:
                 return record
             if record.id is None or record.status != "ended":
                 raise InputError("this batch has no results yet", advice="wait until it has ended")
-            busy = "its results are being fetched by another batchtui"
+            busy = "its results are being downloaded by another batchtui"
             try:
                 with lock(self.context.history.folder(local_id) / ".fetch.lock", 0.05, busy):
                     return await self._locked_fetch(record, again)
@@ -138,7 +138,7 @@ class Fetcher:
         except Exception as error:
             # Without a time to try again on record the same download would begin anew every second.
             found = unexpected.note(error, "downloading results")
-            ours = StoreError(f"downloading met an unexpected error: {found.title}", advice=unexpected.GOES_ON)
+            ours = StoreError(f"unexpected error while downloading: {found.title}", advice=unexpected.GOES_ON)
             self._failed(record, ours)
             raise ours from error
         finally:
@@ -358,7 +358,7 @@ class Fetcher:
         """After a download again of stored results: the record when it holds more now, None when what is here stays."""
         before = record.tally
         if before is None or have <= record.requests - before.missing - before.unreadable:
-            error.advice = "the results that are here already were kept"
+            error.advice = "the results downloaded before were kept"
             return None
         return self._stored(
             record, take_short(self.context.history.folder(record.local_id), self.context.prices), record.error

@@ -77,7 +77,7 @@ class Others:
                 found = unexpected.note(error, "checking other profiles")
                 self._service.context.trouble(
                     StoreError(
-                        f"checking other profiles met an unexpected error: {found.title}", advice=unexpected.GOES_ON
+                        f"unexpected error while checking other profiles: {found.title}", advice=unexpected.GOES_ON
                     )
                 )
             await asyncio.sleep(EVERY)
@@ -131,13 +131,17 @@ class Others:
         made = self._made.get(record.profile)
         if made is None or not made.context.mine(record):
             there = self.can_reach(record)
-            why = "it was not checked yet" if there else f"{record.profile} at {record.base_url} is not in config.toml"
+            why = (
+                "it has not been checked yet"
+                if there
+                else f"{record.profile} at {record.base_url} is not in config.toml"
+            )
             return Reach(checked=False, as_of=as_of, why=why)
         state = made.look_state()
         if state.blind_since is None and state.last_ok is not None:
             return Reach(checked=True)
         times = [at for at in (as_of, state.last_ok) if at is not None]
-        return Reach(checked=False, as_of=max(times, default=None), why=state.error or "it was not checked yet")
+        return Reach(checked=False, as_of=max(times, default=None), why=state.error or "it has not been checked yet")
 
     async def sync(self, work: Work) -> SyncReport:
         """One sync of each of them."""

@@ -53,7 +53,7 @@ class PlanCommitter:
 
     def _unpacking(self) -> contextlib.AbstractContextManager[None]:
         """Plans become records under a lock, so that two programs never make the same ones."""
-        return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is putting a plan on record")
+        return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is recording a plan")
 
     def commit(
         self,
@@ -97,14 +97,14 @@ class PlanCommitter:
                     ) from None
                 raise
             except OSError as error:
-                raise files.explain(error, "can't put the plan on record") from error
+                raise files.explain(error, "can't record the plan") from error
             try:
                 return self._unpack(go)
             except StoreError as error:
                 # From the rename on it will be sent: whoever submits it again would pay twice.
                 raise StoreError(
-                    f"the plan is on record, its batches are not all made yet: {error}",
-                    advice=f"{error.advice}; batchtui sync goes on with it: do not submit it again",
+                    f"the plan is recorded, but not all of its batches are: {error}",
+                    advice=f"{error.advice}; batchtui sync continues with it: do not submit it again",
                 ) from error
 
     def pending(self) -> list[BatchRecord]:

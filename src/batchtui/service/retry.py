@@ -196,7 +196,8 @@ class Retry:
             return holders
         if written.without:
             raise InputError(
-                "the requests of this batch are not here: it was made elsewhere", advice="submit its source instead"
+                "the requests of this batch are not on this machine: it was not submitted from here",
+                advice="submit its source instead",
             )
         if any(r.results_due for r in self._records):
             raise InputError(
@@ -204,7 +205,7 @@ class Retry:
                 advice="batchtui fetch downloads them again; what stays missing can be retried after some hours",
             )
         raise InputError(
-            "there is nothing to retry", advice="every request has an answer, or is under way again; see --only"
+            "there is nothing to retry", advice="every request has an answer or is in progress again; see --only"
         )
 
     def _with_row_ids(self, plan: Plan) -> Plan:

@@ -108,7 +108,7 @@ class Sender:
 
     def _find_lost(self) -> None:
         for record in self._stranded():
-            self._lost(record, "batchtui was ended, or could not write, while it was being sent")
+            self._lost(record, "batchtui ended, or could not write, while the batch was being sent")
 
     def _lost(self, record: BatchRecord, why: str) -> BatchRecord:
         now = self.context.clock()
@@ -193,13 +193,13 @@ class Sender:
         for prior in self._prior(record):
             at = self.settler.provable_at(prior)
             if at is not None:
-                words = f"is sent at {at:%H:%M:%S} UTC, once the list shows that {prior.local_id} was not created"
+                words = f"will be sent at {at:%H:%M:%S} UTC, once the list shows that {prior.local_id} was not created"
                 self._wait(record, words, at)
                 return False
             try:
                 found = await self.settler.found_after_all(prior)
             except BatchtuiError as error:
-                found = f"the list can't be had: {error}"
+                found = f"the list of batches can't be read: {error}"
             if isinstance(found, BatchRecord):
                 self._drop(record, found)
                 return False
@@ -268,7 +268,7 @@ class Sender:
         now = self.context.clock()
         requests = self.context.history.folder(local_id) / REQUESTS
         if not requests.exists():
-            raise InputError("its requests.jsonl is not there any more", advice="submit the source again")
+            raise InputError("its requests.jsonl no longer exists", advice="submit the source again")
         await self.context.gateway.ready()
         after = self.context.change(local_id, lambda r: self._intended(r, now))
         if after.status != "submitting" or after.intent_at != now:
@@ -288,7 +288,7 @@ class Sender:
             return
         except asyncio.CancelledError:
             if whole:
-                self._lost(record, "batchtui was ended before the answer came")
+                self._lost(record, "batchtui ended before the reply came")
             else:
                 self._unsend(local_id)
             raise

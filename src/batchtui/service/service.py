@@ -184,7 +184,7 @@ class Service:
             return None
         if plan.estimate.unpriced:
             names = ", ".join(safetext.line(m, 60) for m in plan.estimate.unpriced[:5])
-            return f"max_cost is ${limit}, and the cost is unknown: there is no price for {names}"
+            return f"max_cost is ${limit}, and the cost is unknown: no price for {names}"
         high = plan.estimate.batch_usd[1]
         if high > limit:
             shown = f"{high:.2f}" if high >= Decimal("0.01") else f"{high:.6f}"
@@ -219,7 +219,7 @@ class Service:
         record = self.resolve(local_id)
         records = self.run_of(record) if run else [record]
         if not any(self._has_results(r) or (run and r.status == "refused") for r in records):
-            raise InputError(f"there are no results of {record.local_id} here", advice=_why_none(record))
+            raise InputError(f"no results of {record.local_id} are downloaded", advice=_why_none(record))
         view: View
         if run:
             view = open_run([(self.history.folder(r.local_id), r.attempt) for r in records], self.prices, work)
@@ -320,7 +320,7 @@ class Service:
                 raise SourceChanged(changed)
             problem = None if allow_cost else self.max_cost_problem(plan)
             if problem:
-                raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")
+                raise InputError(problem, advice="raise max_cost, or confirm exactly this cost")
             guard = None if again else lambda: self._refuse_twin(plan)
             if guard is not None:
                 guard()
@@ -530,5 +530,5 @@ def _why_none(record: BatchRecord) -> str:
     if record.status != "ended":
         return f"the batch is {record.status.replace('_', ' ')}"
     if record.results == "gone":
-        return "the service threw them away 29 days after the batch was created"
-    return "batchtui sync fetches them"
+        return "the API deleted them 29 days after the batch was created"
+    return "batchtui sync downloads them"

@@ -104,7 +104,7 @@ class RemoteBatches:
                 if record.id != remote.id and self.settler.is_open(record) and may_be(record, remote):
                     raise InputError(
                         f"{remote.id} may be {record.local_id}, which is not confirmed yet",
-                        advice=f"wait until it is; or if you know that it is: "
+                        advice=f"wait until it is confirmed; if you know that it is this one: "
                         f"batchtui adopt {record.local_id} {remote.id}",
                     )
             return self._adopt(remote, title, note)
@@ -147,7 +147,7 @@ class RemoteBatches:
         try:
             await self._adopt_all(adopted)
         except BatchtuiError as trouble:
-            error = f"not all batches made elsewhere could be adopted: {trouble}" + (
+            error = f"not all other batches in this workspace could be adopted: {trouble}" + (
                 f"; {trouble.advice}" if trouble.advice else ""
             )
         failed: dict[str, str] = {}
