@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import stat
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,13 +10,12 @@ from typing import IO, BinaryIO
 
 import msgspec
 
-from batchtui.domain.errors import InputError, Stopped
-from batchtui.domain.plan import Progress
-from batchtui.results.table import FieldSource, Items, Table
+from batchtui.domain.errors import InputError
+from batchtui.domain.work import Work
+from batchtui.results.names import FieldList
+from batchtui.results.table import Items, Table
 from batchtui.results.view import View
 from batchtui.store import files
-
-Report = Callable[[Progress], None]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -30,7 +27,7 @@ class Job(msgspec.Struct, frozen=True):
     """Told how many rows are done; raises Stopped."""
     columns: Sequence[str] = ()
     """Names of the columns, in their order; none: the usual ones."""
-    fields: FieldSource | None = None
+    fields: FieldList | None = None
     every: bool = False
     """All rows of the source, answered or not."""
     parsed: bool = False
@@ -43,17 +40,12 @@ class Job(msgspec.Struct, frozen=True):
         return Table(self.view, self.rows, fields=self.fields, columns=self.columns, every=self.every)
 
 
-def ticker(total: int, progress: Report | None, stop: threading.Event | None) -> Callable[[int], None]:
+def ticker(total: int, work: Work) -> Callable[[int], None]:
     """What is told how far an export is, tells it on now and then, and stops it."""
-    told = time.monotonic()
 
     def tick(done: int) -> None:
-        nonlocal told
-        if stop is not None and stop.is_set():
-            raise Stopped("the export was stopped; nothing was written")
-        if progress is not None and (now := time.monotonic()) - told >= 0.1:
-            told = now
-            progress(Progress("exporting", done, total, "requests"))
+        work.check("the export was stopped; nothing was written")
+        work.tell("exporting", done, total, "requests")
 
     return tick
 
@@ -72,7 +64,7 @@ def there_already(dest: Path) -> bool:
 
 def refuse_to_replace(dest: Path) -> InputError:
     """Why a file that is there is not written over."""
-    return InputError(f"{dest} exists", advice="--force replaces it, or choose another name")
+    return InputError(f"{dest} exists", advice="add --force to replace it, or give another name")
 
 
 @contextmanager
@@ -98,7 +90,7 @@ def opened(dest: Path | BinaryIO, *, replace: bool) -> Iterator[IO[bytes]]:
 def placed(dest: Path, *, replace: bool) -> Iterator[Path]:
     """The path to write at what is at ``dest`` when all is written.  Raises InputError, StoreError."""
     if dest.is_dir():
-        raise InputError(f"{dest} is a folder", advice="name a file in it")
+        raise InputError(f"{dest} is a folder", advice="give a file in that folder")
     if not replace and there_already(dest):
         raise refuse_to_replace(dest)
     try:
