@@ -110,9 +110,9 @@ def _say_cut_short(records: Sequence[BatchRecord]) -> None:
 def _say_notes(notes: Notes) -> None:
     for group in notes.useless:
         text = safetext.line(group.title, 160)
-        say(f"warning: {group.count:,} × {text}: sending it again as it is won't help; {group.advice}")
+        say(f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}")
     if notes.downloading:
-        say(f"{notes.downloading:,} requests whose results are still downloaded again are not sent")
+        say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
     for line in notes.difference:
         say(safetext.line(line, 200))
 
