@@ -19,6 +19,7 @@ from result_lines import MODEL, PRICES, batch, canceled, errored, expired, good,
 
 from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
 from batchtui.domain.money import Usage, load_prices
+from batchtui.domain.work import Work
 from batchtui.results import index, line_splitter, storage
 from batchtui.results.filter import parse_filter
 from batchtui.results.index import LAYOUT, Index
@@ -384,7 +385,7 @@ def test_reading_stops_when_told(tmp_path: Path) -> None:
     stop = Event()
     stop.set()
     with pytest.raises(Stopped):
-        open_results(tmp_path, PRICES, stop=stop)
+        open_results(tmp_path, PRICES, Work(stop=stop))
 
 
 def test_costs_equal_those_of_the_raw_lines(tmp_path: Path) -> None:

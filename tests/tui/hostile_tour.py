@@ -21,8 +21,9 @@ from textual.widgets import Input, TextArea
 
 from batchtui import unexpected
 from batchtui.domain.errors import InputError, ServiceError
-from batchtui.domain.plan import ModelInfo, Progress
+from batchtui.domain.plan import ModelInfo
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import Progress
 from batchtui.service import Service, events
 from batchtui.service.events import TryResult
 from batchtui.tui.app import BatchtuiApp

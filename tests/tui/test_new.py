@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from batchtui.config.load import Config
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress
 from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft, save_draft
 from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp

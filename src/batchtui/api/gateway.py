@@ -398,7 +398,7 @@ class Gateway:
             body = SplicedBody(requests, moved)
         except OSError as error:
             raise StoreError(
-                f"can't read {requests}: {error.strerror or error}", advice="see that it can be read; it is sent then"
+                f"can't read {requests}: {error.strerror or error}", advice="make the file readable; it is sent then"
             ) from error
         headers = {"content-type": "application/json", "content-length": str(body.length)}
         if betas:
@@ -417,8 +417,8 @@ class Gateway:
             if not error.sent or errors.nothing_made(error):
                 raise
             raise Unconfirmed(
-                f"no clear answer came: {error}",
-                advice="batchtui looks whether the batch was made before anything is sent again",
+                f"no clear reply from the API: {error}",
+                advice="batchtui checks whether the batch was created before it sends anything again",
             ) from None
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:
@@ -478,7 +478,7 @@ class Gateway:
         if "html" in response.headers.get("content-type", ""):
             response.close()
             raise Unavailable(
-                "a web page came back in place of the results", advice=errors.PORTAL_ADVICE, status=response.status_code
+                "a web page came back instead of the results", advice=errors.PORTAL_ADVICE, status=response.status_code
             )
         return Download(response, self.translated)
 

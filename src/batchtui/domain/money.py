@@ -208,9 +208,7 @@ def load_prices(overrides: Mapping[str, Mapping[str, object]] | None = None) -> 
     aliases = {alias: name for name, row in models.items() for alias in row.pop("aliases", ())}
     for name, override in (overrides or {}).items():
         if not isinstance(override, Mapping):
-            raise ConfigError(
-                f"price of {name}: a table of fields is wanted", advice="write [prices.MODEL] input = 1.0"
-            )
+            raise ConfigError(f"price of {name}: expected a table of fields", advice="write [prices.MODEL] input = 1.0")
         full = aliases.get(name, name)
         changed = dict(override)
         if full in models and "input" in changed:
@@ -264,7 +262,7 @@ def _price(name: str, row: Mapping[str, object]) -> Price:
     try:
         return msgspec.convert({**fields, "model": name, "above": None}, Price) if not above else _stepped(name, fields)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"price of {name}: {error}", advice="see the built-in rows for an example") from error
+        raise ConfigError(f"price of {name}: {error}", advice="copy a built-in row as an example") from error
 
 
 def _stepped(name: str, fields: dict[str, Any]) -> Price:

@@ -100,7 +100,7 @@ def _model(params: dict[str, Any], facts: ModelCatalog) -> Generator[Found, None
 def _max_tokens(params: dict[str, Any], model: ModelFacts | None, betas: tuple[str, ...]) -> Iterator[Found]:
     if "max_tokens" not in params:
         if "max_token" not in params:
-            yield error("max_tokens_missing", "max_tokens is missing: it is the most tokens an answer may have")
+            yield error("max_tokens_missing", "max_tokens is missing: the limit of tokens for an answer")
         return
     value = params["max_tokens"]
     if isinstance(value, bool) or not isinstance(value, int):
@@ -237,7 +237,7 @@ def _unsupported(params: dict[str, Any]) -> Iterator[Found]:
             yield error("sdk_argument", f"{name} is an argument of the SDK, not a field of the request: remove it")
     betas = params.get("betas")
     if betas is not None and not (isinstance(betas, list) and all(isinstance(each, str) and each for each in betas)):
-        yield error("betas", "betas must be a list of names: it is lifted from the params to the whole batch")
+        yield error("betas", "betas must be a list of names: it is moved from the params to the whole batch")
 
 
 def _small_fields(params: dict[str, Any], model: ModelFacts | None) -> Iterator[Found]:
@@ -246,7 +246,7 @@ def _small_fields(params: dict[str, Any], model: ModelFacts | None) -> Iterator[
         if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
             yield error("stop_sequences", "stop_sequences must be a list of strings")
         elif not all(stop.strip() for stop in stops):
-            yield error("stop_sequences", "a stop sequence must hold more than white space")
+            yield error("stop_sequences", "a stop sequence must not be only white space")
     yield from _metadata(params.get("metadata"))
     tier = params.get("service_tier")
     if tier is not None and tier not in ("auto", "standard_only"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import mend
+from batchtui.results.line_lenient import mend
 from batchtui.results.text import load
 
 _NULL = msgspec.Raw(b"null")

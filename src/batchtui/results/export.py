@@ -9,8 +9,6 @@ import re
 import secrets
 import shutil
 import stat
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,8 +17,8 @@ from typing import IO, BinaryIO, NamedTuple, TypeAlias
 import msgspec
 
 from batchtui import safetext
-from batchtui.domain.errors import InputError, Stopped
-from batchtui.domain.plan import Progress
+from batchtui.domain.errors import InputError
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.row_match import in_source_order, with_skipped
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.table import COST, NO_ANSWER, NOT_SENT, NUMBERS, TEXTS, Table
@@ -31,7 +29,6 @@ from batchtui.store import files
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
 _PARQUET_ROWS = 2_000
 
-Report = Callable[[Progress], None]
 _Tick = Callable[[int], None]
 Items: TypeAlias = "Sequence[int | SkippedRow]"
 """Row numbers of a view, and among them what was skipped."""
@@ -45,8 +42,7 @@ def export(
     *,
     unfold: bool = False,
     all_rows: bool = False,
-    progress: Report | None = None,
-    stop: threading.Event | None = None,
+    work: Work = UNWATCHED,
 ) -> int:
     """Write rows (None: all, in the order of the source) to a file, an open binary file, or for ``files`` a new folder.
 
@@ -58,12 +54,12 @@ def export(
     Returns how many rows were written.  Raises InputError, StoreError, and Stopped, after which ``dest`` is as it was.
     """
     if format not in FORMATS:
-        raise InputError(f"there is no export format {format}", advice=f"one of {', '.join(FORMATS)}")
+        raise InputError(f"unknown export format {format}", advice=f"one of {', '.join(FORMATS)}")
     chosen = _chosen(view, rows, format, all_rows)
-    tick = _ticker(len(chosen), progress, stop)
+    tick = _ticker(len(chosen), work)
     if format == "files":
         if not isinstance(dest, Path):
-            raise InputError("one file per answer needs a folder to write to", advice="name one with -o FOLDER")
+            raise InputError("one file per answer needs a folder to write to", advice="give one with -o FOLDER")
         return _write_files(view, chosen, dest, tick)
     how = _How(unfold, all_rows)
     writers: dict[str, Callable[[View, Items, IO[bytes], _Tick, _How], int]] = {
@@ -81,7 +77,7 @@ def _chosen(view: View, rows: Sequence[int] | None, format: str, all_rows: bool)
     """What is written, in its order."""
     if rows is not None:
         if all_rows:
-            raise InputError("all rows can't be written of a choice of them", advice="leave out the filter")
+            raise InputError("all rows can't be combined with a filter", advice="leave out the filter")
         return rows
     if all_rows:
         return with_skipped(view)
@@ -94,16 +90,10 @@ class _How(NamedTuple):
     """All rows of the source, answered or not."""
 
 
-def _ticker(total: int, progress: Report | None, stop: threading.Event | None) -> _Tick:
-    told = time.monotonic()
-
+def _ticker(total: int, work: Work) -> _Tick:
     def tick(done: int) -> None:
-        nonlocal told
-        if stop is not None and stop.is_set():
-            raise Stopped("the export was stopped; nothing was written")
-        if progress is not None and (now := time.monotonic()) - told >= 0.1:
-            told = now
-            progress(Progress("exporting", done, total, "requests"))
+        work.check("the export was stopped; nothing was written")
+        work.tell("exporting", done, total, "requests")
 
     return tick
 
@@ -118,7 +108,7 @@ def _opened(dest: Path | BinaryIO) -> Iterator[IO[bytes]]:
     with suppress(OSError):
         special = special or not stat.S_ISREG(dest.stat().st_mode)
     if dest.is_dir():
-        raise InputError(f"{dest} is a folder", advice="name a file in it")
+        raise InputError(f"{dest} is a folder", advice="give a file in that folder")
     if not special:
         with files.atomic(dest) as file:
             yield file
@@ -254,9 +244,9 @@ def _markdown(view: View, number: int, every: bool) -> str:
 def _write_files(view: View, rows: Items, dest: Path, tick: _Tick) -> int:
     """One file per answer, and ``index.csv`` that names each request's file and outcome."""
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
-        raise InputError(f"{dest} is there already and is not empty", advice="name a folder that does not exist yet")
+        raise InputError(f"{dest} is there already and is not empty", advice="give a folder that does not exist yet")
     if dest.absolute() == Path.cwd():
-        raise InputError("the folder at hand can't be replaced", advice="name a folder that does not exist yet")
+        raise InputError("the current folder can't be replaced", advice="give a folder that does not exist yet")
     temp = dest.with_name(f".{dest.name}.{secrets.token_hex(4)}.tmp")
     taken: set[str] = {"index.csv"}
     written = 0

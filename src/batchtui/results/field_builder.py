@@ -16,7 +16,7 @@ import msgspec
 
 from batchtui.domain.errors import Stopped
 from batchtui.domain.outcome import SUCCEEDED
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress
 from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
 from batchtui.results.field_columns import ABSENT, FIRST, LONG_JSON, LONG_TEXT, Absent, Json, Value
 from batchtui.results.json_in_text import TEXT_LIMIT, decode, decode_plain, find_json

@@ -21,7 +21,7 @@ from msgspec import Raw
 
 from batchtui import plainfile
 from batchtui.domain.errors import StoreError
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress
 from batchtui.results.field_builder import Builder, Growing, Key, read_value
 from batchtui.results.field_columns import (
     ABSENT,

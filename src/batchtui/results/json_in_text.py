@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import msgspec
 
-from batchtui.results.line import mend
+from batchtui.results.line_lenient import mend
 
 TEXT_LIMIT = 8_000_000
 """Longer texts are not looked into, in characters."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import mend
+from batchtui.results.line import Block, Error, ErrorBody, Line, Result, Spoken, ladder
+from batchtui.results.line_lenient import loads
 
 _SPEAKS = re.compile(rb'"(?:text|message)"\s*:\s*"')
 _INSIDE = re.compile(rb'[^"\\]*(?:\\(?:u[0-9a-fA-F]{4}|[^u])[^"\\]*)*')
@@ -90,7 +91,7 @@ def load(line: bytes) -> Any:
     except RecursionError:
         return None
     try:
-        return json.loads(mend(line).decode("utf-8-sig", "replace"), strict=False)
+        return loads(line, strict=False)
     except (ValueError, RecursionError):
         return None
 
@@ -110,35 +111,6 @@ def _gather(value: object, said: list[str]) -> None:
             said.append(str(here))
 
 
-class _Block(msgspec.Struct, gc=False):
-    type: str = ""
-    text: str = ""
-    input: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Message(msgspec.Struct, gc=False):
-    content: list[_Block] = []
-
-
-class _ErrorBody(msgspec.Struct, gc=False):
-    type: str = ""
-    message: str = ""
-
-
-class _Error(msgspec.Struct, gc=False):
-    error: _ErrorBody | None = None
-
-
-class _Result(msgspec.Struct, gc=False):
-    type: str = ""
-    message: _Message | None = None
-    error: _Error | None = None
-
-
-class _Line(msgspec.Struct, gc=False):
-    result: _Result
-
-
 class Answer(msgspec.Struct, gc=False):
     """What one line says: a text, or why there is none."""
 
@@ -151,18 +123,14 @@ class Answer(msgspec.Struct, gc=False):
     """What it calls tools with, as JSON."""
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_decode = msgspec.json.Decoder(Line[Spoken]).decode
 
 
 def read_answer(line: bytes) -> Answer:
     """The answer of a result line; never fails, and an unreadable line is no answer."""
     if not line:
         return Answer(None)
-    parsed: _Line | None
-    try:
-        parsed = _decode(line)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        parsed = _leniently(line)
+    parsed = ladder(line, _decode) or _leniently(line)
     if parsed is None:
         return Answer(None, "unreadable", "the line can't be read as a result")
     result = parsed.result
@@ -174,32 +142,50 @@ def read_answer(line: bytes) -> Answer:
     return Answer(None, result.type if result.type != "succeeded" else "unreadable")
 
 
-def _leniently(line: bytes) -> _Line | None:
-    try:
-        return _decode(mend(line))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        pass
+def _leniently(line: bytes) -> Line[Spoken] | None:
     parsed = load(line)
     result = parsed.get("result") if isinstance(parsed, dict) else None
     if not isinstance(result, dict):
         return None
-    message = result.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
+    message, error = result.get("message"), result.get("error")
+    body = error.get("error", error) if isinstance(error, dict) else None
+    return Line(
+        Result(
+            _string(result.get("type")),
+            Spoken(_blocks(message.get("content"))) if isinstance(message, dict) else None,
+            Error(ErrorBody(_string(body.get("type")), _string(body.get("message"))))
+            if isinstance(body, dict)
+            else None,
+        )
+    )
+
+
+def _blocks(content: object) -> list[Block]:
     if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
+        return [Block("text", content)]
     kept = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
-    blocks = [_Block(str(block.get("type")), str(block.get("text") or "")) for block in kept]
-    return _Line(_Result(str(result.get("type")), _Message(blocks)))
+    return [
+        Block(
+            _string(block.get("type")),
+            _string(block.get("text")),
+            msgspec.Raw(json.dumps(block["input"], ensure_ascii=False).encode() if "input" in block else b""),
+        )
+        for block in kept
+    ]
 
 
-def tool_inputs(blocks: list[_Block]) -> tuple[str, ...]:
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def tool_inputs(blocks: list[Block]) -> tuple[str, ...]:
     """What the answer calls tools with, as JSON."""
     return tuple(
         bytes(block.input).decode("utf-8", "replace") for block in blocks if block.type == "tool_use" and block.input
     )
 
 
-def join_text(blocks: list[_Block]) -> str:
+def join_text(blocks: list[Block]) -> str:
     """Texts that follow each other are one (citations split them); others stand apart.  Tool inputs, if there is no text."""
     parts: list[str] = []
     apart = False

@@ -22,16 +22,16 @@ _BUFFER = 32 * 1024
 def explain(error: OSError, what: str) -> StoreError:
     """Our error for an OSError met while doing ``what``, with what to do next."""
     advice = {
-        errno.ENOSPC: "free some room on the disk and try again; what was there is kept",
-        errno.EDQUOT: "your disk quota is used up: free some room and try again; what was there is kept",
-        errno.EROFS: "the disk is read-only: choose another place with --data-dir or BATCHTUI_DATA_DIR",
-        errno.EACCES: "check the permissions, or choose another place with --data-dir",
-        errno.EPERM: "check the permissions, or choose another place with --data-dir",
+        errno.ENOSPC: "free some disk space and try again; nothing was lost",
+        errno.EDQUOT: "your disk quota is used up: free some space and try again; nothing was lost",
+        errno.EROFS: "the disk is read-only: choose another folder with --data-dir or BATCHTUI_DATA_DIR",
+        errno.EACCES: "check the permissions, or choose another folder with --data-dir",
+        errno.EPERM: "check the permissions, or choose another folder with --data-dir",
         errno.ELOOP: "a symbolic link stands where batchtui keeps a file: remove it",
         errno.EINVAL: "give the name of a regular file",
         errno.ENXIO: "a named pipe or a device stands there: give the name of a regular file",
         errno.EMFILE: "too many open files: raise the limit (ulimit -n) and try again",
-    }.get(error.errno or 0, "see that the folder exists and can be written, then try again")
+    }.get(error.errno or 0, "check that the folder exists and is writable, then try again")
     return StoreError(f"{what}: {error.strerror or error}", advice=advice)
 
 

@@ -19,8 +19,8 @@ from textual.widgets import Static
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import events
