@@ -11,6 +11,7 @@ from batchtui.results.line_lenient import mend
 from batchtui.results.text import load
 
 _NULL = msgspec.Raw(b"null")
+_HELD = frozenset({"text", "tool_use"})
 
 
 class Call(msgspec.Struct, gc=False):
@@ -30,7 +31,7 @@ class Parts(msgspec.Struct, gc=False):
 
 class _Block(msgspec.Struct, gc=False):
     type: str = ""
-    text: str | None = ""
+    text: str | None = None
     name: str | None = ""
     input: msgspec.Raw = _NULL
 
@@ -51,15 +52,30 @@ class _Line(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Line)
 
 
-def plain_parts(block: bytes, count: int) -> list[Parts | None] | None:
-    """The parts of ``count`` lines decoded at once, None for those that did not succeed; None when a line is odd."""
+def plain_parts(block: bytes, count: int) -> Sequence[Parts | str | None] | None:
+    """The parts of ``count`` lines decoded at once; None when a line is odd.
+
+    An answer that says one text and calls no tool is that text alone; None stands for one that did not succeed.
+    """
     try:
         lines = _decoder.decode_lines(block)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     if len(lines) != count:
         return None
-    return [_parts(line.result) for line in lines]
+    found: list[Parts | str | None] = []
+    for line in lines:
+        result = line.result
+        if result.message is None or result.type != "succeeded":
+            found.append(None)
+            continue
+        content = result.message.content
+        said = [block for block in content if block.type in _HELD] if len(content) != 1 else content
+        if len(said) == 1 and said[0].type == "text":
+            found.append(said[0].text)
+        else:
+            found.append(_parts(result))
+    return found
 
 
 def parts_of(line: bytes) -> Parts | None:
