@@ -143,7 +143,9 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
         "request_id": redact.text(error.request_id, secrets, 80),
     }
     if 300 <= status < 400:
-        return Unavailable("the reply redirects to another address; the redirect was not followed", advice=PORTAL_ADVICE, **facts)
+        return Unavailable(
+            "the reply redirects to another address; the redirect was not followed", advice=PORTAL_ADVICE, **facts
+        )
     if status == 402 or details.get("error_code") == "enforced_spend_limit_reached" or kind == "billing_error":
         return SpendLimit(
             message,

@@ -208,9 +208,7 @@ def load_prices(overrides: Mapping[str, Mapping[str, object]] | None = None) -> 
     aliases = {alias: name for name, row in models.items() for alias in row.pop("aliases", ())}
     for name, override in (overrides or {}).items():
         if not isinstance(override, Mapping):
-            raise ConfigError(
-                f"price of {name}: expected a table of fields", advice="write [prices.MODEL] input = 1.0"
-            )
+            raise ConfigError(f"price of {name}: expected a table of fields", advice="write [prices.MODEL] input = 1.0")
         full = aliases.get(name, name)
         changed = dict(override)
         if full in models and "input" in changed:

@@ -64,9 +64,7 @@ _CREDIT = Meaning(
     "Add credit or raise the limit, then retry as is.",
     "later",
 )
-_SERVER = Meaning(
-    "The API could not process it just then; nothing is wrong with the request.", "Retry as is.", "as_is"
-)
+_SERVER = Meaning("The API could not process it just then; nothing is wrong with the request.", "Retry as is.", "as_is")
 _FIX = Meaning(
     "The API did not accept the request as written.",
     "Change the request first: retried as is, it fails again.",
@@ -120,9 +118,7 @@ _KINDS: dict[str, Meaning] = {
         "Download the results again; if nothing changes, retry.",
         "as_is",
     ),
-    "max_tokens": Meaning(
-        "The answer was truncated at max_tokens.", "Retry with a larger max_tokens.", "changed"
-    ),
+    "max_tokens": Meaning("The answer was truncated at max_tokens.", "Retry with a larger max_tokens.", "changed"),
     "refusal": Meaning(
         "The model declined to answer.",
         "Change the prompt or the model; the same request is likely declined again.",

@@ -101,7 +101,9 @@ class Turns:
         elif kind == "file" and isinstance(part.get("file"), dict):
             made = self._file(part["file"])
         else:
-            self._faults.append(error("openai_part", f"a content part of type {quoted(str(kind))} has no counterpart here"))
+            self._faults.append(
+                error("openai_part", f"a content part of type {quoted(str(kind))} has no counterpart here")
+            )
             return None
         for name, given in part.items():
             if name == "cache_control":

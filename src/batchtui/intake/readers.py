@@ -201,7 +201,10 @@ class Reader:
         if told.kind == "text":
             if self._rows is None:
                 raise SourceFault(
-                    error("no_template_text", "text files need a template (--template FILE.toml), where the text is {{ text }}")
+                    error(
+                        "no_template_text",
+                        "text files need a template (--template FILE.toml), where the text is {{ text }}",
+                    )
                 )
             self._rows.render(text_row(source, stream, told, self._note), 1)
             self._tick()

@@ -210,9 +210,7 @@ class ContentRules:
         """Whether this kind of block may stand here."""
         if role == "result":
             if kind not in _IN_RESULT:
-                yield error(
-                    "block_role", f"{a_(kind)} block can't be in a tool_result: {', '.join(_IN_RESULT)}", where
-                )
+                yield error("block_role", f"{a_(kind)} block can't be in a tool_result: {', '.join(_IN_RESULT)}", where)
         elif kind in _ASSISTANT and role == "user":
             yield error("block_role", f"{a_(kind)} block belongs in an assistant message", where)
         elif kind in _USER and role == "assistant":

@@ -73,7 +73,9 @@ def _columns(cells: list[str], number: int, note: Note) -> list[str]:
                 count += 1
             counts[name] = count + 1
             note(
-                warning("csv_columns", f"the column {name[:60]!r} appears twice: this one is named {name[:60]}_{count}"),
+                warning(
+                    "csv_columns", f"the column {name[:60]!r} appears twice: this one is named {name[:60]}_{count}"
+                ),
                 number,
             )
             name = f"{name}_{count}"

@@ -130,7 +130,11 @@ class Others:
         made = self._made.get(record.profile)
         if made is None or not made.context.mine(record):
             there = self.can_reach(record)
-            why = "it has not been checked yet" if there else f"{record.profile} at {record.base_url} is not in config.toml"
+            why = (
+                "it has not been checked yet"
+                if there
+                else f"{record.profile} at {record.base_url} is not in config.toml"
+            )
             return Reach(checked=False, as_of=as_of, why=why)
         state = made.look_state()
         if state.blind_since is None and state.last_ok is not None:

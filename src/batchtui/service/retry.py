@@ -154,9 +154,7 @@ def notes(context: Context, records: Sequence[BatchRecord], chosen: Selection, c
                 # What waits among the rows was never sent: its batch was refused.
                 if not group.retry_helps and group.kind != "waiting":
                     text = safetext.line(group.title, 160)
-                    lines.append(
-                        f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}"
-                    )
+                    lines.append(f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}")
         expected = len(_expected(context, [r for r in records if r.results_due]))
         if expected:
             lines.append(f"{expected:,} requests are not sent: their results are still being downloaded")

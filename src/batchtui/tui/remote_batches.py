@@ -63,8 +63,8 @@ class RemoteRows:
         ended = batch.processing_status == "ended"
         sign = GLYPHS.ready if ended else GLYPHS.canceling if batch.processing_status == "canceling" else GLYPHS.running
         word = {"in_progress": "running"}.get(batch.processing_status, safetext.line(batch.processing_status, 20))
-        found = [("ok", counts.succeeded, "good"), ("err", counts.errored, "bad"), ("exp", counts.expired, "warn")]
-        found.append(("can", counts.canceled, "muted"))
+        found = [("succeeded", counts.succeeded, "good"), ("errored", counts.errored, "bad")]
+        found += [("expired", counts.expired, "warn"), ("canceled", counts.canceled, "muted")]
         return [
             safetext.line(batch.id, 80),
             Text.assemble((f"{sign} ", "accent"), word),

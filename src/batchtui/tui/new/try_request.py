@@ -78,7 +78,7 @@ class TryScreen(BaseModal[None]):
         share = max(1, self._plan.requests)
         high = estimate.standard_usd[1] / share
         which = "the longest request" if line == self._plan.longest else "the request that was shown"
-        price = f"about {numbers.usd_rough(high)}" if not estimate.unpriced else "a price that is not known"
+        price = f"about {numbers.usd(high)}" if not estimate.unpriced else "a price that is not known"
         if line == self._plan.longest and share > 1:
             price += " or some more, being the longest"
         self.query_one("#try-what", Static).update(
@@ -133,7 +133,7 @@ class TryScreen(BaseModal[None]):
             return ""
         whole = cost / 2 * self._plan.requests
         every = f"all {numbers.plural(self._plan.requests, 'request')}"
-        return f"\nIf {every} were like it, the batch would cost about {numbers.usd_rough(whole)}."
+        return f"\nIf {every} were like it, the batch would cost about {numbers.usd(whole)}."
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
