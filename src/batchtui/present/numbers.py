@@ -103,11 +103,18 @@ def usd_range(pair: tuple[Decimal, Decimal]) -> str:
 
 
 def of(part: int, total: int) -> str:
-    """A number with its total: ``225 of 600 (38%)``; never 0% of some or 100% of fewer than all."""
-    if not total:
-        return f"{part:,}"
-    percent = part * 100 // total
-    return f"{part:,} of {total:,} ({max(1, percent) if part else 0}%)"
+    """A number with its total: ``225 of 600 (38%)``."""
+    return f"{part:,} of {total:,} ({_percent(part, total)}%)" if total else f"{part:,}"
+
+
+def share(part: int, total: int) -> str:
+    """``99,500 (99%)``."""
+    return f"{part:,} ({_percent(part, total)}%)" if total else f"{part:,}"
+
+
+def _percent(part: int, total: int) -> int:
+    """Never 0 of some, nor 100 of fewer than all."""
+    return max(1, part * 100 // total) if part else 0
 
 
 def token_range(pair: tuple[int, int]) -> str:

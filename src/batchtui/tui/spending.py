@@ -63,11 +63,11 @@ def spending_text(spent: Spending, days: list[str], bar: int = BAR) -> Content:
     for label, value in rows:
         parts += [(f"{label:<16}", "$foreground 60%"), f"{numbers.usd(value):>11}\n"]
     if spent.pending:
-        parts += [("Still running", "$foreground 60%"), f"{'':3}{'≤' + numbers.usd(spent.pending):>11}\n"]
+        parts += [("In progress", "$foreground 60%"), f"{'':3}{'≤' + numbers.usd(spent.pending):>11}\n"]
     if spent.unpriced:
         parts += [
             (
-                f"{numbers.plural(spent.unpriced, 'batch', 'batches')} with a model that has no price not counted\n",
+                f"{numbers.plural(spent.unpriced, 'batch', 'batches')} without a price not counted\n",
                 "$text-warning",
             )
         ]

@@ -21,7 +21,7 @@ def fetch_(session: Session, ids: tuple[str, ...]) -> int:
     """Download results again; they replace the ones on disk only if they hold more.
 
     Also for results that are already downloaded, lack requests, or count as gone.  Exit codes: 0 all results are
-    here and succeeded; 1 some requests did not succeed, or are missing; 3 the API or the network said no.
+    here and succeeded; 1 some requests did not succeed, or are missing; 3 refused by the API, or no network.
     """
     service = session.service()
     records = [service.resolve(i) for i in dict.fromkeys(ids)]

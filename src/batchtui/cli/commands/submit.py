@@ -165,8 +165,8 @@ def submit_(
 ) -> int:
     """Check SOURCE, plan its batches and send them, each once.
 
-    Exit codes: 0 all done; 1 done, but some requests did not succeed; 2 bad input, nothing sent; 3 the service or the
-    network said no; 4 sent, and the outcome is unknown (batchtui sync checks again).
+    Exit codes: 0 all done; 1 done, but some requests did not succeed; 2 bad input, nothing sent; 3 refused by the API, or no
+    network; 4 sent, and the outcome is unknown (batchtui sync checks again).
     """
     service = session.service()
     if max_cost is not None:

@@ -20,7 +20,7 @@ from batchtui.tui.widgets.columns import Column
 COLUMNS = (
     Column("name", "Batch", 12, flex=9, max_width=32),
     Column("status", "Status", 11),
-    Column("done", "Progress", 18, flex=2, max_width=28),
+    Column("done", "Progress", 14, flex=2, max_width=28),
     Column("usable", "Usable", 6, align="right", priority=3),
     Column("failed", "Failed", 6, align="right", priority=4),
     Column("requests", "Requests", 8, align="right", priority=7),
@@ -106,7 +106,7 @@ class HomeRows:
             cells["status"] = Text.assemble((f"{state.sign} ", state.style), (words, "muted"))
             return cells | dict.fromkeys(("done", "usable", "failed"))
         if record.status == "ended" and not record.results_due and record.local_id not in self.transfers:
-            done = f"{batch.answered(record):,} of {record.sent_or_counted or record.requests:,}"
+            done = _processed(batch.answered(record), record.sent_or_counted or record.requests)
             usable = numbers.count(batch.usable(record) or 0)
             return cells | {"done": done, "usable": usable, "failed": _failed(batch.failed(record))}
         # What has no counts yet has their room.
@@ -154,9 +154,9 @@ class HomeRows:
             done = f"{group.active} of {numbers.plural(len(group.whole), 'batch', 'batches')} in progress"
         elif good is not None:
             sign, style = (GLYPHS.partial, "warn") if group.failed else (GLYPHS.good, "good")
-            word, done = "ended", f"{group.answered:,} of {group.requests:,}"
+            word, done = "ended", _processed(group.answered, group.requests)
         hidden = len(group.whole) - len(group.records)
-        size = f"  ({len(group.whole)}{f', {hidden} hidden' if hidden else ''})"
+        size = f" ({len(group.whole)}{f', {hidden} hidden' if hidden else ''})"
         return {
             "name": self._whose(
                 Text.assemble((f"{fold} ", "accent"), (batch.name(first), "title"), (size, "muted")), first
@@ -173,6 +173,12 @@ class HomeRows:
             "cost": cost,
             "note": safetext.line(first.note, 200),
         }
+
+
+def _processed(count: int, total: int) -> str:
+    """``475 of 475``; with a percentage in place of a total that there is no room for."""
+    said = f"{count:,} of {total:,}"
+    return said if len(said) <= 14 else numbers.share(count, total)
 
 
 def _failed(count: int | None) -> Text:
