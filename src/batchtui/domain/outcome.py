@@ -18,8 +18,83 @@ CUT_SHORT = ("", "max_tokens", "refusal", "pause_turn", "model_context_window_ex
 """Why a succeeded answer is not usable as it stands; the first is 'it is usable'."""
 EMPTY = CUT_SHORT.index("empty")
 CUT_CODES = {name: code for code, name in enumerate(CUT_SHORT)}
+FLAWS = (*CUT_SHORT, "invalid")
+"""Why a succeeded answer is not usable: it is cut short, or whole and not the JSON, or not within the schema, asked for."""
+INVALID = FLAWS.index("invalid")
 
-Retry = Literal["as_is", "changed", "later", "useless"]
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What it means, everywhere, that a request ended in one way."""
+
+    name: str
+    """The word of ``--only``, of counts and of filters."""
+    title: str
+    tab: int
+    """The tab of the results screen that has it; tab 1 has all."""
+    retried: bool
+    """Whether a retry sends it again unless it is said what to retry."""
+    rank: int
+    """In a run the answer of the highest rank holds, of equal ones the later."""
+    exit_code: int
+    strict: int
+    """Exit code with ``--strict``."""
+    counted: str
+    """What it is counted as; "" where its value is."""
+    gold: bool = False
+    """Whether its value is compared with the gold value; else it is wrong."""
+    reused: bool = False
+    """Whether its answer may be the source of a new run."""
+
+
+def _failed(name: str, title: str, tab: int, rank: int, *, retried: bool = True) -> Standing:
+    return Standing(
+        name=name, title=title, tab=tab, retried=retried, rank=rank, exit_code=1, strict=1, counted="no answer"
+    )
+
+
+def _not_usable(name: str, title: str, tab: int, rank: int) -> Standing:
+    words = name.replace("_", " ")
+    return Standing(name=name, title=title, tab=tab, retried=False, rank=rank, exit_code=0, strict=1, counted=words)
+
+
+USABLE = Standing(
+    name="usable",
+    title="Usable",
+    tab=2,
+    retried=False,
+    rank=5,
+    exit_code=0,
+    strict=0,
+    counted="",
+    gold=True,
+    reused=True,
+)
+STANDINGS = (
+    USABLE,
+    _not_usable("cut_short", "Cut short", 3, 3),
+    _not_usable("invalid", "Invalid", 4, 4),
+    _failed("errored", "Errored", 5, 2),
+    _failed("canceled", "Canceled", 6, 1),
+    _failed("expired", "Expired", 7, 1),
+    _failed("missing", "Missing", 8, 0),
+    _failed("unknown", "Other", 9, 0, retried=False),
+    _failed("unreadable", "Other", 9, 0, retried=False),
+    _failed("waiting", "Waiting", 0, -1, retried=False),
+)
+"""In the order of the tabs; ``waiting`` is no outcome yet and has none."""
+BY_NAME = {each.name: each for each in STANDINGS}
+ALL_OUTCOMES = tuple(each.name for each in STANDINGS if each.tab)
+"""What ``--only`` takes, beside ``succeeded``."""
+_BY_OUTCOME = tuple(BY_NAME.get(name, USABLE) for name in OUTCOMES)
+_BY_FLAW = (USABLE, *(BY_NAME["invalid"] if name == "invalid" else BY_NAME["cut_short"] for name in FLAWS[1:]))
+
+
+def standing(outcome: int, flaw: int) -> Standing:
+    """What a row's outcome (its number in OUTCOMES) and flaw (in FLAWS) mean; the one place that says it."""
+    return _BY_FLAW[flaw] if outcome == SUCCEEDED else _BY_OUTCOME[outcome]
+
+
+Retry = Literal["as_is", "changed", "later"]
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -28,7 +103,7 @@ class Meaning(msgspec.Struct, frozen=True):
     meaning: str
     advice: str
     retry: Retry
-    """As it is; only changed; once something outside is put right; or never."""
+    """As it is; only changed; or once something outside is put right."""
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):

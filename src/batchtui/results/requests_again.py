@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from batchtui.domain.errors import InputError, Stopped
-from batchtui.domain.plan import Progress
+from batchtui.domain.errors import InputError
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.filter import Filter, Term, apply
 from batchtui.results.view import Rows, View
 from batchtui.store import files
@@ -21,8 +19,6 @@ NOT_SUCCEEDED = ("errored", "expired", "canceled", "missing")
 """What is sent again when nothing else is asked for."""
 ONLY = (*NOT_SUCCEEDED, "unknown", "unreadable", "cut_short")
 """What can be asked for."""
-
-Report = Callable[[Progress], None]
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -53,9 +49,7 @@ def write_requests(
     rows: Sequence[int],
     dest: Path,
     changes: Mapping[str, str] | None = None,
-    *,
-    progress: Report | None = None,
-    stop: threading.Event | None = None,
+    work: Work = UNWATCHED,
 ) -> Written:
     """Write the rows' requests to a file, one a line, changed by ``changes``; each custom_id once.
 
@@ -65,14 +59,10 @@ def write_requests(
     prepared = prepare(changes or {})
     written: dict[str, None] = {}
     without: dict[str, None] = {}
-    told = time.monotonic()
     with files.atomic(dest) as out:
         for number, row in enumerate(rows):
-            if stop is not None and stop.is_set():
-                raise Stopped("the retry was stopped; nothing was sent")
-            if progress is not None and time.monotonic() - told >= 0.1:
-                told = time.monotonic()
-                progress(Progress("collecting requests", number, len(rows), "requests"))
+            work.check("the retry was stopped; nothing was sent")
+            work.tell("collecting requests", number, len(rows), "requests")
             custom_id = view.id(row)
             if custom_id in written or custom_id in without:
                 continue

@@ -23,12 +23,12 @@ from batchtui.domain.errors import (
     Rejected,
     StoreError,
 )
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import fetch_delay, ripe
+from batchtui.domain.work import Progress, Work
 from batchtui.memory import give_back
 from batchtui.results.storage import ResultSink, held_in, keep_better, take_short
 from batchtui.service import events, presence
-from batchtui.service.context import Context, Throttle
+from batchtui.service.context import Context
 from batchtui.service.fetch_slots import Slots
 from batchtui.service.reconcile import Reconciler
 from batchtui.store.records import INDEX, NEWER, PART, RESULTS, lock
@@ -206,12 +206,12 @@ class Fetcher:
         def on_loop(progress: Progress) -> None:
             loop.call_soon_threadsafe(self.context.emit, events.Transfer(record.local_id, progress))
 
-        tell = Throttle(on_loop)
+        work = Work(on_loop)
 
         def took(piece: bytes) -> None:
             self._received[record.local_id] = self._received.get(record.local_id, 0) + len(piece)
             take(piece)
-            tell(Progress("results", sink.bytes, total))
+            work.tell("results", sink.bytes, total)
 
         try:
             await download.receive(took, _ANY_SIZE + _A_RESULT * record.requests if record.requests else None)

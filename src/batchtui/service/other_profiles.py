@@ -12,8 +12,9 @@ from batchtui import unexpected
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, ConfigError, StoreError
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import Work
 from batchtui.service import events
-from batchtui.service.events import SyncReport, Tell
+from batchtui.service.events import SyncReport
 
 if TYPE_CHECKING:
     from batchtui.service.service import Service
@@ -142,7 +143,7 @@ class Others:
         times = [at for at in (as_of, state.last_ok) if at is not None]
         return Reach(checked=False, as_of=max(times, default=None), why=state.error or "it has not been checked yet")
 
-    async def sync(self, tell: Tell) -> SyncReport:
+    async def sync(self, work: Work) -> SyncReport:
         """One sync of each of them."""
         report = SyncReport()
         for name in self.names():
@@ -152,7 +153,7 @@ class Others:
                 report = joined(report, SyncReport(error=str(error)), name)
                 continue
             try:
-                found = await made.sync(tell)
+                found = await made.sync(work)
             except BatchtuiError as error:
                 found = SyncReport(error=f"{error}" + (f"; {error.advice}" if error.advice else ""))
             finally:

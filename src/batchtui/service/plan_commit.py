@@ -19,6 +19,7 @@ from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, new_local_id
 from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.plan import Plan
+from batchtui.service import recipe
 from batchtui.service.context import Context
 from batchtui.store import files
 from batchtui.store.records import IDS, REQUESTS, SKIPPED, lock, writable
@@ -35,6 +36,7 @@ class _Staged(msgspec.Struct):
     requests: str
     ids: str | None = None
     skipped: str | None = None
+    recipe: str | None = None
 
 
 def random_name(length: int = 6) -> str:
@@ -72,12 +74,17 @@ class PlanCommitter:
             msgspec.structs.replace(each, record=writable(each.record))
             for each in self._records(plan, title, note, retry_of)
         ]
+        kept = recipe.recipe_of(plan, api_version=staged[0].record.api_version)
+        if kept is not None:
+            staged[0].recipe = recipe.RECIPE
         go = plan.staging.with_name(plan.staging.name + _GO)
         files.make_private_dir(self.context.data)
         with self._unpacking():
             if guard is not None and plan.staging.exists():
                 guard()
             try:
+                if kept is not None and plan.staging.is_dir():
+                    files.write_atomic(plan.staging / recipe.RECIPE, recipe.encode(kept))
                 files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
                 plan.staging.rename(go)
                 files.fsync_dir(go.parent)
@@ -176,6 +183,8 @@ class PlanCommitter:
                 moves[IDS] = go / each.ids
             if each.skipped:
                 moves[SKIPPED] = go / each.skipped
+            if each.recipe:
+                moves[recipe.RECIPE] = go / each.recipe
             self.context.history.create(each.record, moves)
             records.append(each.record)
             self.context.noticed(each.record)

@@ -38,11 +38,11 @@ from batchtui.domain.errors import (
     Unconfirmed,
     WrongKey,
 )
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import resend_delay, ripe, settle_delay
+from batchtui.domain.work import Work
 from batchtui.results.storage import index_requests
 from batchtui.service import events
-from batchtui.service.context import Context, Throttle, lock_soon
+from batchtui.service.context import Context, lock_soon
 from batchtui.service.plan_commit import PlanCommitter
 from batchtui.store import files
 from batchtui.store.records import REQUESTS
@@ -278,9 +278,9 @@ class Sender:
         def on_sent(done: int, total: int) -> None:
             nonlocal whole
             whole = done + 1 >= total
-            throttle(Progress("upload", done + 1, total))
+            work.tell("upload", done + 1, total)
 
-        throttle = Throttle(lambda p: self.context.emit(events.Transfer(local_id, p)))
+        work = Work(lambda progress: self.context.emit(events.Transfer(local_id, progress)))
         try:
             remote = await self.context.gateway.create(requests, record.betas, on_sent, record.api_version)
         except Unconfirmed as error:

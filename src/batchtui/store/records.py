@@ -83,6 +83,7 @@ NEWER = "results.jsonl.new"
 """A download while older results are here: it takes their place only when it holds more."""
 INDEX = "results.index"
 IDS = "ids.jsonl"
+FIELDS = "results.fields"
 SKIPPED = "skipped.jsonl"
 
 
@@ -167,6 +168,10 @@ class History:
         """One record, None when there is none that can be read."""
         with self._guard:
             return self._load(local_id)
+
+    def of_run(self, run: str) -> list[BatchRecord]:
+        """All records of a run, by attempt and part."""
+        return sorted((r for r in self.all() if r.run == run), key=lambda r: (r.attempt, r.part, r.local_id))
 
     def changed_at(self, local_id: str) -> datetime | None:
         """When a record was written last, aware UTC; None when there is none."""

@@ -33,7 +33,6 @@ AGAIN = {
     "as_is": ("retry as is", "good"),
     "changed": ("needs a change", "warn"),
     "later": ("later", "warn"),
-    "useless": ("don't retry", "bad"),
 }
 
 
