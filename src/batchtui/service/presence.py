@@ -81,7 +81,7 @@ def _without_id(record: BatchRecord, now: datetime) -> BatchRecord:
         gone_looks=0,
         gone_since=None,
         next_try_at=now,
-        error=f"the API does not know {record.id}, which only the reply to the create named; checking the list of batches of batches",
+        error=f"the API does not know {record.id}, which only the reply to the create named; checking the list of batches",
     )
 
 

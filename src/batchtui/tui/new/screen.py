@@ -99,7 +99,7 @@ class NewScreen(BaseScreen[None]):
         ),
         Binding("ctrl+o", "browse", "browse", id="new.browse", tooltip="browse files"),
         Binding(
-            "ctrl+n", "next_pane", "next pane", id="new.pane", tooltip="next pane: next pane: requests, problems, rows, template"
+            "ctrl+n", "next_pane", "next pane", id="new.pane", tooltip="next pane: requests, problems, rows, template"
         ),
         Binding(
             "f3",
