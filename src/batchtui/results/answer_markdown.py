@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import msgspec
 
-from batchtui.results.text import Answer, Block, join_text
+from batchtui.results.line import Block
+from batchtui.results.text import Answer, join_text
 
 _TITLES = {"tool_use": "Tool call", "server_tool_use": "Server tool call", "mcp_tool_use": "MCP tool call"}
 _TICKS = re.compile("`+")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -11,7 +10,8 @@ from typing import IO, BinaryIO
 import msgspec
 
 from batchtui.domain.errors import InputError
-from batchtui.results.export_job import Job, Report, is_special, opened, ticker
+from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results.export_job import Job, is_special, opened, ticker
 from batchtui.results.row_match import in_source_order, with_skipped
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.spreadsheet import BOM, csv_line
@@ -61,8 +61,7 @@ def export(
     bom: bool = False,
     all_rows: bool = False,
     replace: bool = True,
-    progress: Report | None = None,
-    stop: threading.Event | None = None,
+    work: Work = UNWATCHED,
 ) -> int:
     """Write rows (None: all, in the order of the source) to a file, an open binary file, or for ``files`` a new folder.
 
@@ -79,7 +78,7 @@ def export(
     job = Job(
         view=view,
         rows=chosen,
-        tick=ticker(len(chosen), progress, stop),
+        tick=ticker(len(chosen), work),
         columns=columns,
         every=all_rows,
         parsed=parsed,

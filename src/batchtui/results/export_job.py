@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import stat
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,13 +10,11 @@ from typing import IO, BinaryIO
 
 import msgspec
 
-from batchtui.domain.errors import InputError, Stopped
-from batchtui.domain.plan import Progress
+from batchtui.domain.errors import InputError
+from batchtui.domain.work import Work
 from batchtui.results.table import FieldSource, Items, Table
 from batchtui.results.view import View
 from batchtui.store import files
-
-Report = Callable[[Progress], None]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -43,17 +39,12 @@ class Job(msgspec.Struct, frozen=True):
         return Table(self.view, self.rows, fields=self.fields, columns=self.columns, every=self.every)
 
 
-def ticker(total: int, progress: Report | None, stop: threading.Event | None) -> Callable[[int], None]:
+def ticker(total: int, work: Work) -> Callable[[int], None]:
     """What is told how far an export is, tells it on now and then, and stops it."""
-    told = time.monotonic()
 
     def tick(done: int) -> None:
-        nonlocal told
-        if stop is not None and stop.is_set():
-            raise Stopped("the export was stopped; nothing was written")
-        if progress is not None and (now := time.monotonic()) - told >= 0.1:
-            told = now
-            progress(Progress("exporting", done, total, "requests"))
+        work.check("the export was stopped; nothing was written")
+        work.tell("exporting", done, total, "requests")
 
     return tick
 
