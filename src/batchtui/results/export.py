@@ -88,7 +88,7 @@ def export(
         from batchtui.results.export_answers import write_files
 
         if not isinstance(dest, Path):
-            raise InputError("one file per answer needs a folder to write to", advice="name one with -o FOLDER")
+            raise InputError("one file per answer needs a folder to write to", advice="give one with -o FOLDER")
         return write_files(job, dest)
     if format == "sqlite":
         from batchtui.results.export_sqlite import write_sqlite
@@ -103,7 +103,7 @@ def export(
 def _check(format: str, *, columns: Sequence[str], unfold: bool, parsed: bool, bom: bool) -> None:
     """Raise InputError for a format that there isn't, and for what a format has not."""
     if format not in FORMATS:
-        raise InputError(f"there is no export format {format}", advice=f"one of {', '.join(FORMATS)}")
+        raise InputError(f"unknown export format {format}", advice=f"one of {', '.join(FORMATS)}")
     for asked, option, has_it in (
         (columns, "--columns", TABLES),
         (unfold, "--unfold", TABLES),
@@ -131,7 +131,7 @@ def _chosen(view: View, rows: Sequence[int] | None, all_rows: bool) -> Items:
     """What is written, in its order."""
     if rows is not None:
         if all_rows:
-            raise InputError("all rows can't be written of a choice of them", advice="leave out the filter")
+            raise InputError("all rows can't be combined with a filter", advice="leave out the filter")
         return rows
     return with_skipped(view) if all_rows else in_source_order(view)
 

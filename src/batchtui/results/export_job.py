@@ -89,7 +89,7 @@ def opened(dest: Path | BinaryIO, *, replace: bool) -> Iterator[IO[bytes]]:
 def placed(dest: Path, *, replace: bool) -> Iterator[Path]:
     """The path to write at what is at ``dest`` when all is written.  Raises InputError, StoreError."""
     if dest.is_dir():
-        raise InputError(f"{dest} is a folder", advice="name a file in it")
+        raise InputError(f"{dest} is a folder", advice="give a file in that folder")
     if not replace and there_already(dest):
         raise refuse_to_replace(dest)
     try:
