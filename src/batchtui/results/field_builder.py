@@ -205,6 +205,7 @@ class Builder:
     def __init__(self, results: ResultSet) -> None:
         self._results = results
         self._grower = Grower()
+        self._asked = results.asked
         self._too_large = 0
         self._too_deep = 0
 
@@ -286,18 +287,16 @@ class Builder:
         self, row: int, parts: Parts, calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
     ) -> Any:
         """Sort the inputs of an answer's calls by which call they are of; returns what its text holds."""
-        main = self._main_call(row, parts.calls) if parts.calls else 0
+        wanted = self._asked.of(self._results.columns.seq[row])
+        main = wanted.main_call(parts.calls)
+        text = parts.text if wanted.text is None else parts.first_text
         for number, call in enumerate(parts.calls, 1):
             given = self._input(call)
             if given is not None:
                 group = calls.setdefault((number, 0 if number == main else number), ([], []))
                 group[0].append(row)
                 group[1].append(given)
-        return self._root(parts.text) if not main and parts.text else None
-
-    def _main_call(self, row: int, calls: Sequence[Call]) -> int:
-        """The number of the call whose input is the answer asked for, 0 when none is."""
-        return 1
+        return self._root(text) if not main and text else None
 
     def _root(self, text: str) -> Any:
         if len(text) > TEXT_LIMIT:
@@ -346,7 +345,12 @@ def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:
         return ABSENT
     here: Any
     try:
-        here = decode(bytes(parts.calls[source - 1].input)) if source else find_json(parts.text)
+        if isinstance(parts, str):
+            here = find_json(parts)
+        elif source:
+            here = decode(bytes(parts.calls[source - 1].input))
+        else:
+            here = find_json(parts.first_text) or find_json(parts.text)
     except (ValueError, msgspec.MsgspecError, RecursionError, IndexError):
         return ABSENT
     if isinstance(here, list) and keys == (ROOT,):

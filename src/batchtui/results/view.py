@@ -17,7 +17,8 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.batch import Tally
 from batchtui.domain.errors import StoreError
-from batchtui.domain.outcome import CUT_SHORT, OUTCOMES, UNKNOWN, ErrorGroup, meaning_of
+from batchtui.domain.outcome import FLAWS, OUTCOMES, UNKNOWN, ErrorGroup, meaning_of
+from batchtui.results.asked import Asked, read_asked
 from batchtui.results.index import DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars
 from batchtui.results.text import first_words
 from batchtui.store import files
@@ -128,7 +129,7 @@ class View(ABC):
             number=number,
             custom_id=columns.id(place),
             outcome=OUTCOMES[outcome],
-            cut_short=CUT_SHORT[columns.cut[place]],
+            cut_short=FLAWS[columns.cut[place]],
             stop_reason=self.members[member].stops[columns.stop[place]],
             group=group,
             error=self.group_keys[group - 1].kind if group and outcome else "",
@@ -230,6 +231,7 @@ class ResultSet(View):
         self.group_keys = made.header.groups
         self.members = (self,)
         self._fd = fd
+        self._asked: Asked | None = None
         self._request_fd: int | None = None
         self._ids: list[str] | None = None
 
@@ -246,6 +248,16 @@ class ResultSet(View):
                 with suppress(OSError):
                     os.close(fd)
         self._fd = self._request_fd = None
+
+    @property
+    def asked(self) -> Asked:
+        """What the requests asked for, read when first needed; raises StoreError."""
+        if self._asked is None:
+            try:
+                self._asked = read_asked(self.folder)
+            except OSError as error:
+                raise files.explain(error, f"can't read {self.folder / REQUESTS}") from error
+        return self._asked
 
     @property
     def stored(self) -> bool:
