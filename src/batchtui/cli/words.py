@@ -185,12 +185,12 @@ def outcome(record: BatchRecord) -> str:
         if record.asks:
             return "unconfirmed, needs attention"
         return "waiting to be sent" if waits else record.status.replace("_", " ")
-    cut = t.cut_short if t else 0
     # What came is counted line by line; what the API counts may lag behind.
     told = t or c
-    parts = [f"{told.succeeded - cut:,} ok"]
+    parts = [f"{t.good if t else c.succeeded:,} ok"]
     named = [
-        (cut, "cut short"),
+        (t.cut_short if t else 0, "cut short"),
+        (t.invalid if t else 0, "invalid"),
         (told.errored, "errored"),
         (told.canceled, "canceled"),
         (told.expired, "expired"),

@@ -117,7 +117,8 @@ def outcome_counts(record: BatchRecord) -> list[tuple[str, int, str]]:
         found = [("ok", c.succeeded, "good"), ("err", c.errored, "bad"), ("exp", c.expired, "warn")]
         found.append(("can", c.canceled, "muted"))
     else:
-        found = [("ok", tally.good, "good"), ("short", tally.cut_short, "warn"), ("err", tally.errored, "bad")]
+        found = [("ok", tally.good, "good"), ("short", tally.cut_short, "warn")]
+        found += [("invalid", tally.invalid, "warn"), ("err", tally.errored, "bad")]
         found += [("exp", tally.expired, "warn"), ("can", tally.canceled, "muted")]
         found += [("missing", tally.missing, "bad"), ("odd", tally.unknown + tally.unreadable, "bad")]
     return [each for each in found if each[1]]

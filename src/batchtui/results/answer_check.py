@@ -14,7 +14,7 @@ import msgspec
 
 from batchtui.results.answer_parts import Parts
 from batchtui.results.asked import Asked, Wanted
-from batchtui.results.field_builder import quoted
+from batchtui.results.field_columns import quoted
 from batchtui.results.json_in_text import find_json
 from batchtui.safetext import line as safe
 

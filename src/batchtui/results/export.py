@@ -231,7 +231,11 @@ def _markdown(view: View, number: int, every: bool) -> str:
     row = view.row(number)
     raw = view.raw(number)
     answer = read_answer(raw)
-    facts = [NO_ANSWER] if every and not raw else [row.outcome if not row.cut_short else f"cut short: {row.cut_short}"]
+    facts = (
+        [NO_ANSWER]
+        if every and not raw
+        else [f"cut short: {row.cut_short}" if row.cut_short else "invalid" if row.invalid else row.outcome]
+    )
     facts += [row.model] if row.model else []
     facts += [f"{row.tokens:,} tokens"] if row.tokens else []
     facts += [f"${row.cost_usd.normalize():f}"] if row.cost_usd else []
@@ -271,7 +275,7 @@ def _write_files(view: View, rows: Items, dest: Path, tick: _Tick) -> int:
                         one.write(answer.text.encode("utf-8", "replace"))
                     written += 1
                 why = f"{answer.error}: {answer.message}" if answer.message else answer.error
-                state = row.cut_short or row.outcome
+                state = row.flaw or row.outcome
                 index.writerow([safe_cell(each) for each in (row.custom_id, name, state, why)])
             text.flush()
         temp.replace(dest)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -18,7 +17,18 @@ from batchtui.domain.errors import Stopped
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Progress
 from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
-from batchtui.results.field_columns import ABSENT, FIRST, LONG_JSON, LONG_TEXT, Absent, Json, Value
+from batchtui.results.field_columns import (
+    ABSENT,
+    FIRST,
+    LONG_JSON,
+    LONG_TEXT,
+    ROOT,
+    Absent,
+    Json,
+    Key,
+    Value,
+    path_name,
+)
 from batchtui.results.json_in_text import TEXT_LIMIT, decode, decode_plain, find_json
 from batchtui.results.text import WHOLE_LIMIT
 from batchtui.results.view import ResultSet
@@ -37,24 +47,7 @@ _ROWS = 256
 """Bytes and rows read at a time: the loop of a screen beside this waits for no longer than a block takes to parse."""
 
 Report = Callable[[Progress], None]
-Key: TypeAlias = "tuple[str, ...]"
-_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-def quoted(key: str) -> str:
-    """A key as it stands in a path: quoted as TOML quotes keys when it is not of letters, digits, _ and - only."""
-    return key if _BARE.match(key) else msgspec.json.encode(key).decode()
-
-
-def path_name(call: int, keys: Key) -> str:
-    """A path as text; ``call`` is the number of another tool call, 0 for what an answer is asked for."""
-    parts = [f"tool[{call}]"] if call else []
-    return ".".join([*parts, *map(quoted, keys)]) or ROOT
-
-
-ROOT = "value"
-"""The path of an answer that is an array."""
 
 
 class _Budget:

@@ -209,7 +209,7 @@ def save(path: Path, index: Index) -> None:
         file.write(checksum.to_bytes(4, "little"))
 
 
-def load(path: Path, results: Stamp, requests: Stamp, schemas: Stamp, prices: PriceTable) -> Index | None:
+def load(path: Path, results: Stamp, requests: Stamp, prices: PriceTable, schemas: Stamp = NOTHING) -> Index | None:
     """The index at ``path`` if it is whole, ours, and made from these very files and prices; None otherwise."""
     index = _load(path, results, requests, _ALL)
     if index is None or (results != NOTHING and index.header.schemas != schemas):

@@ -28,6 +28,7 @@ from batchtui.domain.outcome import (
 from batchtui.domain.work import Work
 from batchtui.results.answer_check import AnswerChecker
 from batchtui.results.answer_parts import content_parts, parts_of
+from batchtui.results.asked import Asked
 from batchtui.results.costs import CostSum
 from batchtui.results.index import (
     DUPLICATE,
@@ -151,10 +152,14 @@ class Indexer:
     """
 
     def __init__(
-        self, prices: PriceTable, fd: Callable[[], int], matcher: RequestMatcher, checker: AnswerChecker
+        self,
+        prices: PriceTable,
+        fd: Callable[[], int],
+        matcher: RequestMatcher,
+        checker: AnswerChecker | None = None,
     ) -> None:
         self._prices = prices
-        self._checker = checker
+        self._checker = checker or AnswerChecker(Asked())
         self._matcher = matcher
         self.cutter = LineSplitter(fd, self._take_one, self._take_all)
         self.feed = self.cutter.feed

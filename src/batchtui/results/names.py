@@ -18,8 +18,7 @@ import msgspec
 from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import OUTCOMES, standing
 from batchtui.domain.work import Progress
-from batchtui.results.field_builder import quoted
-from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of
+from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of, quoted
 from batchtui.results.fields import ViewFields, view_fields
 from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.row_columns import RowColumns

@@ -13,6 +13,7 @@ from batchtui.domain.errors import StoreError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import INVALID, MISSING, OUTCOMES, USABLE, WAITING, standing
 from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results.answer_check import Schema
 from batchtui.results.index import DUPLICATE, UNEXPECTED, Columns, GroupKey
 from batchtui.results.storage import open_results
 from batchtui.results.view import ResultSet, View
@@ -199,7 +200,9 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if known else None
 
 
-def open_run(members: Sequence[tuple[Path, int]], prices: PriceTable, work: Work = UNWATCHED) -> RunView:
+def open_run(
+    members: Sequence[tuple[Path, int]], prices: PriceTable, work: Work = UNWATCHED, schema: Schema | None = None
+) -> RunView:
     """A run's batches, given as (folder, attempt), opened and merged; the order of one attempt's parts is kept.
 
     A folder with neither results nor requests is left out and named in ``left_out``.  Raises StoreError, Stopped.
@@ -210,7 +213,10 @@ def open_run(members: Sequence[tuple[Path, int]], prices: PriceTable, work: Work
     for number, (folder, attempt) in enumerate(sorted(members, key=lambda each: each[1])):
         work.check("stopped while opening the run")
         try:
-            opened.append(open_results(folder, prices, work))
+            found = open_results(folder, prices, work)
+            if schema is not None:
+                found.check_by(schema, work)
+            opened.append(found)
             attempts.append(attempt)
         except StoreError:
             left_out.append(folder)

@@ -224,7 +224,7 @@ def open_results(folder: Path, prices: PriceTable, work: Work = UNWATCHED) -> Re
         requests = index.stamp(folder / REQUESTS)
         if found is None and requests == index.NOTHING:
             raise StoreError(f"no results are downloaded in {folder}", advice="download them first")
-        made = None if partial else index.load(folder / INDEX, results, requests, index.stamp(folder / ANSWER), prices)
+        made = None if partial else index.load(folder / INDEX, results, requests, prices, index.stamp(folder / ANSWER))
         if made is None:
             if fd is None:
                 made = waiting_index(read_requests(folder / REQUESTS), requests, prices, work)

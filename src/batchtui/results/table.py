@@ -127,7 +127,7 @@ class Table:
         row = self._view.row(number)
         own = self._own.of(row.member, row.custom_id) if self._names else {}
         answer = read_answer(self._view.raw(number)) if row.offset >= 0 else Answer(None)
-        outcome = row.outcome if not row.cut_short else f"succeeded ({row.cut_short})"
+        outcome = row.outcome if not row.flaw else f"succeeded ({row.flaw})"
         outcome = NO_ANSWER if self._every and outcome in _UNANSWERED else outcome
         error = answer.error if answer.error != row.outcome else ""
         texts = [row.custom_id, outcome, row.stop_reason, answer.text or "", error, answer.message, row.model]
