@@ -57,7 +57,11 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("source_type", {"messages": [image(type="http")]}, "base64, url, file"),
     ("source_url", {"messages": [image(type="url", url="cat.png")]}, "http address"),
     ("media_type", {"messages": [image(type="base64", media_type="image/jpg", data="AAAA")]}, "image/jpeg"),
-    ("base64", {"messages": [image(type="base64", media_type="image/png", data="data:image/png;base64,A")]}, "only the base64"),
+    (
+        "base64",
+        {"messages": [image(type="base64", media_type="image/png", data="data:image/png;base64,A")]},
+        "only the base64",
+    ),
     ("base64", {"messages": [image(type="base64", media_type="image/png", data="!!")]}, "not base64"),
     ("block_role", {"messages": [{"role": "user", "content": CALL["content"]}]}, "in an assistant message"),
     ("tool_pairing", {"messages": [USER, CALL, USER]}, "no tool_result"),

@@ -43,7 +43,9 @@ CASES: list[tuple[object, dict[str, Any], int, Answer]] = [
 
 
 @pytest.mark.parametrize(("custom_id", "result", "outcome", "answer"), CASES)
-def test_the_index_and_the_answer_agree(custom_id: object, result: dict[str, Any], outcome: int, answer: Answer) -> None:
+def test_the_index_and_the_answer_agree(
+    custom_id: object, result: dict[str, Any], outcome: int, answer: Answer
+) -> None:
     line = json.dumps({"custom_id": custom_id, "result": result}).encode()
     assert read_line(line).outcome == outcome
     assert repr(read_answer(line)) == repr(answer)

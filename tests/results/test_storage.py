@@ -132,7 +132,7 @@ def test_duplicates_are_counted_and_both_are_shown(tmp_path: Path) -> None:
 def test_blank_lines_and_a_last_line_without_newline_are_fine(tmp_path: Path) -> None:
     view = batch(tmp_path, [b"\n", good("a"), b"  \r\n", good("b").rstrip(b"\n")], ["a", "b"])
     assert len(view) == 2
-    assert view.blank_lines == 2
+    assert view.header.blank == 2
     assert [view.row(i).line for i in range(2)] == [2, 4]
     assert view.raw(1) == good("b").rstrip(b"\n")
 

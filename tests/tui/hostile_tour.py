@@ -227,7 +227,7 @@ class Tour:
 
     async def source(self, path: str, template: str = "") -> NewScreen:
         """The new screen with a source that was checked."""
-        screen = NewScreen(importing=True)
+        screen = NewScreen()
         await self.app.push_screen(screen)
         await self.keys()
         screen.query_one("#source-template", Input).value = template

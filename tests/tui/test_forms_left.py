@@ -68,7 +68,7 @@ async def test_what_was_kept_and_the_keys_that_reopen_it(
 async def test_a_form_with_only_a_source_says_that_nothing_was_kept(tmp_path: Path) -> None:
     source = tmp_path / "requests.jsonl"
     source.write_text("{}\n")
-    async with opened(make_service(tmp_path / "data"), source) as (app, pilot, screen):
+    async with opened(make_service(tmp_path / "data"), source) as (app, pilot, _):
         await left(pilot)
         await until(pilot, lambda: "no draft saved" in app.home.query_one(StatusLine).said)
 

@@ -63,7 +63,7 @@ async def opened(
     """The screen, with the source checked when one is given."""
     app = make_app(service)
     async with app.run_test(size=size) as pilot:
-        screen = NewScreen(importing=True, path=str(path))
+        screen = NewScreen(path=str(path))
         await app.push_screen(screen)
         await pilot.pause()
         if path:

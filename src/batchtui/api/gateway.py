@@ -223,7 +223,7 @@ _CREATE_TIMEOUT = 600.0
 _TOTAL = 90.0
 """Seconds a whole call may take, however steadily its reply comes; results are measured by their progress instead."""
 _UPLOAD_STALL = 300.0
-"""Seconds in which a piece of an upload (``body.PIECE`` bytes) has to get away."""
+"""Seconds in which a piece of an upload (``upload.PIECE`` bytes) has to get away."""
 _MOST_PAGES = 1_000
 """Pages of one list that are read."""
 

@@ -64,6 +64,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     geo: str = ""
     """The answer's ``inference_geo``; only ``us`` changes the price."""
 
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens by category."""
+        return self.input_tokens, self.output_tokens, self.cache_write_5m, self.cache_write_1h, self.cache_read
+
 
 class _Row(msgspec.Struct, frozen=True):
     """A price as integers of 10**-scale dollars per million tokens, for exact and fast sums."""
@@ -128,13 +133,7 @@ class PriceTable:
 
         A usage without any tokens costs nothing, whatever the model.
         """
-        tokens = (
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.cache_write_5m,
-            usage.cache_write_1h,
-            usage.cache_read,
-        )
+        tokens = usage.tokens
         found = self.exact(usage.model, usage.geo, tokens, batch)
         if found is None:
             free = not (any(tokens) or usage.web_searches)

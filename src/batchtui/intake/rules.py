@@ -14,7 +14,7 @@ from batchtui.domain.model_rules import EFFORTS, THINKING, ModelRules, Verdict
 from batchtui.intake.model_limits import LONG_OUTPUT, LONG_OUTPUT_BETA, ModelCatalog, ModelFacts
 from batchtui.intake.options import API_VERSION
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.rules_messages import ContentRules, check_messages, check_system
+from batchtui.intake.rules_messages import ContentRules, cache_mark, check_messages, check_system
 from batchtui.intake.rules_tools import MAX_OPTIONAL, MAX_UNIONS, check_mcp_servers, check_tool_choice, check_tools
 from batchtui.intake.schema_rules import check_schema
 from batchtui.intake.wording import KNOWN_PARAMS, beta_missing, kind_of, near, quoted, unknown_param
@@ -80,7 +80,7 @@ def check_params(
     yield from _unsupported(params)
     yield from _small_fields(params, model)
     yield from _output_config(params, model, contents, betas)
-    yield from _whole_mark(params.get("cache_control"))
+    yield from cache_mark(params.get("cache_control"))
     yield from contents.totals(params.get("cache_control"))
 
 
@@ -274,16 +274,6 @@ def _diagnostics(value: object) -> Iterator[Found]:
             yield error(
                 "diagnostics", f"unknown field {quoted(name)} in diagnostics: only previous_message_id is allowed"
             )
-
-
-def _whole_mark(mark: object) -> Iterator[Found]:
-    """The request's own cache_control."""
-    if mark is None:
-        return
-    if not isinstance(mark, dict) or mark.get("type") != "ephemeral":
-        yield error("cache_control", 'cache_control must be {"type": "ephemeral"}')
-    elif mark.get("ttl") not in (None, "5m", "1h"):
-        yield error("cache_control", "cache_control.ttl must be 5m or 1h", quoted(str(mark["ttl"])))
 
 
 def _metadata(metadata: object) -> Iterator[Found]:

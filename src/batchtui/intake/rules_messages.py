@@ -115,20 +115,12 @@ class ContentRules:
         mark = holder.get("cache_control")
         if mark is None:
             return
+        yield from cache_mark(mark, where)
         if not isinstance(mark, dict) or mark.get("type") != "ephemeral":
-            yield error("cache_control", 'cache_control must be {"type": "ephemeral"}', where)
             return
-        ttl = mark.get("ttl")
-        if ttl not in (None, "5m", "1h"):
-            yield error("cache_control", "cache_control.ttl must be 5m or 1h", f"{where}: {quoted(str(ttl))}")
-        for name in mark:
-            if name not in ("type", "ttl"):
-                yield warning(
-                    "cache_control", f"unknown field {quoted(name)} in cache_control: it takes type and ttl", where
-                )
         if not takes:
             yield error("cache_control", f"{a_(str(holder.get('type')))} block takes no cache_control", where)
-        self._marks.append((str(ttl or "5m"), where))
+        self._marks.append((str(mark.get("ttl") or "5m"), where))
 
     def block(self, block: object, role: str, where: str) -> Iterator[Found]:
         """One content block; ``role`` is the message's, ``system`` for the system prompt, ``result`` inside a tool result."""
@@ -337,6 +329,23 @@ class ContentRules:
                 yield error("source_content", f"{what} may hold blocks of {' and '.join(kinds)} only", where)
             else:
                 yield from self.block(inner, "result", where)
+
+
+def cache_mark(mark: object, where: str = "") -> Iterator[Found]:
+    """What is wrong with a ``cache_control``; ``where`` it is, nothing for the request's own."""
+    if mark is None:
+        return
+    if not isinstance(mark, dict) or mark.get("type") != "ephemeral":
+        yield error("cache_control", 'cache_control must be {"type": "ephemeral"}', where)
+        return
+    ttl = mark.get("ttl")
+    if ttl not in (None, "5m", "1h"):
+        place = f"{where}: " if where else ""
+        yield error("cache_control", "cache_control.ttl must be 5m or 1h", f"{place}{quoted(str(ttl))}")
+    for name in mark:
+        if name not in ("type", "ttl"):
+            what = f"unknown field {quoted(name)} in cache_control: it takes type and ttl"
+            yield warning("cache_control", what, where)
 
 
 def _unknown_block(kind: str, where: str) -> Found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +12,8 @@ from typing import Any
 
 import msgspec
 
-from batchtui.domain.errors import Stopped
 from batchtui.domain.outcome import SUCCEEDED
-from batchtui.domain.work import Progress
+from batchtui.domain.work import Work
 from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
 from batchtui.results.field_columns import (
     ABSENT,
@@ -46,7 +44,6 @@ _BLOCK = 256 * 1024
 _ROWS = 256
 """Bytes and rows read at a time: the loop of a screen beside this waits for no longer than a block takes to parse."""
 
-Report = Callable[[Progress], None]
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -220,16 +217,13 @@ class Builder:
             found.append(f"{self._too_deep:,} answers are nested too deep to be searched for fields.")
         return tuple(found)
 
-    def read_all(self, progress: Report | None, stop: threading.Event | None) -> None:
+    def read_all(self, work: Work) -> None:
         """Read every answer.  Raises StoreError, Stopped."""
-        total, told = self._results.header.lines, 0
+        total = self._results.header.lines
         for first, last in _spans(self._results):
-            if stop is not None and stop.is_set():
-                raise Stopped("stopped while reading the fields")
+            work.check("stopped while reading the fields")
             self._take_span(first, last)
-            if progress is not None and last - told >= 5_000:
-                told = last
-                progress(Progress("reading the fields", last, total, "results"))
+            work.tell("reading the fields", last, total, "results")
 
     def _take_span(self, first: int, last: int) -> None:
         results = self._results

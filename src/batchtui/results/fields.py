@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import zlib
 from array import array
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from msgspec import Raw
 
 from batchtui import plainfile
 from batchtui.domain.errors import StoreError
-from batchtui.domain.work import Progress
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_builder import Builder, Growing, read_value
 from batchtui.results.field_columns import (
     ABSENT,
@@ -43,7 +42,6 @@ from batchtui.results.view import ResultSet, View
 from batchtui.store import files
 from batchtui.store.records import FIELDS
 
-Report = Callable[[Progress], None]
 MAGIC = b"batchtui-fields\0"
 VERSION = 1
 
@@ -164,10 +162,10 @@ def _value(line: bytes) -> Value:
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
-def open_fields(results: ResultSet, *, progress: Report | None = None, stop: threading.Event | None = None) -> Fields:
+def open_fields(results: ResultSet, work: Work = UNWATCHED) -> Fields:
     """The fields of a batch's answers: those in ``results.fields`` when they fit the results, else read anew in one pass.
 
-    Raises StoreError, and Stopped when ``stop`` is set.
+    Raises StoreError, and Stopped.
     """
     path = results.folder / FIELDS
     found = None if results.partial else _load(path, results)
@@ -175,7 +173,7 @@ def open_fields(results: ResultSet, *, progress: Report | None = None, stop: thr
         return found
     builder = Builder(results)
     if results.stored:
-        builder.read_all(progress, stop)
+        builder.read_all(work)
     header, body = _packed(results, builder)
     if results.stored and not results.partial:
         with suppress(StoreError):  # A read-only disk still shows its fields.
@@ -391,9 +389,9 @@ def _sum(one: Field, other: Field) -> Field:
     return Field(one.path, one.rows + other.rows, kinds, max(one.distinct, other.distinct), one.long + other.long)
 
 
-def view_fields(view: View, *, progress: Report | None = None, stop: threading.Event | None = None) -> ViewFields:
+def view_fields(view: View, work: Work = UNWATCHED) -> ViewFields:
     """The fields of a batch's or a run's answers by the view's rows; made, a batch at a time, where they are not stored.
 
     Takes about half as long as parsing the results; call it in a thread.  Raises StoreError, and Stopped.
     """
-    return ViewFields(view, [open_fields(member, progress=progress, stop=stop) for member in view.members])
+    return ViewFields(view, [open_fields(member, work) for member in view.members])

@@ -66,13 +66,42 @@ class Block(msgspec.Struct, gc=False):
 
     type: str = ""
     text: str = ""
+    name: str = ""
+    """Of a tool."""
     input: msgspec.Raw = msgspec.Raw(b"")
+    content: msgspec.Raw = msgspec.Raw(b"")
+    thinking: msgspec.Raw = msgspec.Raw(b"")
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it calls a tool: ours, the API's or an MCP server's."""
+        return self.type in TOOL_CALLS
+
+    @property
+    def summary(self) -> str:
+        """What a compaction block says; '' for others."""
+        return as_text(self.content) if self.type == "compaction" else ""
+
+
+TOOL_CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
+
+
+def as_text(raw: msgspec.Raw) -> str:
+    """The text that a JSON value is; the JSON itself when it is no text, '' for null or nothing."""
+    found: object = None
+    if raw:
+        try:
+            found = msgspec.json.decode(raw)
+        except UNDECODED:
+            found = raw
+    return found if isinstance(found, str) else "" if found is None else bytes(raw).decode("utf-8", "replace")
 
 
 class Spoken(msgspec.Struct, gc=False):
     """Of a message what it says."""
 
     content: list[Block] = []
+    stop_details: msgspec.Raw = msgspec.Raw(b"")
 
 
 def ladder(line: bytes | memoryview, decode: Callable[[bytes | memoryview], T]) -> T | None:

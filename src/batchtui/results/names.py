@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
@@ -17,7 +16,7 @@ import msgspec
 
 from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import OUTCOMES, standing
-from batchtui.domain.work import Progress
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of, quoted
 from batchtui.results.fields import ViewFields, view_fields
 from batchtui.results.index import UNPRICED, dollars
@@ -25,7 +24,6 @@ from batchtui.results.row_columns import RowColumns
 from batchtui.results.text import read_answer
 from batchtui.results.view import View
 
-Report = Callable[[Progress], None]
 Scope = Literal["row", "answer", "run"]
 SCOPES: tuple[Scope, ...] = ("row", "answer", "run")
 RUN = (
@@ -70,7 +68,7 @@ class Name(msgspec.Struct, frozen=True):
 class Names:
     """All names of one view, and their values by the view's row.
 
-    Raises StoreError, and Stopped when ``stop`` is set; call it in a thread: it reads the fields and the source rows
+    Raises StoreError, and Stopped; call it in a thread: it reads the fields and the source rows
     where nobody did before.
     """
 
@@ -80,12 +78,11 @@ class Names:
         *,
         fields: ViewFields | None = None,
         rows: RowColumns | None = None,
-        progress: Report | None = None,
-        stop: threading.Event | None = None,
+        work: Work = UNWATCHED,
     ) -> None:
         self._view = view
-        self.rows = rows if rows is not None else RowColumns(view, stop)
-        self.fields = fields if fields is not None else view_fields(view, progress=progress, stop=stop)
+        self.rows = rows if rows is not None else RowColumns(view, work)
+        self.fields = fields if fields is not None else view_fields(view, work)
         own = set(self.rows.names)
         paths = {field.path for field in self.fields.names}
         self.own = [Name("row", name, name) for name in self.rows.names]

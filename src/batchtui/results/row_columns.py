@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from batchtui import plainfile
-from batchtui.domain.errors import Stopped
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_builder import Grower, Growing
 from batchtui.results.field_columns import ABSENT, Absent, Column, Json, Value
 from batchtui.results.json_in_text import decode
@@ -28,7 +27,7 @@ class RowColumns:
     A request that no row is known of (sent as it stands in a JSONL file) has none.
     """
 
-    def __init__(self, view: View, stop: threading.Event | None = None) -> None:
+    def __init__(self, view: View, work: Work = UNWATCHED) -> None:
         self._view = view
         self._fds: list[int] = []
         self._lines: list[tuple[int, int, int]] = []
@@ -40,7 +39,7 @@ class RowColumns:
         for member in view.members:
             with suppress(OSError):
                 self._fds.append(plainfile.open_fd(member.folder / IDS)[0])
-                self._scan(len(self._fds) - 1, stop)
+                self._scan(len(self._fds) - 1, work)
         self._grown = {column.keys[0]: column for column in self._grower.columns}
         self.names = list(self._grown)
 
@@ -50,7 +49,7 @@ class RowColumns:
                 os.close(fd)
         self._fds = []
 
-    def _scan(self, number: int, stop: threading.Event | None) -> None:
+    def _scan(self, number: int, work: Work) -> None:
         offset = 0
         rows: list[int] = []
         held: list[dict[str, object]] = []
@@ -66,8 +65,7 @@ class RowColumns:
                         self._lines.append((number, offset, len(line)))
                 offset += len(line)
                 if len(rows) >= _AT_ONCE:
-                    if stop is not None and stop.is_set():
-                        raise Stopped("stopped while reading the rows")
+                    work.check("stopped while reading the rows")
                     self._grower.objects(0, 0, (), rows, held)
                     rows, held = [], []
         if rows:
