@@ -53,7 +53,7 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     command = ["sh", "-c", f'"$@" {streams}', "sh", sys.executable, "-m", "batchtui", *words]
     return subprocess.run(
-        command, cwd=place, env=env or environment(place), capture_output=True, input=given, check=False, timeout=100
+        command, cwd=place, env=env or environment(place), capture_output=True, input=given, check=False, timeout=120
     )
 
 
@@ -112,7 +112,7 @@ def test_a_reader_that_goes_away_is_no_error(place: Path) -> None:
         os.close(fds[0])
         command = [sys.executable, "-m", "batchtui", *words]
         done = subprocess.run(
-            command, cwd=place, env=environment(place), stdout=fds[1], stderr=subprocess.PIPE, check=False, timeout=100
+            command, cwd=place, env=environment(place), stdout=fds[1], stderr=subprocess.PIPE, check=False, timeout=120
         )
         os.close(fds[1])
         assert (done.returncode, done.stderr) == (141, b""), words

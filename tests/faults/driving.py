@@ -30,7 +30,7 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
 
     What is not home after ``tries`` looks and a minute never comes.
     """
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while tries > 0 or time.monotonic() < end:
         tries -= 1
         try:

@@ -227,7 +227,7 @@ async def test_an_unknown_batch_is_said_marked_and_known_again(bench: Bench, tmp
     report = await bench.service.sync()
     assert record.unknown and "does not know" in record.error
     assert list(report.unknown) == [record.local_id]
-    await asyncio.wait_for(bench.service.wait([record.local_id]), 20)
+    await asyncio.wait_for(bench.service.wait([record.local_id]), 120)
     await bench.service.mark_gone(record.local_id)
     assert (bench.record.status, bench.record.results, bench.record.unknown) == ("ended", "gone", False)
     assert (await bench.service.sync()).unknown == {}

@@ -263,7 +263,7 @@ def sources(tmp_path: Path) -> Iterator[list[str]]:
 
 def shell(script: str, sources: list[str], template: Path, **env: str) -> subprocess.CompletedProcess[bytes]:
     command = ["sh", "-c", script, "sh", sys.executable, "-m", "batchtui", *sources, str(template)]
-    return subprocess.run(command, capture_output=True, env={**os.environ, **env}, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, env={**os.environ, **env}, check=False, timeout=120)
 
 
 @pytest.mark.parametrize("script", ['"$@" <&- >"$OUT" 2>&-', 'nohup "$@" >"$OUT" 2>/dev/null </dev/null'])

@@ -28,7 +28,7 @@ def _source(folder: Path) -> tuple[Path, list[str]]:
 
 
 async def _to_the_end(service: Service, records: list[BatchRecord]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await service.wait([r.local_id for r in records])
 
 

@@ -22,7 +22,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.timer import Timer
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which what hangs is called so; nothing that works comes near."""
 SHORT, LONG = 0.02, 2.0
 """One-shot timers up to SHORT seconds are part of drawing; beyond LONG they are a clock's, and not waited for."""

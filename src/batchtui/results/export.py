@@ -223,11 +223,11 @@ def parsed_value(line: bytes) -> bytes | None:
     parts = parts_of(line)
     if parts is None:
         return None
-    if parts.calls:
+    if not isinstance(parts, str) and parts.calls:
         inputs = [mend(bytes(call.input)).decode("utf-8", "replace") or "null" for call in parts.calls]
         return (inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]").encode()
     try:
-        value = find_json(parts.text)
+        value = find_json(parts if isinstance(parts, str) else parts.text)
         return None if value is None else _encode(value)
     except (RecursionError, msgspec.MsgspecError, UnicodeError):
         return None

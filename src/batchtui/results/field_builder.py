@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import os
-import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias
+from itertools import count
+from typing import Any
 
 import msgspec
 
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Work
 from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
-from batchtui.results.field_columns import ABSENT, FIRST, LONG_JSON, LONG_TEXT, Absent, Json, Value
-from batchtui.results.json_in_text import TEXT_LIMIT, decode, find_json
+from batchtui.results.field_columns import (
+    ABSENT,
+    FIRST,
+    LONG_JSON,
+    LONG_TEXT,
+    ROOT,
+    Absent,
+    Json,
+    Key,
+    Value,
+    path_name,
+)
+from batchtui.results.json_in_text import TEXT_LIMIT, decode, decode_plain, find_json
 from batchtui.results.text import WHOLE_LIMIT
 from batchtui.results.view import ResultSet
 
@@ -33,24 +44,7 @@ _BLOCK = 256 * 1024
 _ROWS = 256
 """Bytes and rows read at a time: the loop of a screen beside this waits for no longer than a block takes to parse."""
 
-Key: TypeAlias = "tuple[str, ...]"
-_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-def quoted(key: str) -> str:
-    """A key as it stands in a path: quoted as TOML quotes keys when it is not of letters, digits, _ and - only."""
-    return key if _BARE.match(key) else msgspec.json.encode(key).decode()
-
-
-def path_name(call: int, keys: Key) -> str:
-    """A path as text; ``call`` is the number of another tool call, 0 for what an answer is asked for."""
-    parts = [f"tool[{call}]"] if call else []
-    return ".".join([*parts, *map(quoted, keys)]) or ROOT
-
-
-ROOT = "value"
-"""The path of an answer that is an array."""
 
 
 class _Budget:
@@ -60,28 +54,12 @@ class _Budget:
         self.left = _KEPT
 
 
-class _Numbered(dict[Any, int]):
-    """Codes of the values of one type; a new one gets the next, or the code of long values."""
-
-    def __init__(self, column: Growing, long: int, value: Callable[[Any], Value]) -> None:
-        super().__init__()
-        self._column = column
-        self._long = long
-        self._value = value
-
-    def __missing__(self, key: Any) -> int:
-        size = len(key) if isinstance(key, str) else 8
-        budget = self._column.budget
-        if size > LONG or budget.left <= 0:
-            return self._long
-        budget.left -= size + 64
-        code = self[key] = FIRST + len(self._column.entries)
-        self._column.entries.append(self._value(key))
-        return code
+_SHORT = frozenset({int, bool, type(None)})
+_MADE: dict[type, Callable[[Any], Value]] = {Decimal: Decimal, list: Json, dict: Json}
 
 
-def _itself(value: Any) -> Any:
-    return value
+def _long(kind: type) -> int:
+    return LONG_TEXT if kind is str else LONG_JSON
 
 
 class Growing:
@@ -96,7 +74,7 @@ class Growing:
         self.entries: list[Value] = []
         self.long: list[tuple[int, int, int]] = []
         """Row, length, and which call (0: the text) of each long value."""
-        self._numbered: dict[type, _Numbered] = {}
+        self._numbers: dict[type, dict[Any, int]] = {}
 
     def add(self, kind: type, source: int, rows: Sequence[int], values: Sequence[Any]) -> None:
         """Take values of one type; ``source`` is where an answer has them: its text (0) or a call by number."""
@@ -105,25 +83,34 @@ class Growing:
             keys = [*map(str, values)]
         elif kind is list or kind is dict:
             keys = [_encode(value).decode() for value in values]
-        numbered = self._of(kind)
-        if kind is str and max(sizes := [*map(len, keys)]) > LONG:
-            # Long texts are not even hashed.
-            codes = [LONG_TEXT if size > LONG else numbered[key] for size, key in zip(sizes, keys, strict=True)]
-        else:
-            codes = [*map(numbered.__getitem__, keys)]
+        sizes = [*map(len, keys)] if kind not in _SHORT else []
         self.rows.extend(rows)
+        if not sizes or max(sizes) <= LONG:
+            codes = self._codes(kind, keys)
+        else:
+            # Long ones are not even hashed.
+            short = iter(self._codes(kind, [key for size, key in zip(sizes, keys, strict=True) if size <= LONG]))
+            codes = [_long(kind) if size > LONG else next(short) for size in sizes]
         self.codes.extend(codes)
         if LONG_TEXT in codes or LONG_JSON in codes:
+            said = sizes or [len(str(key)) for key in keys]
             self.long += [
-                (row, len(str(key)), source) for row, code, key in zip(rows, codes, keys, strict=True) if code < FIRST
+                (row, size, source) for row, code, size in zip(rows, codes, said, strict=True) if code < FIRST
             ]
 
-    def _of(self, kind: type) -> _Numbered:
-        found = self._numbered.get(kind)
-        if found is None:
-            value = Decimal if kind is Decimal else Json if kind is list or kind is dict else _itself
-            found = self._numbered[kind] = _Numbered(self, LONG_TEXT if kind is str else LONG_JSON, value)
-        return found
+    def _codes(self, kind: type, keys: Sequence[Any]) -> list[int]:
+        """The codes of short values, new ones numbered as long as there is room for them."""
+        numbers = self._numbers.setdefault(kind, {})
+        fresh = [key for key in dict.fromkeys(keys) if key not in numbers]
+        if fresh:
+            cost = 64 * len(fresh) + (0 if kind in _SHORT else sum(map(len, fresh)))
+            if self.budget.left < cost:
+                return [numbers.get(key, _long(kind)) for key in keys]
+            self.budget.left -= cost
+            numbers.update(zip(fresh, count(FIRST + len(self.entries)), strict=False))
+            made = _MADE.get(kind)
+            self.entries.extend(fresh if made is None else map(made, fresh))
+        return [*map(numbers.__getitem__, keys)]
 
     def counts(self) -> Counter[int]:
         """How often each code comes."""
@@ -148,6 +135,10 @@ class Grower:
     def objects(self, source: int, call: int, keys: Key, rows: list[int], objects: list[dict[str, Any]]) -> None:
         """Take objects at one path: those with the same keys together, key by key."""
         shapes: dict[Key, tuple[list[int], list[dict[str, Any]]]] = {}
+        first = tuple(objects[0])
+        if all(map(first.__eq__, map(tuple, objects))):
+            self._alike(source, call, keys, rows, first, objects)
+            return
         for row, held in zip(rows, objects, strict=True):
             shape = tuple(held)
             group = shapes.get(shape)
@@ -157,10 +148,16 @@ class Grower:
                 group[0].append(row)
                 group[1].append(held)
         for shape, (shape_rows, alike) in shapes.items():
-            if not shape and keys:
-                self.add(dict, source, call, keys, shape_rows, alike)
-            for key, values in zip(shape, zip(*map(dict.values, alike), strict=True), strict=True):
-                self._values(source, call, (*keys, key), shape_rows, values)
+            self._alike(source, call, keys, shape_rows, shape, alike)
+
+    def _alike(
+        self, source: int, call: int, keys: Key, rows: list[int], shape: Key, objects: list[dict[str, Any]]
+    ) -> None:
+        """Take objects with the same keys in the same order."""
+        if not shape and keys:
+            self.add(dict, source, call, keys, rows, objects)
+        for key, values in zip(shape, zip(*map(dict.values, objects), strict=True), strict=True):
+            self._values(source, call, (*keys, key), rows, values)
 
     def _values(self, source: int, call: int, keys: Key, rows: list[int], values: Sequence[Any]) -> None:
         kinds = set(map(type, values))
@@ -198,6 +195,7 @@ class Builder:
     def __init__(self, results: ResultSet) -> None:
         self._results = results
         self._grower = Grower()
+        self._asked = results.asked
         self._too_large = 0
         self._too_deep = 0
 
@@ -241,58 +239,57 @@ class Builder:
                 block[columns.offset[row] - begin : columns.offset[row] - begin + columns.length[row]]
                 for row in range(first, last)
             ]
-            found = [parts_of(line) for line in lines]
+            found = [*map(parts_of, lines)]
         self._take(range(first, last), found)
 
-    def _take(self, rows: Sequence[int], found: Sequence[Parts | None]) -> None:
+    def _take(self, rows: Sequence[int], found: Sequence[Parts | str | None]) -> None:
         """Take the answers of some rows: those of text together, calls by their number and name."""
-        text_rows: list[int] = []
-        texts: list[dict[str, Any]] = []
-        list_rows: list[int] = []
-        lists: list[Any] = []
+        rows_of: list[int] = []
+        roots: list[Any] = []
         calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]] = {}
         for row, parts in zip(rows, found, strict=True):
             if parts is None:
                 continue
-            main = self._main_call(row, parts.calls) if parts.calls else 0
-            if not main and parts.text:
-                root = self._root(parts.text)
-                if type(root) is dict:
-                    text_rows.append(row)
-                    texts.append(root)
-                elif root is not None:
-                    list_rows.append(row)
-                    lists.append(root)
-            for number, call in enumerate(parts.calls, 1):
-                root = self._input(call)
-                if root is not None:
-                    group = calls.setdefault((number, 0 if number == main else number), ([], []))
-                    group[0].append(row)
-                    group[1].append(root)
-        if texts:
-            self._grower.objects(0, 0, (), text_rows, texts)
-        if lists:
-            self._grower.add(list, 0, 0, (ROOT,), list_rows, lists)
-        for (source, shown), (call_rows, roots) in calls.items():
-            self._grower.objects(source, shown, (), call_rows, roots)
+            if isinstance(parts, Parts):
+                roots.append(self._take_parts(row, parts, calls))
+            else:
+                try:
+                    roots.append(decode_plain(parts))
+                except (ValueError, ArithmeticError, msgspec.MsgspecError, RecursionError):
+                    roots.append(self._root(parts))
+            rows_of.append(row)
+        kinds = set(map(type, roots))
+        if kinds == {dict}:
+            self._grower.objects(0, 0, (), rows_of, roots)
+        elif dict in kinds:
+            held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is dict]
+            self._grower.objects(0, 0, (), [row for row, _ in held], [root for _, root in held])
+        if list in kinds:
+            held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is list]
+            self._grower.add(list, 0, 0, (ROOT,), [row for row, _ in held], [root for _, root in held])
+        for (source, shown), (call_rows, inputs) in calls.items():
+            self._grower.objects(source, shown, (), call_rows, inputs)
 
-    def _main_call(self, row: int, calls: Sequence[Call]) -> int:
-        """The number of the call whose input is the answer asked for, 0 when none is."""
-        return 1
+    def _take_parts(
+        self, row: int, parts: Parts, calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
+    ) -> Any:
+        """Sort the inputs of an answer's calls by which call they are of; returns what its text holds."""
+        wanted = self._asked.of(self._results.columns.seq[row])
+        main = wanted.main_call(parts.calls)
+        text = parts.text if wanted.text is None else parts.first_text
+        for number, call in enumerate(parts.calls, 1):
+            given = self._input(call)
+            if given is not None:
+                group = calls.setdefault((number, 0 if number == main else number), ([], []))
+                group[0].append(row)
+                group[1].append(given)
+        return self._root(text) if not main and text else None
 
     def _root(self, text: str) -> Any:
-        if text[0] == "{" and len(text) <= TEXT_LIMIT:
-            try:
-                return decode(text)
-            except RecursionError:
-                self._too_deep += 1
-                return None
-            except (ValueError, msgspec.MsgspecError):
-                pass
+        if len(text) > TEXT_LIMIT:
+            self._too_large += 1
+            return None
         try:
-            if len(text) > TEXT_LIMIT:
-                self._too_large += 1
-                return None
             return find_json(text)
         except RecursionError:
             self._too_deep += 1
@@ -335,7 +332,12 @@ def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:
         return ABSENT
     here: Any
     try:
-        here = decode(bytes(parts.calls[source - 1].input)) if source else find_json(parts.text)
+        if isinstance(parts, str):
+            here = find_json(parts)
+        elif source:
+            here = decode(bytes(parts.calls[source - 1].input))
+        else:
+            here = find_json(parts.first_text) or find_json(parts.text)
     except (ValueError, msgspec.MsgspecError, RecursionError, IndexError):
         return ABSENT
     if isinstance(here, list) and keys == (ROOT,):

@@ -16,11 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from msgspec import Raw
 
 from batchtui import plainfile
 from batchtui.domain.errors import StoreError
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_builder import Builder, Growing, Key, read_value
+from batchtui.results.field_builder import Builder, Growing, read_value
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -29,6 +30,7 @@ from batchtui.results.field_columns import (
     Absent,
     Column,
     Json,
+    Key,
     Value,
     entry_key,
     kind_of,
@@ -157,11 +159,7 @@ def _value(line: bytes) -> Value:
     return Json(line.decode()) if isinstance(found, dict | list) else found
 
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-def _entry(value: Value) -> bytes:
-    return value.text.encode() if isinstance(value, Json) else _encode(value)
+_encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
 def open_fields(results: ResultSet, work: Work = UNWATCHED) -> Fields:
@@ -210,7 +208,9 @@ def _pack(column: Growing, lines: int) -> tuple[_Stored, bytes]:
     codes = array(code_type, column.codes) if code_type != "I" else column.codes
     rows = array("I") if len(column.rows) == lines else column.rows
     sizes = array("I", [number for each in column.long for number in each])
-    entries = b"\n".join(map(_entry, column.entries))
+    entries = _encode_lines([Raw(value.text.encode()) if type(value) is Json else value for value in column.entries])[
+        :-1
+    ]
     parts = (rows.tobytes(), codes.tobytes(), sizes.tobytes(), entries)
     data = b"".join(parts)
     stored = _Stored(
@@ -228,6 +228,8 @@ def _pack(column: Growing, lines: int) -> tuple[_Stored, bytes]:
 
 
 def _kinds(column: Growing) -> dict[str, int]:
+    if len(set(map(type, column.entries))) == 1 and not column.long and not isinstance(column.entries[0], Json):
+        return {kind_of(column.entries[0]): len(column.rows)}
     found = dict.fromkeys(KINDS, 0)
     kinds = [kind_of(value) for value in column.entries]
     for code, count in column.counts().items():

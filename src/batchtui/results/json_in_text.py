@@ -40,16 +40,22 @@ def decode(text: str | bytes) -> Any:
 
     Raises ValueError when it is no JSON (NaN is none), RecursionError when it is nested too deep.
     """
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
     try:
-        return _quick(text)
+        return _quick(raw)
     except ArithmeticError:
-        return _careful(text)
+        return _careful(raw)
     except (msgspec.DecodeError, UnicodeError):
-        raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
         mended = mend(raw)
         if mended == raw:
             raise
         return _careful(mended)
+
+
+def decode_plain(text: str) -> Any:
+    """The value of a text that is plainly JSON as it stands; raises what ``decode`` raises, and ArithmeticError."""
+    # A text that is not ASCII would keep its bytes beside it if it were decoded as text.
+    return _quick(text if text.isascii() else text.encode())
 
 
 def find_json(text: str) -> Root | None:

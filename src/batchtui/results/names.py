@@ -17,8 +17,7 @@ import msgspec
 from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import OUTCOMES, standing
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_builder import quoted
-from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of
+from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of, quoted
 from batchtui.results.fields import Field, view_fields
 from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.row_columns import RowColumns
