@@ -14,6 +14,7 @@ from types import CodeType, FrameType
 import pytest
 
 import batchtui
+from batchtui.store.records import History
 from tests.cli.calling import Caller, call
 from tests.quick import hurry
 from tests.service.harness import request
@@ -91,13 +92,15 @@ def test_the_ways_are_as_the_page_tells_them(call: Caller, tmp_path: Path, monke
     with traced() as calls:
         assert call("submit", source, "--yes").code == 0
     assert follow(POST, calls) == ""
+    history = History(tmp_path / "data")
+    ours = next(record.local_id for record in history.all() if record.requests == len(names))
     with traced() as calls:
-        while not (home := tmp_path / "data").is_dir() or len(list(home.glob("batches/*/results.jsonl"))) < 2:
+        while any(record.results != "stored" for record in history.all()):
             call("sync")
-        call("results", "last", "--format", "csv", "-o", tmp_path / "out.csv")
+        call("results", ours, "--format", "csv", "-o", tmp_path / "out.csv")
     assert follow(RESULTS, calls) == ""
     with traced() as calls:
-        assert call("retry", "last", "--yes").code == 0
+        assert call("retry", ours, "--yes").code == 0
     assert follow(RETRY, calls) == ""
 
 
