@@ -27,7 +27,7 @@ _COLUMNS = (
     Column("cost", "Cost", 9, align="right", priority=5),
     Column("words", "Answer", 14, flex=6, priority=3),
 )
-_ATTEMPT = Column("attempt", "Attempt", 3, align="right", priority=6)
+_ATTEMPT = Column("attempt", "Attempt", 7, align="right", priority=6)
 SORTS = ("file", "id", "outcome", "why", "in", "out", "cost", "words")
 """Sort keys in the order that ``s`` goes through them."""
 
