@@ -209,6 +209,11 @@ _KINDS: dict[str, Meaning] = {
         "Shorten the prompt, or use a model with a larger window.",
         "changed",
     ),
+    "invalid": Meaning(
+        "The answer is not the JSON, or does not fit the schema, that the request asked for.",
+        "Retry as is, or change the prompt, the schema or the model.",
+        "as_is",
+    ),
     "empty": Meaning(
         "It succeeded, and the answer holds no text.",
         "Look at one, then retry, best with a changed prompt.",

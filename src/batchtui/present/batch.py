@@ -180,7 +180,9 @@ def outcome_counts(record: BatchRecord) -> list[tuple[str, int, str]]:
     # What was downloaded is counted line by line; what the API counts may lag behind.
     told = t or c
     found = (
-        [("usable", t.good, "good"), ("cut short", t.cut_short, "warn")] if t else [("succeeded", c.succeeded, "good")]
+        [("usable", t.good, "good"), ("cut short", t.cut_short, "warn"), ("invalid", t.invalid, "warn")]
+        if t
+        else [("succeeded", c.succeeded, "good")]
     )
     found += [("errored", told.errored, "bad"), ("canceled", told.canceled, "muted"), ("expired", told.expired, "warn")]
     if t is not None:

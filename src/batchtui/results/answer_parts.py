@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line_lenient import mend
+from batchtui.results.line import UNDECODED, Line, Result, ladder
 from batchtui.results.text import load
 
 _NULL = msgspec.Raw(b"null")
@@ -40,16 +40,8 @@ class _Message(msgspec.Struct, gc=False):
     content: list[_Block] = []
 
 
-class _Result(msgspec.Struct, gc=False):
-    type: str = ""
-    message: _Message | None = None
-
-
-class _Line(msgspec.Struct, gc=False):
-    result: _Result
-
-
-_decoder = msgspec.json.Decoder(_Line)
+_decoder: msgspec.json.Decoder[Line[_Message]] = msgspec.json.Decoder(Line[_Message])
+_decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 
 
 def plain_parts(block: bytes, count: int) -> Sequence[Parts | str | None] | None:
@@ -59,57 +51,52 @@ def plain_parts(block: bytes, count: int) -> Sequence[Parts | str | None] | None
     """
     try:
         lines = _decoder.decode_lines(block)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNDECODED:
         return None
     if len(lines) != count:
         return None
-    found: list[Parts | str | None] = []
-    for line in lines:
-        result = line.result
-        if result.message is None or result.type != "succeeded":
-            found.append(None)
-            continue
-        content = result.message.content
-        said = [block for block in content if block.type in _HELD] if len(content) != 1 else content
-        if len(said) == 1 and said[0].type == "text":
-            found.append(said[0].text)
-        else:
-            found.append(_parts(result))
-    return found
+    return [_parts(line.result) for line in lines]
 
 
-def parts_of(line: bytes) -> Parts | None:
-    """The parts of one line; None when it has no answer or can't be read."""
-    if not line:
+def content_parts(content: bytes | msgspec.Raw) -> Parts | str | None:
+    """The parts of an answer's content alone; None when it is odd."""
+    try:
+        return _of_blocks(_decode_blocks(content))
+    except UNDECODED:
         return None
-    for tried in (line, mend(line)):
-        try:
-            return _parts(_decoder.decode(tried).result)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            continue
-    return _leniently(load(line))
 
 
-def _parts(result: _Result) -> Parts | None:
-    if result.message is None or result.type != "succeeded":
-        return None
-    content = result.message.content
-    if len(content) == 1 and content[0].type == "text":
-        text = content[0].text or ""
-        return Parts(text, text)
-    texts = [block.text or "" for block in content if block.type == "text"]
-    calls = [Call(block.name or "", block.input) for block in content if block.type == "tool_use"]
+def _of_blocks(content: list[_Block]) -> Parts | str | None:
+    said = [block for block in content if block.type in _HELD] if len(content) != 1 else content
+    if len(said) == 1 and said[0].type == "text":
+        return said[0].text
+    texts = [block.text or "" for block in said if block.type == "text"]
+    calls = [Call(block.name or "", block.input) for block in said if block.type == "tool_use"]
     return Parts("".join(texts), next((text for text in texts if text.strip()), ""), calls)
 
 
-def _leniently(parsed: Any) -> Parts | None:
+def parts_of(line: bytes) -> Parts | str | None:
+    """The parts of one line; None when it has no answer or can't be read."""
+    parsed = ladder(line, _decoder.decode) if line else None
+    if parsed is None:
+        return _leniently(load(line)) if line else None
+    return _parts(parsed.result)
+
+
+def _parts(result: Result[_Message]) -> Parts | str | None:
+    if result.message is None or result.type != "succeeded":
+        return None
+    return _of_blocks(result.message.content)
+
+
+def _leniently(parsed: Any) -> Parts | str | None:
     result = parsed.get("result") if isinstance(parsed, dict) else None
     message = result.get("message") if isinstance(result, dict) else None
     if not isinstance(result, dict) or not isinstance(message, dict) or result.get("type") != "succeeded":
         return None
     content = message.get("content")
     if isinstance(content, str):
-        return Parts(content, content)
+        return content
     blocks = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
     said = [block["text"] for block in blocks if block.get("type") == "text" and isinstance(block.get("text"), str)]
     calls = [

@@ -223,7 +223,7 @@ def _said(line: bytes) -> str:
 def _state(row: ResultRow | None) -> str:
     if row is None:
         return "not there"
-    words = row.cut_short or ("good" if row.good else row.error or row.outcome)
+    words = row.flaw or ("good" if row.good else row.error or row.outcome)
     return f"{words} ({row.output_tokens:,} tokens)" if row.output_tokens else words
 
 

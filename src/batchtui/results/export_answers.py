@@ -39,7 +39,7 @@ def _section(job: Job, number: int) -> str:
     row = job.view.row(number)
     raw = job.view.raw(number)
     answer = read_answer(raw)
-    facts = [row.outcome if not row.cut_short else f"cut short: {row.cut_short}"]
+    facts = [f"cut short: {row.cut_short}" if row.cut_short else "invalid" if row.invalid else row.outcome]
     facts = [NO_ANSWER] if job.every and not raw else facts
     facts += [row.model] if row.model else []
     facts += [f"{row.tokens:,} tokens"] if row.tokens else []
@@ -101,7 +101,7 @@ def _fill(job: Job, folder: Path) -> int:
                     more = f"{base}.json"
                     _put(folder / more, beside)
             why = f"{answer.error}: {answer.message}" if answer.message else answer.error
-            state = NO_ANSWER if job.every and not raw else row.cut_short or row.outcome
+            state = NO_ANSWER if job.every and not raw else row.flaw or row.outcome
             why = why or (stop_words(answer.stop_details) if answer.stop_details else "")
             index.writerow([safe_cell(each) for each in (row.custom_id, name, state, why, more)])
         text.flush()

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
-import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Work
 from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
-from batchtui.results.field_columns import ABSENT, FIRST, LONG_JSON, LONG_TEXT, Absent, Json, Value
+from batchtui.results.field_columns import (
+    ABSENT,
+    FIRST,
+    LONG_JSON,
+    LONG_TEXT,
+    ROOT,
+    Absent,
+    Json,
+    Key,
+    Value,
+    path_name,
+)
 from batchtui.results.json_in_text import TEXT_LIMIT, decode, decode_plain, find_json
 from batchtui.results.text import WHOLE_LIMIT
 from batchtui.results.view import ResultSet
@@ -34,24 +44,7 @@ _BLOCK = 256 * 1024
 _ROWS = 256
 """Bytes and rows read at a time: the loop of a screen beside this waits for no longer than a block takes to parse."""
 
-Key: TypeAlias = "tuple[str, ...]"
-_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-def quoted(key: str) -> str:
-    """A key as it stands in a path: quoted as TOML quotes keys when it is not of letters, digits, _ and - only."""
-    return key if _BARE.match(key) else msgspec.json.encode(key).decode()
-
-
-def path_name(call: int, keys: Key) -> str:
-    """A path as text; ``call`` is the number of another tool call, 0 for what an answer is asked for."""
-    parts = [f"tool[{call}]"] if call else []
-    return ".".join([*parts, *map(quoted, keys)]) or ROOT
-
-
-ROOT = "value"
-"""The path of an answer that is an array."""
 
 
 class _Budget:
@@ -202,6 +195,7 @@ class Builder:
     def __init__(self, results: ResultSet) -> None:
         self._results = results
         self._grower = Grower()
+        self._asked = results.asked
         self._too_large = 0
         self._too_deep = 0
 
@@ -280,18 +274,16 @@ class Builder:
         self, row: int, parts: Parts, calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
     ) -> Any:
         """Sort the inputs of an answer's calls by which call they are of; returns what its text holds."""
-        main = self._main_call(row, parts.calls) if parts.calls else 0
+        wanted = self._asked.of(self._results.columns.seq[row])
+        main = wanted.main_call(parts.calls)
+        text = parts.text if wanted.text is None else parts.first_text
         for number, call in enumerate(parts.calls, 1):
             given = self._input(call)
             if given is not None:
                 group = calls.setdefault((number, 0 if number == main else number), ([], []))
                 group[0].append(row)
                 group[1].append(given)
-        return self._root(parts.text) if not main and parts.text else None
-
-    def _main_call(self, row: int, calls: Sequence[Call]) -> int:
-        """The number of the call whose input is the answer asked for, 0 when none is."""
-        return 1
+        return self._root(text) if not main and text else None
 
     def _root(self, text: str) -> Any:
         if len(text) > TEXT_LIMIT:
@@ -340,7 +332,12 @@ def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:
         return ABSENT
     here: Any
     try:
-        here = decode(bytes(parts.calls[source - 1].input)) if source else find_json(parts.text)
+        if isinstance(parts, str):
+            here = find_json(parts)
+        elif source:
+            here = decode(bytes(parts.calls[source - 1].input))
+        else:
+            here = find_json(parts.first_text) or find_json(parts.text)
     except (ValueError, msgspec.MsgspecError, RecursionError, IndexError):
         return ABSENT
     if isinstance(here, list) and keys == (ROOT,):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,6 +39,24 @@ Value: TypeAlias = "str | int | Decimal | bool | Json | None"
 
 NOTHING, LONG_TEXT, LONG_JSON, FIRST = range(4)
 """Codes of a column: absent; a text or JSON that is read from its line when asked for; ``FIRST`` on is in ``entries``."""
+Key: TypeAlias = "tuple[str, ...]"
+"""The keys of a path."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+ROOT = "value"
+"""The path of an answer that is an array."""
+
+
+def quoted(key: str) -> str:
+    """A key as it stands in a path: quoted as TOML quotes keys when it is not of letters, digits, _ and - only."""
+    return key if _BARE.match(key) else msgspec.json.encode(key).decode()
+
+
+def path_name(call: int, keys: Key) -> str:
+    """A path as text; ``call`` is the number of another tool call, 0 for what an answer is asked for."""
+    parts = [f"tool[{call}]"] if call else []
+    return ".".join([*parts, *map(quoted, keys)]) or ROOT
+
+
 KINDS = ("text", "integer", "number", "boolean", "null", "array", "object")
 
 

@@ -21,7 +21,7 @@ from msgspec import Raw
 from batchtui import plainfile
 from batchtui.domain.errors import StoreError
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_builder import Builder, Growing, Key, read_value
+from batchtui.results.field_builder import Builder, Growing, read_value
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -30,6 +30,7 @@ from batchtui.results.field_columns import (
     Absent,
     Column,
     Json,
+    Key,
     Value,
     entry_key,
     kind_of,

@@ -139,20 +139,22 @@ _NULL = msgspec.Raw(b"null")
 _SPOKE = msgspec.Raw(b'[{"type":"text","text":"."}]')
 
 
-class _Message(msgspec.Struct, gc=False):
+class Message(msgspec.Struct, gc=False):
+    """Of a message what the index keeps, its content unread."""
+
     model: str = ""
     stop_reason: str | None = None
     content: msgspec.Raw = _NULL
     usage: _Usage = _NO_USAGE
 
 
-_lines: msgspec.json.Decoder[Line[_Message]] = msgspec.json.Decoder(Line[_Message])
+_lines: msgspec.json.Decoder[Line[Message]] = msgspec.json.Decoder(Line[Message])
 _decode_blocks = msgspec.json.Decoder(list[Block]).decode
 _PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
 _SPOKEN = frozenset({"tool_use", "server_tool_use"})
 
 
-def decode_block(block: bytes | memoryview, count: int) -> list[Line[_Message]] | None:
+def decode_block(block: bytes | memoryview, count: int) -> list[Line[Message]] | None:
     """``count`` whole lines decoded at once; None when one of them is not of the documented shape, or blank."""
     try:
         found = _lines.decode_lines(block)
@@ -176,13 +178,13 @@ class Plain(msgspec.Struct, gc=False):
     """Tokens of each line with those of the prompt cache; None when no line used it."""
 
 
-def plain_lines(lines: list[Line[_Message]]) -> Plain | None:
+def plain_lines(lines: list[Line[Message]]) -> Plain | None:
     """The lines as columns; None when no line plainly succeeded.  One that did not, or used the service's tools, is odd."""
     results = [each.result for each in lines]
     filler = next((r.message for r in results if r.message is not None and r.type == "succeeded"), None)
     if filler is None:
         return None
-    nothing = _Message(model=filler.model, content=_SPOKE)
+    nothing = Message(model=filler.model, content=_SPOKE)
     messages = [r.message if r.type == "succeeded" and r.message is not None else nothing for r in results]
     usages = [message.usage for message in messages]
     stops = [message.stop_reason or "" for message in messages]
@@ -214,7 +216,7 @@ def plain_lines(lines: list[Line[_Message]]) -> Plain | None:
     )
 
 
-def _cut_or_odd(message: _Message) -> int:
+def _cut_or_odd(message: Message) -> int:
     try:
         return _cut(message.stop_reason or "", message.content)
     except UNDECODED:
@@ -266,7 +268,7 @@ def _read_quickly(line: bytes | memoryview) -> LineFacts:
     return LineFacts(parsed.custom_id, code, body.type, body.message[:MESSAGE_KEPT], detail)
 
 
-def _succeeded(custom_id: str, message: _Message) -> LineFacts:
+def _succeeded(custom_id: str, message: Message) -> LineFacts:
     usage = message.usage
     stop = message.stop_reason or ""
     read, written, short, hour, cached = charged(usage)

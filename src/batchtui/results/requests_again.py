@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 
 from batchtui.domain.errors import InputError
+from batchtui.domain.outcome import STANDINGS, USABLE
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.filter import Filter, Term, apply
 from batchtui.results.view import Rows, View
 from batchtui.store import files
 
-NOT_SUCCEEDED = ("errored", "expired", "canceled", "missing")
+NOT_SUCCEEDED = tuple(each.name for each in STANDINGS if each.retried)
 """What is sent again when nothing else is asked for."""
-ONLY = (*NOT_SUCCEEDED, "unknown", "unreadable", "cut_short")
+ONLY = tuple(each.name for each in STANDINGS if each.tab and each is not USABLE)
 """What can be asked for."""
 
 

@@ -14,12 +14,14 @@ from batchtui.domain.errors import IncompleteResults, StoreError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results import completeness, index
+from batchtui.results.answer_check import AnswerChecker
+from batchtui.results.asked import Asked, read_asked
 from batchtui.results.completeness import Held
 from batchtui.results.indexer import Indexer, waiting_index
 from batchtui.results.request_matcher import RequestMatcher, read_requests
 from batchtui.results.view import ResultSet
 from batchtui.store import files
-from batchtui.store.records import INDEX, NEWER, PART, REQUESTS, RESULTS
+from batchtui.store.records import ANSWER, INDEX, NEWER, PART, REQUESTS, RESULTS
 
 BLOCK = 1 << 20
 """Bytes read at a time."""
@@ -58,15 +60,17 @@ class ResultSink:
         """Why the requests can't be read: what comes is stored all the same."""
         try:
             self._requests, matcher = _matcher(folder)
+            checker = AnswerChecker(read_asked(folder))
         except OSError as error:
             self._requests, matcher, self._unread = index.NOTHING, RequestMatcher(None), error
+            checker = AnswerChecker(Asked())
         try:
             self._file: BinaryIO = files.open_private(self._part, "r+b")
             if not resume:
                 self._file.truncate(0)
         except OSError as error:
             raise files.explain(error, f"can't write {self._part}") from error
-        self._indexer = Indexer(prices, self._flushed, matcher)
+        self._indexer = Indexer(prices, self._flushed, matcher, checker)
         if resume:
             self._take_up()
 
@@ -118,7 +122,7 @@ class ResultSink:
                 raise self._unread
             with ThreadPoolExecutor(1, thread_name_prefix="fsync") as beside:
                 synced = beside.submit(os.fsync, self._flushed())
-                made = indexer.finish(index.stamp(self._part), self._requests)
+                made = indexer.finish(index.stamp(self._part), self._requests, index.stamp(self._folder / ANSWER))
                 synced.result()
             held = completeness.held(made)
             if self._part.name == NEWER and (here := self._whole_already()) is not None:
@@ -220,7 +224,7 @@ def open_results(folder: Path, prices: PriceTable, work: Work = UNWATCHED) -> Re
         requests = index.stamp(folder / REQUESTS)
         if found is None and requests == index.NOTHING:
             raise StoreError(f"no results are downloaded in {folder}", advice="download them first")
-        made = None if partial else index.load(folder / INDEX, results, requests, prices)
+        made = None if partial else index.load(folder / INDEX, results, requests, prices, index.stamp(folder / ANSWER))
         if made is None:
             if fd is None:
                 made = waiting_index(read_requests(folder / REQUESTS), requests, prices, work)
@@ -329,7 +333,7 @@ def _open(folder: Path) -> tuple[int | None, bool]:
 def _indexed(folder: Path, fd: int, results: index.Stamp, prices: PriceTable, partial: bool, work: Work) -> index.Index:
     """The index of results that lie there, made in one pass."""
     requests, matcher = _matcher(folder, work)
-    indexer = Indexer(prices, lambda: fd, matcher)
+    indexer = Indexer(prices, lambda: fd, matcher, AnswerChecker(read_asked(folder, work)))
     place, size = 0, results[0]
     while place < size and (block := os.pread(fd, min(BLOCK, size - place), place)):
         work.check("stopped while reading the results")
@@ -339,4 +343,4 @@ def _indexed(folder: Path, fd: int, results: index.Stamp, prices: PriceTable, pa
     if partial:
         indexer.cutter.drop_tail()
     indexer.cutter.take_tail()
-    return indexer.finish(results, requests, waiting=partial)
+    return indexer.finish(results, requests, index.stamp(folder / ANSWER), waiting=partial)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from batchtui.domain.money import PriceTable
     from batchtui.domain.plan import ModelInfo
     from batchtui.intake.options import IntakeOptions
+    from batchtui.results.answer_check import Schema
     from batchtui.results.view import ResultSet, View
     from batchtui.service.parts import Parts
     from batchtui.service.retry import Retry
@@ -207,9 +208,12 @@ class Service:
 
     # Results: slow, for a thread.
 
-    def open_results(self, local_id: str, *, run: bool = False, work: Work = UNWATCHED) -> View:
+    def open_results(
+        self, local_id: str, *, run: bool = False, work: Work = UNWATCHED, schema: Schema | None = None
+    ) -> View:
         """A batch's results, or with ``run`` its run's, where what was not sent or has not ended is a request that waits.
 
+        With ``schema`` the answers of requests that asked for none are checked by it, in this view only.
         Raises InputError when there are none.
         """
         from batchtui.memory import give_back
@@ -222,12 +226,14 @@ class Service:
             raise InputError(f"no results of {record.local_id} are downloaded", advice=_why_none(record))
         view: View
         if run:
-            view = open_run([(self.history.folder(r.local_id), r.attempt) for r in records], self.prices, work)
+            view = open_run([(self.history.folder(r.local_id), r.attempt) for r in records], self.prices, work, schema)
         else:
-            view = open_results(self.history.folder(record.local_id), self.prices, work)
+            view = opened = open_results(self.history.folder(record.local_id), self.prices, work)
+            if schema is not None:
+                opened.check_by(schema, work)
             give_back(len(view))
         by_name = {r.local_id: r for r in records}
-        for member in view.members:
+        for member in view.members if schema is None else ():
             self._agree(by_name[member.folder.name], member)
         return view
 

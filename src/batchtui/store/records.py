@@ -84,6 +84,8 @@ NEWER = "results.jsonl.new"
 INDEX = "results.index"
 IDS = "ids.jsonl"
 FIELDS = "results.fields"
+ANSWER = "answer.json"
+"""The whole schemas of answers, beside what was sent of them."""
 SKIPPED = "skipped.jsonl"
 
 

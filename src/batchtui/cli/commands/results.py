@@ -16,6 +16,7 @@ from batchtui.cli.output import print_json, say
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
+from batchtui.domain.outcome import ALL_OUTCOMES
 from batchtui.present import batch, numbers
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
 from batchtui.results.search import select
@@ -23,7 +24,7 @@ from batchtui.results.view import View
 from batchtui.service import Service
 
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
-OUTCOMES = ("succeeded", "cut_short", "errored", "canceled", "expired", "missing", "unreadable", "unknown")
+OUTCOMES = ("succeeded", *ALL_OUTCOMES)
 _ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
 
 

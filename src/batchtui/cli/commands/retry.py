@@ -74,7 +74,7 @@ def retry_(
         notes = retry.notes(rows, settings)
     words.say_plan(plan)
     if not only:
-        _say_cut_short(records)
+        _say_left_alone(records)
     _say_notes(notes)
     if not (plan.ok and not dry_run and _agreed(session, service, plan)):
         service.discard(plan)
@@ -98,8 +98,12 @@ def _settings(changes: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _say_cut_short(records: Sequence[BatchRecord]) -> None:
+def _say_left_alone(records: Sequence[BatchRecord]) -> None:
     """What a retry does not take up unless it is asked to."""
+    invalid = sum(r.tally.invalid for r in records if r.tally)
+    if invalid:
+        answers = "invalid answer is" if invalid == 1 else "invalid answers are"
+        say(f"{invalid:,} {answers} not sent; to retry: batchtui retry {records[0].local_id} --only invalid")
     short = sum(r.tally.cut_short for r in records if r.tally)
     if short:
         say(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from batchtui.results.view import View
     from batchtui.tui.home.model import Line
     from batchtui.tui.home.screen import HomeScreen
+    from batchtui.tui.results.retry import NotUsable
 
 _UNSURE = ("this batch is not confirmed yet", "press Enter on it to see what was found and what to do")
 NOT_CREATED = "not created"
@@ -279,11 +280,11 @@ async def unknown(home: HomeScreen, record: BatchRecord) -> None:
 
 async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     """Ask what of these batches (of one run) goes out again, then plan, price and send it.  Raises BatchtuiError."""
-    from batchtui.tui.results.retry import RetryScreen, failed_or_short
+    from batchtui.tui.results.retry import RetryScreen, which_again
 
     # Of the run merged: what another of its batches answered by now is not to be paid again.
     view = await home.in_thread(home.service.open_results, records[0].local_id, run=True)
-    rows = await failed_or_short(home.app, *await home.in_thread(_not_usable, view, {r.local_id for r in records}))
+    rows = await which_again(home.app, await home.in_thread(_not_usable, view, {r.local_id for r in records}))
     if rows is None:
         return
     if not rows:
@@ -292,8 +293,8 @@ async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     await home.app.push_screen_wait(RetryScreen(records[0], view, rows))
 
 
-def _not_usable(view: View, batches: set[str]) -> tuple[list[int], list[int]]:
-    """Rows of these batches' requests without an answer, and those cut short."""
+def _not_usable(view: View, batches: set[str]) -> NotUsable:
+    """Rows of these batches' requests without a usable answer."""
     from batchtui.tui.results.retry import not_usable
 
     names: set[str] = set()

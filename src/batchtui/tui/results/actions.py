@@ -46,7 +46,7 @@ async def show_groups(screen: ResultsScreen) -> None:
 
 async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
     """Send again what is marked or shown, or the rows of a ``group``."""
-    from batchtui.tui.results.retry import RetryScreen, failed_or_short, not_usable
+    from batchtui.tui.results.retry import RetryScreen, not_usable, which_again
 
     assert screen.view is not None and screen.record is not None
     view, rows = screen.view, screen.chosen_rows() if group is None else group
@@ -56,7 +56,7 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
         names = {screen.view.id(row) for row in rows}
         rows = [row for row, name in enumerate(view.ids()) if name in names]
     if group is not None or not screen.marked:
-        chosen = await failed_or_short(screen.app, *not_usable(view, rows))
+        chosen = await which_again(screen.app, not_usable(view, rows))
         if chosen is None:
             return
         rows = chosen

@@ -220,8 +220,8 @@ def _state(row: ResultRow | None) -> Cell:
     if row.good:
         return Text("good", style="good")
     return Text(
-        safetext.line((row.cut_short or row.error or row.outcome).removesuffix("_error"), 40),
-        style="warn" if row.cut_short else "bad",
+        safetext.line((row.flaw or row.error or row.outcome).removesuffix("_error"), 40),
+        style="warn" if row.flaw else "bad",
     )
 
 

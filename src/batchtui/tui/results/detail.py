@@ -24,8 +24,8 @@ from batchtui.tui.widgets.row_list import RowList
 _SHOWN_APART = frozenset({"model", "max_tokens", "system", "messages", "tools"})
 
 
-def answer_sections(line: bytes, row: ResultRow) -> list[Section]:
-    """A result as sections; a line that can't be taken apart is shown as it came."""
+def answer_sections(line: bytes, row: ResultRow, why: str = "") -> list[Section]:
+    """A result as sections, with ``why`` it is invalid; a line that can't be taken apart is shown as it came."""
     if not line:
         return _meaning(row.outcome)
     parsed = load(line)
@@ -36,7 +36,7 @@ def answer_sections(line: bytes, row: ResultRow) -> list[Section]:
     message = result.get("message")
     if isinstance(message, dict):
         return (
-            _cut_note(row)
+            _flaw_note(row, why)
             + (content_sections(message.get("content")) or [Section("", "The answer is empty.", "note")])
             + _stop_details(message)
         )
@@ -47,7 +47,9 @@ def answer_sections(line: bytes, row: ResultRow) -> list[Section]:
     return _meaning(str(result.get("type", row.outcome)))
 
 
-def _cut_note(row: ResultRow) -> list[Section]:
+def _flaw_note(row: ResultRow, why: str) -> list[Section]:
+    if row.invalid:
+        return [Section(f"invalid: {why}", meaning_of("invalid").advice, "note", "warn")]
     if not row.cut_short:
         return []
     found = meaning_of(row.cut_short)
@@ -234,6 +236,8 @@ class Read:
     answer: bytes
     request: bytes | None
     note: str
+    why: str = ""
+    """Why the answer is invalid, in words."""
 
 
 def read(shown: ShownResult) -> Read:
@@ -243,18 +247,20 @@ def read(shown: ShownResult) -> Read:
     request = view.request_raw(shown.row)
     if not shown.older:
         many = f" · answer 1 of {row.older + 1}" if row.older else ""
-        return Read(row, view.raw(shown.row), request, many)
+        return Read(row, view.raw(shown.row), request, many, view.why_invalid(shown.row))
     member, place = view.older(shown.row)[shown.older - 1]
     older = view.members[member]
     note = f" · answer {shown.older + 1} of {row.older + 1}, from attempt {view.attempt_of(member) + 1}"
-    return Read(older.row(place), older.read(place), older.read_request(place) or request, note)
+    return Read(
+        older.row(place), older.read(place), older.read_request(place) or request, note, older.why_invalid(place)
+    )
 
 
 def title_of(found: Read) -> str:
     """What stands above the answer: how it ended."""
     row = found.row
     how = row.cut_short or row.stop_reason or row.error or row.outcome
-    sign = "" if row.good else " (cut short)" if row.cut_short else ""
+    sign = "" if row.good else " (cut short)" if row.cut_short else " (invalid)" if row.invalid else ""
     return f"· {how}{sign}{found.note}"
 
 
@@ -365,7 +371,7 @@ class DetailPane(Container):
         else:
             asked = request_sections(found.request) if found.request else []
             said = (
-                answer_sections(found.answer, found.row)
+                answer_sections(found.answer, found.row, found.why)
                 if found.answer or found.row.outcome in ("missing", "waiting")
                 else []
             )
@@ -377,7 +383,7 @@ class DetailPane(Container):
 
 def text_of(found: Read, mode: Mode) -> str:
     """A row as text to take away: the answer's text, or the line as it came in raw mode."""
-    return pretty(found.answer) if mode == "raw" else plain_text(answer_sections(found.answer, found.row))
+    return pretty(found.answer) if mode == "raw" else plain_text(answer_sections(found.answer, found.row, found.why))
 
 
 def whole_text(found: Read, mode: Mode) -> str:
@@ -385,7 +391,7 @@ def whole_text(found: Read, mode: Mode) -> str:
     if mode == "raw":
         return f"{pretty(found.request or b'')}\n\n{pretty(found.answer)}\n"
     asked = plain_text(request_sections(found.request), titles=True) if found.request else ""
-    said = plain_text(answer_sections(found.answer, found.row), titles=True)
+    said = plain_text(answer_sections(found.answer, found.row, found.why), titles=True)
     return f"== request {found.row.custom_id} ==\n\n{asked}\n\n== answer {title_of(found)[2:]} ==\n\n{said}\n"
 
 

@@ -7,7 +7,7 @@ import shlex
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import App, ComposeResult
@@ -20,7 +20,7 @@ from textual.widgets import Button, Input, Static
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
-from batchtui.domain.outcome import ErrorGroup
+from batchtui.domain.outcome import INVALID, ErrorGroup
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
@@ -64,30 +64,41 @@ def warnings(groups: Sequence[ErrorGroup], *, changed: bool) -> list[str]:
     ]
 
 
-def not_usable(view: View, rows: Iterable[int]) -> tuple[list[int], list[int]]:
-    """Which of the rows have no answer, and which one cut short."""
-    outcome, cut = view.column("outcome"), view.column("cut")
-    failed, short = [], []
+class NotUsable(NamedTuple):
+    """Rows by why they have no usable answer."""
+
+    failed: list[int]
+    short: list[int]
+    invalid: list[int]
+
+
+def not_usable(view: View, rows: Iterable[int]) -> NotUsable:
+    """Which of the rows have no answer, which one cut short, and which an invalid one."""
+    outcome, flaw = view.column("outcome"), view.column("cut")
+    found = NotUsable([], [], [])
     for row in rows:
         if outcome[row]:
-            failed.append(row)
-        elif cut[row]:
-            short.append(row)
-    return failed, short
+            found.failed.append(row)
+        elif flaw[row]:
+            (found.invalid if flaw[row] == INVALID else found.short).append(row)
+    return found
 
 
-async def failed_or_short(app: App[Any], failed: list[int], short: list[int]) -> list[int] | None:
-    """Which rows to send again: where there are both kinds the person says; None when they leave it."""
-    if not (failed and short):
-        return failed or short
+async def which_again(app: App[Any], rows: NotUsable) -> list[int] | None:
+    """Which rows to send again: where there are several kinds the person says; None when they leave it."""
+    failed, short, invalid = rows
+    every = sorted(failed + short + invalid)
+    if len(every) in map(len, rows):
+        return every
     choices = [
         ("failed", f"{numbers.plural(len(failed), 'request')} without an answer"),
         ("short", f"{numbers.plural(len(short), 'answer')} cut short: raise max_tokens or change the request"),
-        ("both", f"all {len(failed) + len(short):,}"),
+        ("invalid", f"{numbers.plural(len(invalid), 'invalid answer')}: retry as is, or change the request"),
+        ("all", f"all {len(every):,}"),
     ]
-    answer = await app.push_screen_wait(Choose("Retry which requests?", choices))
-    rows = {"failed": failed, "short": short, "both": sorted(failed + short)}
-    return rows.get(str(answer)) if answer is not None else None
+    kinds = {"failed": failed, "short": short, "invalid": invalid, "all": every}
+    answer = await app.push_screen_wait(Choose("Retry which requests?", [each for each in choices if kinds[each[0]]]))
+    return kinds.get(str(answer)) if answer is not None else None
 
 
 class RetryScreen(BaseModal[bool]):
