@@ -21,7 +21,7 @@ from batchtui.tui.widgets.tab_line import Tab
 _COLUMNS = (
     Column("id", "Request", 12, max_width=30, flex=2),
     Column("outcome", "Outcome", 11),
-    Column("why", "Stop reason / error", 15, max_width=21, flex=1, priority=2),
+    Column("why", "Stop / error", 15, max_width=21, flex=1, priority=2),
     Column("in", "In", 6, align="right", priority=4),
     Column("out", "Out", 6, align="right", priority=1),
     Column("cost", "Cost", 9, align="right", priority=5),
