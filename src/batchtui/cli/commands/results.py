@@ -158,9 +158,7 @@ def _whole_run(service: Service, record: BatchRecord) -> dict[str, Any]:
 
 def _run_line(whole: dict[str, Any]) -> str:
     steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
-    return (
-        f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), {numbers.usd(whole['cost_usd'])} in all"
-    )
+    return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {numbers.usd(whole['cost_usd'])} in all"
 
 
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:

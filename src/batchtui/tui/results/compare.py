@@ -155,8 +155,8 @@ COLUMNS = (
     Column("cost", "Cost", 10, align="right", priority=2),
 )
 KINDS = {
-    "differs": ("Differs", "diff", GLYPHS.partial, "warn"),
-    "fixed": ("Usable now", "good", GLYPHS.good, "good"),
+    "differs": ("Differs", "differ", GLYPHS.partial, "warn"),
+    "fixed": ("Usable now", "usable", GLYPHS.good, "good"),
     "broke": ("Broke", "broke", GLYPHS.refused, "bad"),
     "failed": ("Failed in both", "failed", GLYPHS.warning, "bad"),
     "same": ("Same", "same", GLYPHS.dot, "muted"),
@@ -206,7 +206,7 @@ def _state(row: ResultRow | None) -> Cell:
     if row is None:
         return Text("not in it", style="muted")
     if row.good:
-        return Text("good", style="good")
+        return Text("usable", style="good")
     return Text(
         safetext.line((row.flaw or row.error or row.outcome).removesuffix("_error"), 40),
         style="warn" if row.flaw else "bad",
