@@ -41,8 +41,9 @@ from batchtui.service.retry import Notes
     "--output",
     type=click.Path(path_type=Path),
     default=None,
-    help="Write the retry's results to FILE (implies --wait).",
+    help="Write the retry's results to FILE (implies --wait); its ending says the format.",
 )
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--dry-run", is_flag=True, help="Only check, price and show the changes.")
 def retry_(
     session: Session,
@@ -56,11 +57,15 @@ def retry_(
     run: bool,
     wait: bool,
     output: Path | None,
+    force: bool,
     dry_run: bool,
 ) -> int:
     """Retry failed requests as a new batch of the same run; requests with a usable answer are left out."""
+    from batchtui.cli.commands.submit import output_place, send_and_follow
+
     service = session.service()
     record = service.resolve(id_)
+    place = output_place(session, output, force=force)
     settings, wanted = _settings(changes), wanted_filter(filter_, case, regex)
     records = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else [record]
     if any(r.results_due and r.id for r in records):
@@ -81,10 +86,8 @@ def retry_(
         if session.json:
             print_json(words.plan_json(plan))
         return 0 if plan.ok and dry_run else InputError.exit_code
-    from batchtui.cli.commands.submit import send_and_follow
-
     return send_and_follow(
-        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or output is not None, output=output
+        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or place is not None, place=place
     )
 
 
