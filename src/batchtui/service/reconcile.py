@@ -25,6 +25,8 @@ from batchtui.service.sender import ASK_AFTER, taken_up
 replace = msgspec.structs.replace
 _LONGEST_SEND = timedelta(hours=1)
 """A send of another profile that began longer ago is not in progress any more."""
+RESEND_AFTER = 5
+"""After so many times ``settle.seconds`` in which no look found a part it is sent again by itself."""
 MOST_POSTS = 24
 """How often a part is sent by itself; beyond that a person decides."""
 _STEADY_SHARE = 6
@@ -330,9 +332,15 @@ class Reconciler:
         if since > now:
             # The clock was set back: the time to be sure begins anew, by the clock as it is.
             return replace(record, lost_at=now)
-        if self._undecided(record) or looks < rule.looks or (now - since).total_seconds() < rule.seconds:
+        looked = (now - since).total_seconds()
+        if self._undecided(record) or looks < rule.looks or looked < rule.seconds:
             return record
         if record.resend_at is not None and record.posts < MOST_POSTS:
+            surely = since + timedelta(seconds=RESEND_AFTER * rule.seconds)
+            if now < surely:
+                # Nobody asked for this: a list may lag longer than those who ask are made to wait.
+                words = f"the API was too busy (HTTP {record.answer_status}); sent again at {surely:%H:%M} UTC"
+                return replace(record, error=f"{words} if the list does not show it by then")
             wait = record.resend_at if record.resend_at > now else None
             return replace(
                 record, status="submitting", intent_at=None, next_try_at=wait, resend_at=None, looks=0, lost_at=None

@@ -7,6 +7,7 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ from batchtui.results.storage import open_results
 from batchtui.service.context import Context
 from batchtui.service.events import Selection, Tell
 from batchtui.service.reading import run_records
+from batchtui.service.reconcile import RESEND_AFTER
 from batchtui.store import files
 
 _NOT_HERE = frozenset({WAITING, MISSING, UNREADABLE})
@@ -143,11 +145,30 @@ def carry_ids(context: Context, plan: Plan, run: str) -> Plan:
     return msgspec.structs.replace(plan, parts=tuple(parts))
 
 
+def lately_lost(context: Context, records: Sequence[BatchRecord]) -> list[str]:
+    """A warning for each batch that went out a short while ago: a list that lags longer than that would hide it."""
+    return [line for record in records for line in _lately_lost(context, record)]
+
+
+def _lately_lost(context: Context, record: BatchRecord) -> list[str]:
+    # The API's own no is another matter than no answer.
+    unclear = record.status == "refused" and record.posted and not record.answer_status and not record.given_up
+    if not unclear or record.lost_at is None:
+        return []
+    safer = record.lost_at + timedelta(seconds=RESEND_AFTER * context.config.settle.seconds)
+    if not record.lost_at <= context.clock() < safer:
+        return []
+    return [
+        f"{record.local_id} went out at {record.lost_at:%H:%M} UTC. If the list of batches lags, it may have been "
+        f"created all the same, and a retry would be paid twice. To be safer, retry after {safer:%H:%M} UTC."
+    ]
+
+
 def notes(context: Context, records: Sequence[BatchRecord], chosen: Selection, changes: Mapping[str, str]) -> list[str]:
     """What should be known before sending again: groups that sending again won't help, and what the changes change."""
     view, rows = _chosen(context, records, chosen)
     try:
-        lines = []
+        lines = [f"warning: {line}" for line in lately_lost(context, records)]
         if not changes:
             for group in view.groups(rows):
                 # What waits among the rows was never sent: its batch was refused.

@@ -168,6 +168,12 @@ class Service:
 
         return planning.retry_notes(self.context, local_ids, chosen or Selection(), changes or {})
 
+    def lately_lost(self, local_ids: Sequence[str]) -> list[str]:
+        """Why it is safer to retry these batches later, one text for each that went out a short while ago."""
+        from batchtui.service import retry
+
+        return retry.lately_lost(self.context, [self.resolve(i) for i in local_ids])
+
     def discard(self, plan: Plan) -> None:
         """Throw a plan's staged files away."""
         if plan.staging is not None:

@@ -205,6 +205,7 @@ class RetryScreen(BaseModal[bool]):
             changes = self._changes()
             plan = await self.in_thread(self.service.plan_retry, local_ids, chosen, changes, stop=stop)
             stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
+            lost = await self.in_thread(self.service.lately_lost, plan.retry_of)
         except BatchtuiError as error:
             if not stop.is_set():
                 self._say_plan(Content.assemble((f"{GLYPHS.refused} {error}", "$text-error"), f"  {error.advice}"))
@@ -213,7 +214,7 @@ class RetryScreen(BaseModal[bool]):
             await self.in_thread(self.service.discard, plan)
             return
         self._plan = plan
-        self._say_plan(Content("\n").join(self._words(plan, stopped_by)))
+        self._say_plan(Content("\n").join(self._words(plan, stopped_by, lost)))
         difference = await self._difference(changes)
         self.query_one("#retry-difference", Static).update(difference)
         self.query_one("#retry-difference").set_class(bool(difference), "shown")
@@ -221,8 +222,9 @@ class RetryScreen(BaseModal[bool]):
             self.query_one(VerticalScroll).scroll_end(animate=False)
         self.query_one("#yes", Button).disabled = not plan.ok
 
-    def _words(self, plan: Plan, stopped_by: str | None) -> list[Content]:
+    def _words(self, plan: Plan, stopped_by: str | None, lost: Sequence[str]) -> list[Content]:
         lines = [*plan_lines(plan, stopped_by=stopped_by or "")]
+        lines += [Content.styled(f"{GLYPHS.warning} {line}", "$text-warning") for line in lost]
         for group in plan.problems[:4]:
             style = "$text-error" if group.level == "error" else "$text-warning"
             sign = GLYPHS.refused if group.level == "error" else GLYPHS.warning
