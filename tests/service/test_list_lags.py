@@ -140,3 +140,25 @@ async def test_sync_reads_the_list_a_second_time_only_for_what_could_be_adopted(
             lists.append(demo.stats()["calls"]["list"] - before)
         await service.close()
         assert lists == [1, 1, 2] and [r.foreign for r in service.records()] == [True]
+
+
+@pytest.mark.parametrize("flaw", ["odd-times", "rising-counts:9000"])
+async def test_sync_does_not_adopt_what_may_be_a_refused_batch_and_is_not_told_whole(tmp_path: Path, flaw: str) -> None:
+    faults = ["late:404@create*1", f"{flaw}@list"]
+    with running_demo(tmp_path / "server", duration=9000, faults=faults) as demo:
+        service = service_on(demo, tmp_path / "data", Config())
+        time = Time(service, demo)
+        [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
+        for _ in range(4):
+            time.pass_by(100)
+            await service.sync()
+        assert [r.local_id for r in service.records()] == [refused.local_id]
+        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        [again] = await service.submit(plan, retry_of=refused)
+        assert again.waiting
+        demo.set_faults([])
+        for _ in range(2):
+            time.pass_by(300)
+            await service.sync()
+        await service.close()
+        assert service.resolve(refused.local_id).id and demo.stats()["creates"] == 1

@@ -444,15 +444,18 @@ class Reconciler:
         """True when a batch has the size of an open record, and was created while it was sent."""
         return self._fit(record, batch, self.context.clock()) == "yes"
 
-    def late(self, batch: RemoteBatch) -> list[BatchRecord]:
-        """The refused records that a batch which the list gave too late may be: one when that is certain enough."""
+    def late(self, batch: RemoteBatch) -> tuple[BatchRecord | None, bool]:
+        """The refused record that a batch which the list gave too late is for sure, and whether it may be one at all."""
         now = self.context.clock()
-        fitting = [r for r in self._refused() if self._fit(r, batch, now) == "yes"]
+        fits = [(r, fit) for r in self._refused() if (fit := self._fit(r, batch, now)) != "no"]
+        fitting = [r for r, fit in fits if fit == "yes"]
         near = [r for r in fitting if r.ids_made or self._inside(r, batch, _SLOW)]
         sure = sorted(
             (r for r in near if self._sure(r, near, batch)), key=lambda r: (self._apart(r, batch), r.intent_at)
         )
-        return sure[:1] or near
+        if sure or len(near) == 1:
+            return [*sure, *near][0], True
+        return None, bool(near) or len(fits) > len(fitting)
 
     def _refused(self) -> list[BatchRecord]:
         """Refused records whose requests went out, and of which nobody said that they were not created."""

@@ -205,10 +205,10 @@ class RemoteBatches:
             other = again.get(batch.id)
             if other is None or other.request_counts.total != batch.request_counts.total:
                 continue
-            owners = self.settler.late(batch)
-            if len(owners) == 1:
-                self.settler.adopt(owners[0].local_id, batch)
-            if owners:
+            owner, ours = self.settler.late(batch)
+            if owner is not None:
+                self.settler.adopt(owner.local_id, batch)
+            if ours:
                 continue
             with contextlib.suppress(InputError):
                 adopted.append(self.adopt(batch).local_id)
