@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from batchtui.api.gateway import Gateway
 from batchtui.config.edit import SETTINGS, parse_value
-from batchtui.config.load import Config, Settle, parse_config
+from batchtui.config.load import Config, Profile, Settle, parse_config
 from batchtui.domain.errors import InputError
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
@@ -162,3 +163,22 @@ async def test_sync_does_not_adopt_what_may_be_a_refused_batch_and_is_not_told_w
             await service.sync()
         await service.close()
         assert service.resolve(refused.local_id).id and demo.stats()["creates"] == 1
+
+
+async def test_a_lost_batch_is_not_adopted_by_way_of_another_address_of_the_same_organization(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "server", duration=9000, faults=["drop@create*1"]) as demo:
+        one = service_on(demo, tmp_path / "data", Config())
+        time = Time(one, demo)
+        [lost] = await one.submit(plan_of(one, source(tmp_path, COUNT)))
+        who = Profile(base_url=demo.base_url.replace("127.0.0.1", "localhost"))
+        config = Config(profiles={"two": who})
+        two = Service(tmp_path / "data", config, profile="two", gateway=Gateway(who, key="sk-test-secret"))
+        two.context.clock = time
+        for _ in range(3):
+            time.pass_by(100)
+            await two.sync()
+        assert [r.local_id for r in two.records()] == [lost.local_id]
+        await one.sync()
+        await two.close()
+        await one.close()
+        assert one.resolve(lost.local_id).status == "in_progress"

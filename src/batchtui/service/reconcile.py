@@ -427,9 +427,13 @@ class Reconciler:
         return self.adopt(prior.local_id, mine)
 
     def is_open(self, record: BatchRecord) -> bool:
-        """True for a record at this address that was sent, whoever's profile it is, and has no batch of its own for sure."""
+        """True for a record that was sent, whoever's profile it is, and has no batch of its own for sure.
+
+        Two addresses may lead to one workspace, unless they name different organizations.
+        """
         sent = record.status in ("submitting", "unconfirmed") and record.intent_at is not None
-        return (sent or record.doubtful_id) and self._same_place(record)
+        here, there = self.context.gateway.organization, record.organization
+        return (sent or record.doubtful_id) and (self._same_place(record) or not (here and there) or here == there)
 
     def may_be(self, record: BatchRecord, batch: RemoteBatch) -> bool:
         """True when a batch was created while an open record was sent, as far as clocks tell."""
