@@ -11,11 +11,12 @@ import pytest
 from batchtui.api.gateway import Gateway
 from batchtui.config.edit import SETTINGS, parse_value
 from batchtui.config.load import Config, Profile, Settle, parse_config
+from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import hurry
-from tests.service.harness import plan_of, service_on, source
+from tests.service.harness import plan_of, plan_retry, service_on, source
 
 COUNT = 6
 
@@ -41,6 +42,12 @@ class Time:
         self.demo.clock.advance(seconds)
 
 
+def lost(service: Service, record: BatchRecord) -> tuple[str, ...]:
+    """What is said before a retry of a batch that was sent a short while ago."""
+    with service.retry([record.local_id]) as retry:
+        return retry.notes(retry.rows(), {}).lost
+
+
 def test_settling_can_not_be_switched_off() -> None:
     for bad in ("looks = 1\nseconds = 0\nleeway_seconds = 0", "seconds = 179.9\nleeway_seconds = 59\nlooks = 1"):
         config = parse_config(f"[settle]\n{bad}\n", Path("/x/config.toml"))
@@ -64,8 +71,8 @@ async def test_a_config_without_settling_does_not_make_a_retry_pay_twice(tmp_pat
         service = service_on(demo, tmp_path / "data", config)
         time = Time(service, demo)
         [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
-        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
-        assert service.lately_lost([refused.local_id]) == []  # It was answered.
+        plan = await asyncio.to_thread(plan_retry, service, [refused.local_id])
+        assert lost(service, refused) == ()  # It was answered.
         [again] = await service.submit(plan, retry_of=refused)
         assert again.waiting
         for _ in range(4):
@@ -119,11 +126,10 @@ async def test_a_retry_soon_after_a_lost_reply_says_that_waiting_is_safer(tmp_pa
             time.pass_by(31)
             await service.sync()
         assert service.resolve(record.local_id).status == "refused"  # A lost reply is settled within minutes.
-        [note] = service.lately_lost([record.local_id])
+        [note] = lost(service, record)
         assert record.local_id in note and "safer" in note
-        assert any(note in each for each in service.retry_notes([record.local_id]))
         time.pass_by(900)
-        assert service.lately_lost([record.local_id]) == []
+        assert lost(service, record) == ()
         await service.close()
 
 
@@ -154,7 +160,7 @@ async def test_sync_does_not_adopt_what_may_be_a_refused_batch_and_is_not_told_w
             time.pass_by(100)
             await service.sync()
         assert [r.local_id for r in service.records()] == [refused.local_id]
-        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        plan = await asyncio.to_thread(plan_retry, service, [refused.local_id])
         [again] = await service.submit(plan, retry_of=refused)
         assert again.waiting
         demo.set_faults([])

@@ -13,28 +13,31 @@ import click
 from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Bar, Session, verb
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
+from batchtui.domain.outcome import ALL_OUTCOMES
+from batchtui.present import batch, numbers
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
 from batchtui.results.search import select
 from batchtui.results.view import View
 from batchtui.service import Service
 
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
-OUTCOMES = ("succeeded", "cut_short", "errored", "canceled", "expired", "missing", "unreadable", "unknown")
-_ONLY = click.option(
-    "--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (may be given again)."
-)
+OUTCOMES = ("succeeded", *ALL_OUTCOMES)
+_ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
 
 
 def filter_options(command: Any) -> Any:
     """The options that say which results are meant."""
     for option in (
-        click.option("--case", is_flag=True, help="Capitals matter in --filter."),
-        click.option("--regex", is_flag=True, help="The words of --filter are a regular expression."),
+        click.option("--case", is_flag=True, help="Match case in --filter."),
+        click.option("--regex", is_flag=True, help="Read the words of --filter as a regular expression."),
         click.option(
-            "--filter", "filter_", default="", help='Words and fields, as on the screen: "tokens>1000 stop:max_tokens".'
+            "--filter",
+            "filter_",
+            default="",
+            help='Words and fields as on the screen, e.g. "tokens>1000 stop:max_tokens".',
         ),
     ):
         command = option(command)
@@ -45,9 +48,7 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     """The filter as typed; raises InputError for what the screen would leave out."""
     found = parse_filter(text, case=case, regex=regex)
     if found.problem:
-        raise InputError(
-            f"--filter {found.problem}", advice="batchtui help filters lists the fields and what they take"
-        )
+        raise InputError(f"--filter {found.problem}", advice="batchtui help filters lists fields and values")
     return found
 
 
@@ -65,14 +66,14 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
 )
 @_ONLY
 @filter_options
-@click.option("--run", is_flag=True, help="The whole run, its retries merged in.")
-@click.option("--unfold", is_flag=True, help="csv: unfold answers that are JSON into columns.")
+@click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
+@click.option("--unfold", is_flag=True, help="csv: one column per field of JSON answers.")
 @click.option(
     "--all-rows",
     is_flag=True,
-    help="Every row of the source: also those skipped with errors (not sent) and those without a result (no answer).",
+    help="Every row of the source, also skipped rows (not sent) and rows without a result (no answer).",
 )
-@click.option("--raw", is_flag=True, help="Leave control characters as they are, even on a terminal.")
+@click.option("--raw", is_flag=True, help="Keep control characters, even on a terminal.")
 def results_(
     session: Session,
     id_: str,
@@ -96,7 +97,7 @@ def results_(
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     if output is None and format_ in ("files", "parquet"):
         raise InputError(f"--format {format_} needs -o")
-    records = run_of(service, record) if run else [record]
+    records = service.run_of(record) if run else [record]
     if any(r.active or r.results_due for r in records):
         session.run(lambda: bring(service, records), service)
         records = [service.resolve(r.local_id) for r in records]
@@ -114,9 +115,9 @@ def results_(
         raw=raw,
     )
     if not written and (only or filter_) and not session.json:
-        say("no result fits --only and --filter")
+        say("no result matches --only and --filter")
     if output is not None:
-        say(f"{words.results(written)} written to {output}")
+        say(f"{numbers.plural(written, 'result')} written to {output}")
     if not all_rows:
         for each in records:
             words.say_skipped(service, each, "; --all-rows includes them")
@@ -124,7 +125,7 @@ def results_(
     for each in (r for r in records if r.active or r.results_due or (run and r.status == "refused")):
         if each.local_id in sent_again:
             continue
-        say(f"not in it: {words.record_line(each)}")
+        say(f"not in it: {batch.line(each)}")
     whole = _whole_run(service, record) if run else None
     if session.json:
         print_json(
@@ -156,15 +157,10 @@ def _whole_run(service: Service, record: BatchRecord) -> dict[str, Any]:
 
 
 def _run_line(whole: dict[str, Any]) -> str:
-    steps = ", ".join(f"{each['good']:,} after try {each['attempt'] + 1}" for each in whole["good_after"])
+    steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
     return (
-        f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), {words.money(whole['cost_usd'])} in all"
+        f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), {numbers.usd(whole['cost_usd'])} in all"
     )
-
-
-def run_of(service: Service, record: BatchRecord) -> list[BatchRecord]:
-    """All batches of a record's run."""
-    return [r for r in service.records() if r.run == record.run]
 
 
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
@@ -186,9 +182,9 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
     if len(records) == 1:
         fresh = service.resolve(records[0].local_id)
         if fresh.status != "ended":
-            advice = f"batchtui watch {fresh.local_id} follows it to the end"
+            advice = f"batchtui watch {fresh.local_id} follows it until it ends"
             raise ServiceError(
-                f"{words.name_of(fresh)} has no results yet: it is {words.outcome(fresh)}", advice=advice
+                f"{batch.full_name(fresh)} has no results yet: it is {batch.status(fresh)}", advice=advice
             )
 
 
@@ -220,23 +216,20 @@ def write_results(
     raw: bool = False,
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
-    bar = Bar(session.bars and dest is not None)
-    view = service.open_results(record.local_id, run=run, progress=bar, stop=session.stop)
-    rows = chosen_rows(view, only, wanted)
-    out: Any
-    if dest is not None:
-        out = dest
-    elif session.json:
-        return 0
-    else:
-        out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
-    try:
-        return service.export(
-            view, rows, format_, out, unfold=unfold, all_rows=all_rows, progress=bar, stop=session.stop
-        )
-    finally:
-        bar.clear()
-        sys.stdout.flush()
+    with session.work(dest is not None) as work:
+        view = service.open_results(record.local_id, run=run, work=work)
+        rows = chosen_rows(view, only, wanted)
+        out: Any
+        if dest is not None:
+            out = dest
+        elif session.json:
+            return 0
+        else:
+            out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
+        try:
+            return service.export(view, rows, format_, out, unfold=unfold, all_rows=all_rows, work=work)
+        finally:
+            sys.stdout.flush()
 
 
 class _SafeOut:
@@ -264,14 +257,15 @@ class _SafeOut:
 @click.argument("left", metavar="ID", shell_complete=completion.ids)
 @click.argument("right", metavar="ID", shell_complete=completion.ids)
 @click.option("--run", is_flag=True, help="Compare the whole runs.")
-@click.option("--all", "everything", is_flag=True, help="List the requests that are alike too.")
+@click.option("--all", "everything", is_flag=True, help="List requests with equal answers too.")
 def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
     """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
     service = session.service()
-    views = [service.open_results(service.resolve(i).local_id, run=run, stop=session.stop) for i in (left, right)]
     from batchtui.results.compare import compare
 
-    found: Any = compare(views[0], views[1], stop=session.stop)
+    with session.work() as work:
+        views = [service.open_results(service.resolve(i).local_id, run=run, work=work) for i in (left, right)]
+        found: Any = compare(views[0], views[1], work)
     if session.json:
         print_json(found.summary())
         return 0
