@@ -119,6 +119,8 @@ def _say_notes(notes: Notes) -> None:
     for group in notes.useless:
         text = safetext.line(group.title, 160)
         say(f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}")
+    for line in notes.lost:
+        say(f"warning: {line}")
     if notes.downloading:
         say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
     for line in notes.difference:
