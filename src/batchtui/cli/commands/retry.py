@@ -12,7 +12,7 @@ from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.commands.results import bring, filter_options, wanted_filter
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Session, verb
+from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
@@ -42,6 +42,7 @@ from batchtui.service.retry import Notes
     default=None,
     help="Write the retry's results to FILE (implies --wait).",
 )
+@strict_option
 @click.option("--dry-run", is_flag=True, help="Only check, price and say what would change.")
 def retry_(
     session: Session,
@@ -55,6 +56,7 @@ def retry_(
     run: bool,
     wait: bool,
     output: Path | None,
+    strict: bool,
     dry_run: bool,
 ) -> int:
     """Send what did not succeed again, as a new batch of the same run; what has a good answer by now is left out."""
@@ -83,7 +85,12 @@ def retry_(
     from batchtui.cli.commands.submit import send_and_follow
 
     return send_and_follow(
-        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or output is not None, output=output
+        session,
+        service,
+        lambda: service.submit(plan, retry_of=record),
+        wait=wait or output is not None,
+        output=output,
+        strict=strict,
     )
 
 

@@ -13,7 +13,7 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.output import print_json, say, show
-from batchtui.cli.session import Session, verb
+from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
 from batchtui.domain.plan import Plan
@@ -140,6 +140,7 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, api_version:
 @click.option(
     "--allow-duplicate", "again", is_flag=True, help="Send even if the same requests are in progress already."
 )
+@strict_option
 def submit_(
     session: Session,
     sources: tuple[str, ...],
@@ -150,6 +151,7 @@ def submit_(
     output: Path | None,
     max_cost: Decimal | None,
     again: bool,
+    strict: bool,
     api_version: str,
     **how: Any,
 ) -> int:
@@ -179,6 +181,7 @@ def submit_(
             lambda: service.submit(plan, title=label, note=note, allow_cost=blocked is not None, again=again),
             wait=wait or output is not None,
             output=output,
+            strict=strict,
         )
     except SourceChanged:
         service.discard(plan)
@@ -211,7 +214,13 @@ def _agreed(session: Session, plan: Plan, blocked: str | None) -> bool:
 
 
 def send_and_follow(
-    session: Session, service: Service, send: Callable[[], Any], *, wait: bool, output: Path | None
+    session: Session,
+    service: Service,
+    send: Callable[[], Any],
+    *,
+    wait: bool,
+    output: Path | None,
+    strict: bool = False,
 ) -> int:
     """Send, settle what is in doubt, follow to the end when asked, write the results; the exit code."""
     before = {r.local_id for r in service.records()}
@@ -236,7 +245,7 @@ def send_and_follow(
     if session.troubles and any(r.waiting for r in records):
         say("what still waits is sent by batchtui sync, or while batchtui runs; do not submit it again")
         return StoreError.exit_code
-    return words.exit_code(records, waited=wait)
+    return words.exit_code(records, waited=wait, strict=strict)
 
 
 def _say_what_goes_on(records: list[BatchRecord]) -> None:
