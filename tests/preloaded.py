@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from batchtui.cli import VERBS
+from batchtui.cli.verbs import VERBS
 
 VERB = "import sys\nfrom batchtui.cli import main\nmain(sys.argv[1:])\n"
 IMPORTED = (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.cli import VERBS
+from batchtui.cli.verbs import VERBS
 from batchtui.domain.errors import Stopped
 from batchtui.domain.work import Work
 from batchtui.intake.options import IntakeOptions

@@ -7,7 +7,8 @@ import importlib
 import click
 
 from batchtui import __version__
-from batchtui.cli import VERBS, completion
+from batchtui.cli import completion
+from batchtui.cli.verbs import VERBS
 
 
 class _Verbs(click.Group):

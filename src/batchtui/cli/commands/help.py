@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
-from batchtui.cli import VERBS, completion
+from batchtui.cli import completion
 from batchtui.cli.program import group
+from batchtui.cli.verbs import VERBS
 from batchtui.config.first import FIRST_CONFIG, write_first_config
 from batchtui.domain.errors import InputError
 
@@ -80,8 +82,14 @@ counts from 1.  For example:
 }
 
 
+def _topics(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What there is help on."""
+    verbs = ((name, line) for name, (_, line) in VERBS.items())
+    return list(completion.starting(begun, [*((name, "") for name in TOPICS), *verbs]))
+
+
 @click.command("help")
-@click.argument("topic", required=False, shell_complete=completion.topics)
+@click.argument("topic", required=False, shell_complete=_topics)
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> None:
     """Help on a verb or a topic."""
