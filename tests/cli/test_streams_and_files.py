@@ -15,6 +15,7 @@ import pytest
 
 from batchtui.cli import VERBS
 from batchtui.domain.errors import Stopped
+from batchtui.domain.work import Work
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
 from batchtui.intake.preview import peek
@@ -236,7 +237,7 @@ def test_a_pipe_may_be_a_source_and_can_be_stopped(place: Path, odd: list[str]) 
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(Stopped):
-        make_plan([str(pipe)], IntakeOptions(), prices=PRICES, staging=None, stop=stop)
+        make_plan([str(pipe)], IntakeOptions(), prices=PRICES, staging=None, work=Work(stop=stop))
     assert peek([str(pipe)], IntakeOptions(), prices=PRICES).rows == ()
     for name in odd[1:2] + odd[3:]:
         assert not plan_of(place / name).ok

@@ -11,7 +11,7 @@ from batchtui.config.load import Config, Limits, Settle
 from batchtui.domain.errors import InputError
 from batchtui.service.events import Ended, RecordChanged
 from tests.demo_server import running_demo
-from tests.service.harness import plan_of, results_of, running, service_on, source
+from tests.service.harness import plan_of, plan_retry, results_of, running, service_on, source
 
 
 async def test_a_file_becomes_stored_results(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ async def test_what_never_arrived_is_refused_after_looking_and_retry_sends_it_on
             await asyncio.wait_for(service.wait([record.local_id]), 120)
             record = service.resolve(record.local_id)
             assert record.status == "refused" and "was not created" in record.error
-            again = await asyncio.to_thread(service.plan_retry, [record.local_id])
+            again = await asyncio.to_thread(plan_retry, service, [record.local_id])
             [second] = await service.submit(again, retry_of=record)
             await asyncio.wait_for(service.wait([second.local_id]), 120)
         assert demo.stats()["creates"] == 1
