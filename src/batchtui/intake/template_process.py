@@ -58,7 +58,7 @@ class TemplateProcess:
             self.close()
             self._start()
         self._text = text
-        self._put(_ENCODE(wire.Compile(text, wire.MAX_SECONDS)))
+        self._put(_ENCODE(wire.Compile(text, wire.MAX_SECONDS, wire.READ_SECONDS)))
         try:
             answer = self.answers()[0]
         except Died as bad:

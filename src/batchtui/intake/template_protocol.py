@@ -40,6 +40,8 @@ class Compile(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
     text: str
     seconds: float
     """Of computing, for each row."""
+    reading: float = READ_SECONDS
+    """Seconds of computing, for the template itself."""
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):

@@ -51,8 +51,10 @@ class WorkerLimits:
 
     def begin(self, seconds: float) -> None:
         """The time of a row, or of a template that is read, begins."""
-        self._seconds = seconds
         self._before = time.process_time()
+        if seconds != self._seconds:
+            self._seconds = seconds
+            self._allow()
         self._working = True
 
     def end(self) -> None:
@@ -118,7 +120,7 @@ class Worker:
         """The template from now on, or what is wrong with it."""
         self._template = None
         self._seconds = given.seconds
-        self._limits.begin(wire.READ_SECONDS)
+        self._limits.begin(given.reading)
         try:
             self._template = made = RequestTemplate(given.text)
             return wire.Compiled(made.betas)
