@@ -74,7 +74,7 @@ counts from 1.  For example:
   prompt = "Is this review positive or negative? {{ text }}"
   custom_id = "{{ id }}"
 """,
-    "config": "config.toml: every setting may be left out\n\n" + FIRST_CONFIG,
+    "config": "config.toml: every setting is optional\n\n" + FIRST_CONFIG,
     "keys": """Keys of the screen (? shows the current ones; [keys] in config.toml rebinds them)
 
   n new   i import   enter open   esc back   c cancel   r retry   x export   d delete   e rename, note
