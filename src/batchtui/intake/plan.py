@@ -162,7 +162,7 @@ class _Making:
                 raise SourceFault(error("blank", "it begins with more than 64 KB of nothing but white space"))
             self._problems.add(warning("source_empty", "there is nothing in it"), source.name)
             return
-        told = detect_format.tell(head, source.name, self._options.format, self._options.has_template)
+        told = detect_format.tell(stream, source.name, self._options)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text beside tables"))
         # Requests on lines have ids of their own: nothing has to tell their source from another.

@@ -154,7 +154,7 @@ def _peek_one(
             stream = Stream(raw)
             head = stream.peek()
             if head.strip():
-                reader.read(source, stream, detect_format.tell(head, source.name, options.format, options.has_template))
+                reader.read(source, stream, detect_format.tell(stream, source.name, options))
         finally:
             if source.path is not None:
                 raw.close()

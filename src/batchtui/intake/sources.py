@@ -166,12 +166,13 @@ class Stream:
     def __init__(self, raw: Readable) -> None:
         self._counting = _Counting(raw)
         self._source: _Counting | gzip.GzipFile = self._counting
-        self._ahead = b""
+        self._ahead = bytearray()
+        self._at = 0
         self._hash: hashlib._Hash | None = None
         self.packed = self.peek(2)[:2] == _GZIP
         if self.packed:
-            self._counting.put_back(self._ahead)
-            self._ahead = b""
+            self._counting.put_back(bytes(self._ahead))
+            self._ahead = bytearray()
             self._source = gzip.GzipFile(fileobj=self._counting)  # type: ignore[call-overload]
 
     @property
@@ -181,17 +182,20 @@ class Stream:
 
     def peek(self, size: int = HEAD) -> bytes:
         """The next bytes, at least ``size`` of them unless the stream ends before."""
-        while len(self._ahead) < size:
-            piece = self._read(size - len(self._ahead))
+        while len(self._ahead) - self._at < size:
+            piece = self._read(size - len(self._ahead) + self._at)
             if not piece:
                 break
             self._ahead += piece
-        return self._ahead
+        return bytes(memoryview(self._ahead)[self._at :])
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes, empty at the end."""
         if self._ahead:
-            piece, self._ahead = self._ahead[:size], self._ahead[size:]
+            piece = bytes(memoryview(self._ahead)[self._at : self._at + size])
+            self._at += len(piece)
+            if self._at >= len(self._ahead):
+                self._ahead, self._at = bytearray(), 0
         else:
             piece = self._read(size)
         if self._hash is not None:

@@ -23,6 +23,7 @@ from batchtui.intake import template_protocol as wire
 from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.readers import ID_MADE, as_json
 from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault
@@ -482,10 +483,7 @@ class Renderer:
             self._refuse(sent.row, sent.number, bad.found)
             return
         if row_id and row_id != custom_id:
-            what = (
-                "a row's id can't be a custom_id, or stands there twice: a near one is made, and the row's own is kept"
-            )
-            found = warning("id_made", what, f"{quoted(row_id)} became {custom_id}")
+            found = warning("id_made", ID_MADE, f"{quoted(row_id)} became {custom_id}")
             self._checker.report(found, sent.number, custom_id)
         self._made[custom_id] = _Made(line, sent.number, (row_id, sent.row))
 
@@ -500,12 +498,12 @@ class Renderer:
             if checker.take_rows(lines, numbers, rows, betas):
                 return
         for line, number, row in made:
-            given = _json(row[1]) if checker.skipped.wanted else b""
+            given = as_json(row[1]) if checker.skipped.wanted else b""
             checker.take(line, number, row, given, betas)
 
     def _request(self, sent: _Sent, made: wire.Made) -> tuple[bytes, str, str]:
         """The request of a row as a JSON line, the row's own id (empty when it has none), and its custom_id."""
-        row_id = made.custom_id if made.custom_id is not None else _column_id(sent.row)
+        row_id = made.custom_id if made.custom_id is not None else column_id(sent.row)
         custom_id, _ = self._checker.free_id(row_id, sent.order)
         if custom_id in self._made:
             self._place()
@@ -518,7 +516,7 @@ class Renderer:
         self._place()
         checker = self._checker
         checker.report(found, number)
-        checker.leave_out(_json(row), [found.text], number, row=(_column_id(row), row))
+        checker.leave_out(as_json(row), [found.text], number, row=(column_id(row), row))
         self._give_up_after(found)
 
     def _give_up_after(self, found: Found) -> None:
@@ -557,17 +555,10 @@ class RowFault(Exception):
         self.found = found
 
 
-def _column_id(row: dict[str, Any]) -> str:
+def column_id(row: dict[str, Any]) -> str:
+    """A row's own id, from the first of the columns that may hold it; "" when none does."""
     for name in _ID_COLUMNS:
         value = row.get(name)
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
             return str(value)
     return ""
-
-
-def _json(row: dict[str, Any]) -> bytes:
-    """The row as a line of JSON, for what is left out."""
-    try:
-        return msgspec.json.encode(row)
-    except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
-        return safe(repr(row), 10_000).encode()
