@@ -33,7 +33,9 @@ _SPEAKERS = {
     "function_call": "call",
     "tool_call": "call",
 }
-_OURS = frozenset({"text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking", "search_result"})
+_OURS = frozenset(
+    {"text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking", "search_result"}
+)
 _BESIDE = ("tools", "functions", "parallel_tool_calls", "function_call", "tool_choice")
 """Columns of fine-tuning lines that belong to the request."""
 
@@ -104,7 +106,9 @@ def openai_turns(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
             calls += 1
             call = _decoded(value)
             call = call if isinstance(call, dict) else {"name": "call", "arguments": {"text": value}}
-            made.append({"role": "assistant", "content": None, "tool_calls": [{"id": f"call_{calls}", "function": call}]})
+            made.append(
+                {"role": "assistant", "content": None, "tool_calls": [{"id": f"call_{calls}", "function": call}]}
+            )
         elif role == "tool":
             made.append({"role": "tool", "tool_call_id": f"call_{calls}", "content": value})
         else:

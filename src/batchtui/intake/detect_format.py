@@ -115,7 +115,11 @@ def _tell(text: str, name: str, options: IntakeOptions, *, whole: bool) -> Detec
     """What this beginning of a source is; None when more of it has to be seen."""
     wanted = options.format
     table = table_of(text, _signed(options), whole=whole)
-    if not whole and (table.records < 3 or (not table.sure and table.records < ENOUGH)) and _may_be_table(name, options):
+    if (
+        not whole
+        and (table.records < 3 or (not table.sure and table.records < ENOUGH))
+        and _may_be_table(name, options)
+    ):
         return None
     if wanted in ("csv", "tsv"):
         return DetectedFormat(wanted, dialect=table.dialect, header_said=table.said)

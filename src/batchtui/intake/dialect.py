@@ -85,9 +85,7 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> Table:
     """How the table that begins like this is written; ``whole`` when that is all of it."""
     end = line_end(text)
     lines = text.split(end)
-    if not whole:
-        lines.pop()
-    elif lines and not lines[-1]:
+    if not whole or not lines[-1]:
         lines.pop()
     skip = min(options.skip_rows, len(lines))
     said = ""
@@ -170,7 +168,9 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
 
 def _quoted_cells(look: _Look) -> bool:
     """Whether any cell is written in quotes as a table's are."""
-    return any(len(cell) > 1 and cell[0] == cell[-1] == '"' and cell.count('"') % 2 == 0 for row in look.first for cell in row)
+    return any(
+        len(cell) > 1 and cell[0] == cell[-1] == '"' and cell.count('"') % 2 == 0 for row in look.first for cell in row
+    )
 
 
 def is_padded(text: str, delimiter: str) -> bool:

@@ -121,7 +121,7 @@ def guess(data: bytes) -> Guess:
 
 def _telling(data: bytes) -> bytes:
     """The lines with bytes beyond ASCII, as many as are needed, cut where no sign is cut."""
-    lines = [line for line in data.split(b"\n")[: 200_000] if not line.isascii()]
+    lines = [line for line in data.split(b"\n")[:200_000] if not line.isascii()]
     if len(lines) > 1 and not data.endswith(b"\n"):
         del lines[-1:]
     kept: list[bytes] = []
@@ -149,7 +149,9 @@ def _one_script(text: str) -> bool:
     import unicodedata
 
     scripts = {
-        unicodedata.name(sign, "?").split()[0] for sign in set(text) if sign > "\x7f" and unicodedata.category(sign)[0] == "L"
+        unicodedata.name(sign, "?").split()[0]
+        for sign in set(text)
+        if sign > "\x7f" and unicodedata.category(sign)[0] == "L"
     }
     return len(scripts) == 1 and scripts <= {"THAI", "ARABIC", "ARMENIAN", "GEORGIAN"}
 
@@ -233,7 +235,9 @@ def _shape(text: str) -> float:
     words = [word for word in _WORD.findall(text) if not word.isascii()]
     if not words:
         return 1.0
-    return sum(word.isupper() or word[1:].islower() or word.lower() == word.upper() or len(word) == 1 for word in words) / len(words)
+    return sum(
+        word.isupper() or word[1:].islower() or word.lower() == word.upper() or len(word) == 1 for word in words
+    ) / len(words)
 
 
 _PLACED = re.compile(
@@ -245,7 +249,9 @@ _PLACED = re.compile(
 
 def _placed(text: str) -> tuple[int, int]:
     """How many signs of typography stand where they belong, and how many there are."""
-    marks = sum(1 for sign in text if sign > "\x7f" and (sign in _TYPOGRAPHY or not sign.isalpha()) and sign not in "ªº\u00a0")
+    marks = sum(
+        1 for sign in text if sign > "\x7f" and (sign in _TYPOGRAPHY or not sign.isalpha()) and sign not in "ªº\u00a0"
+    )
     return sum(len(found.strip("\u00a0 ")) for found in _PLACED.findall(text)), marks
 
 
@@ -310,7 +316,13 @@ def _signs(often: str, share: Callable[[str], bool], least: float) -> Callable[[
     usual = frozenset(often)
 
     def judge(text: str) -> float:
-        beyond = [sign for sign in _beyond(text) if sign not in "　、。，．！？「」（）：；・ー～〜《》“”‘’…—·【】％￥、＋－／０１２３４５６７８９\u3000" + _TYPOGRAPHY]
+        beyond = [
+            sign
+            for sign in _beyond(text)
+            if sign
+            not in "　、。，．！？「」（）：；・ー～〜《》“”‘’…—·【】％￥、＋－／０１２３４５６７８９\u3000"
+            + _TYPOGRAPHY
+        ]
         if not beyond:
             return 0.0
         fitting = sum(share(sign) for sign in beyond) / len(beyond)

@@ -205,7 +205,17 @@ _DONE = frozenset(
 )
 _ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
 _FUNCTION = frozenset({"name", "description", "parameters", "strict"})
-_HARMLESS = {"background": False, "truncation": "disabled", "service_tier": "auto", "n": 1, "stream": False, "logprobs": False, "frequency_penalty": 0, "presence_penalty": 0, "store": False}
+_HARMLESS = {
+    "background": False,
+    "truncation": "disabled",
+    "service_tier": "auto",
+    "n": 1,
+    "stream": False,
+    "logprobs": False,
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "store": False,
+}
 """Fields whose usual value means nothing, so that it need not be named."""
 
 

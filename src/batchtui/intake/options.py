@@ -66,7 +66,7 @@ class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
         """What is wrong with the options, in a sentence; "" for nothing."""
         from batchtui.intake.encodings import known
 
-        if self.delimiter and (len(self.sign) != 1 or self.sign in "\"\r\n"):
+        if self.delimiter and (len(self.sign) != 1 or self.sign in '"\r\n'):
             return f"the delimiter must be one character, or tab, not {safe(self.delimiter, 30)!r}"
         if self.encoding and not known(self.encoding):
             return f"unknown encoding {safe(self.encoding, 40)!r}: such as utf-8, cp1252, cp1251, shift_jis, gb18030"

@@ -107,6 +107,8 @@ class _Making:
         if self._options.format is not None and self._options.format not in FORMATS:
             what = f"unknown format: one of {', '.join(FORMATS)}"
             self._stopping(error("format", what), self._options.format[:60])
+        if wrong := self._options.table.problem():
+            self._stopping(error("table_options", wrong), "table options")
         if self._problems.errors:
             self._reader = Reader(self._options, self._checker, None, self._tick)
             return
@@ -122,6 +124,8 @@ class _Making:
                 self._read(each)
             else:
                 self._stopping(each[1], each[0])
+        if self._renderer is not None:
+            self._renderer.finish()
         if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self._given)[:200])
 
@@ -236,7 +240,7 @@ class _Making:
             estimate=total((each for part in parts for each in part.estimate.models), self._prices),
             mark=checker.mark,
             staging=self._staging,
-            format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
+            format=self._reader.words,
             sample=tuple(checker.placer.sample),
             longest=checker.placer.longest.decode(),
             origin=self._watch.origin(self._template_file),

@@ -12,13 +12,13 @@ from batchtui.intake import json_errors
 from batchtui.intake.chat import turns_column
 from batchtui.intake.checker import Checker
 from batchtui.intake.detect_format import BOM, DetectedFormat, classify
-from batchtui.intake.encodings import Decoded
+from batchtui.intake.encodings import Decoded, Guess
 from batchtui.intake.json_array import Elements, one_line
 from batchtui.intake.openai import Translator
-from batchtui.intake.options import IntakeOptions
+from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.parquet import parquet_rows
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, blocks, lines
-from batchtui.intake.parquet import parquet_rows
 from batchtui.intake.tables import csv_rows, text_row
 from batchtui.intake.wording import kind_of, quoted
 from batchtui.safetext import line as safe
@@ -53,6 +53,13 @@ class Reader:
         self._made = 0
         self.kinds: dict[str, None] = {}
         """Formats met so far, in order."""
+        self.readings: dict[str, None] = {}
+        """What was detected of how sources are written and may be otherwise, each once."""
+
+    @property
+    def words(self) -> str:
+        """What the sources were taken for."""
+        return ", ".join([*(FORMATS[kind] for kind in self.kinds), *list(self.readings)[:3]])
 
     def read(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         """Read one source to its end; raises SourceFault when it can't be read further, and Stopped."""
@@ -214,6 +221,8 @@ class Reader:
                 self._checker.report(found, number)
             self._checker.leave_out(line, [found.text for found in faults], number)
             return
+        for found in _repeated(line, value):
+            self._checker.report(found, number)
         self._converse(line, value, number)
 
     def _converse(self, line: bytes, row: dict[str, Any], number: int) -> None:
@@ -248,6 +257,8 @@ class Reader:
                 checker.report(found, number)
             checker.leave_out(line, [found.text for found in faults], number)
             return
+        for found in _repeated(line, value):
+            checker.report(found, number)
         self._rows.render(value, number)
 
     def _read_table(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
@@ -258,13 +269,13 @@ class Reader:
                 raise SourceFault(
                     error("no_template_text", "a text is no request: give a template, which sees it as {{ text }}")
                 )
-            self._rows.render(text_row(source, stream, told, self._note), 1)
+            self._rows.render(text_row(source, stream, told, self._guessed), 1)
             self._tick()
             return
         rows = (
             parquet_rows(source, stream, self._note)
             if told.kind == "parquet"
-            else csv_rows(stream, told, self._note, self._leave_out)
+            else csv_rows(stream, told, self._note, self._leave_out, self._guessed)
         )
         chat: bool | None = None
         for row, number in rows:
@@ -292,6 +303,10 @@ class Reader:
         self._checker.report(found, number)
         self._checker.leave_out(text.encode("utf-8", "replace"), [found.text], number)
 
+    def _guessed(self, found: Guess) -> None:
+        self._checker.report(found.found, found.line)
+        self.readings[f"encoding: {found.encoding} (detected)"] = None
+
     def _note(self, found: Found, number: int) -> None:
         self._checker.report(found, number)
 
@@ -304,7 +319,7 @@ def as_json(row: dict[str, Any]) -> bytes:
         return safe(repr(row), 10_000).encode()
 
 
-def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Any]]:
+def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Found]]:
     """The object of a line, read quickly; with care, and with what is wrong, when that fails."""
     try:
         value = msgspec.json.decode(line)
@@ -314,3 +329,21 @@ def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Any]]:
     if not isinstance(value, dict):
         return None, [error("envelope", f"an object is expected on each line, not {kind_of(value)}")]
     return value, []
+
+
+def _repeated(line: bytes, row: dict[str, Any]) -> list[Found]:
+    """Warnings about keys of a row that stand there twice; quick where the quotes of the line are those of what was read."""
+    if b"\\\\" not in line and line.count(b'"') - line.count(b'\\"') == 2 * _strings(row):
+        return []
+    _, faults = json_errors.parse(line)
+    keys = [found.message.partition(" stands twice")[0] for found in faults if found.code == "duplicate_key"]
+    return [warning("duplicate_key", f"{key} stands twice in one object: the last one is used") for key in keys]
+
+
+def _strings(value: Any) -> int:
+    """How many strings a value is written with, keys with them."""
+    if isinstance(value, str):
+        return 1
+    if isinstance(value, dict):
+        return len(value) + sum(1 if each.__class__ is str else _strings(each) for each in value.values())
+    return sum(map(_strings, value)) if isinstance(value, list) else 0

@@ -17,6 +17,7 @@ import msgspec
 
 from batchtui.intake.problems import Found, error
 from batchtui.paths import expanded
+from batchtui.safetext import line as safe
 
 PIECE = 1 << 18
 """Bytes read at once."""
@@ -130,9 +131,31 @@ def expand(given: Sequence[str], template: Path | None = None) -> Iterator[Sourc
             elif path.exists():
                 yield Source(_shown(name), path)
             else:
-                yield name, error("source", "there is no such file or folder")
+                yield name, error("source", f"there is no such file or folder{meant(path)}")
         except (OSError, ValueError) as bad:
             yield name, error("source", f"can't be read: {getattr(bad, 'strerror', None) or bad}")
+
+
+_MOST_NAMES = 10_000
+"""Names of a folder among which a near one is looked for."""
+
+
+def meant(path: Path) -> str:
+    """The path that one that is not there may stand for, as the end of a sentence; "" without a near one."""
+    import difflib
+
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        path, folder = folder, folder.parent
+    try:
+        with os.scandir(folder) as entries:
+            names = [each.name for each, _ in zip(entries, range(_MOST_NAMES), strict=False)]
+    except OSError:
+        return ""
+    lower = {name.lower(): name for name in names}
+    same = lower.get(path.name.lower()) or next((each for each in names if Path(each).stem == path.name), "")
+    near = [same] if same else difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
+    return f", did you mean {safe(_shown(str(folder / near[0])), 200)}?" if near else ""
 
 
 def _shown(name: str) -> str:

@@ -19,6 +19,8 @@ from batchtui.intake.sources import Source, SourceFault, Stream, lines
 from batchtui.intake.wording import quoted
 
 Note = Callable[[Found, int], None]
+Guessed = Callable[[Guess], None]
+"""Hears of the encoding that was detected by the letters."""
 LeaveOut = Callable[[str, Found, int], None]
 """Hears of a row that can't be one: its text, what is wrong with it, and its line."""
 
@@ -29,7 +31,7 @@ replace = msgspec.structs.replace
 
 
 def csv_rows(
-    stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut
+    stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut, guessed: Guessed
 ) -> Iterator[tuple[dict[str, Any], int]]:
     """The rows of a table with a header, each with the line it begins on; rows that can't be one are left out.
 
@@ -37,21 +39,21 @@ def csv_rows(
     """
     csv.field_size_limit(MAX_CELL)
     if told.guessed is not None:
-        note(told.guessed.found, told.guessed.line)
+        guessed(told.guessed)
     if told.header_said:
         note(warning("csv_title", f"skipped before the header: {told.header_said}"), 1)
-    return _Table(stream, told, note, leave_out).rows()
+    return _Table(stream, told, note, leave_out, guessed).rows()
 
 
 class _Table:
     """Reads records one by one with Python's reader; what it refuses is looked at with care, row by row."""
 
-    def __init__(self, stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut) -> None:
+    def __init__(self, stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut, guessed: Guessed) -> None:
         self._dialect = told.dialect
         self._encoding = told.encoding or "utf-8"
         self._note = note
         self._leave_out = leave_out
-        self._lines = _Lines(stream, told, note)
+        self._lines = _Lines(stream, told, guessed)
         self._reader: Any = self._dialect.reader(self._lines.read())
         self._columns: list[str] | None = None
 
@@ -77,7 +79,9 @@ class _Table:
             columns = self._columns
             if columns is None:
                 if damaged and self._is_damaged(number):
-                    raise SourceFault(error("encoding", "the header of the table is no text: name its encoding (--encoding)"), number)
+                    raise SourceFault(
+                        error("encoding", "the header of the table is no text: name its encoding (--encoding)"), number
+                    )
                 self._columns = _columns(cells, number, self._note)
             elif damaged and self._is_damaged(number):
                 continue
@@ -235,7 +239,10 @@ def named_once(given: list[str], number: int, note: Note) -> list[str]:
                 count += 1
             counts[name] = count + 1
             shown = quoted(name)
-            note(warning("csv_columns", f"the column {shown} stands there twice: this one is {shown[:-1]}_{count}'"), number)
+            note(
+                warning("csv_columns", f"the column {shown} stands there twice: this one is {shown[:-1]}_{count}'"),
+                number,
+            )
             name = f"{name}_{count}"
         names[name] = None
     return list(names)
@@ -244,8 +251,8 @@ def named_once(given: list[str], number: int, note: Note) -> list[str]:
 class _Lines:
     """Lines of text for the CSV reader, as they end in the file; those of the record that is read are in ``record``."""
 
-    def __init__(self, stream: Stream, told: DetectedFormat, note: Note) -> None:
-        self._note = note
+    def __init__(self, stream: Stream, told: DetectedFormat, guessed: Guessed) -> None:
+        self._tell = guessed
         self.record: list[str] = []
         self.number = 0
         """The line that was handed on last."""
@@ -260,7 +267,7 @@ class _Lines:
 
     def _guessed(self, found: Guess) -> None:
         self._foreign = True
-        self._note(found.found, found.line)
+        self._tell(found)
 
     def give_back(self, back: list[str]) -> None:
         """Hand these lines on again, in their order."""
@@ -319,7 +326,7 @@ class _Swapped:
         return piece.translate(_SWAP)
 
 
-def text_row(source: Source, stream: Stream, told: DetectedFormat, note: Note) -> dict[str, Any]:
+def text_row(source: Source, stream: Stream, told: DetectedFormat, tell: Guessed) -> dict[str, Any]:
     """A whole text as one row: ``text``, ``name``, ``filename``, ``path``; raises SourceFault when it is too large."""
     pieces: list[bytes] = []
     size = 0
@@ -332,7 +339,7 @@ def text_row(source: Source, stream: Stream, told: DetectedFormat, note: Note) -
             )
     text, guessed = decode_text(b"".join(pieces), told.encoding)
     if guessed is not None:
-        note(guessed.found, guessed.line)
+        tell(guessed)
     path = source.path or Path(source.name)
     shown = str(path.relative_to(source.folder)) if source.folder is not None else path.name
     row = {"text": text, "name": path.name.split(".")[0] or path.name, "filename": path.name, "path": shown}
