@@ -121,6 +121,9 @@ def _tell(text: str, name: str, options: IntakeOptions, *, whole: bool) -> Detec
         and _may_be_table(name, options)
     ):
         return None
+    if table.doubt:
+        what = "a backslash before a quote can be read in two ways here: write a quote inside quotes twice"
+        raise SourceFault(error("csv", what), table.doubt)
     if wanted in ("csv", "tsv"):
         return DetectedFormat(wanted, dialect=table.dialect, header_said=table.said)
     return _table_or_text(table, name, options.has_template, given=bool(options.table.sign))

@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,6 +20,8 @@ MAX_CELL = 32_000_000
 """Characters of one cell, as many as a request may have bytes."""
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d[\d.,]*(?:e[-+]?\d+)?%?\s*", re.IGNORECASE)
+BACKSLASHED = re.compile(r'(?<!\\)(?:\\\\)*\\"')
+"""A quote behind a backslash that is not itself behind one."""
 _LONE_BACKSLASH: dict[str, re.Pattern[str]] = {}
 
 
@@ -70,6 +73,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Whole rows that were seen."""
     said: str = ""
     """What stands before the header and is skipped, as a part of a sentence."""
+    doubt: int = 0
+    """The first line with a backslash before a quote, where that can be read in two ways; 0 where it can't."""
 
 
 def line_end(text: str) -> str:
@@ -114,7 +119,10 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> Table:
         said = quoted(rows[0].strip())
         skip += notes + found.lines if titles else notes
     dialect = msgspec.structs.replace(dialect, returns=end == "\r", skip=skip, comment=options.comment)
-    return Table(dialect=dialect, sure=found.sure, records=found.records, said=said)
+    doubt = 0
+    if found.doubtful:
+        doubt = next((number for number, line in enumerate(lines, 1) if BACKSLASHED.search(line)), 0)
+    return Table(dialect=dialect, sure=found.sure, records=found.records, said=said, doubt=doubt)
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -130,6 +138,7 @@ class _Look(msgspec.Struct, frozen=True):
     records: int
     first: list[list[str]]
     """The first rows from the header on."""
+    doubtful: bool = False
 
     @property
     def sure(self) -> bool:
@@ -143,6 +152,7 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
     for rank, delimiter in enumerate(sign or _DELIMITERS):
         if delimiter not in text:
             continue
+        quoted_so = re.search(rf"{BACKSLASHED.pattern}(?![{re.escape(delimiter)}\r\n]|\Z)", text) is not None
         escapes = any(f"\\{each}" in text for each in ('"', delimiter, "\n"))
         padded = delimiter != " " and is_padded(text, delimiter)
         for escape in (False, True) if escapes else (False,):
@@ -150,19 +160,27 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
                 dialect = Dialect(delimiter=delimiter, escape=escape, spaces=spaces)
                 look = _look(rows, dialect, whole=whole)
                 if look is not None:
-                    key = (look.sure, look.errors == 0, -look.titles, look.share >= 0.95, look.width, -look.errors)
-                    found.append(((*key, look.share, spaces, not escape, -rank), dialect, look))
+                    key = (look.sure, not look.titles, look.errors == 0, look.share >= 0.95, look.width, -look.errors)
+                    found.append(((*key, look.share, spaces, escape == quoted_so, -rank), dialect, look))
         if delimiter == "\t" and '"' in text:
             dialect = Dialect(delimiter=delimiter, quotes=False)
             look = _look(rows, dialect, whole=whole)
             if look is not None and look.share == 1.0 and not _quoted_cells(look):
-                key = (look.sure, True, -look.titles, True, look.width, 0)
+                key = (look.sure, not look.titles, True, True, look.width, 0)
                 found.append(((*key, 1.0, False, False, -rank), dialect, look))
     if not found:
         return None
-    _, dialect, look = max(found, key=lambda each: each[0])
+    best, dialect, look = max(found, key=lambda each: each[0])
     if not look.sure and not sign:
         return None
+    if not dialect.escape and look.sure and BACKSLASHED.search(text):
+        same = [
+            each
+            for other, where, each in found
+            if where.escape and where.delimiter == dialect.delimiter and other[:7] == best[:7]
+        ]
+        if any(each.first != look.first for each in same):
+            return dialect, msgspec.structs.replace(look, doubtful=True)
     return dialect, look
 
 
@@ -180,9 +198,17 @@ def is_padded(text: str, delimiter: str) -> bool:
     return re.search(rf'(?:^|{sign}) +"(?:[^"]|"")*" *(?={sign}|\r?$)', rest, re.MULTILINE) is not None
 
 
+class _Record(NamedTuple):
+    """A row as it was read, its line among those looked at, and whether the line before it is empty."""
+
+    cells: list[str]
+    line: int
+    apart: bool
+
+
 def _look(rows: list[str], dialect: Dialect, *, whole: bool) -> _Look | None:
     csv.field_size_limit(MAX_CELL)
-    records: list[tuple[list[str], int]] = []
+    records: list[_Record] = []
     errors = at = 0
     while at < len(rows) and len(records) + errors < _ROWS:
         reader = dialect.reader(rows[at:])
@@ -192,7 +218,7 @@ def _look(rows: list[str], dialect: Dialect, *, whole: bool) -> _Look | None:
             for cells in reader:
                 number, before = start + before, reader.line_num  # type: ignore[attr-defined]
                 if cells and not (len(cells) == 1 and not cells[0].strip()):
-                    records.append((cells, number))
+                    records.append(_Record(cells, number, number > 0 and not rows[number - 1].strip()))
                 if len(records) >= _ROWS:
                     break
             at = len(rows)
@@ -211,25 +237,26 @@ _LONG_ROW = 50
 """Lines that the row at the end of what was looked at may have; one of more is likely a quote that is never closed."""
 
 
-def _measure(records: list[tuple[list[str], int]], errors: int) -> _Look:
+def _measure(records: list[_Record], errors: int) -> _Look:
     """Titles, width and share of rows that were read, each with the line it begins on."""
-    widths = Counter(len(cells) for cells, _ in records)
+    widths = Counter(len(each.cells) for each in records)
     usual = max((width for width in widths if width > 1), key=lambda width: (widths[width], width), default=1)
     titles = _titles(records, usual) if usual > 1 else 0
     kept = records[titles:]
-    width = len(kept[0][0])
-    share = sum(len(cells) == width for cells, _ in kept) / len(kept)
-    return _Look(errors, titles, kept[0][1], width, share, len(records), [cells for cells, _ in kept[:_ROWS]])
+    width = len(kept[0].cells)
+    share = sum(len(each.cells) == width for each in kept) / len(kept)
+    return _Look(errors, titles, kept[0].line, width, share, len(records), [each.cells for each in kept[:_ROWS]])
 
 
-def _titles(records: list[tuple[list[str], int]], usual: int) -> int:
-    """How many rows before the header are titles: only their first cell has a text, and a plain header follows."""
-    at = 0
-    while at < len(records) and not any(cell.strip() for cell in records[at][0][1:]):
-        at += 1
+def _titles(records: list[_Record], usual: int) -> int:
+    """How many rows before the header are titles, such as those of which only the first cell has a text."""
+    at = _gap(records, usual)
+    if not at:
+        while at < len(records) and not any(cell.strip() for cell in records[at].cells[1:]):
+            at += 1
     if not at or at >= len(records) - 1:
         return 0
-    (header, line), before, rest = records[at], records[:at], [cells for cells, _ in records[at + 1 :]]
+    header, before, rest = records[at].cells, records[:at], [each.cells for each in records[at + 1 :]]
     if len(header) != usual or any(len(cell) > 80 or cell[:1] == " " or _NUMBER.fullmatch(cell) for cell in header):
         return 0
     if len(set(header)) < len(header) or not all(cell.strip() for cell in header[1:]):
@@ -238,9 +265,24 @@ def _titles(records: list[tuple[list[str], int]], usual: int) -> int:
         all(_NUMBER.fullmatch(row[place]) for row in rest if len(row) > place and row[place].strip())
         for place in range(usual)
     )
-    apart = line - before[-1][1] > 1 or not before[-1][0][0].strip() or usual == len(before[0][0]) > 2
-    spoken = any(len(cells[0].split()) > 1 for cells, _ in before)
+    apart = records[at].apart or not before[-1].cells[0].strip() or usual == len(before[0].cells) > 2
+    spoken = any(len(each.cells[0].split()) > 1 for each in before)
     return at if apart or spoken or numbers else 0
+
+
+_PREAMBLE = 20
+
+
+def _gap(records: list[_Record], usual: int) -> int:
+    """The row behind an empty line near the top, where what stands above is written otherwise than the table; else 0."""
+    for at in range(1, min(_PREAMBLE, len(records) - 1)):
+        if not records[at].apart or len(records[at].cells) != usual:
+            continue
+        above = [each.cells for each in records[:at]]
+        if any(len(cells) != usual or any(cell[:1] == " " for cell in cells) for cells in above):
+            return at
+        return 0
+    return 0
 
 
 def _is_header(line: str, dialect: Dialect, following: list[list[str]]) -> bool:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.sources import ReadableLines, SourceFault
+from batchtui.intake.sources import PIECE, ReadableLines, SourceFault
 
 SAMPLE = 1 << 17
 """Bytes with the signs that are judged, at most."""
@@ -60,7 +60,6 @@ def wide(head: bytes) -> str:
     sample = head[: 1 << 16]
     if b"\x00" not in sample:
         return ""
-    sample = sample[: len(sample) // 4 * 4] or sample[: len(sample) // 2 * 2]
     for name in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
         width = 4 if "32" in name else 2
         cut = sample[: len(sample) // width * width]
@@ -68,7 +67,7 @@ def wide(head: bytes) -> str:
             text = codecs.getincrementaldecoder(name)().decode(cut)
         except (UnicodeDecodeError, ValueError):
             continue
-        if text and not _ODD.search(text) and ("\n" in text or "\r" in text) and _usual(text):
+        if text and not _ODD.search(text) and _usual(text):
             return name
     return ""
 
@@ -76,7 +75,7 @@ def wide(head: bytes) -> str:
 def _usual(text: str) -> bool:
     """Whether a text has as many plain signs as any table has: spaces, digits, line ends; what is misread has hardly any."""
     plain = sum(text.count(sign) for sign in " \r\n\t,;|0123456789eainot\u3001\u3002")
-    return plain * 25 >= len(text)
+    return plain * (25 if "\n" in text or "\r" in text else 3) >= len(text)
 
 
 def is_utf8(data: bytes, *, cut: bool) -> bool:
@@ -235,9 +234,8 @@ def _shape(text: str) -> float:
     words = [word for word in _WORD.findall(text) if not word.isascii()]
     if not words:
         return 1.0
-    return sum(
-        word.isupper() or word[1:].islower() or word.lower() == word.upper() or len(word) == 1 for word in words
-    ) / len(words)
+    usual = [word.isupper() or word[1:].islower() or word.lower() == word.upper() or len(word) == 1 for word in words]
+    return usual.count(True) / len(words)
 
 
 _PLACED = re.compile(
@@ -311,18 +309,15 @@ def _alphabet(often: str, less: float = 0.0) -> Callable[[str], float]:
     return judge
 
 
+_EASTERN = "　、。，．！？「」（）：；・ー～〜《》【】％￥＋－／０１２３４５６７８９"
+
+
 def _signs(often: str, share: Callable[[str], bool], least: float) -> Callable[[str], float]:
     """Of a language of many signs, by how many of them are among those met most."""
     usual = frozenset(often)
 
     def judge(text: str) -> float:
-        beyond = [
-            sign
-            for sign in _beyond(text)
-            if sign
-            not in "　、。，．！？「」（）：；・ー～〜《》“”‘’…—·【】％￥、＋－／０１２３４５６７８９\u3000"
-            + _TYPOGRAPHY
-        ]
+        beyond = [sign for sign in _beyond(text) if sign not in _EASTERN and sign not in _TYPOGRAPHY]
         if not beyond:
             return 0.0
         fitting = sum(share(sign) for sign in beyond) / len(beyond)
@@ -385,10 +380,10 @@ class Decoded:
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         self._begun = False
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """About ``size`` bytes, empty at the end."""
         while True:
-            piece = self._source.read(size)
+            piece = self._source.read(size if size > 0 else PIECE)
             text = self._decoder.decode(piece, final=not piece)
             if text and not self._begun:
                 self._begun = True

@@ -173,7 +173,6 @@ class Reader:
         line = line.strip()
         if not line:
             return
-        checker = self._checker
         value, faults = json_errors.parse(line)
         made = None
         own = json_errors.looks_like_id(line)
@@ -311,7 +310,7 @@ class Reader:
         self._checker.report(found, number)
 
 
-def as_json(row: dict[str, Any]) -> bytes:
+def as_json(row: dict[str, Any] | None) -> bytes:
     """The row as a line of JSON, for what is left out."""
     try:
         return msgspec.json.encode(row)

@@ -63,7 +63,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
         tree = self._parse(text, None, None)
         found = set(meta.find_undeclared_variables(tree))
-        for each in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        for part in tree.find_all((nodes.Getattr, nodes.Getitem)):
+            each: Any = part
             if isinstance(each.node, nodes.Name) and each.node.name == "row":
                 key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
                 if isinstance(key, str):
@@ -111,17 +112,11 @@ def _of_text(filter_: Callable[..., Any], *, each: bool = False) -> Callable[...
 
     @functools.wraps(filter_)
     def filled(*args: Any, **named: Any) -> Any:
-        value = args[at]
-        if isinstance(value, Undefined):
-            made: Any = value
-        elif each:
-            made = (
-                [as_text(one) for one in value]
-                if isinstance(value, list | tuple) and not named and len(args) < at + 3
-                else value
-            )
-        else:
-            made = as_text(value)
+        made = args[at]
+        if each and isinstance(made, list | tuple) and not named and len(args) < at + 3:
+            made = [as_text(one) for one in made]
+        elif not each and not isinstance(made, Undefined):
+            made = as_text(made)
         return filter_(*args[:at], made, *args[at + 1 :], **named)
 
     return filled

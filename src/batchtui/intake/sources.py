@@ -154,8 +154,8 @@ def meant(path: Path) -> str:
         return ""
     lower = {name.lower(): name for name in names}
     same = lower.get(path.name.lower()) or next((each for each in names if Path(each).stem == path.name), "")
-    near = [same] if same else difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
-    return f", did you mean {safe(_shown(str(folder / near[0])), 200)}?" if near else ""
+    near = [same] if same else difflib.get_close_matches(path.name.lower(), lower, n=1, cutoff=0.7)
+    return f", did you mean {safe(_shown(str(folder / lower.get(near[0], near[0]))), 200)}?" if near else ""
 
 
 def _shown(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from batchtui.intake.detect_format import BOM, DetectedFormat
-from batchtui.intake.dialect import Dialect, is_padded
+from batchtui.intake.dialect import BACKSLASHED, Dialect, is_padded
 from batchtui.intake.encodings import Decoded, Guess, Sniffed, decode_text, plain_name
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, lines
@@ -78,10 +78,9 @@ class _Table:
                 continue
             columns = self._columns
             if columns is None:
-                if damaged and self._is_damaged(number):
-                    raise SourceFault(
-                        error("encoding", "the header of the table is no text: name its encoding (--encoding)"), number
-                    )
+                if not damaged.isdisjoint(range(number, source.number + 1)):
+                    what = "the header of the table is no text: name its encoding (--encoding)"
+                    raise SourceFault(error("encoding", what), number)
                 self._columns = _columns(cells, number, self._note)
             elif damaged and self._is_damaged(number):
                 continue
@@ -157,16 +156,16 @@ class _Table:
 
     def _swallows(self, record: list[str]) -> bool:
         """Whether a record of several lines is several rows in truth, its quotes being written with a backslash."""
-        return not self._dialect.escape and any('\\"' in line for line in record) and self._reread(record)
+        return not self._dialect.escape and any(BACKSLASHED.search(line) for line in record) and self._reread(record, 2)
 
-    def _reread(self, record: list[str]) -> bool:
+    def _reread(self, record: list[str], least: int = 1) -> bool:
         """Take another dialect from here on when the record is rows as wide as the header in it, and give its lines back."""
         columns = self._columns
         if columns is None or not self._dialect.quotes:
             return False
         for other in self._others("".join(record)):
             widths = _widths(record, other)
-            if widths and all(width == len(columns) for width in widths):
+            if len(widths) >= least and all(width == len(columns) for width in widths):
                 self._dialect = other
                 what = "backslashes before quotes" if other.escape else "spaces before quotes"
                 first = self._lines.number - len(record) + 1
@@ -177,7 +176,7 @@ class _Table:
 
     def _others(self, text: str) -> Iterator[Dialect]:
         dialect, sign = self._dialect, self._dialect.delimiter
-        escapes = any(f"\\{each}" in text for each in ('"', sign, "\n", "\r\n"))
+        escapes = BACKSLASHED.search(text) or any(f"\\{each}" in text for each in (sign, "\n", "\r\n"))
         if not dialect.escape and escapes:
             yield replace(dialect, escape=True)
         if not dialect.spaces and sign != " " and is_padded(text, sign):
@@ -205,7 +204,7 @@ class _Table:
                 if not line.strip():
                     continue
                 rows = list(self._dialect.reader([line]))
-                if len(rows) != 1 or len(rows[0]) != len(self._columns) or any('"' in cell for cell in rows[0]):
+                if len(rows) != 1 or len(rows[0]) != len(self._columns) or line.count('"') % 2:
                     return False
         except csv.Error:
             return False
@@ -232,18 +231,16 @@ def named_once(given: list[str], number: int, note: Note) -> list[str]:
     """Names of columns, those that stand there twice with a number behind them, and that said."""
     names: dict[str, None] = {}
     counts: dict[str, int] = {}
-    for name in given:
+    for each in given:
+        name = each
         if name in names:
-            count = counts.get(name, 2)
-            while f"{name}_{count}" in names:
+            count = counts.get(each, 2)
+            while f"{each}_{count}" in names:
                 count += 1
-            counts[name] = count + 1
-            shown = quoted(name)
-            note(
-                warning("csv_columns", f"the column {shown} stands there twice: this one is {shown[:-1]}_{count}'"),
-                number,
-            )
-            name = f"{name}_{count}"
+            counts[each] = count + 1
+            name = f"{each}_{count}"
+            what = f"the column {quoted(each)} stands there twice: this one is {quoted(name)}"
+            note(warning("csv_columns", what), number)
         names[name] = None
     return list(names)
 

@@ -97,6 +97,14 @@ class NewScreen(BaseScreen[None]):
             tooltip="count the tokens of a sample (free) for a better estimate",
         ),
         Binding("ctrl+o", "browse", "browse", id="new.browse", tooltip="choose files from a list"),
+        Binding(
+            "ctrl+f",
+            "table",
+            "table options",
+            id="new.table",
+            tooltip="delimiter, encoding, rows to skip and comment lines of a table",
+            priority=True,
+        ),
         Binding("ctrl+n", "next_pane", "next pane", id="new.pane", tooltip="requests, problems, rows, template"),
         Binding("ctrl+r", "check", "check", id="new.again", tooltip="check the source again"),
         Binding("ctrl+g", "editor", "$EDITOR", id="new.editor", tooltip="edit the field or the template in $EDITOR"),
@@ -170,7 +178,7 @@ class NewScreen(BaseScreen[None]):
         """Keys that would do nothing here are not offered."""
         if action in ("submit", "try_one", "count"):
             return self.plan is not None and self.plan.ok
-        if action == "browse":
+        if action in ("browse", "table"):
             return self.is_mounted and not self.writing
         return True
 
@@ -284,6 +292,7 @@ class NewScreen(BaseScreen[None]):
         return FormState(
             typed=form.typed,
             format=form.format,
+            table=form.table,
             template_path=form.template_path,
             template_text=editor.planned if mine else None,
             model=form.model,
@@ -488,6 +497,7 @@ class NewScreen(BaseScreen[None]):
             title=self.query_one("#new-name", Input).value,
             sources=(form.typed,) if form.typed else (),
             format=form.format or "",
+            table=form.table,
             template_path=form.template_path,
             template_text=editor.edited,
             cache_prefix=form.cache_prefix,
@@ -521,6 +531,10 @@ class NewScreen(BaseScreen[None]):
     def action_browse(self) -> None:
         """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
         run_task(self, actions.browse(self), opens=True)
+
+    def action_table(self) -> None:
+        """How a table is to be read."""
+        run_task(self, actions.table_options(self), opens=True)
 
     def action_drafts(self) -> None:
         """Open a draft."""
