@@ -138,7 +138,7 @@ def _detected(sample: bytes, line: int) -> str:
     import charset_normalizer
 
     found = charset_normalizer.from_bytes(sample).best()
-    if found is None or found.chaos > 0.05 or found.encoding in _JUDGED or not _one_script(str(found)):
+    if found is None or found.chaos > 0.05 or found.encoding not in _DETECTED or not _one_script(str(found)):
         raise SourceFault(error("encoding", f"not UTF-8, and no encoding fits: {_NAME_IT}"), line)
     return found.encoding
 
@@ -152,13 +152,13 @@ def _one_script(text: str) -> bool:
         for sign in set(text)
         if sign > "\x7f" and unicodedata.category(sign)[0] == "L"
     }
-    return len(scripts) == 1 and scripts <= {"THAI", "ARABIC", "ARMENIAN", "GEORGIAN"}
+    return len(scripts) == 1 and scripts <= {"THAI", "ARABIC"}
 
 
 # --- how a text looks in an encoding ----------------------------------------------------------------------------------
 
 _MARGIN = 0.08
-_LEAST = 0.7
+_LEAST = 0.65
 _TYPOGRAPHY = "“”„‘’‚–—…€£§°·•«»‹›™®©½¼¾²³µ×±¿¡ªº\u00a0\u00ad´¨†‡‰№"
 _ALPHABETS = {
     # The letters beyond ASCII of each language; those first that are met most.
@@ -239,8 +239,10 @@ def _shape(text: str) -> float:
 
 
 _PLACED = re.compile(
-    r"(?<=\w)[’‘](?=\w)|(?<![^\W_])[“‘„«¿¡][\u00a0]?(?=\w)|(?<=[\w.,!?…%)])[\u00a0]?[”’»](?!\w)|(?<!\w)[–—](?!\w)|(?<=\d)[–](?=\d)"
-    r"|(?<=\w)[—](?=\w)|[£€](?=\s?\d)|(?<=\d)\s?€|(?<!\w)€(?!\w)|(?<=\d)\s?°|(?<=\d)[½¼¾²³](?!\w)|(?<=m)[²³](?!\w)|§(?=\s?\d)|…(?!\w)|(?<=\w)[®™](?!\w)|©(?!\w)"
+    r"(?<=\w)[’‘](?=\w)|(?<![^\W_])[“‘„«¿¡][\u00a0]?(?=\w)|(?<=[\w.,!?…%)])[\u00a0]?[”’»](?!\w)"
+    r"|(?<!\w)[–—](?!\w)|(?<=\d)[–](?=\d)|(?<=\w)[—](?=\w)|…(?!\w)"
+    r"|[£€](?=\s?\d)|(?<=\d)\s?€|(?<!\w)€(?!\w)|(?<=\d)\s?°|(?<!\w)°(?=[CF])|§(?=\s?\d)"
+    r"|(?<=\d)[½¼¾²³](?!\w)|(?<=m)[²³](?!\w)|µ(?=\w)|(?<=\w)[ªº](?!\w)|(?<=\w)[®™](?!\w)|©(?!\w)"
 )
 """Signs of typography where they belong."""
 
@@ -259,7 +261,7 @@ def _latin(*languages: str, less: float = 0.0) -> Callable[[str], float]:
 
     def judge(text: str) -> float:
         beyond = _beyond(text)
-        letters = [sign for sign in beyond if sign.isalpha()]
+        letters = [sign for sign in beyond if sign.isalpha() and sign not in "ªºµ"]
         if any(not sign.isalpha() and sign not in _TYPOGRAPHY for sign in beyond):
             return 0.0
         shape = _shape(text)
@@ -268,11 +270,11 @@ def _latin(*languages: str, less: float = 0.0) -> Callable[[str], float]:
             return (1.0 if placed >= marks else 0.5 * placed / marks) - less
         best = max(sum(sign in each for sign in letters) for each in alphabets) / len(letters)
         together = sum(sign in any_of_them for sign in letters) / len(letters)
-        fits = best if best > 0.97 else together - 0.15
+        fits = best if best > 0.97 else together - 0.25
         words = [word for word in _WORD.findall(text) if len(word) > 2 and not word.isascii()]
         foreign = sum(not re.search(r"[a-zA-Z]", word) for word in words)
         fits -= 0.8 * foreign / len(words) if words else 0.0
-        if fits < 0.8 or shape < 0.85:
+        if fits < 0.7 or shape < 0.85:
             return 0.0
         spots = 1.0 - 0.8 * (marks - min(placed, marks)) / len(beyond)
         alone = len(re.findall(r"(?<!\w)[^\W\d_a-zA-Z](?!\w)", text)) - text.count("à") - text.count("é")
@@ -304,7 +306,7 @@ def _alphabet(often: str, less: float = 0.0) -> Callable[[str], float]:
         if often_met < 0.45 or plain < 0.9:
             return 0.0
         few = 0.1 if len(letters) < 4 else 0.0
-        return min(1.0, 0.25 + often_met) * shape * plain**4 - 0.12 * loud - less - few
+        return min(1.0, 0.25 + often_met) * shape * plain**4 - 0.2 * loud - less - few
 
     return judge
 
@@ -347,10 +349,10 @@ _CANDIDATES = (
     _Candidate("cp1252", _latin(*_WESTERN)),
     _Candidate("mac_roman", _latin(*_WESTERN, less=0.02)),
     _Candidate("cp850", _latin(*_WESTERN, less=0.15)),
-    _Candidate("cp1250", _latin("polish", "czech", "slovak", "hungarian", "croatian", "romanian", less=0.01)),
-    _Candidate("iso8859_2", _latin("polish", "czech", "slovak", "hungarian", "croatian", "romanian", less=0.02)),
-    _Candidate("cp1254", _latin("turkish", less=0.01)),
-    _Candidate("cp1257", _latin("baltic", less=0.03)),
+    _Candidate("cp1250", _latin("polish", "czech", "slovak", "hungarian", "croatian", "romanian", less=0.1)),
+    _Candidate("iso8859_2", _latin("polish", "czech", "slovak", "hungarian", "croatian", "romanian", less=0.11)),
+    _Candidate("cp1254", _latin("turkish", less=0.1)),
+    _Candidate("cp1257", _latin("baltic", less=0.13)),
     _Candidate("cp1251", _alphabet(_RUSSIAN)),
     _Candidate("koi8_r", _alphabet(_RUSSIAN, less=0.1)),
     _Candidate("iso8859_5", _alphabet(_RUSSIAN, less=0.12)),
@@ -366,7 +368,8 @@ _CANDIDATES = (
     _Candidate("big5", _signs(_HANZI_OLD, _is_han, 0.25)),
     _Candidate("cp949", _signs(_HANGUL, _is_korean, 0.35)),
 )
-_JUDGED = frozenset(each.encoding for each in _CANDIDATES)
+_DETECTED = ("cp874", "tis_620", "iso8859_11", "cp1256", "iso8859_6")
+"""Encodings of Thai and Arabic, for which the detector's word is taken."""
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ class _Table:
     def rows(self) -> Iterator[tuple[dict[str, Any], int]]:
         source = self._lines
         record, damaged = source.record, source.damaged
+        nulls = self._dialect.delimiter == "\t"
         while True:
             record.clear()
             try:
@@ -73,8 +74,9 @@ class _Table:
                 return
             if not cells or (len(cells) == 1 and not cells[0].strip()):
                 continue
-            number = source.number - len(record) + 1
-            if len(record) > 1 and self._swallows(record):
+            count = len(record)
+            number = source.number - count + 1
+            if count > 1 and self._swallows(record):
                 continue
             columns = self._columns
             if columns is None:
@@ -85,9 +87,9 @@ class _Table:
             elif damaged and self._is_damaged(number):
                 continue
             elif len(cells) == len(columns):
-                if "\\N" in cells and (self._dialect.escape or self._dialect.delimiter == "\t"):
+                if (nulls or self._dialect.escape) and "\\N" in cells:
                     cells = ["" if cell == "\\N" else cell for cell in cells]  # MySQL's and PostgreSQL's NULL.
-                yield dict(zip(columns, cells, strict=True)), number
+                yield dict(zip(columns, cells)), number  # noqa: B905
             elif not self._reread(record):
                 row = self._uneven(cells, columns, number)
                 if row is not None:
@@ -224,7 +226,9 @@ def _widths(record: list[str], dialect: Dialect) -> list[int]:
 
 
 def _columns(cells: list[str], number: int, note: Note) -> list[str]:
-    return named_once([cell.strip() or f"column_{place}" for place, cell in enumerate(cells, 1)], number, note)
+    return named_once(
+        [cell.strip(" \t\r\n\ufeff") or f"column_{place}" for place, cell in enumerate(cells, 1)], number, note
+    )
 
 
 def named_once(given: list[str], number: int, note: Note) -> list[str]:
@@ -275,7 +279,9 @@ class _Lines:
     def read(self) -> Iterator[str]:
         """The lines from here on; may be asked for again once a reader was given up."""
         record, back, raw = self.record, self._back, self._raw
-        returns, skip, comment = self._dialect.returns, self._dialect.skip, self._dialect.comment.encode()
+        odd = self._dialect.returns or bool(self._dialect.comment)
+        begun = self._dialect.skip + 1
+        add = record.append
         while True:
             if back:
                 text = back.popleft()
@@ -284,14 +290,29 @@ class _Lines:
                 if line is _END:
                     return
                 self._taken += 1
-                if self._taken <= skip or (comment and not record and line is not None and line.startswith(comment)):
-                    self.number += 1
-                    continue
-                text = self._text(line, self._taken)
-                text = text.replace("\r", "\n") + "\r" if returns else text + "\n"
+                if odd or self._foreign or line is None or self._taken <= begun:
+                    found = self._careful(line, self._taken)
+                    if found is None:
+                        self.number += 1
+                        continue
+                    text = found
+                else:
+                    try:
+                        text = line.decode() + "\n"
+                    except UnicodeDecodeError:
+                        text = self._text(line, self._taken) + "\n"
             self.number += 1
-            record.append(text)
+            add(text)
             yield text
+
+    def _careful(self, line: bytes | None, number: int) -> str | None:
+        """The text of a line that may be skipped (None), or be in need of more than to be decoded."""
+        dialect = self._dialect
+        comment = dialect.comment.encode()
+        if number <= dialect.skip or (comment and not self.record and line is not None and line.startswith(comment)):
+            return None
+        text = self._text(line, number)
+        return text.replace("\r", "\n") + "\r" if dialect.returns else text + "\n"
 
     def _text(self, line: bytes | None, number: int) -> str:
         if line is None:
