@@ -53,7 +53,7 @@ class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> str:
         """What is set, in words, "" for nothing."""
-        rows = f"skip {self.skip_rows:,} rows" if self.skip_rows else ""
+        rows = f"skip {self.skip_rows:,} row{'s' if self.skip_rows != 1 else ''}" if self.skip_rows else ""
         parts = (
             f"delimiter {self.delimiter}" if self.delimiter else "",
             f"encoding {self.encoding}" if self.encoding else "",

@@ -412,9 +412,9 @@ class NewScreen(BaseScreen[None]):
         template = self.query_one(TemplateEditor)
         template.set_table(found)
         self.show_tabs()
-        if found.rows and not self.query_one(SourceForm).has_template and not template.edited:
-            template.begin(starter(found, self._model))
-            self.show_pane("template")
+        if found.rows and not self.query_one(SourceForm).has_template and not template.composed:
+            if template.begin(starter(found, self._model)):
+                self.show_pane("template")
 
     @on(CheckMoved)
     def _moved(self, event: CheckMoved) -> None:
