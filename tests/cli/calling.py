@@ -16,6 +16,7 @@ from batchtui.cli.output import guarded
 from batchtui.cli.program import group
 from tests.demo_server import RunningDemo, running_demo
 from tests.preloaded import Child
+from tests.quick import unbounded
 
 
 class Said(NamedTuple):
@@ -64,6 +65,7 @@ def call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], own_folders: Path
 ) -> Iterator[Caller]:
     """A caller on a quick server."""
+    unbounded(monkeypatch)
     with running_demo(tmp_path / "server", duration=0.05) as demo:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", demo.base_url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test-secret")
@@ -87,10 +89,10 @@ def program(*words: str | Path, env: Mapping[str, str] | None = None, stdin: byt
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        out, err = child.communicate(stdin, timeout=90)
+        out, err = child.communicate(stdin, timeout=120)
         return Said(child.wait(), out, err.decode())
     command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "batchtui"]
     done = subprocess.run(
-        [*command, *map(str, words)], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, timeout=90
+        [*command, *map(str, words)], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, timeout=120
     )
     return Said(done.returncode, done.stdout, done.stderr.decode())

@@ -14,6 +14,7 @@ from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 from tests.demo_server import RunningDemo
 from tests.quick import hurry
+from tests.service.harness import plan_retry
 
 __all__ = ["COUNT", "assert_paid_once", "bring_home", "done", "hurry", "ids_in", "record_json"]
 COUNT = 12
@@ -29,7 +30,7 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
 
     What is not home after ``tries`` looks and a minute never comes.
     """
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while tries > 0 or time.monotonic() < end:
         tries -= 1
         try:
@@ -46,8 +47,11 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
     raise AssertionError(f"not home: {[(r.local_id, r.status, r.results, r.error) for r in service.records()]}")
 
 
-async def retry_refused(service: Service, records: list[BatchRecord]) -> bool:
-    """Send what was refused again, once; False when nothing was left to send."""
+async def retry_refused(service: Service, records: list[BatchRecord], patience: float = 0.0) -> bool:
+    """Send what was refused again, once; False when nothing was left to send.
+
+    ``patience`` are the seconds that a person lets pass after a reply was lost.
+    """
     for record in records:
         if (
             record.status != "refused"
@@ -55,8 +59,10 @@ async def retry_refused(service: Service, records: list[BatchRecord]) -> bool:
             or any(record.local_id in r.retry_of and not r.error.startswith(NOT_NEEDED) for r in records)
         ):
             continue
+        if record.lost_at is not None and (service.context.clock() - record.lost_at).total_seconds() < patience:
+            return True
         try:
-            plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
+            plan = await asyncio.to_thread(plan_retry, service, [record.local_id])
         except InputError:
             continue  # Its requests are in another batch by now.
         await service.submit(plan, retry_of=record)

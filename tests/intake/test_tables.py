@@ -100,11 +100,11 @@ def test_what_the_person_says_of_a_table_holds() -> None:
 @pytest.mark.parametrize(
     ("data", "words", "line", "rows"),
     [
-        ('id,text\n1,a\n2,"b" c\n3,d\n', "text stands after a closing quote", 3, 2),
-        ('id,text\n1,"a\n2,b\n3,c "x"\n4,"d"\n', "after a closing quote", 2, 3),
+        ('id,text\n1,a\n2,"b" c\n3,d\n', "text follows a closing quote", 3, 2),
+        ('id,text\n1,"a\n2,b\n3,c "x"\n4,"d"\n', "follows a closing quote", 2, 3),
         ('id,text\n1,"a\n2,b\n3,c\n', "never closed", 2, 2),
         ("id,text\n1,a\n2,b,c\n3,d\n", "more cells", 3, 2),
-        ("id,text\n1,a\n2,b\rc\n3,d\n", "carriage return", 3, 2),
+        ("id,text\n1,a\n2,b\rc\n3,d\n", "lone carriage return", 3, 2),
         ("text\nhello, world\nfoo, bar\n", "more cells", 2, 0),
     ],
 )

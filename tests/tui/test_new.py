@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from batchtui.config.load import Config
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress
 from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft, save_draft
 from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
@@ -63,7 +63,7 @@ async def opened(
     """The screen, with the source checked when one is given."""
     app = make_app(service)
     async with app.run_test(size=size) as pilot:
-        screen = NewScreen(importing=True, path=str(path))
+        screen = NewScreen(path=str(path))
         await app.push_screen(screen)
         await pilot.pause()
         if path:
@@ -216,7 +216,7 @@ async def test_params_that_are_no_json_are_named_in_their_place(service: Service
         await pilot.press(*"Hi")
         screen.query_one("#form-extra", TextArea).text = '{"thinking": \n oops}'
         await until(pilot, lambda: "line 2" in str(screen.query_one("#wrong-extra", Static).content))
-        await until(pilot, lambda: "to put right" in summary(screen))
+        await until(pilot, lambda: "to fix first" in summary(screen))
         assert screen.plan is None
 
 
@@ -440,7 +440,7 @@ async def test_a_starter_gives_way_to_the_template_that_is_named(service: Servic
     template.write_text(TEMPLATE.replace("Label:", "Sort:"))
     async with opened(service, table) as (_, pilot, screen):
         await until(pilot, lambda: screen.plan is not None)
-        assert "begun for you" in screen.query_one(StatusLine).said
+        assert "This one is a start" in screen.query_one(StatusLine).said
         await named_template(pilot, screen, template)
         await until(pilot, lambda: screen.plan is not None and "Sort: " in screen.plan.sample[0])
         assert screen.query_one(TemplateEditor).text == template.read_text()

@@ -18,7 +18,7 @@ import click
 from batchtui import paths, safetext
 from batchtui.cli import completion
 from batchtui.cli.output import end_soon, say
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress, Work
 from batchtui.service import Service
 from batchtui.service.events import Transfer, Trouble
 from batchtui.service.service_thread import close_loop
@@ -121,6 +121,15 @@ class Session:
         finally:
             end()
 
+    @contextlib.contextmanager
+    def work(self, shown: bool = True) -> Iterator[Work]:
+        """Long work of this call: ends by the signals that end the call, its progress one line on a terminal."""
+        bar = Bar(self.bars and shown)
+        try:
+            yield Work(bar, self.stop)
+        finally:
+            bar.clear()
+
     def close(self) -> None:
         """Let go of the demo server."""
         for each in self._close:
@@ -187,7 +196,7 @@ def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Com
 
 
 _COMMON: list[Callable[[Any], Any]] = [
-    click.option("--json", is_flag=True, help="One JSON value on standard output, nothing else there."),
+    click.option("--json", is_flag=True, help="Print one JSON value on standard output and nothing else."),
     click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completion.profiles),
     click.option(
         "--data-dir",
@@ -198,8 +207,8 @@ _COMMON: list[Callable[[Any], Any]] = [
     click.option(
         "--demo", is_flag=True, help="Use the built-in demo server: no key, no cost, a data folder of its own."
     ),
-    click.option("--yes", "-y", is_flag=True, help="Do not ask."),
-    click.option("--log", "log_file", default=None, help="Write a debug log without keys or contents to FILE."),
+    click.option("--yes", "-y", is_flag=True, help="Answer yes to all questions."),
+    click.option("--log", "log_file", default=None, help="Write a debug log to FILE, without keys or contents."),
 ]
 
 
@@ -265,3 +274,10 @@ class TransferBars:
     def __exit__(self, *_: object) -> None:
         self._end()
         self._bar.clear()
+
+
+def strict_option(command: Any) -> Any:
+    """The option that makes answers which are not usable count in the exit code."""
+    return click.option("--strict", is_flag=True, help="Exit code 1 also when answers are cut short or invalid.")(
+        command
+    )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from batchtui import plainfile
-from batchtui.config.load import MAX_CONFIG, Config, config_path, parse_config
+from batchtui.config.load import MAX_CONFIG, SETTLE_BOUNDS, Config, config_path, parse_config
 from batchtui.domain.errors import ConfigError, InputError
 from batchtui.store import files
 
@@ -40,21 +40,21 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 SETTINGS = (
-    Setting("default_profile", "profile", "as whom batchtui starts", restart=True),
-    Setting("max_cost", "money", "dollars; a plan that may cost more is stopped"),
-    Setting("limits.max_requests", "count", "requests of one batch; more are split"),
-    Setting("limits.max_bytes", "count", "bytes of one batch; more are split"),
+    Setting("default_profile", "profile", "the profile that batchtui starts with", restart=True),
+    Setting("max_cost", "money", "dollars; a plan that may cost more is not sent"),
+    Setting("limits.max_requests", "count", "requests per batch; more are split"),
+    Setting("limits.max_bytes", "count", "bytes per batch; more are split"),
     Setting("limits.queue", "count", "requests in the processing queue; 0: no limit"),
-    Setting("notify.bell", "switch", "ring when a batch has ended"),
+    Setting("notify.bell", "switch", "ring the bell when a batch ends"),
     Setting("notify.terminal", "switch", "the terminal's own notification (OSC 9, OSC 777)"),
-    Setting("notify.on_end", "text", "a command; gets the record as JSON on standard input"),
-    Setting("screen.theme", "theme", "colours; ansi takes the terminal's own"),
-    Setting("screen.ascii", "switch", "plain ASCII signs only"),
+    Setting("notify.on_end", "text", "a command; it gets the record as JSON on standard input"),
+    Setting("screen.theme", "theme", "colors; ansi uses the terminal's own"),
+    Setting("screen.ascii", "switch", "draw with ASCII only"),
     Setting("screen.copy_raw", "switch", "copy answers as received, with control characters"),
-    Setting("screen.mouse", "switch", "off leaves selecting to the terminal", restart=True),
-    Setting("settle.looks", "count", "checks before a batch counts as not created"),
-    Setting("settle.seconds", "count", "seconds over which it is checked at least"),
-    Setting("settle.leeway_seconds", "count", "how far the service's clock may be from ours"),
+    Setting("screen.mouse", "switch", "off leaves selecting text to the terminal", restart=True),
+    Setting("settle.looks", "count", "checks until an unconfirmed batch counts as not created"),
+    Setting("settle.seconds", "count", "seconds these checks take at least"),
+    Setting("settle.leeway_seconds", "count", "seconds that the API's clock may differ from yours"),
 )
 """What can be changed here, in the order of the file."""
 
@@ -76,12 +76,19 @@ def parse_value(setting: Setting, typed: str) -> Any:
         digits = text.replace(",", "").replace("_", "")
         if not digits.isdecimal() or len(digits) > 15:
             raise InputError(f"{setting.key} takes a whole number", advice=f"{setting.meaning}")
-        return int(digits)
+        return _within(setting, int(digits))
     if setting.kind == "money":
         if not re.fullmatch(r"\$?\d{1,12}(\.\d{1,6})?", text):
             raise InputError(f"{setting.key} takes dollars", advice="for example 25 or 7.50; empty: no limit")
         return Decimal(text.lstrip("$"))
     return text
+
+
+def _within(setting: Setting, value: int) -> int:
+    bounds = SETTLE_BOUNDS.get(setting.key) if setting.section == "settle" else None
+    if bounds is not None and not bounds[0] <= value <= bounds[1]:
+        raise InputError(f"{setting.key} takes {bounds[0]:,} to {bounds[1]:,}", advice=setting.meaning)
+    return value
 
 
 def change(setting: Setting, value: Any, path: Path | None = None) -> Config:
@@ -97,7 +104,7 @@ def change(setting: Setting, value: Any, path: Path | None = None) -> Config:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ConfigError(f"{where} can't be read: {why}", advice="correct or remove the file") from error
+        raise ConfigError(f"{where} can't be read: {why}", advice="fix or remove the file") from error
     parse_config(text, where)
     fresh = edited(text, setting.place, value)
     config = parse_config(fresh, where)
@@ -121,7 +128,7 @@ def edited(text: str, place: str, value: Any) -> str:
                 return fresh
         except tomllib.TOMLDecodeError:
             continue
-    raise ConfigError(f"{place} stands in config.toml in a way that can't be changed from here", advice=BY_HAND)
+    raise ConfigError(f"{place} stands in config.toml in a form that can't be changed here", advice=BY_HAND)
 
 
 def _with(tree: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:

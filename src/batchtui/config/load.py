@@ -23,6 +23,12 @@ _None = Annotated[int, msgspec.Meta(ge=0)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 MAX_CONFIG = 1_000_000
 """Bytes of a config.toml."""
+SETTLE_BOUNDS: dict[str, tuple[int, int]] = {
+    "looks": (2, 1_000),
+    "seconds": (180, 86_400),
+    "leeway_seconds": (60, 86_400),
+}
+"""The least and the most of each value under ``[settle]``."""
 SDK_PREFIX = "sdk:"
 """Before the name of one of the SDK's own profiles."""
 
@@ -86,7 +92,10 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settle(msgspec.Struct, frozen=True, kw_only=True):
-    """When an unconfirmed batch counts as not created: at least so many looks over so many seconds."""
+    """When an unconfirmed batch counts as not created: at least so many looks over so many seconds.
+
+    What a config.toml says is held within ``SETTLE_BOUNDS``: less would let a batch be paid twice.
+    """
 
     looks: _Some = 6
     seconds: _Seconds = 180.0
@@ -163,7 +172,7 @@ def load_config(path: Path | None = None) -> Config:
 
 def _unreadable(where: Path, error: OSError | UnicodeDecodeError) -> ConfigError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return ConfigError(f"{where} can't be read: {why}", advice="correct or remove the file")
+    return ConfigError(f"{where} can't be read: {why}", advice="fix or remove the file")
 
 
 def parse_config(text: str, where: Path) -> Config:
@@ -175,12 +184,12 @@ def parse_config(text: str, where: Path) -> Config:
     try:
         raw = tomltext.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: {error}", advice="correct that line") from error
+        raise ConfigError(f"{where}: {error}", advice="fix that line") from error
     except RecursionError as error:
-        raise ConfigError(f"{where}: nested too deeply", advice="correct or remove the file") from error
+        raise ConfigError(f"{where}: nested too deeply", advice="fix or remove the file") from error
     except (ValueError, ArithmeticError) as error:
         # A number of thousands of digits is valid TOML, and Python does not read it.
-        raise ConfigError(f"{where}: a number in it can't be read", advice="correct or remove the file") from error
+        raise ConfigError(f"{where}: a number in it can't be read", advice="fix or remove the file") from error
     warnings = tuple(
         f"{where}:{_line_of(text, key)}: unknown setting {key!r} is ignored{_hint(key, known)}"
         for key, known in _unknown(raw)
@@ -195,17 +204,36 @@ def parse_config(text: str, where: Path) -> Config:
     except msgspec.ValidationError as error:
         place = section + _path_of(str(error), raw)
         what = f"{place}: {_in_words(str(error))}" if place else _in_words(str(error))
-        raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="correct that value") from error
+        raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="fix that value") from error
     for place, limit in [("max_cost", config.max_cost)] + [
         (f"profiles.{name}.max_cost", profile.max_cost) for name, profile in config.profiles.items()
     ]:
         if limit is not None and (limit.is_nan() or limit < 0):
-            what = f"{place}: a number of dollars is wanted, not {limit}"
-            raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="correct that value")
+            what = f"{place}: expected a number of dollars, not {limit}"
+            raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="fix that value")
     _check_prices(config.prices, text, where)
+    settle, bounded = _bounded(config.settle, text, where)
+    warnings = (*warnings, *bounded)
     looked_at = ("screen.theme", "screen.columns", *(f"keys.{name}" for name in config.keys))
     lines = {place: line for place in looked_at if (line := _find(text, place))}
-    return msgspec.structs.replace(config, warnings=warnings, path=str(where), lines=lines)
+    return msgspec.structs.replace(config, settle=settle, warnings=warnings, path=str(where), lines=lines)
+
+
+def _bounded(settle: Settle, text: str, where: Path) -> tuple[Settle, list[str]]:
+    """The settle values within their bounds, and a warning for each that was not."""
+    held: dict[str, Any] = {}
+    warnings = []
+    for name, (least, most) in SETTLE_BOUNDS.items():
+        value = getattr(settle, name)
+        if least <= value <= most:
+            continue
+        held[name] = most if value > most else least
+        rule = f"at most {most:,}" if value > most else f"at least {least:,}, or a batch could be paid twice"
+        place = f"settle.{name}"
+        warnings.append(
+            f"{where}:{_line_of(text, place)}: {place} must be {rule}: {held[name]:,} is used instead of {value:g}"
+        )
+    return msgspec.structs.replace(settle, **held), warnings
 
 
 def _check_prices(prices: dict[str, dict[str, Any]], text: str, where: Path) -> None:
@@ -275,7 +303,7 @@ def _path_of(message: str, raw: dict[str, Any]) -> str:
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
-    "str": "a text in quotes",
+    "str": "a string in quotes",
     "bool": "true or false",
     "array": "a list",
     "object": "a table",
@@ -288,8 +316,8 @@ def _in_words(message: str) -> str:
     said = message.partition(" - at ")[0]
     got = re.fullmatch(r"Expected `(\w+)(?: \| \w+)*`(?:, got `(\w+)`| (>=|<=) (\S+))", said)
     if got is None:
-        return "a number is wanted" if "decimal" in said else said
-    wanted = f"{_KINDS.get(got[1], got[1])} is wanted"
+        return "expected a number" if "decimal" in said else said
+    wanted = f"expected {_KINDS.get(got[1], got[1])}"
     if got[2]:
         return f"{wanted}, not {_KINDS.get(got[2], got[2])}"
     return f"{wanted}, {'at least' if got[3] == '>=' else 'at most'} {got[4]}"

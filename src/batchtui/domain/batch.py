@@ -112,6 +112,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int = 0
     unreadable: int = 0
     cut_short: int = 0
+    invalid: int = 0
+    """Answers that are whole and not the JSON, or not within the schema, that was asked for."""
     missing: int = 0
     unexpected: int = 0
     duplicates: int = 0
@@ -126,12 +128,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def good(self) -> int:
         """Requests with an answer that is usable as it stands."""
-        return self.succeeded - self.cut_short
-
-    @property
-    def all_good(self) -> bool:
-        """True when every request has a usable answer."""
-        return self.good == self.lines and not self.missing
+        return self.succeeded - self.cut_short - self.invalid
 
 
 class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -324,8 +321,8 @@ def not_retried(record: BatchRecord, run: Iterable[BatchRecord]) -> int:
     ]
     if not later:
         return record.needs_retry
-    # Answers that were cut short are sent again only when that is asked for.
-    failed = record.needs_retry - (record.tally.cut_short if record.tally else 0)
+    # Answers that were cut short or are invalid are sent again only when that is asked for.
+    failed = record.needs_retry - (record.tally.cut_short + record.tally.invalid if record.tally else 0)
     for attempt in {r.attempt for r in later}:
         parts = [r for r in later if r.attempt == attempt]
         if parts[0].retried:

@@ -64,6 +64,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     geo: str = ""
     """The answer's ``inference_geo``; only ``us`` changes the price."""
 
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens by category."""
+        return self.input_tokens, self.output_tokens, self.cache_write_5m, self.cache_write_1h, self.cache_read
+
 
 class _Row(msgspec.Struct, frozen=True):
     """A price as integers of 10**-scale dollars per million tokens, for exact and fast sums."""
@@ -128,13 +133,7 @@ class PriceTable:
 
         A usage without any tokens costs nothing, whatever the model.
         """
-        tokens = (
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.cache_write_5m,
-            usage.cache_write_1h,
-            usage.cache_read,
-        )
+        tokens = usage.tokens
         found = self.exact(usage.model, usage.geo, tokens, batch)
         if found is None:
             free = not (any(tokens) or usage.web_searches)
@@ -208,9 +207,7 @@ def load_prices(overrides: Mapping[str, Mapping[str, object]] | None = None) -> 
     aliases = {alias: name for name, row in models.items() for alias in row.pop("aliases", ())}
     for name, override in (overrides or {}).items():
         if not isinstance(override, Mapping):
-            raise ConfigError(
-                f"price of {name}: a table of fields is wanted", advice="write [prices.MODEL] input = 1.0"
-            )
+            raise ConfigError(f"price of {name}: expected a table of fields", advice="write [prices.MODEL] input = 1.0")
         full = aliases.get(name, name)
         changed = dict(override)
         if full in models and "input" in changed:
@@ -264,7 +261,7 @@ def _price(name: str, row: Mapping[str, object]) -> Price:
     try:
         return msgspec.convert({**fields, "model": name, "above": None}, Price) if not above else _stepped(name, fields)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"price of {name}: {error}", advice="see the built-in rows for an example") from error
+        raise ConfigError(f"price of {name}: {error}", advice="copy a built-in row as an example") from error
 
 
 def _stepped(name: str, fields: dict[str, Any]) -> Price:

@@ -162,7 +162,7 @@ def classify(value: Any, has_template: bool) -> str:
 _KNOWN_BINARY: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a ZIP archive or an office file: unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an office file: save the sheet as CSV, or the text as UTF-8"),
-    (b"%PDF", "a PDF: turn it into text first"),
+    (b"%PDF", "a PDF: convert it to text first"),
     (b"{\\rtf", "a rich text file: save it as plain text"),
     (b"SQLite format 3", "an SQLite database: export the rows as CSV"),
     (b"\x28\xb5\x2f\xfd", "packed with zstd: unpack it first"),

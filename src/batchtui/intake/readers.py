@@ -23,7 +23,7 @@ from batchtui.intake.tables import csv_rows, text_row
 from batchtui.intake.wording import kind_of, quoted
 from batchtui.safetext import line as safe
 
-ID_MADE = "a row's id can't be a custom_id, or stands there twice: a near one is made, and the row's own is kept"
+ID_MADE = "a row's id can't be a custom_id, or appears twice: a similar one is made, and the row's own id is kept"
 Tick = Callable[[], None]
 """Called after each piece that was read: tells the progress, and raises Stopped."""
 Handler = Callable[[bytes, int], None]
@@ -266,7 +266,10 @@ class Reader:
         if told.kind == "text":
             if self._rows is None:
                 raise SourceFault(
-                    error("no_template_text", "a text is no request: give a template, which sees it as {{ text }}")
+                    error(
+                        "no_template_text",
+                        "text files need a template (--template FILE.toml), where the text is {{ text }}",
+                    )
                 )
             self._rows.render(text_row(source, stream, told, self._guessed), 1)
             self._tick()
@@ -326,7 +329,7 @@ def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Found]]:
         value, faults = json_errors.parse(line)
         return (value if isinstance(value, dict) else None), faults
     if not isinstance(value, dict):
-        return None, [error("envelope", f"an object is expected on each line, not {kind_of(value)}")]
+        return None, [error("envelope", f"expected an object on each line, not {kind_of(value)}")]
     return value, []
 
 

@@ -108,10 +108,10 @@ class _Table:
 
     def _uneven(self, cells: list[str], columns: list[str], number: int) -> dict[str, Any] | None:
         if len(cells) > len(columns):
-            what = "a row has more cells than the header: a delimiter or a quote is out of place"
+            what = "a row has more cells than the header: check its delimiters and quotes"
             self._refuse(self._lines.record, error("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
             return None
-        what = "a row has fewer cells than the header: the rest is taken as empty"
+        what = "a row has fewer cells than the header: the missing cells are empty"
         self._note(warning("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
         return dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=True))
 
@@ -131,11 +131,11 @@ class _Table:
             return trimmed
         words, at_end = str(bad), "end of data" in str(bad)
         if "field larger" in words or at_end:
-            what = "a quote in this row is never closed: all that follows is in it"
+            what = "a quote in this row is never closed: everything after it counts as one cell"
         elif "after" in words and "expected" in words:
-            what = f"text stands after a closing quote in this row: {_FIX_QUOTES}"
+            what = f"text follows a closing quote in this row: {_FIX_QUOTES}"
         elif "new-line" in words:
-            what = "a carriage return stands alone in this row, outside quotes"
+            what = "a lone carriage return outside quotes in this row"
         else:
             what = f"not a readable row: {words}"
         if self._columns is None:
@@ -243,7 +243,7 @@ def named_once(given: list[str], number: int, note: Note) -> list[str]:
                 count += 1
             counts[each] = count + 1
             name = f"{each}_{count}"
-            what = f"the column {quoted(each)} stands there twice: this one is {quoted(name)}"
+            what = f"the column {quoted(each)} appears twice: this one is named {quoted(name)}"
             note(warning("csv_columns", what), number)
         names[name] = None
     return list(names)

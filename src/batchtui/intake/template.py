@@ -20,6 +20,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 from batchtui import plainfile, tomltext
 from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_protocol as wire
+from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
 from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
@@ -62,7 +63,7 @@ class RequestTemplate:
         data = _toml(text)
         for name, value in data.items():
             if not _finite(value):
-                what = f"nan and inf are no numbers that a request can hold (in {safe(name, 60)})"
+                what = f"nan and inf can't be in a request (in {safe(name, 60)})"
                 raise BadTemplate(error("template", what), _line_of(text, name))
         self.betas = _betas(data.pop("betas", []))
         custom_id = data.pop("custom_id", None)
@@ -70,11 +71,12 @@ class RequestTemplate:
             raise BadTemplate(
                 error("template", f"custom_id must be a text, not {kind_of(custom_id)}"), _line_of(text, "custom_id")
             )
+        self._ask_for(data, text)
         short = "prompt" in data
         if short:
             if "messages" in data:
                 raise BadTemplate(
-                    error("template", "prompt and messages in one template: give one of them"),
+                    error("template", "prompt and messages in one template: use one of them"),
                     _line_of(text, "messages"),
                 )
             data["messages"] = [{"role": "user", "content": data.pop("prompt")}]
@@ -101,6 +103,23 @@ class RequestTemplate:
         """What is to be said of the row that was rendered last: codes and texts of warnings."""
         said, self._said = self._said, []
         return [(found.code, found.text) for found in said]
+
+    def _ask_for(self, data: dict[str, Any], text: str) -> None:
+        """Put the schema of the ``[answer]`` table into the params; raises BadTemplate."""
+        table = data.pop("answer", None)
+        if table is None:
+            return
+        config = data.get("output_config", {})
+        if not isinstance(config, dict) or "format" in config:
+            what = "[answer] and output_config.format in one template: give one of them"
+            raise BadTemplate(error("template", what), _line_of(text, "output_config"))
+        try:
+            sent = sent_schema(whole_schema(table))
+        except AnswerFault as bad:
+            raise BadTemplate(error("template", safe(str(bad), 300)), _answer_line(text)) from bad
+        # Its texts are no templates.
+        format_ = msgspec.Raw(self._encode({"type": "json_schema", "schema": sent}))
+        data["output_config"] = {**config, "format": format_}
 
     def render(
         self, row: dict[str, Any], number: int, enter: Callable[[str], None] | None = None
@@ -348,6 +367,12 @@ def _number(text: str) -> Any:
         return text
 
 
+def _answer_line(text: str) -> int:
+    """The line of the ``[answer]`` table."""
+    lines = enumerate(text.splitlines(), 1)
+    return next((number for number, line in lines if re.match(r"\s*(?:\[answer\b|answer\s*[.=])", line)), 0)
+
+
 def _line_of(text: str, name: str, inner: int = 1) -> int:
     """The line of the template file where a field is set, plus lines into it."""
     for number, line in enumerate(text.splitlines(), 1):
@@ -418,7 +443,7 @@ def read_template(path: Path) -> tuple[str, CheckedSource | None, Found | None]:
             return "", None, error("template", what)
         return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read(), checked_file(path, data, found), None
     except FileNotFoundError:
-        return "", None, error("template", f"there is no such file{meant(path)}")
+        return "", None, error("template", f"no such file{meant(path)}")
     except OSError as bad:
         return "", None, error("template", f"can't be read: {bad.strerror or bad}")
     except UnicodeDecodeError:
@@ -509,7 +534,7 @@ class Renderer:
     def _settle(self, answers: list[wire.Answer]) -> None:
         for answer in answers:
             if not self._flying or not isinstance(answer, wire.Made | wire.Failed):
-                raise Died("makes the renderer answer nonsense")
+                raise Died("breaks the renderer's replies")
             sent = self._flying.popleft()
             self._in_flight -= len(sent.raw)
             self._finish(sent, answer)
@@ -519,7 +544,7 @@ class Renderer:
         """The process is gone: render what was on its way row by row, so that the one that ends it again is named."""
         self._deaths += 1
         if self._deaths > MAX_DEATHS:
-            what = f"the template {bad}, again and again: the rest is not read"
+            what = f"the template {bad}, in too many rows: the rest is not read"
             raise SourceFault(error("template_limit", what)) from bad
         self._restart()
         while self._flying:
@@ -593,7 +618,7 @@ class Renderer:
             self._place()
             custom_id, _ = self._checker.free_id(row_id, sent.order)
         if b"\n" in made.params:
-            raise RowFault(error("template_row", "the rendered request is no line of JSON"))
+            raise RowFault(error("template_row", "the rendered request is not one line of JSON"))
         return b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), made.params), row_id, custom_id
 
     def _refuse(self, row: dict[str, Any], number: int, found: Found) -> None:
@@ -608,7 +633,7 @@ class Renderer:
         self._limits += found.code == "template_limit"
         if self._limits >= MAX_LIMIT_FAULTS:
             raise SourceFault(
-                error("template_limit", "the template asks for too much in row after row: the rest is not read")
+                error("template_limit", "the template takes too much in too many rows: the rest is not read")
             )
 
 

@@ -31,14 +31,7 @@ class CostSum:
         usage = facts.usage
         if usage.web_searches:
             return self._ring_tools(usage)
-        tokens = (
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.cache_write_5m,
-            usage.cache_write_1h,
-            usage.cache_read,
-        )
-        return self.add_tokens(usage.model, usage.geo, tokens)
+        return self.add_tokens(usage.model, usage.geo, usage.tokens)
 
     def add_tokens(self, model: str, geo: str, tokens: Tokens) -> int:
         """The same for a succeeded line that used tokens alone."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui.domain.outcome import CUT_SHORT, OUTCOMES, SUCCEEDED, ErrorGroup
+from batchtui.domain.outcome import CUT_SHORT, INVALID, OUTCOMES, SUCCEEDED, ErrorGroup
 from batchtui.results.index import COST_DIGITS, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey
 from batchtui.results.view import Rows, View
 
@@ -101,7 +101,7 @@ NUMBER_FIELDS = {
 NAME_FIELDS = ("id", "stop", "error", "outcome", "is", "model", "prompt")
 """Fields that look for a part of a name; ``prompt`` looks in the request's text."""
 
-STATES = (*OUTCOMES, "cut_short", "good", "bad", "duplicate", "unexpected", "unpriced", "retried")
+STATES = (*OUTCOMES, "usable", "cut_short", "invalid", "good", "bad", "duplicate", "unexpected", "unpriced", "retried")
 """What ``is:`` and ``outcome:`` take, or the beginning of one."""
 
 _COMPARE: dict[str, Callable[[Decimal | int, Decimal | int], bool]] = {
@@ -202,11 +202,11 @@ def group_filter(group: ErrorGroup) -> Filter:
 
 def _check(name: str, value: str) -> str:
     if not value:
-        return f"{name}: a value is wanted"
+        return f"{name}: a value is missing"
     if name in NUMBER_FIELDS and number(value) is None:
         return f"{name}: {value} is not a number"
     if name in ("is", "outcome") and not _states(value):
-        return f"{name}: {value} is none of {', '.join(STATES)}"
+        return f"{name}: {value} is not one of {', '.join(STATES)}"
     return ""
 
 
@@ -278,8 +278,10 @@ def _in_state(view: View, rows: Rows, state: str) -> Rows:
         return _among(rows, outcome, {OUTCOMES.index(state)}, negated=False)
     if state == "cut_short":
         return _among(rows, cut, set(range(1, len(CUT_SHORT))), negated=False)
-    if state in ("good", "bad"):
-        good = state == "good"
+    if state == "invalid":
+        return _among(rows, cut, {INVALID}, negated=False)
+    if state in ("usable", "good", "bad"):
+        good = state != "bad"
         return array("I", [row for row in rows if (outcome[row] == SUCCEEDED and not cut[row]) == good])
     if state == "unpriced":
         return _among(rows, view.column("cost"), {UNPRICED}, negated=False)

@@ -20,7 +20,8 @@ from batchtui.results.line_lenient import ID_LIMIT
 from batchtui.store import files
 
 MAGIC = b"batchtui-index\n\0"
-VERSION = 1
+VERSION = 2
+"""2: answers are checked by what was asked for."""
 COST_DIGITS = 12
 """Costs are kept as whole numbers of 1e-12 dollars: list prices, halved and with the geo factor, need 11 digits."""
 _UNITS = 10**COST_DIGITS
@@ -75,6 +76,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Of results.jsonl."""
     requests: Stamp
     """Of requests.jsonl."""
+    schemas: Stamp = NOTHING
+    """Of the whole schemas that answers were checked by."""
     rows: int
     lines: int
     blank: int
@@ -206,10 +209,12 @@ def save(path: Path, index: Index) -> None:
         file.write(checksum.to_bytes(4, "little"))
 
 
-def load(path: Path, results: Stamp, requests: Stamp, prices: PriceTable) -> Index | None:
+def load(path: Path, results: Stamp, requests: Stamp, prices: PriceTable, schemas: Stamp = NOTHING) -> Index | None:
     """The index at ``path`` if it is whole, ours, and made from these very files and prices; None otherwise."""
     index = _load(path, results, requests, _ALL)
-    return index if index is not None and index.header.prices == price_marks(prices, index.header.models) else None
+    if index is None or (results != NOTHING and index.header.schemas != schemas):
+        return None
+    return index if index.header.prices == price_marks(prices, index.header.models) else None
 
 
 def load_requests(path: Path, requests: Stamp) -> Columns | None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import accumulate
 from operator import sub
 
 from batchtui.domain.batch import Tally
-from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import (
     CANCELED,
-    CUT_SHORT,
     ERRORED,
     EXPIRED,
+    FLAWS,
+    INVALID,
     MISSING,
     OUTCOMES,
     SUCCEEDED,
@@ -26,6 +25,10 @@ from batchtui.domain.outcome import (
     WAITING,
     normalise,
 )
+from batchtui.domain.work import Work
+from batchtui.results.answer_check import AnswerChecker
+from batchtui.results.answer_parts import content_parts, parts_of
+from batchtui.results.asked import Asked
 from batchtui.results.costs import CostSum
 from batchtui.results.index import (
     DUPLICATE,
@@ -39,10 +42,11 @@ from batchtui.results.index import (
     Stamp,
     price_marks,
 )
-from batchtui.results.line import decode_block, plain_lines, read_line
+from batchtui.results.line import Line, Message, Plain, decode_block, plain_lines, read_line
 from batchtui.results.line_lenient import ID_LIMIT, LineFacts
 from batchtui.results.line_splitter import LineSplitter, line_ends
 from batchtui.results.request_matcher import Found, RequestMatcher
+from batchtui.results.text import WHOLE_LIMIT
 
 _MAX_NAMES = 60_000
 _MAX_GROUPS = 2_000
@@ -69,6 +73,11 @@ class Names(dict[str, int]):
         return tuple(self)
 
 
+def _flawed(flaw: int, why: str = "") -> GroupKey:
+    """The group of succeeded answers that are not usable; ``why`` says what is wrong with an invalid one."""
+    return GroupKey(SUCCEEDED, FLAWS[flaw], why if flaw == INVALID else "")
+
+
 class Groups:
     """Numbers from 1 for the ways in which results ended without a usable answer."""
 
@@ -78,7 +87,7 @@ class Groups:
     def of(self, facts: LineFacts) -> int:
         """The group of a line, 0 when its answer is good."""
         if facts.outcome == SUCCEEDED:
-            return self.number(GroupKey(SUCCEEDED, CUT_SHORT[facts.cut])) if facts.cut else 0
+            return self.number(_flawed(facts.cut, facts.message)) if facts.cut else 0
         if facts.outcome in (CANCELED, EXPIRED):
             return self.number(GroupKey(facts.outcome, OUTCOMES[facts.outcome]))
         kind = facts.kind[:ID_LIMIT] or OUTCOMES[facts.outcome]
@@ -105,14 +114,11 @@ _FACTS = ("outcome", "cut", "stop", "model", "group", "cost", "input", "output",
 _GATHERED_AS = ("offset", "length", "line", "id_end", "seq", *_FACTS)
 
 
-def waiting_index(
-    known: Iterable[Found], requests: Stamp, prices: PriceTable, stop: threading.Event | None = None
-) -> Index:
+def waiting_index(known: Iterable[Found], requests: Stamp, prices: PriceTable, work: Work) -> Index:
     """The index of a batch without any result: its requests, as rows that wait.  Raises OSError, Stopped."""
     columns, size = Columns(), 0
     for ids, offsets, lengths in known:
-        if stop is not None and stop.is_set():
-            raise Stopped("stopped while reading the requests")
+        work.check("stopped while reading the requests")
         kept = [custom_id[:ID_LIMIT].encode("utf-8", "replace") for custom_id in ids]
         columns.id_end.extend([size := size + len(each) for each in kept])
         columns.ids += b"".join(kept)
@@ -145,8 +151,15 @@ class Indexer:
     ``fd`` gives the open file's descriptor with all fed bytes written, to read a very long line back.
     """
 
-    def __init__(self, prices: PriceTable, fd: Callable[[], int], matcher: RequestMatcher) -> None:
+    def __init__(
+        self,
+        prices: PriceTable,
+        fd: Callable[[], int],
+        matcher: RequestMatcher,
+        checker: AnswerChecker | None = None,
+    ) -> None:
         self._prices = prices
+        self._checker = checker or AnswerChecker(Asked())
         self._matcher = matcher
         self.cutter = LineSplitter(fd, self._take_one, self._take_all)
         self.feed = self.cutter.feed
@@ -181,6 +194,7 @@ class Indexer:
         columns.length.extend(map(sub, ends, starts))
         columns.line.extend(range(self.cutter.number + 1, self.cutter.number + 1 + count))
         self._number_all([each.custom_id for each in decoded])
+        why = self._check(decoded, plain, first) if self._checker.needed else {}
         columns.outcome.frombytes(bytes((SUCCEEDED,)) * count)
         columns.cut.extend(plain.cuts)
         columns.stop.extend(self._stops.all_of(plain.stops))
@@ -188,7 +202,10 @@ class Indexer:
         columns.input.extend(plain.read)
         columns.output.extend(plain.written)
         if any(plain.cuts):
-            columns.group.extend([self._cut_group(cut) if cut else 0 for cut in plain.cuts])
+            number = self._groups.number
+            columns.group.extend(
+                [number(_flawed(cut, why.get(place, ""))) if cut else 0 for place, cut in enumerate(plain.cuts)]
+            )
         else:
             columns.group.frombytes(bytes(count * columns.group.itemsize))
         if plain.cached is None:
@@ -199,13 +216,34 @@ class Indexer:
             columns.cache_read.extend([each[4] for each in plain.cached])
         columns.cost.extend(self._till.add_all(plain))
         for odd in plain.odd:
-            facts = self._facts(read_line(chunk[starts[odd] : ends[odd]]))
+            line = chunk[starts[odd] : ends[odd]]
+            facts = self._facts(self._checked(read_line(line), line, columns.seq[first + odd]))
             for name, value in zip(_FACTS, facts, strict=True):
                 getattr(columns, name)[first + odd] = value
         return count
 
-    def _cut_group(self, cut: int) -> int:
-        return self._groups.number(GroupKey(SUCCEEDED, CUT_SHORT[cut]))
+    def _check(self, decoded: Sequence[Line[Message]], plain: Plain, first: int) -> dict[int, str]:
+        """Find the invalid among answers that are whole, by place, and put them down in ``plain.cuts``; why they are."""
+        found: dict[int, str] = {}
+        odd, seqs, checker = set(plain.odd), self._columns.seq, self._checker
+        for place, (line, cut) in enumerate(zip(decoded, plain.cuts, strict=True)):
+            seq = seqs[first + place]
+            if cut or place in odd or not checker.asks(seq) or line.result.message is None:
+                continue
+            flaw = checker.flaw(seq, content_parts(line.result.message.content))
+            if flaw is not None:
+                found[place] = flaw.group
+                plain.cuts[place] = INVALID
+        return found
+
+    def _checked(self, facts: LineFacts, line: bytes | memoryview, seq: int) -> LineFacts:
+        """The facts of a line, invalid when its answer is whole and not what was asked for."""
+        whole = facts.outcome == SUCCEEDED and not facts.cut
+        if whole and self._checker.asks(seq) and len(line) <= WHOLE_LIMIT:
+            flaw = self._checker.flaw(seq, parts_of(bytes(line)))
+            if flaw is not None:
+                facts.cut, facts.message = INVALID, flaw.group
+        return facts
 
     def _number_all(self, ids: list[str]) -> None:
         """Give lines the next rows; nothing else is waiting to go into the columns."""
@@ -243,7 +281,8 @@ class Indexer:
     def _take(self, line: bytes | memoryview, offset: int, number: int) -> None:
         facts = read_line(line)
         seq = self._number(facts.custom_id)
-        self._gathered.append((offset, min(len(line), _U32), number, self._ids_size, seq, *self._facts(facts)))
+        made = self._facts(self._checked(facts, line, seq))
+        self._gathered.append((offset, min(len(line), _U32), number, self._ids_size, seq, *made))
 
     def _facts(self, facts: LineFacts) -> tuple[int, ...]:
         """A line's values for the columns ``_FACTS``."""
@@ -269,7 +308,7 @@ class Indexer:
         self._columns.ids += b"".join(self._ids)
         self._ids.clear()
 
-    def finish(self, results: Stamp, requests: Stamp, *, waiting: bool = False) -> Index:
+    def finish(self, results: Stamp, requests: Stamp, schemas: Stamp = NOTHING, *, waiting: bool = False) -> Index:
         """The index of what was fed, made from files with these stamps.
 
         Requests without a line become rows of their own: missing, or ``waiting`` when lines are still to come.
@@ -288,6 +327,7 @@ class Indexer:
         header = Header(
             results=results,
             requests=requests,
+            schemas=schemas,
             rows=len(columns),
             lines=self.lines,
             blank=self.cutter.blank,
@@ -324,7 +364,8 @@ class Indexer:
             expired=counts[EXPIRED],
             unknown=counts[UNKNOWN],
             unreadable=counts[UNREADABLE],
-            cut_short=len(columns) - columns.cut.count(0),
+            cut_short=len(columns) - columns.cut.count(0) - columns.cut.count(INVALID),
+            invalid=columns.cut.count(INVALID),
             missing=counts[MISSING],
             unexpected=unexpected,
             duplicates=repeats,

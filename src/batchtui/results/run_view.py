@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from batchtui.domain.batch import Tally
-from batchtui.domain.errors import Stopped, StoreError
+from batchtui.domain.errors import StoreError
 from batchtui.domain.money import PriceTable
-from batchtui.domain.outcome import MISSING, OUTCOMES, SUCCEEDED, WAITING
-from batchtui.domain.plan import Progress
+from batchtui.domain.outcome import INVALID, MISSING, OUTCOMES, USABLE, WAITING, standing
+from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results.answer_check import Schema
 from batchtui.results.index import DUPLICATE, UNEXPECTED, Columns, GroupKey
 from batchtui.results.storage import open_results
 from batchtui.results.view import ResultSet, View
 
-Report = Callable[[Progress], None]
-_GOOD = 3
+_GOOD = USABLE.rank + 1
 
 
 class RunView(View):
-    """Several batches merged by custom_id: a success over a failure, a good one over one cut short, later over earlier.
+    """Several batches merged by custom_id: the higher rank holds (``domain.outcome.standing``), of equal ones the later.
 
     Rows are in the order of the source: the first attempt's parts in order, each in the order of its requests.  What
     another batch said of the same request is reachable by ``older``.
@@ -172,12 +171,13 @@ class RunView(View):
     def tally(self) -> Tally:
         """Counts of the rows shown; tokens and costs of everything that was paid."""
         counts = Counter(self.column("outcome"))
-        flags = Counter(self.column("flags"))
+        flags, flaws = Counter(self.column("flags")), Counter(self.column("cut"))
         tallies = [member.tally for member in self.members]
         return Tally(
             lines=len(self) - counts[MISSING] - counts[WAITING],
             **{name: counts[code] for code, name in enumerate(OUTCOMES) if name != "waiting"},
-            cut_short=len(self) - Counter(self.column("cut"))[0],
+            cut_short=sum(count for flaw, count in flaws.items() if flaw not in (0, INVALID)),
+            invalid=flaws[INVALID],
             unexpected=sum(count for flag, count in flags.items() if flag & UNEXPECTED),
             duplicates=sum(count for flag, count in flags.items() if flag & DUPLICATE),
             input_tokens=sum(tally.input_tokens for tally in tallies),
@@ -191,11 +191,8 @@ class RunView(View):
 
 
 def _rank(columns: Columns, place: int) -> int:
-    """3 for a good answer, 2 for one cut short, 1 for a failure, 0 when there is nothing yet."""
-    outcome = columns.outcome[place]
-    if outcome == SUCCEEDED:
-        return 2 if columns.cut[place] else _GOOD
-    return 0 if outcome == WAITING else 1
+    """The rank of a result, one more than its standing's: 0 when there is nothing yet."""
+    return standing(columns.outcome[place], columns.cut[place]).rank + 1
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
@@ -204,11 +201,7 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def open_run(
-    members: Sequence[tuple[Path, int]],
-    prices: PriceTable,
-    *,
-    progress: Report | None = None,
-    stop: threading.Event | None = None,
+    members: Sequence[tuple[Path, int]], prices: PriceTable, work: Work = UNWATCHED, schema: Schema | None = None
 ) -> RunView:
     """A run's batches, given as (folder, attempt), opened and merged; the order of one attempt's parts is kept.
 
@@ -218,13 +211,14 @@ def open_run(
     attempts: list[int] = []
     left_out: list[Path] = []
     for number, (folder, attempt) in enumerate(sorted(members, key=lambda each: each[1])):
-        if stop is not None and stop.is_set():
-            raise Stopped("stopped while opening the run")
+        work.check("stopped while opening the run")
         try:
-            opened.append(open_results(folder, prices, progress=progress, stop=stop))
+            found = open_results(folder, prices, work)
+            if schema is not None:
+                found.check_by(schema, work)
+            opened.append(found)
             attempts.append(attempt)
         except StoreError:
             left_out.append(folder)
-        if progress is not None:
-            progress(Progress("opening the run", number + 1, len(members), "batches"))
+        work.tell("opening the run", number + 1, len(members), "batches")
     return RunView(opened, attempts, left_out=left_out)

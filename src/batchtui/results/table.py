@@ -1,37 +1,69 @@
-"""Results as the rows of a table: the source row's own columns first, then what became of it."""
+"""Results as rows with named columns: the source row's own, then the fields of the answers, then what we say of a request."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from operator import itemgetter
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from batchtui import plainfile
+from batchtui.domain.outcome import ended
+from batchtui.results.field_columns import ABSENT, Column, Json, column_of
+from batchtui.results.fields import Field
+from batchtui.results.json_in_text import decode
+from batchtui.results.names import FieldList, Name, Names, Scope
 from batchtui.results.row_ids import decode_columns
 from batchtui.results.skipped import SkippedRow
-from batchtui.results.text import Answer, cell, read_answer, unfolded
-from batchtui.results.view import View
+from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
+from batchtui.results.view import ResultRow, View
 from batchtui.store.records import IDS
 
-MAX_COLUMNS = 1_000
-"""More columns than this, of the source's and of unfolded answers together, are left out."""
+MAX_COLUMNS = 1_900
+"""Own columns, or fields, beyond so many are in one column of JSON: SQLite takes 2,000 a table."""
 
-TEXTS = ("custom_id", "outcome", "stop_reason", "text", "error_type", "error_message", "model")
-NUMBERS = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens")
-COST = "cost_usd"
+Kind: TypeAlias = Literal["text", "integer", "number", "boolean", "money", "value"]
+"""What a column holds; ``value`` is anything."""
+
+SAID: dict[str, Kind] = {
+    "custom_id": "text",
+    "outcome": "text",
+    "answer": "text",
+    "tool_calls": "text",
+    "compaction": "text",
+    "stop_reason": "text",
+    "stop_details": "text",
+    "error": "text",
+    "error_message": "text",
+    "model": "text",
+    "input_tokens": "integer",
+    "output_tokens": "integer",
+    "cache_write_tokens": "integer",
+    "cache_read_tokens": "integer",
+    "cost_usd": "money",
+}
+"""What we say of a request, in the order of the columns."""
+ON_REQUEST: dict[str, Kind] = {"attempt": "integer", "thinking": "text", "content": "text"}
+"""What is written only when it is named."""
+_PLACES = {key: place for place, key in enumerate((*SAID, *ON_REQUEST))}
 NOT_SENT, NO_ANSWER = "not sent", "no answer"
 """Outcomes of rows that were skipped, and that no result is here for, where all rows are asked for."""
 _UNANSWERED = frozenset({"missing", "waiting"})
 
+Items: TypeAlias = "Sequence[int | SkippedRow]"
+"""Row numbers of a view, and among them what was skipped."""
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
 
 class OwnColumns:
-    """The columns of the rows that requests were made from, by member and custom_id."""
+    """The columns of the rows that requests were made from, read from disk row by row; to be closed."""
 
-    def __init__(self, view: View) -> None:
-        self.names: list[str] = []
+    def __init__(self, view: View, skipped: Iterable[SkippedRow] = ()) -> None:
+        self._view = view
         self._places: list[dict[str, tuple[int, int]]] = []
         self._fds: list[int] = []
         seen: dict[str, None] = {}
@@ -44,7 +76,9 @@ class OwnColumns:
                 self._scan(fd, places, seen)
             self._places.append(places)
             self._fds.append(fd)
-        self.names = list(seen)[:MAX_COLUMNS]
+        for row in skipped:
+            seen.update(dict.fromkeys(row.row or ()))
+        self.names = list(seen)
 
     @staticmethod
     def _scan(fd: int, places: dict[str, tuple[int, int]], seen: dict[str, None]) -> None:
@@ -53,8 +87,9 @@ class OwnColumns:
             for line in file:
                 with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
                     own = decode_columns(line)
-                    places[own.custom_id] = (offset, len(line))
-                    seen.update(dict.fromkeys(own.row))
+                    if own.row:
+                        places[own.custom_id] = (offset, len(line))
+                        seen.update(dict.fromkeys(own.row))
                 offset += len(line)
 
     def of(self, member: int, custom_id: str) -> dict[str, object]:
@@ -63,9 +98,16 @@ class OwnColumns:
             found = self._places[number].get(custom_id)
             if found is not None:
                 offset, length = found
-                with suppress(OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
-                    return decode_columns(os.pread(self._fds[number], length, offset)).row
+                with suppress(OSError, ValueError, msgspec.MsgspecError, RecursionError):
+                    row: dict[str, object] = decode(os.pread(self._fds[number], length, offset))["row"]
+                    return row
         return {}
+
+    def column(self, name: str) -> Column:
+        """A column by the view's row."""
+        rows = map(self._view.row, range(len(self._view)))
+        found = (self.of(row.member, row.custom_id).get(name, ABSENT) for row in rows)
+        return column_of(Json(flat_text(each)) if isinstance(each, list | dict) else each for each in found)  # type: ignore[misc]
 
     def close(self) -> None:
         """Give the files back."""
@@ -75,88 +117,238 @@ class OwnColumns:
         self._fds = []
 
 
-class Table:
-    """A view's rows with their columns named: own, then TEXTS, NUMBERS and COST, then unfolded answers' fields."""
+class NoFields:
+    """Answers that aren't looked into."""
 
-    def __init__(self, view: View, rows: Sequence[int | SkippedRow], *, unfold: bool, every: bool = False) -> None:
+    names: Sequence[Field] = ()
+
+    def column(self, path: str) -> Column:
+        """There are none."""
+        raise KeyError(path)
+
+
+class TableColumn(msgspec.Struct, frozen=True):
+    """A column of a table."""
+
+    name: str
+    """As it stands in the header."""
+    scope: Scope
+    key: str
+    """Its name in its scope; "" for the column that holds, as JSON, those that are too many."""
+    kind: Kind = "value"
+
+
+class Table:
+    """A view's rows with named columns: all, or those of ``columns`` in that order.
+
+    Raises InputError for an unknown name, StoreError.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        rows: Items,
+        *,
+        fields: FieldList | None = None,
+        columns: Sequence[str] = (),
+        every: bool = False,
+    ) -> None:
         self._view = view
-        self._rows = rows
         self._every = every
         """Whether all rows of the source are asked for, answered or not."""
-        self._own = OwnColumns(view)
-        skipped = [row.row or {} for row in rows if isinstance(row, SkippedRow)] if every else []
-        self._names = list(dict.fromkeys([*self._own.names, *(name for row in skipped for name in row)]))[:MAX_COLUMNS]
-        taken = {*TEXTS, *NUMBERS, COST}
-        self.own = [_unique(name, taken) for name in self._names]
-        self._fields: list[str] = []
-        self.unfolded: list[str] = []
-        self._unfold = unfold
+        self._fields: FieldList = fields if fields is not None else NoFields()
+        self._own = OwnColumns(view, (row for row in rows if isinstance(row, SkippedRow)) if every else ())
+        try:
+            self._names = Names(view, fields=self._fields, rows=self._own)
+            self.columns = unique(self._chosen(columns) if columns else self._usual())
+            self._lay_out()
+        except BaseException:
+            self._own.close()
+            raise
 
-    def find_fields(self) -> Iterator[int]:
-        """Read all answers once for the names of their fields, yielding how many were read."""
-        seen: dict[str, None] = {}
-        for number, row in enumerate(self._rows):
-            text = None if isinstance(row, SkippedRow) else read_answer(self._view.raw(row)).text
-            fields = unfolded(text) if text else None
-            if fields and len(seen) < MAX_COLUMNS:
-                seen.update(dict.fromkeys(fields))
-            yield number
-        self._fields = list(seen)[:MAX_COLUMNS]
-        taken = {*TEXTS, *NUMBERS, COST, *self.own}
-        self.unfolded = [_unique(name, taken) for name in self._fields]
+    def _usual(self) -> list[TableColumn]:
+        """All columns, those that are too many in one."""
+        names = self._names
+        found = [TableColumn(name.bare, "row", name.key) for name in names.own[:MAX_COLUMNS]]
+        found += [TableColumn("other_columns", "row", "")] if names.own[MAX_COLUMNS:] else []
+        found += [self._column(name) for name in names.answers[:MAX_COLUMNS]]
+        found += [TableColumn("other_fields", "answer", "")] if names.answers[MAX_COLUMNS:] else []
+        bare = {name.key: name.bare for name in names.run}
+        return [*found, *(TableColumn(bare[key], "run", key, kind) for key, kind in SAID.items())]
+
+    def _chosen(self, columns: Sequence[str]) -> list[TableColumn]:
+        return [self._column(self._names.resolve(each)) for each in columns]
+
+    def _column(self, name: Name) -> TableColumn:
+        kind: Kind = "value"
+        if name.scope == "run":
+            kind = SAID.get(name.key) or ON_REQUEST[name.key]
+        elif name.scope == "answer":
+            kind = kind_of(self._fields, name.key)
+        return TableColumn(name.bare, name.scope, name.key, kind)
+
+    def _lay_out(self) -> None:
+        """How the values that are read scope by scope come into the columns."""
+        names = self._names
+        by_scope = {scope: [c for c in self.columns if c.scope == scope] for scope in ("row", "answer", "run")}
+        self._own_keys = [column.key for column in by_scope["row"]]
+        self._rest_own = [name.key for name in names.own[MAX_COLUMNS:]] if "" in self._own_keys else []
+        self._values = [self._value_of(column.key) for column in by_scope["answer"]]
+        self._said_keys = [column.key for column in by_scope["run"]]
+        self._said = _picker([_PLACES[key] for key in self._said_keys])
+        self._on_request = any(key in ON_REQUEST for key in self._said_keys)
+        self._outcomes = (self._view.column("outcome"), self._view.column("cut"))
+        grouped = [*by_scope["row"], *by_scope["answer"], *by_scope["run"]]
+        places = {column: place for place, column in enumerate(grouped)}
+        order = [places[column] for column in self.columns]
+        self._order = None if order == sorted(order) else _picker(order)
+        self._money = next((place for place, column in enumerate(self.columns) if column.kind == "money"), None)
+
+    def _value_of(self, path: str) -> Callable[[int], object]:
+        if path:
+            return self._fields.column(path).__getitem__
+        rest = [(name.key, self._fields.column(name.key)) for name in self._names.answers[MAX_COLUMNS:]]
+
+        def others(row: int) -> object:
+            found = ((key, column[row]) for key, column in rest)
+            return {key: _as_raw(value) for key, value in found if value is not ABSENT} or None
+
+        return others
 
     @property
     def header(self) -> list[str]:
         """All column names in order."""
-        return [*self.own, *TEXTS, *NUMBERS, COST, *self.unfolded]
+        return [column.name for column in self.columns]
 
-    def cells(
-        self, number: int | SkippedRow
-    ) -> tuple[list[object], list[str], list[int], Decimal | None, list[object]]:
-        """A row's own values, texts, numbers, cost, and unfolded values, each in the order of the header."""
-        if isinstance(number, SkippedRow):
-            held = number.row or {}
-            said = {"custom_id": number.custom_id, "outcome": NOT_SENT, "error_message": number.why}
-            return (
-                [held.get(name) for name in self._names],
-                [said.get(name, "") for name in TEXTS],
-                [0] * len(NUMBERS),
-                None,
-                [None] * len(self._fields),
-            )
-        row = self._view.row(number)
-        own = self._own.of(row.member, row.custom_id) if self._names else {}
-        answer = read_answer(self._view.raw(number)) if row.offset >= 0 else Answer(None)
-        outcome = row.outcome if not row.cut_short else f"succeeded ({row.cut_short})"
-        outcome = NO_ANSWER if self._every and outcome in _UNANSWERED else outcome
-        error = answer.error if answer.error != row.outcome else ""
-        texts = [row.custom_id, outcome, row.stop_reason, answer.text or "", error, answer.message, row.model]
-        numbers = [row.input_tokens, row.output_tokens, row.cache_write_tokens, row.cache_read_tokens]
-        fields = (unfolded(answer.text) or {}) if self._fields and answer.text else {}
-        return (
-            [own.get(name) for name in self._names],
-            texts,
-            numbers,
-            row.cost_usd,
-            [fields.get(name) for name in self._fields],
+    def values(self, item: int | SkippedRow) -> Sequence[object]:
+        """A row's values in the order of the columns; None for what is absent or null."""
+        if isinstance(item, SkippedRow):
+            said = {"custom_id": item.custom_id, "outcome": NOT_SENT, "error_message": item.why}
+            found = self._own_of(item.row or {})
+            found += [None] * len(self._values)
+            found += [said.get(key) for key in self._said_keys]
+            return found if self._order is None else self._order(found)
+        row = self._view.row(item)
+        found = self._own_of(self._own.of(row.member, row.custom_id)) if self._own_keys else []
+        for value_of in self._values:
+            value = value_of(item)
+            found.append(None if value is ABSENT else value)
+        if self._said_keys:
+            found += self._said(self._say(row))
+        return found if self._order is None else self._order(found)
+
+    def _own_of(self, own: dict[str, object]) -> list[object]:
+        found = [own.get(key) for key in self._own_keys]
+        if self._rest_own:
+            rest = {key: own[key] for key in self._rest_own if key in own}
+            found[self._own_keys.index("")] = rest or None
+        return found
+
+    def _say(self, row: ResultRow) -> tuple[object, ...]:
+        line = self._view.raw(row.number) if row.offset >= 0 else b""
+        answer = read_answer(line) if line else Answer(None)
+        outcomes, flaws = self._outcomes
+        outcome = ended(outcomes[row.number], flaws[row.number])
+        beside = not answer.only_text
+        sent = bool(line)
+        said = (
+            row.custom_id,
+            NO_ANSWER if self._every and outcome in _UNANSWERED else outcome,
+            answer.text,
+            tool_calls(line, answer) if beside else "",
+            answer.compaction if beside else "",
+            row.stop_reason,
+            answer.stop_details,
+            answer.error if answer.error != row.outcome else "",
+            answer.message,
+            row.model,
+            row.input_tokens if sent else None,
+            row.output_tokens if sent else None,
+            row.cache_write_tokens if sent else None,
+            row.cache_read_tokens if sent else None,
+            row.cost_usd if sent else None,
         )
+        if not self._on_request:
+            return said
+        return (*said, self._view.attempt_of(row.member) + 1, answer.thinking, raw_content(line) if line else "")
 
-    def flat(self, number: int | SkippedRow) -> list[str]:
-        """The same as texts; an unknown cost and absent values are empty."""
-        own, texts, numbers, cost, fields = self.cells(number)
-        priced = "" if cost is None else f"{cost.normalize():f}"
-        return [*map(cell, own), *texts, *map(str, numbers), priced, *map(cell, fields)]
+    def flat(self, item: int | SkippedRow) -> list[str]:
+        """The same as texts; what is absent, null or unknown is empty."""
+        found = self.values(item)
+        texts = [value if value.__class__ is str else _FLAT.get(value.__class__, flat_text)(value) for value in found]
+        if self._money is not None:
+            texts[self._money] = _money(found[self._money])
+        return texts
 
     def close(self) -> None:
         """Give the files back."""
         self._own.close()
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    """A name that none of ours has; it is taken from now on."""
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found)
+def unique(columns: Iterable[TableColumn]) -> list[TableColumn]:
+    """The columns without repetition; one whose name another has is called by its scope, or numbered."""
+    taken: set[str] = set()
+    found = []
+    for column in dict.fromkeys(columns):
+        name, number = column.name, 1
+        while name in taken:
+            number += 1
+            name = f"{column.name}_{number}"
+        taken.add(name)
+        found.append(msgspec.structs.replace(column, name=name))
     return found
+
+
+_EXACT = 1 << 53
+_KINDS: dict[str, Kind] = {"text": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
+
+
+def kind_of(fields: FieldList, path: str) -> Kind:
+    """What all values of a field are; ``value`` for mixed ones, JSON, and numbers that data frames can't hold exactly."""
+    field = next(field for field in fields.names if field.path == path)
+    kind = _KINDS.get(field.kind, "value")
+    if kind in ("integer", "number"):
+        held = [value for value in fields.column(path).entries if isinstance(value, int | Decimal)]
+        limit = 1 << 63 if kind == "integer" else _EXACT
+        if not all(-limit <= v < limit if isinstance(v, int) else exact_float(v) is not None for v in held):
+            return "value"
+    return kind
+
+
+def exact_float(value: Decimal) -> float | None:
+    """The float whose shortest text is this number; None when there is none."""
+    near = float(value) if abs(value.adjusted()) < 300 else None
+    return near if near is not None and Decimal(repr(near)) == value else None
+
+
+def flat_text(value: object) -> str:
+    """A value as the text of a cell: text as it is, others as JSON; empty for null and what is absent."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return str(value)
+    return value.text if isinstance(value, Json) else _encode(value).decode("utf-8", "replace")
+
+
+_FLAT: dict[type, Callable[[Any], str]] = {int: str, Decimal: str, type(None): lambda value: ""}
+"""What is most common, without asking twice."""
+
+
+def _as_raw(value: object) -> object:
+    return msgspec.Raw(value.text.encode()) if isinstance(value, Json) else value
+
+
+def _money(value: object) -> str:
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else ""
+
+
+def _picker(places: Sequence[int]) -> Callable[[Any], tuple[object, ...]]:
+    """What picks those places out of a sequence."""
+    if len(places) == 1:
+        only = places[0]
+        return lambda found: (found[only],)
+    return itemgetter(*places) if places else lambda found: ()

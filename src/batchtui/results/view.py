@@ -17,7 +17,21 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.batch import Tally
 from batchtui.domain.errors import StoreError
-from batchtui.domain.outcome import CUT_SHORT, OUTCOMES, UNKNOWN, ErrorGroup, meaning_of
+from batchtui.domain.outcome import (
+    CODES,
+    FLAWS,
+    INVALID,
+    OUTCOMES,
+    SUCCEEDED,
+    UNKNOWN,
+    ErrorGroup,
+    meaning_of,
+    standing,
+)
+from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results.answer_check import AnswerChecker, Schema
+from batchtui.results.answer_parts import parts_of
+from batchtui.results.asked import Asked, read_asked
 from batchtui.results.index import DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars
 from batchtui.results.text import first_words
 from batchtui.store import files
@@ -34,8 +48,8 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     """The row's number in its view."""
     custom_id: str
     outcome: str
-    cut_short: str
-    """Why a succeeded answer is not usable as it stands, '' when it is or when it did not succeed."""
+    flaw: str
+    """Why a succeeded answer is not usable (one of ``outcome.FLAWS``), '' when it is or when it did not succeed."""
     stop_reason: str
     group: int
     """Number of its ErrorGroup, 0 when the answer is good."""
@@ -67,7 +81,22 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def good(self) -> bool:
         """True when the answer is usable as it stands."""
-        return self.outcome == "succeeded" and not self.cut_short
+        return self.outcome == "succeeded" and not self.flaw
+
+    @property
+    def invalid(self) -> bool:
+        """True when the answer is whole and not what was asked for."""
+        return self.flaw == "invalid"
+
+    @property
+    def cut_short(self) -> str:
+        """Why the answer is cut short, '' when it is not."""
+        return "" if self.invalid else self.flaw
+
+    @property
+    def state(self) -> str:
+        """How it ended, as ``--only`` names it."""
+        return standing(CODES[self.outcome], FLAWS.index(self.flaw)).name
 
     @property
     def tokens(self) -> int:
@@ -128,7 +157,7 @@ class View(ABC):
             number=number,
             custom_id=columns.id(place),
             outcome=OUTCOMES[outcome],
-            cut_short=CUT_SHORT[columns.cut[place]],
+            flaw=FLAWS[columns.cut[place]],
             stop_reason=self.members[member].stops[columns.stop[place]],
             group=group,
             error=self.group_keys[group - 1].kind if group and outcome else "",
@@ -209,11 +238,18 @@ class View(ABC):
         return found
 
     def counts(self) -> dict[str, int]:
-        """Rows by tab: all, good, each outcome, and cut_short (which succeeded counts too)."""
-        by_outcome = Counter(self.column("outcome"))
-        cut = len(self) - Counter(self.column("cut"))[0]
+        """Rows by how they ended (``outcome.STANDINGS``), which add up; and ``all``, ``succeeded``, ``good`` (usable)."""
+        by_outcome, flaws = Counter(self.column("outcome")), Counter(self.column("cut"))
         found = {name: by_outcome[code] for code, name in enumerate(OUTCOMES)}
-        return {"all": len(self), "good": found["succeeded"] - cut, "cut_short": cut, **found}
+        cut = len(self) - flaws[0] - flaws[INVALID]
+        usable = found["succeeded"] - cut - flaws[INVALID]
+        ended = {"usable": usable, "cut_short": cut, "invalid": flaws[INVALID]}
+        return {"all": len(self), "good": usable, **ended, **found}
+
+    def why_invalid(self, row: int) -> str:
+        """Why a row's answer is invalid, in words; '' when it is not.  Raises StoreError."""
+        member, place = self.place(row)
+        return self.members[member].why_invalid_here(place)
 
 
 class ResultSet(View):
@@ -230,6 +266,9 @@ class ResultSet(View):
         self.group_keys = made.header.groups
         self.members = (self,)
         self._fd = fd
+        self._asked: Asked | None = None
+        self._checker: AnswerChecker | None = None
+        self._other: Schema | None = None
         self._request_fd: int | None = None
         self._ids: list[str] | None = None
 
@@ -247,15 +286,54 @@ class ResultSet(View):
                     os.close(fd)
         self._fd = self._request_fd = None
 
+    def why_invalid_here(self, row: int) -> str:
+        """Why the answer of a row of this batch is invalid, in words; '' when it is not."""
+        if self.columns.cut[row] != INVALID:
+            return ""
+        flaw = self.checker.flaw(self.columns.seq[row], parts_of(self.read(row)))
+        return flaw.text if flaw is not None else self.group_keys[self.columns.group[row] - 1].message
+
+    @property
+    def checker(self) -> AnswerChecker:
+        """What answers are checked by; ``check_by`` adds a schema for those of requests without one."""
+        if self._checker is None:
+            self._checker = AnswerChecker(self.asked, self._other)
+        return self._checker
+
+    def check_by(self, schema: Schema, work: Work = UNWATCHED) -> None:
+        """Check the answers whose requests asked for nothing by this schema, in memory only.  Raises StoreError, Stopped."""
+        self._other, self._checker = schema, None
+        columns = self.columns
+        keys = {key: number for number, key in enumerate(self.group_keys, 1)}
+        for row in range(self.header.lines):
+            work.check("stopped while checking the answers")
+            work.tell("checking the answers", row, self.header.lines, "results")
+            if columns.outcome[row] != SUCCEEDED or columns.cut[row] or self.asked.of(columns.seq[row]).checks:
+                continue
+            flaw = self.checker.flaw(columns.seq[row], parts_of(self.read(row)))
+            if flaw is not None:
+                columns.cut[row] = INVALID
+                key = GroupKey(SUCCEEDED, FLAWS[INVALID], flaw.group)
+                columns.group[row] = keys.setdefault(key, len(keys) + 1)
+        self.group_keys = tuple(keys)
+        invalid = columns.cut.count(INVALID)
+        tally = msgspec.structs.replace(self.header.tally, invalid=invalid)
+        self.header = msgspec.structs.replace(self.header, tally=tally)
+
+    @property
+    def asked(self) -> Asked:
+        """What the requests asked for, read when first needed; raises StoreError."""
+        if self._asked is None:
+            try:
+                self._asked = read_asked(self.folder)
+            except OSError as error:
+                raise files.explain(error, f"can't read {self.folder / REQUESTS}") from error
+        return self._asked
+
     @property
     def stored(self) -> bool:
         """False while there are only requests."""
         return self.header.results != (0, 0)
-
-    @property
-    def blank_lines(self) -> int:
-        """Lines of results.jsonl with nothing on them."""
-        return self.header.blank
 
     @property
     def tally(self) -> Tally:

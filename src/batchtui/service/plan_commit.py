@@ -19,9 +19,10 @@ from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, new_local_id
 from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.plan import Plan
+from batchtui.service import recipe
 from batchtui.service.context import Context
 from batchtui.store import files
-from batchtui.store.records import IDS, REQUESTS, SKIPPED, lock, writable
+from batchtui.store.records import ANSWER, IDS, REQUESTS, SKIPPED, lock, writable
 
 _GO = ".go"
 _MANIFEST = "manifest.json"
@@ -35,6 +36,8 @@ class _Staged(msgspec.Struct):
     requests: str
     ids: str | None = None
     skipped: str | None = None
+    recipe: str | None = None
+    answer: str | None = None
 
 
 def random_name(length: int = 6) -> str:
@@ -51,7 +54,7 @@ class PlanCommitter:
 
     def _unpacking(self) -> contextlib.AbstractContextManager[None]:
         """Plans become records under a lock, so that two programs never make the same ones."""
-        return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is putting a plan on record")
+        return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is recording a plan")
 
     def commit(
         self,
@@ -72,12 +75,18 @@ class PlanCommitter:
             msgspec.structs.replace(each, record=writable(each.record))
             for each in self._records(plan, title, note, retry_of)
         ]
+        kept = recipe.recipe_of(plan, api_version=staged[0].record.api_version)
+        if kept is not None:
+            staged[0].recipe = recipe.RECIPE
         go = plan.staging.with_name(plan.staging.name + _GO)
         files.make_private_dir(self.context.data)
         with self._unpacking():
             if guard is not None and plan.staging.exists():
                 guard()
             try:
+                if kept is not None and plan.staging.is_dir():
+                    files.write_atomic(plan.staging / recipe.RECIPE, recipe.encode(kept))
+                self._share_schemas(plan.staging, staged)
                 files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
                 plan.staging.rename(go)
                 files.fsync_dir(go.parent)
@@ -90,14 +99,14 @@ class PlanCommitter:
                     ) from None
                 raise
             except OSError as error:
-                raise files.explain(error, "can't put the plan on record") from error
+                raise files.explain(error, "can't record the plan") from error
             try:
                 return self._unpack(go)
             except StoreError as error:
                 # From the rename on it will be sent: whoever submits it again would pay twice.
                 raise StoreError(
-                    f"the plan is on record, its batches are not all made yet: {error}",
-                    advice=f"{error.advice}; batchtui sync goes on with it: do not submit it again",
+                    f"the plan is recorded, but not all of its batches are: {error}",
+                    advice=f"{error.advice}; batchtui sync continues with it: do not submit it again",
                 ) from error
 
     def pending(self) -> list[BatchRecord]:
@@ -154,6 +163,15 @@ class PlanCommitter:
             staged.append(_Staged(record, part.path.name, ids, skipped))
         return staged
 
+    @staticmethod
+    def _share_schemas(staging: Path, staged: list[_Staged]) -> None:
+        """Give each part the whole schemas that its answers are checked by; raises OSError, StoreError."""
+        with contextlib.suppress(FileNotFoundError):
+            schemas = plainfile.read(staging / ANSWER, _MAX_MANIFEST)
+            for number, each in enumerate(staged, 1):
+                each.answer = f"answer-{number:03}.json"
+                files.write_atomic(staging / each.answer, schemas)
+
     def _new_run(self, now: datetime, mark: str) -> str:
         """A run's local id, with the mark of its made custom_ids so that each tells of the other."""
         run = new_local_id(now, mark or random_name())
@@ -176,6 +194,10 @@ class PlanCommitter:
                 moves[IDS] = go / each.ids
             if each.skipped:
                 moves[SKIPPED] = go / each.skipped
+            if each.answer:
+                moves[ANSWER] = go / each.answer
+            if each.recipe:
+                moves[recipe.RECIPE] = go / each.recipe
             self.context.history.create(each.record, moves)
             records.append(each.record)
             self.context.noticed(each.record)

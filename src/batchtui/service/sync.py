@@ -7,7 +7,7 @@ confirmed yet.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,8 +15,8 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
 from batchtui.domain.errors import BatchtuiError, InputError, NotFound
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import ripe
+from batchtui.domain.work import Work
 from batchtui.service.batch_list import look_back
 from batchtui.service.context import Context
 from batchtui.service.events import SyncReport
@@ -104,7 +104,7 @@ class RemoteBatches:
                 if record.id != remote.id and self.settler.is_open(record) and may_be(record, remote):
                     raise InputError(
                         f"{remote.id} may be {record.local_id}, which is not confirmed yet",
-                        advice=f"wait until it is; or if you know that it is: "
+                        advice=f"wait until it is confirmed; if you know that it is this one: "
                         f"batchtui adopt {record.local_id} {remote.id}",
                     )
             return self._adopt(remote, title, note)
@@ -117,11 +117,10 @@ class RemoteBatches:
         blank = BatchRecord(
             local_id=local_id,
             run=local_id,
-            title=title or "made elsewhere",
+            title=title,
             note=note,
             profile=self.context.profile.name,
             base_url=self.context.gateway.base_url,
-            source="made elsewhere",
             foreign=True,
             key_mark=self.context.key_mark(),
             told=remote.ended_at is not None,
@@ -133,9 +132,7 @@ class RemoteBatches:
         self.context.noticed(record)
         return record
 
-    async def sync(
-        self, looker: Poller, fetcher: Fetcher, tell: Callable[[Progress], None] | None = None
-    ) -> SyncReport:
+    async def sync(self, looker: Poller, fetcher: Fetcher, work: Work) -> SyncReport:
         """Look, settle, send, adopt, fetch; one failure stops no other."""
         waiting = {r.local_id for r in self.context.history.all() if r.waiting}
         brought = set(fetcher.brought)
@@ -149,7 +146,7 @@ class RemoteBatches:
         try:
             await self._adopt_all(adopted)
         except BatchtuiError as trouble:
-            error = f"not all batches made elsewhere could be adopted: {trouble}" + (
+            error = f"not all other batches in this workspace could be adopted: {trouble}" + (
                 f"; {trouble.advice}" if trouble.advice else ""
             )
         failed: dict[str, str] = {}
@@ -162,8 +159,7 @@ class RemoteBatches:
             and (r.unknown_at is None or ripe(r.next_try_at, self.context.clock()))
         ]
         for number, record in enumerate(owed, 1):
-            if tell is not None:
-                tell(Progress("fetch", number, len(owed), "batches", record.local_id))
+            work.tell("fetch", number, len(owed), "batches", note=record.local_id)
             try:
                 await fetcher.fetch(record.local_id)
             except BatchtuiError as trouble:
@@ -194,27 +190,31 @@ class RemoteBatches:
         }
 
     async def _adopt_all(self, adopted: list[str]) -> None:
-        """Adopt what two looks agree on."""
+        """Adopt what two looks agree on; the second is made only for what could be adopted."""
         first = await self._look()
-        if not first:
-            return
         held = self._first_seen(first)
+        ripe_ones = [b for b in first if self._old_enough(b, held[b.id].at)]
+        if not ripe_ones:
+            return
         again = {b.id: b for b in await self._look()}
-        now, wait = self.context.clock(), timedelta(seconds=self.context.config.settle.seconds)
-        for batch in first:
-            other, seen_at = again.get(batch.id), held[batch.id].at
-            same = other is not None and other.request_counts.total == batch.request_counts.total > 0
-            made = batch.created_at
-            young = made is None or abs(self.context.service_time(now) - made) < _YOUNG
-            if not same or (young and now - seen_at < wait):
+        for batch in ripe_ones:
+            other = again.get(batch.id)
+            if other is None or other.request_counts.total != batch.request_counts.total:
                 continue
-            owners = self.settler.late(batch)
-            if len(owners) == 1:
-                self.settler.adopt(owners[0].local_id, batch)
-            if owners:
+            owner, ours = self.settler.late(batch)
+            if owner is not None:
+                self.settler.adopt(owner.local_id, batch)
+            if ours:
                 continue
             with contextlib.suppress(InputError):
                 adopted.append(self.adopt(batch).local_id)
+
+    def _old_enough(self, batch: RemoteBatch, seen_at: datetime) -> bool:
+        """True for a batch whose number of requests is said, and has stood still for as long as its age asks for."""
+        now, wait = self.context.clock(), timedelta(seconds=self.context.config.settle.seconds)
+        made = batch.created_at
+        young = made is None or abs(self.context.service_time(now) - made) < _YOUNG
+        return batch.request_counts.total > 0 and (not young or now - seen_at >= wait)
 
     async def _look(self) -> list[RemoteBatch]:
         """All batches that are not ours, nor may be, nor were deleted here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,37 +10,42 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring, chosen_rows, filter_options, run_of, wanted_filter
+from batchtui.cli.commands.results import bring, filter_options, wanted_filter
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Bar, Session, verb
+from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
-from batchtui.results.requests_again import ONLY
-from batchtui.service import Selection, Service
+from batchtui.present import plan as plan_words
+from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY
+from batchtui.results.search import select
+from batchtui.service import Service
+from batchtui.service.retry import Notes
 
 
 @verb("retry")
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
-@click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (may be given again).")
+@click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (repeatable).")
 @filter_options
 @click.option(
     "--set",
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change a param of all of them first: max_tokens=4096, model=…",
+    help="Change a param of all requests first: max_tokens=4096, model=…",
 )
-@click.option("--run", is_flag=True, help="All batches of the run, not only this one.")
-@click.option("--wait", is_flag=True, help="Follow to the end and store the results.")
+@click.option("--run", is_flag=True, help="Retry all batches of the run, not only this one.")
+@click.option("--wait", is_flag=True, help="Wait until the batches have ended and download the results.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     default=None,
-    help="Write the retry's results to FILE (implies --wait).",
+    help="Write the retry's results to FILE (implies --wait); its ending says the format.",
 )
-@click.option("--dry-run", is_flag=True, help="Only check, price and say what would change.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@strict_option
+@click.option("--dry-run", is_flag=True, help="Only check, price and show the changes.")
 def retry_(
     session: Session,
     id_: str,
@@ -52,38 +58,43 @@ def retry_(
     run: bool,
     wait: bool,
     output: Path | None,
+    force: bool,
+    strict: bool,
     dry_run: bool,
 ) -> int:
-    """Send what did not succeed again, as a new batch of the same run; what has a good answer by now is left out."""
+    """Retry failed requests as a new batch of the same run; requests with a usable answer are left out."""
+    from batchtui.cli.commands.submit import output_place, send_and_follow
+
     service = session.service()
     record = service.resolve(id_)
+    place = output_place(session, output, force=force)
     settings, wanted = _settings(changes), wanted_filter(filter_, case, regex)
-    records = [r for r in run_of(service, record) if r.status in ("ended", "refused")] if run else [record]
+    records = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else [record]
     if any(r.results_due and r.id for r in records):
         session.run(lambda: bring(service, records), service)
-    chosen = Selection(only=only) if only else Selection()
-    if not wanted.empty:
-        view = service.open_results(record.local_id, run=True, stop=session.stop)
-        rows = chosen_rows(view, chosen.only, wanted)
-        chosen = Selection(custom_ids=frozenset(view.id(row) for row in rows or ()))
-        view.close()
-    plan = service.plan_retry(
-        [r.local_id for r in records], chosen, settings, progress=Bar(session.bars), stop=session.stop
-    )
+    with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
+        rows = retry.rows(only or NOT_SUCCEEDED)
+        if not wanted.empty:
+            passed = set(select(retry.view, wanted, work))
+            rows = array("I", (row for row in rows if row in passed))
+        plan = retry.plan(rows, settings, work)
+        notes = retry.notes(rows, settings)
     words.say_plan(plan)
     if not only:
-        _say_cut_short(records)
-    for line in service.retry_notes([r.local_id for r in records], chosen, settings):
-        say(line)
+        _say_left_alone(records)
+    _say_notes(notes)
     if not (plan.ok and not dry_run and _agreed(session, service, plan)):
         service.discard(plan)
         if session.json:
             print_json(words.plan_json(plan))
         return 0 if plan.ok and dry_run else InputError.exit_code
-    from batchtui.cli.commands.submit import send_and_follow
-
     return send_and_follow(
-        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or output is not None, output=output
+        session,
+        service,
+        lambda: service.submit(plan, retry_of=record),
+        wait=wait or place is not None,
+        place=place,
+        strict=strict,
     )
 
 
@@ -97,20 +108,36 @@ def _settings(changes: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _say_cut_short(records: Sequence[BatchRecord]) -> None:
+def _say_left_alone(records: Sequence[BatchRecord]) -> None:
     """What a retry does not take up unless it is asked to."""
+    invalid = sum(r.tally.invalid for r in records if r.tally)
+    if invalid:
+        answers = "invalid answer is" if invalid == 1 else "invalid answers are"
+        say(f"{invalid:,} {answers} not sent; to retry: batchtui retry {records[0].local_id} --only invalid")
     short = sum(r.tally.cut_short for r in records if r.tally)
     if short:
         say(
-            f"{short:,} answers that were cut short are left alone: batchtui retry {records[0].local_id} --only cut_short "
+            f"{short:,} cut short answers are not retried: batchtui retry {records[0].local_id} --only cut_short "
             "--set max_tokens=… sends them again"
         )
+
+
+def _say_notes(notes: Notes) -> None:
+    for group in notes.useless:
+        text = safetext.line(group.title, 160)
+        say(f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}")
+    for line in notes.lost:
+        say(f"warning: {line}")
+    if notes.downloading:
+        say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
+    for line in notes.difference:
+        say(safetext.line(line, 200))
 
 
 def _agreed(session: Session, service: Service, plan: Plan) -> bool:
     """Whether this plan may be sent: max_cost allows it, and whoever is there says yes."""
     blocked = service.max_cost_problem(plan)
-    question = f"Send {words.batches(plan)} again for {words.cost_range(plan)}?"
+    question = f"Retry {plan_words.batches(plan)} for {plan_words.cost(plan)}?"
     if not blocked and (session.demo or session.confirm(question)):
         return True
     say("nothing was sent" + (f": {blocked}" if blocked else ""))

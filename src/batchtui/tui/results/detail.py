@@ -24,19 +24,19 @@ from batchtui.tui.widgets.row_list import RowList
 _SHOWN_APART = frozenset({"model", "max_tokens", "system", "messages", "tools"})
 
 
-def answer_sections(line: bytes, row: ResultRow) -> list[Section]:
-    """A result as sections; a line that can't be taken apart is shown as it came."""
+def answer_sections(line: bytes, row: ResultRow, why: str = "") -> list[Section]:
+    """A result as sections, with ``why`` it is invalid; a line that can't be taken apart is shown as it came."""
     if not line:
         return _meaning(row.outcome)
     parsed = load(line)
     result = parsed.get("result") if isinstance(parsed, dict) else None
     if not isinstance(result, dict):
-        note = "This line can't be read as a result; it is shown as it came."
+        note = "This line can't be read as a result; it is shown as received."
         return [Section(note, line.decode("utf-8", "replace"), "plain", "warn")]
     message = result.get("message")
     if isinstance(message, dict):
         return (
-            _cut_note(row)
+            _flaw_note(row, why)
             + (content_sections(message.get("content")) or [Section("", "The answer is empty.", "note")])
             + _stop_details(message)
         )
@@ -47,7 +47,9 @@ def answer_sections(line: bytes, row: ResultRow) -> list[Section]:
     return _meaning(str(result.get("type", row.outcome)))
 
 
-def _cut_note(row: ResultRow) -> list[Section]:
+def _flaw_note(row: ResultRow, why: str) -> list[Section]:
+    if row.invalid:
+        return [Section(f"invalid: {why}", meaning_of("invalid").advice, "note", "warn")]
     if not row.cut_short:
         return []
     found = meaning_of(row.cut_short)
@@ -56,7 +58,7 @@ def _cut_note(row: ResultRow) -> list[Section]:
 
 def _stop_details(message: dict[str, Any]) -> list[Section]:
     details = message.get("stop_details")
-    return [Section("why it stopped", _json(details), "json", "muted")] if details else []
+    return [Section("stop reason", _json(details), "json", "muted")] if details else []
 
 
 def _meaning(kind: str, message: str = "", code: str = "") -> list[Section]:
@@ -108,7 +110,7 @@ def _block(block: dict[str, Any]) -> list[Section]:
     if kind == "redacted_thinking":
         return [
             Section(
-                "thinking, hidden by the service",
+                "thinking, hidden by the API",
                 f"{numbers.size(len(str(block.get('data', ''))))} encrypted",
                 "note",
                 "muted",
@@ -120,7 +122,7 @@ def _block(block: dict[str, Any]) -> list[Section]:
         return _tool_result(kind, block)
     if kind in ("image", "document"):
         return [Section(f"{kind} · {_source(block)}", str(block.get("title") or ""), "note", "muted")]
-    return [Section(f"{kind or 'block'} (of a kind this version does not know)", _json(block), "json", "warn")]
+    return [Section(f"{kind or 'block'} (unknown to this version)", _json(block), "json", "warn")]
 
 
 def _tool_result(kind: str, block: dict[str, Any]) -> list[Section]:
@@ -168,7 +170,7 @@ def request_sections(line: bytes) -> list[Section]:
     if not isinstance(params, dict):
         return [
             Section(
-                "This line can't be read as a request; it is shown as it came.",
+                "This line can't be read as a request; it is shown as received.",
                 line.decode("utf-8", "replace"),
                 "plain",
                 "warn",
@@ -234,6 +236,8 @@ class Read:
     answer: bytes
     request: bytes | None
     note: str
+    why: str = ""
+    """Why the answer is invalid, in words."""
 
 
 def read(shown: ShownResult) -> Read:
@@ -243,18 +247,20 @@ def read(shown: ShownResult) -> Read:
     request = view.request_raw(shown.row)
     if not shown.older:
         many = f" · answer 1 of {row.older + 1}" if row.older else ""
-        return Read(row, view.raw(shown.row), request, many)
+        return Read(row, view.raw(shown.row), request, many, view.why_invalid(shown.row))
     member, place = view.older(shown.row)[shown.older - 1]
     older = view.members[member]
-    note = f" · answer {shown.older + 1} of {row.older + 1}, from try {view.attempt_of(member) + 1}"
-    return Read(older.row(place), older.read(place), older.read_request(place) or request, note)
+    note = f" · answer {shown.older + 1} of {row.older + 1}, from attempt {view.attempt_of(member) + 1}"
+    return Read(
+        older.row(place), older.read(place), older.read_request(place) or request, note, older.why_invalid(place)
+    )
 
 
 def title_of(found: Read) -> str:
     """What stands above the answer: how it ended."""
     row = found.row
     how = row.cut_short or row.stop_reason or row.error or row.outcome
-    sign = "" if row.good else " (cut short)" if row.cut_short else ""
+    sign = "" if row.good else " (cut short)" if row.cut_short else " (invalid)" if row.invalid else ""
     return f"· {how}{sign}{found.note}"
 
 
@@ -340,7 +346,7 @@ class DetailPane(Container):
         if wanted is None:
             if isinstance(self._listed.source, ResultRows):
                 await self.query_one("#request", AnswerView).show([])
-                await self.answer.show([Section("", "Nothing here.", "note")])
+                await self.answer.show([Section("", "No results.", "note")])
             return
         try:
             found = await asyncio.to_thread(read, wanted)
@@ -365,17 +371,19 @@ class DetailPane(Container):
         else:
             asked = request_sections(found.request) if found.request else []
             said = (
-                answer_sections(found.answer, found.row)
+                answer_sections(found.answer, found.row, found.why)
                 if found.answer or found.row.outcome in ("missing", "waiting")
                 else []
             )
-        none = "The request is not kept here: the batch was made elsewhere."
-        return asked or [Section("", none, "note")], said or [Section("", "No line came for this request.", "note")]
+        none = "The request is not on this machine: the batch was submitted elsewhere."
+        return asked or [Section("", none, "note")], said or [
+            Section("", "The results have no line for this request.", "note")
+        ]
 
 
 def text_of(found: Read, mode: Mode) -> str:
     """A row as text to take away: the answer's text, or the line as it came in raw mode."""
-    return pretty(found.answer) if mode == "raw" else plain_text(answer_sections(found.answer, found.row))
+    return pretty(found.answer) if mode == "raw" else plain_text(answer_sections(found.answer, found.row, found.why))
 
 
 def whole_text(found: Read, mode: Mode) -> str:
@@ -383,7 +391,7 @@ def whole_text(found: Read, mode: Mode) -> str:
     if mode == "raw":
         return f"{pretty(found.request or b'')}\n\n{pretty(found.answer)}\n"
     asked = plain_text(request_sections(found.request), titles=True) if found.request else ""
-    said = plain_text(answer_sections(found.answer, found.row), titles=True)
+    said = plain_text(answer_sections(found.answer, found.row, found.why), titles=True)
     return f"== request {found.row.custom_id} ==\n\n{asked}\n\n== answer {title_of(found)[2:]} ==\n\n{said}\n"
 
 

@@ -7,7 +7,7 @@ import shlex
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import App, ComposeResult
@@ -20,12 +20,13 @@ from textual.widgets import Button, Input, Static
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
-from batchtui.domain.outcome import ErrorGroup
+from batchtui.domain.outcome import INVALID, ErrorGroup
 from batchtui.domain.plan import Plan
+from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import View
-from batchtui.service.events import Selection
+from batchtui.service.retry import Notes, Retry, useless
 from batchtui.tui.base import BaseModal, run_task
 from batchtui.tui.dialogs import Choose, Confirm, button, line_input
 from batchtui.tui.new.plan_summary import plan_lines
@@ -50,7 +51,7 @@ def parse_changes(text: str) -> dict[str, str]:
         key, sign, value = word.partition("=")
         if not sign or not key:
             raise InputError(
-                f"{safetext.line(word, 60)} is no change", advice="write KEY=VALUE, for example max_tokens=4096"
+                f"{safetext.line(word, 60)} is not a change", advice="write KEY=VALUE, for example max_tokens=4096"
             )
         changes[key] = value
     return changes
@@ -58,39 +59,46 @@ def parse_changes(text: str) -> dict[str, str]:
 
 def warnings(groups: Sequence[ErrorGroup], *, changed: bool) -> list[str]:
     """Why sending these again may not help."""
-    said = []
-    for group in groups:
-        if group.retry == "useless" or (
-            group.retry in ("changed", "later") and group.kind != "waiting" and not changed
-        ):
-            said.append(f"{numbers.count(group.count)} × {group.kind}: {group.advice}")
-    return said
+    return [
+        f"{numbers.count(group.count)} × {group.kind}: {group.advice}" for group in useless(groups, changed=changed)
+    ]
 
 
-def not_usable(view: View, rows: Iterable[int]) -> tuple[list[int], list[int]]:
-    """Which of the rows have no answer, and which one cut short."""
-    outcome, cut = view.column("outcome"), view.column("cut")
-    failed, short = [], []
+class NotUsable(NamedTuple):
+    """Rows by why they have no usable answer."""
+
+    failed: list[int]
+    short: list[int]
+    invalid: list[int]
+
+
+def not_usable(view: View, rows: Iterable[int]) -> NotUsable:
+    """Which of the rows have no answer, which one cut short, and which an invalid one."""
+    outcome, flaw = view.column("outcome"), view.column("cut")
+    found = NotUsable([], [], [])
     for row in rows:
         if outcome[row]:
-            failed.append(row)
-        elif cut[row]:
-            short.append(row)
-    return failed, short
+            found.failed.append(row)
+        elif flaw[row]:
+            (found.invalid if flaw[row] == INVALID else found.short).append(row)
+    return found
 
 
-async def failed_or_short(app: App[Any], failed: list[int], short: list[int]) -> list[int] | None:
-    """Which rows to send again: where there are both kinds the person says; None when they leave it."""
-    if not (failed and short):
-        return failed or short
+async def which_again(app: App[Any], rows: NotUsable) -> list[int] | None:
+    """Which rows to send again: where there are several kinds the person says; None when they leave it."""
+    failed, short, invalid = rows
+    every = sorted(failed + short + invalid)
+    if len(every) in map(len, rows):
+        return every
     choices = [
         ("failed", f"{numbers.plural(len(failed), 'request')} without an answer"),
-        ("short", f"{numbers.plural(len(short), 'answer')} cut short: raise max_tokens, or change the request"),
-        ("both", f"all {len(failed) + len(short):,}"),
+        ("short", f"{numbers.plural(len(short), 'answer')} cut short: raise max_tokens or change the request"),
+        ("invalid", f"{numbers.plural(len(invalid), 'invalid answer')}: retry as is, or change the request"),
+        ("all", f"all {len(every):,}"),
     ]
-    answer = await app.push_screen_wait(Choose("Send what again?", choices))
-    rows = {"failed": failed, "short": short, "both": sorted(failed + short)}
-    return rows.get(str(answer)) if answer is not None else None
+    kinds = {"failed": failed, "short": short, "invalid": invalid, "all": every}
+    answer = await app.push_screen_wait(Choose("Retry which requests?", [each for each in choices if kinds[each[0]]]))
+    return kinds.get(str(answer)) if answer is not None else None
 
 
 class RetryScreen(BaseModal[bool]):
@@ -102,10 +110,8 @@ class RetryScreen(BaseModal[bool]):
         Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
         Binding("down,j", "scroll_body(1)", show=False),
         Binding("up,k", "scroll_body(-1)", show=False),
-        Binding("y", "send", "send", show=False, id="yes", tooltip="send them"),
-        Binding(
-            "c", "change", "change", show=False, id="retry.change", tooltip="change something in all of them first"
-        ),
+        Binding("y", "send", "send", show=False, id="yes", tooltip="retry them"),
+        Binding("c", "change", "change", show=False, id="retry.change", tooltip="change a param of all requests first"),
     ]
 
     def __init__(self, record: BatchRecord, view: View, rows: Sequence[int]) -> None:
@@ -115,13 +121,15 @@ class RetryScreen(BaseModal[bool]):
         self._rows = rows
         self._groups: list[ErrorGroup] = []
         self._plan: Plan | None = None
-        self._stop = threading.Event()
+        self._retry: Retry | None = None
+        self._planning = threading.Lock()
+        self._work = Work()
         self._rest: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """What, how changed, what it costs, no or yes."""
         with Vertical(classes="box wide"):
-            title = f"Send {numbers.plural(len(self._rows), 'request')} of {batch.name(self._record)} again?"
+            title = f"Retry {numbers.plural(len(self._rows), 'request')} of {batch.name(self._record)}?"
             yield Static(title, classes="title", markup=False)
             with VerticalScroll(classes="body", can_focus=False):
                 yield Static("", id="retry-groups", markup=False)
@@ -129,9 +137,7 @@ class RetryScreen(BaseModal[bool]):
                 yield Static("", id="retry-difference", markup=False)
             with Horizontal(id="retry-changes-line"):
                 yield Static("Changes", id="retry-changes-label", markup=False)
-                yield line_input(
-                    placeholder='none; else max_tokens=4096 system="…", top_p= drops it', id="retry-changes"
-                )
+                yield line_input(placeholder='max_tokens=4096 system="…" (top_p= removes it)', id="retry-changes")
             yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
             with Horizontal(classes="buttons"):
                 yield button("Change  c", id="change")
@@ -156,16 +162,16 @@ class RetryScreen(BaseModal[bool]):
             title = group.title
             if group.kind == "waiting":
                 # Of a batch that was refused: what is still on its way is not among them.
-                words, tone, title = "never sent", "good", "of batches that were not created"
+                words, tone, title = "not sent", "good", "of batches that were not created"
             style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
             lines.append(
-                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(title, 200))
+                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<15}", style), safetext.line(title, 200))
             )
         rest = sum(group.count for group in self._groups[GROUPS_SHOWN:])
         good = len(self._rows) - sum(group.count for group in self._groups)
         lines += [Content(f"{rest:>7,}  of {len(self._groups) - GROUPS_SHOWN} more kinds")] if rest else []
         lines += (
-            [Content.assemble((f"{good:>7,}  ", "bold"), "with a good answer already: they would be paid again")]
+            [Content.assemble((f"{good:>7,}  ", "bold"), "already have a usable answer: you would pay for them again")]
             if good
             else []
         )
@@ -186,63 +192,54 @@ class RetryScreen(BaseModal[bool]):
 
     def _plan_soon(self, seconds: float) -> None:
         self.query_one("#yes", Button).disabled = True
-        self._stop.set()
+        self._work.stop()
         if self._rest is not None:
             self._rest.stop()
         self._rest = self.set_timer(seconds, self._begin)
 
     def _begin(self) -> None:
         self._say_groups()
-        self._stop = threading.Event()
-        run_task(self, self._make_plan(self._stop))
+        self._work = Work()
+        run_task(self, self._make_plan(self._work))
 
-    async def _make_plan(self, stop: threading.Event) -> None:
+    async def _make_plan(self, work: Work) -> None:
         await self._drop()
-        view = self._view
-        chosen = Selection(custom_ids=frozenset(view.id(row) for row in self._rows))
-        local_ids = [member.folder.name for member in view.members]
         try:
             changes = self._changes()
-            plan = await self.in_thread(self.service.plan_retry, local_ids, chosen, changes, stop=stop)
+            plan, notes = await self.in_thread(self._planned, changes, work)
             stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
         except BatchtuiError as error:
-            if not stop.is_set():
+            if not work.stopped:
                 self._say_plan(Content.assemble((f"{GLYPHS.refused} {error}", "$text-error"), f"  {error.advice}"))
             return
-        if stop.is_set() or not self.is_attached:
+        if work.stopped or not self.is_attached:
             await self.in_thread(self.service.discard, plan)
             return
         self._plan = plan
-        self._say_plan(Content("\n").join(self._words(plan, stopped_by)))
-        difference = await self._difference(changes)
+        self._say_plan(Content("\n").join(self._words(plan, stopped_by, notes.lost)))
+        difference = _difference(notes)
         self.query_one("#retry-difference", Static).update(difference)
         self.query_one("#retry-difference").set_class(bool(difference), "shown")
         if difference:
             self.query_one(VerticalScroll).scroll_end(animate=False)
         self.query_one("#yes", Button).disabled = not plan.ok
 
-    def _words(self, plan: Plan, stopped_by: str | None) -> list[Content]:
+    def _planned(self, changes: dict[str, str], work: Work) -> tuple[Plan, Notes]:
+        """Plan the rows of the view with these changes; the run is opened once for all that are typed."""
+        with self._planning:
+            if self._retry is None:
+                self._retry = self.service.retry([member.folder.name for member in self._view.members], work)
+            rows = self._retry.rows(custom_ids=frozenset(self._view.id(row) for row in self._rows))
+            return self._retry.plan(rows, changes, work), self._retry.notes(rows, changes)
+
+    def _words(self, plan: Plan, stopped_by: str | None, lost: Sequence[str]) -> list[Content]:
         lines = [*plan_lines(plan, stopped_by=stopped_by or "")]
+        lines += [Content.styled(f"{GLYPHS.warning} {line}", "$text-warning") for line in lost]
         for group in plan.problems[:4]:
             style = "$text-error" if group.level == "error" else "$text-warning"
             sign = GLYPHS.refused if group.level == "error" else GLYPHS.warning
             lines.append(Content.styled(f"{sign} {group.count:,} × {safetext.line(group.message, 300)}", style))
         return lines
-
-    async def _difference(self, changes: dict[str, str]) -> Content:
-        """The first request before and after."""
-        from batchtui.results.requests_again import difference
-
-        if not changes or not self._rows:
-            return Content("")
-        raw = await self.in_thread(self._view.request_raw, self._rows[0])
-        if raw is None:
-            return Content("")
-        lines = [Content.styled(f"in {safetext.line(self._view.id(self._rows[0]), 64)} for example:", "dim")]
-        for line in difference(raw, changes)[:8]:
-            style = "$text-success" if line.startswith("+") else "$text-error" if line.startswith("-") else "dim"
-            lines.append(Content.styled(safetext.line(line, 200), style))
-        return Content("\n").join(lines)
 
     def _say_plan(self, text: Content) -> None:
         self.query_one("#retry-plan", Static).update(text)
@@ -281,7 +278,7 @@ class RetryScreen(BaseModal[bool]):
         else:
             changes = self.query_one("#retry-changes", Input).value.strip()
             if changes:
-                self.say_below("Retry not sent. Its changes were not saved", advice=safetext.line(changes, 200))
+                self.say_below("Retry not sent; its changes were not saved", advice=safetext.line(changes, 200))
             self.dismiss(False)
 
     def action_send(self) -> None:
@@ -293,7 +290,7 @@ class RetryScreen(BaseModal[bool]):
     async def _send(self, plan: Plan) -> None:
         stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
         if stopped_by and not await self.app.push_screen_wait(
-            Confirm(stopped_by, ["Send it all the same?"], yes="Send", grave=True)
+            Confirm(stopped_by, ["Send anyway?"], yes="Send", grave=True)
         ):
             self._plan = plan
             return
@@ -302,5 +299,16 @@ class RetryScreen(BaseModal[bool]):
 
     async def on_unmount(self) -> None:
         """Throw away what was planned and not sent."""
-        self._stop.set()
+        self._work.stop()
         await self._drop()
+
+
+def _difference(notes: Notes) -> Content:
+    """The first request before and after."""
+    if not notes.difference:
+        return Content("")
+    lines = [Content.styled(f"in {safetext.line(notes.example, 64)} for example:", "dim")]
+    for line in notes.difference[:8]:
+        style = "$text-success" if line.startswith("+") else "$text-error" if line.startswith("-") else "dim"
+        lines.append(Content.styled(safetext.line(line, 200), style))
+    return Content("\n").join(lines)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.outcome import CODES
+from batchtui.domain.outcome import BY_NAME, CODES, FLAWS, SUCCEEDED, UNKNOWN, UNREADABLE, standing
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import ResultRow, Rows, View
@@ -21,33 +21,37 @@ from batchtui.tui.widgets.tab_line import Tab
 _COLUMNS = (
     Column("id", "Request", 12, max_width=30, flex=2),
     Column("outcome", "Outcome", 11),
-    Column("why", "Stop or error", 15, max_width=21, flex=1, priority=2),
+    Column("why", "Stop / error", 15, max_width=21, flex=1, priority=2),
     Column("in", "In", 6, align="right", priority=4),
     Column("out", "Out", 6, align="right", priority=1),
     Column("cost", "Cost", 9, align="right", priority=5),
-    Column("words", "First words", 14, flex=6, priority=3),
+    Column("words", "Answer", 14, flex=6, priority=3),
 )
-_ATTEMPT = Column("attempt", "Try", 3, align="right", priority=6)
+_ATTEMPT = Column("attempt", "Attempt", 7, align="right", priority=6)
 SORTS = ("file", "id", "outcome", "why", "in", "out", "cost", "words")
 """Sort keys in the order that ``s`` goes through them."""
 
-_ALWAYS = (
-    ("all", "All", "all"),
-    ("succeeded", "Succeeded", "ok"),
-    ("cut_short", "Cut short", "cut"),
-    ("errored", "Errored", "err"),
-    ("canceled", "Canceled", "can"),
-    ("expired", "Expired", "exp"),
-    ("missing", "Missing", "miss"),
-)
-_SOMETIMES = (("unknown", "Unknown", "unkn"), ("unreadable", "Unreadable", "unrd"), ("waiting", "Waiting", "wait"))
+_SHORT = {
+    "usable": "ok",
+    "cut_short": "cut",
+    "invalid": "inv",
+    "errored": "err",
+    "canceled": "can",
+    "expired": "exp",
+    "missing": "miss",
+}
+OTHER = "other"
+"""The tab of results of an unknown type and of lines that can't be read."""
 
 
 def tabs(view: View) -> list[Tab]:
-    """The outcome tabs with their counts; odd outcomes only where there are any."""
+    """The outcome tabs with their counts, which add up; one for requests that wait only where there are any."""
     counts = view.counts()
-    seen = [*_ALWAYS, *(each for each in _SOMETIMES if counts.get(each[0]))]
-    return [Tab(name, label, short, counts.get(name, 0)) for name, label, short in seen]
+    found = [Tab("all", "All", "all", counts["all"])]
+    found += [Tab(name, BY_NAME[name].title, short, counts[name]) for name, short in _SHORT.items()]
+    found.append(Tab(OTHER, "Other", "oth", counts["unknown"] + counts["unreadable"]))
+    waiting = counts["waiting"]
+    return [*found, Tab("waiting", "Waiting", "wait", waiting)] if waiting else found
 
 
 def in_tab(view: View, tab: str, rows: Iterable[int] | None = None) -> Rows:
@@ -55,17 +59,20 @@ def in_tab(view: View, tab: str, rows: Iterable[int] | None = None) -> Rows:
     chosen: Iterable[int] = range(len(view)) if rows is None else rows
     if tab == "all":
         return array("I", chosen)
-    if tab == "cut_short":
-        cut = view.column("cut")
-        return array("I", (row for row in chosen if cut[row]))
-    outcome, wanted = view.column("outcome"), CODES[tab]
-    return array("I", (row for row in chosen if outcome[row] == wanted))
+    outcome, flaw = view.column("outcome"), view.column("cut")
+    if tab in ("usable", "cut_short", "invalid"):
+        wanted = {number for number in range(len(FLAWS)) if standing(SUCCEEDED, number).name == tab}
+        return array("I", (row for row in chosen if outcome[row] == SUCCEEDED and flaw[row] in wanted))
+    codes = {UNKNOWN, UNREADABLE} if tab == OTHER else {CODES[tab]}
+    return array("I", (row for row in chosen if outcome[row] in codes))
 
 
 def outcome_cell(row: ResultRow) -> Text:
     """An outcome with a sign of its own and a colour."""
     if row.cut_short:
         return Text(f"{GLYPHS.partial} cut short", style="warn")
+    if row.invalid:
+        return Text(f"{GLYPHS.warning} invalid", style="warn")
     sign, style = {
         "succeeded": (GLYPHS.good, "good"),
         "errored": (GLYPHS.refused, "bad"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections.abc import Mapping
 from typing import ClassVar
@@ -18,10 +17,11 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
+from batchtui.domain.work import Work
 from batchtui.present import numbers
 from batchtui.results.view import Rows, View
 from batchtui.service import events as told
-from batchtui.tui.base import BaseScreen, Progressed, progress_poster, run_task
+from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import Happened
 from batchtui.tui.new.plan_summary import progress_line
@@ -75,7 +75,7 @@ class ResultsScreen(BaseScreen[None]):
             "back",
             "back",
             id="back",
-            tooltip="stop the search, close the answer, clear the filter, then leave",
+            tooltip="stop the search, close the answer, clear the filter, leave",
         ),
         Binding(
             "slash",
@@ -84,23 +84,21 @@ class ResultsScreen(BaseScreen[None]):
             id="results.filter",
             tooltip="words, tokens>1000, stop:max_tokens, error:overloaded, id:…",
         ),
-        Binding(
-            "ctrl+t", "case", "case", show=False, id="results.case", tooltip="whether capitals matter in the filter"
-        ),
+        Binding("ctrl+t", "case", "case", show=False, id="results.case", tooltip="match case in the filter"),
         Binding(
             "ctrl+r",
             "regex",
             "regex",
             show=False,
             id="results.regex",
-            tooltip="the filter's words as one regular expression",
+            tooltip="filter by a regular expression",
         ),
         Binding("s", "sort", "sort", id="sort", tooltip="sort by the next column"),
-        Binding("S", "reverse", "reverse", show=False, id="results.reverse", tooltip="turn the order round"),
-        Binding("E", "groups", "errors", id="results.errors", tooltip="errors grouped, with what they mean"),
-        Binding("r", "retry", "retry", id="retry", tooltip="send again what is marked, or all that is shown"),
-        Binding("x", "export", "export", id="export", tooltip="write what is shown to a file"),
-        Binding("y", "copy", "copy", id="copy", tooltip="copy the answer, control characters as signs"),
+        Binding("S", "reverse", "reverse", show=False, id="results.reverse", tooltip="reverse sort order"),
+        Binding("E", "groups", "errors", id="results.errors", tooltip="errors by group, with causes"),
+        Binding("r", "retry", "retry", id="retry", tooltip="retry the marked requests, or all shown"),
+        Binding("x", "export", "export", id="export", tooltip="export the results shown"),
+        Binding("y", "copy", "copy", id="copy", tooltip="copy the answer, control characters as symbols"),
         Binding(
             "Y",
             "copy(True)",
@@ -111,9 +109,11 @@ class ResultsScreen(BaseScreen[None]):
         ),
         Binding("o", "pager", "pager", id="results.pager", tooltip="open request and answer in $PAGER"),
         Binding("O", "editor", "editor", show=False, id="results.editor", tooltip="open request and answer in $EDITOR"),
-        Binding("m", "mode('plain')", "plain", id="results.markdown", tooltip="the text as Markdown, or plain"),
-        Binding("v,J", "mode('raw')", "raw", key_display="v", id="results.raw", tooltip="the raw JSON, or the text"),
-        Binding("u", "run", "run", id="results.run", tooltip="the whole run merged, or this batch alone"),
+        Binding("m", "mode('plain')", "plain", id="results.markdown", tooltip="switch between Markdown and plain text"),
+        Binding(
+            "v,J", "mode('raw')", "raw", key_display="v", id="results.raw", tooltip="switch between raw JSON and text"
+        ),
+        Binding("u", "run", "run", id="results.run", tooltip="switch between the whole run and this batch"),
         Binding(
             "left_square_bracket",
             "older(1)",
@@ -128,19 +128,17 @@ class ResultsScreen(BaseScreen[None]):
             "newer",
             show=False,
             id="results.newer",
-            tooltip="back towards the answer that holds",
+            tooltip="a newer answer to the same request",
         ),
-        Binding("n", "step(1)", "next", show=False, id="results.next", tooltip="the next answer of the list"),
-        Binding(
-            "p", "step(-1)", "previous", show=False, id="results.previous", tooltip="the previous answer of the list"
-        ),
+        Binding("n", "step(1)", "next", show=False, id="results.next", tooltip="next answer"),
+        Binding("p", "step(-1)", "previous", show=False, id="results.previous", tooltip="previous answer"),
         Binding("equals_sign", "compare", "compare", id="results.compare", tooltip="compare with another batch or run"),
         Binding(
             "f",
             "fetch",
-            "fetch results",
+            "download results",
             id="results.fetch",
-            tooltip="download the results again; they replace only what holds less",
+            tooltip="download results again; they replace the ones on disk only if they hold more",
         ),
         *(Binding(str(n), f"tab({n})", show=False, id=f"results.tab{n}", tooltip=f"tab {n}") for n in range(1, 10)),
     ]
@@ -157,7 +155,7 @@ class ResultsScreen(BaseScreen[None]):
         )
         self._list = RowList((), id="results-list")
         self.detail = DetailPane(self._list, id="results-detail")
-        self._opening: threading.Event | None = None
+        self._opening = Work()
         self._cursor_at: int | None = None
         """The row that the cursor was on in the view before, until it is found in this one."""
 
@@ -186,8 +184,7 @@ class ResultsScreen(BaseScreen[None]):
     def on_unmount(self) -> None:
         """Stop what still runs for this screen."""
         self._search.stop()
-        if self._opening is not None:
-            self._opening.set()
+        self._opening.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that would do nothing here are not offered."""
@@ -201,25 +198,22 @@ class ResultsScreen(BaseScreen[None]):
 
     def open(self) -> None:
         """Open the results anew, stopping an opening that still runs."""
-        if self._opening is not None:
-            self._opening.set()
-        self._opening = threading.Event()
+        self._opening.stop()
+        self._opening = work_for(self)
         run_task(self, self._open(self._opening))
 
-    async def _open(self, stop: threading.Event) -> None:
+    async def _open(self, work: Work) -> None:
         try:
             self.record = self.service.resolve(self.local_id)
             self._say_head()
-            view = await self.in_thread(
-                self.service.open_results, self.local_id, run=self.run, progress=progress_poster(self), stop=stop
-            )
+            view = await self.in_thread(self.service.open_results, self.local_id, run=self.run, work=work)
         except BatchtuiError as error:
-            if not stop.is_set():
+            if not work.stopped:
                 self._opened_nothing(error)
             return
         # Of the rows before, those that are marked and under the cursor are found again by their ids.
         rows_of = await self.in_thread(_rows_by_id, view) if self.view is not None else {}
-        if stop.is_set() or not self.is_attached:
+        if work.stopped or not self.is_attached:
             return
         self._list.set_columns(columns_for(view))
         self._take_view(view, rows_of)
@@ -277,8 +271,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def run_records(self) -> list[BatchRecord]:
         """The batches of the run that is looked at, none before it is known."""
-        run = self.record.run if self.record is not None else None
-        return [record for record in self.service.records() if record.run == run]
+        return self.service.run_of(self.record) if self.record is not None else []
 
     # --- what is said -----------------------------------------------------------------------------------------------
 
@@ -437,9 +430,7 @@ class ResultsScreen(BaseScreen[None]):
             return
         if not shown.view.older_count(shown.row):
             whole = self.run
-            self.say(
-                "There is one answer to this request." if whole else "There is one answer here: u shows the whole run."
-            )
+            self.say("This request has one answer." if whole else "This batch has one answer; u shows the whole run.")
         self.detail.step_older(by)
 
     def action_step(self, by: int) -> None:

@@ -1,0 +1,107 @@
+"""What of a result line can hold fields: the text of a succeeded answer, and the inputs of its tool calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from batchtui.results.line import UNDECODED, Line, Result, ladder
+from batchtui.results.text import load
+
+_NULL = msgspec.Raw(b"null")
+_HELD = frozenset({"text", "tool_use"})
+
+
+class Call(msgspec.Struct, gc=False):
+    """A tool call."""
+
+    name: str
+    input: msgspec.Raw | bytes
+
+
+class Parts(msgspec.Struct, gc=False):
+    """The texts of an answer joined, its first text block, and its tool calls in order."""
+
+    text: str
+    first_text: str
+    calls: Sequence[Call] = ()
+
+
+class _Block(msgspec.Struct, gc=False):
+    type: str = ""
+    text: str | None = None
+    name: str | None = ""
+    input: msgspec.Raw = _NULL
+
+
+class _Message(msgspec.Struct, gc=False):
+    content: list[_Block] = []
+
+
+_decoder: msgspec.json.Decoder[Line[_Message]] = msgspec.json.Decoder(Line[_Message])
+_decode_blocks = msgspec.json.Decoder(list[_Block]).decode
+
+
+def plain_parts(block: bytes, count: int) -> Sequence[Parts | str | None] | None:
+    """The parts of ``count`` lines decoded at once; None when a line is odd.
+
+    An answer that says one text and calls no tool is that text alone; None stands for one that did not succeed.
+    """
+    try:
+        lines = _decoder.decode_lines(block)
+    except UNDECODED:
+        return None
+    if len(lines) != count:
+        return None
+    return [_parts(line.result) for line in lines]
+
+
+def content_parts(content: bytes | msgspec.Raw) -> Parts | str | None:
+    """The parts of an answer's content alone; None when it is odd."""
+    try:
+        return _of_blocks(_decode_blocks(content))
+    except UNDECODED:
+        return None
+
+
+def _of_blocks(content: list[_Block]) -> Parts | str | None:
+    said = [block for block in content if block.type in _HELD] if len(content) != 1 else content
+    if len(said) == 1 and said[0].type == "text":
+        return said[0].text
+    texts = [block.text or "" for block in said if block.type == "text"]
+    calls = [Call(block.name or "", block.input) for block in said if block.type == "tool_use"]
+    return Parts("".join(texts), next((text for text in texts if text.strip()), ""), calls)
+
+
+def parts_of(line: bytes) -> Parts | str | None:
+    """The parts of one line; None when it has no answer or can't be read."""
+    parsed = ladder(line, _decoder.decode) if line else None
+    if parsed is None:
+        return _leniently(load(line)) if line else None
+    return _parts(parsed.result)
+
+
+def _parts(result: Result[_Message]) -> Parts | str | None:
+    if result.message is None or result.type != "succeeded":
+        return None
+    return _of_blocks(result.message.content)
+
+
+def _leniently(parsed: Any) -> Parts | str | None:
+    result = parsed.get("result") if isinstance(parsed, dict) else None
+    message = result.get("message") if isinstance(result, dict) else None
+    if not isinstance(result, dict) or not isinstance(message, dict) or result.get("type") != "succeeded":
+        return None
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    blocks = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+    said = [block["text"] for block in blocks if block.get("type") == "text" and isinstance(block.get("text"), str)]
+    calls = [
+        Call(str(block.get("name") or ""), msgspec.json.encode(block.get("input")))
+        for block in blocks
+        if block.get("type") == "tool_use"
+    ]
+    return Parts("".join(said), next((text for text in said if text.strip()), ""), calls)
