@@ -81,7 +81,7 @@ def test_empty_cells_that_the_template_uses_are_counted_and_repeated_keys_named(
     assert said["my text is empty in 2 rows (also at 3)"] == "2"
     assert said["id is empty in 2 rows (also at 2)"] == "1"
     assert (
-        "'id' stands twice" in group(made, "duplicate_key").message and group(made, "duplicate_key").level == "warning"
+        "'id' appears twice in one object: the last" in group(made, "duplicate_key").message and group(made, "duplicate_key").level == "warning"
     )
     ids = [each["custom_id"] for each in staged(made)]
     assert ids[2:] == ["x", "z"] and all(each.startswith(made.mark) for each in ids[:2])
@@ -264,7 +264,7 @@ def test_responses_are_translated_like_chat_completions(tmp_path: Path) -> None:
     [
         ({"input": "x", "previous_response_id": "resp_1"}, "'previous_response_id'"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "'item_reference'"),
-        ({"input": "x", "tools": [{"type": "web_search"}]}, "no function"),
+        ({"input": "x", "tools": [{"type": "web_search"}]}, "named function"),
         ({}, "input is missing"),
     ],
 )

@@ -338,8 +338,8 @@ def _repeated(line: bytes, row: dict[str, Any]) -> list[Found]:
     if b"\\\\" not in line and line.count(b'"') - line.count(b'\\"') == 2 * _strings(row):
         return []
     _, faults = json_errors.parse(line)
-    keys = [found.message.partition(" stands twice")[0] for found in faults if found.code == "duplicate_key"]
-    return [warning("duplicate_key", f"{key} stands twice in one object: the last one is used") for key in keys]
+    keys = [found.message.partition(" appears twice")[0] for found in faults if found.code == "duplicate_key"]
+    return [warning("duplicate_key", f"{key} appears twice in one object: the last one is used") for key in keys]
 
 
 def _strings(value: Any) -> int:
