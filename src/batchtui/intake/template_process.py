@@ -50,6 +50,8 @@ class TemplateProcess:
         self._heard = 0.0
         self._looked = 0.0
         self.betas: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
+        """Columns that the template may use."""
 
     def compile(self, text: str, wait: Callable[[], None] | None = None) -> None:
         """Take a template; raises BadTemplate, and StoreError when no process can be started."""
@@ -67,7 +69,7 @@ class TemplateProcess:
             raise wire.BadTemplate(error("template", answer.message, answer.detail), answer.line)
         if not isinstance(answer, wire.Compiled):
             raise wire.BadTemplate(error("template", "the template can't be read"))
-        self.betas = answer.betas
+        self.betas, self.names = answer.betas, answer.names
 
     def restart(self) -> None:
         """A new process with the same template; raises BadTemplate and StoreError."""
