@@ -237,7 +237,7 @@ def test_migration_index_and_export_survive_kills_at_every_step(tmp_path: Path) 
                 record.pop("schema", None)
                 (folder / RECORD).write_text(json.dumps(record))
                 (folder / "results.index").unlink(missing_ok=True)
-            code = killed(demo, data, ["results", "last", "--format", "json", "-o", str(out)], after, None)
+            code = killed(demo, data, ["results", "last", "--format", "json", "-o", str(out), "--force"], after, None)
             assert (folder / "results.jsonl").read_bytes() == whole
             assert json.loads((folder / RECORD).read_bytes())["local_id"] == folder.name
             if out.exists():

@@ -115,7 +115,7 @@ async def test_copying_takes_the_row_under_the_cursor(service: Service) -> None:
         await settled(pilot, screen)
         copied.unlink()
         await pilot.press("y")
-        await until(pilot, lambda: "Nothing is shown" in screen.query_one(StatusLine).said)
+        await until(pilot, lambda: "Nothing to copy" in screen.query_one(StatusLine).said)
         assert not copied.exists()
 
 

@@ -14,6 +14,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import CheckedSource, Plan, Problem
 from batchtui.domain.work import UNWATCHED, Progress, Work
 from batchtui.intake import detect_format
+from batchtui.intake.answer_table import answer_of
 from batchtui.intake.checker import Checker
 from batchtui.intake.estimate import total
 from batchtui.intake.options import FORMATS, IntakeOptions
@@ -23,7 +24,9 @@ from batchtui.intake.source_watch import Watch, Watched
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
 from batchtui.intake.template import Renderer, load_template, read_template
 from batchtui.intake.template_process import TemplateProcess
-from batchtui.store.files import make_private_dir
+from batchtui.results.asked import Pair
+from batchtui.store.files import make_private_dir, write_atomic
+from batchtui.store.records import ANSWER
 
 replace = msgspec.structs.replace
 _PATIENCE = 2.0
@@ -210,6 +213,8 @@ class _Making:
         errors = self._faults if self.options.skip_bad else self._problems.errors
         keep = checker.placer.requests > 0 and not errors
         parts = checker.splitter.finish(self.prices, checker.marks(), keep=keep)
+        if keep and self.staging is not None and self.options.template_text is not None:
+            self._keep_schema(self.staging, self.options.template_text)
         return Plan(
             source=source_name(self.given, self.options),
             requests=checker.placer.requests,
@@ -229,6 +234,13 @@ class _Making:
             longest=checker.placer.longest.decode(),
             origin=self._watch.origin(self._template_file),
         )
+
+    @staticmethod
+    def _keep_schema(staging: Path, template: str) -> None:
+        """Keep the whole schema of a template's answers where what is sent is only a part of it."""
+        pair = answer_of(template)
+        if pair is not None and pair[0] != pair[1]:
+            write_atomic(staging / ANSWER, msgspec.json.encode([Pair(*pair)]))
 
 
 def source_name(given: Sequence[str], options: IntakeOptions) -> str:

@@ -20,6 +20,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 from batchtui import plainfile, tomltext
 from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_protocol as wire
+from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
@@ -72,6 +73,7 @@ class RequestTemplate:
             raise BadTemplate(
                 error("template", f"custom_id must be a text, not {kind_of(custom_id)}"), _line_of(text, "custom_id")
             )
+        self._ask_for(data, text)
         short = "prompt" in data
         if short:
             if "messages" in data:
@@ -88,6 +90,23 @@ class RequestTemplate:
         self._custom_id = self._compiled("custom_id", custom_id) if custom_id is not None else None
         self._shown = "prompt" if short else "messages"
         self._plan = {name: self._constant(self._compiled(self._name(name), value)) for name, value in data.items()}
+
+    def _ask_for(self, data: dict[str, Any], text: str) -> None:
+        """Put the schema of the ``[answer]`` table into the params; raises BadTemplate."""
+        table = data.pop("answer", None)
+        if table is None:
+            return
+        config = data.get("output_config", {})
+        if not isinstance(config, dict) or "format" in config:
+            what = "[answer] and output_config.format in one template: give one of them"
+            raise BadTemplate(error("template", what), _line_of(text, "output_config"))
+        try:
+            sent = sent_schema(whole_schema(table))
+        except AnswerFault as bad:
+            raise BadTemplate(error("template", safe(str(bad), 300)), _answer_line(text)) from bad
+        # Its texts are no templates.
+        format_ = msgspec.Raw(self._encode({"type": "json_schema", "schema": sent}))
+        data["output_config"] = {**config, "format": format_}
 
     def render(
         self, row: dict[str, Any], number: int, enter: Callable[[str], None] | None = None
@@ -278,6 +297,12 @@ def _number(text: str) -> Any:
         return number if math.isfinite(number) else text
     except ValueError:
         return text
+
+
+def _answer_line(text: str) -> int:
+    """The line of the ``[answer]`` table."""
+    lines = enumerate(text.splitlines(), 1)
+    return next((number for number, line in lines if re.match(r"\s*(?:\[answer\b|answer\s*[.=])", line)), 0)
 
 
 def _line_of(text: str, name: str, inner: int = 1) -> int:

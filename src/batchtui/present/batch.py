@@ -213,7 +213,7 @@ def usable(record: BatchRecord) -> int | None:
 def failed(record: BatchRecord) -> int | None:
     """Requests without a usable answer, of those that were sent; None until it ended."""
     good = usable(record)
-    return None if good is None else max(0, (record.sent_or_counted or record.requests) - good)
+    return None if good is None else max(0, (record.requests or record.counts.total) - good)
 
 
 def answered(record: BatchRecord) -> int:

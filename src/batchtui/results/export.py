@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, TypedDict
 
 import msgspec
 
@@ -39,7 +39,19 @@ TABLES = ("csv", "parquet", "sqlite")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def print_nothing(text: str) -> None:
+class ExportOptions(TypedDict, total=False):
+    """How an export is written, as ``export`` takes it."""
+
+    columns: Sequence[str]
+    unfold: bool | None
+    parsed: bool
+    bom: bool
+    all_rows: bool
+    replace: bool
+    note: Callable[[str], object]
+
+
+def _nobody_hears(text: str) -> None:
     """For notes that nobody hears."""
 
 
@@ -70,7 +82,7 @@ def export(
     bom: bool = False,
     all_rows: bool = False,
     replace: bool = True,
-    note: Callable[[str], object] = print_nothing,
+    note: Callable[[str], object] = _nobody_hears,
     work: Work = UNWATCHED,
 ) -> int:
     """Write rows (None: all, in the order of the source) to a file, an open binary file, or for ``files`` a new folder.
@@ -84,7 +96,7 @@ def export(
     Returns how many rows were written.  Raises InputError, also when ``dest`` is there and may not be replaced, StoreError,
     and Stopped, after which ``dest`` is as it was.
     """
-    _check(format, columns=columns, unfold=unfold, parsed=parsed, bom=bom)
+    check_options(format, columns=columns, unfold=unfold, parsed=parsed, bom=bom)
     chosen = _chosen(view, rows, all_rows)
     job = Job(
         view=view,
@@ -129,7 +141,7 @@ def _fields(
     return found
 
 
-def _check(format: str, *, columns: Sequence[str], unfold: bool | None, parsed: bool, bom: bool) -> None:
+def check_options(format: str, *, columns: object, unfold: bool | None, parsed: bool, bom: bool) -> None:
     """Raise InputError for a format that there isn't, and for what a format has not."""
     if format not in FORMATS:
         raise InputError(f"unknown export format {format}", advice=f"one of {', '.join(FORMATS)}")

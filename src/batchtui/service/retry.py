@@ -17,6 +17,7 @@ from batchtui.domain.outcome import MISSING, SUCCEEDED, UNREADABLE, WAITING, Err
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.intake.options import IntakeOptions
+from batchtui.results.asked import carried
 from batchtui.results.requests_again import NOT_SUCCEEDED, choose, difference, prepare, write_requests
 from batchtui.results.row_ids import lines_again
 from batchtui.results.run_view import open_run
@@ -26,6 +27,7 @@ from batchtui.service import planning
 from batchtui.service.context import Context
 from batchtui.service.reconcile import RESEND_AFTER
 from batchtui.store import files
+from batchtui.store.records import ANSWER
 
 _NOT_HERE = frozenset({WAITING, MISSING, UNREADABLE})
 _NO_LONGER = frozenset({"metadata", "model", "service_tier", "temperature", "top_k", "top_p"})
@@ -183,6 +185,9 @@ class Retry:
             retried = self._write(rows, changes, path, work)
             made = make_plan([str(path)], self._options(changes), prices=context.prices, staging=folder, work=work)
             path.unlink(missing_ok=True)
+            schemas = carried([context.history.folder(r.local_id) for r in self._run])
+            if schemas is not None:
+                files.write_atomic(folder / ANSWER, schemas)
             made = msgspec.structs.replace(
                 made, source=first.source, retry_of=tuple(retried), retried=retried, origin=None
             )

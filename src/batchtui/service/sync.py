@@ -117,11 +117,10 @@ class RemoteBatches:
         blank = BatchRecord(
             local_id=local_id,
             run=local_id,
-            title=title or "made elsewhere",
+            title=title,
             note=note,
             profile=self.context.profile.name,
             base_url=self.context.gateway.base_url,
-            source="made elsewhere",
             foreign=True,
             key_mark=self.context.key_mark(),
             told=remote.ended_at is not None,

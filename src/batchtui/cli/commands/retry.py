@@ -12,7 +12,7 @@ from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.commands.results import bring, filter_options, wanted_filter
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Session, verb
+from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
@@ -41,8 +41,10 @@ from batchtui.service.retry import Notes
     "--output",
     type=click.Path(path_type=Path),
     default=None,
-    help="Write the retry's results to FILE (implies --wait).",
+    help="Write the retry's results to FILE (implies --wait); its ending says the format.",
 )
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@strict_option
 @click.option("--dry-run", is_flag=True, help="Only check, price and show the changes.")
 def retry_(
     session: Session,
@@ -56,11 +58,16 @@ def retry_(
     run: bool,
     wait: bool,
     output: Path | None,
+    force: bool,
+    strict: bool,
     dry_run: bool,
 ) -> int:
     """Retry failed requests as a new batch of the same run; requests with a usable answer are left out."""
+    from batchtui.cli.commands.submit import output_place, send_and_follow
+
     service = session.service()
     record = service.resolve(id_)
+    place = output_place(session, output, force=force)
     settings, wanted = _settings(changes), wanted_filter(filter_, case, regex)
     records = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else [record]
     if any(r.results_due and r.id for r in records):
@@ -81,10 +88,13 @@ def retry_(
         if session.json:
             print_json(words.plan_json(plan))
         return 0 if plan.ok and dry_run else InputError.exit_code
-    from batchtui.cli.commands.submit import send_and_follow
-
     return send_and_follow(
-        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or output is not None, output=output
+        session,
+        service,
+        lambda: service.submit(plan, retry_of=record),
+        wait=wait or place is not None,
+        place=place,
+        strict=strict,
     )
 
 

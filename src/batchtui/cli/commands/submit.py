@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.output import print_json, say, show
-from batchtui.cli.session import Session, verb
+from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
 from batchtui.domain.plan import Plan
@@ -21,6 +21,9 @@ from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.present import numbers
 from batchtui.present import plan as plan_words
 from batchtui.service import Service
+
+if TYPE_CHECKING:
+    from batchtui.cli.place import Place
 
 _SOURCES: list[Callable[[Any], Any]] = [
     click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=completion.files),
@@ -134,12 +137,14 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, api_version:
     "--output",
     type=click.Path(path_type=Path),
     default=None,
-    help="Write the results to FILE once all batches have ended (implies --wait).",
+    help="Write the results to FILE once all batches have ended (implies --wait); its ending says the format.",
 )
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--max-cost", type=dollars, default=None, help="Dollars; send nothing if the high estimate is above.")
 @click.option(
     "--allow-duplicate", "again", is_flag=True, help="Send even if the same requests are already in progress."
 )
+@strict_option
 def submit_(
     session: Session,
     sources: tuple[str, ...],
@@ -148,8 +153,10 @@ def submit_(
     note: str,
     wait: bool,
     output: Path | None,
+    force: bool,
     max_cost: Decimal | None,
     again: bool,
+    strict: bool,
     api_version: str,
     **how: Any,
 ) -> int:
@@ -163,6 +170,7 @@ def submit_(
         service.limit_cost(max_cost)
     if api_version:
         service.use_api_version(api_version)
+    place = output_place(session, output, force=force, sources=sources)
     plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count)
     if not agreed:
         service.discard(plan)
@@ -177,8 +185,9 @@ def submit_(
             session,
             service,
             lambda: service.submit(plan, title=label, note=note, allow_cost=blocked is not None, again=again),
-            wait=wait or output is not None,
-            output=output,
+            wait=wait or place is not None,
+            place=place,
+            strict=strict,
         )
     except SourceChanged:
         service.discard(plan)
@@ -210,8 +219,23 @@ def _agreed(session: Session, plan: Plan, blocked: str | None) -> bool:
     return session.demo or session.confirm(f"Send {plan_words.batches(plan)} for {plan_words.cost(plan)}?")
 
 
+def output_place(session: Session, output: Path | None, *, force: bool, sources: tuple[str, ...] = ()) -> Place | None:
+    """Where the results go in the end, agreed on before anything is sent; None without ``-o``.  Raises InputError."""
+    if output is None:
+        return None
+    from batchtui.cli.place import agree_on
+
+    return agree_on(session, output, force=force, sources=sources)
+
+
 def send_and_follow(
-    session: Session, service: Service, send: Callable[[], Any], *, wait: bool, output: Path | None
+    session: Session,
+    service: Service,
+    send: Callable[[], Any],
+    *,
+    wait: bool,
+    place: Place | None,
+    strict: bool = False,
 ) -> int:
     """Send, settle what is in doubt, follow to the end when asked, write the results; the exit code."""
     before = {r.local_id for r in service.records()}
@@ -226,17 +250,22 @@ def send_and_follow(
             say(
                 f"  it may be {each.id}, created {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"
             )
-    if output is not None and any(r.results == "stored" for r in records):
+    if place is not None and any(r.results == "stored" for r in records):
         from batchtui.cli.commands.results import write_results
 
-        written = write_results(session, service, records[0], run=len(records) > 1, dest=output)
-        say(f"{numbers.plural(written, 'result')} written to {output}")
+        try:
+            written = write_results(session, service, records[0], run=len(records) > 1, place=place)
+        except InputError as error:
+            # All was sent: this is no error of what was asked for.
+            advice = f"batchtui results {records[0].local_id} -o FILE writes the results"
+            raise StoreError(str(error), advice=advice) from error
+        say(f"{numbers.plural(written, 'result')} written to {place.dest or 'standard output'}")
     if session.json:
         print_json({"run": records[0].run if records else None, "batches": records})
     if session.troubles and any(r.waiting for r in records):
         say("waiting batches are sent by batchtui sync, or while batchtui runs; do not submit again")
         return StoreError.exit_code
-    return words.exit_code(records, waited=wait)
+    return words.exit_code(records, waited=wait, strict=strict)
 
 
 def _say_what_goes_on(records: list[BatchRecord]) -> None:

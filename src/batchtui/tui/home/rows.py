@@ -106,7 +106,7 @@ class HomeRows:
             cells["status"] = Text.assemble((f"{state.sign} ", state.style), (words, "muted"))
             return cells | dict.fromkeys(("done", "usable", "failed"))
         if record.status == "ended" and not record.results_due and record.local_id not in self.transfers:
-            done = _processed(batch.answered(record), record.sent_or_counted or record.requests)
+            done = _processed(batch.answered(record), record.requests or record.counts.total)
             usable = numbers.count(batch.usable(record) or 0)
             return cells | {"done": done, "usable": usable, "failed": _failed(batch.failed(record))}
         # What has no counts yet has their room.

@@ -209,8 +209,7 @@ def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Cont
     if plan.warnings:
         lines.append(f"{numbers.plural(plan.warnings, 'warning')}: see Problems.")
     if plan.skipped:
-        skipped = numbers.plural(plan.skipped, "request")
-        lines.append(f"{skipped} with errors skipped; kept with the batch in skipped.jsonl.")
+        lines.append(f"{batch.skipped(plan.skipped)} skipped; kept with the batch in skipped.jsonl.")
     lines.append(Content.styled("A submitted batch can't be changed, only canceled.", "dim"))
     return lines
 

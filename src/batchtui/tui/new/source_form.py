@@ -60,9 +60,7 @@ class SourceForm(Vertical):
             yield Static("Template", classes="form-label", markup=False)
             yield PathInput(placeholder="labels.toml (for rows)", id="source-template", endings=(".toml",))
             yield Static("Model", classes="form-label", id="source-model-label", markup=False)
-            model = Input(
-                placeholder="for requests without one", id="source-model", compact=True, select_on_focus=False
-            )
+            model = Input(placeholder="claude-haiku-4-5", id="source-model", compact=True, select_on_focus=False)
             model.cursor_blink = False
             yield model
 

@@ -165,7 +165,7 @@ class RetryScreen(BaseModal[bool]):
                 words, tone, title = "not sent", "good", "of batches that were not created"
             style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
             lines.append(
-                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(title, 200))
+                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<15}", style), safetext.line(title, 200))
             )
         rest = sum(group.count for group in self._groups[GROUPS_SHOWN:])
         good = len(self._rows) - sum(group.count for group in self._groups)
