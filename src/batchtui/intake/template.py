@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
@@ -21,7 +21,6 @@ from batchtui import plainfile, tomltext
 from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_protocol as wire
 from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
-from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.readers import ID_MADE, as_json
@@ -32,6 +31,10 @@ from batchtui.intake.template_process import Died, TemplateProcess
 from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, BadTemplate
 from batchtui.intake.wording import KNOWN_PARAMS, kind_of, near, quoted
 from batchtui.safetext import line as safe
+
+if TYPE_CHECKING:
+    # The process that renders needs no checks.
+    from batchtui.intake.checker import Checker, Row
 
 _MARKS = ("{{", "{%", "{#")
 _NAME = re.compile(r"\W+")
