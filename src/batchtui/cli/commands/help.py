@@ -12,7 +12,7 @@ from batchtui.domain.errors import InputError
 TOPICS = {
     "exit-codes": """Exit codes
 
-  0    all done and all succeeded (an answer that was cut short has succeeded; the line of the batch counts them)
+  0    all done and all succeeded (answers that are cut short or invalid have succeeded; --strict makes it 1)
   1    done, but some requests did not succeed
   2    bad input or usage; nothing was sent
   3    the service or the network said no
@@ -35,6 +35,8 @@ TOPICS = {
                           requests.jsonl   the requests as sent
                           results.jsonl    the results as received; results.jsonl.part while they come
                           results.index    made anew whenever it is missing
+                          results.fields   the fields of the answers; made anew whenever it is missing
+                          answer.json      the whole schema that answers are checked by
                           ids.jsonl        the row of the source that each request was made from
                           skipped.jsonl    requests that were skipped since they had errors
   <data>/drafts/NAME.toml                  what was composed and not sent yet
@@ -47,8 +49,8 @@ TOPICS = {
 
   kettle "late delivery"   words in the id or the answer; -kettle leaves out what has it, also before a field
   prompt:kettle            words in the request
-  is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, cut_short, good, bad,
-                           duplicate, unexpected, unpriced, retried; a beginning is enough
+  is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, usable, cut_short,
+                           invalid, good, bad, duplicate, unexpected, unpriced, retried; a beginning is enough
   id: stop: error: model:  a part of the id, the stop reason, the error's type or message, the model
   tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
                            1.5k and 5MB are understood
@@ -62,6 +64,7 @@ you), model:, profile:, title:, note:, id:, source:, age<2d, cost>1, requests>10
   prompt              the user's turn; or messages, turn by turn
   custom_id           from a column: "{{ id }}"; made when it is left out or can't be an id
   betas               for the whole batch
+  [answer]            the fields that an answer has (below); stands at the end of the file
   …                   any other Messages param, written as it is
 
 A column is used by its name, with underscores for spaces ({{ first_name }}), or as {{ row["first name"] }}; {{ row_number }}
@@ -71,7 +74,17 @@ counts from 1.  For example:
   max_tokens = 50
   prompt = "Is this review glad or sad? {{ text }}"
   custom_id = "{{ id }}"
-""",
+
+[answer] asks for JSON (a structured output) and checks every answer:
+
+  [answer]
+  sentiment = ["positive", "negative", "mixed"]              one of these
+  topic = "string"                                           or integer, number, boolean
+  urgency = { type = "integer", minimum = 1, maximum = 5 }   keywords of JSON Schema
+  tags = { type = "array", items = "string" }
+
+Bounds, lengths and such that the API does not take are told to the model in descriptions and checked here.  An answer that is
+no JSON, or does not fit, is invalid: batchtui results ID --only invalid shows them, retry ID --only invalid sends them again.""",
     "config": "config.toml: every setting may be left out\n\n" + FIRST_CONFIG,
     "keys": """Keys of the screen (press ? there for the true ones; [keys] of config.toml rebinds them)
 
