@@ -55,9 +55,6 @@ def test_signals_end_a_waiting_submit_with_130_and_a_whole_state(tmp_path: Path,
     data = tmp_path / "data"
     faults = [[], ["slow:0.5@create*1"]][seed % 2]
     with running_demo(tmp_path / "server", faults=faults, duration=60) as demo:
-        config = Path(os.environ["BATCHTUI_CONFIG_DIR"])
-        config.mkdir(parents=True, exist_ok=True)
-        (config / "config.toml").write_text("[settle]\nlooks = 2\nseconds = 0\n")
         code, said = interrupted(
             demo,
             data,

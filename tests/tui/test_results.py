@@ -345,8 +345,8 @@ async def test_costs_on_the_screen_are_those_of_the_raw_lines(service: Service, 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"status": "in_progress", "ended_at": None}, "Still running"),
-        ({"status": "ended"}, "f fetches them now"),
+        ({"status": "in_progress", "ended_at": None}, "Running."),
+        ({"status": "ended"}, "f downloads them now"),
         ({"status": "ended", "results": "gone"}, "The results are gone"),
         ({"status": "canceling", "ended_at": None}, "Being canceled"),
     ],

@@ -61,9 +61,9 @@ FIRST_CONFIG = """\
 # columns = []                         # of the home screen; empty: by width
 
 # [settle]                             # when an unconfirmed batch counts as not created
-# looks = 6
-# seconds = 180
-# leeway_seconds = 300                 # seconds that the API's clock may differ from yours
+# looks = 6                            # at least 2
+# seconds = 180                        # at least 180
+# leeway_seconds = 300                 # seconds that the API's clock may differ from yours; at least 60
 
 # [keys]
 # cancel = "ctrl+k"                    # names: press ? on any screen

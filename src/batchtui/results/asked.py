@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,9 @@ from batchtui import plainfile
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_parts import Call
 from batchtui.store.records import ANSWER, REQUESTS
+
+if TYPE_CHECKING:
+    from batchtui.results.view import View
 
 _BLOCK = 1 << 18
 _MAX_SCHEMAS = 64_000_000
@@ -192,3 +195,19 @@ def carried(folders: Sequence[Path]) -> bytes | None:
     for folder in folders:
         found += [pair for pair in read_pairs(folder) if pair not in found]
     return msgspec.json.encode(found) if found else None
+
+
+_LOOKS = 20
+"""Requests that are looked at, spread over all."""
+
+
+def asks_for_values(view: View) -> bool:
+    """True when some request, of a few that are looked at, has an output format or has to call a tool.  Raises StoreError."""
+    count = len(view)
+    return any(_has_values(view.request_raw(row)) for row in range(0, count, max(1, count // _LOOKS)))
+
+
+def _has_values(line: bytes | None) -> bool:
+    params = _one(line) if line else _UNREAD
+    wanted = _wanted(bytes(params.output_config), bytes(params.tools), bytes(params.tool_choice), ())
+    return wanted.text is not None or bool(wanted.forced)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, Unpack
 
 import msgspec
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from batchtui.domain.plan import ModelInfo
     from batchtui.intake.options import IntakeOptions
     from batchtui.results.answer_check import Schema
+    from batchtui.results.export import ExportOptions
     from batchtui.results.view import ResultSet, View
     from batchtui.service.parts import Parts
     from batchtui.service.retry import Retry
@@ -265,14 +266,13 @@ class Service:
         format: str,
         dest: Path | BinaryIO,
         *,
-        unfold: bool = False,
-        all_rows: bool = False,
         work: Work = UNWATCHED,
+        **how: Unpack[ExportOptions],
     ) -> int:
-        """Write results out (jsonl, json, csv, markdown, files, parquet); returns how many."""
+        """Write results out in one of ``results.export.FORMATS``; returns how many.  ``how`` is what ``export`` takes."""
         from batchtui.results.export import export as write_export
 
-        return write_export(view, rows, format, dest, unfold=unfold, all_rows=all_rows, work=work)
+        return write_export(view, rows, format, dest, work=work, **how)
 
     # What asks the service, on its loop.
 

@@ -6,7 +6,7 @@ import sys
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 import msgspec
@@ -14,11 +14,16 @@ import msgspec
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
 from batchtui.cli.output import print_json, say
+from batchtui.cli.place import Place, agree_on
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
 from batchtui.domain.outcome import ALL_OUTCOMES
+from batchtui.present import batch, numbers
+from batchtui.results.export import FORMATS, ExportOptions, check_options
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
+from batchtui.results.names import split_names
+from batchtui.results.row_match import in_source_order
 from batchtui.results.search import select
 from batchtui.results.view import View
 from batchtui.service import Service
@@ -26,11 +31,8 @@ from batchtui.service import Service
 if TYPE_CHECKING:
     from batchtui.results.answer_check import Schema
 
-FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
 OUTCOMES = ("succeeded", *ALL_OUTCOMES)
-_ONLY = click.option(
-    "--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (may be given again)."
-)
+_ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
 
 
 _MAX_SCHEMA = 16_000_000
@@ -40,10 +42,13 @@ _MAX_SCHEMA = 16_000_000
 def filter_options(command: Any) -> Any:
     """The options that say which results are meant."""
     for option in (
-        click.option("--case", is_flag=True, help="Capitals matter in --filter."),
-        click.option("--regex", is_flag=True, help="The words of --filter are a regular expression."),
+        click.option("--case", is_flag=True, help="Match case in --filter."),
+        click.option("--regex", is_flag=True, help="Read the words of --filter as a regular expression."),
         click.option(
-            "--filter", "filter_", default="", help='Words and fields, as on the screen: "tokens>1000 stop:max_tokens".'
+            "--filter",
+            "filter_",
+            default="",
+            help='Words and fields as on the screen, e.g. "tokens>1000 stop:max_tokens".',
         ),
     ):
         command = option(command)
@@ -54,32 +59,47 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     """The filter as typed; raises InputError for what the screen would leave out."""
     found = parse_filter(text, case=case, regex=regex)
     if found.problem:
-        raise InputError(
-            f"--filter {found.problem}", advice="batchtui help filters lists the fields and what they take"
-        )
+        raise InputError(f"--filter {found.problem}", advice="batchtui help filters lists fields and values")
     return found
 
 
 @verb("results")
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=None, help="Write to FILE (a folder for --format files)."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Write to FILE; its ending says the format. A folder for --format files, - for standard output.",
 )
 @click.option(
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    default="jsonl",
-    help="jsonl: as received; json: {custom_id: text}.",
+    default=None,
+    help="jsonl (the default): as received; json: {custom_id: text}.",
+)
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option(
+    "--columns",
+    default="",
+    metavar="NAMES",
+    help="csv, parquet, sqlite: only these columns, in this order: topic,answer.sentiment,run.cost_usd.",
 )
 @_ONLY
 @filter_options
-@click.option("--run", is_flag=True, help="The whole run, its retries merged in.")
-@click.option("--unfold", is_flag=True, help="csv: unfold answers that are JSON into columns.")
+@click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
+@click.option(
+    "--unfold/--no-unfold",
+    default=None,
+    help="csv, parquet: fields of JSON answers as columns; the default where a structured output or a tool was asked for.",
+)
+@click.option("--parsed", is_flag=True, help="json: the values of JSON answers and tool calls instead of text.")
+@click.option("--bom", is_flag=True, help="csv: begin with a byte order mark, for Excel.")
 @click.option(
     "--all-rows",
     is_flag=True,
-    help="Every row of the source: also those skipped with errors (not sent) and those without a result (no answer).",
+    help="Every row of the source, also skipped rows (not sent) and rows without a result (no answer).",
 )
 @click.option(
     "--schema",
@@ -89,33 +109,35 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     help="Check answers by this JSON Schema where the request asked for none.",
 )
 @strict_option
-@click.option("--raw", is_flag=True, help="Leave control characters as they are, even on a terminal.")
+@click.option("--raw", is_flag=True, help="Keep control characters, even on a terminal.")
 def results_(
     session: Session,
     id_: str,
     *,
     output: Path | None,
-    format_: str,
+    format_: str | None,
+    force: bool,
     only: tuple[str, ...],
     filter_: str,
     regex: bool,
     case: bool,
     run: bool,
-    unfold: bool,
-    all_rows: bool,
     schema_file: Path | None,
     strict: bool,
     raw: bool,
+    columns: str,
+    **how: Any,
 ) -> int:
-    """Write the results of a batch, or of its whole run, to standard output or to FILE."""
+    """Write the results of a batch, or of its whole run, to standard output or to FILE, in the order of the source."""
+    all_rows = bool(how["all_rows"])
     service = session.service()
     wanted = wanted_filter(filter_, case, regex)
     schema = _read_schema(schema_file) if schema_file is not None else None
     record = service.resolve(id_)
     if all_rows and (only or not wanted.empty):
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
-    if output is None and format_ in ("files", "parquet"):
-        raise InputError(f"--format {format_} needs -o")
+    place = agree_on(session, output, format_, force=force)
+    check_options(place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"])
     records = service.run_of(record) if run else [record]
     if any(r.active or r.results_due for r in records):
         session.run(lambda: bring(service, records), service)
@@ -125,19 +147,18 @@ def results_(
         service,
         record,
         run=run,
-        dest=output,
-        format_=format_,
+        place=place,
         only=only,
         wanted=wanted,
-        unfold=unfold,
-        all_rows=all_rows,
         raw=raw,
+        columns=split_names(columns),
         schema=schema,
+        **how,
     )
     if not written and (only or filter_) and not session.json:
-        say("no result fits --only and --filter")
-    if output is not None:
-        say(f"{words.results(written)} written to {output}")
+        say("no result matches --only and --filter")
+    if place.dest is not None:
+        say(f"{numbers.plural(written, 'result')} written to {place.dest}")
     if not all_rows:
         for each in records:
             words.say_skipped(service, each, "; --all-rows includes them")
@@ -145,15 +166,17 @@ def results_(
     for each in (r for r in records if r.active or r.results_due or (run and r.status == "refused")):
         if each.local_id in sent_again:
             continue
-        say(f"not in it: {words.record_line(each)}")
+        say(f"not in it: {batch.line(each)}")
     tally, whole = _standing(service, record, run, schema) if run or schema is not None else (None, None)
     if tally is not None and schema is not None:
-        say(f"{tally.invalid:,} of {words.results(tally.lines)} invalid by {safetext.line(str(schema_file), 80)}")
+        say(
+            f"{tally.invalid:,} of {numbers.plural(tally.lines, 'result')} invalid by {safetext.line(str(schema_file), 80)}"
+        )
     if session.json:
         print_json(
             {
                 "records": records,
-                "output": str(output) if output else None,
+                "output": str(place.dest) if place.dest else None,
                 "skipped": sum(r.skipped for r in records),
                 **({"run": whole} if whole else {}),
             }
@@ -201,10 +224,8 @@ def _standing(
 
 
 def _run_line(whole: dict[str, Any]) -> str:
-    steps = ", ".join(f"{each['good']:,} after try {each['attempt'] + 1}" for each in whole["good_after"])
-    return (
-        f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), {words.money(whole['cost_usd'])} in all"
-    )
+    steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
+    return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {numbers.usd(whole['cost_usd'])} in all"
 
 
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
@@ -226,23 +247,20 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
     if len(records) == 1:
         fresh = service.resolve(records[0].local_id)
         if fresh.status != "ended":
-            advice = f"batchtui watch {fresh.local_id} follows it to the end"
+            advice = f"batchtui watch {fresh.local_id} follows it until it ends"
             raise ServiceError(
-                f"{words.name_of(fresh)} has no results yet: it is {words.outcome(fresh)}", advice=advice
+                f"{batch.full_name(fresh)} has no results yet: it is {batch.status(fresh)}", advice=advice
             )
 
 
 def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
-    """Rows by outcome and filter, None for all."""
+    """Rows by outcome and filter in the order of the source, None for all."""
     if not only and wanted.empty:
         return None
-    rows = select(view, wanted) if not wanted.empty else None
+    kept = set(select(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
-        kept: set[int] = set()
-        for name in only:
-            kept.update(select(view, parse_filter(f"outcome:{name}")))
-        rows = array("I", (r for r in (rows if rows is not None else range(len(view))) if r in kept))
-    return rows
+        kept &= {row for name in only for row in select(view, parse_filter(f"outcome:{name}"))}
+    return array("I", [row for row in in_source_order(view) if row in kept])
 
 
 def write_results(
@@ -251,16 +269,16 @@ def write_results(
     record: BatchRecord,
     *,
     run: bool,
-    dest: Path | None,
-    format_: str = "jsonl",
+    place: Place,
     only: Sequence[str] = (),
     wanted: Filter = EVERYTHING,
-    unfold: bool = False,
-    all_rows: bool = False,
     raw: bool = False,
     schema: Schema | None = None,
+    **how: Unpack[ExportOptions],
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
+    dest, format_, how["replace"] = place
+    how.setdefault("note", say)
     with session.work(dest is not None) as work:
         view = service.open_results(record.local_id, run=run, work=work, schema=schema)
         rows = chosen_rows(view, only, wanted)
@@ -272,7 +290,7 @@ def write_results(
         else:
             out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
         try:
-            return service.export(view, rows, format_, out, unfold=unfold, all_rows=all_rows, work=work)
+            return service.export(view, rows, format_, out, work=work, **how)
         finally:
             sys.stdout.flush()
 
@@ -302,7 +320,7 @@ class _SafeOut:
 @click.argument("left", metavar="ID", shell_complete=completion.ids)
 @click.argument("right", metavar="ID", shell_complete=completion.ids)
 @click.option("--run", is_flag=True, help="Compare the whole runs.")
-@click.option("--all", "everything", is_flag=True, help="List the requests that are alike too.")
+@click.option("--all", "everything", is_flag=True, help="List requests with equal answers too.")
 def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
     """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
     service = session.service()

@@ -33,7 +33,7 @@ from batchtui.tui.new.plan_summary import progress_line
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.row_list import ListedRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 
@@ -155,8 +155,8 @@ COLUMNS = (
     Column("cost", "Cost", 10, align="right", priority=2),
 )
 KINDS = {
-    "differs": ("Differs", "diff", GLYPHS.partial, "warn"),
-    "fixed": ("Good now", "good", GLYPHS.good, "good"),
+    "differs": ("Differs", "differ", GLYPHS.partial, "warn"),
+    "fixed": ("Usable now", "usable", GLYPHS.good, "good"),
     "broke": ("Broke", "broke", GLYPHS.refused, "bad"),
     "failed": ("Failed in both", "failed", GLYPHS.warning, "bad"),
     "same": ("Same", "same", GLYPHS.dot, "muted"),
@@ -165,7 +165,7 @@ KINDS = {
 }
 WORDS = {
     "differs": "differs",
-    "fixed": "good now",
+    "fixed": "usable now",
     "broke": "broke",
     "failed": "failed",
     "same": "same",
@@ -175,24 +175,16 @@ WORDS = {
 WIDE, PAUSE = 110, 0.06
 
 
-class PairRows:
+class PairRows(ListedRows[int]):
     """Pairs of a comparison for a row list; a row's key is its number."""
 
     def __init__(self, comparison: Comparison, rows: Rows) -> None:
         self.comparison = comparison
-        self.rows = rows
-        self._places = {number: place for place, number in enumerate(rows)}
-
-    def __len__(self) -> int:
-        return len(self.rows)
+        super().__init__(rows)
 
     def key(self, index: int) -> Hashable:
         """The pair's number."""
         return self.rows[index]
-
-    def find(self, key: Hashable) -> int | None:
-        """Where a pair is shown."""
-        return self._places.get(key) if isinstance(key, int) else None
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Id, how it changed, both outcomes, differences of tokens and cost."""
@@ -209,16 +201,12 @@ class PairRows:
         kind = Text(f"{sign} {WORDS[pair.kind]}", style=style)
         return safetext.line(pair.custom_id, 80), kind, _state(left), _state(right), tokens, cost
 
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
-
 
 def _state(row: ResultRow | None) -> Cell:
     if row is None:
-        return Text("not there", style="muted")
+        return Text("not in it", style="muted")
     if row.good:
-        return Text("good", style="good")
+        return Text("usable", style="good")
     return Text(
         safetext.line((row.flaw or row.error or row.outcome).removesuffix("_error"), 40),
         style="warn" if row.flaw else "bad",
@@ -229,7 +217,7 @@ def totals_line(totals: Totals, room: int) -> Content:
     """Both sides' sums, as many as ``room`` cells hold."""
     parts = [
         f"{numbers.count(totals.requests)} in both",
-        f"good {totals.good[0]:,} → {totals.good[1]:,}",
+        f"usable {totals.good[0]:,} → {totals.good[1]:,}",
         f"cost {numbers.usd(totals.cost_usd[0])} → {numbers.usd(totals.cost_usd[1])}",
         f"out {numbers.tokens(totals.output_tokens[0])} → {numbers.tokens(totals.output_tokens[1])}",
         f"in {numbers.tokens(totals.input_tokens[0])} → {numbers.tokens(totals.input_tokens[1])}",
@@ -245,10 +233,10 @@ class CompareScreen(BaseScreen[None]):
     CSS_PATH = "compare.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = ("open", "compare.swap", "compare.tab", "compare.next")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", id="back", tooltip="from the answers to the list, then leave"),
-        Binding("w", "swap", "swap sides", id="compare.swap", tooltip="before becomes after"),
-        Binding("n", "step(1)", "next", show=False, id="compare.next", tooltip="the next request"),
-        Binding("p", "step(-1)", "previous", show=False, id="compare.previous", tooltip="the previous request"),
+        Binding("escape", "back", "back", id="back", tooltip="back to the list, then leave"),
+        Binding("w", "swap", "swap sides", id="compare.swap", tooltip="swap before and after"),
+        Binding("n", "step(1)", "next", show=False, id="compare.next", tooltip="next request"),
+        Binding("p", "step(-1)", "previous", show=False, id="compare.previous", tooltip="previous request"),
         *(Binding(str(n), f"tab({n})", show=False, id=f"compare.tab{n}", tooltip=f"tab {n}") for n in range(1, 9)),
     ]
 
@@ -299,7 +287,7 @@ class CompareScreen(BaseScreen[None]):
         self.query_one("#compare-sums", Static).update(totals_line(totals, self.app.size.width - 2))
         self._select()
         if not changed:
-            self.say("Nothing changed: every answer reads the same.", level="good")
+            self.say("No differences: all answers are the same.", level="good")
 
     def _read(self, work: Work) -> Comparison:
         left, right = (self.service.open_results(each, run=self._runs, work=work) for each in self._sides)

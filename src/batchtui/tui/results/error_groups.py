@@ -21,51 +21,36 @@ from batchtui.tui.base import BaseModal
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.row_list import ListedRows, RowHighlighted, RowList, RowSelected
 
 COLUMNS = (
     Column("count", "Count", 7, align="right"),
-    Column("kind", "What", 12, max_width=30, flex=1),
-    Column("retry", "Send again?", 14, priority=1),
+    Column("kind", "Error", 12, max_width=30, flex=1),
+    Column("retry", "Retry?", 14, priority=1),
     Column("message", "Message", 16, flex=3),
 )
 AGAIN = {
-    "as_is": ("as it is", "good"),
-    "changed": ("changed only", "warn"),
+    "as_is": ("retry as is", "good"),
+    "changed": ("needs a change", "warn"),
     "later": ("later", "warn"),
 }
 
 
-class GroupRows:
+class GroupRows(ListedRows[ErrorGroup]):
     """Error groups as rows."""
-
-    def __init__(self, groups: Sequence[ErrorGroup]) -> None:
-        self.groups = groups
-        self._places = {group.number: place for place, group in enumerate(groups)}
-
-    def __len__(self) -> int:
-        return len(self.groups)
 
     def key(self, index: int) -> Hashable:
         """The group's number."""
-        return self.groups[index].number
-
-    def find(self, key: Hashable) -> int | None:
-        """Where a group is."""
-        return self._places.get(key) if isinstance(key, int) else None
+        return self.rows[index].number
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Count, kind, whether sending again helps, message."""
-        group = self.groups[index]
+        group = self.rows[index]
         words, style = AGAIN[group.retry]
         kind = Text(
             safetext.line(group.kind, 60).removesuffix("_error"), style="bad" if group.outcome == "errored" else "warn"
         )
         return numbers.count(group.count), kind, Text(words, style=style), safetext.line(group.message, 300)
-
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
 
 
 class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
@@ -73,7 +58,7 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "error_groups.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "retry", "retry", id="retry", tooltip="send this group again"),
+        Binding("r", "retry", "retry", id="retry", tooltip="retry this group"),
         Binding("escape,E,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
     ]
 
@@ -85,7 +70,7 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
         """The groups, and what the one under the cursor means."""
         total = sum(group.count for group in self._groups)
         with Vertical(id="groups"):
-            title = f"{numbers.plural(total, 'request')} without a usable answer, in {numbers.plural(len(self._groups), 'group')}"
+            title = f"{numbers.plural(total, 'request')} without a usable answer in {numbers.plural(len(self._groups), 'group')}"
             yield Static(title, classes="title", markup=False)
             yield RowList(COLUMNS, GroupRows(self._groups), id="groups-list")
             yield Static("", id="groups-meaning", markup=False)

@@ -1,0 +1,56 @@
+"""Where a verb writes results: the format that a file's name means, and whether a file that is there may be replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from batchtui.cli.session import Session
+from batchtui.domain.errors import InputError
+from batchtui.results.export import format_of
+from batchtui.results.export_job import refuse_to_replace, there_already
+
+NEEDS_FILE = ("files", "parquet", "sqlite")
+"""Formats that standard output can't take."""
+
+
+class Place(NamedTuple):
+    """Where results go, and how."""
+
+    dest: Path | None
+    """None for standard output."""
+    format_: str
+    replace: bool
+    """Whether a file that is there by then is replaced."""
+
+
+def agree_on(
+    session: Session, output: Path | None, asked: str | None = None, *, force: bool, sources: Iterable[str] = ()
+) -> Place:
+    """Where ``-o`` and ``--format`` say that results go; asks on a terminal before a file is replaced.
+
+    Raises InputError for a contradiction, when the file is there and is not to be replaced, and when it is a source.
+    """
+    dest = None if output is None or str(output) == "-" else output
+    format_ = format_of(dest, asked)
+    if dest is None and format_ in NEEDS_FILE:
+        raise InputError(f"--format {format_} needs -o")
+    if dest is None or not there_already(dest) or format_ == "files":
+        return Place(dest, format_, force)
+    if any(_same(dest, source) for source in sources):
+        raise InputError(f"{dest} is a source of this batch", advice="give another name with -o")
+    if not force and not session.asks:
+        raise refuse_to_replace(dest)
+    if not force and not click.confirm(f"{dest} exists. Replace it?", default=False, err=True):
+        raise InputError(f"{dest} was not replaced", advice="give another name with -o")
+    return Place(dest, format_, True)
+
+
+def _same(dest: Path, source: str) -> bool:
+    with suppress(OSError):
+        return dest.samefile(source)
+    return False
