@@ -81,7 +81,8 @@ def test_empty_cells_that_the_template_uses_are_counted_and_repeated_keys_named(
     assert said["my text is empty in 2 rows (also at 3)"] == "2"
     assert said["id is empty in 2 rows (also at 2)"] == "1"
     assert (
-        "'id' appears twice in one object: the last" in group(made, "duplicate_key").message and group(made, "duplicate_key").level == "warning"
+        "'id' appears twice in one object: the last" in group(made, "duplicate_key").message
+        and group(made, "duplicate_key").level == "warning"
     )
     ids = [each["custom_id"] for each in staged(made)]
     assert ids[2:] == ["x", "z"] and all(each.startswith(made.mark) for each in ids[:2])
