@@ -297,13 +297,13 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return numbers.usd(record.cost_usd)
+        return numbers.usd_short(record.cost_usd)
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:
         return "no price"
     estimated = estimate_of(record)
-    return f"~{numbers.usd(estimated)}" if estimated is not None else ""
+    return numbers.about(estimated) if estimated is not None else ""
 
 
 def estimate_of(record: BatchRecord) -> Decimal | None:
