@@ -23,7 +23,7 @@ from batchtui.intake import template_protocol as wire
 from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.readers import ID_MADE, as_json
+from batchtui.intake.row import ID_MADE, as_json, column_id
 from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
@@ -197,7 +197,7 @@ class RequestTemplate:
 
     def _converse(self, params: dict[str, Any]) -> None:
         """Turns that a column holds as messages, their system prompt behind the template's own; raises BadRow."""
-        from batchtui.intake.chat import messages_of
+        from batchtui.intake.openai import messages_of
 
         faults: list[Found] = []
         messages, system = messages_of(params["messages"], faults)
@@ -385,8 +385,6 @@ def _line_of(text: str, name: str, inner: int = 1) -> int:
     return 0
 
 
-_ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
-"""Columns that give a request its id when the template names none."""
 MAX_LIMIT_FAULTS = 5
 """Rows that ask for too much before the rest is left."""
 MAX_DEATHS = 5
@@ -715,12 +713,3 @@ class RowFault(Exception):
     def __init__(self, found: Found) -> None:
         super().__init__(found.text)
         self.found = found
-
-
-def column_id(row: dict[str, Any]) -> str:
-    """A row's own id, from the first of the columns that may hold it; "" when none does."""
-    for name in _ID_COLUMNS:
-        value = row.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-            return str(value)
-    return ""
