@@ -134,8 +134,8 @@ SHOWN = 1_000_000
 """Longer requests are not kept for showing, in bytes."""
 _MAX_PREFIXES = 50_000
 
-Row = tuple[str, dict[str, Any]]
-"""A row's own id ("" when it has none), and its columns."""
+Row = tuple[str, dict[str, Any] | None]
+"""A row's own id ("" when it has none), and its columns; None where it is no row of a table."""
 
 
 class Ready(NamedTuple):

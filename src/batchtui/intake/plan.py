@@ -99,6 +99,8 @@ class _Making:
         if self.options.format is not None and self.options.format not in FORMATS:
             what = f"unknown format: one of {', '.join(FORMATS)}"
             self._stopping(error("format", what), self.options.format[:60])
+        if wrong := self.options.table.problem():
+            self._stopping(error("table_options", wrong), "table options")
         if self._problems.errors:
             self._reader = Reader(self.options, self._checker, None, self._tick)
             return
@@ -114,6 +116,8 @@ class _Making:
                 self._read(each)
             else:
                 self._stopping(each[1], each[0])
+        if self._renderer is not None:
+            self._renderer.finish()
         if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self.given)[:200])
 
@@ -154,7 +158,7 @@ class _Making:
                 raise SourceFault(error("blank", "it begins with more than 64 KB of white space"))
             self._problems.add(warning("source_empty", "the file is empty"), source.name)
             return
-        told = detect_format.tell(head, source.name, self.options.format, self.options.has_template)
+        told = detect_format.tell(stream, source.name, self.options)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text file among tables"))
         # Requests on lines have ids of their own: nothing has to tell their source from another.
@@ -229,7 +233,7 @@ class _Making:
             estimate=total((each for part in parts for each in part.estimate.models), self.prices),
             mark=checker.mark,
             staging=self.staging,
-            format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
+            format=self._reader.words,
             sample=tuple(checker.placer.sample),
             longest=checker.placer.longest.decode(),
             origin=self._watch.origin(self._template_file),
