@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from batchtui.config import load
 from batchtui.domain.batch import BatchRecord
 from batchtui.service import fetcher, poll_loop, presence, reconcile
 from batchtui.service.poll_loop import Poller
@@ -23,6 +24,11 @@ main(sys.argv[1:])
 """The program with these waits, for a ``tests.preloaded.Child``."""
 SOON = 0.02
 """Seconds before whatever failed is tried again, and between looks at the disk of one who waits."""
+
+
+def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a config.toml ask for fewer and quicker checks than a person's may."""
+    monkeypatch.setattr(load, "SETTLE_BOUNDS", {})
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:

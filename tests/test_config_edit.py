@@ -21,7 +21,7 @@ from batchtui.domain.errors import ConfigError, InputError
 BY_PLACE = {setting.place: setting for setting in SETTINGS}
 VALUES: dict[str, Any] = {
     "switch": False,
-    "count": 77,
+    "count": 777,
     "money": Decimal("12.5"),
     "text": 'say "it" # done',
     "theme": "nord",

@@ -15,7 +15,8 @@ import click
 import msgspec
 import pytest
 
-from batchtui.cli import VERBS, group
+from batchtui.cli import group
+from batchtui.cli.verbs import VERBS
 from batchtui.config import load
 from batchtui.demo.faults import KINDS
 from batchtui.domain.batch import BatchRecord

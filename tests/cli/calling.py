@@ -16,6 +16,7 @@ from batchtui.cli.output import guarded
 from batchtui.cli.program import group
 from tests.demo_server import RunningDemo, running_demo
 from tests.preloaded import Child
+from tests.quick import unbounded
 
 
 class Said(NamedTuple):
@@ -64,6 +65,7 @@ def call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], own_folders: Path
 ) -> Iterator[Caller]:
     """A caller on a quick server."""
+    unbounded(monkeypatch)
     with running_demo(tmp_path / "server", duration=0.05) as demo:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", demo.base_url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test-secret")

@@ -47,8 +47,11 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
     raise AssertionError(f"not home: {[(r.local_id, r.status, r.results, r.error) for r in service.records()]}")
 
 
-async def retry_refused(service: Service, records: list[BatchRecord]) -> bool:
-    """Send what was refused again, once; False when nothing was left to send."""
+async def retry_refused(service: Service, records: list[BatchRecord], patience: float = 0.0) -> bool:
+    """Send what was refused again, once; False when nothing was left to send.
+
+    ``patience`` are the seconds that a person lets pass after a reply was lost.
+    """
     for record in records:
         if (
             record.status != "refused"
@@ -56,6 +59,8 @@ async def retry_refused(service: Service, records: list[BatchRecord]) -> bool:
             or any(record.local_id in r.retry_of and not r.error.startswith(NOT_NEEDED) for r in records)
         ):
             continue
+        if record.lost_at is not None and (service.context.clock() - record.lost_at).total_seconds() < patience:
+            return True
         try:
             plan = await asyncio.to_thread(plan_retry, service, [record.local_id])
         except InputError:

@@ -71,8 +71,6 @@ async def test_replies_that_stay_broken_make_no_record_that_cant_be_read(tmp_pat
 
 
 def test_the_key_is_in_no_record_log_or_output_whatever_field_echoes_it(tmp_path: Path, own_folders: Path) -> None:
-    (own_folders / "config").mkdir(mode=0o700)
-    (own_folders / "config" / "config.toml").write_text("[settle]\nlooks = 1\nseconds = 0\n")
     log, said = own_folders / "debug.log", []
     with running_demo(tmp_path / "server", duration=0.05) as demo:
         env = {"ANTHROPIC_BASE_URL": demo.base_url, "ANTHROPIC_API_KEY": CANARY}

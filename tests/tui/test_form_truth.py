@@ -231,7 +231,7 @@ async def test_a_path_that_was_typed_and_not_entered_is_not_what_is_sent(service
     async with opened(service, tmp_path / "one.jsonl") as (app, pilot, screen):
         screen.query_one("#source-path", Input).value = str(tmp_path / "two.jsonl")
         await until(pilot, lambda: screen.plan is None)
-        assert "press enter" in summary(screen)
+        assert "press Enter" in summary(screen)
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert app.screen is screen

@@ -94,17 +94,17 @@ async def test_a_transfer_shows_in_its_row_while_it_lasts(app: BatchtuiApp) -> N
             app.post_message(Happened(events.Transfer(each.local_id, Progress(stage="storing", done=37, total=100))))
         await until(pilot, lambda: "37% storing" in shown(app))
         app.post_message(Happened(events.Transfer(other.local_id, None)))
-        await until(pilot, lambda: "12,000 ok" in shown(app))
+        await until(pilot, lambda: "12,000" in shown(app))
 
 
 async def test_the_line_of_facts_tells_when_it_looked_and_since_when_it_is_blind(app: BatchtuiApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         line = app.home.query_one(StatusLine)
         await pilot.pause()
-        assert line._facts[0] == "looked 5 s ago, next in 20 s"
+        assert line._facts[0] == "checked 5 s ago · next check in 20 s"
         blind = LookState(last_ok=ago(minutes=9), blind_since=ago(minutes=5), next_at=NOW, error="no connection")
         app.post_message(Happened(events.Looked(blind)))
-        await until(pilot, lambda: "blind since 11:55" in line._facts[0])
+        await until(pilot, lambda: "offline since 11:55" in line._facts[0])
         assert line._facts[1] == "warn" and "no connection" in line._facts[0]
 
 
@@ -266,7 +266,7 @@ async def test_many_marked_batches_are_exported_into_a_folder(tmp_path: Path) ->
         await until(pilot, lambda: isinstance(app.screen, Ask))
         app.screen.query_one(Input).value = str(tmp_path / "out")
         await pilot.press("enter")
-        await until(pilot, lambda: app.home.query_one(StatusLine).said.startswith("wrote"))
+        await until(pilot, lambda: app.home.query_one(StatusLine).said.startswith("exported"))
     lines = (tmp_path / "out" / "set-0.jsonl").read_text().splitlines()
     assert len(lines) == len(results) - 1 and json.loads(lines[0])["custom_id"]
 
@@ -305,7 +305,7 @@ async def test_help_lists_the_true_keys(tmp_path: Path) -> None:
         footer = str(app.home.query_one(KeyLine).render())
         assert "^k cancel" in footer and "c cancel" not in footer.replace("^k cancel", "")
         complaints = " ".join(app.complaints)
-        assert "'nonsense' is no action" in complaints and "both" in complaints
+        assert "'nonsense' is not an action" in complaints and "both" in complaints
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
         assert "^k" in str(app.screen._body)
@@ -402,7 +402,7 @@ async def test_pages_with_hardly_a_batch_of_others_are_gone_through_until_the_sc
         await until(pilot, lambda: isinstance(app.screen, ElsewhereScreen) and len(app.screen.rows) == 4)
         assert asked == [None, *(f"p{n}" for n in range(1, 7))]
         await pilot.press("m")
-        await until(pilot, lambda: "all there is" in app.screen.query_one(StatusLine).said)
+        await until(pilot, lambda: "no more batches" in app.screen.query_one(StatusLine).said)
 
 
 async def test_a_page_that_fails_says_no_more_than_what_is_known(app: BatchtuiApp, monkeypatch: Any) -> None:
@@ -415,7 +415,7 @@ async def test_a_page_that_fails_says_no_more_than_what_is_known(app: BatchtuiAp
         await until(pilot, lambda: isinstance(app.screen, ElsewhereScreen))
         line = app.screen.query_one(StatusLine)
         await until(pilot, lambda: "can't be reached" in line.said)
-        assert "on your desk" not in app.export_screenshot()
+        assert "tracked here" not in app.export_screenshot()
 
 
 async def test_marks_that_a_filter_hides_are_left_alone_and_counted(app: BatchtuiApp) -> None:
@@ -433,7 +433,7 @@ async def test_marks_that_a_filter_hides_are_left_alone_and_counted(app: Batchtu
         home.rearrange()
         assert home.chosen() == []
         await pilot.press("c")
-        await until(pilot, lambda: "all that is marked is hidden" in home.query_one(StatusLine).said)
+        await until(pilot, lambda: "all marked batches are hidden" in home.query_one(StatusLine).said)
 
 
 async def test_the_title_counts_what_is_looked_at_and_a_run_is_reckoned_whole_under_a_filter(tmp_path: Path) -> None:

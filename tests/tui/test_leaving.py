@@ -57,7 +57,7 @@ def started(data: Path, program: str = PROGRAM) -> tuple[Child, int]:
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = Child([str(data)], code=program, stdin=slave, stdout=slave, stderr=slave, env=environment, session=True)
     os.close(slave)
-    read_until(master, b"so far")
+    read_until(master, b"need attention")
     return process, master
 
 

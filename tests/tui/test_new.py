@@ -216,7 +216,7 @@ async def test_params_that_are_no_json_are_named_in_their_place(service: Service
         await pilot.press(*"Hi")
         screen.query_one("#form-extra", TextArea).text = '{"thinking": \n oops}'
         await until(pilot, lambda: "line 2" in str(screen.query_one("#wrong-extra", Static).content))
-        await until(pilot, lambda: "to put right" in summary(screen))
+        await until(pilot, lambda: "to fix first" in summary(screen))
         assert screen.plan is None
 
 
@@ -440,7 +440,7 @@ async def test_a_starter_gives_way_to_the_template_that_is_named(service: Servic
     template.write_text(TEMPLATE.replace("Label:", "Sort:"))
     async with opened(service, table) as (_, pilot, screen):
         await until(pilot, lambda: screen.plan is not None)
-        assert "begun for you" in screen.query_one(StatusLine).said
+        assert "This one is a start" in screen.query_one(StatusLine).said
         await named_template(pilot, screen, template)
         await until(pilot, lambda: screen.plan is not None and "Sort: " in screen.plan.sample[0])
         assert screen.query_one(TemplateEditor).text == template.read_text()

@@ -238,7 +238,7 @@ async def test_an_export_holds_what_the_filter_shows(service: Service, record: B
         app.screen.query_one(PathInput).value = str(tmp_path / "out.jsonl")
         app.screen.query_one("#yes", Button).press()
         await until(pilot, lambda: app.screen is screen)
-        assert "Wrote 6 results" in screen.query_one(StatusLine).said
+        assert "Exported 6 results" in screen.query_one(StatusLine).said
         assert len((tmp_path / "out.jsonl").read_bytes().splitlines()) == 6
 
 
@@ -345,8 +345,8 @@ async def test_costs_on_the_screen_are_those_of_the_raw_lines(service: Service, 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"status": "in_progress", "ended_at": None}, "Still running"),
-        ({"status": "ended"}, "f fetches them now"),
+        ({"status": "in_progress", "ended_at": None}, "Running."),
+        ({"status": "ended"}, "f downloads them now"),
         ({"status": "ended", "results": "gone"}, "The results are gone"),
         ({"status": "canceling", "ended_at": None}, "Being canceled"),
     ],

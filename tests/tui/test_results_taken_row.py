@@ -77,5 +77,5 @@ async def test_where_no_row_is_shown_nothing_is_opened(tmp_path: Path, monkeypat
         await pilot.press("7")
         await until(pilot, lambda: not screen.rows)
         await pilot.press("o")
-        await until(pilot, lambda: "Nothing is shown here" in screen.query_one(StatusLine).said)
+        await until(pilot, lambda: "Nothing to open" in screen.query_one(StatusLine).said)
         assert outside == []

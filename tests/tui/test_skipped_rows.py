@@ -56,7 +56,7 @@ async def test_an_export_of_everything_can_hold_every_row(tmp_path: Path) -> Non
         await until(pilot, lambda: app.screen is screen)
         kinds = [json.loads(line)["result"]["type"] for line in (tmp_path / "out.jsonl").read_bytes().splitlines()]
         assert kinds.count("not_sent") == 1 and kinds.count("no_answer") == 1
-        assert f"Wrote {len(kinds)} rows" in screen.query_one(StatusLine).said
+        assert f"Exported {len(kinds)} rows" in screen.query_one(StatusLine).said
 
 
 async def test_an_export_of_a_choice_has_no_other_rows(tmp_path: Path) -> None:

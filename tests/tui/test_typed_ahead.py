@@ -172,3 +172,20 @@ def test_escape_goes_back_as_often_as_it_is_pressed(terminal: TypedTerminal) -> 
     terminal.type([escape] * 6, 0)
     state = terminal.rested()
     assert (state["screen"], state["bugs"]) == ("HomeScreen", [])
+
+
+def test_enter_typed_ahead_ends_a_line_and_sends_and_changes_nothing(terminal: TypedTerminal) -> None:
+    table = [
+        ("home:stored", "i", "good.jsonl", "NewScreen"),
+        ("home:running", "/", "labels", "HomeScreen"),
+        ("results", "/", "kettle", "ResultsScreen"),
+        ("home:stored", "e", "name", "EditModal"),
+        ("new:planned", "\x0f", "x", "FilePicker"),
+    ]
+    for place, opens, text, screen in table:
+        terminal.go(place)
+        opening = len(terminal.sent)
+        terminal.type([sign.encode() for sign in opens + text + "\rcydrq\x13y\r"], 0)
+        state = terminal.rested()
+        done = [each for each in state["log"] if each["key"] > opening or each["what"] in ("service", "exit", "copy")]
+        assert (state["screen"], done, state["bugs"]) == (screen, [], []), (place, opens)

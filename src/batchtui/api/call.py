@@ -15,6 +15,8 @@ ONE_MOST = 4 * MB
 """Bytes of a reply about one thing: a batch, a count."""
 LIST_MOST = 32 * MB
 """Bytes of a page of a list."""
+MOST_PAGES = 1_000
+"""Pages of one list that are read."""
 MESSAGE_MOST = 128 * MB
 """Bytes of one message."""
 

@@ -224,8 +224,6 @@ _TOTAL = 90.0
 """Seconds a whole call may take, however steadily its reply comes; results are measured by their progress instead."""
 _UPLOAD_STALL = 300.0
 """Seconds in which a piece of an upload (``upload.PIECE`` bytes) has to get away."""
-_MOST_PAGES = 1_000
-"""Pages of one list that are read."""
 
 
 class Gateway:
@@ -441,7 +439,7 @@ class Gateway:
         """
         seen: set[str] = set()
         after: str | None = None
-        for _ in range(_MOST_PAGES):
+        for _ in range(calls.MOST_PAGES):
             page = await self.page(later if after else first, after)
             yield page
             new = {b.id for b in page.data} - seen

@@ -274,3 +274,10 @@ class TransferBars:
     def __exit__(self, *_: object) -> None:
         self._end()
         self._bar.clear()
+
+
+def strict_option(command: Any) -> Any:
+    """The option that makes answers which are not usable count in the exit code."""
+    return click.option("--strict", is_flag=True, help="Exit code 1 also when answers are cut short or invalid.")(
+        command
+    )

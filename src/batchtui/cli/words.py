@@ -9,8 +9,9 @@ from typing import Any
 
 from batchtui import safetext
 from batchtui.cli.output import say
-from batchtui.domain.batch import BatchRecord
+from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import ServiceError, Unconfirmed
+from batchtui.domain.outcome import STANDINGS
 from batchtui.domain.plan import Plan
 from batchtui.present import batch, numbers
 from batchtui.present import plan as plan_words
@@ -112,25 +113,34 @@ def _fit(cell: str, width: int, right: bool) -> str:
     return space + cell if right else cell + space
 
 
-def exit_code(records: Iterable[BatchRecord], *, waited: bool = True) -> int:
-    """0 all succeeded, 1 some did not, 3 refused, 4 unknown; the worst counts."""
+def exit_code(records: Iterable[BatchRecord], *, waited: bool = True, strict: bool = False) -> int:
+    """0 all succeeded, 1 some did not, 3 refused, 4 unknown; the worst counts.
+
+    With ``strict`` answers that are cut short or invalid count as 1 too.
+    """
     code = 0
     for r in records:
         if r.status == "unconfirmed":
             return Unconfirmed.exit_code
         if r.status == "refused" or r.results == "gone":
             code = ServiceError.exit_code
-        elif code == 0 and (r.unknown or (r.status == "ended" and waited and _failed(r))):
+        elif code == 0 and (r.unknown or (r.status == "ended" and waited and _failed(r, strict))):
             code = 1
     return code
 
 
-def _failed(record: BatchRecord) -> int:
-    """Requests that did not succeed, as far as is known."""
+def _failed(record: BatchRecord, strict: bool) -> int:
+    """Requests whose standing makes the exit code 1, as far as is known."""
     t = record.tally
     if t is None:
         return record.counts.failed + (record.results == "partial")
-    return t.errored + t.canceled + t.expired + t.missing + t.unreadable + t.unknown
+    return tally_failed(t, strict=strict)
+
+
+def tally_failed(tally: Tally, *, strict: bool) -> int:
+    """Requests of a tally whose standing makes the exit code 1."""
+    bad = (each for each in STANDINGS if each.tab and (each.strict if strict else each.exit_code))
+    return sum(int(getattr(tally, each.name)) for each in bad)
 
 
 class Narrator:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from batchtui import plainfile
-from batchtui.config.load import MAX_CONFIG, Config, config_path, parse_config
+from batchtui.config.load import MAX_CONFIG, SETTLE_BOUNDS, Config, config_path, parse_config
 from batchtui.domain.errors import ConfigError, InputError
 from batchtui.store import files
 
@@ -76,12 +76,19 @@ def parse_value(setting: Setting, typed: str) -> Any:
         digits = text.replace(",", "").replace("_", "")
         if not digits.isdecimal() or len(digits) > 15:
             raise InputError(f"{setting.key} takes a whole number", advice=f"{setting.meaning}")
-        return int(digits)
+        return _within(setting, int(digits))
     if setting.kind == "money":
         if not re.fullmatch(r"\$?\d{1,12}(\.\d{1,6})?", text):
             raise InputError(f"{setting.key} takes dollars", advice="for example 25 or 7.50; empty: no limit")
         return Decimal(text.lstrip("$"))
     return text
+
+
+def _within(setting: Setting, value: int) -> int:
+    bounds = SETTLE_BOUNDS.get(setting.key) if setting.section == "settle" else None
+    if bounds is not None and not bounds[0] <= value <= bounds[1]:
+        raise InputError(f"{setting.key} takes {bounds[0]:,} to {bounds[1]:,}", advice=setting.meaning)
+    return value
 
 
 def change(setting: Setting, value: Any, path: Path | None = None) -> Config:

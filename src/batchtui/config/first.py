@@ -14,7 +14,7 @@ def write_first_config(path: Path | None = None) -> Path:
     where = path or config_path()
     if where.exists():
         return where
-    advice = "set BATCHTUI_CONFIG_DIR to a folder of yours"
+    advice = "set BATCHTUI_CONFIG_DIR to a folder that you can write"
     try:
         files.make_private_dir(where.parent)
         with files.open_private(where, "xb") as file:
@@ -27,7 +27,7 @@ def write_first_config(path: Path | None = None) -> Path:
 
 
 FIRST_CONFIG = """\
-# batchtui's settings; every one may be left out.  Never put a key here.
+# batchtui settings, all optional.  Never put a key in this file.
 
 # default_profile = "default"
 # max_cost = 25.0                      # dollars; a plan that may cost more is not sent
@@ -61,9 +61,9 @@ FIRST_CONFIG = """\
 # columns = []                         # of the home screen; empty: by width
 
 # [settle]                             # when an unconfirmed batch counts as not created
-# looks = 6
-# seconds = 180
-# leeway_seconds = 300                 # seconds that the API's clock may differ from yours
+# looks = 6                            # at least 2
+# seconds = 180                        # at least 180
+# leeway_seconds = 300                 # seconds that the API's clock may differ from yours; at least 60
 
 # [keys]
 # cancel = "ctrl+k"                    # names: press ? on any screen

@@ -23,6 +23,12 @@ _None = Annotated[int, msgspec.Meta(ge=0)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 MAX_CONFIG = 1_000_000
 """Bytes of a config.toml."""
+SETTLE_BOUNDS: dict[str, tuple[int, int]] = {
+    "looks": (2, 1_000),
+    "seconds": (180, 86_400),
+    "leeway_seconds": (60, 86_400),
+}
+"""The least and the most of each value under ``[settle]``."""
 SDK_PREFIX = "sdk:"
 """Before the name of one of the SDK's own profiles."""
 
@@ -86,7 +92,10 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settle(msgspec.Struct, frozen=True, kw_only=True):
-    """When an unconfirmed batch counts as not created: at least so many looks over so many seconds."""
+    """When an unconfirmed batch counts as not created: at least so many looks over so many seconds.
+
+    What a config.toml says is held within ``SETTLE_BOUNDS``: less would let a batch be paid twice.
+    """
 
     looks: _Some = 6
     seconds: _Seconds = 180.0
@@ -203,9 +212,28 @@ def parse_config(text: str, where: Path) -> Config:
             what = f"{place}: expected a number of dollars, not {limit}"
             raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="fix that value")
     _check_prices(config.prices, text, where)
+    settle, bounded = _bounded(config.settle, text, where)
+    warnings = (*warnings, *bounded)
     looked_at = ("screen.theme", "screen.columns", *(f"keys.{name}" for name in config.keys))
     lines = {place: line for place in looked_at if (line := _find(text, place))}
-    return msgspec.structs.replace(config, warnings=warnings, path=str(where), lines=lines)
+    return msgspec.structs.replace(config, settle=settle, warnings=warnings, path=str(where), lines=lines)
+
+
+def _bounded(settle: Settle, text: str, where: Path) -> tuple[Settle, list[str]]:
+    """The settle values within their bounds, and a warning for each that was not."""
+    held: dict[str, Any] = {}
+    warnings = []
+    for name, (least, most) in SETTLE_BOUNDS.items():
+        value = getattr(settle, name)
+        if least <= value <= most:
+            continue
+        held[name] = most if value > most else least
+        rule = f"at most {most:,}" if value > most else f"at least {least:,}, or a batch could be paid twice"
+        place = f"settle.{name}"
+        warnings.append(
+            f"{where}:{_line_of(text, place)}: {place} must be {rule}: {held[name]:,} is used instead of {value:g}"
+        )
+    return msgspec.structs.replace(settle, **held), warnings
 
 
 def _check_prices(prices: dict[str, dict[str, Any]], text: str, where: Path) -> None:

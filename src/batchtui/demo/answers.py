@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from batchtui.demo import models, prose
+from batchtui.demo import labels, models, prose
 from batchtui.demo.outcomes import SimulatedOutcome
 from batchtui.demo.prose import MARK, as_object
 from batchtui.demo.protocol import base58
@@ -117,9 +117,10 @@ def _text(params: DemoParams, question: str, fate: SimulatedOutcome, answer_byte
             f"{MARK} \x1b[31mred\x1b[0m \x1b]52;c;aGk=\x07 [bold]markup[/x] "
             "\u202ereversed\u202c \x07\x00 line\u2028separator"
         )
-    schema = _schema(params)
+    schema = schema_of(params)
     if schema is not None:
-        return msgspec.json.encode(prose.sample(schema, dice)).decode()
+        system = params.system if isinstance(params.system, str) else ""
+        return labels.answer(schema, question, system, params.model, fate)
     if answer_bytes is not None:
         return f"{MARK} {prose.banks()[0].take(dice, answer_bytes)}"[:answer_bytes]
     hint = question[:1500] if isinstance(params.system, list) else f"{params.system[:1500]}\n{question[:1500]}"
@@ -143,7 +144,8 @@ def _natural_length(dice: int) -> int:
     return 350 + place * 55 // 100
 
 
-def _schema(params: DemoParams) -> Any:
+def schema_of(params: DemoParams) -> Any:
+    """The schema that the text is to fit, None when none is asked for."""
     asked = (params.output_config or {}).get("format") or {}
     return asked.get("schema") if isinstance(asked, dict) and asked.get("type") == "json_schema" else None
 

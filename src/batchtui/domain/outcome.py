@@ -94,6 +94,12 @@ def standing(outcome: int, flaw: int) -> Standing:
     return _BY_FLAW[flaw] if outcome == SUCCEEDED else _BY_OUTCOME[outcome]
 
 
+def ended(outcome: int, flaw: int) -> str:
+    """How a row ended, in the API's word, and in brackets why a succeeded one is not usable: ``succeeded (max_tokens)``."""
+    word = OUTCOMES[outcome]
+    return f"{word} ({FLAWS[flaw]})" if outcome == SUCCEEDED and flaw else word
+
+
 Retry = Literal["as_is", "changed", "later"]
 
 

@@ -121,6 +121,11 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     template_text: str = ""
     format: str = ""
     """The format that was asked for, "" for none."""
+    delimiter: str = ""
+    encoding: str = ""
+    skip_rows: int = 0
+    comment: str = ""
+    """How a table was said to be written."""
     model: str = ""
     """The model for requests that name none."""
     skip_bad: bool = False

@@ -134,8 +134,8 @@ SHOWN = 1_000_000
 """Longer requests are not kept for showing, in bytes."""
 _MAX_PREFIXES = 50_000
 
-Row = tuple[str, dict[str, Any]]
-"""A row's own id ("" when it has none), and its columns."""
+Row = tuple[str, dict[str, Any] | None]
+"""A row's own id ("" when it has none), and its columns; None where it is no row of a table."""
 
 
 class Ready(NamedTuple):
@@ -212,8 +212,7 @@ class PlanBuilder:
     ) -> None:
         """The same for the requests of these rows of a source."""
         part = self._put(block, bulk, betas)
-        for custom_id, number, (row_id, row) in zip(bulk.ids, numbers, rows, strict=True):
-            part.note_row(custom_id, row_id, source, number, row, made=custom_id.startswith(self._made))
+        part.note_rows(bulk.ids, rows, source, numbers, made=all(each.startswith(self._made) for each in bulk.ids))
 
     def _put(self, block: bytes, bulk: Bulk, betas: tuple[str, ...]) -> Part:
         part = self._splitter.part_for(betas, len(bulk.ids), len(block) + 1)

@@ -10,6 +10,7 @@ import msgspec
 
 from batchtui.domain.model_rules import ModelRules
 from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS, ModelInfo
+from batchtui.safetext import line as safe
 
 API_VERSION = "2026-10-21"
 """The ``anthropic-version`` the official SDK 2.x speaks."""
@@ -23,9 +24,60 @@ FORMATS: Mapping[str, str] = {
     "tsv": "rows of TSV",
     "rows": "rows of JSON lines",
     "parquet": "rows of Parquet",
+    "chat": "chat turns, one conversation a row",
     "text": "text files, one row each",
 }
 """Formats that can be asked for by name, and what they are in words."""
+
+
+MAX_SKIP = 1_000_000
+
+
+class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a table is to be read where its content does not say it; empty fields are detected."""
+
+    delimiter: str = ""
+    """The sign between two cells; ``tab`` and ``\\t`` are a tab."""
+    encoding: str = ""
+    """A name Python knows, such as ``cp1251`` or ``shift_jis``."""
+    skip_rows: int = 0
+    """Lines before the header."""
+    comment: str = ""
+    """What the lines begin with that are no rows."""
+
+    @property
+    def sign(self) -> str:
+        """The delimiter itself, "" when it is to be detected."""
+        return _SIGNS.get(self.delimiter.lower(), self.delimiter)
+
+    @property
+    def words(self) -> str:
+        """What is set, in words, "" for nothing."""
+        rows = f"skip {self.skip_rows:,} row{'s' if self.skip_rows != 1 else ''}" if self.skip_rows else ""
+        parts = (
+            f"delimiter {self.delimiter}" if self.delimiter else "",
+            f"encoding {self.encoding}" if self.encoding else "",
+            rows,
+            f"comment {self.comment}" if self.comment else "",
+        )
+        return " · ".join(part for part in parts if part)
+
+    def problem(self) -> str:
+        """What is wrong with the options, in a sentence; "" for nothing."""
+        from batchtui.intake.encodings import known
+
+        if self.delimiter and (len(self.sign) != 1 or self.sign in '"\r\n'):
+            return f"the delimiter must be one character, or tab, not {safe(self.delimiter, 30)!r}"
+        if self.encoding and not known(self.encoding):
+            return f"unknown encoding {safe(self.encoding, 40)!r}: such as utf-8, cp1252, cp1251, shift_jis, gb18030"
+        if not 0 <= self.skip_rows <= MAX_SKIP:
+            return f"the rows to skip must be a number from 0 to {MAX_SKIP:,}"
+        if self.comment and ("\n" in self.comment or not self.comment.strip() or '"' in self.comment):
+            return "the sign of comment lines must be visible, such as #"
+        return ""
+
+
+_SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
 class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +90,8 @@ class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """A template that is not (yet) a file; it goes before ``template``."""
     template_name: str = "template"
     """What ``template_text`` is called in problems."""
+    table: TableOptions = TableOptions()
+    """How tables are to be read, and the encoding of any source."""
     max_requests: int = MAX_REQUESTS
     max_bytes: int = MAX_BYTES
     """Limits of one batch; bytes are those of the create's body."""

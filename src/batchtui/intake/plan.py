@@ -14,6 +14,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import CheckedSource, Plan, Problem
 from batchtui.domain.work import UNWATCHED, Progress, Work
 from batchtui.intake import detect_format
+from batchtui.intake.answer_table import answer_of
 from batchtui.intake.checker import Checker
 from batchtui.intake.estimate import total
 from batchtui.intake.options import FORMATS, IntakeOptions
@@ -23,7 +24,9 @@ from batchtui.intake.source_watch import Watch, Watched
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
 from batchtui.intake.template import Renderer, load_template, read_template
 from batchtui.intake.template_process import TemplateProcess
-from batchtui.store.files import make_private_dir
+from batchtui.results.asked import Pair
+from batchtui.store.files import make_private_dir, write_atomic
+from batchtui.store.records import ANSWER
 
 replace = msgspec.structs.replace
 _PATIENCE = 2.0
@@ -96,6 +99,8 @@ class _Making:
         if self.options.format is not None and self.options.format not in FORMATS:
             what = f"unknown format: one of {', '.join(FORMATS)}"
             self._stopping(error("format", what), self.options.format[:60])
+        if wrong := self.options.table.problem():
+            self._stopping(error("table_options", wrong), "table options")
         if self._problems.errors:
             self._reader = Reader(self.options, self._checker, None, self._tick)
             return
@@ -111,6 +116,8 @@ class _Making:
                 self._read(each)
             else:
                 self._stopping(each[1], each[0])
+        if self._renderer is not None:
+            self._renderer.finish()
         if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self.given)[:200])
 
@@ -151,7 +158,7 @@ class _Making:
                 raise SourceFault(error("blank", "it begins with more than 64 KB of white space"))
             self._problems.add(warning("source_empty", "the file is empty"), source.name)
             return
-        told = detect_format.tell(head, source.name, self.options.format, self.options.has_template)
+        told = detect_format.tell(stream, source.name, self.options)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text file among tables"))
         # Requests on lines have ids of their own: nothing has to tell their source from another.
@@ -210,6 +217,8 @@ class _Making:
         errors = self._faults if self.options.skip_bad else self._problems.errors
         keep = checker.placer.requests > 0 and not errors
         parts = checker.splitter.finish(self.prices, checker.marks(), keep=keep)
+        if keep and self.staging is not None and self.options.template_text is not None:
+            self._keep_schema(self.staging, self.options.template_text)
         return Plan(
             source=source_name(self.given, self.options),
             requests=checker.placer.requests,
@@ -224,11 +233,18 @@ class _Making:
             estimate=total((each for part in parts for each in part.estimate.models), self.prices),
             mark=checker.mark,
             staging=self.staging,
-            format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
+            format=self._reader.words,
             sample=tuple(checker.placer.sample),
             longest=checker.placer.longest.decode(),
             origin=self._watch.origin(self._template_file),
         )
+
+    @staticmethod
+    def _keep_schema(staging: Path, template: str) -> None:
+        """Keep the whole schema of a template's answers where what is sent is only a part of it."""
+        pair = answer_of(template)
+        if pair is not None and pair[0] != pair[1]:
+            write_atomic(staging / ANSWER, msgspec.json.encode([Pair(*pair)]))
 
 
 def source_name(given: Sequence[str], options: IntakeOptions) -> str:

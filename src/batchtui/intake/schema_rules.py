@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from batchtui.intake.problems import Found, error
 from batchtui.intake.wording import kind_of, quoted
 
-_REFUSED = (
+REFUSED = (
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     *("minLength", "maxLength", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
 )
@@ -19,7 +19,7 @@ _DEEPEST = 200
 _LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "$defs", "definitions")
 _SINGLE = ("items", "additionalProperties", "not")
-_ODD_PATTERNS = ("(?=", "(?!", "(?<=", "(?<!", "\\b", "\\B", *(f"\\{digit}" for digit in range(1, 10)))
+ODD_PATTERNS = ("(?=", "(?!", "(?<=", "(?<!", "\\b", "\\B", *(f"\\{digit}" for digit in range(1, 10)))
 
 
 class SchemaFindings(NamedTuple):
@@ -110,7 +110,7 @@ def _walk(schema: dict[str, Any], path: str, depth: int) -> Iterator[tuple[str, 
 def _object(schema: dict[str, Any], where: str) -> Iterator[Found]:
     if _is_object(schema) and schema.get("additionalProperties") is not False:
         yield error("schema_open", 'every object of the schema needs "additionalProperties": false', where)
-    for word in _REFUSED:
+    for word in REFUSED:
         if word in schema:
             yield error("schema_keyword", f"the schema may not hold {word}: say it in a description", where)
     least = schema.get("minItems")
@@ -124,7 +124,7 @@ def _object(schema: dict[str, Any], where: str) -> Iterator[Found]:
     elif isinstance(values, list) and any(isinstance(each, dict | list) for each in values):
         yield error("schema_enum", "enum may hold texts, numbers, true, false and null only", where)
     pattern = schema.get("pattern")
-    if isinstance(pattern, str) and any(odd in pattern for odd in _ODD_PATTERNS):
+    if isinstance(pattern, str) and any(odd in pattern for odd in ODD_PATTERNS):
         yield error("schema_pattern", "a pattern of the schema may hold no lookaround, back-reference or \\b", where)
 
 

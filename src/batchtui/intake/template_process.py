@@ -50,6 +50,8 @@ class TemplateProcess:
         self._heard = 0.0
         self._looked = 0.0
         self.betas: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
+        """Columns that the template may use."""
 
     def compile(self, text: str, wait: Callable[[], None] | None = None) -> None:
         """Take a template; raises BadTemplate, and StoreError when no process can be started."""
@@ -58,7 +60,7 @@ class TemplateProcess:
             self.close()
             self._start()
         self._text = text
-        self._put(_ENCODE(wire.Compile(text, wire.MAX_SECONDS)))
+        self._put(_ENCODE(wire.Compile(text, wire.MAX_SECONDS, wire.READ_SECONDS)))
         try:
             answer = self.answers()[0]
         except Died as bad:
@@ -67,7 +69,7 @@ class TemplateProcess:
             raise wire.BadTemplate(error("template", answer.message, answer.detail), answer.line)
         if not isinstance(answer, wire.Compiled):
             raise wire.BadTemplate(error("template", "the template can't be read"))
-        self.betas = answer.betas
+        self.betas, self.names = answer.betas, answer.names
 
     def restart(self) -> None:
         """A new process with the same template; raises BadTemplate and StoreError."""

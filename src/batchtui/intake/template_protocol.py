@@ -40,6 +40,8 @@ class Compile(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
     text: str
     seconds: float
     """Of computing, for each row."""
+    reading: float = READ_SECONDS
+    """Seconds of computing, for the template itself."""
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):
@@ -61,9 +63,10 @@ class RawBlock(msgspec.Struct, frozen=True, array_like=True, tag="block"):
 
 
 class Compiled(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """The template is sound; these betas it names."""
+    """The template is sound; these betas it names, and these columns it may use."""
 
     betas: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 class TemplateRefused(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -79,6 +82,8 @@ class Made(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
     params: bytes
     custom_id: str | None
+    said: list[tuple[str, str]] = []
+    """Codes and texts of warnings."""
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=3):

@@ -213,7 +213,7 @@ def usable(record: BatchRecord) -> int | None:
 def failed(record: BatchRecord) -> int | None:
     """Requests without a usable answer, of those that were sent; None until it ended."""
     good = usable(record)
-    return None if good is None else max(0, (record.sent_or_counted or record.requests) - good)
+    return None if good is None else max(0, (record.requests or record.counts.total) - good)
 
 
 def answered(record: BatchRecord) -> int:
@@ -297,13 +297,13 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return numbers.usd(record.cost_usd)
+        return numbers.usd_short(record.cost_usd)
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:
         return "no price"
     estimated = estimate_of(record)
-    return f"~{numbers.usd(estimated)}" if estimated is not None else ""
+    return numbers.about(estimated) if estimated is not None else ""
 
 
 def estimate_of(record: BatchRecord) -> Decimal | None:

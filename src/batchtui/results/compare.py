@@ -139,7 +139,7 @@ class Comparison:
         """The comparison in words, a line at a time; text in it is not yet safe to show."""
         totals, counts = self.totals(), self.counts()
         yield "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
-        yield f"good           {totals.good[0]:>14,}  {totals.good[1]:>14,}"
+        yield f"usable         {totals.good[0]:>14,}  {totals.good[1]:>14,}"
         yield f"tokens in      {totals.input_tokens[0]:>14,}  {totals.input_tokens[1]:>14,}"
         yield f"tokens out     {totals.output_tokens[0]:>14,}  {totals.output_tokens[1]:>14,}"
         costs = ["unpriced" if cost is None else f"${cost:,.4f}" for cost in totals.cost_usd]
@@ -223,7 +223,7 @@ def _said(line: bytes) -> str:
 def _state(row: ResultRow | None) -> str:
     if row is None:
         return "not there"
-    words = row.flaw or ("good" if row.good else row.error or row.outcome)
+    words = row.flaw or ("usable" if row.good else row.error or row.outcome)
     return f"{words} ({row.output_tokens:,} tokens)" if row.output_tokens else words
 
 

@@ -14,7 +14,9 @@ import msgspec
 
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Work
+from batchtui.results.answer_check import listed_at
 from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
+from batchtui.results.asked import Asked
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -67,6 +69,7 @@ class Growing:
 
     def __init__(self, call: int, keys: Key, budget: _Budget) -> None:
         self.path = path_name(call, keys)
+        self.call = call
         self.keys = keys
         self.budget = budget
         self.rows = array("I")
@@ -74,6 +77,8 @@ class Growing:
         self.entries: list[Value] = []
         self.long: list[tuple[int, int, int]] = []
         """Row, length, and which call (0: the text) of each long value."""
+        self.respelled: dict[int, tuple[str, ...]] = {}
+        """By code, the spellings that were answered instead of the schema's."""
         self._numbers: dict[type, dict[Any, int]] = {}
 
     def add(self, kind: type, source: int, rows: Sequence[int], values: Sequence[Any]) -> None:
@@ -111,6 +116,32 @@ class Growing:
             made = _MADE.get(kind)
             self.entries.extend(fresh if made is None else map(made, fresh))
         return [*map(numbers.__getitem__, keys)]
+
+    def respell(self, known: dict[str, str]) -> None:
+        """Count texts that differ from a listed one only in capitals under its spelling; ``known`` is by casefold."""
+        numbers = self._numbers.get(str, {})
+        others = {text: known[text.casefold()] for text in numbers if known.get(text.casefold(), text) != text}
+        if not others:
+            return
+        codes = list(range(FIRST + len(self.entries)))
+        for text, listed in others.items():
+            code = numbers.get(listed)
+            if code is None:
+                # The first of the other spellings lends its code.
+                code = numbers[listed] = numbers[text]
+                self.entries[code - FIRST] = listed
+            codes[numbers[text]] = code
+            self.respelled[code] = (*self.respelled.get(code, ()), text)
+        self._renumber(codes)
+
+    def _renumber(self, codes: list[int]) -> None:
+        """Give rows the codes that theirs became, and close the gaps."""
+        kept = [code for code in codes[FIRST:] if codes[code] == code]
+        kept = list(dict.fromkeys(kept))
+        closed = {code: FIRST + place for place, code in enumerate(kept)} | {code: code for code in range(FIRST)}
+        self.codes = array("I", [closed[codes[code]] for code in self.codes])
+        self.entries = [self.entries[code - FIRST] for code in kept]
+        self.respelled = {closed[code]: texts for code, texts in self.respelled.items()}
 
     def counts(self) -> Counter[int]:
         """How often each code comes."""
@@ -224,6 +255,10 @@ class Builder:
             work.check("stopped while reading the fields")
             self._take_span(first, last)
             work.tell("reading the fields", last, total, "results")
+        listed = _listed(self._asked)
+        for column in self._grower.columns:
+            if not column.call and column.keys in listed:
+                column.respell(listed[column.keys])
 
     def _take_span(self, first: int, last: int) -> None:
         results = self._results
@@ -304,6 +339,20 @@ class Builder:
         except (ValueError, msgspec.MsgspecError):
             return None
         return found if isinstance(found, dict) else None
+
+
+def _listed(asked: Asked) -> dict[Key, dict[str, str]]:
+    """For each path the texts that the requests' schemas list, by casefold; those of two spellings are left out."""
+    found: dict[Key, dict[str, str]] = {}
+    for wanted in asked.wanted:
+        main = wanted.forced or (wanted.tools[0] if len(wanted.tools) == 1 else "")
+        schema = wanted.text if wanted.text is not None else wanted.calls.get(main)
+        for keys, texts in listed_at(schema).items() if schema is not None else ():
+            known = found.setdefault(keys, {})
+            for text in texts:
+                if known.setdefault(text.casefold(), text) != text:
+                    known[text.casefold()] = ""
+    return {keys: {key: text for key, text in known.items() if text} for keys, known in found.items()}
 
 
 def _spans(results: ResultSet) -> Iterator[tuple[int, int]]:

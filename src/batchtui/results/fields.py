@@ -13,6 +13,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -81,6 +82,7 @@ class _Stored(msgspec.Struct, frozen=True):
     """Bytes of its rows (0 when they are all lines), codes, long values' sizes, and entries."""
     code_type: str
     checksum: int
+    respelled: dict[int, tuple[str, ...]] = {}
 
 
 class _Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +90,7 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True):
     byteorder: str = sys.byteorder
     results: Stamp
     requests: Stamp
+    schemas: Stamp
     lines: int
     notes: tuple[str, ...]
     columns: tuple[_Stored, ...]
@@ -151,7 +154,7 @@ class Fields:
         def read_long(row: int) -> Value | Absent:
             return read_value(self._results.read(row), sources[row], stored.keys)
 
-        return Column(codes, entries, read_long, lambda: long)
+        return Column(codes, entries, read_long, lambda: long, stored.respelled)
 
 
 def _value(line: bytes) -> Value:
@@ -160,6 +163,18 @@ def _value(line: bytes) -> Value:
 
 
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+def _written(value: Value) -> Value | Raw:
+    """A value as the encoder takes it, so that it is read back as what it is."""
+    if isinstance(value, Json):
+        return Raw(value.text.encode())
+    if isinstance(value, Decimal) and (text := str(value)).lstrip("-").isdigit():
+        return Raw(f"{text}E0".encode())
+    return value
 
 
 def open_fields(results: ResultSet, work: Work = UNWATCHED) -> Fields:
@@ -195,6 +210,7 @@ def _packed(results: ResultSet, builder: Builder) -> tuple[_Header, list[bytes]]
     header = _Header(
         results=results.header.results,
         requests=results.header.requests,
+        schemas=results.header.schemas,
         lines=results.header.lines,
         notes=builder.notes(),
         columns=tuple(stored),
@@ -206,11 +222,11 @@ def _pack(column: Growing, lines: int) -> tuple[_Stored, bytes]:
     top = FIRST + len(column.entries)
     code_type = "B" if top < 1 << 8 else "H" if top < 1 << 16 else "I"
     codes = array(code_type, column.codes) if code_type != "I" else column.codes
-    rows = array("I") if len(column.rows) == lines else column.rows
+    every = len(column.rows) == lines and column.rows == array("I", range(lines))
+    rows = array("I") if every else column.rows
     sizes = array("I", [number for each in column.long for number in each])
-    entries = _encode_lines([Raw(value.text.encode()) if type(value) is Json else value for value in column.entries])[
-        :-1
-    ]
+    odd = not _PLAIN.issuperset(map(type, column.entries))
+    entries = _encode_lines([*map(_written, column.entries)] if odd else column.entries)[:-1]
     parts = (rows.tobytes(), codes.tobytes(), sizes.tobytes(), entries)
     data = b"".join(parts)
     stored = _Stored(
@@ -223,6 +239,7 @@ def _pack(column: Growing, lines: int) -> tuple[_Stored, bytes]:
         (len(parts[0]), len(parts[1]), len(parts[2]), len(parts[3])),
         code_type,
         zlib.crc32(data),
+        column.respelled,
     )
     return stored, data
 
@@ -266,8 +283,8 @@ def _load(path: Path, results: ResultSet) -> Fields | None:
         header = msgspec.json.decode(head, type=_Header)
     except msgspec.MsgspecError:
         return None
-    made_from = (header.results, header.requests, header.version, header.byteorder)
-    now = (results.header.results, results.header.requests, VERSION, sys.byteorder)
+    made_from = (header.results, header.requests, header.schemas, header.version, header.byteorder)
+    now = (results.header.results, results.header.requests, results.header.schemas, VERSION, sys.byteorder)
     whole = held.size == start + size + sum(sum(each.sizes) for each in header.columns)
     if zlib.crc32(head).to_bytes(4, "little") != begin[-4:] or made_from != now or not whole:
         return None

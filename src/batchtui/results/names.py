@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from batchtui.domain.errors import InputError
-from batchtui.domain.outcome import OUTCOMES, standing
+from batchtui.domain.outcome import OUTCOMES, ended
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of, quoted
 from batchtui.results.fields import Field, view_fields
@@ -234,7 +234,7 @@ def _numbered(view: View, key: str) -> _Made:
     flaws = view.column("cut")
     if key == "outcome":
         pairs = [outcome << 8 | flaw for outcome, flaw in zip(view.column("outcome"), flaws, strict=True)]
-        return pairs, lambda code: standing(code >> 8, code & 255).name
+        return pairs, lambda code: ended(code >> 8, code & 255)
     groups, failed = view.column("group"), view.column("outcome")
     numbers = [group if outcome else 0 for group, outcome in zip(groups, failed, strict=True)]
     return numbers, lambda code: _error(view, code)

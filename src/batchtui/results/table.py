@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from batchtui import plainfile
-from batchtui.domain.outcome import standing
+from batchtui.domain.outcome import ended
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, Column, Json, column_of
 from batchtui.results.fields import Field, view_fields
@@ -249,7 +249,7 @@ class Table:
         line = self._view.raw(row.number) if row.offset >= 0 else b""
         answer = read_answer(line) if line else Answer(None)
         outcomes, flaws = self._outcomes
-        outcome = standing(outcomes[row.number], flaws[row.number]).name
+        outcome = ended(outcomes[row.number], flaws[row.number])
         beside = not answer.only_text
         sent = bool(line)
         said = (

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from batchtui.api.call import MOST_PAGES
 from batchtui.domain.batch import EARLIEST, RemoteBatch
 
 if TYPE_CHECKING:
     from batchtui.api.gateway import Gateway
 
 _FIRST, _MORE = 100, 1000
-_MOST_PAGES = 500
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ async def look_back(gateway: Gateway, since: Callable[[], datetime | None]) -> L
     ordered, unread = True, 0
     last: datetime | None = None
     after: str | None = None
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         page = await gateway.page(_MORE if after else _FIRST, after)
         unread += page.refused
         new = [b for b in page.data if b.id not in seen]
@@ -59,7 +59,7 @@ async def look_back(gateway: Gateway, since: Callable[[], datetime | None]) -> L
         if ordered and len(seen) > 1 and _reaches(page.data[-1].created_at, since()):
             return _look(seen, _unread(unread))
         after = page.data[-1].id
-    return _look(seen, f"the list did not end after {_MOST_PAGES} pages")
+    return _look(seen, f"the list did not end after {MOST_PAGES} pages")
 
 
 def _unread(entries: int) -> str:

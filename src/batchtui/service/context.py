@@ -224,7 +224,10 @@ class Context:
         if self.mine(record):
             return True
         mark = self.key_mark() if record.key_mark and self.gateway.url_known else ""
-        return bool(mark) and mark == record.key_mark and record.base_url == self.gateway.base_url
+        if not mark or mark != record.key_mark:
+            return False
+        here = self.gateway.organization
+        return record.base_url == self.gateway.base_url or bool(here and here == record.organization)
 
     def must_be_mine(self, record: BatchRecord) -> None:
         """Raise InputError for a record of another profile or address than those in use."""

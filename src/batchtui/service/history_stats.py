@@ -55,7 +55,7 @@ def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
             month += cost
             by_profile[record.profile] = by_profile.get(record.profile, ZERO) + cost
             requests = sum(record.models.values()) or 1
-            for model, count in (record.models or {"(made elsewhere)": 1}).items():
+            for model, count in (record.models or {"(adopted)": 1}).items():
                 by_model[model] = by_model.get(model, ZERO) + cost * count / requests
     return Spending(
         today=today,

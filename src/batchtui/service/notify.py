@@ -23,7 +23,7 @@ def sentence(record: BatchRecord, late: bool) -> str:
     t = record.tally
     good = t.good if t else record.counts.succeeded
     bad = record.needs_retry
-    end = f"{good:,} ok" + (f", {bad:,} not" if bad else "")
+    end = f"{good:,} {'usable' if t else 'succeeded'}" + (f", {bad:,} failed" if bad else "")
     when = " while batchtui was closed" if late else ""
     return safetext.line(f"{record.title or record.local_id} ended{when}: {end}", 200)
 

@@ -22,7 +22,7 @@ from batchtui.domain.plan import Plan
 from batchtui.service import recipe
 from batchtui.service.context import Context
 from batchtui.store import files
-from batchtui.store.records import IDS, REQUESTS, SKIPPED, lock, writable
+from batchtui.store.records import ANSWER, IDS, REQUESTS, SKIPPED, lock, writable
 
 _GO = ".go"
 _MANIFEST = "manifest.json"
@@ -37,6 +37,7 @@ class _Staged(msgspec.Struct):
     ids: str | None = None
     skipped: str | None = None
     recipe: str | None = None
+    answer: str | None = None
 
 
 def random_name(length: int = 6) -> str:
@@ -85,6 +86,7 @@ class PlanCommitter:
             try:
                 if kept is not None and plan.staging.is_dir():
                     files.write_atomic(plan.staging / recipe.RECIPE, recipe.encode(kept))
+                self._share_schemas(plan.staging, staged)
                 files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
                 plan.staging.rename(go)
                 files.fsync_dir(go.parent)
@@ -161,6 +163,15 @@ class PlanCommitter:
             staged.append(_Staged(record, part.path.name, ids, skipped))
         return staged
 
+    @staticmethod
+    def _share_schemas(staging: Path, staged: list[_Staged]) -> None:
+        """Give each part the whole schemas that its answers are checked by; raises OSError, StoreError."""
+        with contextlib.suppress(FileNotFoundError):
+            schemas = plainfile.read(staging / ANSWER, _MAX_MANIFEST)
+            for number, each in enumerate(staged, 1):
+                each.answer = f"answer-{number:03}.json"
+                files.write_atomic(staging / each.answer, schemas)
+
     def _new_run(self, now: datetime, mark: str) -> str:
         """A run's local id, with the mark of its made custom_ids so that each tells of the other."""
         run = new_local_id(now, mark or random_name())
@@ -183,6 +194,8 @@ class PlanCommitter:
                 moves[IDS] = go / each.ids
             if each.skipped:
                 moves[SKIPPED] = go / each.skipped
+            if each.answer:
+                moves[ANSWER] = go / each.answer
             if each.recipe:
                 moves[recipe.RECIPE] = go / each.recipe
             self.context.history.create(each.record, moves)

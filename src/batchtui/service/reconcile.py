@@ -25,6 +25,8 @@ from batchtui.service.sender import ASK_AFTER, taken_up
 replace = msgspec.structs.replace
 _LONGEST_SEND = timedelta(hours=1)
 """A send of another profile that began longer ago is not in progress any more."""
+RESEND_AFTER = 5
+"""After so many times ``settle.seconds`` in which no look found a part it is sent again by itself."""
 MOST_POSTS = 24
 """How often a part is sent by itself; beyond that a person decides."""
 _STEADY_SHARE = 6
@@ -330,9 +332,15 @@ class Reconciler:
         if since > now:
             # The clock was set back: the time to be sure begins anew, by the clock as it is.
             return replace(record, lost_at=now)
-        if self._undecided(record) or looks < rule.looks or (now - since).total_seconds() < rule.seconds:
+        looked = (now - since).total_seconds()
+        if self._undecided(record) or looks < rule.looks or looked < rule.seconds:
             return record
         if record.resend_at is not None and record.posts < MOST_POSTS:
+            surely = since + timedelta(seconds=RESEND_AFTER * rule.seconds)
+            if now < surely:
+                # Nobody asked for this: a list may lag longer than those who ask are made to wait.
+                words = f"the API was too busy (HTTP {record.answer_status}); sent again at {surely:%H:%M} UTC"
+                return replace(record, error=f"{words} if the list does not show it by then")
             wait = record.resend_at if record.resend_at > now else None
             return replace(
                 record, status="submitting", intent_at=None, next_try_at=wait, resend_at=None, looks=0, lost_at=None
@@ -419,9 +427,13 @@ class Reconciler:
         return self.adopt(prior.local_id, mine)
 
     def is_open(self, record: BatchRecord) -> bool:
-        """True for a record at this address that was sent, whoever's profile it is, and has no batch of its own for sure."""
+        """True for a record that was sent, whoever's profile it is, and has no batch of its own for sure.
+
+        Two addresses may lead to one workspace, unless they name different organizations.
+        """
         sent = record.status in ("submitting", "unconfirmed") and record.intent_at is not None
-        return (sent or record.doubtful_id) and self._same_place(record)
+        here, there = self.context.gateway.organization, record.organization
+        return (sent or record.doubtful_id) and (self._same_place(record) or not (here and there) or here == there)
 
     def may_be(self, record: BatchRecord, batch: RemoteBatch) -> bool:
         """True when a batch was created while an open record was sent, as far as clocks tell."""
@@ -436,15 +448,18 @@ class Reconciler:
         """True when a batch has the size of an open record, and was created while it was sent."""
         return self._fit(record, batch, self.context.clock()) == "yes"
 
-    def late(self, batch: RemoteBatch) -> list[BatchRecord]:
-        """The refused records that a batch which the list gave too late may be: one when that is certain enough."""
+    def late(self, batch: RemoteBatch) -> tuple[BatchRecord | None, bool]:
+        """The refused record that a batch which the list gave too late is for sure, and whether it may be one at all."""
         now = self.context.clock()
-        fitting = [r for r in self._refused() if self._fit(r, batch, now) == "yes"]
+        fits = [(r, fit) for r in self._refused() if (fit := self._fit(r, batch, now)) != "no"]
+        fitting = [r for r, fit in fits if fit == "yes"]
         near = [r for r in fitting if r.ids_made or self._inside(r, batch, _SLOW)]
         sure = sorted(
             (r for r in near if self._sure(r, near, batch)), key=lambda r: (self._apart(r, batch), r.intent_at)
         )
-        return sure[:1] or near
+        if sure or len(near) == 1:
+            return [*sure, *near][0], True
+        return None, bool(near) or len(fits) > len(fitting)
 
     def _refused(self) -> list[BatchRecord]:
         """Refused records whose requests went out, and of which nobody said that they were not created."""
@@ -518,7 +533,7 @@ class Reconciler:
 
 
 def _rivaled(rival: BatchRecord) -> str:
-    return f"what the list holds may be {rival.local_id}, whose id {rival.id} is not confirmed yet"
+    return f"a batch in the list may be {rival.local_id}, whose id {rival.id} is not confirmed yet"
 
 
 def _batches(count: int) -> str:

@@ -468,7 +468,7 @@ class Service:
         record = self.context.change(local_id, presence.mark_gone)
         if record.marked_gone is None:
             raise InputError(
-                f"{record.local_id} can't be marked as gone: the API knows it, or has not been asked often enough",
+                f"{record.local_id} can't be marked as gone: the API knows it, or needs more checks",
                 advice="batchtui sync checks again",
             )
         return record

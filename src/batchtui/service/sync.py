@@ -117,11 +117,10 @@ class RemoteBatches:
         blank = BatchRecord(
             local_id=local_id,
             run=local_id,
-            title=title or "made elsewhere",
+            title=title,
             note=note,
             profile=self.context.profile.name,
             base_url=self.context.gateway.base_url,
-            source="made elsewhere",
             foreign=True,
             key_mark=self.context.key_mark(),
             told=remote.ended_at is not None,
@@ -191,27 +190,31 @@ class RemoteBatches:
         }
 
     async def _adopt_all(self, adopted: list[str]) -> None:
-        """Adopt what two looks agree on."""
+        """Adopt what two looks agree on; the second is made only for what could be adopted."""
         first = await self._look()
-        if not first:
-            return
         held = self._first_seen(first)
+        ripe_ones = [b for b in first if self._old_enough(b, held[b.id].at)]
+        if not ripe_ones:
+            return
         again = {b.id: b for b in await self._look()}
-        now, wait = self.context.clock(), timedelta(seconds=self.context.config.settle.seconds)
-        for batch in first:
-            other, seen_at = again.get(batch.id), held[batch.id].at
-            same = other is not None and other.request_counts.total == batch.request_counts.total > 0
-            made = batch.created_at
-            young = made is None or abs(self.context.service_time(now) - made) < _YOUNG
-            if not same or (young and now - seen_at < wait):
+        for batch in ripe_ones:
+            other = again.get(batch.id)
+            if other is None or other.request_counts.total != batch.request_counts.total:
                 continue
-            owners = self.settler.late(batch)
-            if len(owners) == 1:
-                self.settler.adopt(owners[0].local_id, batch)
-            if owners:
+            owner, ours = self.settler.late(batch)
+            if owner is not None:
+                self.settler.adopt(owner.local_id, batch)
+            if ours:
                 continue
             with contextlib.suppress(InputError):
                 adopted.append(self.adopt(batch).local_id)
+
+    def _old_enough(self, batch: RemoteBatch, seen_at: datetime) -> bool:
+        """True for a batch whose number of requests is said, and has stood still for as long as its age asks for."""
+        now, wait = self.context.clock(), timedelta(seconds=self.context.config.settle.seconds)
+        made = batch.created_at
+        young = made is None or abs(self.context.service_time(now) - made) < _YOUNG
+        return batch.request_counts.total > 0 and (not young or now - seen_at >= wait)
 
     async def _look(self) -> list[RemoteBatch]:
         """All batches that are not ours, nor may be, nor were deleted here."""

@@ -30,7 +30,7 @@ from batchtui.tui.themes import theme_names
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.row_list import ListedRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 
 COLUMNS = (
@@ -125,31 +125,16 @@ def _who(profile: Profile) -> str:
     return safetext.line(f" {GLYPHS.dot} ".join(part for part in parts if part), 200)
 
 
-class SettingRows:
+class SettingRows(ListedRows[Row]):
     """Rows for a row list; a row's key is its kind and name."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
-        self._places = {row.key: place for place, row in enumerate(rows)}
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     def key(self, index: int) -> Hashable:
         """Kind and name."""
         return self.rows[index].key
 
-    def find(self, key: Hashable) -> int | None:
-        """Where a row is."""
-        return self._places.get(key)  # type: ignore[call-overload,no-any-return]
-
     def cells(self, index: int) -> Sequence[Cell]:
         """Name, value, meaning."""
         return self.rows[index].cells
-
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
 
 
 class SettingsScreen(BaseScreen[None]):

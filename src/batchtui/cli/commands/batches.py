@@ -14,7 +14,7 @@ import click
 from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.output import fail, print_json, say, show
-from batchtui.cli.session import Session, verb
+from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.present import batch, numbers
@@ -120,7 +120,7 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
     ]
     tally, estimate = record.tally, record.estimate
     if estimate is not None:
-        rows.append(("estimate", f"{numbers.usd(estimate.batch_usd[0])}–{numbers.usd(estimate.batch_usd[1])}"))
+        rows.append(("estimate", numbers.usd_range(estimate.batch_usd)))
     if tally is not None:
         odd = {"missing": tally.missing, "not sent": tally.unexpected, "received twice": tally.duplicates}
         rows += (
@@ -167,7 +167,8 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
 @verb("watch")
 @click.argument("ids", nargs=-1, metavar="[ID...]", shell_complete=completion.ids)
 @click.option("--notify", is_flag=True, help="When a batch ends, ring the bell, notify the terminal and run on_end.")
-def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
+@strict_option
+def watch_(session: Session, ids: tuple[str, ...], notify: bool, strict: bool) -> int:
     """Follow batches until they have ended and their results are downloaded; without ID, all in progress.
 
     Without --profile it follows those of other profiles too, each with its own key.  Exit code 1 when some requests did not
@@ -199,7 +200,7 @@ def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
     records = [r for i in chosen if (r := service.history.get(i)) is not None]
     if session.json:
         print_json(records)
-    return words.exit_code(records)
+    return words.exit_code(records, strict=strict)
 
 
 async def _watch(session: Session, service: Service, chosen: list[str]) -> None:

@@ -6,16 +6,17 @@ import sys
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
+import msgspec
 
-from batchtui import safetext
+from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Place, agree_on
-from batchtui.cli.session import Session, verb
-from batchtui.domain.batch import BatchRecord
+from batchtui.cli.session import Session, strict_option, verb
+from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
 from batchtui.domain.outcome import ALL_OUTCOMES
 from batchtui.present import batch, numbers
@@ -27,8 +28,15 @@ from batchtui.results.search import select
 from batchtui.results.view import View
 from batchtui.service import Service
 
+if TYPE_CHECKING:
+    from batchtui.results.answer_check import Schema
+
 OUTCOMES = ("succeeded", *ALL_OUTCOMES)
 _ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
+
+
+_MAX_SCHEMA = 16_000_000
+"""Bytes of a schema file."""
 
 
 def filter_options(command: Any) -> Any:
@@ -93,6 +101,14 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     is_flag=True,
     help="Every row of the source, also skipped rows (not sent) and rows without a result (no answer).",
 )
+@click.option(
+    "--schema",
+    "schema_file",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Check answers by this JSON Schema where the request asked for none.",
+)
+@strict_option
 @click.option("--raw", is_flag=True, help="Keep control characters, even on a terminal.")
 def results_(
     session: Session,
@@ -106,6 +122,8 @@ def results_(
     regex: bool,
     case: bool,
     run: bool,
+    schema_file: Path | None,
+    strict: bool,
     raw: bool,
     columns: str,
     **how: Any,
@@ -114,6 +132,7 @@ def results_(
     all_rows = bool(how["all_rows"])
     service = session.service()
     wanted = wanted_filter(filter_, case, regex)
+    schema = _read_schema(schema_file) if schema_file is not None else None
     record = service.resolve(id_)
     if all_rows and (only or not wanted.empty):
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
@@ -133,6 +152,7 @@ def results_(
         wanted=wanted,
         raw=raw,
         columns=split_names(columns),
+        schema=schema,
         **how,
     )
     if not written and (only or filter_) and not session.json:
@@ -147,7 +167,11 @@ def results_(
         if each.local_id in sent_again:
             continue
         say(f"not in it: {batch.line(each)}")
-    whole = _whole_run(service, record) if run else None
+    tally, whole = _standing(service, record, run, schema) if run or schema is not None else (None, None)
+    if tally is not None and schema is not None:
+        say(
+            f"{tally.invalid:,} of {numbers.plural(tally.lines, 'result')} invalid by {safetext.line(str(schema_file), 80)}"
+        )
     if session.json:
         print_json(
             {
@@ -159,18 +183,40 @@ def results_(
         )
     elif whole is not None:
         say(_run_line(whole))
-    return words.exit_code(records) if whole is None else int(whole["succeeded"] < whole["requests"])
+    if whole is not None:
+        return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
+    code = words.exit_code(records, strict=strict)
+    return code or int(strict and tally is not None and words.tally_failed(tally, strict=True) > 0)
 
 
-def _whole_run(service: Service, record: BatchRecord) -> dict[str, Any]:
-    """How a run stands with its retries merged, and what all of it cost."""
-    view = service.open_results(record.local_id, run=True)
+def _read_schema(path: Path) -> Schema:
+    """A JSON Schema from a file; raises InputError."""
+    from batchtui.results.answer_check import Schema
+
+    try:
+        return Schema(msgspec.json.decode(plainfile.read(path, _MAX_SCHEMA)))
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror or error}") from error
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON: {safetext.line(str(error), 120)}") from error
+    except ValueError as error:
+        why = safetext.line(str(error).partition("\n")[0], 160)
+        raise InputError(f"{path} is not a valid JSON Schema: {why}") from error
+
+
+def _standing(
+    service: Service, record: BatchRecord, run: bool, schema: Schema | None
+) -> tuple[Tally, dict[str, Any] | None]:
+    """The counts of what was written; with ``run`` also how the run stands merged, and what all of it cost."""
+    view = service.open_results(record.local_id, run=run, schema=schema)
     tally, good = view.tally, view.counts()["good"]
     after = [{"attempt": attempt, "good": total} for attempt, total in view.good_after()]
     view.close()
-    return {
+    return tally, None if not run else {
         "requests": len(view),
         "succeeded": tally.succeeded,
+        "cut_short": tally.cut_short,
+        "invalid": tally.invalid,
         "good": good,
         "good_after": after,
         "cost_usd": None if tally.unpriced else tally.cost_usd,
@@ -179,9 +225,7 @@ def _whole_run(service: Service, record: BatchRecord) -> dict[str, Any]:
 
 def _run_line(whole: dict[str, Any]) -> str:
     steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
-    return (
-        f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), {numbers.usd(whole['cost_usd'])} in all"
-    )
+    return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {numbers.usd(whole['cost_usd'])} in all"
 
 
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
@@ -229,13 +273,14 @@ def write_results(
     only: Sequence[str] = (),
     wanted: Filter = EVERYTHING,
     raw: bool = False,
+    schema: Schema | None = None,
     **how: Unpack[ExportOptions],
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
     dest, format_, how["replace"] = place
     how.setdefault("note", say)
     with session.work(dest is not None) as work:
-        view = service.open_results(record.local_id, run=run, work=work)
+        view = service.open_results(record.local_id, run=run, work=work, schema=schema)
         rows = chosen_rows(view, only, wanted)
         out: Any
         if dest is not None:

@@ -12,7 +12,7 @@ from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.commands.results import bring, filter_options, wanted_filter
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Session, verb
+from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
@@ -44,6 +44,7 @@ from batchtui.service.retry import Notes
     help="Write the retry's results to FILE (implies --wait); its ending says the format.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@strict_option
 @click.option("--dry-run", is_flag=True, help="Only check, price and show the changes.")
 def retry_(
     session: Session,
@@ -58,6 +59,7 @@ def retry_(
     wait: bool,
     output: Path | None,
     force: bool,
+    strict: bool,
     dry_run: bool,
 ) -> int:
     """Retry failed requests as a new batch of the same run; requests with a usable answer are left out."""
@@ -87,7 +89,12 @@ def retry_(
             print_json(words.plan_json(plan))
         return 0 if plan.ok and dry_run else InputError.exit_code
     return send_and_follow(
-        session, service, lambda: service.submit(plan, retry_of=record), wait=wait or place is not None, place=place
+        session,
+        service,
+        lambda: service.submit(plan, retry_of=record),
+        wait=wait or place is not None,
+        place=place,
+        strict=strict,
     )
 
 
@@ -119,6 +126,8 @@ def _say_notes(notes: Notes) -> None:
     for group in notes.useless:
         text = safetext.line(group.title, 160)
         say(f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}")
+    for line in notes.lost:
+        say(f"warning: {line}")
     if notes.downloading:
         say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
     for line in notes.difference:

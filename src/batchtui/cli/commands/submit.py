@@ -13,11 +13,11 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.output import print_json, say, show
-from batchtui.cli.session import Session, verb
+from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
 from batchtui.domain.plan import Plan
-from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.options import FORMATS, IntakeOptions, TableOptions
 from batchtui.present import numbers
 from batchtui.present import plan as plan_words
 from batchtui.service import Service
@@ -33,6 +33,22 @@ _SOURCES: list[Callable[[Any], Any]] = [
         type=click.Choice(list(FORMATS)),
         default=None,
         help="Format of the sources (default: auto-detect).",
+    ),
+    click.option(
+        "--delimiter",
+        default="",
+        metavar="CHARACTER",
+        help="The character between the cells of a table, or tab; auto-detected without it.",
+    ),
+    click.option(
+        "--encoding",
+        default="",
+        metavar="NAME",
+        help="The encoding of the sources, such as cp1251 or shift_jis; auto-detected without it.",
+    ),
+    click.option("--skip-rows", type=int, default=0, metavar="N", help="Skip N lines before the header of a table."),
+    click.option(
+        "--comment", default="", metavar="TEXT", help="Skip the lines of a table that begin with TEXT, such as #."
     ),
     click.option(
         "--template",
@@ -87,8 +103,13 @@ def _options(
     bad_file: Path | None,
     cache_prefix: bool,
     model: str | None,
+    delimiter: str,
+    encoding: str,
+    skip_rows: int,
+    comment: str,
 ) -> IntakeOptions:
     return IntakeOptions(
+        table=TableOptions(delimiter=delimiter, encoding=encoding, skip_rows=skip_rows, comment=comment),
         format=format_,
         template=template,
         skip_bad=skip_bad,
@@ -144,6 +165,7 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, api_version:
 @click.option(
     "--allow-duplicate", "again", is_flag=True, help="Send even if the same requests are already in progress."
 )
+@strict_option
 def submit_(
     session: Session,
     sources: tuple[str, ...],
@@ -155,6 +177,7 @@ def submit_(
     force: bool,
     max_cost: Decimal | None,
     again: bool,
+    strict: bool,
     api_version: str,
     **how: Any,
 ) -> int:
@@ -185,6 +208,7 @@ def submit_(
             lambda: service.submit(plan, title=label, note=note, allow_cost=blocked is not None, again=again),
             wait=wait or place is not None,
             place=place,
+            strict=strict,
         )
     except SourceChanged:
         service.discard(plan)
@@ -226,7 +250,13 @@ def output_place(session: Session, output: Path | None, *, force: bool, sources:
 
 
 def send_and_follow(
-    session: Session, service: Service, send: Callable[[], Any], *, wait: bool, place: Place | None
+    session: Session,
+    service: Service,
+    send: Callable[[], Any],
+    *,
+    wait: bool,
+    place: Place | None,
+    strict: bool = False,
 ) -> int:
     """Send, settle what is in doubt, follow to the end when asked, write the results; the exit code."""
     before = {r.local_id for r in service.records()}
@@ -256,7 +286,7 @@ def send_and_follow(
     if session.troubles and any(r.waiting for r in records):
         say("waiting batches are sent by batchtui sync, or while batchtui runs; do not submit again")
         return StoreError.exit_code
-    return words.exit_code(records, waited=wait)
+    return words.exit_code(records, waited=wait, strict=strict)
 
 
 def _say_what_goes_on(records: list[BatchRecord]) -> None:

@@ -64,17 +64,13 @@ def of_run(group: Group, *, width: int) -> Content:
     total, guessed = group.cost
     parts: list[Piece] = [(batch.name(first), "bold"), ("  whole run\n", "$foreground 60%")]
     if good is not None:
-        left = group.requests - good
         parts += [f"{numbers.of(good, group.requests)} usable\n"]
-        parts += [
-            (f"{batch.bar(good, group.requests, 24)}", "$text-success"),
-            f"  {left:,} without a usable answer\n" if left else "\n",
-        ]
+        parts += [(f"{batch.bar(good, group.requests, 24)}", "$text-success"), "\n"]
     parts.append("\n")
     for record, state in zip(group.records, group.states, strict=True):
         label = batch.part_name(record) or "first"
-        parts += [(f"{state.sign} ", _COLORS.get(state.style, "$foreground 60%")), f"{label:<15} "]
-        parts += [f"{batch.counts_text(batch.outcome_counts(record), width - 18).plain or state.word}\n"]
+        parts += [(f"{state.sign} ", _COLORS.get(state.style, "$foreground 60%")), f"{label:<13} "]
+        parts += [f"{batch.counts_text(batch.outcome_counts(record), width - 16).plain or state.word}\n"]
     cost = f"{'~' if guessed else ''}{numbers.usd(total)}" if total is not None else ""
     facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.whole))), ("Cost", cost)]
     facts += [("Skipped", _skipped(group.whole))]

@@ -61,10 +61,9 @@ def _wrong_key(look: LookState) -> list[Piece]:
     return [
         ("The API does not accept the API key\n", "bold $text-warning"),
         f"{safetext.line(look.error, 300)}\n\n",
-        "  Replace the key where it comes from, then press R. After a change of an\n"
-        "  environment variable start batchtui again.  ",
-        ("batchtui doctor", _CODE),
-        " shows which key is used.\n\n",
+        "  Replace the key where it comes from, then press R. After changing an\n"
+        "  environment variable, start batchtui again. To see which key is used:\n",
+        ("  batchtui doctor\n\n", _CODE),
     ]
 
 

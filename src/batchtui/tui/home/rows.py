@@ -28,7 +28,7 @@ COLUMNS = (
     Column("profile", "Profile", 10, priority=11),
     Column("age", "Age", 4, align="right", priority=2),
     Column("left", "Left", 5, align="right", priority=9),
-    Column("cost", "Cost", 7, align="right", priority=1),
+    Column("cost", "Cost", 8, align="right", priority=1),
     Column("note", "Note", 14, flex=6, priority=10),
 )
 Unchecked = Callable[[BatchRecord], datetime | Literal[False] | None]
@@ -106,7 +106,7 @@ class HomeRows:
             cells["status"] = Text.assemble((f"{state.sign} ", state.style), (words, "muted"))
             return cells | dict.fromkeys(("done", "usable", "failed"))
         if record.status == "ended" and not record.results_due and record.local_id not in self.transfers:
-            done = _processed(batch.answered(record), record.sent_or_counted or record.requests)
+            done = _processed(batch.answered(record), record.requests or record.counts.total)
             usable = numbers.count(batch.usable(record) or 0)
             return cells | {"done": done, "usable": usable, "failed": _failed(batch.failed(record))}
         # What has no counts yet has their room.
@@ -145,7 +145,7 @@ class HomeRows:
         first = group.whole[0]
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
         total, guessed = group.cost
-        cost = "" if total is None else f"{'~' if guessed else ''}{numbers.usd(total)}"
+        cost = "" if total is None else numbers.about(total) if guessed else numbers.usd_short(total)
         worst = group.worst or group.states[0]
         good = group.good
         sign, style, word = worst.sign, worst.style, worst.word

@@ -54,6 +54,17 @@ async def browse(screen: NewScreen) -> None:
         screen.take_paths(taken)
 
 
+async def table_options(screen: NewScreen) -> None:
+    """Ask how a table is to be read, and check it so."""
+    from batchtui.tui.new.table_options import TableDialog
+
+    form = screen.query_one(SourceForm)
+    chosen = await screen.app.push_screen_wait(TableDialog(form.table))
+    if chosen is not None and chosen != form.table:
+        form.set_table(chosen)
+        await screen.check_anew()
+
+
 async def sync_template(screen: NewScreen) -> None:
     """Show the template file that is named as it lies on the disk, unless its text was edited here."""
     path, editor = screen.query_one(SourceForm).template_path, screen.query_one(TemplateEditor)
@@ -209,8 +220,7 @@ def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Cont
     if plan.warnings:
         lines.append(f"{numbers.plural(plan.warnings, 'warning')}: see Problems.")
     if plan.skipped:
-        skipped = numbers.plural(plan.skipped, "request")
-        lines.append(f"{skipped} with errors skipped; kept with the batch in skipped.jsonl.")
+        lines.append(f"{batch.skipped(plan.skipped)} skipped; kept with the batch in skipped.jsonl.")
     lines.append(Content.styled("A submitted batch can't be changed, only canceled.", "dim"))
     return lines
 

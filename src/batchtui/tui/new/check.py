@@ -16,7 +16,7 @@ from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.plan import Plan, Problem, ProblemGroup
 from batchtui.domain.work import Progress, Work
 from batchtui.intake.drafts import Form
-from batchtui.intake.options import IntakeOptions
+from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.paths import expanded
 from batchtui.tui.new.problem_list import ProblemGathering
 
@@ -48,6 +48,7 @@ class FormState:
     typed: str = ""
     """The paths as they were typed."""
     format: str | None = None
+    table: TableOptions = field(default_factory=TableOptions)
     template_path: str = ""
     template_text: str | None = None
     """The template as its pane shows it; None where there is none, or its file can't be read."""
@@ -63,6 +64,7 @@ class FormState:
         """How the sources are to be read."""
         return IntakeOptions(
             format=self.format,
+            table=self.table,
             template=expanded(self.template_path) if self.template_path else None,
             template_text=self.template_text,
             template_name=self.template_path or "template",

@@ -26,7 +26,7 @@ from batchtui.tui.typed_ahead import Opening
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import MarksChanged, RowList, RowSelected
+from batchtui.tui.widgets.row_list import ListedRows, MarksChanged, RowList, RowSelected
 
 COLUMNS = (
     Column("name", "Name", 20, flex=1),
@@ -60,38 +60,26 @@ def read_folder(folder: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: (not entry.folder, entry.name.lower()))
 
 
-class FolderRows:
+class FolderRows(ListedRows[Entry]):
     """A folder's entries as rows; the first leads to the parent."""
 
     def __init__(self, folder: Path, entries: Sequence[Entry], *, hidden: bool = False, words: str = "") -> None:
         seen = [entry for entry in entries if hidden or not entry.name.startswith(".")]
         wanted = [entry for entry in seen if words.lower() in entry.name.lower()]
         up = [] if folder.parent == folder or words else [Entry(str(folder.parent), "..", True)]
-        self.entries = [*up, *wanted]
-        self._places = {entry.path: index for index, entry in enumerate(self.entries)}
-
-    def __len__(self) -> int:
-        return len(self.entries)
+        super().__init__([*up, *wanted])
 
     def key(self, index: int) -> Hashable:
         """The path."""
-        return self.entries[index].path
-
-    def find(self, key: Hashable) -> int | None:
-        """Where a path is."""
-        return self._places.get(str(key))
+        return self.rows[index].path
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Name, size, date."""
-        entry = self.entries[index]
+        entry = self.rows[index]
         if entry.folder:
             return Text(safetext.line(entry.name, 300) + "/", style="accent"), "", ""
         changed = datetime.fromtimestamp(entry.changed, UTC).astimezone() if entry.changed else None
         return safetext.line(entry.name, 300), numbers.size(entry.size), f"{changed:%Y-%m-%d %H:%M}" if changed else ""
-
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
 
 
 class FilePicker(BaseModal[list[str] | None]):
@@ -194,7 +182,7 @@ class FilePicker(BaseModal[list[str] | None]):
     def _opened(self, event: RowSelected) -> None:
         rows = self.query_one(RowList).source
         assert isinstance(rows, FolderRows)
-        entry = rows.entries[event.index]
+        entry = rows.rows[event.index]
         if entry.folder:
             self._open(Path(entry.path))
         elif self.query_one(RowList).marks:
@@ -205,8 +193,8 @@ class FilePicker(BaseModal[list[str] | None]):
     def action_enter(self) -> None:
         """Into the folder under the cursor."""
         rows = self.query_one(RowList).source
-        if isinstance(rows, FolderRows) and len(rows) and rows.entries[self.query_one(RowList).cursor].folder:
-            self._open(Path(rows.entries[self.query_one(RowList).cursor].path))
+        if isinstance(rows, FolderRows) and len(rows) and rows.rows[self.query_one(RowList).cursor].folder:
+            self._open(Path(rows.rows[self.query_one(RowList).cursor].path))
 
     def action_parent(self) -> None:
         """To the folder above."""

@@ -10,7 +10,8 @@ from textual.widgets import Static
 from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import Progress
-from batchtui.present import numbers
+from batchtui.present import batch, numbers
+from batchtui.present import plan as words
 
 _LABEL = 8
 
@@ -43,20 +44,16 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
         ]
     )
     lines = [_line("Plan", (what, "bold"), f" · {_models(plan)}" if plan.parts else "")]
-    how = "counted on a sample" if estimate.calibrated else "rule of thumb"
-    used = f"in {numbers.token_range(estimate.input_tokens)} · out {numbers.token_range(estimate.output_tokens)}"
-    lines.append(_line("Tokens", used, (f"  {how}", "dim")))
+    lines.append(_line("Tokens", words.tokens(plan), (f"  {words.calibration(plan)}", "dim")))
     limit = f" · limit {numbers.usd(max_cost)}" if max_cost is not None else ""
     price = numbers.usd_range(estimate.batch_usd)
-    standard = f" batch · {numbers.usd_range(estimate.standard_usd)} standard"
-    lines.append(_line("Cost", (price, "bold $text-success"), standard, (limit, "dim")))
+    lines.append(_line("Cost", (price, "bold $text-success"), f" ({words.standard(plan)})", (limit, "dim")))
     if stopped_by:
         lines.append(_line("", ("! " + safetext.line(stopped_by, 300), "bold $text-warning")))
     elif estimate.unpriced:
-        names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
-        lines.append(_line("", (f"! no price for {names}: not included", "bold $text-warning")))
+        lines.append(_line("", (f"! {words.unpriced(plan)}", "bold $text-warning")))
     if plan.skipped:
-        lines.append(_line("", (f"! {numbers.plural(plan.skipped, 'request')} with errors skipped", "$text-warning")))
+        lines.append(_line("", (f"! {batch.skipped(plan.skipped)} skipped", "$text-warning")))
     return lines
 
 
@@ -78,7 +75,7 @@ def progress_line(progress: Progress, key: str = "esc") -> Content:
 
 
 def bar_text(done: int, total: int, width: int = 20) -> str:
-    """A bar that needs no colour: ``███████░░░``."""
+    """A bar that needs no color: ``███████░░░``."""
     full = 0 if total <= 0 else min(width, max(0, round(width * done / total)))
     return "█" * full + "░" * (width - full)
 

@@ -99,6 +99,14 @@ class NewScreen(BaseScreen[None]):
         ),
         Binding("ctrl+o", "browse", "browse", id="new.browse", tooltip="browse files"),
         Binding(
+            "ctrl+f",
+            "table",
+            "table options",
+            id="new.table",
+            tooltip="delimiter, encoding, rows to skip and comment lines of a table",
+            priority=True,
+        ),
+        Binding(
             "ctrl+n", "next_pane", "next pane", id="new.pane", tooltip="next pane: requests, problems, rows, template"
         ),
         Binding(
@@ -179,7 +187,7 @@ class NewScreen(BaseScreen[None]):
         """Keys that would do nothing here are not offered."""
         if action in ("try_one", "count"):
             return self.plan is not None and self.plan.ok
-        if action in ("browse", "skip_errors"):
+        if action in ("browse", "table", "skip_errors"):
             return self.is_mounted and not self.writing
         return True
 
@@ -293,6 +301,7 @@ class NewScreen(BaseScreen[None]):
         return FormState(
             typed=form.typed,
             format=form.format,
+            table=form.table,
             template_path=form.template_path,
             template_text=editor.planned if mine else None,
             model=form.model,
@@ -443,8 +452,8 @@ class NewScreen(BaseScreen[None]):
         template = self.query_one(TemplateEditor)
         template.set_table(found)
         self.show_tabs()
-        if found.rows and not self.query_one(SourceForm).has_template and not template.edited:
-            template.begin(starter(found, self._model))
+        begins = found.rows and not self.query_one(SourceForm).has_template and not template.composed
+        if begins and template.begin(starter(found, self._model)):
             self.show_pane("template")
 
     @on(CheckMoved)
@@ -527,6 +536,7 @@ class NewScreen(BaseScreen[None]):
             title=self.query_one("#new-name", Input).value,
             sources=(form.typed,) if form.typed else (),
             format=form.format or "",
+            table=form.table,
             template_path=form.template_path,
             template_text=editor.edited,
             cache_prefix=form.cache_prefix,
@@ -560,6 +570,10 @@ class NewScreen(BaseScreen[None]):
     def action_browse(self) -> None:
         """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
         run_task(self, actions.browse(self), opens=True)
+
+    def action_table(self) -> None:
+        """How a table is to be read."""
+        run_task(self, actions.table_options(self), opens=True)
 
     def action_drafts(self) -> None:
         """Open a draft."""

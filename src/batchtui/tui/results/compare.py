@@ -33,7 +33,7 @@ from batchtui.tui.new.plan_summary import progress_line
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.row_list import ListedRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 
@@ -155,8 +155,8 @@ COLUMNS = (
     Column("cost", "Cost", 10, align="right", priority=2),
 )
 KINDS = {
-    "differs": ("Differs", "diff", GLYPHS.partial, "warn"),
-    "fixed": ("Usable now", "good", GLYPHS.good, "good"),
+    "differs": ("Differs", "differ", GLYPHS.partial, "warn"),
+    "fixed": ("Usable now", "usable", GLYPHS.good, "good"),
     "broke": ("Broke", "broke", GLYPHS.refused, "bad"),
     "failed": ("Failed in both", "failed", GLYPHS.warning, "bad"),
     "same": ("Same", "same", GLYPHS.dot, "muted"),
@@ -175,24 +175,16 @@ WORDS = {
 WIDE, PAUSE = 110, 0.06
 
 
-class PairRows:
+class PairRows(ListedRows[int]):
     """Pairs of a comparison for a row list; a row's key is its number."""
 
     def __init__(self, comparison: Comparison, rows: Rows) -> None:
         self.comparison = comparison
-        self.rows = rows
-        self._places = {number: place for place, number in enumerate(rows)}
-
-    def __len__(self) -> int:
-        return len(self.rows)
+        super().__init__(rows)
 
     def key(self, index: int) -> Hashable:
         """The pair's number."""
         return self.rows[index]
-
-    def find(self, key: Hashable) -> int | None:
-        """Where a pair is shown."""
-        return self._places.get(key) if isinstance(key, int) else None
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Id, how it changed, both outcomes, differences of tokens and cost."""
@@ -209,16 +201,12 @@ class PairRows:
         kind = Text(f"{sign} {WORDS[pair.kind]}", style=style)
         return safetext.line(pair.custom_id, 80), kind, _state(left), _state(right), tokens, cost
 
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
-
 
 def _state(row: ResultRow | None) -> Cell:
     if row is None:
         return Text("not in it", style="muted")
     if row.good:
-        return Text("good", style="good")
+        return Text("usable", style="good")
     return Text(
         safetext.line((row.flaw or row.error or row.outcome).removesuffix("_error"), 40),
         style="warn" if row.flaw else "bad",

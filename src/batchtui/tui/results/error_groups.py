@@ -21,7 +21,7 @@ from batchtui.tui.base import BaseModal
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.row_list import ListedRows, RowHighlighted, RowList, RowSelected
 
 COLUMNS = (
     Column("count", "Count", 7, align="right"),
@@ -36,36 +36,21 @@ AGAIN = {
 }
 
 
-class GroupRows:
+class GroupRows(ListedRows[ErrorGroup]):
     """Error groups as rows."""
-
-    def __init__(self, groups: Sequence[ErrorGroup]) -> None:
-        self.groups = groups
-        self._places = {group.number: place for place, group in enumerate(groups)}
-
-    def __len__(self) -> int:
-        return len(self.groups)
 
     def key(self, index: int) -> Hashable:
         """The group's number."""
-        return self.groups[index].number
-
-    def find(self, key: Hashable) -> int | None:
-        """Where a group is."""
-        return self._places.get(key) if isinstance(key, int) else None
+        return self.rows[index].number
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Count, kind, whether sending again helps, message."""
-        group = self.groups[index]
+        group = self.rows[index]
         words, style = AGAIN[group.retry]
         kind = Text(
             safetext.line(group.kind, 60).removesuffix("_error"), style="bad" if group.outcome == "errored" else "warn"
         )
         return numbers.count(group.count), kind, Text(words, style=style), safetext.line(group.message, 300)
-
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
 
 
 class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):

@@ -91,7 +91,7 @@ def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: Batch
     if record.results == "gone":
         return (
             f"{GLYPHS.gone} The results are gone: the API keeps them for 29 days, and they were not downloaded."
-            "\n\nf tries again."
+            "\n\nf downloads them again."
         )
     if record.results_due:
         left = f" The API keeps them until {numbers.at(record.gone_at)}." if record.gone_at else ""

@@ -165,7 +165,7 @@ class RetryScreen(BaseModal[bool]):
                 words, tone, title = "not sent", "good", "of batches that were not created"
             style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
             lines.append(
-                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(title, 200))
+                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<15}", style), safetext.line(title, 200))
             )
         rest = sum(group.count for group in self._groups[GROUPS_SHOWN:])
         good = len(self._rows) - sum(group.count for group in self._groups)
@@ -216,7 +216,7 @@ class RetryScreen(BaseModal[bool]):
             await self.in_thread(self.service.discard, plan)
             return
         self._plan = plan
-        self._say_plan(Content("\n").join(self._words(plan, stopped_by)))
+        self._say_plan(Content("\n").join(self._words(plan, stopped_by, notes.lost)))
         difference = _difference(notes)
         self.query_one("#retry-difference", Static).update(difference)
         self.query_one("#retry-difference").set_class(bool(difference), "shown")
@@ -232,8 +232,9 @@ class RetryScreen(BaseModal[bool]):
             rows = self._retry.rows(custom_ids=frozenset(self._view.id(row) for row in self._rows))
             return self._retry.plan(rows, changes, work), self._retry.notes(rows, changes)
 
-    def _words(self, plan: Plan, stopped_by: str | None) -> list[Content]:
+    def _words(self, plan: Plan, stopped_by: str | None, lost: Sequence[str]) -> list[Content]:
         lines = [*plan_lines(plan, stopped_by=stopped_by or "")]
+        lines += [Content.styled(f"{GLYPHS.warning} {line}", "$text-warning") for line in lost]
         for group in plan.problems[:4]:
             style = "$text-error" if group.level == "error" else "$text-warning"
             sign = GLYPHS.refused if group.level == "error" else GLYPHS.warning

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -21,8 +22,7 @@ from batchtui.tui.typed_ahead import rows_moved
 from batchtui.tui.widgets.cells import Cell, CellStyles, difference, paint_cells, paint_header
 from batchtui.tui.widgets.columns import Column, Placed, lay_out
 
-if TYPE_CHECKING:
-    pass
+T = TypeVar("T")
 
 
 class RowSource(Protocol):
@@ -40,23 +40,44 @@ class RowSource(Protocol):
     def style(self, index: int) -> str: ...
 
 
-class NoRows:
-    """A source without rows."""
+class ListedRows(Generic[T], ABC):
+    """The rows of a list, plain and each with a key of its own; what a row's cells are is for the subclass to say."""
+
+    def __init__(self, rows: Sequence[T]) -> None:
+        self.rows = rows
+        self._places = {self.key(index): index for index in range(len(rows))}
 
     def __len__(self) -> int:
-        return 0
+        return len(self.rows)
 
-    def key(self, index: int) -> Hashable:
-        raise IndexError(index)
+    @abstractmethod
+    def key(self, index: int) -> Hashable: ...
 
     def find(self, key: Hashable) -> int | None:
-        return None
+        """Where the row with a key is."""
+        return self._places.get(key)
 
-    def cells(self, index: int) -> Sequence[Cell]:
-        raise IndexError(index)
+    @abstractmethod
+    def cells(self, index: int) -> Sequence[Cell]: ...
 
     def style(self, index: int) -> str:
+        """Plain."""
         return ""
+
+
+class NoRows(ListedRows[None]):
+    """A source without rows."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def key(self, index: int) -> Hashable:
+        """There is none."""
+        raise IndexError(index)
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        """There are none."""
+        raise IndexError(index)
 
 
 class RowMessage(Message):

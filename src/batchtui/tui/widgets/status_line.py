@@ -52,7 +52,7 @@ class StatusLine(Vertical):
         colour = _STYLES.get(level, "$text")
         parts: list[Content | tuple[str, str] | str] = [(f"{sign} ", colour), (said[0], colour)]
         if advice:
-            parts += ["  ", (said[1], "$foreground 80%")]
+            parts += ["  → ", (said[1], "$foreground 80%")]
         line.update(Content.assemble(*parts) if message else "")
         if level == "good" and message:
             self.set_timer(FADES, lambda: self.unsay(message))

@@ -1,0 +1,199 @@
+"""A template's ``[answer]`` table: what answers are to be, the short way.
+
+``topic = "string"`` is a type, ``sentiment = ["positive", "negative"]`` a list of values, a table with the keywords of
+JSON Schema is a schema, and any other table is an object with fields of its own.  Answers are checked by the whole
+schema; what is sent leaves out what the API refuses and says it in descriptions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchtui import tomltext
+from batchtui.intake.schema_rules import ODD_PATTERNS, REFUSED, closed
+from batchtui.intake.wording import kind_of, near, quoted
+
+TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+_WORDS = frozenset({"$ref", "anyOf", "const", "enum", "items", "oneOf", "allOf", "properties"})
+"""Keywords that only a schema has."""
+_LISTED = 30
+"""A range of whole numbers of at most so many is sent as a list of them."""
+_DEEPEST = 20
+_MAPS = ("properties", "$defs", "definitions")
+_SAID = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "less than {}",
+    "multipleOf": "a multiple of {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "minProperties": "at least {} fields",
+    "maxProperties": "at most {} fields",
+    "pattern": "must match {}",
+}
+"""What stands in a description for a keyword that is not sent."""
+
+
+class AnswerFault(ValueError):
+    """What is wrong with the table, in words."""
+
+
+def whole_schema(table: Any) -> dict[str, Any]:
+    """The schema that answers are checked by; raises AnswerFault."""
+    if not isinstance(table, dict):
+        raise AnswerFault(f"answer must be a table of fields, not {kind_of(table)}")
+    if table.get("type") == "object" and isinstance(table.get("properties"), dict):
+        return _schema(table, "answer", 0)
+    if not table:
+        raise AnswerFault("answer has no fields")
+    return _object(table, "answer", 0)
+
+
+def answer_of(template: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The sent and the whole schema of a template that was compiled before; None when it has no ``[answer]``."""
+    table = tomltext.loads(template).get("answer")
+    if table is None:
+        return None
+    whole = whole_schema(table)
+    return sent_schema(whole), whole
+
+
+def _object(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
+    fields = {name: _field(value, f"{where}.{name}", depth + 1) for name, value in table.items()}
+    return {"type": "object", "properties": fields, "required": [*fields], "additionalProperties": False}
+
+
+def _field(value: Any, where: str, depth: int) -> dict[str, Any]:
+    if depth > _DEEPEST:
+        raise AnswerFault(f"{where} is nested too deep")
+    if isinstance(value, str):
+        if value in TYPES[:4]:
+            return {"type": value}
+        guess = near(value, TYPES[:4], 0.5)
+        hint = f", did you mean {guess}?" if guess else f": one of {', '.join(TYPES[:4])}, or a list of values"
+        raise AnswerFault(f"{quoted(value)} in {where} is no type{hint}")
+    if isinstance(value, list):
+        return _enum(value, where)
+    if isinstance(value, dict):
+        return _schema(value, where, depth) if _is_schema(value) else _nested(value, where, depth)
+    raise AnswerFault(f"{where} must be a type, a list of values or a table, not {kind_of(value)}")
+
+
+def _nested(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
+    if not table:
+        raise AnswerFault(f"{where} has no fields")
+    return _object(table, where, depth)
+
+
+def _is_schema(table: dict[str, Any]) -> bool:
+    kind = table.get("type")
+    typed = kind in TYPES if isinstance(kind, str) else isinstance(kind, list) and bool(kind) and set(kind) <= {*TYPES}
+    return typed or any(name in table and not isinstance(table[name], str) for name in _WORDS) or "$ref" in table
+
+
+def _enum(values: list[Any], where: str) -> dict[str, Any]:
+    if not values:
+        raise AnswerFault(f"{where} lists no values")
+    if any(isinstance(each, dict | list) for each in values):
+        raise AnswerFault(f"{where} lists tables: only texts, numbers and true or false can be listed")
+    if len({(type(each), each) for each in values}) < len(values):
+        raise AnswerFault(f"{where} lists a value twice")
+    if all(isinstance(each, str) for each in values):
+        return {"type": "string", "enum": values}
+    return {"enum": values}
+
+
+def _schema(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
+    """A table with keywords: its properties and items may be written the short way too."""
+    found = dict(table)
+    kind = found.get("type")
+    if isinstance(found.get("enum"), list):
+        found = {**_enum(found["enum"], where), **found}
+    if isinstance(found.get("properties"), dict):
+        fields = {name: _field(each, f"{where}.{name}", depth + 1) for name, each in found["properties"].items()}
+        found |= {"type": kind or "object", "properties": fields}
+        found.setdefault("required", [*fields])
+        found.setdefault("additionalProperties", False)
+    elif kind == "object":
+        raise AnswerFault(f"{where} is an object without properties")
+    items = found.get("items")
+    if items is not None:
+        found |= {"type": kind or "array", "items": _field(items, f"{where}.items", depth + 1)}
+    elif kind == "array":
+        raise AnswerFault(f'{where} is an array without items: add items = "string", or a table')
+    for low, high in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
+        if low in found and high in found and _over(found[low], found[high]):
+            raise AnswerFault(f"{low} is over {high} in {where}")
+    return found
+
+
+def _over(low: Any, high: Any) -> bool:
+    return isinstance(low, int | float) and isinstance(high, int | float) and low > high
+
+
+def sent_schema(whole: Any) -> Any:
+    """What the API takes of a schema: objects closed, refused keywords said in descriptions, small ranges as lists."""
+    found = closed(_sent(whole))
+    assert isinstance(found, dict)
+    return found
+
+
+def _sent(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_sent(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {
+        name: {key: _sent(each) for key, each in value.items()}
+        if name in _MAPS and isinstance(value, dict)
+        else _sent(value)
+        if name in ("items", "anyOf", "allOf", "oneOf", "prefixItems", "not")
+        else value
+        for name, value in schema.items()
+        if name != "$schema"
+    }
+    dropped = {name: found.pop(name) for name in list(found) if _refused(name, found[name])}
+    listed = _range(schema)
+    if listed:
+        found["enum"] = listed
+    said = [_SAID[name].format(value) for name, value in dropped.items() if name in _SAID]
+    if dropped.get("uniqueItems") is True:
+        said.append("no item twice")
+    if said and not listed:
+        given = found.get("description")
+        sentence = f"{', '.join(said)}."
+        text = sentence[0].upper() + sentence[1:]
+        found["description"] = f"{given.rstrip()} {text}" if isinstance(given, str) and given.strip() else text
+    return found
+
+
+def _refused(name: str, value: Any) -> bool:
+    if name == "minItems":
+        return value not in (0, 1)
+    if name == "pattern":
+        return any(part in str(value) for part in ODD_PATTERNS)
+    return name in REFUSED
+
+
+def _range(schema: dict[str, Any]) -> list[int]:
+    """The whole numbers of a small range; none when it is large, open, or listed already."""
+    if schema.get("type") != "integer" or "enum" in schema or "const" in schema:
+        return []
+    low: Any = schema.get("minimum")
+    high: Any = schema.get("maximum")
+    least: Any = schema.get("exclusiveMinimum")
+    most: Any = schema.get("exclusiveMaximum")
+    step: Any = schema.get("multipleOf", 1)
+    low = least + 1 if low is None and _is_whole(least) else low
+    high = most - 1 if high is None and _is_whole(most) else high
+    if not (_is_whole(low) and _is_whole(high) and _is_whole(step)) or step < 1 or not 0 <= high - low < _LISTED * step:
+        return []
+    numbers = range(low, high + 1)
+    return [each for each in numbers if each % step == 0 and each not in (least, most)]
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
