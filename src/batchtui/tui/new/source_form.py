@@ -11,8 +11,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Select, Static
 
+from batchtui.domain.errors import InputError
 from batchtui.intake.drafts import Draft
 from batchtui.intake.options import FORMATS
+from batchtui.tui.new.check import split_paths
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.toggle import Toggle
 
@@ -76,7 +78,10 @@ class SourceForm(Vertical):
     @property
     def first_path(self) -> str:
         """The first path, for a title."""
-        return self.typed.split()[0] if self.typed else ""
+        try:
+            return next(iter(split_paths(self.typed)), "")
+        except InputError:
+            return self.typed
 
     @property
     def has_template(self) -> bool:
