@@ -12,8 +12,10 @@ from textual.message import Message
 from textual.widgets import Input, Select, Static
 
 from batchtui import safetext
+from batchtui.domain.errors import InputError
 from batchtui.intake.drafts import Draft
 from batchtui.intake.options import FORMATS, TableOptions
+from batchtui.tui.new.check import split_paths
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.toggle import Toggle
 
@@ -89,7 +91,10 @@ class SourceForm(Vertical):
     @property
     def first_path(self) -> str:
         """The first path, for a title."""
-        return self.typed.split()[0] if self.typed else ""
+        try:
+            return next(iter(split_paths(self.typed)), "")
+        except InputError:
+            return self.typed
 
     @property
     def has_template(self) -> bool:
