@@ -14,6 +14,7 @@ from batchtui.cli.output import say
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import ServiceError, Unconfirmed
 from batchtui.domain.plan import Plan
+from batchtui.present import numbers
 from batchtui.service import Service
 from batchtui.service.events import Looked, RecordChanged
 
@@ -213,7 +214,8 @@ def name_of(record: BatchRecord) -> str:
 def cost_of(record: BatchRecord) -> str:
     """The real cost, or the middle of the estimate marked with ~."""
     if record.cost_usd is not None:
-        return money(record.cost_usd)
+        missing = record.tally.cost_missing if record.tally is not None else ()
+        return numbers.at_least(money(record.cost_usd), bool(missing))
     if record.tally is not None and record.tally.unpriced:
         return "unpriced"
     if record.estimate is None or record.status == "refused":

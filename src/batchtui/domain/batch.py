@@ -122,6 +122,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: Decimal | None = None
     standard_usd: Decimal | None = None
     unpriced: tuple[str, ...] = ()
+    cost_missing: tuple[str, ...] = ()
+    """What is not known of the cost, which is at least ``cost_usd`` then; empty when it is known whole."""
 
     @property
     def good(self) -> int:

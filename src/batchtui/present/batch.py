@@ -212,13 +212,18 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return cents(record.cost_usd)
+        return numbers.at_least(cents(record.cost_usd), at_least(record))
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:
         return "no price"
     estimated = estimate_of(record)
     return f"~{cents(estimated)}" if estimated is not None else ""
+
+
+def at_least(record: BatchRecord) -> bool:
+    """Whether its real cost is not known whole."""
+    return record.tally is not None and bool(record.tally.cost_missing)
 
 
 def cents(value: Decimal) -> str:

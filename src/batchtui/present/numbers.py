@@ -91,6 +91,11 @@ def usd(value: Decimal | None, *, unknown: str = "no price") -> str:
     return f"${shown}" if Decimal(shown) else "<$0.000001"
 
 
+def at_least(shown: str, missing: bool) -> str:
+    """A cost that is not known whole: ``≥ $0.12``."""
+    return f"≥ {shown}" if missing and shown.startswith(("$", "<")) else shown
+
+
 def span(low: str, high: str) -> str:
     """A range, or the one figure when both ends read the same."""
     return low if low == high else f"{low}–{high}"

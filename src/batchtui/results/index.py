@@ -20,14 +20,14 @@ from batchtui.results.line_lenient import ID_LIMIT
 from batchtui.store import files
 
 MAGIC = b"batchtui-index\n\0"
-VERSION = 1
+VERSION = 2
 COST_DIGITS = 12
 """Costs are kept as whole numbers of 1e-12 dollars: list prices, halved and with the geo factor, need 11 digits."""
 _UNITS = 10**COST_DIGITS
 UNPRICED = -1
 """A row's cost when its model has no price."""
-DUPLICATE, UNEXPECTED = 1, 2
-"""Bits of ``flags``: the id was seen before in the file; the id is in no request."""
+DUPLICATE, UNEXPECTED, AT_LEAST = 1, 2, 4
+"""Bits of ``flags``: the id was seen before in the file; the id is in no request; its cost is not known whole."""
 
 LAYOUT = (
     ("offset", "q"),

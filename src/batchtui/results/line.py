@@ -10,11 +10,15 @@ import msgspec
 
 from batchtui.domain.money import Tokens, Usage
 from batchtui.domain.outcome import CODES, CUT_CODES, EMPTY, SUCCEEDED, UNKNOWN, cut_code
-from batchtui.results.line_lenient import MESSAGE_KEPT, MOST, LineFacts, read_leniently, skim
+from batchtui.results.charges import MOST
+from batchtui.results.line_lenient import MESSAGE_KEPT, LineFacts, read_leniently, skim
 
 SLOW_LIMIT = 2_000_000
 """Longer lines that the quick reader refuses are only skimmed, in bytes: their JSON as objects would fill the memory."""
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+
+
+_NULL = msgspec.Raw(b"null")
 
 
 class _CacheCreation(msgspec.Struct, gc=False):
@@ -22,8 +26,11 @@ class _CacheCreation(msgspec.Struct, gc=False):
     ephemeral_1h_input_tokens: _Amount = 0
 
 
-class _ServerTools(msgspec.Struct, gc=False):
+class _ServerTools(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """Those whose fees are known; others are read leniently."""
+
     web_search_requests: _Amount = 0
+    web_fetch_requests: _Amount = 0
 
 
 class _Usage(msgspec.Struct, frozen=True, gc=False):
@@ -34,10 +41,10 @@ class _Usage(msgspec.Struct, frozen=True, gc=False):
     cache_creation: _CacheCreation | None = None
     server_tool_use: _ServerTools | None = None
     inference_geo: str | None = None
+    iterations: msgspec.Raw = _NULL
 
 
 _NO_USAGE = _Usage()
-_NULL = msgspec.Raw(b"null")
 _SPOKE = msgspec.Raw(b'[{"type":"text","text":"."}]')
 
 
@@ -46,6 +53,12 @@ class _Message(msgspec.Struct, gc=False):
     stop_reason: str | None = None
     content: msgspec.Raw = _NULL
     usage: _Usage = _NO_USAGE
+    container: msgspec.Raw = _NULL
+
+    @property
+    def plain(self) -> bool:
+        """Whether its usage says all that it is charged for."""
+        return self.usage.iterations == _NULL and self.container == _NULL
 
 
 class _Details(msgspec.Struct, gc=False):
@@ -83,6 +96,8 @@ _decode_lines = msgspec.json.Decoder(_Line).decode_lines
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 _PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
 _LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+RAN_CODE = b"code_execution"
+"""In each answer for which code was run."""
 _SPOKEN = frozenset({"tool_use", "server_tool_use"})
 
 
@@ -129,7 +144,7 @@ def plain_lines(lines: list[_Line]) -> Plain | None:
     odd = [
         place
         for place, (message, cut, usage) in enumerate(zip(messages, cuts, usages, strict=True))
-        if message is nothing or cut < 0 or usage.server_tool_use is not None
+        if message is nothing or cut < 0 or usage.server_tool_use is not None or not message.plain
     ]
     for place in odd:
         cuts[place], messages[place], usages[place], stops[place] = 0, nothing, _NO_USAGE, ""
@@ -186,6 +201,11 @@ def read_line(line: bytes | memoryview) -> LineFacts:
     return read_leniently(bytes(line), bytes(line[:1000]))
 
 
+def message_facts(message: bytes) -> LineFacts:
+    """The facts of a message that came by itself, not on a line of results."""
+    return read_line(b'{"custom_id":"","result":{"type":"succeeded","message":' + message + b"}}")
+
+
 def mend(line: bytes) -> bytes:
     """A line with each lone surrogate escape made the replacement character, which strict readers take."""
     return _LONE.sub(_mended, line)
@@ -213,6 +233,8 @@ def _read_quickly(line: bytes | memoryview) -> LineFacts:
 
 
 def _succeeded(custom_id: str, message: _Message) -> LineFacts:
+    if not message.plain or RAN_CODE in bytes(message.content):
+        raise msgspec.ValidationError("charged for more than its usage says")
     usage = message.usage
     stop = message.stop_reason or ""
     read, written, short, hour, cached = charged(usage)

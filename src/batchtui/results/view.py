@@ -18,7 +18,7 @@ from batchtui import plainfile
 from batchtui.domain.batch import Tally
 from batchtui.domain.errors import StoreError
 from batchtui.domain.outcome import CUT_SHORT, OUTCOMES, UNKNOWN, ErrorGroup, meaning_of
-from batchtui.results.index import DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars
+from batchtui.results.index import AT_LEAST, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars
 from batchtui.results.text import first_words
 from batchtui.store import files
 from batchtui.store.records import REQUESTS
@@ -48,6 +48,8 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     cache_read_tokens: int
     cost_usd: Decimal | None
     """Batch price; None when it is unpriced."""
+    at_least: bool = False
+    """True when the cost is not known whole: it is at least ``cost_usd``."""
     size: int
     """Bytes of its line."""
     offset: int
@@ -138,6 +140,7 @@ class View(ABC):
             cache_write_tokens=columns.cache_write[place],
             cache_read_tokens=columns.cache_read[place],
             cost_usd=None if cost == UNPRICED else dollars(cost),
+            at_least=bool(flags & AT_LEAST),
             size=columns.length[place],
             offset=columns.offset[place],
             line=columns.line[place],

@@ -28,6 +28,8 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
     """The last 30 days that cost something, ``YYYY-MM-DD``."""
     unpriced: int = 0
     """Batches whose cost is unknown because a model has no price."""
+    at_least: int = 0
+    """Batches whose cost is not known whole (``Tally.cost_missing``)."""
 
 
 def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
@@ -36,10 +38,12 @@ def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
     by_profile: dict[str, Decimal] = {}
     by_model: dict[str, Decimal] = {}
     by_day: dict[str, Decimal] = {}
-    unpriced = 0
+    unpriced = at_least = 0
     for record in records:
         if record.tally is not None and record.tally.unpriced:
             unpriced += 1
+        if record.tally is not None and record.tally.cost_missing:
+            at_least += 1
         cost = record.cost_usd
         if cost is None:
             if record.active and record.estimate is not None:
@@ -66,6 +70,7 @@ def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
         by_model=by_model,
         by_day=by_day,
         unpriced=unpriced,
+        at_least=at_least,
     )
 
 

@@ -18,7 +18,6 @@ import msgspec
 from batchtui import paths, plainfile, safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, TooLarge
-from batchtui.domain.money import Usage
 from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup
 from batchtui.intake.options import IntakeOptions
 from batchtui.memory import give_back
@@ -237,43 +236,21 @@ async def try_one(context: Context, request_line: bytes) -> TryResult:
         model = str(params.get("model", ""))
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError("this request can't be sent: it is not a request line") from error
+    from batchtui.results.line import message_facts
+
     answer = await context.gateway.message(params)
-    try:
-        usage = msgspec.json.decode(answer, type=_Answer).usage
-    except msgspec.DecodeError:
+    facts = message_facts(answer)
+    usage = msgspec.structs.replace(facts.usage, model=model)
+    cost = context.prices.cost(usage, batch=False)
+    known = any(usage.all)
+    return TryResult(
+        answer=answer,
+        input_tokens=usage.all[0],
+        output_tokens=usage.all[1],
         # It was paid for: it is shown even when its usage can't be read.
-        return TryResult(answer=answer, input_tokens=0, output_tokens=0, cost_usd=None)
-    made = usage.cache_creation or _Creation()
-    cost = context.prices.cost(
-        Usage(
-            model=model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_write_5m=made.ephemeral_5m_input_tokens,
-            cache_write_1h=made.ephemeral_1h_input_tokens,
-            cache_read=usage.cache_read_input_tokens or 0,
-            geo=usage.inference_geo or "",
-        ),
-        batch=False,
+        cost_usd=cost if known else None,
+        cost_missing=facts.missing,
     )
-    return TryResult(answer=answer, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
-
-
-class _Creation(msgspec.Struct, frozen=True):
-    ephemeral_5m_input_tokens: int = 0
-    ephemeral_1h_input_tokens: int = 0
-
-
-class _AnswerUsage(msgspec.Struct, frozen=True):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int | None = 0
-    cache_creation: _Creation | None = None
-    inference_geo: str | None = None
-
-
-class _Answer(msgspec.Struct):
-    usage: _AnswerUsage = _AnswerUsage()
 
 
 __all__ = ["BatchRecord", "IntakeOptions", "ModelInfo", "Selection", "TryResult"]

@@ -117,6 +117,8 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
     tally, estimate = record.tally, record.estimate
     if estimate is not None:
         rows.append(("estimate", f"{words.money(estimate.batch_usd[0])}–{words.money(estimate.batch_usd[1])}"))
+    if tally is not None and tally.cost_missing:
+        rows.append(("cost lacks", safetext.line("; ".join(tally.cost_missing), 300)))
     if tally is not None:
         odd = {"missing": tally.missing, "not sent": tally.unexpected, "came twice": tally.duplicates}
         rows += (

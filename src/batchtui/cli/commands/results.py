@@ -16,6 +16,7 @@ from batchtui.cli.output import print_json, say
 from batchtui.cli.session import Bar, Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
+from batchtui.present import numbers
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
 from batchtui.results.search import select
 from batchtui.results.view import View
@@ -152,13 +153,15 @@ def _whole_run(service: Service, record: BatchRecord) -> dict[str, Any]:
         "good": good,
         "good_after": after,
         "cost_usd": None if tally.unpriced else tally.cost_usd,
+        "cost_missing": tally.cost_missing,
     }
 
 
 def _run_line(whole: dict[str, Any]) -> str:
     steps = ", ".join(f"{each['good']:,} after try {each['attempt'] + 1}" for each in whole["good_after"])
     return (
-        f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), {words.money(whole['cost_usd'])} in all"
+        f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), "
+        f"{numbers.at_least(words.money(whole['cost_usd']), bool(whole['cost_missing']))} in all"
     )
 
 

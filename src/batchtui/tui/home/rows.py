@@ -150,7 +150,8 @@ class HomeRows:
         first = group.whole[0]
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
         total, guessed = group.cost
-        cost = "" if total is None else f"{'~' if guessed else ''}{batch.cents(total)}"
+        least = not guessed and any(map(batch.at_least, group.whole))
+        cost = "" if total is None else numbers.at_least(f"{'~' if guessed else ''}{batch.cents(total)}", least)
         worst = group.worst or group.states[0]
         good = group.good
         sign, style, words = worst.sign, worst.style, numbers.plural(len(group.whole), "batch", "batches")
