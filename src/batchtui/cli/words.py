@@ -14,7 +14,7 @@ from batchtui.cli.output import say
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import ServiceError, Unconfirmed
 from batchtui.domain.plan import Plan
-from batchtui.present import numbers
+from batchtui.present import batch, numbers
 from batchtui.service import Service
 from batchtui.service.events import Looked, RecordChanged
 
@@ -110,8 +110,9 @@ def plan_lines(plan: Plan) -> list[str]:
         f"tokens in {e.input_tokens[0]:,}–{e.input_tokens[1]:,}, out {e.output_tokens[0]:,}–{e.output_tokens[1]:,}"
         + (" (calibrated)" if e.calibrated else "")
     )
+    likely = f" ({numbers.likely(e.likely_usd)} by earlier runs)" if e.likely_usd is not None else ""
     lines.append(
-        f"cost {cost_range(plan)} as a batch, {money(e.standard_usd[0])}–{money(e.standard_usd[1])} at standard price"
+        f"cost {cost_range(plan)} as a batch{likely}, {money(e.standard_usd[0])}–{money(e.standard_usd[1])} at standard price"
     )
     if e.unpriced:
         lines.append("no price is known for: " + ", ".join(safetext.line(m, 60) for m in e.unpriced))
@@ -168,6 +169,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "output_tokens": e.output_tokens,
             "batch_usd": e.batch_usd,
             "standard_usd": e.standard_usd,
+            "likely_usd": e.likely_usd,
             "unpriced": e.unpriced,
             "calibrated": e.calibrated,
         },
@@ -222,7 +224,7 @@ def cost_of(record: BatchRecord) -> str:
         return ""
     if record.estimate.unpriced:
         return "unpriced"
-    middle = money(sum(record.estimate.batch_usd, Decimal(0)) / 2)
+    middle = money(batch.estimate_of(record))
     return middle if middle.startswith("<") else f"~{middle}"
 
 

@@ -10,9 +10,8 @@ from batchtui.demo import models, prose
 from batchtui.demo.outcomes import SimulatedOutcome
 from batchtui.demo.prose import MARK, as_object
 from batchtui.demo.protocol import base58
-from batchtui.demo.request_check import DemoParams, tokens
+from batchtui.demo.request_check import DemoParams, cached_tokens, tokens
 
-_CACHE_MINIMUM = 1_024
 _CUT_LENGTH = 3_000
 _LONG_LENGTH = 400_000
 
@@ -248,7 +247,7 @@ def _tool(params: DemoParams, fate: SimulatedOutcome) -> dict[str, Any] | None:
 
 def _usage(params: DemoParams, fate: SimulatedOutcome, output: int, thinking: int, tier: str) -> dict[str, Any]:
     prompt = tokens(params)
-    cached, hour = _cached_prefix(params)
+    cached, hour = cached_tokens(params)
     hit = bool(cached) and fate.dice % 10 < 7
     written = 0 if hit else cached
     searches = 1 if fate.word in ("search", "blocks") else 0
@@ -275,18 +274,3 @@ def _usage(params: DemoParams, fate: SimulatedOutcome, output: int, thinking: in
     if searches:
         usage["server_tool_use"] = {"web_search_requests": searches}
     return usage
-
-
-def _cached_prefix(params: DemoParams) -> tuple[int, bool]:
-    """Tokens under a cache mark in tools and system (0 below the minimum), and whether it is a 1-hour mark."""
-    system = params.system if isinstance(params.system, list) else []
-    marks = [
-        block["cache_control"] for block in (*params.tools, *system) if isinstance(block.get("cache_control"), dict)
-    ]
-    if not marks:
-        return 0, False
-    chars = sum(len(str(block.get("text") or "")) for block in system) + (
-        len(msgspec.json.encode(params.tools)) if params.tools else 0
-    )
-    prefix = int(chars / models.chars_per_token(params.model))
-    return (prefix if prefix >= _CACHE_MINIMUM else 0), marks[-1].get("ttl") == "1h"

@@ -37,14 +37,21 @@ class Traits(NamedTuple):
     media: int = 600
     """Images, and PDF pages, of a request."""
     old_computer: bool = True
+    cached: int = 512
+    """Tokens of the shortest prefix that is cached."""
+    picture: tuple[int, int] = (2576, 4784)
+    """Pixels a side is scaled to, and the most tokens of an image."""
 
 
 _NEW_5_2 = Traits("ed", old_computer=False)
 _5_1 = Traits("ed", no_force=True, long_output=False)
-_4_6 = Traits("", efforts="low medium high xhigh max", force_or_think=True, no_sampling=False)
+_SMALL = (1568, 1568)
+_4_6 = Traits(
+    "", efforts="low medium high xhigh max", force_or_think=True, no_sampling=False, cached=4096, picture=_SMALL
+)
 _4_5 = Traits(
     *("a", ""), force_or_think=True, no_prefill=False, no_sampling=False, one_sampling=True, no_geo=True,
-    long_output=False, media=100,
+    long_output=False, media=100, cached=4096, picture=_SMALL,
 )  # fmt: skip
 FAMILIES: dict[str, Traits] = {
     "fable-5-2": _NEW_5_2,
@@ -55,14 +62,14 @@ FAMILIES: dict[str, Traits] = {
     "mythos-5": _5_1._replace(no_force=False),
     "opus-5-5": Traits("ed", no_force=True, old_computer=False),
     "opus-5": Traits("eD"),
-    "opus-4-8": Traits("e"),
-    "opus-4-7": Traits("e"),
+    "opus-4-8": Traits("e", cached=1024),
+    "opus-4-7": Traits("e", cached=2048),
     "opus-4-6": _4_6,
     "opus-4-5": _4_5._replace(efforts="low medium high", one_sampling=False),
     "sonnet-5-5": Traits("edB", no_force=True, old_computer=False),
-    "sonnet-5": Traits("e"),
-    "sonnet-4-6": _4_6,
-    "sonnet-4-5": _4_5,
+    "sonnet-5": Traits("e", cached=1024),
+    "sonnet-4-6": _4_6._replace(cached=1024),
+    "sonnet-4-5": _4_5._replace(cached=1024),
     "haiku-5-5": Traits("eD"),
     "haiku-4-5": _4_5,
 }
@@ -706,7 +713,23 @@ def _pixels(raw: bytes) -> tuple[int, int]:
     if kind == "image/jpeg":
         for found in re.finditer(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]..\x08(..)(..)", raw, re.DOTALL):
             return int.from_bytes(found[2], "big"), int.from_bytes(found[1], "big")
+    if kind == "image/webp" and raw[12:16] == b"VP8X":
+        return 1 + int.from_bytes(raw[24:27], "little"), 1 + int.from_bytes(raw[27:30], "little")
     return 1, 1
+
+
+def media_tokens(source: Json, family: Traits) -> int:
+    """What an image or a PDF is charged for; of one that is not in the request, a page's worth."""
+    if source.get("type") != "base64" or not isinstance(source.get("data"), str):
+        return 1_500
+    raw = base64.b64decode(source["data"] + "==", validate=False)
+    side, most = family.picture
+    if raw.startswith(b"%PDF-"):
+        # Pages differ in how much text they hold.
+        return sum(1_500 + zlib.crc32(raw[:64], page) % 1_500 + most // 2 for page in range(_pdf_pages(raw)))
+    width, height = _pixels(raw)
+    shrink = max(1.0, max(width, height) / side)
+    return min(most, -int(-width / shrink // 28) * -int(-height / shrink // 28))
 
 
 def _pdf_pages(raw: bytes) -> int:

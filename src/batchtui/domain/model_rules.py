@@ -55,6 +55,8 @@ class ModelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Pixels; a longer side is scaled down to it."""
     image_tokens: int = 1568
     """The most tokens an image costs."""
+    cache_min: int = 0
+    """Tokens of the shortest prefix that is cached; 0 when unknown."""
     pdf_pages: int = 0
     """Pages of PDF a request may hold; 0 when unknown."""
 

@@ -175,7 +175,10 @@ _PHRASES = (
     (re.compile(r"organization (?:has been|is|was) disabled", re.IGNORECASE), _ON_HOLD),
     (re.compile(r"timed out while (?:trying to )?(?:download|fetch)", re.IGNORECASE), _FETCH),
 )
-"""What an invalid_request_error or a rate_limit_error says when the request is not to blame (rate-limits page; organization: third party)."""
+"""What an invalid_request_error or a rate_limit_error says when the request is not to blame.
+
+Source: rate-limits page; the organization's: third party.
+"""
 _HINTS = (
     (
         re.compile(r"prompt is too long|context (?:window|limit)|too many (?:total )?tokens", re.IGNORECASE),

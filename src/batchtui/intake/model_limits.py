@@ -10,7 +10,7 @@ import msgspec
 
 from batchtui.domain.model_rules import ModelRules, load_rules, with_capabilities
 from batchtui.domain.money import Price, PriceTable
-from batchtui.domain.plan import ModelInfo
+from batchtui.domain.plan import ModelInfo, UsedBefore
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.safetext import line as safe
@@ -37,9 +37,14 @@ class ModelFacts(msgspec.Struct, frozen=True, gc=False):
     """What every request of this model has to be told."""
     usable: bool
     """False when a problem among them stops."""
-    history: tuple[int, int] | None
+    before: UsedBefore | None
     rules: ModelRules | None = None
     """What the model takes and refuses; None for one that nobody described."""
+
+    @property
+    def cache_min(self) -> int:
+        """The shortest prefix it caches, in tokens; 0 when unknown."""
+        return self.rules.cache_min if self.rules is not None else 0
 
     @property
     def refuses_geo(self) -> bool:
@@ -71,7 +76,7 @@ class ModelCatalog:
         if told is None and self._options.models and price is not None:
             told = self._options.models.get(price.model)
         problems = tuple(self._problems(model, price, told))
-        history = self._options.history(model) if self._options.history else None
+        before = self._options.history(model) if self._options.history else None
         return ModelFacts(
             name=model,
             max_output=(told and told.max_tokens) or (price.max_output if price else 0),
@@ -80,7 +85,7 @@ class ModelCatalog:
             price=price,
             problems=problems,
             usable=bool(model.strip()) and all(found.level != "error" for found in problems),
-            history=history,
+            before=before,
             rules=with_capabilities(self._rules.get(price.model if price else model), told),
         )
 

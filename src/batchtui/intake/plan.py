@@ -21,11 +21,14 @@ from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
 from batchtui.intake.source_watch import Watch, Watched
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
-from batchtui.intake.template import Renderer, load_template, read_template
+from batchtui.intake.template import Renderer, load_template, read_template, template_mark
 from batchtui.intake.template_process import TemplateProcess
+from batchtui.intake.wording import quoted
 from batchtui.store.files import make_private_dir
 
 replace = msgspec.structs.replace
+Loaded = tuple[TemplateProcess | None, list[tuple[str, Found]]]
+"""A template, or what is wrong with it, each with its place."""
 _PROGRESS_SECONDS = 0.1
 _PATIENCE = 2.0
 """Seconds after which it is said that a named pipe has no writer."""
@@ -125,17 +128,27 @@ class _Making:
         if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self._given)[:200])
 
-    def _load_template(self) -> tuple[TemplateProcess | None, list[tuple[str, Found]]]:
+    def _load_template(self) -> Loaded:
         """The template, compiled, its text kept as it was read; or what is wrong with it."""
         path = self._options.template
         if self._options.template_text is not None or path is None:
-            return load_template(self._options, wait=self._tick)
+            return self._with_model(load_template(self._options, wait=self._tick))
         text, self._template_file, found = read_template(path)
         if found is not None:
             return None, [(str(path), found)]
         self._options = replace(self._options, template_text=text, template_name=str(path))
         self._watch.options = self._options
-        return load_template(self._options, wait=self._tick)
+        return self._with_model(load_template(self._options, wait=self._tick))
+
+    def _with_model(self, loaded: Loaded) -> Loaded:
+        """Say it when the model that was asked for goes before the template's own."""
+        template = loaded[0]
+        if template is not None and template.replaced_model:
+            model, own = quoted(self._options.default_model or ""), quoted(template.replaced_model)
+            self._problems.add(
+                warning("model_option", f"model {model} (--model) replaces the template's {own}"), "--model"
+            )
+        return loaded
 
     def _read(self, source: Source) -> None:
         self._name = source.name
@@ -239,6 +252,7 @@ class _Making:
             format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
             sample=tuple(checker.placer.sample),
             longest=checker.placer.longest.decode(),
+            template=template_mark(self._options.template_text),
             origin=self._watch.origin(self._template_file),
         )
 

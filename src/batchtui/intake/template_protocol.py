@@ -40,6 +40,10 @@ class Compile(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
     text: str
     seconds: float
     """Of computing, for each row."""
+    model: str = ""
+    """Goes before the template's own."""
+    fallback_model: str = ""
+    """For a template that names none."""
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):
@@ -64,6 +68,8 @@ class Compiled(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """The template is sound; these betas it names."""
 
     betas: tuple[str, ...]
+    replaced_model: str = ""
+    """The template's own model, where another was asked for."""
 
 
 class TemplateRefused(msgspec.Struct, frozen=True, array_like=True, tag=1):

@@ -232,8 +232,9 @@ def cents(value: Decimal) -> str:
 
 
 def estimate_of(record: BatchRecord) -> Decimal | None:
-    """The middle of what it was expected to cost; None when there was no estimate or a model has no price."""
+    """Its likely cost by earlier runs, else the middle of its estimate; None without an estimate or a price."""
     if record.estimate is None or record.estimate.unpriced:
         return None
     low, high = record.estimate.batch_usd
-    return (low + high) / 2
+    likely = record.estimate.likely_usd
+    return likely if likely is not None else (low + high) / 2

@@ -113,6 +113,11 @@ def usd_range(pair: tuple[Decimal, Decimal]) -> str:
     return "~" + span(usd_rough(pair[0]), usd_rough(pair[1]))
 
 
+def likely(value: Decimal | None) -> str:
+    """What earlier runs say it will cost: ``~$3.10 likely``; empty where there were none."""
+    return f"~{usd_rough(value)} likely" if value is not None else ""
+
+
 def token_range(pair: tuple[int, int]) -> str:
     """``1.2M–2.0M``."""
     return span(tokens(pair[0]), tokens(pair[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import shutil
 import threading
 import time
@@ -18,7 +19,7 @@ import msgspec
 from batchtui import paths, plainfile, safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, TooLarge
-from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup
+from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup, UsedBefore
 from batchtui.intake.options import IntakeOptions
 from batchtui.memory import give_back
 from batchtui.service import history_stats
@@ -46,8 +47,13 @@ def new_staging(context: Context) -> Path:
     return files.make_private_dir(plans / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{random_name()}")
 
 
-def complete_options(context: Context, given: IntakeOptions | None, source: str = "") -> IntakeOptions:
-    """Options with what the config, the profile, the model list and our history of ``source`` say filled in."""
+def complete_options(
+    context: Context, given: IntakeOptions | None, source: str = "", template: str = ""
+) -> IntakeOptions:
+    """Options with what the config, the profile, the model list and our history of ``source`` say filled in.
+
+    ``template`` marks the template of the requests where the options name none.
+    """
     options = given or IntakeOptions()
     limits, profile = context.config.limits, context.profile
     standard = IntakeOptions()
@@ -62,10 +68,28 @@ def complete_options(context: Context, given: IntakeOptions | None, source: str 
         else options.max_requests,
         max_bytes=min(options.max_bytes, profile.max_bytes or limits.max_bytes),
         api_version=profile.api_version or options.api_version,
-        default_model=options.default_model or profile.default_model or None,
+        fallback_model=options.fallback_model or profile.default_model or None,
         models=options.models if options.models is not None else cached_models(context),
-        history=options.history or (lambda model: history_stats.usual_output(context.history.all(), model, source)),
+        history=options.history or _history(context, options, source, template),
     )
+
+
+def _history(
+    context: Context, options: IntakeOptions, source: str, template: str
+) -> Callable[[str], UsedBefore | None]:
+    """What earlier runs used with a model; the template is read when that is first asked."""
+
+    @functools.cache
+    def mark() -> str:
+        if not options.has_template:
+            return template
+        from batchtui.intake.template import read_template, template_mark
+
+        path = options.template
+        text = read_template(path)[0] if options.template_text is None and path is not None else options.template_text
+        return template_mark(text)
+
+    return lambda model: history_stats.used_before(context.history.all(), model, source, mark())
 
 
 def plan(
@@ -128,7 +152,11 @@ def plan_retry(
     try:
         path = staging / "retry-source.jsonl"
         retried = retry.write_source(context, records, chosen, changes, path, progress, stop)
-        options = replace(complete_options(context, None, records[0].source), format="native", betas=records[0].betas)
+        options = replace(
+            complete_options(context, None, records[0].source, records[0].template),
+            format="native",
+            betas=records[0].betas,
+        )
         if records[0].api_version:
             options = replace(options, api_version=records[0].api_version)
         from batchtui.intake.plan import make_plan

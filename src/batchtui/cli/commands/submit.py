@@ -47,7 +47,7 @@ _SOURCES: list[Callable[[Any], Any]] = [
     click.option(
         "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools under a 1-hour prompt cache."
     ),
-    click.option("--model", default=None, help="The model for requests that name none, or another maker's."),
+    click.option("--model", default=None, help="The model for requests that name none; goes before a template's."),
     click.option(
         "--api-version", default="", help="The anthropic-version to check and send under, such as 2023-06-01."
     ),

@@ -184,6 +184,7 @@ def _money(record: BatchRecord) -> list[tuple[str, str]]:
             )
             facts.append(("Cache", cache))
     if estimate is not None:
-        facts.append(("Estimate", numbers.usd_range(estimate.batch_usd)))
+        likely = f", {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
+        facts.append(("Estimate", f"{numbers.usd_range(estimate.batch_usd)}{likely}"))
     facts.append(("No price", safetext.line(", ".join(unpriced), 200)))
     return facts

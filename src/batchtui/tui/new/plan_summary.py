@@ -47,8 +47,9 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
     lines.append(_line("Tokens", used, (f"  {how}", "dim")))
     limit = f" · limit {numbers.usd(max_cost)}" if max_cost is not None else ""
     price = numbers.usd_range(estimate.batch_usd)
-    standard = f" batch · {numbers.usd_range(estimate.standard_usd)} standard"
-    lines.append(_line("Cost", (price, "bold $text-success"), standard, (limit, "dim")))
+    likely = f" · {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
+    standard = f" · {numbers.usd_range(estimate.standard_usd)} standard"
+    lines.append(_line("Cost", (price, "bold $text-success"), " batch", (likely, "bold"), standard, (limit, "dim")))
     if stopped_by:
         lines.append(_line("", ("! " + safetext.line(stopped_by, 300), "bold $text-warning")))
     elif estimate.unpriced:
