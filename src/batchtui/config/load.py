@@ -109,6 +109,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Action name to key, for example ``cancel = "ctrl+k"``."""
     prices: dict[str, dict[str, Any]] = {}
     """Rows that override or add to prices.toml, dollars per million tokens."""
+    models: dict[str, dict[str, Any]] = {}
+    """Rows that override or add to model_rules.toml: what a model takes and refuses."""
     warnings: tuple[str, ...] = ()
     path: str = ""
     lines: dict[str, int] = {}
@@ -202,25 +204,31 @@ def parse_config(text: str, where: Path) -> Config:
         if limit is not None and (limit.is_nan() or limit < 0):
             what = f"{place}: a number of dollars is wanted, not {limit}"
             raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="correct that value")
-    _check_prices(config.prices, text, where)
+    _check_rows("prices", config.prices, text, where)
+    _check_rows("models", config.models, text, where)
     looked_at = ("screen.theme", "screen.columns", *(f"keys.{name}" for name in config.keys))
     lines = {place: line for place in looked_at if (line := _find(text, place))}
     return msgspec.structs.replace(config, warnings=warnings, path=str(where), lines=lines)
 
 
-def _check_prices(prices: dict[str, dict[str, Any]], text: str, where: Path) -> None:
-    if not prices:
+def _check_rows(section: str, rows: dict[str, dict[str, Any]], text: str, where: Path) -> None:
+    """Raise ConfigError with the line of what [prices] or [models] can't hold."""
+    if not rows:
         return
+    from batchtui.domain.model_rules import load_rules
     from batchtui.domain.money import load_prices
 
-    for model, row in prices.items():
+    for model, row in rows.items():
         try:
-            load_prices({model: row})
+            if section == "prices":
+                load_prices({model: row})
+            else:
+                load_rules({model: row})
         except ConfigError as error:
             field = next(
                 (name for name in row if re.search(rf"\b{re.escape(name)}\b", str(error).partition(": ")[2])), ""
             )
-            line = _find(text, f"prices.{model}.{field}") or _line_of(text, f"prices.{model}")
+            line = _find(text, f"{section}.{model}.{field}") or _line_of(text, f"{section}.{model}")
             raise ConfigError(f"{where}:{line}: {error}", advice=error.advice) from error
 
 

@@ -208,6 +208,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The largest ``max_tokens`` a request may ask for."""
     lifecycle: str = "active"
     """active, deprecated or retired."""
+    deprecated_at: datetime | None = None
     retires_at: datetime | None = None
     batch: bool | None = None
     """Whether it may be used in a batch (``capabilities.batch``)."""

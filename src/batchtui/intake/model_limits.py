@@ -92,7 +92,7 @@ class ModelCatalog:
     def _problems(self, model: str, price: Price | None, told: ModelInfo | None) -> list[Found]:
         retired = self._prices.retired.get(model)
         if told is not None:
-            return self._told(model, told)
+            return self._told(model, told, price)
         if retired is not None and retired <= self._options.today:
             return [error("model_retired", f"model {safe(model, 60)} was retired on {retired}: choose another")]
         leaves = price.retires if price else retired
@@ -102,15 +102,19 @@ class ModelCatalog:
             return [] if self._options.models is None else [self._unlisted(model)]
         return [self._unlisted(model)]
 
-    def _told(self, model: str, told: ModelInfo) -> list[Found]:
+    def _told(self, model: str, told: ModelInfo, price: Price | None) -> list[Found]:
         name = safe(model, 60)
         if told.lifecycle == "retired":
             when = f" on {told.retires_at:%Y-%m-%d}" if told.retires_at else ""
             return [error("model_retired", f"model {name} was retired{when}: choose another")]
         if told.batch is False:
             return [error("model_no_batch", f"model {name} can't be used in a batch: choose another")]
-        if told.retires_at is not None:
-            return _leaving(model, told.retires_at.date(), self._options.today)
+        leaves = told.retires_at.date() if told.retires_at is not None else price.retires if price else None
+        if leaves is not None:
+            return _leaving(model, leaves, self._options.today)
+        if told.lifecycle == "deprecated":
+            since = f" since {told.deprecated_at:%Y-%m-%d}" if told.deprecated_at else ""
+            return [warning("model_retiring", f"model {name} is deprecated{since}: choose another soon")]
         return []
 
     def _unlisted(self, model: str) -> Found:

@@ -70,6 +70,7 @@ def complete_options(
         api_version=profile.api_version or options.api_version,
         fallback_model=options.fallback_model or profile.default_model or None,
         models=options.models if options.models is not None else cached_models(context),
+        rules=options.rules if options.rules is not None else context.rules,
         history=options.history or _history(context, options, source, template),
     )
 
@@ -199,30 +200,46 @@ def _models_path(context: Context) -> Path:
     return paths.cache_dir() / f"models-{safetext.filename(context.profile.name + '-' + context.gateway.base_url)}.json"
 
 
-def cached_models(context: Context) -> dict[str, ModelInfo] | None:
-    """The model list kept from the service, None when there is none that can be read."""
+class KeptModels(msgspec.Struct, frozen=True, kw_only=True):
+    """The model list as it is kept on disk."""
+
+    asked_at: datetime
+    models: tuple[ModelInfo, ...]
+
+
+def kept_models(context: Context) -> KeptModels | None:
+    """The model list kept from the API, None when there is none that can be read."""
     try:
-        held = msgspec.json.decode(plainfile.read(_models_path(context), _MAX_MODELS), type=list[ModelInfo])
-    except (OSError, msgspec.DecodeError):
+        held = msgspec.json.decode(plainfile.read(_models_path(context), _MAX_MODELS), type=KeptModels)
+    except (OSError, msgspec.DecodeError, UnicodeError):
         return None
-    return {m.id: m for m in held} or None
+    return held if held.models else None
+
+
+def cached_models(context: Context) -> dict[str, ModelInfo] | None:
+    """The kept models by id, None when there are none."""
+    held = kept_models(context)
+    return {m.id: m for m in held.models} if held is not None else None
 
 
 async def models(context: Context) -> list[ModelInfo]:
-    """The service's models, kept for a day; offline the kept ones, or those with a price."""
-    path = _models_path(context)
-    held = cached_models(context)
-    if held and time.time() - path.stat().st_mtime < _MODELS_KEPT:
-        return list(held.values())
+    """The API's models, kept for a day; offline the kept ones, or those with a price."""
+    held = kept_models(context)
+    if held is not None and 0 <= (context.clock() - held.asked_at).total_seconds() < _MODELS_KEPT:
+        return list(held.models)
     try:
-        fresh = list(await context.gateway.models())
+        return list((await refresh_models(context)).models)
     except BatchtuiError:
-        return list(held.values()) if held else [ModelInfo(id=name) for name in context.prices.models()]
-    try:
+        return list(held.models) if held else [ModelInfo(id=name) for name in context.prices.models()]
+
+
+async def refresh_models(context: Context) -> KeptModels:
+    """Ask the API for its models now, and keep them with the time.  Raises what the call raises."""
+    fresh = KeptModels(asked_at=context.clock(), models=tuple(await context.gateway.models()))
+    path = _models_path(context)
+    with contextlib.suppress(BatchtuiError):  # What can't be kept is still good for now.
         files.make_private_dir(path.parent)
         files.write_atomic(path, msgspec.json.encode(fresh))
-    except BatchtuiError:
-        return fresh
     return fresh
 
 
