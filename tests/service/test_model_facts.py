@@ -26,8 +26,8 @@ WHERE = Path("config.toml")
 
 
 @pytest.fixture
-def demo() -> Iterator[RunningDemo]:
-    with running_demo() as found:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    with running_demo(tmp_path_factory.mktemp("demo")) as found:
         yield found
 
 
