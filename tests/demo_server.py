@@ -41,7 +41,7 @@ class RunningDemo:
 
     def stats(self) -> dict[str, Any]:
         """Calls seen by name, batches made, and the batches there are."""
-        with urllib.request.urlopen(f"{self.base_url}/_demo/stats", timeout=30) as reply:
+        with urllib.request.urlopen(f"{self.base_url}/_demo/stats", timeout=120) as reply:
             return dict(json.load(reply))
 
 
@@ -55,7 +55,7 @@ def running_demo(data: Path, *, faults: Sequence[str] = (), port: int = 0, **opt
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="demo-server", daemon=True)
     thread.start()
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while not server.started:
             if not thread.is_alive() or time.monotonic() > until:
                 raise RuntimeError("the demo server did not start")

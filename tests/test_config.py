@@ -123,14 +123,14 @@ def test_a_model_whose_tokens_have_no_characters_is_refused(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[keys]\ncancel = 5\n", ":2: keys.cancel: a text in quotes is wanted, not a whole number"),
-        ('\nmax_cost = "ten"\n', ":2: max_cost: a number is wanted"),
-        ("max_cost = -1\n", ":1: max_cost: a number of dollars is wanted, not -1"),
-        ("[limits]\nmax_requests = -5\n", ":2: limits.max_requests: a whole number is wanted, at least 1"),
-        ("[limits]\nqueue = -1\n", ":2: limits.queue: a whole number is wanted, at least 0"),
-        ("[profiles.a]\nmax_bytes = -1\n", ":2: profiles.a.max_bytes: a whole number is wanted, at least 0"),
-        ('[screen]\nmouse = "perhaps"\n', ":2: screen.mouse: true or false is wanted"),
-        ("[prices]\nm = 5\n", ":2: prices.m: a table is wanted, not a whole number"),
+        ("[keys]\ncancel = 5\n", ":2: keys.cancel: expected a string in quotes, not a whole number"),
+        ('\nmax_cost = "ten"\n', ":2: max_cost: expected a number"),
+        ("max_cost = -1\n", ":1: max_cost: expected a number of dollars, not -1"),
+        ("[limits]\nmax_requests = -5\n", ":2: limits.max_requests: expected a whole number, at least 1"),
+        ("[limits]\nqueue = -1\n", ":2: limits.queue: expected a whole number, at least 0"),
+        ("[profiles.a]\nmax_bytes = -1\n", ":2: profiles.a.max_bytes: expected a whole number, at least 0"),
+        ('[screen]\nmouse = "perhaps"\n', ":2: screen.mouse: expected true or false"),
+        ("[prices]\nm = 5\n", ":2: prices.m: expected a table, not a whole number"),
     ],
 )
 def test_values_that_cant_be_are_named_in_words(tmp_path: Path, text: str, said: str) -> None:

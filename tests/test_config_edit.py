@@ -66,7 +66,9 @@ def test_the_first_config_s_own_lines_are_made_true_where_they_stand() -> None:
     after = edited(FIRST_CONFIG, "screen.ascii", True)
     assert [line for line in moved(FIRST_CONFIG, after) if line[0] == "+"] == ["+ [screen]", "+ ascii = true"]
     again = edited(after, "screen.mouse", False)
-    assert "+ mouse = false                         # false leaves selection to the terminal" in moved(after, again)
+    assert "+ mouse = false                         # false leaves selecting text to the terminal" in moved(
+        after, again
+    )
 
 
 def test_a_comment_behind_a_value_stays() -> None:

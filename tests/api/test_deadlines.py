@@ -81,7 +81,7 @@ async def test_headers_that_do_not_end_are_left(answer: Answer, what: str, monke
             "page": way.page, "results": lambda: way.results("msgbatch_1"), "cancel": lambda: way.cancel("msgbatch_1"),
             "models": way.models,
         }  # fmt: skip
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             with pytest.raises(NoNetwork, match="in time"):
                 await calls[what]()
             # Nothing is left behind that reads on.
@@ -99,7 +99,7 @@ async def test_an_upload_that_nobody_reads_is_left(
     body.write_bytes((b'{"a":"' + b"x" * 1_000_000 + b'"}\n') * 20)
     with answering(lambda connection, over: over.wait(20)) as url:
         way = Gateway(Profile(base_url=url), key="sk-secret-of-mine")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             with pytest.raises(ServiceError, match="in time") as caught:
                 await way.create(body)
         assert caught.value.sent
@@ -175,7 +175,7 @@ async def test_results_larger_than_they_can_be_are_left() -> None:
             nonlocal taken
             taken += len(piece)
 
-        with pytest.raises(Unavailable, match="do not end"):
+        with pytest.raises(Unavailable, match="larger than they can be"):
             await answer.receive(take, 3_000_000)
         assert taken <= 3_000_000
         await answer.close()
@@ -185,7 +185,7 @@ async def test_results_larger_than_they_can_be_are_left() -> None:
 async def test_a_download_that_all_but_stops_is_left_and_one_that_goes_on_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(download, "WINDOW", 0.3)
+    monkeypatch.setattr(download, "WINDOW", 1.0)
     monkeypatch.setattr(download, "LEAST", 1_000)
 
     def sending(size: int) -> Answer:
@@ -206,7 +206,7 @@ async def test_a_download_that_all_but_stops_is_left_and_one_that_goes_on_is_not
             if ends:
                 await answer.receive(lambda piece: None)
             else:
-                with pytest.raises(NoNetwork, match="all but stopped"):
+                with pytest.raises(NoNetwork, match="the download stalled"):
                     await answer.receive(lambda piece: None)
             await answer.close()
             await way.close()

@@ -87,10 +87,10 @@ def program(*words: str | Path, env: Mapping[str, str] | None = None, stdin: byt
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        out, err = child.communicate(stdin, timeout=90)
+        out, err = child.communicate(stdin, timeout=120)
         return Said(child.wait(), out, err.decode())
     command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "batchtui"]
     done = subprocess.run(
-        [*command, *map(str, words)], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, timeout=90
+        [*command, *map(str, words)], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, timeout=120
     )
     return Said(done.returncode, done.stdout, done.stderr.decode())

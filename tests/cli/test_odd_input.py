@@ -77,6 +77,6 @@ def test_a_pipe_without_a_writer_is_named_once(tmp_path: Path) -> None:
         assert running.stderr is not None
         said = running.stderr.readline()
         pipe.write_bytes(json.dumps(request("a")).encode() + b"\n")
-        _, rest = running.communicate(timeout=60)
+        _, rest = running.communicate(timeout=120)
     assert said == f"waiting for a writer of {pipe}\n"
     assert "waiting" not in rest and running.returncode == 0

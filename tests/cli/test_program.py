@@ -68,7 +68,7 @@ def test_serve_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
         assert said.json["batches"][0]["results"] == "stored"
     finally:
         child.send_signal(signal.SIGTERM)
-        child.communicate(timeout=20)
+        child.communicate(timeout=120)
     assert child.returncode == 0
 
 
@@ -78,7 +78,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         f"{shlex.quote(sys.executable)} -m batchtui list --data-dir {shlex.quote(str(tmp_path))} | true",
         shell=True,
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.stderr == b""
 
@@ -101,7 +101,7 @@ def on_a_terminal(words: list[str], env: dict[str, str]) -> str:
     )
     os.close(slave)
     seen = b""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         ready, _, _ = select.select([fd], [], [], 1.0)
         if ready:

@@ -153,7 +153,7 @@ def test_a_list_fits_the_terminal_and_lines_up_whatever_the_titles(call: Caller)
     for width in (60, 80, 100):
         lines = table([ended, *records], width=width)
         assert all(cell_len(line) <= width for line in lines) and "99,000 ok" in lines[1]
-    refused = msgspec.structs.replace(records[0], status="refused", error="no connection to the service")
+    refused = msgspec.structs.replace(records[0], status="refused", error="no connection to the API")
     assert "refused: no connection" in table([refused])[1]
     assert "PROFILE" in wide[0] and "PROFILE" not in narrow[0] and "…" in narrow[1]
     assert narrow[1].startswith(records[0].local_id)

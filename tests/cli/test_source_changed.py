@@ -11,7 +11,8 @@ import pytest
 
 from batchtui.cli import words
 from batchtui.cli.session import Session
-from batchtui.domain.plan import Plan, Progress
+from batchtui.domain.plan import Plan
+from batchtui.domain.work import Progress, Work
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
 from batchtui.intake.source_watch import changed
@@ -125,7 +126,7 @@ def test_a_file_that_is_written_while_it_is_read_is_an_error(tmp_path: Path) -> 
 
     from batchtui.domain.money import load_prices
 
-    plan = make_plan([str(source)], IntakeOptions(), prices=load_prices(), staging=tmp_path / "s", progress=grow)
+    plan = make_plan([str(source)], IntakeOptions(), prices=load_prices(), staging=tmp_path / "s", work=Work(grow))
     assert grown and not plan.ok
     assert any(group.code == "source_changed" for group in plan.problems)
 

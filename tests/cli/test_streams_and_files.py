@@ -14,6 +14,7 @@ import pytest
 
 from batchtui.cli import VERBS
 from batchtui.domain.errors import Stopped
+from batchtui.domain.work import Work
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
 from batchtui.intake.preview import peek
@@ -52,7 +53,7 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     command = ["sh", "-c", f'"$@" {streams}', "sh", sys.executable, "-m", "batchtui", *words]
     return subprocess.run(
-        command, cwd=place, env=env or environment(place), capture_output=True, input=given, check=False, timeout=100
+        command, cwd=place, env=env or environment(place), capture_output=True, input=given, check=False, timeout=120
     )
 
 
@@ -111,7 +112,7 @@ def test_a_reader_that_goes_away_is_no_error(place: Path) -> None:
         os.close(fds[0])
         command = [sys.executable, "-m", "batchtui", *words]
         done = subprocess.run(
-            command, cwd=place, env=environment(place), stdout=fds[1], stderr=subprocess.PIPE, check=False, timeout=100
+            command, cwd=place, env=environment(place), stdout=fds[1], stderr=subprocess.PIPE, check=False, timeout=120
         )
         os.close(fds[1])
         assert (done.returncode, done.stderr) == (141, b""), words
@@ -215,7 +216,7 @@ def test_a_pipe_may_be_a_source_and_can_be_stopped(place: Path, odd: list[str]) 
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(Stopped):
-        make_plan([str(pipe)], IntakeOptions(), prices=PRICES, staging=None, stop=stop)
+        make_plan([str(pipe)], IntakeOptions(), prices=PRICES, staging=None, work=Work(stop=stop))
     assert peek([str(pipe)], IntakeOptions(), prices=PRICES).rows == ()
     for name in odd[1:2] + odd[3:]:
         assert not plan_of(place / name).ok

@@ -17,12 +17,12 @@ MODEL = "claude-haiku-4-5"
 
 def http(demo: RunningDemo, **headers: str) -> httpx2.Client:
     """A plain client with a key and a version."""
-    return httpx2.Client(base_url=demo.base_url, headers={**HEADERS, **headers}, timeout=20)
+    return httpx2.Client(base_url=demo.base_url, headers={**HEADERS, **headers}, timeout=120)
 
 
 def sdk(demo: RunningDemo, **options: Any) -> anthropic.Anthropic:
     """The official client, one try a call."""
-    return anthropic.Anthropic(api_key="demo-key", base_url=demo.base_url, max_retries=0, timeout=20, **options)
+    return anthropic.Anthropic(api_key="demo-key", base_url=demo.base_url, max_retries=0, timeout=120, **options)
 
 
 def params(text: str = "Hello there", **more: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def requests(*ids: str, **more: Any) -> list[Any]:
 
 def until_ended(client: anthropic.Anthropic, batch_id: str) -> Any:
     """The batch, once it has ended."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while (batch := client.messages.batches.retrieve(batch_id)).processing_status != "ended":
         assert time.monotonic() < until, "the batch does not end"
         time.sleep(0.02)

@@ -130,7 +130,7 @@ def test_the_seeded_batches_are_in_different_states(tmp_path: Path) -> None:
     assert len(records) == len(by_title) >= 8
 
     good = by_title["review-summaries", 1, 0]
-    assert good.tally is not None and good.tally.all_good and good.results == "stored"
+    assert good.tally is not None and good.tally.good == good.requests and good.results == "stored"
     mixed = by_title["eval-prompt-b", 1, 0]
     assert mixed.tally is not None and mixed.tally.errored > 5 and mixed.tally.cut_short > 5
     canceled = by_title["translate-notes", 1, 0]

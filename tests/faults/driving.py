@@ -14,6 +14,7 @@ from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 from tests.demo_server import RunningDemo
 from tests.quick import hurry
+from tests.service.harness import plan_retry
 
 __all__ = ["COUNT", "assert_paid_once", "bring_home", "done", "hurry", "ids_in", "record_json"]
 COUNT = 12
@@ -29,7 +30,7 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
 
     What is not home after ``tries`` looks and a minute never comes.
     """
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while tries > 0 or time.monotonic() < end:
         tries -= 1
         try:
@@ -56,7 +57,7 @@ async def retry_refused(service: Service, records: list[BatchRecord]) -> bool:
         ):
             continue
         try:
-            plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
+            plan = await asyncio.to_thread(plan_retry, service, [record.local_id])
         except InputError:
             continue  # Its requests are in another batch by now.
         await service.submit(plan, retry_of=record)

@@ -102,6 +102,6 @@ def test_an_encoding_without_our_signs_ends_no_verb(tmp_path: Path, terminal: bo
         command = [sys.executable, "-m", "batchtui", "check", str(path)]
         out = end if terminal else subprocess.PIPE
         done = subprocess.run(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, timeout=60
+            command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, timeout=120
         )
     assert (done.returncode, done.stderr.decode()) == (0, "")

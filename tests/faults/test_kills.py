@@ -157,7 +157,7 @@ async def home(demo: RunningDemo, data: Path) -> None:
     from batchtui.config.load import load_config
 
     service = service_on(demo, data, load_config())
-    until = time.monotonic() + 90
+    until = time.monotonic() + 120
     try:
         while not await _is_home(demo, service):
             assert time.monotonic() < until, [

@@ -219,7 +219,7 @@ def test_the_key_is_not_in_the_arguments_of_any_process_of_ours(tmp_path: Path) 
                 with contextlib.suppress(OSError):
                     assert CANARY.encode() not in where.read_bytes()
         finally:
-            child.communicate(timeout=30)
+            child.communicate(timeout=120)
 
 
 def test_an_unexpected_error_shows_no_locals(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.preloaded import Child
 from tests.quick import HURRIED
 from tests.service.harness import source
 
-WITHIN = 60.0
+WITHIN = 120.0
 """Seconds in which it must end: far more than it takes on a loaded machine, far less than what it is torn from."""
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -92,7 +92,7 @@ def test_a_hangup_that_is_to_be_ignored_is_ignored(tmp_path: Path) -> None:
         while "in progress" not in child.stderr.readline():
             assert child.poll() is None
         child.send_signal(signal.SIGHUP)
-        child.communicate(timeout=60)
+        child.communicate(timeout=WITHIN)
         assert child.returncode in (0, 1)
         assert_whole(demo, data, COUNT)
 

@@ -12,10 +12,10 @@ import pytest
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, IncompleteResults, InputError, NotFound
-from batchtui.service import Selection, Service
+from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import hurry
-from tests.service.harness import plan_of, results_of, service_on, source
+from tests.service.harness import plan_of, plan_retry, results_of, service_on, source
 
 COUNT = 20
 NO_IDS = ["other-batch@results", "garbage-line@results", "foreign-line@results", "short-count@results"]
@@ -106,14 +106,14 @@ async def test_what_never_comes_counts_as_missing_only_after_hours_and_retry_wai
     waiting = [view.id(row) for row in range(len(view)) if view.row(row).outcome == "waiting"]
     assert len(waiting) == 1
     with pytest.raises(InputError, match="not all downloaded"):
-        bench.service.plan_retry([record.local_id])
+        plan_retry(bench.service, [record.local_id])
     with pytest.raises(InputError, match="not all downloaded"):
-        bench.service.plan_retry([record.local_id], Selection(custom_ids=frozenset(waiting)))
+        plan_retry(bench.service, [record.local_id], custom_ids=frozenset(waiting))
     bench.passed += timedelta(hours=6, minutes=1)
     record = await bench.sync(2)
     assert record.results == "stored" and record.tally is not None and record.tally.missing == 1
     assert "missing" in record.error and "fetch" in record.error
-    plan = bench.service.plan_retry([record.local_id])
+    plan = plan_retry(bench.service, [record.local_id])
     assert plan.requests == 1 and plan.retried == {record.local_id: 1}
     bench.service.discard(plan)
     # What counted as missing comes after all.
@@ -227,11 +227,11 @@ async def test_an_unknown_batch_is_said_marked_and_known_again(bench: Bench, tmp
     report = await bench.service.sync()
     assert record.unknown and "does not know" in record.error
     assert list(report.unknown) == [record.local_id]
-    await asyncio.wait_for(bench.service.wait([record.local_id]), 20)
+    await asyncio.wait_for(bench.service.wait([record.local_id]), 120)
     await bench.service.mark_gone(record.local_id)
     assert (bench.record.status, bench.record.results, bench.record.unknown) == ("ended", "gone", False)
     assert (await bench.service.sync()).unknown == {}
-    plan = bench.service.plan_retry([record.local_id])
+    plan = plan_retry(bench.service, [record.local_id])
     assert plan.requests == COUNT, "what will never have a result can be sent as a new batch"
     bench.service.discard(plan)
     bench.demo.set_faults([])

@@ -51,7 +51,7 @@ def test_problems_of_a_form_stand_at_their_field() -> None:
     assert "retired" in form(model="claude-2.1")[1]["model"]
     assert "empty" in form(turns=[("user", "")])[1]["turns"]
     assert "not valid JSON" in form(extra_json='{"a": 1,\n  b}')[1]["extra:2:3"]
-    assert "object is expected" in form(extra_json="[1]")[1]["extra"]
+    assert "expected an object" in form(extra_json="[1]")[1]["extra"]
     assert "field of its own" in form(extra_json='{"model": "x"}')[1]["extra"]
     assert "tools" in form(extra_json='{"tools": 5}')[1]["extra"]
     assert form(turns=[("user", "\ud800")])[0] is None

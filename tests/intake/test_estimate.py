@@ -11,7 +11,7 @@ import pytest
 from batchtui.domain.plan import UsedBefore
 from batchtui.intake import media
 from batchtui.intake.estimate import SMALL_OUTPUT, calibrate
-from batchtui.intake.sampling import find_request, longest_id, sample_requests
+from batchtui.intake.sampling import sample_requests
 from tests.intake.helpers import PRICES, plan_for, request
 
 TEXT = "All happy families are alike; each unhappy family is unhappy in its own way. " * 200
@@ -168,12 +168,3 @@ def test_samples_come_from_all_over_the_parts(tmp_path: Path) -> None:
     assert len(numbers) == 10
     assert numbers[0] < 100
     assert numbers[-1] > 850
-
-
-def test_a_request_is_found_again_by_its_id(tmp_path: Path) -> None:
-    plan = plan_for(tmp_path, *(request(f"a{n}", system="x" * n or None) for n in range(30)), staging=tmp_path / "s")
-    found = find_request(plan, "a17")
-    assert found is not None
-    assert json.loads(found)["params"]["system"] == "x" * 17
-    assert find_request(plan, "none") is None
-    assert longest_id(plan) == "a29"

@@ -120,9 +120,9 @@ def test_a_response_format_with_a_schema_is_kept_and_one_without_is_named(tmp_pa
     schema = {"type": "object", "properties": {}, "additionalProperties": False}
     made, said = one(tmp_path, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
     assert made["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
-    assert said == ["'name' of json_schema has no counterpart and is left out"]
+    assert said == ["'name' of json_schema has no counterpart here and is dropped"]
     _, said = one(tmp_path, response_format={"type": "json_object"})
-    assert "json_object has no counterpart" in said[0]
+    assert "json_object has no counterpart here" in said[0]
 
 
 def test_every_field_without_a_counterpart_is_named(tmp_path: Path) -> None:
@@ -193,9 +193,9 @@ def test_every_field_without_counterpart_is_named(tmp_path: Path) -> None:
     assert blocks[0] == {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}
     assert blocks[2]["title"] == "a.pdf" and made["max_tokens"] == 9 and "tool_choice" not in made
     assert {each for each in said if "prefix" not in each} == {
-        "max_completion_tokens holds; max_tokens is left out",
+        "max_completion_tokens is used; max_tokens is dropped",
         *(
-            f"{what} has no counterpart and is left out"
+            f"{what} has no counterpart here and is dropped"
             for what in (
                 "'name' of a message",
                 "'mood' of a content part",
@@ -214,7 +214,7 @@ def test_what_stands_beside_the_body_is_named_and_a_missing_body_too(tmp_path: P
         tmp_path, {**line(), "method": "GET", "priority": 1}, {"custom_id": "b", "url": "/v1/chat/completions"}
     )
     said = [each.message for each in plan.problems]
-    assert "'priority' beside the body has no counterpart and is left out" in said
+    assert "'priority' beside the body has no counterpart here and is dropped" in said
     assert any(each.startswith("method is not POST") for each in said)
     assert group(plan, "openai_body").message == "body is missing"
 
@@ -224,8 +224,8 @@ def test_odd_values_are_named_and_crash_nothing(tmp_path: Path) -> None:
     made, said = one(tmp_path, reasoning_effort=["high"], tools=[tool], tool_choice=None, function_call="none")
     assert made["tool_choice"] == {"type": "none"}
     assert said == [
-        "'cache_control' of a tool has no counterpart and is left out",
-        "reasoning_effort of this kind has no counterpart and is left out",
+        "'cache_control' of a tool has no counterpart here and is dropped",
+        "reasoning_effort of this kind has no counterpart here and is dropped",
     ]
     _, said = one(tmp_path, tool_choice={"type": "none"})
-    assert said == ["tool_choice without tools has no counterpart and is left out"]
+    assert said == ["tool_choice without tools has no counterpart here and is dropped"]

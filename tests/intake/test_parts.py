@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.errors import Stopped
-from batchtui.domain.plan import Problem, Progress
+from batchtui.domain.plan import Problem
+from batchtui.domain.work import Progress, Work
 from batchtui.intake.ids import IdTable, as_id, candidates
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
@@ -130,7 +131,7 @@ def test_progress_is_told_and_a_stop_leaves_nothing(tmp_path: Path) -> None:
         stop.set()
 
     with pytest.raises(Stopped):
-        make_plan([str(source)], IntakeOptions(), prices=PRICES, staging=tmp_path / "s", progress=hear, stop=stop)
+        make_plan([str(source)], IntakeOptions(), prices=PRICES, staging=tmp_path / "s", work=Work(hear, stop))
     assert heard[0].total == source.stat().st_size
     assert 0 < heard[0].done <= heard[0].total
     assert list((tmp_path / "s").iterdir()) == []

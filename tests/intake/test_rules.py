@@ -57,9 +57,13 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("source_type", {"messages": [image(type="http")]}, "base64, url, file"),
     ("source_url", {"messages": [image(type="url", url="cat.png")]}, "http address"),
     ("media_type", {"messages": [image(type="base64", media_type="image/jpg", data="AAAA")]}, "image/jpeg"),
-    ("base64", {"messages": [image(type="base64", media_type="image/png", data="data:image/png;base64,A")]}, "alone"),
+    (
+        "base64",
+        {"messages": [image(type="base64", media_type="image/png", data="data:image/png;base64,A")]},
+        "only the base64",
+    ),
     ("base64", {"messages": [image(type="base64", media_type="image/png", data="!!")]}, "not base64"),
-    ("block_role", {"messages": [{"role": "user", "content": CALL["content"]}]}, "message of the assistant"),
+    ("block_role", {"messages": [{"role": "user", "content": CALL["content"]}]}, "in an assistant message"),
     ("tool_pairing", {"messages": [USER, CALL, USER]}, "no tool_result"),
     ("tool_pairing", {"messages": [USER, CALL]}, "no tool_result"),
     ("tool_pairing", {"messages": [USER, ANSWER]}, "answers no tool_use"),
@@ -67,7 +71,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("system", {"system": 5}, "string or a list"),
     ("system", {"system": [{"type": "image"}]}, "text blocks only"),
     ("tools", {"tools": {}}, "must be a list"),
-    ("tool", {"tools": [{"type": "function", "function": {}}]}, "another maker"),
+    ("tool", {"tools": [{"type": "function", "function": {}}]}, "another provider"),
     ("tool_name", {"tools": [{**TOOL, "name": "my tool"}]}, "letters, digits"),
     ("tool_schema", {"tools": [{"name": "f"}]}, "no input_schema"),
     ("tool_schema", {"tools": [{"name": "f", "input_schema": {}}]}, '"type": "object"'),
@@ -125,11 +129,11 @@ def test_a_mistake_in_params_stops_and_is_named_with_its_place(
 
 LINES: list[tuple[str, bytes, str]] = [
     ("json", b'{"custom_id":"a","params":{"model":"x",}}', "column 39"),
-    ("json", b'{"custom_id":"a","params":{"model":"x", }}', "comma too many before }"),
-    ("json", b'{"custom_id":"a","params":{"stop_sequences":["x" , ]}}', "comma too many before ]"),
+    ("json", b'{"custom_id":"a","params":{"model":"x", }}', "extra comma before }"),
+    ("json", b'{"custom_id":"a","params":{"stop_sequences":["x" , ]}}', "extra comma before ]"),
     ("json", b'{"custom_id":"a","params":{"model":"x"', "cut off"),
     ("json", b"{'custom_id':'a'}", "double quotes"),
-    ("json", b'{"custom_id":"a","params":{}} {"custom_id":"b"}', "one request a line"),
+    ("json", b'{"custom_id":"a","params":{}} {"custom_id":"b"}', "one request per line"),
     ("json", b'{"custom_id":"a","params":{"max_tokens":NaN}}', "NaN"),
     ("json", b'{"custom_id":"a","params":{"max_tokens":1e999}}', "too large"),
     ("json", b'{"custom_id":"a\\ud800","params":{}}', "surrogate"),
@@ -176,7 +180,7 @@ GOOD = b'{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":2,"mess
 def test_a_duplicate_key_is_found_at_any_depth(tmp_path: Path, line: bytes) -> None:
     assert plan_for(tmp_path, GOOD).ok
     plan = plan_for(tmp_path, line)
-    assert "stands twice" in group(plan, "duplicate_key").message
+    assert "appears twice" in group(plan, "duplicate_key").message
 
 
 def test_quotes_and_key_names_inside_texts_are_no_duplicates(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_bare_params_get_ids(tmp_path: Path) -> None:
     plan = plan_for(tmp_path, params(), params(max_tokens=7), staging=tmp_path / "s", mark="m")
     assert plan.ok
     assert [each["custom_id"] for each in staged(plan)] == ["m-000001", "m-000002"]
-    assert plan.format == "Messages params, one a line"
+    assert plan.format == "Messages params, one per line"
 
 
 def test_several_sources_of_different_kinds_join_and_made_ids_stay_clear(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ import pytest
 
 import batchtui
 from batchtui.domain.errors import Stopped
-from batchtui.domain.plan import Plan, Progress
+from batchtui.domain.plan import Plan
+from batchtui.domain.work import Progress, Work
 from batchtui.intake import template_process, template_protocol
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
@@ -165,7 +166,7 @@ def test_a_process_that_is_killed_from_outside_loses_no_row(tmp_path: Path) -> N
             each.kill()
             killed.set()
 
-    plan = render(tmp_path, "{{ text }}", 30_000, progress=kill)
+    plan = render(tmp_path, "{{ text }}", 30_000, work=Work(kill))
     assert killed.is_set()
     assert plan.ok
     assert [each["custom_id"] for each in staged(plan)] == [str(n) for n in range(1, 30_001)]
@@ -177,7 +178,7 @@ def test_stopping_ends_the_process(tmp_path: Path) -> None:
     timer.start()
     slow = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     with pytest.raises(Stopped):
-        render(tmp_path, slow, 50, stop=stop)
+        render(tmp_path, slow, 50, work=Work(stop=stop))
     timer.join()
     assert not children()
 
@@ -262,7 +263,7 @@ def sources(tmp_path: Path) -> Iterator[list[str]]:
 
 def shell(script: str, sources: list[str], template: Path, **env: str) -> subprocess.CompletedProcess[bytes]:
     command = ["sh", "-c", script, "sh", sys.executable, "-m", "batchtui", *sources, str(template)]
-    return subprocess.run(command, capture_output=True, env={**os.environ, **env}, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, env={**os.environ, **env}, check=False, timeout=120)
 
 
 @pytest.mark.parametrize("script", ['"$@" <&- >"$OUT" 2>&-', 'nohup "$@" >"$OUT" 2>/dev/null </dev/null'])

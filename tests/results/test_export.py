@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from result_lines import PRICES, batch, errored, expired, good, message, store
 
 from batchtui.domain.errors import InputError, Stopped, StoreError
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress, Work
 from batchtui.results.export import export, safe_cell
 from batchtui.results.run_view import open_run
 from batchtui.results.text import read_answer, unfolded
@@ -161,16 +161,16 @@ def test_a_stop_leaves_what_was_there(tmp_path: Path, view: ResultSet, format: s
     if format != "files":
         dest.write_bytes(b"before")
     with pytest.raises(Stopped):
-        export(view, None, format, dest, stop=stop)
+        export(view, None, format, dest, work=Work(stop=stop))
     assert not dest.exists() if format == "files" else dest.read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".tmp")] == []
 
 
 def test_progress_is_told(tmp_path: Path, view: ResultSet, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
-    monkeypatch.setattr("batchtui.results.export.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("batchtui.domain.work.time.monotonic", lambda: next(clock))
     told: list[Progress] = []
-    export(view, None, "csv", tmp_path / "out.csv", progress=told.append)
+    export(view, None, "csv", tmp_path / "out.csv", work=Work(told.append))
     assert [each.done for each in told] == [0, 1, 2, 3, 4, 5]
     assert told[0].total == 6
 

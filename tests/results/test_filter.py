@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from result_lines import batch, canceled, errored, expired, good, line, message, request
 
 from batchtui.domain.errors import InputError
+from batchtui.domain.work import Work
 from batchtui.results import regex, search
 from batchtui.results.filter import group_filter, number, parse_filter, sort
 from batchtui.results.search import select
@@ -148,8 +149,8 @@ def test_a_group_opens_as_a_filter(view: ResultSet) -> None:
 def test_a_stopped_search_keeps_what_it_found(view: ResultSet) -> None:
     stop = Event()
     stop.set()
-    assert list(select(view, parse_filter("quick"), stop=stop)) == []
-    assert len(select(view, parse_filter("is:good"), stop=stop)) == 5
+    assert list(select(view, parse_filter("quick"), Work(stop=stop))) == []
+    assert len(select(view, parse_filter("is:good"), Work(stop=stop))) == 5
 
 
 @settings(max_examples=120, deadline=None)

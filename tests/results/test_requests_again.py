@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from result_lines import batch, canceled, errored, expired, good, request, store
 
 from batchtui.domain.errors import InputError, Stopped
+from batchtui.domain.work import Work
 from batchtui.results.requests_again import changed, choose, difference, prepare, write_requests
 from batchtui.results.view import ResultSet
 
@@ -128,7 +129,7 @@ def test_a_stop_leaves_no_file(tmp_path: Path, view: ResultSet) -> None:
     stop = Event()
     stop.set()
     with pytest.raises(Stopped):
-        write_requests(view, choose(view), tmp_path / "again.jsonl", stop=stop)
+        write_requests(view, choose(view), tmp_path / "again.jsonl", work=Work(stop=stop))
     assert not (tmp_path / "again.jsonl").exists()
 
 

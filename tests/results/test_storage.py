@@ -19,6 +19,7 @@ from result_lines import MODEL, PRICES, batch, canceled, errored, expired, good,
 
 from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
 from batchtui.domain.money import Usage, load_prices
+from batchtui.domain.work import Work
 from batchtui.results import index, line_splitter, storage
 from batchtui.results.filter import parse_filter
 from batchtui.results.index import LAYOUT, Index
@@ -131,7 +132,7 @@ def test_duplicates_are_counted_and_both_are_shown(tmp_path: Path) -> None:
 def test_blank_lines_and_a_last_line_without_newline_are_fine(tmp_path: Path) -> None:
     view = batch(tmp_path, [b"\n", good("a"), b"  \r\n", good("b").rstrip(b"\n")], ["a", "b"])
     assert len(view) == 2
-    assert view.blank_lines == 2
+    assert view.header.blank == 2
     assert [view.row(i).line for i in range(2)] == [2, 4]
     assert view.raw(1) == good("b").rstrip(b"\n")
 
@@ -384,7 +385,7 @@ def test_reading_stops_when_told(tmp_path: Path) -> None:
     stop = Event()
     stop.set()
     with pytest.raises(Stopped):
-        open_results(tmp_path, PRICES, stop=stop)
+        open_results(tmp_path, PRICES, Work(stop=stop))
 
 
 def test_costs_equal_those_of_the_raw_lines(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,14 @@ def plan_of(service: Service, path: Path, **options: Any) -> Plan:
     plan = service.plan([str(path)], IntakeOptions(**options))
     assert plan.ok, plan.problems
     return plan
+
+
+def plan_retry(
+    service: Service, local_ids: Sequence[str], changes: Mapping[str, str] | None = None, **chosen: Any
+) -> Plan:
+    """The plan of a retry of what did not succeed, or of the rows ``chosen``."""
+    with service.retry(local_ids) as retry:
+        return retry.plan(retry.rows(**chosen), changes)
 
 
 def results_of(service: Service, record: BatchRecord) -> list[str]:

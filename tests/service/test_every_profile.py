@@ -63,7 +63,7 @@ async def submitted(demos: tuple[RunningDemo, RunningDemo], tmp_path: Path, name
 
 
 async def until(true: object) -> None:
-    for _ in range(1000):
+    for _ in range(6000):
         if true():  # type: ignore[operator]
             return
         await asyncio.sleep(0.02)

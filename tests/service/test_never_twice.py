@@ -17,7 +17,7 @@ from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 from tests.demo_server import running_demo
 from tests.faults.driving import assert_paid_once, bring_home, hurry, retry_refused
-from tests.service.harness import plan_of, service_on, source
+from tests.service.harness import plan_of, plan_retry, service_on, source
 
 replace = msgspec.structs.replace
 COUNT = 12
@@ -81,7 +81,7 @@ async def test_a_refusal_after_the_work_stays_refused_and_retry_adopts_what_it_f
         service = service_on(demo, tmp_path / "data")
         [record] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
         assert (record.status, record.posts, record.answer_status) == ("refused", 1, status)
-        plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
+        plan = await asyncio.to_thread(plan_retry, service, [record.local_id])
         [again] = await service.submit(plan, retry_of=record)
         assert again.status == "refused" and again.posts == 0 and "was created after all" in again.error
         await bring_home(service)
@@ -107,7 +107,7 @@ async def test_a_refused_key_is_replaced_by_one_of_another_workspace_without_a_w
         [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
         assert (refused.status, refused.answer_status) == ("refused", 401)
         with_key(service, "sk-test-workspace-beta")
-        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        plan = await asyncio.to_thread(plan_retry, service, [refused.local_id])
         [again] = await service.submit(plan, retry_of=refused)
         await service.close()
         assert again.status == "in_progress" and demo.stats()["creates"] == 1
@@ -118,7 +118,7 @@ async def test_a_fresh_refusal_is_not_retried_before_the_list_can_show_a_batch(t
         service, watch = service_on(demo, tmp_path / "data", Config()), Watch()
         service.context.clock = watch
         [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
-        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        plan = await asyncio.to_thread(plan_retry, service, [refused.local_id])
         [again] = await service.submit(plan, retry_of=refused)
         assert again.waiting and again.next_try_at is not None and refused.local_id in again.error
         for seconds in (100, 81):
@@ -138,7 +138,7 @@ async def test_posts_are_counted_and_bounded(tmp_path: Path, monkeypatch: pytest
     with running_demo(tmp_path / "server", faults=["status:429,0@create"]) as demo:
         service = service_on(demo, tmp_path / "data")
         [record] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
-        await asyncio.wait_for(service.settle([record.local_id]), 60)
+        await asyncio.wait_for(service.settle([record.local_id]), 120)
         record = only(service)
         await service.close()
         assert (record.status, record.posts, demo.stats()["calls"]["create"]) == ("refused", 3, 3)
@@ -162,12 +162,12 @@ async def test_a_retry_that_waits_for_a_look_holds_up_no_other_and_is_sent_then(
         service = service_on(demo, tmp_path / "data")
         [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
         demo.set_faults(["status:500@list*1"])
-        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        plan = await asyncio.to_thread(plan_retry, service, [refused.local_id])
         [again] = await service.submit(plan, retry_of=refused)
         assert again.waiting and refused.local_id in again.error
         other = await service.submit(plan_of(service, source(tmp_path, 3, "b.jsonl", "other")))
         assert other[0].status == "in_progress"
-        await asyncio.wait_for(service.settle([again.local_id]), 30)
+        await asyncio.wait_for(service.settle([again.local_id]), 120)
         assert service.resolve(again.local_id).status == "in_progress"
         await service.close()
         assert demo.stats()["creates"] == 2
@@ -218,7 +218,7 @@ async def test_a_lost_batch_is_found_whatever_its_list_is_like_at_first(tmp_path
         await service.submit(plan_of(service, source(tmp_path, COUNT)))
         await syncs(service, 8)
         demo.set_faults([])
-        for _ in range(100):
+        for _ in range(3000):
             await service.sync()
             mine = next(r for r in service.records() if not r.foreign)
             if mine.results == "stored":
@@ -252,7 +252,7 @@ async def test_what_cannot_be_proven_stays_unconfirmed_and_is_put_to_the_person(
         record = only(service)
         assert record.status == "unconfirmed" and record.asks and record.unproven > 5 and record.looks == 0
         assert "can't be confirmed" in record.error
-        await asyncio.wait_for(service.wait([record.local_id]), 5)  # Nobody waits for ever.
+        await asyncio.wait_for(service.wait([record.local_id]), 120)  # Nobody waits for ever.
         demo.set_faults([])
         if flaw == "other key":
             with_key(service, "sk-test-secret")
@@ -404,7 +404,7 @@ async def test_a_create_answered_with_an_earlier_reply_is_looked_for_and_owns_it
         demo.set_faults(["earlier-reply@create*1"])
         [second] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
         assert second.status == "unconfirmed" and "the reply names" in second.error
-        for _ in range(60):
+        for _ in range(3000):
             await service.sync()
             if all(r.results == "stored" for r in service.records()):
                 break
@@ -439,7 +439,7 @@ async def test_a_batch_given_to_another_part_unverified_is_no_proof_for_a_retry(
         [refused, lost] = await service.submit(plan_of(service, source(tmp_path, COUNT), max_requests=COUNT // 2))
         await service.sync()  # The one batch there is seems to be the second part's, whose reply was lost.
         assert service.resolve(lost.local_id).id is not None and not service.resolve(lost.local_id).verified
-        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        plan = await asyncio.to_thread(plan_retry, service, [refused.local_id])
         [again] = await service.submit(plan, retry_of=refused)
         assert again.waiting and "another record" in again.error
         for _ in range(3):
@@ -471,7 +471,7 @@ async def test_a_retry_that_waits_is_not_sent_once_its_batch_is_found(tmp_path: 
         service, watch = service_on(demo, tmp_path / "data", patient), Watch()
         service.context.clock = watch
         [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
-        plan = await asyncio.to_thread(service.plan_retry, [refused.local_id])
+        plan = await asyncio.to_thread(plan_retry, service, [refused.local_id])
         [again] = await service.submit(plan, retry_of=refused)
         assert again.waiting
         await service.adopt_candidate(refused.local_id, demo.stats()["batches"][0]["id"])

@@ -32,7 +32,7 @@ def test_the_hook_gets_the_record_on_its_standard_input(tmp_path: Path) -> None:
     heard: list[str] = []
     record = BatchRecord(local_id="a", run="a", title="; rm -rf $(x) `y`")
     Notifier(Notify(on_end=f"cat > '{out}.tmp' && mv '{out}.tmp' '{out}'"), heard.append)(Ended(record, False))
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not out.exists():
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -44,7 +44,7 @@ def test_a_hook_that_fails_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     record = BatchRecord(local_id="a", run="a")
     Notifier(Notify(on_end="exit 7"), lambda codes: None, told.append)(Ended(record, False))
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not told:
         assert time.monotonic() < until
         time.sleep(0.02)

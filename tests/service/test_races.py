@@ -17,7 +17,7 @@ from batchtui.service.sender import seen
 from batchtui.store.records import lock
 from tests.demo_server import running_demo
 from tests.faults.driving import assert_paid_once, bring_home, hurry
-from tests.service.harness import plan_of, service_on, source
+from tests.service.harness import plan_of, plan_retry, service_on, source
 
 replace = msgspec.structs.replace
 
@@ -244,7 +244,7 @@ async def test_a_batch_of_others_with_as_many_requests_is_given_back(tmp_path: P
             await asyncio.sleep(0.03)
         mine = service.resolve(record.local_id)
         assert mine.status == "refused" and "was not created" in mine.error and len(mine.not_ours) == 1
-        plan = await asyncio.to_thread(service.plan_retry, [record.local_id])
+        plan = await asyncio.to_thread(plan_retry, service, [record.local_id])
         await service.submit(plan, retry_of=mine)
         for _ in range(3000):
             await service.sync()

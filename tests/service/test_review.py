@@ -210,5 +210,5 @@ def test_a_max_cost_that_is_no_amount_is_bad_usage(tmp_path: Path, amount: str) 
 
 
 def test_a_max_cost_of_config_that_is_no_number_is_told_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="2: max_cost: a number of dollars is wanted"):
+    with pytest.raises(ConfigError, match="2: max_cost: expected a number of dollars"):
         parse_config("# money\nmax_cost = nan\n", tmp_path / "config.toml")

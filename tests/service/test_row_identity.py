@@ -17,7 +17,7 @@ from batchtui.service.plan_commit import PlanCommitter
 from batchtui.store.records import History
 from tests.demo_server import running_demo
 from tests.faults.driving import hurry
-from tests.service.harness import plan_of, request, running, service_on
+from tests.service.harness import plan_of, plan_retry, request, running, service_on
 
 TEMPLATE = 'model = "claude-haiku-4-5"\nmax_tokens = 50\nprompt = "About {{ city }}"\n'
 
@@ -43,7 +43,7 @@ async def test_alphas_table_never_gets_betas_answers(tmp_path: Path) -> None:
         assert mine.status == "unconfirmed" and mine.ids_made
         [theirs] = await beta.submit(table(beta, tmp_path, "Lima", "Kyiv", "Baku"))
         assert theirs.id is not None
-        for _ in range(100):
+        for _ in range(3000):
             await alpha.sync()
             await beta.sync()
             if alpha.resolve(mine.local_id).status == "refused" and not any(r.results_due for r in beta.records()):
@@ -68,9 +68,7 @@ async def test_a_run_is_named_by_the_mark_of_its_ids_and_a_retry_keeps_ids_and_r
             assert first.local_id.endswith(plan.mark) and first.ids_kept and first.ids_made
             await service.wait([first.local_id])
             chosen = [f"{plan.mark}-{n:06}" for n in (1, 3)]
-            from batchtui.service.events import Selection
-
-            again = await asyncio.to_thread(service.plan_retry, [first.local_id], Selection(custom_ids=tuple(chosen)))
+            again = await asyncio.to_thread(plan_retry, service, [first.local_id], custom_ids=chosen)
             [second] = await service.submit(again, retry_of=first)
             assert second.ids_kept and second.ids_made
             known = [RowIds(service.history.folder(r.local_id) / "ids.jsonl") for r in (first, second)]
@@ -88,11 +86,9 @@ async def test_a_retry_of_own_ids_keeps_their_lines(tmp_path: Path) -> None:
             [first] = await service.submit(plan_of(service, path))
             assert first.ids_kept and not first.ids_made
             await service.wait([first.local_id])
-            from batchtui.service.events import Selection
-
-            chosen = Selection(custom_ids=("q1", "q2", "q5"))
+            chosen = ("q1", "q2", "q5")
             [second] = await service.submit(
-                await asyncio.to_thread(service.plan_retry, [first.local_id], chosen), retry_of=first
+                await asyncio.to_thread(plan_retry, service, [first.local_id], custom_ids=chosen), retry_of=first
             )
             lines = (service.history.folder(second.local_id) / "ids.jsonl").read_text().splitlines()
             assert [json.loads(line) for line in lines] == [

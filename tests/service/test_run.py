@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from batchtui.domain.batch import BatchRecord
-from batchtui.service import Selection, Service
+from batchtui.service import Service
 from batchtui.store.records import encode_record
 from tests.demo_server import running_demo
-from tests.service.harness import plan_of, request, running, service_on
+from tests.service.harness import plan_of, plan_retry, request, running, service_on
 
 KINDS = ("api", "overloaded", "timeout", "expire", "cut")
 
@@ -28,7 +28,7 @@ def _source(folder: Path) -> tuple[Path, list[str]]:
 
 
 async def _to_the_end(service: Service, records: list[BatchRecord]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await service.wait([r.local_id for r in records])
 
 
@@ -56,10 +56,10 @@ async def test_a_run_is_put_right_in_two_retries(tmp_path: Path) -> None:
             view = service.open_results(ids[0], run=True)
             assert len(view) == 300 and view.counts()["good"] == 279
 
-            of_one = await asyncio.to_thread(service.plan_retry, ids[1:2])
+            of_one = await asyncio.to_thread(plan_retry, service, ids[1:2])
             assert of_one.retry_of == (ids[1],)
             service.discard(of_one)
-            again = await asyncio.to_thread(service.plan_retry, ids)
+            again = await asyncio.to_thread(plan_retry, service, ids)
             assert again.requests == sum(1 for n in names if n.split("demo-")[1] in KINDS[:4])
             second = await service.submit(again, retry_of=first[0])
             assert second[0].attempt == 1 and second[0].run == first[0].run
@@ -69,7 +69,7 @@ async def test_a_run_is_put_right_in_two_retries(tmp_path: Path) -> None:
             await _to_the_end(service, second)
 
             longer = await asyncio.to_thread(
-                service.plan_retry, [*ids, second[0].local_id], Selection(only=("cut_short",)), {"max_tokens": "8000"}
+                plan_retry, service, [*ids, second[0].local_id], {"max_tokens": "8000"}, only=("cut_short",)
             )
             third = await service.submit(longer, retry_of=first[0])
             await _to_the_end(service, third)
@@ -98,14 +98,14 @@ async def test_nothing_is_retried_that_is_under_way_or_good_by_now(tmp_path: Pat
         async with running(service):
             [first] = await service.submit(plan_of(service, path))
             await _to_the_end(service, [first])
-            plan = await asyncio.to_thread(service.plan_retry, [first.local_id])
+            plan = await asyncio.to_thread(plan_retry, service, [first.local_id])
             assert plan.requests == 2
             [second] = await service.submit(plan, retry_of=first)
             with pytest.raises(InputError, match="nothing to retry"):
-                await asyncio.to_thread(service.plan_retry, [first.local_id])
+                await asyncio.to_thread(plan_retry, service, [first.local_id])
             await _to_the_end(service, [second])
             with pytest.raises(InputError, match="nothing to retry"):
-                await asyncio.to_thread(service.plan_retry, [first.local_id])
+                await asyncio.to_thread(plan_retry, service, [first.local_id])
 
 
 async def test_figures_agree_on_record_in_json_and_recomputed(tmp_path: Path) -> None:

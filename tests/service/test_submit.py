@@ -11,19 +11,21 @@ from batchtui.config.load import Config, Limits, Settle
 from batchtui.domain.errors import InputError
 from batchtui.service.events import Ended, RecordChanged
 from tests.demo_server import running_demo
-from tests.service.harness import plan_of, results_of, running, service_on, source
+from tests.service.harness import plan_of, plan_retry, results_of, running, service_on, source
 
 
 async def test_a_file_becomes_stored_results(tmp_path: Path) -> None:
-    with running_demo(tmp_path / "server") as demo:
+    with running_demo(tmp_path / "server", duration=60) as demo:
         service = service_on(demo, tmp_path / "data")
         heard: list[object] = []
         service.subscribe(heard.append)
         async with running(service):
             records = await service.submit(plan_of(service, source(tmp_path)), title="mine", note="n")
             assert [r.status for r in records] == ["in_progress"]
-            await asyncio.wait_for(service.wait([records[0].local_id]), 30)
-            async with asyncio.timeout(30):
+            demo.clock.advance(61)
+            await service.refresh()
+            await asyncio.wait_for(service.wait([records[0].local_id]), 120)
+            async with asyncio.timeout(120):
                 while not any(isinstance(e, Ended) for e in heard):
                     await asyncio.sleep(0.01)
         record = service.resolve("last")
@@ -45,10 +47,10 @@ SAID_NO = ["status:400", "status:401", "status:402", "status:403", "status:413"]
 async def test_a_lost_reply_makes_one_batch_and_is_adopted(tmp_path: Path, fault: str) -> None:
     with running_demo(tmp_path / "server", faults=[f"{fault}@create*1"]) as demo:
         service = service_on(demo, tmp_path / "data")
+        records = await service.submit(plan_of(service, source(tmp_path)))
+        assert records[0].status == "unconfirmed" and records[0].id is None
         async with running(service):
-            records = await service.submit(plan_of(service, source(tmp_path)))
-            assert records[0].status == "unconfirmed" and records[0].id is None
-            await asyncio.wait_for(service.wait([records[0].local_id]), 30)
+            await asyncio.wait_for(service.wait([records[0].local_id]), 120)
         record = service.resolve("last")
         assert record.results == "stored" and record.verified
         assert demo.stats()["creates"] == 1 == demo.stats()["calls"]["create"]
@@ -58,15 +60,15 @@ async def test_a_lost_reply_makes_one_batch_and_is_adopted(tmp_path: Path, fault
 async def test_what_never_arrived_is_refused_after_looking_and_retry_sends_it_once(tmp_path: Path, fault: str) -> None:
     with running_demo(tmp_path / "server", faults=[f"{fault}@create*1"]) as demo:
         service = service_on(demo, tmp_path / "data")
+        [record] = await service.submit(plan_of(service, source(tmp_path)))
+        assert record.status == "unconfirmed"
         async with running(service):
-            [record] = await service.submit(plan_of(service, source(tmp_path)))
-            assert record.status == "unconfirmed"
-            await asyncio.wait_for(service.wait([record.local_id]), 30)
+            await asyncio.wait_for(service.wait([record.local_id]), 120)
             record = service.resolve(record.local_id)
             assert record.status == "refused" and "was not created" in record.error
-            again = await asyncio.to_thread(service.plan_retry, [record.local_id])
+            again = await asyncio.to_thread(plan_retry, service, [record.local_id])
             [second] = await service.submit(again, retry_of=record)
-            await asyncio.wait_for(service.wait([second.local_id]), 30)
+            await asyncio.wait_for(service.wait([second.local_id]), 120)
         assert demo.stats()["creates"] == 1
         assert service.resolve(second.local_id).results == "stored"
         assert service.resolve(second.local_id).run == record.run
@@ -87,7 +89,7 @@ async def test_a_rate_limit_waits_and_goes_on(tmp_path: Path) -> None:
         service = service_on(demo, tmp_path / "data")
         [record] = await service.submit(plan_of(service, source(tmp_path)))
         assert record.status == "unconfirmed" and record.posts == 1
-        await asyncio.wait_for(service.settle([record.local_id]), 60)
+        await asyncio.wait_for(service.settle([record.local_id]), 120)
         record = service.resolve(record.local_id)
         await service.close()
         assert record.status == "in_progress" and record.posts == 3
@@ -107,21 +109,21 @@ async def test_no_network_is_refused_and_nothing_was_sent(tmp_path: Path) -> Non
 async def test_one_refused_part_leaves_the_others(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server", faults=["status:400@create*1"]) as demo:
         service = service_on(demo, tmp_path / "data")
+        records = await service.submit(plan_of(service, source(tmp_path, 30), max_requests=10))
+        assert [r.status for r in records] == ["refused", "in_progress", "in_progress"]
+        assert len({r.run for r in records}) == 1
         async with running(service):
-            records = await service.submit(plan_of(service, source(tmp_path, 30), max_requests=10))
-            assert [r.status for r in records] == ["refused", "in_progress", "in_progress"]
-            assert len({r.run for r in records}) == 1
-            await asyncio.wait_for(service.wait([r.local_id for r in records]), 30)
+            await asyncio.wait_for(service.wait([r.local_id for r in records]), 120)
         assert demo.stats()["creates"] == 2
 
 
 async def test_several_equal_parts_whose_replies_are_lost_are_each_found(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server", faults=["drop@create*3"]) as demo:
         service = service_on(demo, tmp_path / "data")
+        records = await service.submit(plan_of(service, source(tmp_path, 30), max_requests=10))
+        assert [r.status for r in records] == ["unconfirmed"] * 3
         async with running(service):
-            records = await service.submit(plan_of(service, source(tmp_path, 30), max_requests=10))
-            assert [r.status for r in records] == ["unconfirmed"] * 3
-            await asyncio.wait_for(service.wait([r.local_id for r in records]), 30)
+            await asyncio.wait_for(service.wait([r.local_id for r in records]), 120)
         assert demo.stats()["creates"] == 3
         for n, record in enumerate(records):
             fresh = service.resolve(record.local_id)
@@ -158,11 +160,11 @@ async def test_parts_beyond_the_queue_wait_and_go_when_there_is_room(tmp_path: P
     config = Config(limits=Limits(queue=10), settle=Settle(looks=2, seconds=0.0))
     with running_demo(tmp_path / "server", queue_limit=10) as demo:
         service = service_on(demo, tmp_path / "data", config)
+        records = await service.submit(plan_of(service, source(tmp_path, 30)))
+        assert [r.status for r in records] == ["in_progress", "submitting", "submitting"]
+        assert [r.waiting for r in records] == [False, True, True]
         async with running(service):
-            records = await service.submit(plan_of(service, source(tmp_path, 30)))
-            assert [r.status for r in records] == ["in_progress", "submitting", "submitting"]
-            assert [r.waiting for r in records] == [False, True, True]
-            await asyncio.wait_for(service.wait([r.local_id for r in records]), 60)
+            await asyncio.wait_for(service.wait([r.local_id for r in records]), 120)
         assert demo.stats()["creates"] == 3
         assert all(service.resolve(r.local_id).results == "stored" for r in records)
 
@@ -192,6 +194,6 @@ async def test_a_kill_between_intent_and_id_is_found_again(tmp_path: Path) -> No
         await service.close()
         fresh = service_on(demo, tmp_path / "data")
         async with running(fresh):
-            await asyncio.wait_for(fresh.wait([record.local_id]), 30)
+            await asyncio.wait_for(fresh.wait([record.local_id]), 120)
         assert fresh.resolve(record.local_id).results == "stored"
         assert demo.stats()["creates"] == 1

@@ -103,7 +103,7 @@ def test_ids_resolve_by_beginning_and_last(tmp_path: Path) -> None:
     assert history.resolve("20260101").id == "msgbatch_01A"
     with pytest.raises(InputError, match="beginning of 2"):
         history.resolve("msgbatch_01")
-    with pytest.raises(InputError, match="no batch is called"):
+    with pytest.raises(InputError, match="no batch has the id"):
         history.resolve("nope")
     with pytest.raises(InputError):
         history.resolve("")

@@ -52,7 +52,7 @@ def one_sees_before_one_presses(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def seen(app: BatchtuiApp, keys: Iterable[str]) -> None:
         for key in keys:
-            end = time.monotonic() + 10
+            end = time.monotonic() + waiting.PATIENCE
             while not app.typed.idle and app.is_running and time.monotonic() < end:
                 await asyncio.sleep(0.002)
             await press(app, [key])

@@ -21,8 +21,9 @@ from textual.widgets import Input, TextArea
 
 from batchtui import unexpected
 from batchtui.domain.errors import InputError, ServiceError
-from batchtui.domain.plan import ModelInfo, Progress
+from batchtui.domain.plan import ModelInfo
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import Progress
 from batchtui.service import Service, events
 from batchtui.service.events import TryResult
 from batchtui.tui.app import BatchtuiApp
@@ -226,7 +227,7 @@ class Tour:
 
     async def source(self, path: str, template: str = "") -> NewScreen:
         """The new screen with a source that was checked."""
-        screen = NewScreen(importing=True)
+        screen = NewScreen()
         await self.app.push_screen(screen)
         await self.keys()
         screen.query_one("#source-template", Input).value = template

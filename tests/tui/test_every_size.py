@@ -110,7 +110,7 @@ def new(path: str = "", template: str = "", pane: str = "", keys: tuple[str, ...
     """The new screen over a source that was checked."""
 
     async def way(pilot: Pilot[Any]) -> None:
-        screen = NewScreen(importing=True)
+        screen = NewScreen()
         await pilot.app.push_screen(screen)
         await pilot.pause()
         if path:

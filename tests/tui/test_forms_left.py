@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from batchtui.config.load import Config
@@ -17,6 +19,17 @@ from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import TABLE, TEMPLATE, opened, until
 from tests.tui.waiting import settled
 from tests.tui.work import make_service
+
+
+async def left(pilot: Pilot[Any]) -> None:
+    """Escape, until the screen is left."""
+    screen = pilot.app.screen
+    for _ in range(5):
+        await pilot.press("escape")
+        await settled(pilot)
+        if pilot.app.screen is not screen:
+            return
+    raise AssertionError(f"Escape does not leave {screen}")
 
 
 @pytest.fixture
@@ -38,9 +51,7 @@ async def test_what_was_kept_and_the_keys_that_reopen_it(
         await until(pilot, lambda: bool(screen.query_one(TemplateEditor).text))
         screen.query_one("#template-text", TextArea).text = TEMPLATE
         await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
-        while app.screen is screen:
-            await pilot.press("escape")
-            await settled(pilot)
+        await left(pilot)
         line = app.home.query_one(StatusLine)
         await until(pilot, lambda: "Draft reviews saved" in line.said)
         assert f"Press {press[0]}, then {press[1]} to reopen it." in line._said[1]
@@ -57,10 +68,8 @@ async def test_what_was_kept_and_the_keys_that_reopen_it(
 async def test_a_form_with_only_a_source_says_that_nothing_was_kept(tmp_path: Path) -> None:
     source = tmp_path / "requests.jsonl"
     source.write_text("{}\n")
-    async with opened(make_service(tmp_path / "data"), source) as (app, pilot, screen):
-        while app.screen is screen:
-            await pilot.press("escape")
-            await settled(pilot)
+    async with opened(make_service(tmp_path / "data"), source) as (app, pilot, _):
+        await left(pilot)
         await until(pilot, lambda: "no draft saved" in app.home.query_one(StatusLine).said)
 
 
@@ -77,13 +86,11 @@ async def test_a_draft_that_cant_be_saved_is_said_and_does_not_hold_anyone(
         monkeypatch.setattr(drafts, "save_draft", full)
         screen.query_one("#new-name", Input).value = "other"
         said = screen.query_one(StatusLine)
-        screen.query_one(TemplateEditor)
         while not said.said.startswith("Draft not saved"):
-            await pilot.press("escape")
-            await pilot.pause()
-        while app.screen is screen:
+            assert app.screen is screen
             await pilot.press("escape")
             await settled(pilot)
+        await left(pilot)
         assert "no draft saved" in app.home.query_one(StatusLine).said
 
 

@@ -15,8 +15,8 @@ from textual.widgets import Input, OptionList
 from batchtui.config.load import Config, Profile, Screen
 from batchtui.domain.batch import RemoteBatch
 from batchtui.domain.errors import NoNetwork
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import Progress
 from batchtui.service import events
 from batchtui.tui import terminal
 from batchtui.tui.app import BatchtuiApp

@@ -64,5 +64,5 @@ async def test_an_action_is_about_the_marked_rows_in_their_order_and_about_nothi
 
 def test_the_first_paint_loads_no_action() -> None:
     code = f"import sys, batchtui.tui.app\nprint([m for m in {LATER!r} if 'batchtui.tui.' + m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"

@@ -12,7 +12,7 @@ import pytest
 
 from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.errors import InputError
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
 from batchtui.tui.home.filter import parse_filter
 from batchtui.tui.home.model import SORTS, HomeModel

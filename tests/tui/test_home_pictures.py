@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from batchtui.config.load import Config, Screen
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import Progress
 from batchtui.service import events
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.home.model import SORTS

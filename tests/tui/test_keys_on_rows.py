@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual import events
-from textual.pilot import Pilot
 from textual.widgets import Select, TextArea
 
 from batchtui.tui.app import BatchtuiApp
@@ -16,15 +13,8 @@ from batchtui.tui.dialogs import Confirm
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui.home_data import furnish
+from tests.tui.waiting import until
 from tests.tui.work import make_app, make_service
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    for _ in range(1500):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("it never came true")
 
 
 def home_app(folder: Path) -> BatchtuiApp:

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from batchtui.config.load import Config
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress
 from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft, save_draft
 from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
@@ -63,7 +63,7 @@ async def opened(
     """The screen, with the source checked when one is given."""
     app = make_app(service)
     async with app.run_test(size=size) as pilot:
-        screen = NewScreen(importing=True, path=str(path))
+        screen = NewScreen(path=str(path))
         await app.push_screen(screen)
         await pilot.pause()
         if path:

@@ -43,7 +43,7 @@ def show(path: str, keys: Sequence[str] = (), template: str = "", pane: str = ""
     """What brings the app to the picture."""
 
     async def run(pilot: Pilot[Any]) -> None:
-        screen = NewScreen(importing=True)
+        screen = NewScreen()
         await pilot.app.push_screen(screen)
         await pilot.pause()
         if path:

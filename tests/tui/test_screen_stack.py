@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.events import Key
-from textual.pilot import Pilot
 
 from batchtui.tui.commands import Palette
 from batchtui.tui.help import HelpScreen
@@ -18,15 +15,8 @@ from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.widgets.row_list import RowList
+from tests.tui.waiting import settled, until
 from tests.tui.work import add_batch, make_app, make_service, mixed
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    for _ in range(1500):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("it never came true")
 
 
 async def test_a_screen_that_is_left_twice_takes_one_screen_away(tmp_path: Path) -> None:
@@ -74,10 +64,11 @@ async def test_keys_wait_for_what_is_slow_to_open_and_escape_calls_it_off(
     service = make_service(tmp_path)
     add_batch(service, *mixed())
     app = make_app(service)
-    go_on = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
     opened = service.open_results
 
     def slow(*given: Any, **named: Any) -> Any:
+        begun.set()
         go_on.wait(60)
         return opened(*given, **named)
 
@@ -86,14 +77,13 @@ async def test_keys_wait_for_what_is_slow_to_open_and_escape_calls_it_off(
         await until(pilot, lambda: app.typed.idle and app.home.query_one(RowList).cursor_key)
         for key in ("x", "n"):
             app.typed.arrive(Key(key, key))
-        await pilot.pause(0.2)
+        await until(pilot, begun.is_set)
         assert isinstance(app.screen, HomeScreen)
         app.typed.arrive(Key("escape", None))
         await until(pilot, lambda: app.typed.idle)
         go_on.set()
-        await pilot.pause(0.1)
+        await settled(pilot)
         assert isinstance(app.screen, HomeScreen)
-        await asyncio.sleep(0)
         go_on.clear()
         for key in ("x", "n"):
             app.typed.arrive(Key(key, key))

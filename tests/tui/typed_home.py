@@ -206,7 +206,7 @@ class Places:
         return screen
 
     async def new(self, path: str = "", template: str = "") -> NewScreen:
-        screen = NewScreen(importing=True)
+        screen = NewScreen()
         await self.push(screen)
         if path:
             screen.query_one("#source-template", Input).value = template

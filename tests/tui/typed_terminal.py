@@ -21,7 +21,7 @@ from typing import Any
 
 from textual.keys import _character_to_key
 
-LIMIT = 60.0
+LIMIT = 120.0
 _NAMED = {
     **{_character_to_key(chr(code)): chr(code) for code in range(33, 127)},
     **{f"ctrl+{chr(code + 96)}": chr(code) for code in range(1, 27)},

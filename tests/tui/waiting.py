@@ -22,7 +22,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.timer import Timer
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which what hangs is called so; nothing that works comes near."""
 SHORT, LONG = 0.02, 2.0
 """One-shot timers up to SHORT seconds are part of drawing; beyond LONG they are a clock's, and not waited for."""
@@ -74,27 +74,33 @@ async def drawn(app: App[Any]) -> None:
     """Until every message was handled and the screen shows what its widgets hold."""
     end = time.monotonic() + PATIENCE
     while True:
+        assert time.monotonic() < end, f"{app.screen} is never done with drawing"
         await loop_idle()
         screen = app.screen_stack[-1] if app._running and app.screen_stack else None
         if screen is None or app._exit:
             return
         if app.animator._animations or app.animator._scheduled or any(short_timers(app, SHORT)):
             await asyncio.sleep(0.001)
-        elif undrawn(screen):
-            screen._on_timer_update()
-            if undrawn(screen):
-                await asyncio.sleep(0.001)
-        else:
+            continue
+        # What shines through a dialog is drawn by the screens beneath, each when it comes round to it.
+        behind = [each for each in app._background_screens if undrawn(each, behind=True)]
+        for each in [*behind, *([screen] if undrawn(screen) else [])]:
+            each._on_timer_update()
+        if any(undrawn(each, behind=True) for each in behind) or undrawn(screen):
+            await asyncio.sleep(0.001)
+        elif not behind:
             return
-        assert time.monotonic() < end, f"{screen} is never done with drawing"
 
 
-def undrawn(screen: Screen[Any]) -> bool:
-    """True while the screen has something to lay out, draw or call."""
+def undrawn(screen: Screen[Any], *, behind: bool = False) -> bool:
+    """True while the screen has something to lay out, draw or call.
+
+    One ``behind`` another keeps the sign that it wants painting after it was painted.
+    """
     return bool(
         screen._layout_required
         or screen._scroll_required
-        or screen._repaint_required
+        or (screen._repaint_required and not behind)
         or screen._recompose_required
         or screen._dirty_widgets
         or screen._callbacks

@@ -126,7 +126,7 @@ def _from_command(profile: Profile) -> str:
             text=True,
         )
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
-        raise NoKey("api_key_command did not finish", advice="run it by hand and see what it waits for") from None
+        raise NoKey("api_key_command did not finish", advice="run it by hand to see what it waits for") from None
     key = done.stdout.strip()
     if done.returncode != 0 or not key or "\n" in key:
         what = f"ended with {done.returncode}" if done.returncode else "did not print one line"
@@ -258,5 +258,5 @@ def _certificates() -> ssl.SSLContext:
     except OSError as error:
         raise NoKey(
             f"the certificates can't be read: {error.strerror or error}",
-            advice="see what SSL_CERT_FILE and SSL_CERT_DIR point to",
+            advice="check SSL_CERT_FILE and SSL_CERT_DIR",
         ) from None

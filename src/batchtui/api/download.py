@@ -83,7 +83,7 @@ class Download:
             await in_daemon(lambda: self._pump(take, most))
             if self._ended:
                 raise NoNetwork(
-                    f"the download all but stopped: less than {LEAST:,} bytes came in {WINDOW:.0f} s",
+                    f"the download stalled: less than {LEAST:,} bytes came in {WINDOW:.0f} s",
                     advice="it is resumed later; check the connection",
                 )
         finally:
@@ -119,7 +119,7 @@ class Download:
                 line = len(piece) - end - 1 if end >= 0 else line + len(piece)
                 if line > _LONGEST_LINE or (most is not None and self._taken > most):
                     raise Unavailable(
-                        "the results do not end where they should", advice="they are downloaded again later, whole"
+                        "the results are larger than they can be", advice="they are downloaded again later"
                     )
                 take(piece)
         finally:

@@ -29,9 +29,9 @@ KEY_ADVICE = (
     "without a key try: batchtui demo"
 )
 PORTAL_ADVICE = (
-    "a proxy or a sign-in page may stand between: open a web page in a browser, check the base URL, then try again"
+    "a proxy or a sign-in page may be in between: open a web page in a browser, check the base URL, then try again"
 )
-_NETWORK_ADVICE = "check the connection and the base URL, then try again; while batchtui runs it looks again by itself"
+_NETWORK_ADVICE = "check the connection and the base URL, then try again; batchtui keeps trying while it runs"
 
 
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
@@ -67,7 +67,7 @@ def _ours(error: BaseException, secrets: tuple[str, ...]) -> BatchtuiError:
     if isinstance(error, anthropic.APIConnectionError):
         return _ours(error.__cause__, secrets) if error.__cause__ else _from_connection(error, secrets)
     if isinstance(error, TimeoutError):
-        return NoNetwork("the whole reply did not come in time", advice=_NETWORK_ADVICE)
+        return NoNetwork("the reply was not complete in time", advice=_NETWORK_ADVICE)
     if isinstance(error, TypeError) and "authentication" in str(error):
         return NoKey("no API key was found", advice=KEY_ADVICE)
     if isinstance(error, OSError):
@@ -76,7 +76,7 @@ def _ours(error: BaseException, secrets: tuple[str, ...]) -> BatchtuiError:
         # Their texts quote the header, the key among them.
         return ServiceError(
             "the request can't be sent: a header holds a character that is not allowed",
-            advice="see the API key, the betas, the API version and ANTHROPIC_CUSTOM_HEADERS",
+            advice="check the API key, the betas, the API version and ANTHROPIC_CUSTOM_HEADERS",
         )
     if type(error).__module__.partition(".")[0] in ("httpx2", "httpcore2", "ssl", "anyio"):
         return _from_connection(error, secrets)
@@ -110,11 +110,11 @@ def _from_connection(error: BaseException, secrets: tuple[str, ...]) -> NoNetwor
     )
     sent = not isinstance(error, unsent)
     if isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        what = "the service could not be reached in time"
+        what = "the API could not be reached in time"
     elif isinstance(error, httpx2.TimeoutException):
-        what = "no reply came in time"
+        what = "no reply in time"
     elif isinstance(error, httpx2.ConnectError):
-        what = f"no connection to the service ({str(error) or 'refused'})"
+        what = f"no connection to the API ({str(error) or 'refused'})"
     elif isinstance(error, httpx2.ProxyError):
         what = f"the proxy did not let the connection through ({str(error) or 'refused'})"
     else:
@@ -136,18 +136,20 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
     # A type that is no word says nothing; it is shown, and nothing follows from it.
     kind = given if ours and _KIND.match(given) else ""
     said = redact.text(inner.get("message"), secrets) if ours else ""
-    message = f"{said or 'the service answered'} ({given if ours and given else 'HTTP'} {status})"
+    message = f"{said or 'the API answered'} ({given if ours and given else 'HTTP'} {status})"
     facts: dict[str, Any] = {
         "status": status,
         "kind": kind,
         "request_id": redact.text(error.request_id, secrets, 80),
     }
     if 300 <= status < 400:
-        return Unavailable("the reply sends us to another address; it was not followed", advice=PORTAL_ADVICE, **facts)
+        return Unavailable(
+            "the reply redirects to another address; the redirect was not followed", advice=PORTAL_ADVICE, **facts
+        )
     if status == 402 or details.get("error_code") == "enforced_spend_limit_reached" or kind == "billing_error":
         return SpendLimit(
             message,
-            advice="add credit or raise the spend limit in the Console; trying again before that is useless",
+            advice="add credit or raise the spend limit in the Console, then try again",
             **facts,
         )
     if status in (401, 403):
@@ -159,13 +161,13 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
         wait = retry_after(error.response.headers)
         return RateLimited(message, retry_after=wait, kind=kind, request_id=facts["request_id"])
     if status == 413:
-        return TooLarge(message, advice="make the batches smaller: lower max_bytes in [limits] of config.toml", **facts)
+        return TooLarge(message, advice="make batches smaller: lower max_bytes in [limits] of config.toml", **facts)
     if status >= 500 or not ours:
-        advice = PORTAL_ADVICE if not ours else "the service has trouble: wait a little, then try again"
+        advice = PORTAL_ADVICE if not ours else "the API has trouble: wait a little, then try again"
         return Unavailable(message, advice=advice, retry_after=retry_after(error.response.headers), **facts)
     if status == 404:
         return NotFound(message, advice="it may not be visible yet, or belong to another workspace or profile", **facts)
-    return Rejected(message, advice="correct what it says, then send again", **facts)
+    return Rejected(message, advice="fix what the message names, then submit again", **facts)
 
 
 def retry_after(headers: Any) -> float | None:

@@ -253,7 +253,7 @@ _CREATE_TIMEOUT = 600.0
 _TOTAL = 90.0
 """Seconds a whole call may take, however steadily its reply comes; results are measured by their progress instead."""
 _UPLOAD_STALL = 300.0
-"""Seconds in which a piece of an upload (``body.PIECE`` bytes) has to get away."""
+"""Seconds in which a piece of an upload (``upload.PIECE`` bytes) has to get away."""
 _MOST_PAGES = 1_000
 """Pages of one list that are read."""
 
@@ -428,7 +428,7 @@ class Gateway:
             body = SplicedBody(requests, moved)
         except OSError as error:
             raise StoreError(
-                f"can't read {requests}: {error.strerror or error}", advice="see that it can be read; it is sent then"
+                f"can't read {requests}: {error.strerror or error}", advice="make the file readable; it is sent then"
             ) from error
         headers = {"content-type": "application/json", "content-length": str(body.length)}
         if betas:
@@ -447,8 +447,8 @@ class Gateway:
             if not error.sent or errors.nothing_made(error):
                 raise
             raise Unconfirmed(
-                f"no clear answer came: {error}",
-                advice="batchtui looks whether the batch was made before anything is sent again",
+                f"no clear reply from the API: {error}",
+                advice="batchtui checks whether the batch was created before it sends anything again",
             ) from None
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:
@@ -508,7 +508,7 @@ class Gateway:
         if "html" in response.headers.get("content-type", ""):
             response.close()
             raise Unavailable(
-                "a web page came back in place of the results", advice=errors.PORTAL_ADVICE, status=response.status_code
+                "a web page came back instead of the results", advice=errors.PORTAL_ADVICE, status=response.status_code
             )
         return Download(response, self.translated)
 

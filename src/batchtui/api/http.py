@@ -136,8 +136,8 @@ class _Intake:
         """True when nothing is to be done to what comes."""
         if self.full and not self._error:
             raise Unavailable(
-                "the reply is compressed in a way that was not asked for",
-                advice="a proxy may stand between: check the base URL, then try again",
+                "the reply is compressed in a way that batchtui did not ask for",
+                advice="a proxy may be in between: check the base URL, then try again",
                 status=response.status_code,
             )
 
@@ -150,7 +150,7 @@ class _Intake:
             try:
                 out = self._unpacker.decompress(piece, _UNPACKED)
             except zlib.error:
-                raise httpx2.DecodingError("the reply can't be unpacked") from None
+                raise httpx2.DecodingError("the reply can't be decompressed") from None
             piece = self._unpacker.unconsumed_tail
             if self._unpacker.eof:
                 piece, self._unpacker = self._unpacker.unused_data, zlib.decompressobj(31)
@@ -166,7 +166,7 @@ class _Intake:
         if not self._error:
             raise Unavailable(
                 f"the reply is larger than {self._most // calls.MB} MB",
-                advice="a proxy may stand between: check the base URL, then try again",
+                advice="a proxy may be in between: check the base URL, then try again",
             )
         yield piece[: self._most - self._taken]
 
@@ -220,7 +220,7 @@ class _Stream(httpcore2.NetworkStream):
         if call is not None and call.until is not None:
             timeout = call.left(timeout)
             if timeout == 0.0:
-                raise httpcore2.ReadTimeout("the reply did not come whole in time")
+                raise httpcore2.ReadTimeout("the reply was not complete in time")
         return self._stream.read(max_bytes, timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -69,5 +69,5 @@ class SplicedBody:
 
     def _unreadable(self, error: OSError) -> StoreError:
         return StoreError(
-            f"can't read {self._path}: {error.strerror or error}", advice="see that it can be read; it is sent then"
+            f"can't read {self._path}: {error.strerror or error}", advice="make the file readable; it is sent then"
         )

@@ -18,7 +18,7 @@ import click
 from batchtui import paths, safetext
 from batchtui.cli import completion
 from batchtui.cli.output import end_soon, say
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress, Work
 from batchtui.service import Service
 from batchtui.service.events import Transfer, Trouble
 from batchtui.service.service_thread import close_loop
@@ -120,6 +120,15 @@ class Session:
             yield
         finally:
             end()
+
+    @contextlib.contextmanager
+    def work(self, shown: bool = True) -> Iterator[Work]:
+        """Long work of this call: ends by the signals that end the call, its progress one line on a terminal."""
+        bar = Bar(self.bars and shown)
+        try:
+            yield Work(bar, self.stop)
+        finally:
+            bar.clear()
 
     def close(self) -> None:
         """Let go of the demo server."""

@@ -40,21 +40,21 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 SETTINGS = (
-    Setting("default_profile", "profile", "as whom batchtui starts", restart=True),
-    Setting("max_cost", "money", "dollars; a plan that may cost more is stopped"),
-    Setting("limits.max_requests", "count", "requests of one batch; more are split"),
-    Setting("limits.max_bytes", "count", "bytes of one batch; more are split"),
+    Setting("default_profile", "profile", "the profile that batchtui starts with", restart=True),
+    Setting("max_cost", "money", "dollars; a plan that may cost more is not sent"),
+    Setting("limits.max_requests", "count", "requests per batch; more are split"),
+    Setting("limits.max_bytes", "count", "bytes per batch; more are split"),
     Setting("limits.queue", "count", "requests in the processing queue; 0: no limit"),
-    Setting("notify.bell", "switch", "ring when a batch has ended"),
+    Setting("notify.bell", "switch", "ring the bell when a batch ends"),
     Setting("notify.terminal", "switch", "the terminal's own notification (OSC 9, OSC 777)"),
-    Setting("notify.on_end", "text", "a command; gets the record as JSON on standard input"),
-    Setting("screen.theme", "theme", "colours; ansi takes the terminal's own"),
-    Setting("screen.ascii", "switch", "plain ASCII signs only"),
+    Setting("notify.on_end", "text", "a command; it gets the record as JSON on standard input"),
+    Setting("screen.theme", "theme", "colors; ansi uses the terminal's own"),
+    Setting("screen.ascii", "switch", "draw with ASCII only"),
     Setting("screen.copy_raw", "switch", "copy answers as received, with control characters"),
-    Setting("screen.mouse", "switch", "off leaves selecting to the terminal", restart=True),
-    Setting("settle.looks", "count", "checks before a batch counts as not created"),
-    Setting("settle.seconds", "count", "seconds over which it is checked at least"),
-    Setting("settle.leeway_seconds", "count", "how far the service's clock may be from ours"),
+    Setting("screen.mouse", "switch", "off leaves selecting text to the terminal", restart=True),
+    Setting("settle.looks", "count", "checks until an unconfirmed batch counts as not created"),
+    Setting("settle.seconds", "count", "seconds these checks take at least"),
+    Setting("settle.leeway_seconds", "count", "seconds that the API's clock may differ from yours"),
 )
 """What can be changed here, in the order of the file."""
 
@@ -97,7 +97,7 @@ def change(setting: Setting, value: Any, path: Path | None = None) -> Config:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ConfigError(f"{where} can't be read: {why}", advice="correct or remove the file") from error
+        raise ConfigError(f"{where} can't be read: {why}", advice="fix or remove the file") from error
     parse_config(text, where)
     fresh = edited(text, setting.place, value)
     config = parse_config(fresh, where)
@@ -121,7 +121,7 @@ def edited(text: str, place: str, value: Any) -> str:
                 return fresh
         except tomllib.TOMLDecodeError:
             continue
-    raise ConfigError(f"{place} stands in config.toml in a way that can't be changed from here", advice=BY_HAND)
+    raise ConfigError(f"{place} stands in config.toml in a form that can't be changed here", advice=BY_HAND)
 
 
 def _with(tree: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:

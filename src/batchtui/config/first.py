@@ -30,32 +30,32 @@ FIRST_CONFIG = """\
 # batchtui's settings; every one may be left out.  Never put a key here.
 
 # default_profile = "default"
-# max_cost = 25.0                      # dollars; a plan that may cost more is stopped
+# max_cost = 25.0                      # dollars; a plan that may cost more is not sent
 
 # [profiles.work]
 # api_key_env = "WORK_ANTHROPIC_KEY"   # or api_key_command = "pass show anthropic", or sdk_profile = "work"
 # base_url = "https://api.anthropic.com"
-# allow_http = false                   # true lets the key go over plain http to another machine
-# allow_http_proxy = false             # true lets the key go over plain http through a proxy
+# allow_http = false                   # true: the key may go over plain http to another machine
+# allow_http_proxy = false             # true: the key may go over plain http through a proxy
 # api_version = "2026-10-21"
 # workspace = "a name to show"
 # default_model = "claude-haiku-4-5"
-# queue_limit = 200000                 # requests in the processing queue; parts beyond it wait their turn
+# queue_limit = 200000                 # requests in the processing queue; further batches wait
 # max_cost = 10.0
 
 # [limits]
-# max_requests = 100000                # of one batch
+# max_requests = 100000                # per batch
 # max_bytes = 256000000
 # queue = 0                            # 0: no limit
 
 # [notify]
 # bell = true
 # terminal = true                      # OSC 9 and OSC 777 notifications
-# on_end = ""                          # a command; gets the record as JSON on standard input and in BATCHTUI_RECORD
+# on_end = ""                          # a command; it gets the record as JSON on standard input and in BATCHTUI_RECORD
 
 # [screen]
 # theme = "textual-dark"               # any of Textual's, ansi, high-contrast
-# mouse = true                         # false leaves selection to the terminal
+# mouse = true                         # false leaves selecting text to the terminal
 # ascii = false
 # copy_raw = false                     # true copies answers as received, with control characters
 # columns = []                         # of the home screen; empty: by width
@@ -63,7 +63,7 @@ FIRST_CONFIG = """\
 # [settle]                             # when an unconfirmed batch counts as not created
 # looks = 6
 # seconds = 180
-# leeway_seconds = 300                 # how far the service's clock may be from ours
+# leeway_seconds = 300                 # seconds that the API's clock may differ from yours
 
 # [keys]
 # cancel = "ctrl+k"                    # names: press ? on any screen

@@ -165,7 +165,7 @@ def load_config(path: Path | None = None) -> Config:
 
 def _unreadable(where: Path, error: OSError | UnicodeDecodeError) -> ConfigError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return ConfigError(f"{where} can't be read: {why}", advice="correct or remove the file")
+    return ConfigError(f"{where} can't be read: {why}", advice="fix or remove the file")
 
 
 def parse_config(text: str, where: Path) -> Config:
@@ -177,12 +177,12 @@ def parse_config(text: str, where: Path) -> Config:
     try:
         raw = tomltext.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: {error}", advice="correct that line") from error
+        raise ConfigError(f"{where}: {error}", advice="fix that line") from error
     except RecursionError as error:
-        raise ConfigError(f"{where}: nested too deeply", advice="correct or remove the file") from error
+        raise ConfigError(f"{where}: nested too deeply", advice="fix or remove the file") from error
     except (ValueError, ArithmeticError) as error:
         # A number of thousands of digits is valid TOML, and Python does not read it.
-        raise ConfigError(f"{where}: a number in it can't be read", advice="correct or remove the file") from error
+        raise ConfigError(f"{where}: a number in it can't be read", advice="fix or remove the file") from error
     warnings = tuple(
         f"{where}:{_line_of(text, key)}: unknown setting {key!r} is ignored{_hint(key, known)}"
         for key, known in _unknown(raw)
@@ -197,13 +197,13 @@ def parse_config(text: str, where: Path) -> Config:
     except msgspec.ValidationError as error:
         place = section + _path_of(str(error), raw)
         what = f"{place}: {_in_words(str(error))}" if place else _in_words(str(error))
-        raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="correct that value") from error
+        raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="fix that value") from error
     for place, limit in [("max_cost", config.max_cost)] + [
         (f"profiles.{name}.max_cost", profile.max_cost) for name, profile in config.profiles.items()
     ]:
         if limit is not None and (limit.is_nan() or limit < 0):
-            what = f"{place}: a number of dollars is wanted, not {limit}"
-            raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="correct that value")
+            what = f"{place}: expected a number of dollars, not {limit}"
+            raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="fix that value")
     _check_rows("prices", config.prices, text, where)
     _check_rows("models", config.models, text, where)
     looked_at = ("screen.theme", "screen.columns", *(f"keys.{name}" for name in config.keys))
@@ -283,7 +283,7 @@ def _path_of(message: str, raw: dict[str, Any]) -> str:
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
-    "str": "a text in quotes",
+    "str": "a string in quotes",
     "bool": "true or false",
     "array": "a list",
     "object": "a table",
@@ -296,8 +296,8 @@ def _in_words(message: str) -> str:
     said = message.partition(" - at ")[0]
     got = re.fullmatch(r"Expected `(\w+)(?: \| \w+)*`(?:, got `(\w+)`| (>=|<=) (\S+))", said)
     if got is None:
-        return "a number is wanted" if "decimal" in said else said
-    wanted = f"{_KINDS.get(got[1], got[1])} is wanted"
+        return "expected a number" if "decimal" in said else said
+    wanted = f"expected {_KINDS.get(got[1], got[1])}"
     if got[2]:
         return f"{wanted}, not {_KINDS.get(got[2], got[2])}"
     return f"{wanted}, {'at least' if got[3] == '>=' else 'at most'} {got[4]}"

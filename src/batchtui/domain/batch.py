@@ -130,11 +130,6 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         """Requests with an answer that is usable as it stands."""
         return self.succeeded - self.cut_short
 
-    @property
-    def all_good(self) -> bool:
-        """True when every request has a usable answer."""
-        return self.good == self.lines and not self.missing
-
 
 class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Our record of one batch, stored as ``batch.json`` in its folder (see design: On disk)."""

@@ -67,15 +67,15 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Charged on top (compaction, advisors): models, each with its tokens."""
 
     @property
-    def own(self) -> Tokens:
-        """Its tokens without those on top."""
-        return self.input_tokens, self.output_tokens, self.cache_write_5m, self.cache_write_1h, self.cache_read
+    def all(self) -> Tokens:
+        """The same with those on top."""
+        one, two, three, four, five = map(sum, zip(self.tokens, *(tokens for _, tokens in self.extra), strict=True))
+        return one, two, three, four, five
 
     @property
-    def all(self) -> Tokens:
-        """All its tokens."""
-        one, two, three, four, five = map(sum, zip(self.own, *(tokens for _, tokens in self.extra), strict=True))
-        return one, two, three, four, five
+    def tokens(self) -> Tokens:
+        """The tokens by category."""
+        return self.input_tokens, self.output_tokens, self.cache_write_5m, self.cache_write_1h, self.cache_read
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -142,7 +142,7 @@ class PriceTable:
         A usage without any tokens costs nothing, whatever the model.  What is charged on top by a model without a price
         (see ``unknown_extra``) is not in it.
         """
-        tokens = usage.own
+        tokens = usage.tokens
         found = self.exact(usage.model, usage.geo, tokens, batch)
         if found is None:
             free = not (any(tokens) or usage.web_searches or usage.extra)
@@ -223,9 +223,7 @@ def load_prices(overrides: Mapping[str, Mapping[str, object]] | None = None) -> 
     aliases = {alias: name for name, row in models.items() for alias in row.pop("aliases", ())}
     for name, override in (overrides or {}).items():
         if not isinstance(override, Mapping):
-            raise ConfigError(
-                f"price of {name}: a table of fields is wanted", advice="write [prices.MODEL] input = 1.0"
-            )
+            raise ConfigError(f"price of {name}: expected a table of fields", advice="write [prices.MODEL] input = 1.0")
         full = aliases.get(name, name)
         changed = dict(override)
         if full in models and "input" in changed:
@@ -279,7 +277,7 @@ def _price(name: str, row: Mapping[str, object]) -> Price:
     try:
         return msgspec.convert({**fields, "model": name, "above": None}, Price) if not above else _stepped(name, fields)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"price of {name}: {error}", advice="see the built-in rows for an example") from error
+        raise ConfigError(f"price of {name}: {error}", advice="copy a built-in row as an example") from error
 
 
 def _stepped(name: str, fields: dict[str, Any]) -> Price:

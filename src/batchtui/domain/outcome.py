@@ -18,8 +18,83 @@ CUT_SHORT = ("", "max_tokens", "refusal", "pause_turn", "model_context_window_ex
 """Why a succeeded answer is not usable as it stands; the first is 'it is usable'."""
 EMPTY = CUT_SHORT.index("empty")
 CUT_CODES = {name: code for code, name in enumerate(CUT_SHORT)}
+FLAWS = (*CUT_SHORT, "invalid")
+"""Why a succeeded answer is not usable: it is cut short, or whole and not the JSON, or not within the schema, asked for."""
+INVALID = FLAWS.index("invalid")
 
-Retry = Literal["as_is", "changed", "later", "useless"]
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What it means, everywhere, that a request ended in one way."""
+
+    name: str
+    """The word of ``--only``, of counts and of filters."""
+    title: str
+    tab: int
+    """The tab of the results screen that has it; tab 1 has all."""
+    retried: bool
+    """Whether a retry sends it again unless it is said what to retry."""
+    rank: int
+    """In a run the answer of the highest rank holds, of equal ones the later."""
+    exit_code: int
+    strict: int
+    """Exit code with ``--strict``."""
+    counted: str
+    """What it is counted as; "" where its value is."""
+    gold: bool = False
+    """Whether its value is compared with the gold value; else it is wrong."""
+    reused: bool = False
+    """Whether its answer may be the source of a new run."""
+
+
+def _failed(name: str, title: str, tab: int, rank: int, *, retried: bool = True) -> Standing:
+    return Standing(
+        name=name, title=title, tab=tab, retried=retried, rank=rank, exit_code=1, strict=1, counted="no answer"
+    )
+
+
+def _not_usable(name: str, title: str, tab: int, rank: int) -> Standing:
+    words = name.replace("_", " ")
+    return Standing(name=name, title=title, tab=tab, retried=False, rank=rank, exit_code=0, strict=1, counted=words)
+
+
+USABLE = Standing(
+    name="usable",
+    title="Usable",
+    tab=2,
+    retried=False,
+    rank=5,
+    exit_code=0,
+    strict=0,
+    counted="",
+    gold=True,
+    reused=True,
+)
+STANDINGS = (
+    USABLE,
+    _not_usable("cut_short", "Cut short", 3, 3),
+    _not_usable("invalid", "Invalid", 4, 4),
+    _failed("errored", "Errored", 5, 2),
+    _failed("canceled", "Canceled", 6, 1),
+    _failed("expired", "Expired", 7, 1),
+    _failed("missing", "Missing", 8, 0),
+    _failed("unknown", "Other", 9, 0, retried=False),
+    _failed("unreadable", "Other", 9, 0, retried=False),
+    _failed("waiting", "Waiting", 0, -1, retried=False),
+)
+"""In the order of the tabs; ``waiting`` is no outcome yet and has none."""
+BY_NAME = {each.name: each for each in STANDINGS}
+ALL_OUTCOMES = tuple(each.name for each in STANDINGS if each.tab)
+"""What ``--only`` takes, beside ``succeeded``."""
+_BY_OUTCOME = tuple(BY_NAME.get(name, USABLE) for name in OUTCOMES)
+_BY_FLAW = (USABLE, *(BY_NAME["invalid"] if name == "invalid" else BY_NAME["cut_short"] for name in FLAWS[1:]))
+
+
+def standing(outcome: int, flaw: int) -> Standing:
+    """What a row's outcome (its number in OUTCOMES) and flaw (in FLAWS) mean; the one place that says it."""
+    return _BY_FLAW[flaw] if outcome == SUCCEEDED else _BY_OUTCOME[outcome]
+
+
+Retry = Literal["as_is", "changed", "later"]
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -28,7 +103,7 @@ class Meaning(msgspec.Struct, frozen=True):
     meaning: str
     advice: str
     retry: Retry
-    """As it is; only changed; once something outside is put right; or never."""
+    """As it is; only changed; or once something outside is put right."""
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,15 +136,13 @@ class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 _CREDIT = Meaning(
     "The account was out of credit or over its spend limit; nothing is wrong with the request.",
-    "Add credit or raise the limit first, then send them again as they are.",
+    "Add credit or raise the limit, then retry as is.",
     "later",
 )
-_SERVER = Meaning(
-    "The service could not do it just then; nothing is wrong with the request.", "Send them again as they are.", "as_is"
-)
+_SERVER = Meaning("The API could not process it just then; nothing is wrong with the request.", "Retry as is.", "as_is")
 _FIX = Meaning(
-    "The service did not accept the request as it was written.",
-    "Change the request first: sending it again as it is will fail again.",
+    "The API did not accept the request as written.",
+    "Change the request first: retried as is, it fails again.",
     "changed",
 )
 
@@ -77,16 +150,16 @@ _KINDS: dict[str, Meaning] = {
     "invalid_request_error": _FIX,
     "billing_error": _CREDIT,
     "authentication_error": Meaning(
-        "The key was not accepted while the batch ran.", "Check the key, then send them again as they are.", "later"
+        "The key was not accepted while the batch ran.", "Check the key, then retry as is.", "later"
     ),
     "permission_error": Meaning(
         "The key or workspace may not use the model or a feature of the request.",
-        "Ask for access, or change the model, then send them again.",
+        "Ask for access, or change the model, then retry.",
         "later",
     ),
     "not_found_error": Meaning(
         "Something the request names does not exist, most often the model.",
-        "Change the model (or the file it names) first.",
+        "Change the model (or the file that the request names) first.",
         "changed",
     ),
     "request_too_large": Meaning("The request is over the size limit.", "Make the request smaller first.", "changed"),
@@ -95,52 +168,50 @@ _KINDS: dict[str, Meaning] = {
     "timeout_error": _SERVER,
     "overloaded_error": _SERVER,
     "expired": Meaning(
-        "The batch's 24 hours were over before its turn came; it was not charged.",
-        "Send them again as they are.",
+        "The batch expired before this request was processed; it is not charged.",
+        "Retry as is.",
         "as_is",
     ),
     "canceled": Meaning(
-        "The batch was canceled before its turn came; it was not charged.",
-        "Send them again as they are if you still want them.",
+        "The batch was canceled before this request was processed; it is not charged.",
+        "Retry as is if you still want them.",
         "as_is",
     ),
     "missing": Meaning(
         "The results have no line for this request.",
-        "Fetch the results again; if it stays missing, send it again as it is.",
+        "Download the results again; if it stays missing, retry as is.",
         "as_is",
     ),
-    "waiting": Meaning("The batch's results are not here yet.", "Wait for the batch to end.", "later"),
+    "waiting": Meaning("The batch's results are not downloaded yet.", "Wait for the batch to end.", "later"),
     "unknown": Meaning(
-        "The result is of a type this version does not know; it is kept and shown as it came.",
-        "Look at the raw line before you send it again: it may hold an answer.",
+        "The result has a type that this version does not know; it is kept and shown as received.",
+        "Look at the raw line before you retry: it may hold an answer.",
         "later",
     ),
     "unreadable": Meaning(
-        "The line is not a result as documented; it is kept and shown as it came.",
-        "Fetch the results again; if it stays so, send the request again.",
+        "The line is not a result as documented; it is kept and shown as received.",
+        "Download the results again; if nothing changes, retry.",
         "as_is",
     ),
-    "max_tokens": Meaning(
-        "The answer reached max_tokens and stops in the middle.", "Send them again with a larger max_tokens.", "changed"
-    ),
+    "max_tokens": Meaning("The answer was truncated at max_tokens.", "Retry with a larger max_tokens.", "changed"),
     "refusal": Meaning(
         "The model declined to answer.",
-        "Change the prompt or the model: the same request is likely declined again.",
+        "Change the prompt or the model; the same request is likely declined again.",
         "changed",
     ),
     "pause_turn": Meaning(
-        "A long turn with server tools paused before it was done.",
-        "Continue it by sending the answer back as the assistant's turn, or send it again with a simpler task.",
+        "A long turn with server tools was paused before its end.",
+        "Continue it with the answer as the assistant's turn, or retry with a simpler task.",
         "changed",
     ),
     "model_context_window_exceeded": Meaning(
-        "Prompt and answer filled the model's context window.",
+        "The answer was truncated: prompt and answer filled the model's context window.",
         "Shorten the prompt, or use a model with a larger window.",
         "changed",
     ),
     "empty": Meaning(
         "It succeeded, and the answer holds no text.",
-        "Look at one, then send them again, best with a changed prompt.",
+        "Look at one, then retry, best with a changed prompt.",
         "as_is",
     ),
 }
@@ -152,7 +223,7 @@ _LIMIT = Meaning(
 )
 _ON_HOLD = Meaning(
     "The organization was on hold or disabled; nothing is wrong with the request.",
-    "Settle that in the Console first, then retry as is.",
+    "Resolve that in the Console, then retry as is.",
     "later",
 )
 _FETCH = Meaning("The API timed out while it fetched a file that the request names by URL.", "Retry as is.", "as_is")
@@ -211,8 +282,8 @@ def meaning_of(kind: str, message: str = "", code: str = "") -> Meaning:
     if known is not None:
         return known
     return Meaning(
-        "An error of a type this version does not know.",
-        "Read the message; sending one again shows whether that helps.",
+        "An error of a type that this version does not know.",
+        "Read the message; retrying one shows whether that helps.",
         "as_is",
     )
 

@@ -184,20 +184,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return self.errors == 0 and self.requests > 0
 
 
-class Progress(msgspec.Struct, frozen=True):
-    """How far long work has come.  ``total`` 0 means unknown; units are bytes unless ``unit`` says otherwise."""
-
-    stage: str
-    done: int
-    total: int = 0
-    unit: str = "bytes"
-    note: str = ""
-    problems: int = 0
-    """Found so far, warnings with them."""
-    waiting_for: str = ""
-    """What has to come from outside before anything goes on."""
-
-
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One model of the service's list; what it does not tell is None."""
 

@@ -490,7 +490,7 @@ class Checker:
         try:
             self.placer.place(ready)
         except TooManyBetas:
-            what = f"more than {MAX_OPEN} different sets of betas: each set makes a batch of its own"
+            what = f"more than {MAX_OPEN} different sets of betas: each set needs a batch of its own"
             self.report(error("betas_many", what), number, ready.custom_id)
             self.leave_out(given, [what], number, ready.custom_id, ready.row)
 
@@ -509,7 +509,7 @@ class Checker:
     ) -> tuple[bytes, tuple[str, ...]]:
         """The line without betas in its params, and the betas it needs."""
         self.report(
-            warning("betas_lifted", "betas are no field of params: they are lifted to the whole batch"),
+            warning("betas_lifted", "betas is not a field of params: it is applied to the whole batch"),
             number,
             custom_id,
         )
@@ -521,7 +521,7 @@ class Checker:
     def _warn_large(self, ready: Ready, number: int) -> None:
         size, facts = ready.size, ready.facts
         if len(ready.line) > HUGE:
-            what = f"a request of more than {HUGE // 1_000_000} MB: the service may refuse it"
+            what = f"a request of more than {HUGE // 1_000_000} MB: the API may refuse it"
             self.report(warning("request_huge", what, f"it has {len(ready.line):,} bytes"), number, ready.custom_id)
         low = tokens_of(*size, facts)[0]
         if 0 < facts.context < low:

@@ -77,7 +77,7 @@ def classify(value: Any, has_template: bool) -> str:
 def _refuse_binary(head: bytes) -> None:
     known: list[tuple[bytes, Found]] = [
         (b"PK\x03\x04", error("format", "a ZIP archive or a spreadsheet: unpack it, or save the sheet as CSV")),
-        (b"%PDF", error("format", "a PDF: turn it into text first")),
+        (b"%PDF", error("format", "a PDF: convert it to text first")),
         (b"SQLite format 3", error("format", "an SQLite database: export the rows as CSV")),
         (b"\x28\xb5\x2f\xfd", error("format", "packed with zstd: unpack it first")),
         (b"BZh", error("format", "packed with bzip2: unpack it first")),

@@ -62,7 +62,7 @@ def request_from_form(
     try:
         return msgspec.json.encode({"custom_id": custom_id, "params": params}), tuple(problems)
     except UnicodeEncodeError:
-        note(error("utf8", "a text holds half a character (a lone surrogate): type it again"), "turns")
+        note(error("utf8", "the text holds half a character (a lone surrogate): type it again"), "turns")
         return None, tuple(problems)
 
 
@@ -78,7 +78,7 @@ def _extra(text: str, note: Any) -> dict[str, Any]:
         note(error("json", "not valid JSON: a number that is too large, or too many brackets"), "extra")
         return {}
     if not isinstance(value, dict):
-        note(error("json", f"an object is expected, not {kind_of(value)}"), "extra")
+        note(error("json", f"expected an object, not {kind_of(value)}"), "extra")
         return {}
     for name in _FORM:
         if name in value:
@@ -175,7 +175,7 @@ def load_draft(data: Path, name: str) -> Draft:
         raise explain(bad, f"can't read {path}") from bad
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as bad:
         raise InputError(
-            f"{path} can't be read: {safetext.line(str(bad), 200)}", advice="mend it in an editor, or remove it"
+            f"{path} can't be read: {safetext.line(str(bad), 200)}", advice="fix it in an editor, or remove it"
         ) from bad
 
 

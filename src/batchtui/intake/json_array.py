@@ -178,12 +178,12 @@ class Elements:
 
     def _after_end(self, start: int) -> SourceFault:
         self._count_lines(start)
-        what = "there is more after the end of the JSON text: one file holds one array, or one object a line"
+        what = "text after the end of the JSON: a file holds one array, or one object per line"
         return SourceFault(error("json", what), self._line)
 
     def _cut_off(self) -> SourceFault:
         self._count_lines(len(self._buffer))
-        return SourceFault(error("json", "the JSON text ends too early: it seems to be cut off"), self._line)
+        return SourceFault(error("json", "the JSON ends early: the file seems to be cut off"), self._line)
 
     def _bad_gap(self, start: int) -> SourceFault:
         self._count_lines(start)

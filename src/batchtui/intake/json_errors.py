@@ -16,16 +16,16 @@ _ID = re.compile(rb'"custom_id"\s*:\s*"([a-zA-Z0-9_.:-]{1,64})"')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _SYNTAX = {
-    "Expecting property name enclosed in double quotes": "a name in double quotes is expected (or a comma too many?)",
-    "Illegal trailing comma before end of object": "a comma too many before }",
-    "Illegal trailing comma before end of array": "a comma too many before ]",
-    "Expecting ',' delimiter": "a comma or a closing bracket is expected",
-    "Expecting ':' delimiter": "a colon is expected after the name",
-    "Expecting value": "a value is expected",
-    "Extra data": "there is more after the end: write one request a line",
+    "Expecting property name enclosed in double quotes": "expected a name in double quotes (or there is an extra comma)",
+    "Illegal trailing comma before end of object": "an extra comma before }",
+    "Illegal trailing comma before end of array": "an extra comma before ]",
+    "Expecting ',' delimiter": "expected a comma or a closing bracket",
+    "Expecting ':' delimiter": "expected a colon after the name",
+    "Expecting value": "expected a value",
+    "Extra data": "text after the end: write one request per line",
     "Unterminated string starting at": "a string is not closed",
-    "Invalid control character at": "a control character stands in a string: write \\n for a newline, \\t for a tab",
-    "Invalid \\escape": "a backslash in a string is followed by what it can't escape: write \\\\ for a backslash",
+    "Invalid control character at": "a control character in a string: write \\n for a newline, \\t for a tab",
+    "Invalid \\escape": "an invalid escape after a backslash in a string: write \\\\ for a backslash",
     "Invalid \\uXXXX escape": "\\u in a string must be followed by four hexadecimal digits",
 }
 
@@ -56,9 +56,9 @@ def parse(line: bytes) -> tuple[Any, list[Found]]:
     except json.JSONDecodeError as bad:
         return None, [_syntax(bad, text)]
     except RecursionError:
-        return None, [error("json", "nested too deeply to be read")]
+        return None, [error("json", "nested too deeply")]
     except _NotJson as bad:
-        return None, [error("json", f"not valid JSON: {bad} is no JSON value: use null or a number")]
+        return None, [error("json", f"not valid JSON: {bad} is not a JSON value: use null or a number")]
     except (msgspec.DecodeError, ValueError) as bad:
         return None, [error("json", f"not valid JSON: {_decoder_words(str(bad), line)}")]
     return value, [duplicate_key(key) for key in dict.fromkeys(repeated)]
@@ -66,7 +66,7 @@ def parse(line: bytes) -> tuple[Any, list[Found]]:
 
 def duplicate_key(key: str) -> Found:
     """The problem of a key that stands twice in one object."""
-    return error("duplicate_key", f"{safe(key, 60)!r} stands twice in one object: only one of them would count")
+    return error("duplicate_key", f"{safe(key, 60)!r} appears twice in one object: only one of them would count")
 
 
 def looks_like_id(line: bytes) -> str:
@@ -84,7 +84,7 @@ def _syntax(bad: json.JSONDecodeError, text: str) -> Found:
     # Python before 3.13 complains of what follows a trailing comma, later ones of the comma.
     before = text[:at].rstrip(" \t\r\n")
     if text[at : at + 1] in ("}", "]") and before.endswith(",") and not bad.msg.startswith("Illegal"):
-        words, at = f"a comma too many before {text[at]}", len(before) - 1
+        words, at = f"an extra comma before {text[at]}", len(before) - 1
     at_end = at >= len(text) or bad.msg.startswith("Unterminated")
     cut = "; the line seems to be cut off" if at_end and bad.msg != "Extra data" else ""
     return error("json", f"not valid JSON: {words}{cut}", f"column {at + 1}")
@@ -93,7 +93,7 @@ def _syntax(bad: json.JSONDecodeError, text: str) -> Found:
 def _decoder_words(words: str, line: bytes) -> str:
     """Why the stricter decoder refuses what the standard library takes."""
     if "surrogate" in words or _SURROGATE.search(line):
-        return "half a surrogate pair (\\ud800 to \\udfff) stands alone in a string"
+        return "half a surrogate pair (\\ud800 to \\udfff) in a string"
     if "out of range" in words:
         return "a number is too large"
     return safe(words, 100)

@@ -121,7 +121,7 @@ class ModelCatalog:
         known = [*self._prices.names(), *(self._options.models or ())]
         near = difflib.get_close_matches(model[:100], known, n=1, cutoff=0.75)
         hint = f", did you mean {near[0]}?" if near and near[0] != model else ""
-        who = "the service does not list" if self._options.models is not None else "unknown"
+        who = "the API does not list" if self._options.models is not None else "unknown"
         what = f"{who} model {safe(model, 60)!r}" if who == "unknown" else f"{who} the model {safe(model, 60)!r}"
         return warning("model_unknown", f"{what}{hint}")
 

@@ -21,7 +21,7 @@ _EMPTY = frozenset({"audio", "annotations", "reasoning_content"})
 
 def left_out(what: str) -> Found:
     """The warning about a part of a request that can't be translated."""
-    return warning("openai_field", f"{what} has no counterpart and is left out")
+    return warning("openai_field", f"{what} has no counterpart here and is dropped")
 
 
 class Turns:
@@ -72,7 +72,7 @@ class Turns:
         parts = self._parts(message.get("content"))
         texts = [part["text"] for part in parts if part.get("type") == "text"]
         if any(part.get("type") != "text" for part in parts):
-            self._left_out("what is no text in a system message")
+            self._left_out("content other than text in a system message")
         if any("cache_control" in part for part in parts):
             self._left_out("'cache_control' in a system message")
         if self._messages and texts:
@@ -101,7 +101,9 @@ class Turns:
         elif kind == "file" and isinstance(part.get("file"), dict):
             made = self._file(part["file"])
         else:
-            self._faults.append(error("openai_part", f"a content part of type {quoted(str(kind))} has no counterpart"))
+            self._faults.append(
+                error("openai_part", f"a content part of type {quoted(str(kind))} has no counterpart here")
+            )
             return None
         for name, given in part.items():
             if name == "cache_control":
@@ -128,7 +130,7 @@ class Turns:
 
     def _media(self, url: Any, block: str) -> dict[str, Any] | None:
         if not isinstance(url, str):
-            self._faults.append(error("openai_part", f"{block} without data or address"))
+            self._faults.append(error("openai_part", f"{block} without data or URL"))
             return None
         data = _DATA_URL.match(url)
         if data:
@@ -160,7 +162,7 @@ class Turns:
                 made = msgspec.json.decode(arguments)
             except (msgspec.MsgspecError, UnicodeError, RecursionError):
                 self._faults.append(
-                    error("openai_arguments", "the arguments of a tool call are no JSON", quoted(arguments))
+                    error("openai_arguments", "the arguments of a tool call are not JSON", quoted(arguments))
                 )
                 made = {}
         return {"type": "tool_use", "id": str(call_id), "name": str(function.get("name")), "input": made}
@@ -211,7 +213,7 @@ class Translator:
         """The custom_id, the params (None when there can be none) and what is to be said."""
         self._faults = []
         if not isinstance(value, dict):
-            return "", None, [error("envelope", f"an object is expected on each line, not {kind_of(value)}")]
+            return "", None, [error("envelope", f"expected an object on each line, not {kind_of(value)}")]
         custom_id = value.get("custom_id", "")
         if not isinstance(custom_id, str):
             self._faults.append(error("custom_id_type", f"custom_id must be a string, not {kind_of(custom_id)}"))
@@ -221,7 +223,7 @@ class Translator:
                 self._left_out(f"{quoted(name)} beside the body")
         body, url = value.get("body"), value.get("url", _CHAT)
         if value.get("method", "POST") != "POST":
-            self._faults.append(warning("openai_field", "method is not POST: the request is sent all the same"))
+            self._faults.append(warning("openai_field", "method is not POST: the request is sent anyway"))
         if url != _CHAT:
             self._faults.append(error("openai_url", f"only {_CHAT} can be translated, not {quoted(str(url))}"))
         elif not isinstance(body, dict):
@@ -263,7 +265,7 @@ class Translator:
         self._faults.append(
             error(
                 "openai_model",
-                f"model {quoted(str(name))} is another maker's: choose one (--model, or Model on the screen)",
+                f"model {quoted(str(name))} belongs to another provider: choose one (--model, or Model on the screen)",
             )
         )
         return "claude"
@@ -272,7 +274,7 @@ class Translator:
         newer, older = body.get("max_completion_tokens"), body.get("max_tokens")
         if newer is not None:
             if older not in (None, newer):
-                self._faults.append(warning("openai_field", "max_completion_tokens holds; max_tokens is left out"))
+                self._faults.append(warning("openai_field", "max_completion_tokens is used; max_tokens is dropped"))
             return newer
         if older is not None:
             return older
@@ -311,7 +313,7 @@ class Translator:
 
     def _tool(self, function: Any) -> dict[str, Any] | None:
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            self._faults.append(error("openai_tool", "a tool that is no function with a name can't be translated"))
+            self._faults.append(error("openai_tool", "a tool other than a named function can't be translated"))
             return None
         made: dict[str, Any] = {"name": function["name"]}
         if function.get("description") is not None:
@@ -350,7 +352,7 @@ class Translator:
                 if name != "schema" and given is not None and not (name == "strict" and given is True):
                     self._left_out(f"{quoted(name)} of json_schema")
         else:
-            what = "response_format json_object has no counterpart and is left out: ask for JSON in the prompt, or give a schema"
+            what = "response_format json_object has no counterpart here: ask for JSON in the prompt, or give a schema"
             self._faults.append(warning("openai_format", what))
 
     def _rest(self, body: dict[str, Any], params: dict[str, Any]) -> None:
@@ -366,7 +368,7 @@ class Translator:
                 continue
             if self._options.api_version >= API_VERSION:
                 self._faults.append(
-                    warning("openai_sampling", f"{name} is refused under this API version and is left out")
+                    warning("openai_sampling", f"{name} is refused under this API version and is dropped")
                 )
             elif isinstance(given, int | float) and given > 1:
                 self._faults.append(warning("openai_sampling", f"{name} goes up to 1 here: 1 is used"))
@@ -385,7 +387,7 @@ class Translator:
         rules = self._rules_of(str(params["model"]))
         taken = EFFORTS if rules is None else rules.efforts
         if not taken:
-            what = f"{quoted(str(params['model']))} takes no effort: reasoning_effort is left out"
+            what = f"{quoted(str(params['model']))} takes no effort: reasoning_effort is dropped"
             self._faults.append(warning("openai_effort", what))
             return
         if effort not in taken:
@@ -400,6 +402,6 @@ class Translator:
         made: dict[str, Any] = closed(schema)
         if made != schema:
             self._faults.append(
-                warning("openai_schema", "additionalProperties: false is added to the schema, which the API needs")
+                warning("openai_schema", "additionalProperties: false is added to the schema, which the API requires")
             )
         return made

@@ -15,9 +15,9 @@ API_VERSION = "2026-10-21"
 """The ``anthropic-version`` the official SDK 2.x speaks."""
 
 FORMATS: Mapping[str, str] = {
-    "native": "requests, one a line",
+    "native": "requests, one per line",
     "json": "requests in one JSON array or body",
-    "params": "Messages params, one a line",
+    "params": "Messages params, one per line",
     "openai": "an OpenAI batch",
     "csv": "rows of CSV",
     "tsv": "rows of TSV",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
-from batchtui.domain.plan import CheckedSource, Plan, Problem, Progress
+from batchtui.domain.plan import CheckedSource, Plan, Problem
+from batchtui.domain.work import UNWATCHED, Progress, Work
 from batchtui.intake import detect_format
 from batchtui.intake.checker import Checker
 from batchtui.intake.estimate import total
@@ -29,7 +29,6 @@ from batchtui.store.files import make_private_dir
 replace = msgspec.structs.replace
 Loaded = tuple[TemplateProcess | None, list[tuple[str, Found]]]
 """A template, or what is wrong with it, each with its place."""
-_PROGRESS_SECONDS = 0.1
 _PATIENCE = 2.0
 """Seconds after which it is said that a named pipe has no writer."""
 
@@ -40,50 +39,40 @@ def make_plan(
     *,
     prices: PriceTable,
     staging: Path | None,
-    progress: Callable[[Progress], None] | None = None,
-    stop: threading.Event | None = None,
+    work: Work = UNWATCHED,
     on_problem: Callable[[Problem], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> Plan:
     """Read, check, split and price all requests of ``sources`` (files, folders, ``-``).
 
     With ``staging`` the requests are written to ``part-NNN.jsonl`` there, ready to be sent; when an error stops the
-    plan nothing stays staged.  What is wrong with the sources comes as problems of the plan.  Raises Stopped when
-    ``stop`` is set, StoreError when staging can't be written.
+    plan nothing stays staged.  What is wrong with the sources comes as problems of the plan.  Raises Stopped, and
+    StoreError when staging can't be written.
     """
     if staging is not None:
         make_private_dir(staging)
-    return _Making(sources, options, prices, staging, progress, stop, on_problem, stdin).run()
+    return _Making(sources, options, prices, staging, work, on_problem, stdin).run()
 
 
+@dataclass
 class _Making:
-    def __init__(
-        self,
-        sources: Sequence[str],
-        options: IntakeOptions,
-        prices: PriceTable,
-        staging: Path | None,
-        progress: Callable[[Progress], None] | None,
-        stop: threading.Event | None,
-        on_problem: Callable[[Problem], None] | None,
-        stdin: BinaryIO | None,
-    ) -> None:
-        self._given = sources
-        self._options = options
-        self._prices = prices
-        self._staging = staging
-        self._progress = progress
-        self._stop = stop
-        self._stdin = stdin
-        self._problems = Problems(on_problem)
-        self._checker = Checker(options, prices, self._problems, staging)
-        self._watch = Watch(sources, options, fingerprints=staging is not None)
+    given: Sequence[str]
+    options: IntakeOptions
+    prices: PriceTable
+    staging: Path | None
+    work: Work
+    on_problem: Callable[[Problem], None] | None
+    stdin: BinaryIO | None
+
+    def __post_init__(self) -> None:
+        self._problems = Problems(self.on_problem)
+        self._checker = Checker(self.options, self.prices, self._problems, self.staging)
+        self._watch = Watch(self.given, self.options, fingerprints=self.staging is not None)
         self._template_file: CheckedSource | None = None
         self._stream: Stream | None = None
         self._name = ""
         self._done = 0
         self._total = 0
-        self._told_at = 0.0
         self._piped_since: float | None = None
         self._faults = 0
         self._tables: set[Path | None] = set()
@@ -107,15 +96,15 @@ class _Making:
         self._template, faults = self._load_template()
         for where, found in faults:
             self._stopping(found, where)
-        if self._options.format is not None and self._options.format not in FORMATS:
+        if self.options.format is not None and self.options.format not in FORMATS:
             what = f"unknown format: one of {', '.join(FORMATS)}"
-            self._stopping(error("format", what), self._options.format[:60])
+            self._stopping(error("format", what), self.options.format[:60])
         if self._problems.errors:
-            self._reader = Reader(self._options, self._checker, None, self._tick)
+            self._reader = Reader(self.options, self._checker, None, self._tick)
             return
         self._renderer = Renderer(self._template, self._checker) if self._template is not None else None
-        self._reader = Reader(self._options, self._checker, self._renderer, self._tick)
-        found_sources = list(expand(self._given, self._options.template))
+        self._reader = Reader(self.options, self._checker, self._renderer, self._tick)
+        found_sources = list(expand(self.given, self.options.template))
         self._tables = {each.folder for each in found_sources if isinstance(each, Source) and each.looks_like_table}
         self._total = sum(each.size for each in found_sources if isinstance(each, Source))
         if any(isinstance(each, Source) and not each.size for each in found_sources):
@@ -126,25 +115,25 @@ class _Making:
             else:
                 self._stopping(each[1], each[0])
         if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
-            self._stopping(error("empty", "no requests found"), ", ".join(self._given)[:200])
+            self._stopping(error("empty", "no requests found"), ", ".join(self.given)[:200])
 
     def _load_template(self) -> Loaded:
         """The template, compiled, its text kept as it was read; or what is wrong with it."""
-        path = self._options.template
-        if self._options.template_text is not None or path is None:
-            return self._with_model(load_template(self._options, wait=self._tick))
+        path = self.options.template
+        if self.options.template_text is not None or path is None:
+            return self._with_model(load_template(self.options, wait=self._tick))
         text, self._template_file, found = read_template(path)
         if found is not None:
             return None, [(str(path), found)]
-        self._options = replace(self._options, template_text=text, template_name=str(path))
-        self._watch.options = self._options
-        return self._with_model(load_template(self._options, wait=self._tick))
+        self.options = replace(self.options, template_text=text, template_name=str(path))
+        self._watch.options = self.options
+        return self._with_model(load_template(self.options, wait=self._tick))
 
     def _with_model(self, loaded: Loaded) -> Loaded:
         """Say it when the model that was asked for goes before the template's own."""
         template = loaded[0]
         if template is not None and template.replaced_model:
-            model, own = quoted(self._options.default_model or ""), quoted(template.replaced_model)
+            model, own = quoted(self.options.default_model or ""), quoted(template.replaced_model)
             self._problems.add(
                 warning("model_option", f"model {model} (--model) replaces the template's {own}"), "--model"
             )
@@ -154,7 +143,7 @@ class _Making:
         self._name = source.name
         self._piped_since = time.monotonic() if source.path is not None and source.path.is_fifo() else None
         try:
-            raw = open_source(source, self._stdin, self._tick)
+            raw = open_source(source, self.stdin, self._tick)
             try:
                 watched = self._watch.reading(source, raw)
                 self._stream = stream = Stream(watched)
@@ -172,14 +161,14 @@ class _Making:
         head = stream.peek()
         if not head.strip():
             if len(head) >= HEAD:
-                raise SourceFault(error("blank", "it begins with more than 64 KB of nothing but white space"))
-            self._problems.add(warning("source_empty", "there is nothing in it"), source.name)
+                raise SourceFault(error("blank", "it begins with more than 64 KB of white space"))
+            self._problems.add(warning("source_empty", "the file is empty"), source.name)
             return
-        told = detect_format.tell(head, source.name, self._options.format, self._options.has_template)
+        told = detect_format.tell(head, source.name, self.options.format, self.options.has_template)
         if told.kind == "text" and source.folder in self._tables and source.folder is not None:
-            raise SourceFault(error("format", "a text beside tables"))
+            raise SourceFault(error("format", "a text file among tables"))
         # Requests on lines have ids of their own: nothing has to tell their source from another.
-        named = self._staging is not None and not (told.kind == "native" and told.layout == "lines")
+        named = self.staging is not None and not (told.kind == "native" and told.layout == "lines")
         # A file that is not packed is hashed on its way already.
         apart = stream.packed or not watched.hashes
         if named and apart:
@@ -202,7 +191,7 @@ class _Making:
         """Note why a source can't be read; in a folder, what holds no requests is only left out."""
         found = fault.found
         if source.folder is not None and found.code in ("format", "no_template_text"):
-            self._problems.add(warning("left_out", f"left out: {found.message}"), source.name)
+            self._problems.add(warning("left_out", f"ignored: {found.message}"), source.name)
             self._watch.note_left_out(source)
             return
         self._stopping(found, f"{source.name}:{fault.line}" if fault.line else source.name)
@@ -214,29 +203,28 @@ class _Making:
         self._checker.splitter.stop_staging()
 
     def _tick(self) -> None:
-        if self._stop is not None and self._stop.is_set():
-            raise Stopped("stopped while reading", advice="nothing was sent; start again when you like")
-        now = time.monotonic()
-        if self._progress is None or now - self._told_at < _PROGRESS_SECONDS:
+        self.work.check("stopped while reading", advice="nothing was sent")
+        if not self.work.due:
             return
-        self._told_at = now
         taken = self._stream.taken if self._stream is not None else 0
         note = f"{self._checker.placer.requests:,} requests"
         if self._problems.errors:
             note += f", {self._problems.errors:,} problems"
         found = self._problems.errors + self._problems.warnings
         stage, writer = f"reading {self._name}", ""
-        if not taken and self._piped_since is not None and now - self._piped_since >= _PATIENCE:
+        if not taken and self._piped_since is not None and time.monotonic() - self._piped_since >= _PATIENCE:
             writer = f"a writer of {self._name}"
-        self._progress(Progress(stage, self._done + taken, self._total, note=note, problems=found, waiting_for=writer))
+        self.work.pass_on(
+            Progress(stage, self._done + taken, self._total, note=note, problems=found, waiting_for=writer)
+        )
 
     def _plan(self) -> Plan:
         checker = self._checker
-        errors = self._faults if self._options.skip_bad else self._problems.errors
+        errors = self._faults if self.options.skip_bad else self._problems.errors
         keep = checker.placer.requests > 0 and not errors
-        parts = checker.splitter.finish(self._prices, checker.marks(), keep=keep)
+        parts = checker.splitter.finish(self.prices, checker.marks(), keep=keep)
         return Plan(
-            source=source_name(self._given, self._options),
+            source=source_name(self.given, self.options),
             requests=checker.placer.requests,
             bytes=checker.placer.bytes,
             parts=parts,
@@ -246,13 +234,13 @@ class _Making:
             skipped=checker.skipped.count,
             skipped_path=checker.skipped.written,
             skipped_kept=checker.skipped.kept,
-            estimate=total((each for part in parts for each in part.estimate.models), self._prices),
+            estimate=total((each for part in parts for each in part.estimate.models), self.prices),
             mark=checker.mark,
-            staging=self._staging,
+            staging=self.staging,
             format=", ".join(FORMATS[kind] for kind in self._reader.kinds),
             sample=tuple(checker.placer.sample),
             longest=checker.placer.longest.decode(),
-            template=template_mark(self._options.template_text),
+            template=template_mark(self.options.template_text),
             origin=self._watch.origin(self._template_file),
         )
 

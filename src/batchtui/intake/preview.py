@@ -100,7 +100,7 @@ class Previewer:
 
         def wait() -> None:
             if self._closed or self._last != mine:
-                raise Stopped("another row is wanted")
+                raise Stopped("another row was requested")
 
         with self._busy:
             try:

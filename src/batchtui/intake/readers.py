@@ -201,7 +201,10 @@ class Reader:
         if told.kind == "text":
             if self._rows is None:
                 raise SourceFault(
-                    error("no_template_text", "a text is no request: give a template, which sees it as {{ text }}")
+                    error(
+                        "no_template_text",
+                        "text files need a template (--template FILE.toml), where the text is {{ text }}",
+                    )
                 )
             self._rows.render(text_row(source, stream, told, self._note), 1)
             self._tick()
@@ -244,5 +247,5 @@ def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Any]]:
         value, faults = json_errors.parse(line)
         return (value if isinstance(value, dict) else None), faults
     if not isinstance(value, dict):
-        return None, [error("envelope", f"an object is expected on each line, not {kind_of(value)}")]
+        return None, [error("envelope", f"expected an object on each line, not {kind_of(value)}")]
     return value, []

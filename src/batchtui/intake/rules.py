@@ -14,7 +14,7 @@ from batchtui.domain.model_rules import EFFORTS, THINKING, ModelRules, Verdict
 from batchtui.intake.model_limits import LONG_OUTPUT, LONG_OUTPUT_BETA, ModelCatalog, ModelFacts
 from batchtui.intake.options import API_VERSION
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.rules_messages import ContentRules, check_messages, check_system
+from batchtui.intake.rules_messages import ContentRules, cache_mark, check_messages, check_system
 from batchtui.intake.rules_tools import MAX_OPTIONAL, MAX_UNIONS, check_mcp_servers, check_tool_choice, check_tools
 from batchtui.intake.schema_rules import check_schema
 from batchtui.intake.wording import KNOWN_PARAMS, beta_missing, kind_of, near, quoted, unknown_param
@@ -80,7 +80,7 @@ def check_params(
     yield from _unsupported(params)
     yield from _small_fields(params, model)
     yield from _output_config(params, model, contents, betas)
-    yield from _whole_mark(params.get("cache_control"))
+    yield from cache_mark(params.get("cache_control"))
     yield from contents.totals(params.get("cache_control"))
 
 
@@ -100,7 +100,7 @@ def _model(params: dict[str, Any], facts: ModelCatalog) -> Generator[Found, None
 def _max_tokens(params: dict[str, Any], model: ModelFacts | None, betas: tuple[str, ...]) -> Iterator[Found]:
     if "max_tokens" not in params:
         if "max_token" not in params:
-            yield error("max_tokens_missing", "max_tokens is missing: it is the most tokens an answer may have")
+            yield error("max_tokens_missing", "max_tokens is missing: the limit of tokens for an answer")
         return
     value = params["max_tokens"]
     if isinstance(value, bool) or not isinstance(value, int):
@@ -237,7 +237,7 @@ def _unsupported(params: dict[str, Any]) -> Iterator[Found]:
             yield error("sdk_argument", f"{name} is an argument of the SDK, not a field of the request: remove it")
     betas = params.get("betas")
     if betas is not None and not (isinstance(betas, list) and all(isinstance(each, str) and each for each in betas)):
-        yield error("betas", "betas must be a list of names: it is lifted from the params to the whole batch")
+        yield error("betas", "betas must be a list of names: it is moved from the params to the whole batch")
 
 
 def _small_fields(params: dict[str, Any], model: ModelFacts | None) -> Iterator[Found]:
@@ -246,7 +246,7 @@ def _small_fields(params: dict[str, Any], model: ModelFacts | None) -> Iterator[
         if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
             yield error("stop_sequences", "stop_sequences must be a list of strings")
         elif not all(stop.strip() for stop in stops):
-            yield error("stop_sequences", "a stop sequence must hold more than white space")
+            yield error("stop_sequences", "a stop sequence must not be only white space")
     yield from _metadata(params.get("metadata"))
     tier = params.get("service_tier")
     if tier is not None and tier not in ("auto", "standard_only"):
@@ -274,16 +274,6 @@ def _diagnostics(value: object) -> Iterator[Found]:
             yield error(
                 "diagnostics", f"unknown field {quoted(name)} in diagnostics: only previous_message_id is allowed"
             )
-
-
-def _whole_mark(mark: object) -> Iterator[Found]:
-    """The request's own cache_control."""
-    if mark is None:
-        return
-    if not isinstance(mark, dict) or mark.get("type") != "ephemeral":
-        yield error("cache_control", 'cache_control must be {"type": "ephemeral"}')
-    elif mark.get("ttl") not in (None, "5m", "1h"):
-        yield error("cache_control", "cache_control.ttl must be 5m or 1h", quoted(str(mark["ttl"])))
 
 
 def _metadata(metadata: object) -> Iterator[Found]:

@@ -115,20 +115,12 @@ class ContentRules:
         mark = holder.get("cache_control")
         if mark is None:
             return
+        yield from cache_mark(mark, where)
         if not isinstance(mark, dict) or mark.get("type") != "ephemeral":
-            yield error("cache_control", 'cache_control must be {"type": "ephemeral"}', where)
             return
-        ttl = mark.get("ttl")
-        if ttl not in (None, "5m", "1h"):
-            yield error("cache_control", "cache_control.ttl must be 5m or 1h", f"{where}: {quoted(str(ttl))}")
-        for name in mark:
-            if name not in ("type", "ttl"):
-                yield warning(
-                    "cache_control", f"unknown field {quoted(name)} in cache_control: it takes type and ttl", where
-                )
         if not takes:
             yield error("cache_control", f"{a_(str(holder.get('type')))} block takes no cache_control", where)
-        self._marks.append((str(ttl or "5m"), where))
+        self._marks.append((str(mark.get("ttl") or "5m"), where))
 
     def block(self, block: object, role: str, where: str) -> Iterator[Found]:
         """One content block; ``role`` is the message's, ``system`` for the system prompt, ``result`` inside a tool result."""
@@ -210,15 +202,13 @@ class ContentRules:
         """Whether this kind of block may stand here."""
         if role == "result":
             if kind not in _IN_RESULT:
-                yield error(
-                    "block_role", f"{a_(kind)} block can't stand in a tool_result: {', '.join(_IN_RESULT)}", where
-                )
+                yield error("block_role", f"{a_(kind)} block can't be in a tool_result: {', '.join(_IN_RESULT)}", where)
         elif kind in _ASSISTANT and role == "user":
-            yield error("block_role", f"{a_(kind)} block belongs in a message of the assistant", where)
+            yield error("block_role", f"{a_(kind)} block belongs in an assistant message", where)
         elif kind in _USER and role == "assistant":
-            yield error("block_role", f"{a_(kind)} block belongs in a message of the user", where)
+            yield error("block_role", f"{a_(kind)} block belongs in a user message", where)
         elif role == "assistant" and kind == "image":
-            yield warning("block_role", "an image in a message of the assistant may be refused", where)
+            yield warning("block_role", "an image in an assistant message may be refused", where)
         elif role == "assistant" and kind == "document" and self._new_version:
             what = f"a document in an assistant message is refused under API version {API_VERSION}"
             yield error("block_role", what, where)
@@ -230,7 +220,7 @@ class ContentRules:
         if text == "":
             yield error("content_empty", "a text block is empty", where)
         elif isinstance(text, str) and text.isspace():
-            yield error("content_blank", "text must hold more than white space", where)
+            yield error("content_blank", "text must not be only white space", where)
 
     def _image(self, block: Json, role: str, where: str) -> Iterator[Found]:
         self._images += 1
@@ -251,7 +241,7 @@ class ContentRules:
             yield error("image_size", f"an image may have {MAX_IMAGE:,} bytes of base64", f"{where}: {len(data):,}")
         found = media.read_image(data)
         if found is None:
-            yield error("image_data", "the data of an image is no JPEG, PNG, GIF or WebP", where)
+            yield error("image_data", "the data of an image is not JPEG, PNG, GIF or WebP", where)
             return
         if media_type in IMAGE_TYPES and found.media_type != media_type:
             what = f"media_type is {media_type} and the data is {found.media_type}: write {found.media_type}"
@@ -279,7 +269,7 @@ class ContentRules:
             if not isinstance(source.get("data"), str):
                 yield error("source_text", "source.data of a text document must be a string", where)
             elif not source["data"].strip():
-                yield error("content_blank", "source.data of a text document must hold more than white space", where)
+                yield error("content_blank", "source.data of a text document must not be only white space", where)
         elif kind == "content":
             yield from self._inner(source.get("content"), ("text", "image"), "source.content of a document", where)
 
@@ -298,7 +288,7 @@ class ContentRules:
             return
         found = media.read_pdf(data)
         if found is None:
-            yield error("pdf_data", "the data of a document is no PDF", where)
+            yield error("pdf_data", "the data of a document is not a PDF", where)
             return
         if found.encrypted:
             yield error("pdf_data", "a PDF is encrypted: save it without a password", where)
@@ -339,6 +329,23 @@ class ContentRules:
                 yield error("source_content", f"{what} may hold blocks of {' and '.join(kinds)} only", where)
             else:
                 yield from self.block(inner, "result", where)
+
+
+def cache_mark(mark: object, where: str = "") -> Iterator[Found]:
+    """What is wrong with a ``cache_control``; ``where`` it is, nothing for the request's own."""
+    if mark is None:
+        return
+    if not isinstance(mark, dict) or mark.get("type") != "ephemeral":
+        yield error("cache_control", 'cache_control must be {"type": "ephemeral"}', where)
+        return
+    ttl = mark.get("ttl")
+    if ttl not in (None, "5m", "1h"):
+        place = f"{where}: " if where else ""
+        yield error("cache_control", "cache_control.ttl must be 5m or 1h", f"{place}{quoted(str(ttl))}")
+    for name in mark:
+        if name not in ("type", "ttl"):
+            what = f"unknown field {quoted(name)} in cache_control: it takes type and ttl"
+            yield warning("cache_control", what, where)
 
 
 def _unknown_block(kind: str, where: str) -> Found:
@@ -385,7 +392,7 @@ def _source(block: Json, where: str, kinds: tuple[str, ...]) -> Generator[Found,
         if not isinstance(data, str) or not data:
             yield error("base64", f"source.data of the {owner} must be base64 text", where)
         elif data.startswith("data:"):
-            what = f"source.data of the {owner} must be the base64 text alone, without data:…;base64,"
+            what = f"source.data of the {owner} must be only the base64 text, without data:…;base64,"
             yield error("base64", what, where)
         elif not _BASE64.match(data):
             yield error("base64", f"source.data of the {owner} is not base64", where)
@@ -452,7 +459,7 @@ def check_system(params: dict[str, Any], contents: ContentRules) -> Iterator[Fou
     system = params.get("system")
     if system is None or isinstance(system, str):
         if isinstance(system, str) and system and system.isspace():
-            yield error("content_blank", "text must hold more than white space", "system")
+            yield error("content_blank", "text must not be only white space", "system")
         return
     if not isinstance(system, list):
         yield error("system", f"system must be a string or a list of text blocks, not {kind_of(system)}")
@@ -536,7 +543,7 @@ def _system_text(content: str, place: int, prefill: bool) -> Iterator[Found]:
         if not prefill:
             yield error("content_empty", "content is empty", where)
     elif content.isspace():
-        yield error("content_blank", "text must hold more than white space", where)
+        yield error("content_blank", "text must not be only white space", where)
     elif prefill and content != content.rstrip():
         yield error("prefill", "the final assistant message must not end with white space", where)
 
@@ -555,9 +562,9 @@ def _system_places(messages: list[Any]) -> Iterator[Found]:
         where = f"messages[{place}]"
         before = messages[place - 1]
         if _role_of(before) != "user" and not _ends_with_server_result(before):
-            yield error("role", "a system message must follow a message of the user", where)
+            yield error("role", "a system message must follow a user message", where)
         if place + 1 < len(messages) and _role_of(messages[place + 1]) != "assistant":
-            yield error("role", "after a system message comes the assistant's, or the end", where)
+            yield error("role", "a system message must be followed by the assistant's message, or be the last", where)
 
 
 def _role_of(message: object) -> object:
@@ -572,7 +579,7 @@ def _ends_with_server_result(message: object) -> bool:
 
 def _ends(messages: list[Any], model: ModelFacts | None, params: dict[str, Any]) -> Iterator[Found]:
     if _role_of(messages[0]) == "assistant":
-        yield error("first_role", "the first message is the assistant's: it must be the user's")
+        yield error("first_role", "the first message must be from the user, not the assistant")
     if _role_of(messages[-1]) != "assistant":
         return
     config = params.get("output_config")

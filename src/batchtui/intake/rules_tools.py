@@ -180,7 +180,7 @@ def check_mcp_servers(params: dict[str, Any], betas: tuple[str, ...]) -> Iterato
             yield error("mcp", "the url of an MCP server must be an https address", where)
         if toolsets.count(server["name"]) != 1:
             yield error(
-                "mcp", "each MCP server must stand in exactly one mcp_toolset", f"{where}: {quoted(server['name'])}"
+                "mcp", "each MCP server must be in exactly one mcp_toolset", f"{where}: {quoted(server['name'])}"
             )
     for name in toolsets:
         if name not in names:
@@ -197,7 +197,7 @@ def _tool(tool: object, where: str, model: ModelFacts | None, betas: tuple[str, 
         return
     kind = tool.get("type")
     if kind == "function" or "function" in tool:
-        yield error("tool", "a tool in another maker's shape: write name, description and input_schema", where)
+        yield error("tool", "a tool in another provider's format: write name, description and input_schema", where)
         return
     if kind in (None, "custom"):
         yield from _custom(tool, where)
@@ -256,7 +256,7 @@ def _typed(
     if not typed.strict and tool.get("strict") is not None:
         yield error("tool_field", f"a tool of type {kind} takes no strict", where)
     if kind.startswith(("web_search", "web_fetch")) and tool.get("allowed_domains") and tool.get("blocked_domains"):
-        yield error("tool_field", "allowed_domains and blocked_domains can't stand in one tool", where)
+        yield error("tool_field", "allowed_domains and blocked_domains can't both be set in one tool", where)
     rules = model.rules if model else None
     if model is not None and rules is not None and kind == "computer_20251124" and rules.computer_20251124 == "refused":
         yield error(
@@ -275,7 +275,7 @@ def _input_schema(tool: dict[str, Any], where: str) -> Iterator[Found]:
     schema = tool.get("input_schema")
     if "input_schema" not in tool:
         guess = next((name for name in ("parameters", "schema", "inputSchema") if name in tool), "")
-        hint = f", did you mean it by {guess}?" if guess else ""
+        hint = f", did you mean {guess}?" if guess else ""
         yield error("tool_schema", f"a tool has no input_schema{hint}", where)
     elif not isinstance(schema, dict):
         yield error("tool_schema", f"input_schema must be an object, not {kind_of(schema)}", where)
@@ -290,7 +290,7 @@ def _input_schema(tool: dict[str, Any], where: str) -> Iterator[Found]:
         properties = schema.get("properties")
         odd = [each for each in properties if not _PROPERTY.match(each)] if isinstance(properties, dict) else []
         if odd:
-            what = "names of properties should be 1 to 64 letters, digits, _ . or -: others are reported as refused"
+            what = "names of properties should be 1 to 64 letters, digits, _ . or -: others may be refused"
             yield warning("tool_schema", what, f"{where}: {quoted(odd[0])}")
 
 

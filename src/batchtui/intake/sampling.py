@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,35 +51,6 @@ def sample_requests(plan: Plan, count: int, *, prices: PriceTable) -> tuple[Samp
             estimated=tokens_of(*size, known),
         )
     return tuple(samples.values())
-
-
-def find_request(plan: Plan, custom_id: str) -> bytes | None:
-    """The line of one request, from the staged parts or from what the plan shows; None when it is not there."""
-    for line in _all_lines(plan):
-        if _id_of(line) == custom_id:
-            return line
-    return None
-
-
-def longest_id(plan: Plan) -> str:
-    """The custom_id of the longest request that the plan can show; empty when there is none."""
-    return _id_of(plan.longest.encode()) if plan.longest else ""
-
-
-class _Named(msgspec.Struct):
-    custom_id: str
-
-
-def _id_of(line: bytes) -> str:
-    return msgspec.json.decode(line, type=_Named).custom_id
-
-
-def _all_lines(plan: Plan) -> Iterator[bytes]:
-    yield from (text.encode() for text in (*plan.sample, *filter(None, (plan.longest,))))
-    for part in plan.parts:
-        if part.path is not None:
-            with part.path.open("rb") as file:
-                yield from (line.rstrip(b"\n") for line in file)
 
 
 def _spread(plan: Plan, count: int) -> list[bytes]:

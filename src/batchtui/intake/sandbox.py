@@ -38,7 +38,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         tree = self._parse(text, None, None)
         for other in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
             tag = type(other).__name__.lower().removeprefix("from")
-            raise TemplateSyntaxError(f"{{% {tag} %}} reads another file, and a template is one text", other.lineno)
+            raise TemplateSyntaxError(f"{{% {tag} %}} reads another file, which a template can't", other.lineno)
         try:
             code = self._compile(self._generate(tree, None, None, defer_init=False), COMPILED)
         except SyntaxError as bad:

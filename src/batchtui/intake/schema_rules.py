@@ -139,9 +139,9 @@ def _references(schema: dict[str, Any], where: str) -> Iterator[Found]:
     targets["#"] = set(_refs(own))
     for found in sorted(set().union(*targets.values())):
         if not found.startswith("#"):
-            yield error("schema_ref", f"$ref {quoted(found)} leads out of the schema", where)
+            yield error("schema_ref", f"$ref {quoted(found)} points outside the schema", where)
         elif found not in targets:
-            yield error("schema_ref", f"$ref {quoted(found)} leads nowhere in the schema", where)
+            yield error("schema_ref", f"$ref {quoted(found)} points nowhere in the schema", where)
     if _circular(targets):
         yield error("schema_ref", "the schema refers to itself (recursion)", where)
 

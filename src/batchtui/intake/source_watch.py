@@ -168,7 +168,7 @@ class Watched:
             return None
         now = os.fstat(self._raw.fileno())
         if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
-            raise SourceFault(error("source_changed", "it changed while it was read: wait until it is written"))
+            raise SourceFault(error("source_changed", "it changed while it was read: wait until it is complete"))
         return now
 
     def fingerprint(self) -> str:

@@ -130,7 +130,7 @@ def expand(given: Sequence[str], template: Path | None = None) -> Iterator[Sourc
             elif path.exists():
                 yield Source(_shown(name), path)
             else:
-                yield name, error("source", "there is no such file or folder")
+                yield name, error("source", "no such file or folder")
         except (OSError, ValueError) as bad:
             yield name, error("source", f"can't be read: {getattr(bad, 'strerror', None) or bad}")
 
@@ -212,7 +212,7 @@ class Stream:
         try:
             return self._source.read(size)
         except EOFError as bad:
-            raise SourceFault(error("gzip", "the gzip data ends too early: the file is cut off")) from bad
+            raise SourceFault(error("gzip", "the gzip data ends early: the file is cut off")) from bad
         except (gzip.BadGzipFile, zlib.error) as bad:
             raise SourceFault(error("gzip", "the gzip data is damaged")) from bad
         except OSError as bad:

@@ -46,7 +46,7 @@ def csv_rows(
         if source.ended:
             # Only inside quotes does the reader ask for a line after the last.
             raise SourceFault(
-                error("csv", "a quote in this row is never closed: all that follows is in it"), before + 1
+                error("csv", "a quote in this row is never closed: everything after it counts as one cell"), before + 1
             )
         number, before = before + 1, reader.line_num
         if not cells or (len(cells) == 1 and not cells[0].strip()):
@@ -56,7 +56,7 @@ def csv_rows(
             continue
         row = _row(columns, cells, number, note)
         if row is None:
-            what = "a row has more cells than the header: a delimiter or a quote is out of place"
+            what = "a row has more cells than the header: check its delimiters and quotes"
             leave_out(cells, error("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
         else:
             yield row, number
@@ -73,7 +73,9 @@ def _columns(cells: list[str], number: int, note: Note) -> list[str]:
                 count += 1
             counts[name] = count + 1
             note(
-                warning("csv_columns", f"the column {name[:60]!r} stands there twice: this one is {name[:60]}_{count}"),
+                warning(
+                    "csv_columns", f"the column {name[:60]!r} appears twice: this one is named {name[:60]}_{count}"
+                ),
                 number,
             )
             name = f"{name}_{count}"
@@ -85,7 +87,7 @@ def _row(columns: list[str], cells: list[str], number: int, note: Note) -> dict[
     if len(cells) > len(columns):
         return None
     if len(cells) < len(columns):
-        what = "a row has fewer cells than the header: the rest is taken as empty"
+        what = "a row has fewer cells than the header: the missing cells are empty"
         note(warning("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
         cells = cells + [""] * (len(columns) - len(cells))
     return dict(zip(columns, cells, strict=False))

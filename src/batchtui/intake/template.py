@@ -65,7 +65,7 @@ class RequestTemplate:
         data = _toml(text)
         for name, value in data.items():
             if not _finite(value):
-                what = f"nan and inf are no numbers that a request can hold (in {safe(name, 60)})"
+                what = f"nan and inf can't be in a request (in {safe(name, 60)})"
                 raise BadTemplate(error("template", what), _line_of(text, name))
         self.betas = _betas(data.pop("betas", []))
         own = data.get("model")
@@ -81,7 +81,7 @@ class RequestTemplate:
         if short:
             if "messages" in data:
                 raise BadTemplate(
-                    error("template", "prompt and messages in one template: give one of them"),
+                    error("template", "prompt and messages in one template: use one of them"),
                     _line_of(text, "messages"),
                 )
             data["messages"] = [{"role": "user", "content": data.pop("prompt")}]
@@ -442,7 +442,7 @@ class Renderer:
     def _settle(self, answers: list[wire.Answer]) -> None:
         for answer in answers:
             if not self._flying or not isinstance(answer, wire.Made | wire.Failed):
-                raise Died("makes the renderer answer nonsense")
+                raise Died("breaks the renderer's replies")
             sent = self._flying.popleft()
             self._in_flight -= len(sent.raw)
             self._finish(sent, answer)
@@ -452,7 +452,7 @@ class Renderer:
         """The process is gone: render what was on its way row by row, so that the one that ends it again is named."""
         self._deaths += 1
         if self._deaths > MAX_DEATHS:
-            what = f"the template {bad}, again and again: the rest is not read"
+            what = f"the template {bad}, in too many rows: the rest is not read"
             raise SourceFault(error("template_limit", what)) from bad
         self._restart()
         while self._flying:
@@ -496,7 +496,7 @@ class Renderer:
             return
         if row_id and row_id != custom_id:
             what = (
-                "a row's id can't be a custom_id, or stands there twice: a near one is made, and the row's own is kept"
+                "a row's id can't be a custom_id, or appears twice: a similar one is made, and the row's own id is kept"
             )
             found = warning("id_made", what, f"{quoted(row_id)} became {custom_id}")
             self._checker.report(found, sent.number, custom_id)
@@ -524,7 +524,7 @@ class Renderer:
             self._place()
             custom_id, _ = self._checker.free_id(row_id, sent.order)
         if b"\n" in made.params:
-            raise RowFault(error("template_row", "the rendered request is no line of JSON"))
+            raise RowFault(error("template_row", "the rendered request is not one line of JSON"))
         return b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), made.params), row_id, custom_id
 
     def _refuse(self, row: dict[str, Any], number: int, found: Found) -> None:
@@ -539,7 +539,7 @@ class Renderer:
         self._limits += found.code == "template_limit"
         if self._limits >= MAX_LIMIT_FAULTS:
             raise SourceFault(
-                error("template_limit", "the template asks for too much in row after row: the rest is not read")
+                error("template_limit", "the template takes too much in too many rows: the rest is not read")
             )
 
 

@@ -103,10 +103,10 @@ class TemplateProcess:
         try:
             found = wire.ANSWERS.decode(bytes(self._in[wire.HEAD.size : size]))
         except (msgspec.MsgspecError, UnicodeDecodeError) as bad:
-            raise self._end("makes the renderer answer nonsense") from bad
+            raise self._end("breaks the renderer's replies") from bad
         del self._in[:size]
         if not found:
-            raise self._end("makes the renderer answer nonsense")
+            raise self._end("breaks the renderer's replies")
         return found
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class TemplateProcess:
             return None
         size: int = wire.HEAD.unpack_from(self._in)[0]
         if size > wire.MAX_FRAME:
-            raise self._end("makes the renderer answer nonsense")
+            raise self._end("breaks the renderer's replies")
         return size + wire.HEAD.size if len(self._in) >= size + wire.HEAD.size else None
 
     def _exchange(self, seconds: float) -> bool:

@@ -110,5 +110,5 @@ def kind_of(value: object) -> str:
     if isinstance(value, str):
         return "a string" if value else "an empty string"
     if isinstance(value, int | float):
-        return "a number" if isinstance(value, int) else "a number with a point"
+        return "a number" if isinstance(value, int) else "a number with a decimal point"
     return "a list" if isinstance(value, list) else "an object"

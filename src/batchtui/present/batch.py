@@ -12,7 +12,7 @@ from rich.text import Text
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 

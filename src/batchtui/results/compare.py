@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from difflib import SequenceMatcher
 
 import msgspec
 
-from batchtui.domain.errors import Stopped
 from batchtui.domain.outcome import SUCCEEDED
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.row_match import match
 from batchtui.results.text import read_answer
@@ -25,8 +22,6 @@ KINDS = ("broke", "fixed", "differs", "failed", "same", "only_left", "only_right
 BROKE, FIXED, DIFFERS, FAILED, SAME, ONLY_LEFT, ONLY_RIGHT = range(len(KINDS))
 _DIFF_LINES = 3_000
 """Longer texts are compared as a whole where they differ: line matching takes time with the square of the lines."""
-
-Report = Callable[[Progress], None]
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -150,7 +145,7 @@ class Comparison:
         costs = ["unpriced" if cost is None else f"${cost:,.4f}" for cost in totals.cost_usd]
         yield f"cost           {costs[0]:>14}  {costs[1]:>14}"
         if not totals.requests and len(self):
-            yield "no row is in both: rows without an id of their own match only where both were made from the same file"
+            yield "no row is in both: rows without an id match only where both batches were made from the same file"
         for number in self.select(KINDS if everything else None):
             pair = self.pair(number)
             left, right = _state(pair.left), _state(pair.right)
@@ -179,21 +174,15 @@ class _Sums:
         return None if UNPRICED in costs else dollars(sum(costs))
 
 
-def compare(
-    left: View, right: View, *, progress: Report | None = None, stop: threading.Event | None = None
-) -> Comparison:
+def compare(left: View, right: View, work: Work = UNWATCHED) -> Comparison:
     """Match two views by row identity and read the answers that both have.  Raises StoreError, Stopped."""
     pairs, first = match(left, right), {name: row for row, name in reversed(list(enumerate(right.ids())))}
     left_rows, right_rows, kinds = array("i"), array("i"), bytearray()
     matched: set[int] = set()
     states = (_States(left), _States(right))
-    told = time.monotonic()
     for row, other in enumerate(pairs):
-        if stop is not None and stop.is_set():
-            raise Stopped("the comparison was stopped")
-        if progress is not None and (now := time.monotonic()) - told >= 0.1:
-            told = now
-            progress(Progress("comparing", row, len(left), "requests"))
+        work.check("the comparison was stopped")
+        work.tell("comparing", row, len(left), "requests")
         left_rows.append(row)
         right_rows.append(other)
         matched.add(other)

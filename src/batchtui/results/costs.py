@@ -36,7 +36,7 @@ class CostSum:
             self.missing.update(facts.missing)
         if usage.web_searches or usage.extra:
             return self._ring_tools(usage)
-        return self.add_tokens(usage.model, usage.geo, usage.own)
+        return self.add_tokens(usage.model, usage.geo, usage.tokens)
 
     def add_tokens(self, model: str, geo: str, tokens: Tokens) -> int:
         """The same for a succeeded line that used tokens alone."""

@@ -202,11 +202,11 @@ def group_filter(group: ErrorGroup) -> Filter:
 
 def _check(name: str, value: str) -> str:
     if not value:
-        return f"{name}: a value is wanted"
+        return f"{name}: a value is missing"
     if name in NUMBER_FIELDS and number(value) is None:
         return f"{name}: {value} is not a number"
     if name in ("is", "outcome") and not _states(value):
-        return f"{name}: {value} is none of {', '.join(STATES)}"
+        return f"{name}: {value} is not one of {', '.join(STATES)}"
     return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -11,7 +10,6 @@ from itertools import accumulate
 from operator import sub
 
 from batchtui.domain.batch import Tally
-from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import (
     CANCELED,
@@ -26,6 +24,7 @@ from batchtui.domain.outcome import (
     WAITING,
     normalise,
 )
+from batchtui.domain.work import Work
 from batchtui.results.costs import CostSum
 from batchtui.results.index import (
     AT_LEAST,
@@ -106,14 +105,11 @@ _FACTS = ("outcome", "cut", "stop", "model", "group", "cost", "input", "output",
 _GATHERED_AS = ("offset", "length", "line", "id_end", "seq", *_FACTS)
 
 
-def waiting_index(
-    known: Iterable[Found], requests: Stamp, prices: PriceTable, stop: threading.Event | None = None
-) -> Index:
+def waiting_index(known: Iterable[Found], requests: Stamp, prices: PriceTable, work: Work) -> Index:
     """The index of a batch without any result: its requests, as rows that wait.  Raises OSError, Stopped."""
     columns, size = Columns(), 0
     for ids, offsets, lengths in known:
-        if stop is not None and stop.is_set():
-            raise Stopped("stopped while reading the requests")
+        work.check("stopped while reading the requests")
         kept = [custom_id[:ID_LIMIT].encode("utf-8", "replace") for custom_id in ids]
         columns.id_end.extend([size := size + len(each) for each in kept])
         columns.ids += b"".join(kept)

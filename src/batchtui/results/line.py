@@ -1,21 +1,119 @@
-"""One line of results read into what the index keeps of it; nothing a line can hold makes this fail."""
+"""One line of results: its structs, the ladder by which every reader takes it, and what the index keeps of it.
+
+Whoever reads a line first decodes it as documented, then once more with broken surrogates mended, and then takes it
+leniently, as anything; so nothing that a line can hold makes a reader fail.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
 from batchtui.domain.money import Tokens, Usage
 from batchtui.domain.outcome import CODES, CUT_CODES, EMPTY, SUCCEEDED, UNKNOWN, cut_code
 from batchtui.results.charges import MOST
-from batchtui.results.line_lenient import MESSAGE_KEPT, LineFacts, read_leniently, skim
+from batchtui.results.line_lenient import MESSAGE_KEPT, LineFacts, mend, read_leniently, skim
 
 SLOW_LIMIT = 2_000_000
 """Longer lines that the quick reader refuses are only skimmed, in bytes: their JSON as objects would fill the memory."""
+UNDECODED = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What a decoder raises for what it does not take."""
+M = TypeVar("M")
+T = TypeVar("T")
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+
+
+class Details(msgspec.Struct, gc=False):
+    """What an error tells in codes."""
+
+    error_code: str | None = None
+
+
+class ErrorBody(msgspec.Struct, gc=False):
+    """An error's type and words."""
+
+    type: str = ""
+    message: str = ""
+    details: Details | None = None
+
+
+class Error(msgspec.Struct, gc=False):
+    """An error as the API wraps it."""
+
+    error: ErrorBody | None = None
+
+
+class Result(msgspec.Struct, Generic[M], gc=False):
+    """How the request ended; ``M`` is what is wanted of its message."""
+
+    type: str = ""
+    message: M | None = None
+    error: Error | None = None
+
+
+class Line(msgspec.Struct, Generic[M], gc=False):
+    """A line of results."""
+
+    result: Result[M]
+    custom_id: str = ""
+
+
+class Block(msgspec.Struct, gc=False):
+    """A block of an answer's content."""
+
+    type: str = ""
+    text: str = ""
+    name: str = ""
+    """Of a tool."""
+    input: msgspec.Raw = msgspec.Raw(b"")
+    content: msgspec.Raw = msgspec.Raw(b"")
+    thinking: msgspec.Raw = msgspec.Raw(b"")
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it calls a tool: ours, the API's or an MCP server's."""
+        return self.type in TOOL_CALLS
+
+    @property
+    def summary(self) -> str:
+        """What a compaction block says; '' for others."""
+        return as_text(self.content) if self.type == "compaction" else ""
+
+
+TOOL_CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
+
+
+def as_text(raw: msgspec.Raw) -> str:
+    """The text that a JSON value is; the JSON itself when it is no text, '' for null or nothing."""
+    found: object = None
+    if raw:
+        try:
+            found = msgspec.json.decode(raw)
+        except UNDECODED:
+            found = raw
+    return found if isinstance(found, str) else "" if found is None else bytes(raw).decode("utf-8", "replace")
+
+
+class Spoken(msgspec.Struct, gc=False):
+    """Of a message what it says."""
+
+    content: list[Block] = []
+    stop_details: msgspec.Raw = msgspec.Raw(b"")
+
+
+def ladder(line: bytes | memoryview, decode: Callable[[bytes | memoryview], T]) -> T | None:
+    """What ``decode`` makes of a line, or of the line mended; None when it takes neither: then it is read leniently."""
+    try:
+        return decode(line)
+    except UNDECODED as error:
+        if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+            with suppress(*UNDECODED):
+                return decode(mend(bytes(line)))
+    return None
 
 
 _NULL = msgspec.Raw(b"null")
@@ -61,51 +159,19 @@ class _Message(msgspec.Struct, gc=False):
         return self.usage.iterations == _NULL and self.container == _NULL
 
 
-class _Details(msgspec.Struct, gc=False):
-    error_code: str | None = None
-
-
-class _ErrorBody(msgspec.Struct, gc=False):
-    type: str = ""
-    message: str = ""
-    details: _Details | None = None
-
-
-class _Error(msgspec.Struct, gc=False):
-    error: _ErrorBody
-
-
-class _Result(msgspec.Struct, gc=False):
-    type: str
-    message: _Message | None = None
-    error: _Error | None = None
-
-
-class _Line(msgspec.Struct, gc=False):
-    custom_id: str
-    result: _Result
-
-
-class _Block(msgspec.Struct, gc=False):
-    type: str = ""
-    text: str = ""
-
-
-_decode = msgspec.json.Decoder(_Line).decode
-_decode_lines = msgspec.json.Decoder(_Line).decode_lines
-_decode_blocks = msgspec.json.Decoder(list[_Block]).decode
+_lines: msgspec.json.Decoder[Line[_Message]] = msgspec.json.Decoder(Line[_Message])
+_decode_blocks = msgspec.json.Decoder(list[Block]).decode
 _PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
-_LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 RAN_CODE = b"code_execution"
 """In each answer for which code was run."""
 _SPOKEN = frozenset({"tool_use", "server_tool_use"})
 
 
-def decode_block(block: bytes | memoryview, count: int) -> list[_Line] | None:
+def decode_block(block: bytes | memoryview, count: int) -> list[Line[_Message]] | None:
     """``count`` whole lines decoded at once; None when one of them is not of the documented shape, or blank."""
     try:
-        found = _decode_lines(block)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        found = _lines.decode_lines(block)
+    except UNDECODED:
         return None
     return found if len(found) == count else None
 
@@ -125,7 +191,7 @@ class Plain(msgspec.Struct, gc=False):
     """Tokens of each line with those of the prompt cache; None when no line used it."""
 
 
-def plain_lines(lines: list[_Line]) -> Plain | None:
+def plain_lines(lines: list[Line[_Message]]) -> Plain | None:
     """The lines as columns; None when no line plainly succeeded.  One that did not, or used the service's tools, is odd."""
     results = [each.result for each in lines]
     filler = next((r.message for r in results if r.message is not None and r.type == "succeeded"), None)
@@ -166,7 +232,7 @@ def plain_lines(lines: list[_Line]) -> Plain | None:
 def _cut_or_odd(message: _Message) -> int:
     try:
         return _cut(message.stop_reason or "", message.content)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNDECODED:
         return -1
 
 
@@ -190,12 +256,9 @@ def charged(usage: _Usage) -> Tokens:
 
 def read_line(line: bytes | memoryview) -> LineFacts:
     """The facts of one line; what can't be read at all has the outcome ``unreadable``."""
-    try:
-        return _read_quickly(line)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
-            with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-                return _read_quickly(mend(bytes(line)))
+    found = ladder(line, _read_quickly)
+    if found is not None:
+        return found
     if len(line) > SLOW_LIMIT:
         return skim(line) or read_leniently(None, bytes(line[:1000]))
     return read_leniently(bytes(line), bytes(line[:1000]))
@@ -206,28 +269,19 @@ def message_facts(message: bytes) -> LineFacts:
     return read_line(b'{"custom_id":"","result":{"type":"succeeded","message":' + message + b"}}")
 
 
-def mend(line: bytes) -> bytes:
-    """A line with each lone surrogate escape made the replacement character, which strict readers take."""
-    return _LONE.sub(_mended, line)
-
-
-def _mended(found: re.Match[bytes]) -> bytes:
-    return b"\\ufffd" if len(found.group()) == 6 else found.group()
-
-
 def _read_quickly(line: bytes | memoryview) -> LineFacts:
     """The facts of a line of the documented shape; raises what msgspec raises for any other."""
-    parsed = _decode(line)
+    parsed = _lines.decode(line)
     result = parsed.result
     message = result.message
     if result.type == "succeeded" and message is not None:
         return _succeeded(parsed.custom_id, message)
     code = CODES.get(result.type, UNKNOWN)
-    if not SUCCEEDED < code < UNKNOWN:
+    body = result.error.error if result.error is not None else None
+    if not SUCCEEDED < code < UNKNOWN or (result.error is not None and body is None):
         raise msgspec.ValidationError("not a documented result")
-    if result.error is None:
+    if body is None:
         return LineFacts(parsed.custom_id, code)
-    body = result.error.error
     detail = body.details.error_code or "" if body.details else ""
     return LineFacts(parsed.custom_id, code, body.type, body.message[:MESSAGE_KEPT], detail)
 

@@ -21,6 +21,7 @@ _TYPE_HEAD = re.compile(
     rb'\s*\{\s*"custom_id"\s*:\s*"[^"\\]{1,256}"\s*,\s*"result"\s*:\s*\{\s*"type"\s*:\s*"(\w{1,64})"'
 )
 _RAN_CODE = b"code_execution_tool_result"
+_LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _UNUSED = Usage()
 _NULL = msgspec.Raw(b"null")
 _SMALL = 64_000
@@ -44,23 +45,40 @@ class LineFacts(msgspec.Struct, gc=False):
     """What is not known of its cost; empty when it is known whole."""
 
 
-class _Line(msgspec.Struct, gc=False):
+class _RawLine(msgspec.Struct, gc=False):
     custom_id: msgspec.Raw = _NULL
     result: msgspec.Raw = _NULL
 
 
-class _Result(msgspec.Struct, gc=False):
+class _RawResult(msgspec.Struct, gc=False):
     type: msgspec.Raw = _NULL
     message: msgspec.Raw = _NULL
     error: msgspec.Raw = _NULL
 
 
-class _Message(msgspec.Struct, gc=False):
+class _RawMessage(msgspec.Struct, gc=False):
     model: msgspec.Raw = _NULL
     stop_reason: msgspec.Raw = _NULL
     usage: msgspec.Raw = _NULL
     content: msgspec.Raw = _NULL
     container: msgspec.Raw = _NULL
+
+
+def mend(line: bytes) -> bytes:
+    """A line with each lone surrogate escape made the replacement character, which strict readers take."""
+    return _LONE.sub(_mended, line)
+
+
+def _mended(found: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if len(found.group()) == 6 else found.group()
+
+
+def loads(line: bytes, *, strict: bool) -> Any:
+    """A line's JSON as plain values, however it is written; raises ValueError or RecursionError when it is none.
+
+    ``strict`` refuses control characters in strings: a file that a crash left with zeros in it holds no result there.
+    """
+    return json.loads(mend(line).decode("utf-8-sig", "replace"), parse_constant=str, strict=strict)
 
 
 def skim(line: bytes | memoryview) -> LineFacts | None:
@@ -69,14 +87,14 @@ def skim(line: bytes | memoryview) -> LineFacts | None:
     A large content counts as an answer.  None when it is no JSON, or its result is no object.
     """
     try:
-        whole = msgspec.json.decode(line, type=_Line)
-        held = msgspec.json.decode(whole.result, type=_Result)
+        whole = msgspec.json.decode(line, type=_RawLine)
+        held = msgspec.json.decode(whole.result, type=_RawResult)
         result: dict[str, Any] = {"type": _small(held.type), "error": _small(held.error)}
         if memoryview(held.message)[:1].tobytes() == b"{":
-            message = msgspec.json.decode(held.message, type=_Message)
+            message = msgspec.json.decode(held.message, type=_RawMessage)
             read = ("model", "stop_reason", "usage", "container")
             result["message"] = {name: _small(getattr(message, name)) for name in read}
-            result["message"]["content"] = _small(message.content, "too large to look into")
+            result["message"]["content"] = _small(message.content, "too large to inspect")
             if result["message"]["container"] is None and _RAN_CODE in bytes(message.content):
                 result["message"]["container"] = True
         return _from_dict({"custom_id": _small(whole.custom_id)}, result)
@@ -92,7 +110,7 @@ def read_leniently(line: bytes | None, head: bytes) -> LineFacts:
     """The facts of a line, by stdlib json or else by its ``head`` alone; ``line`` is None when it is too large to read."""
     if line is not None:
         try:
-            parsed = json.loads(line.decode("utf-8-sig", "replace"), parse_constant=str)
+            parsed = loads(line, strict=True)
         except (ValueError, RecursionError):
             parsed = None
         if isinstance(parsed, dict) and isinstance(parsed.get("result"), dict):
@@ -102,8 +120,8 @@ def read_leniently(line: bytes | None, head: bytes) -> LineFacts:
     found = _ID_HEAD.match(head)
     custom_id = found.group(1).decode("utf-8", "replace") if found else ""
     typed = _TYPE_HEAD.match(head)
-    told = f" It calls itself {typed.group(1).decode('ascii', 'replace')}." if typed else ""
-    what = "The line can't be read as JSON." if line is not None else "The line is too large to read whole."
+    told = f" Its type is {typed.group(1).decode('ascii', 'replace')}." if typed else ""
+    what = "The line can't be read as JSON." if line is not None else "The line is too large to be read completely."
     return LineFacts(custom_id, UNREADABLE, "unreadable", what + told)
 
 

@@ -6,7 +6,6 @@ import os
 import select
 import struct
 import subprocess
-import threading
 import time
 from array import array
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ import msgspec
 
 from batchtui import subpython
 from batchtui.domain.errors import InputError
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.filter import Filter
 from batchtui.results.view import Rows, View
 
@@ -33,10 +33,8 @@ class Task(msgspec.Struct, frozen=True):
     fds: tuple[int, ...]
 
 
-def find_regex(
-    view: View, chosen: Filter, asked: Iterable[Rows], *, stop: threading.Event | None = None
-) -> Iterator[Rows]:
-    """Of the asked rows those whose id or answer holds ``chosen.regex``, as they are found; ends when ``stop`` is set.
+def find_regex(view: View, chosen: Filter, asked: Iterable[Rows], work: Work = UNWATCHED) -> Iterator[Rows]:
+    """Of the asked rows those whose id or answer holds ``chosen.regex``, as they are found; ends when the work is stopped.
 
     Raises InputError when one line takes longer than ``PATIENCE``, and StoreError.
     """
@@ -61,7 +59,7 @@ def find_regex(
         with suppress(BrokenPipeError):
             child.stdin.write(task)
             child.stdin.close()
-        for numbers_found in _answers(child.stdout.fileno(), stop):
+        for numbers_found in _answers(child.stdout.fileno(), work):
             yield array("I", (rows[number] for number in numbers_found))
     finally:
         child.kill()
@@ -86,15 +84,15 @@ def _records(view: View, rows: Rows, numbers: dict[int, int]) -> bytes:
     return bytes(records)
 
 
-def _answers(fd: int, stop: threading.Event | None) -> Iterator[list[int]]:
+def _answers(fd: int, work: Work) -> Iterator[list[int]]:
     """What the other process finds; each line is '+N' for a hit or '.' for a sign of life, the last one is 'done'."""
     heard, rest = time.monotonic(), b""
-    while stop is None or not stop.is_set():
+    while not work.stopped:
         ready, _, _ = select.select([fd], [], [], 0.1)
         if not ready:
             if time.monotonic() - heard > PATIENCE:
                 raise InputError(
-                    "the expression takes too long on one of the results",
+                    "the regular expression takes too long on one of the results",
                     advice="make it simpler: nested repeats such as (a+)+ never end",
                 )
             continue

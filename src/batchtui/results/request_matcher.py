@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from batchtui import plainfile
-from batchtui.domain.errors import Stopped
+from batchtui.domain.work import UNWATCHED, Work
 
 _BLOCK = 1 << 18
 _HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"params"')
@@ -80,10 +79,10 @@ _U32 = 0xFFFF_FFFF
 class RequestMatcher:
     """The requests of a batch by custom_id, and which row of the results each has; ``known`` are the requests, if there are any.
 
-    Raises OSError when they can't be read, Stopped when ``stop`` is set.
+    Raises OSError when they can't be read, and Stopped.
     """
 
-    def __init__(self, known: Iterable[Found] | None, stop: threading.Event | None = None) -> None:
+    def __init__(self, known: Iterable[Found] | None, work: Work = UNWATCHED) -> None:
         self.known = known is not None
         self._places: dict[str, int] = {}
         self._others: list[tuple[str, int, int]] = []
@@ -93,8 +92,7 @@ class RequestMatcher:
         self._offsets = array("q")
         self._lengths = array("I")
         for ids, offsets, lengths in known or ():
-            if stop is not None and stop.is_set():
-                raise Stopped("stopped while reading the requests")
+            work.check("stopped while reading the requests")
             self._add(ids)
             self._offsets.extend(offsets)
             self._lengths.extend(lengths if max(lengths, default=0) <= _U32 else [min(each, _U32) for each in lengths])

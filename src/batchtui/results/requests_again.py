@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from batchtui.domain.errors import InputError, Stopped
-from batchtui.domain.plan import Progress
+from batchtui.domain.errors import InputError
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.filter import Filter, Term, apply
 from batchtui.results.view import Rows, View
 from batchtui.store import files
@@ -21,8 +19,6 @@ NOT_SUCCEEDED = ("errored", "expired", "canceled", "missing")
 """What is sent again when nothing else is asked for."""
 ONLY = (*NOT_SUCCEEDED, "unknown", "unreadable", "cut_short")
 """What can be asked for."""
-
-Report = Callable[[Progress], None]
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -43,7 +39,7 @@ def choose(view: View, only: Iterable[str] = NOT_SUCCEEDED, *, custom_ids: Itera
     for state in only:
         name = state.replace("-", "_")
         if name not in ONLY:
-            raise InputError(f"{state} is nothing that can be retried", advice=f"one of {', '.join(ONLY)}")
+            raise InputError(f"{state} can't be retried", advice=f"one of {', '.join(ONLY)}")
         passed.update(apply(view, Filter(terms=(Term("is", ":", name),))))
     return array("I", sorted(passed))
 
@@ -53,9 +49,7 @@ def write_requests(
     rows: Sequence[int],
     dest: Path,
     changes: Mapping[str, str] | None = None,
-    *,
-    progress: Report | None = None,
-    stop: threading.Event | None = None,
+    work: Work = UNWATCHED,
 ) -> Written:
     """Write the rows' requests to a file, one a line, changed by ``changes``; each custom_id once.
 
@@ -65,14 +59,10 @@ def write_requests(
     prepared = prepare(changes or {})
     written: dict[str, None] = {}
     without: dict[str, None] = {}
-    told = time.monotonic()
     with files.atomic(dest) as out:
         for number, row in enumerate(rows):
-            if stop is not None and stop.is_set():
-                raise Stopped("the retry was stopped; nothing was sent")
-            if progress is not None and time.monotonic() - told >= 0.1:
-                told = time.monotonic()
-                progress(Progress("collecting requests", number, len(rows), "requests"))
+            work.check("the retry was stopped; nothing was sent")
+            work.tell("collecting requests", number, len(rows), "requests")
             custom_id = view.id(row)
             if custom_id in written or custom_id in without:
                 continue
@@ -109,7 +99,7 @@ def prepare(changes: Mapping[str, str]) -> tuple[Change, ...]:
         path = tuple(key.removeprefix("params.").split("."))
         if not all(path) or path == ("custom_id",):
             raise InputError(
-                f"{key or 'nothing'} is no parameter that can be set",
+                f"{key or 'nothing'} is not a parameter that can be set",
                 advice="write --set max_tokens=2048, or --set thinking.type=disabled",
             )
         value: Any = text
@@ -173,14 +163,14 @@ def _read(raw: bytes) -> _Request:
     try:
         return _decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise InputError("a request can't be read to be changed", advice="send it again as it is") from error
+        raise InputError("a request can't be read to be changed", advice="retry it as is") from error
 
 
 def _value(raw: msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise InputError("a parameter can't be read to be changed", advice="set it as a whole") from error
+        raise InputError("a parameter can't be read to be changed", advice="set the whole parameter") from error
 
 
 def _put(value: Any, path: Sequence[str], change: Change) -> None:
@@ -214,7 +204,7 @@ def _step(here: Any, step: str, change: Change, *, make: bool) -> Any:
 
 def _no_place(change: Change) -> InputError:
     return InputError(
-        f"{change.name} can't be set: what it goes into is neither an object nor has such an item",
+        f"{change.name} can't be set: its parent is not an object and has no such item",
         advice="look at a request's JSON for the right path",
     )
 

@@ -36,14 +36,13 @@ def _spot(place: Place) -> tuple[int, int]:
 
 
 def in_source_order(view: View) -> Rows:
-    """A view's rows in the order of the source; of a run whose rows are not known, in the order of its batches."""
-    if len(view.members) == 1:
-        return array("I", _as_sent(view))
+    """A view's rows in the order of the source; where that is not known, in the order of the requests, else as received."""
+    sent = _as_sent(view)
     try:
         found = places(view)
-        return array("I", sorted(range(len(view)), key=lambda row: _spot(found[row])))
     except StoreError:
-        return array("I", range(len(view)))
+        return array("I", sent)
+    return array("I", sorted(sent, key=lambda row: _spot(found[row])))
 
 
 def _as_sent(view: View) -> list[int]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from batchtui.domain.batch import Tally
-from batchtui.domain.errors import Stopped, StoreError
+from batchtui.domain.errors import StoreError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import MISSING, OUTCOMES, SUCCEEDED, WAITING
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.index import DUPLICATE, UNEXPECTED, Columns, GroupKey
 from batchtui.results.storage import open_results
 from batchtui.results.view import ResultSet, View
 
-Report = Callable[[Progress], None]
 _GOOD = 3
 
 
@@ -204,13 +202,7 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if known else None
 
 
-def open_run(
-    members: Sequence[tuple[Path, int]],
-    prices: PriceTable,
-    *,
-    progress: Report | None = None,
-    stop: threading.Event | None = None,
-) -> RunView:
+def open_run(members: Sequence[tuple[Path, int]], prices: PriceTable, work: Work = UNWATCHED) -> RunView:
     """A run's batches, given as (folder, attempt), opened and merged; the order of one attempt's parts is kept.
 
     A folder with neither results nor requests is left out and named in ``left_out``.  Raises StoreError, Stopped.
@@ -219,13 +211,11 @@ def open_run(
     attempts: list[int] = []
     left_out: list[Path] = []
     for number, (folder, attempt) in enumerate(sorted(members, key=lambda each: each[1])):
-        if stop is not None and stop.is_set():
-            raise Stopped("stopped while opening the run")
+        work.check("stopped while opening the run")
         try:
-            opened.append(open_results(folder, prices, progress=progress, stop=stop))
+            opened.append(open_results(folder, prices, work))
             attempts.append(attempt)
         except StoreError:
             left_out.append(folder)
-        if progress is not None:
-            progress(Progress("opening the run", number + 1, len(members), "batches"))
+        work.tell("opening the run", number + 1, len(members), "batches")
     return RunView(opened, attempts, left_out=left_out)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 from batchtui.domain.errors import StoreError
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results import filter
 from batchtui.results.filter import Filter, Word
 from batchtui.results.text import answer_text, request_text
@@ -21,20 +20,11 @@ BLOCK = 1 << 20
 FOLDED_BLOCK = 1 << 18
 """Bytes looked through in one call, which holds the interpreter's lock; smaller when they are lower-cased first."""
 
-Report = Callable[[Progress], None]
-
 
 def scan(
-    fd: int,
-    size: int,
-    needles: list[bytes],
-    case: bool,
-    starts: Sequence[int],
-    *,
-    stop: threading.Event | None,
-    progress: Report | None,
+    fd: int, size: int, needles: list[bytes], case: bool, starts: Sequence[int], work: Work
 ) -> Iterator[list[int]]:
-    """Numbers of the lines (by their ``starts``) that hold one of the needles, each once; ends early when ``stop`` is set.
+    """Numbers of the lines (by their ``starts``) that hold one of the needles, each once; ends early when stopped.
 
     Blocks overlap by one byte less than the longest needle, so nothing is missed between two.  Raises StoreError.
     """
@@ -45,7 +35,7 @@ def scan(
     block = FOLDED_BLOCK if folding else BLOCK
     buffer = bytearray(block + overlap)
     place, last = 0, -1
-    while place < size and not (stop is not None and stop.is_set()):
+    while place < size and not work.stopped:
         got = _read(fd, buffer, place)
         if not got:
             raise StoreError("the results became shorter while they were searched", advice="open the batch again")
@@ -65,8 +55,7 @@ def scan(
             last = fresh[-1]
             yield fresh
         place += block
-        if progress is not None and place % (16 * BLOCK) < block:
-            progress(Progress("searching", min(place, size), size))
+        work.tell("searching", min(place, size), size)
 
 
 def _read(fd: int, buffer: bytearray, place: int) -> int:
@@ -179,20 +168,18 @@ _FEW = 1_000
 """So few rows are read one by one instead of looking through the file."""
 
 
-def select(view: View, chosen: Filter, *, stop: threading.Event | None = None) -> Rows:
+def select(view: View, chosen: Filter, work: Work = UNWATCHED) -> Rows:
     """The rows that a filter lets through, in the view's order; when stopped, those found so far.  Raises as ``find``."""
     found = array("I")
-    for some in find(view, chosen, stop=stop):
+    for some in find(view, chosen, work):
         found.extend(some)
     if any(found[i] > found[i + 1] for i in range(len(found) - 1)):
         found = array("I", sorted(found))
     return found
 
 
-def find(
-    view: View, chosen: Filter, *, stop: threading.Event | None = None, progress: Report | None = None
-) -> Iterator[Rows]:
-    """The rows that a filter lets through, piece by piece in the order of the files; ends early when ``stop`` is set.
+def find(view: View, chosen: Filter, work: Work = UNWATCHED) -> Iterator[Rows]:
+    """The rows that a filter lets through, piece by piece in the order of the files; ends early when stopped.
 
     Raises StoreError, and InputError when a regular expression takes too long.
     """
@@ -200,51 +187,41 @@ def find(
     if chosen.regex:
         from batchtui.results.regex import find_regex
 
-        asked = _passing(
-            view, rows, [word for word in chosen.words if word.in_request], chosen.case, stop=stop, progress=None
-        )
-        yield from find_regex(view, chosen, asked, stop=stop)
+        asked = _passing(view, rows, [word for word in chosen.words if word.in_request], chosen.case, work)
+        yield from find_regex(view, chosen, asked, work)
     elif chosen.words:
-        yield from _passing(view, rows, list(chosen.words), chosen.case, stop=stop, progress=progress)
+        yield from _passing(view, rows, list(chosen.words), chosen.case, work)
     else:
         yield rows
 
 
-def _passing(
-    view: View,
-    rows: Rows,
-    words: list[Word],
-    case: bool,
-    *,
-    stop: threading.Event | None,
-    progress: Report | None,
-) -> Iterator[Rows]:
+def _passing(view: View, rows: Rows, words: list[Word], case: bool, work: Work) -> Iterator[Rows]:
     wanted = [word for word in words if not word.negated]
     tests = [_Test(word, case) for word in words]
     if not words:
         yield rows
     elif not wanted or len(rows) <= _FEW:
-        yield from _one_by_one(view, rows, tests, stop)
+        yield from _one_by_one(view, rows, tests, work)
     else:
         lead = max(wanted, key=lambda word: (len(max(anchors(word.text, case), key=len)), not word.in_request))
         among = set(rows) if len(rows) < len(view) else None
-        for some in _candidates(view, lead, case, stop, progress):
+        for some in _candidates(view, lead, case, work):
             passed = [row for row in some if (among is None or row in among) and _passes(view, row, tests)]
             if passed:
                 yield array("I", passed)
 
 
-def _one_by_one(view: View, rows: Rows, tests: list[_Test], stop: threading.Event | None) -> Iterator[Rows]:
+def _one_by_one(view: View, rows: Rows, tests: list[_Test], work: Work) -> Iterator[Rows]:
     for start in range(0, len(rows), _FEW):
         passed: list[int] = []
         for row in rows[start : start + _FEW]:
-            if stop is not None and stop.is_set():
+            if work.stopped:
                 break
             if _passes(view, row, tests):
                 passed.append(row)
         if passed:
             yield array("I", passed)
-        if stop is not None and stop.is_set():
+        if work.stopped:
             return
 
 
@@ -275,49 +252,35 @@ def _passes(view: View, row: int, tests: list[_Test]) -> bool:
     return all(test.holds(custom_id, text) for test in tests)
 
 
-def _candidates(
-    view: View, word: Word, case: bool, stop: threading.Event | None, progress: Report | None
-) -> Iterator[list[int]]:
+def _candidates(view: View, word: Word, case: bool, work: Work) -> Iterator[list[int]]:
     """Rows whose bytes may say the word; each row at most once."""
     needles = anchors(word.text, case)
     for number, member in enumerate(view.members):
         if word.in_request:
             offsets = member.columns.request_offset
             order = array("I", sorted((r for r in range(len(member)) if offsets[r] >= 0), key=offsets.__getitem__))
-            pieces = _scan_requests(member, needles, case, order, stop=stop, progress=progress)
+            pieces = _scan_requests(member, needles, case, order, work)
         else:
             absent = range(member.header.lines, len(member))
             if absent:
                 yield [row for row in (view.row_of(number, place) for place in absent) if row >= 0]
-            pieces = _scan_results(member, needles, case, stop, progress)
+            pieces = _scan_results(member, needles, case, work)
         for places in pieces:
             rows = [view.row_of(number, place) for place in places]
             yield [row for row in rows if row >= 0]
 
 
-def _scan_results(
-    member: ResultSet, needles: list[bytes], case: bool, stop: threading.Event | None, progress: Report | None
-) -> Iterator[list[int]]:
+def _scan_results(member: ResultSet, needles: list[bytes], case: bool, work: Work) -> Iterator[list[int]]:
     if member.stored:
         starts = member.columns.offset[: member.header.lines]
-        yield from scan(
-            member.results_fd(), member.header.results[0], needles, case, starts, stop=stop, progress=progress
-        )
+        yield from scan(member.results_fd(), member.header.results[0], needles, case, starts, work)
 
 
-def _scan_requests(
-    member: ResultSet,
-    needles: list[bytes],
-    case: bool,
-    order: Rows,
-    *,
-    stop: threading.Event | None,
-    progress: Report | None,
-) -> Iterator[list[int]]:
+def _scan_requests(member: ResultSet, needles: list[bytes], case: bool, order: Rows, work: Work) -> Iterator[list[int]]:
     if not order:
         return
     offsets = member.columns.request_offset
     starts = array("q", [offsets[row] for row in order])
     size = member.header.requests[0]
-    for hits in scan(member.requests_fd(), size, needles, case, starts, stop=stop, progress=progress):
+    for hits in scan(member.requests_fd(), size, needles, case, starts, work):
         yield [order[number] for hit in hits for number in range(bisect_left(starts, starts[hit]), hit + 1)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +10,9 @@ from typing import BinaryIO
 
 from batchtui import plainfile
 from batchtui.domain.batch import Tally
-from batchtui.domain.errors import IncompleteResults, Stopped, StoreError
+from batchtui.domain.errors import IncompleteResults, StoreError
 from batchtui.domain.money import PriceTable
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results import completeness, index
 from batchtui.results.completeness import Held
 from batchtui.results.indexer import Indexer, waiting_index
@@ -32,7 +30,6 @@ _HURRY = 16 << 20
 
 
 Bytes = bytes
-Report = Callable[[Progress], None]
 
 
 class ResultSink:
@@ -176,7 +173,7 @@ class ResultSink:
             what = f"{held.ours:,} of {expected:,} results came" + held.oddities()
         return IncompleteResults(
             f"{what} ({self._size:,} bytes)",
-            advice="nothing that came is lost; they are downloaded again by and by, or now: batchtui fetch ID",
+            advice="what was received is kept; batchtui downloads them again later, or now: batchtui fetch ID",
             lines=held.lines,
             expected=expected,
             size=self._size,
@@ -195,7 +192,7 @@ class ResultSink:
             self._file.truncate(self._size)
         except OSError as error:
             self._close()
-            raise files.explain(error, f"can't take up {self._part}") from error
+            raise files.explain(error, f"can't continue {self._part}") from error
         self._indexer.cutter.drop_tail()
 
     def _flushed(self) -> int:
@@ -209,13 +206,11 @@ class ResultSink:
                 self._file.close()
 
 
-def open_results(
-    folder: Path, prices: PriceTable, *, progress: Report | None = None, stop: threading.Event | None = None
-) -> ResultSet:
+def open_results(folder: Path, prices: PriceTable, work: Work = UNWATCHED) -> ResultSet:
     """A batch's results; what came so far of results not yet complete; or its requests alone, as rows that wait.
 
-    The index is used when it fits the files and prices, and made anew in one pass (with ``progress``) when it
-    doesn't.  Raises StoreError, and Stopped when ``stop`` is set.
+    The index is used when it fits the files and prices, and made anew in one pass when it doesn't.
+    Raises StoreError, and Stopped.
     """
     fd: int | None = None
     try:
@@ -224,15 +219,15 @@ def open_results(
         results = (found.st_size, found.st_mtime_ns) if found else index.NOTHING
         requests = index.stamp(folder / REQUESTS)
         if found is None and requests == index.NOTHING:
-            raise StoreError(f"there are no results in {folder}", advice="fetch them first")
+            raise StoreError(f"no results are downloaded in {folder}", advice="download them first")
         made = None if partial else index.load(folder / INDEX, results, requests, prices)
         if made is None:
             if fd is None:
-                made = waiting_index(read_requests(folder / REQUESTS), requests, prices, stop)
+                made = waiting_index(read_requests(folder / REQUESTS), requests, prices, work)
                 # Results that came in the meantime have an index of their own.
                 lasts = index.stamp(folder / RESULTS) == index.NOTHING
             else:
-                made = _indexed(folder, fd, results, prices, partial, progress, stop)
+                made = _indexed(folder, fd, results, prices, partial, work)
                 lasts = not partial
             if lasts:
                 with suppress(StoreError):  # A read-only disk still shows its results.
@@ -263,7 +258,7 @@ def held_in(folder: Path, name: str, prices: PriceTable) -> Held | None:
         raise files.explain(error, f"can't read {path}") from error
     try:
         return completeness.held(
-            _indexed(folder, fd, index.stamp(path), prices, name != RESULTS, None, None), with_ids=True
+            _indexed(folder, fd, index.stamp(path), prices, name != RESULTS, UNWATCHED), with_ids=True
         )
     except OSError as error:
         raise files.explain(error, f"can't read {path}") from error
@@ -312,15 +307,15 @@ def take_short(folder: Path, prices: PriceTable) -> Tally:
     return opened.tally
 
 
-def _matcher(folder: Path, stop: threading.Event | None = None) -> tuple[index.Stamp, RequestMatcher]:
+def _matcher(folder: Path, work: Work = UNWATCHED) -> tuple[index.Stamp, RequestMatcher]:
     """The requests of a batch and their file's stamp, from an index of them alone when there is one."""
     stamp = index.stamp(folder / REQUESTS)
     if stamp == index.NOTHING:
         return stamp, RequestMatcher(None)
     held = index.load_requests(folder / INDEX, stamp)
     if held is not None and not held.cut_short():
-        return stamp, RequestMatcher([(held.id_texts(), held.request_offset, held.request_length)], stop)
-    return stamp, RequestMatcher(read_requests(folder / REQUESTS), stop)
+        return stamp, RequestMatcher([(held.id_texts(), held.request_offset, held.request_length)], work)
+    return stamp, RequestMatcher(read_requests(folder / REQUESTS), work)
 
 
 def _open(folder: Path) -> tuple[int | None, bool]:
@@ -331,26 +326,16 @@ def _open(folder: Path) -> tuple[int | None, bool]:
     return None, False
 
 
-def _indexed(
-    folder: Path,
-    fd: int,
-    results: index.Stamp,
-    prices: PriceTable,
-    partial: bool,
-    progress: Report | None,
-    stop: threading.Event | None,
-) -> index.Index:
+def _indexed(folder: Path, fd: int, results: index.Stamp, prices: PriceTable, partial: bool, work: Work) -> index.Index:
     """The index of results that lie there, made in one pass."""
-    requests, matcher = _matcher(folder, stop)
+    requests, matcher = _matcher(folder, work)
     indexer = Indexer(prices, lambda: fd, matcher)
     place, size = 0, results[0]
     while place < size and (block := os.pread(fd, min(BLOCK, size - place), place)):
-        if stop is not None and stop.is_set():
-            raise Stopped("stopped while reading the results")
+        work.check("stopped while reading the results")
         indexer.feed(block)
         place += len(block)
-        if progress is not None and place % (16 * BLOCK) < BLOCK:
-            progress(Progress("reading the results", place, size))
+        work.tell("reading the results", place, size)
     if partial:
         indexer.cutter.drop_tail()
     indexer.cutter.take_tail()

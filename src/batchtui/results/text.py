@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import mend
+from batchtui.results.line import UNDECODED, Block, Error, ErrorBody, Line, Result, Spoken, as_text, ladder
+from batchtui.results.line_lenient import loads
 
 _SPEAKS = re.compile(rb'"(?:text|message)"\s*:\s*"')
 _INSIDE = re.compile(rb'[^"\\]*(?:\\(?:u[0-9a-fA-F]{4}|[^u])[^"\\]*)*')
@@ -90,7 +91,7 @@ def load(line: bytes) -> Any:
     except RecursionError:
         return None
     try:
-        return json.loads(mend(line).decode("utf-8-sig", "replace"), strict=False)
+        return loads(line, strict=False)
     except (ValueError, RecursionError):
         return None
 
@@ -110,96 +111,146 @@ def _gather(value: object, said: list[str]) -> None:
             said.append(str(here))
 
 
-class _Block(msgspec.Struct, gc=False):
-    type: str = ""
-    text: str = ""
-    input: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Message(msgspec.Struct, gc=False):
-    content: list[_Block] = []
-
-
-class _ErrorBody(msgspec.Struct, gc=False):
-    type: str = ""
-    message: str = ""
-
-
-class _Error(msgspec.Struct, gc=False):
-    error: _ErrorBody | None = None
-
-
-class _Result(msgspec.Struct, gc=False):
-    type: str = ""
-    message: _Message | None = None
-    error: _Error | None = None
-
-
-class _Line(msgspec.Struct, gc=False):
-    result: _Result
+class _Contained(msgspec.Struct, gc=False):
+    content: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class Answer(msgspec.Struct, gc=False):
-    """What one line says: a text, or why there is none."""
+    """What one line says: a text and what stands beside it, or why there is none."""
 
     text: str | None
     """None when there is no answer; a tool call's input as JSON when the answer is nothing but tool calls."""
     error: str = ""
     """The error's type and message."""
     message: str = ""
-    inputs: tuple[str, ...] = ()
-    """What it calls tools with, as JSON."""
+    blocks: list[Block] = []
+    """All of them in their order; none when there is no answer."""
+    stop_details: str = ""
+    """Why it was refused, or stopped, as JSON; '' when nothing is said."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it calls tools with, as JSON."""
+        return tool_inputs(self.blocks)
+
+    @property
+    def only_text(self) -> bool:
+        """Whether nothing but ``text`` is said."""
+        return not self.stop_details and all(block.type == "text" for block in self.blocks)
+
+    @property
+    def compaction(self) -> str:
+        """The summaries of a conversation that was compacted."""
+        return "\n\n".join(filter(None, [block.summary for block in self.blocks]))
+
+    @property
+    def thinking(self) -> str:
+        """What was thought, where it was sent."""
+        return "\n\n".join(filter(None, [as_text(block.thinking) for block in self.blocks if block.thinking]))
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_decode = msgspec.json.Decoder(Line[Spoken]).decode
+_decode_content = msgspec.json.Decoder(Line[_Contained]).decode
+_decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_NOTHING_SAID = (b"", b"null", b"{}")
 
 
 def read_answer(line: bytes) -> Answer:
     """The answer of a result line; never fails, and an unreadable line is no answer."""
     if not line:
         return Answer(None)
-    parsed: _Line | None
-    try:
-        parsed = _decode(line)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        parsed = _leniently(line)
+    parsed = ladder(line, _decode) or _leniently(line)
     if parsed is None:
         return Answer(None, "unreadable", "the line can't be read as a result")
     result = parsed.result
     if result.message is not None and result.type == "succeeded":
-        blocks = result.message.content
-        return Answer(join_text(blocks), inputs=tool_inputs(blocks))
+        blocks, details = result.message.content, bytes(result.message.stop_details)
+        said = "" if details in _NOTHING_SAID else details.decode("utf-8", "replace")
+        return Answer(join_text(blocks), blocks=blocks, stop_details=said)
     if result.error is not None and result.error.error is not None:
         return Answer(None, result.error.error.type, result.error.error.message)
     return Answer(None, result.type if result.type != "succeeded" else "unreadable")
 
 
-def _leniently(line: bytes) -> _Line | None:
-    try:
-        return _decode(mend(line))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        pass
+def _leniently(line: bytes) -> Line[Spoken] | None:
     parsed = load(line)
     result = parsed.get("result") if isinstance(parsed, dict) else None
     if not isinstance(result, dict):
         return None
-    message = result.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
+    message, error = result.get("message"), result.get("error")
+    body = error.get("error", error) if isinstance(error, dict) else None
+    return Line(
+        Result(
+            _string(result.get("type")),
+            Spoken(_blocks(message.get("content")), _raw(message, "stop_details"))
+            if isinstance(message, dict)
+            else None,
+            Error(ErrorBody(_string(body.get("type")), _string(body.get("message"))))
+            if isinstance(body, dict)
+            else None,
+        )
+    )
+
+
+def _blocks(content: object) -> list[Block]:
     if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
+        return [Block("text", content)]
     kept = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
-    blocks = [_Block(str(block.get("type")), str(block.get("text") or "")) for block in kept]
-    return _Line(_Result(str(result.get("type")), _Message(blocks)))
+    return [
+        Block(
+            *(_string(block.get("type")), _string(block.get("text")), _string(block.get("name"))),
+            input=_raw(block, "input"),
+            content=_raw(block, "content"),
+            thinking=_raw(block, "thinking"),
+        )
+        for block in kept
+    ]
 
 
-def tool_inputs(blocks: list[_Block]) -> tuple[str, ...]:
+def _raw(found: dict[str, Any], key: str) -> msgspec.Raw:
+    """A value as JSON again; nothing when there is none."""
+    return msgspec.Raw(json.dumps(found[key], ensure_ascii=False).encode("utf-8", "replace") if key in found else b"")
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def raw_content(line: bytes) -> str:
+    """The content of a line's answer as JSON, as received; '' when it has none."""
+    found = ladder(line, _decode_content)
+    if found is not None:
+        message = found.result.message
+        return "" if message is None else bytes(message.content).decode("utf-8", "replace")
+    parsed = load(line)
+    for key in ("result", "message", "content"):
+        parsed = parsed.get(key) if isinstance(parsed, dict) else None
+    return "" if parsed is None else json.dumps(parsed, ensure_ascii=False)
+
+
+def tool_calls(line: bytes, answer: Answer) -> str:
+    """The tool calls of a line whose answer was read, as a JSON array of their blocks as received; '' without any."""
+    called = [block for block in answer.blocks if block.is_call]
+    if not called:
+        return ""
+    try:
+        raws = [raw for raw in map(bytes, _decode_raws(raw_content(line))) if raw[:1] == b"{"]
+    except UNDECODED:
+        raws = []
+    if len(raws) == len(answer.blocks):
+        as_received = [raw.decode() for raw, block in zip(raws, answer.blocks, strict=True) if block.is_call]
+        return f"[{', '.join(as_received)}]"
+    return json.dumps([{"type": each.type, "name": each.name, "input": as_text(each.input)} for each in called])
+
+
+def tool_inputs(blocks: list[Block]) -> tuple[str, ...]:
     """What the answer calls tools with, as JSON."""
     return tuple(
         bytes(block.input).decode("utf-8", "replace") for block in blocks if block.type == "tool_use" and block.input
     )
 
 
-def join_text(blocks: list[_Block]) -> str:
+def join_text(blocks: list[Block]) -> str:
     """Texts that follow each other are one (citations split them); others stand apart.  Tool inputs, if there is no text."""
     parts: list[str] = []
     apart = False
@@ -212,8 +263,10 @@ def join_text(blocks: list[_Block]) -> str:
         else:
             apart = True
     text = "".join(parts)
+    if len(parts) == len(blocks) or text.strip():
+        return text
     inputs = tool_inputs(blocks)
-    if text.strip() or not inputs:
+    if not inputs:
         return text
     return inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]"
 

@@ -256,11 +256,6 @@ class ResultSet(View):
         return self.header.results != (0, 0)
 
     @property
-    def blank_lines(self) -> int:
-        """Lines of results.jsonl with nothing on them."""
-        return self.header.blank
-
-    @property
     def tally(self) -> Tally:
         """Counts and real costs."""
         return self.header.tally

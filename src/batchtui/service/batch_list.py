@@ -54,7 +54,7 @@ async def look_back(gateway: Gateway, since: Callable[[], datetime | None]) -> L
         if not page.has_more:
             return _look(seen, _unread(unread))
         if not new:
-            return _look(seen, "the list says that there is more and does not give it")
+            return _look(seen, "the list announces more batches and does not return them")
         # One batch alone is in any order.
         if ordered and len(seen) > 1 and _reaches(page.data[-1].created_at, since()):
             return _look(seen, _unread(unread))

@@ -19,7 +19,6 @@ from batchtui import plainfile, unexpected
 from batchtui.config.load import Config, Profile
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, LockBusy
-from batchtui.domain.plan import Progress
 from batchtui.service import events
 from batchtui.store import files
 from batchtui.store.records import History, lock
@@ -269,20 +268,6 @@ def _clock_for(profile: Profile) -> clocks.Clock:
     return (
         clocks.from_environment() if client.is_here(profile.base_url or client.default_base_url()) else clocks.Clock()
     )
-
-
-class Throttle:
-    """Passes progress on at most ten times a second, and always the last."""
-
-    def __init__(self, tell: Callable[[Progress], None]) -> None:
-        self._tell = tell
-        self._last = 0.0
-
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._last >= 0.1 or (progress.total and progress.done >= progress.total):
-            self._last = now
-            self._tell(progress)
 
 
 replace = msgspec.structs.replace

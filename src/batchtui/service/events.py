@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
 
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import LookState
-
-Tell = Callable[[Progress], None] | None
-"""Told how far work came, in the thread that does it."""
-
-
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which requests to retry: by outcome, or these custom_ids."""
-
-    only: tuple[str, ...] = ("errored", "expired", "canceled", "missing")
-    custom_ids: frozenset[str] | None = None
+from batchtui.domain.work import Progress
 
 
 class TryResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,12 +23,12 @@ from batchtui.domain.errors import (
     Rejected,
     StoreError,
 )
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import fetch_delay, ripe
+from batchtui.domain.work import Progress, Work
 from batchtui.memory import give_back
 from batchtui.results.storage import ResultSink, held_in, keep_better, take_short
 from batchtui.service import events, presence
-from batchtui.service.context import Context, Throttle
+from batchtui.service.context import Context
 from batchtui.service.fetch_slots import Slots
 from batchtui.service.reconcile import Reconciler
 from batchtui.store.records import INDEX, NEWER, PART, RESULTS, lock
@@ -109,7 +109,7 @@ class Fetcher:
                 return record
             if record.id is None or record.status != "ended":
                 raise InputError("this batch has no results yet", advice="wait until it has ended")
-            busy = "its results are being fetched by another batchtui"
+            busy = "its results are being downloaded by another batchtui"
             try:
                 with lock(self.context.history.folder(local_id) / ".fetch.lock", 0.05, busy):
                     return await self._locked_fetch(record, again)
@@ -138,7 +138,7 @@ class Fetcher:
         except Exception as error:
             # Without a time to try again on record the same download would begin anew every second.
             found = unexpected.note(error, "downloading results")
-            ours = StoreError(f"downloading met an unexpected error: {found.title}", advice=unexpected.GOES_ON)
+            ours = StoreError(f"unexpected error while downloading: {found.title}", advice=unexpected.GOES_ON)
             self._failed(record, ours)
             raise ours from error
         finally:
@@ -206,12 +206,12 @@ class Fetcher:
         def on_loop(progress: Progress) -> None:
             loop.call_soon_threadsafe(self.context.emit, events.Transfer(record.local_id, progress))
 
-        tell = Throttle(on_loop)
+        work = Work(on_loop)
 
         def took(piece: bytes) -> None:
             self._received[record.local_id] = self._received.get(record.local_id, 0) + len(piece)
             take(piece)
-            tell(Progress("results", sink.bytes, total))
+            work.tell("results", sink.bytes, total)
 
         try:
             await download.receive(took, _ANY_SIZE + _A_RESULT * record.requests if record.requests else None)
@@ -358,7 +358,7 @@ class Fetcher:
         """After a download again of stored results: the record when it holds more now, None when what is here stays."""
         before = record.tally
         if before is None or have <= record.requests - before.missing - before.unreadable:
-            error.advice = "the results that are here already were kept"
+            error.advice = "the results downloaded before were kept"
             return None
         return self._stored(
             record, take_short(self.context.history.folder(record.local_id), self.context.prices), record.error

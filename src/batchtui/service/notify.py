@@ -65,7 +65,7 @@ def run_hook(command: str, record: BatchRecord, late: bool, fail: Callable[[str]
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            fail(f"on_end was ended after {_HOOK_SECONDS:.0f} s")
+            fail(f"on_end was stopped after {_HOOK_SECONDS:.0f} s")
         except (OSError, subprocess.SubprocessError) as error:
             fail(f"on_end can't be run: {error}")
         else:

@@ -12,8 +12,9 @@ from batchtui import unexpected
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, ConfigError, StoreError
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import Work
 from batchtui.service import events
-from batchtui.service.events import SyncReport, Tell
+from batchtui.service.events import SyncReport
 
 if TYPE_CHECKING:
     from batchtui.service.service import Service
@@ -76,7 +77,7 @@ class Others:
                 found = unexpected.note(error, "checking other profiles")
                 self._service.context.trouble(
                     StoreError(
-                        f"checking other profiles met an unexpected error: {found.title}", advice=unexpected.GOES_ON
+                        f"unexpected error while checking other profiles: {found.title}", advice=unexpected.GOES_ON
                     )
                 )
             await asyncio.sleep(EVERY)
@@ -130,15 +131,19 @@ class Others:
         made = self._made.get(record.profile)
         if made is None or not made.context.mine(record):
             there = self.can_reach(record)
-            why = "it was not checked yet" if there else f"{record.profile} at {record.base_url} is not in config.toml"
+            why = (
+                "it has not been checked yet"
+                if there
+                else f"{record.profile} at {record.base_url} is not in config.toml"
+            )
             return Reach(checked=False, as_of=as_of, why=why)
         state = made.look_state()
         if state.blind_since is None and state.last_ok is not None:
             return Reach(checked=True)
         times = [at for at in (as_of, state.last_ok) if at is not None]
-        return Reach(checked=False, as_of=max(times, default=None), why=state.error or "it was not checked yet")
+        return Reach(checked=False, as_of=max(times, default=None), why=state.error or "it has not been checked yet")
 
-    async def sync(self, tell: Tell) -> SyncReport:
+    async def sync(self, work: Work) -> SyncReport:
         """One sync of each of them."""
         report = SyncReport()
         for name in self.names():
@@ -148,7 +153,7 @@ class Others:
                 report = joined(report, SyncReport(error=str(error)), name)
                 continue
             try:
-                found = await made.sync(tell)
+                found = await made.sync(work)
             except BatchtuiError as error:
                 found = SyncReport(error=f"{error}" + (f"; {error.advice}" if error.advice else ""))
             finally:

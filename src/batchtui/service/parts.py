@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from batchtui.service.changing import Changer
 from batchtui.service.context import Context, EndAnnouncer
 from batchtui.service.fetcher import Fetcher
 from batchtui.service.plan_commit import PlanCommitter
@@ -22,4 +21,3 @@ class Parts:
         self.fetcher = Fetcher(context, self.settler)
         self.looker = Poller(context, self.sender, self.settler, self.fetcher, EndAnnouncer(context))
         self.elsewhere = RemoteBatches(context, self.settler)
-        self.changer = Changer(context, self.committer, self.sender, self.looker, self.elsewhere)

@@ -19,6 +19,7 @@ from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, new_local_id
 from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.plan import Plan
+from batchtui.service import recipe
 from batchtui.service.context import Context
 from batchtui.store import files
 from batchtui.store.records import IDS, REQUESTS, SKIPPED, lock, writable
@@ -35,6 +36,7 @@ class _Staged(msgspec.Struct):
     requests: str
     ids: str | None = None
     skipped: str | None = None
+    recipe: str | None = None
 
 
 def random_name(length: int = 6) -> str:
@@ -51,7 +53,7 @@ class PlanCommitter:
 
     def _unpacking(self) -> contextlib.AbstractContextManager[None]:
         """Plans become records under a lock, so that two programs never make the same ones."""
-        return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is putting a plan on record")
+        return lock(self.context.data / "unpacking.lock", 60.0, "another batchtui is recording a plan")
 
     def commit(
         self,
@@ -72,12 +74,17 @@ class PlanCommitter:
             msgspec.structs.replace(each, record=writable(each.record))
             for each in self._records(plan, title, note, retry_of)
         ]
+        kept = recipe.recipe_of(plan, api_version=staged[0].record.api_version)
+        if kept is not None:
+            staged[0].recipe = recipe.RECIPE
         go = plan.staging.with_name(plan.staging.name + _GO)
         files.make_private_dir(self.context.data)
         with self._unpacking():
             if guard is not None and plan.staging.exists():
                 guard()
             try:
+                if kept is not None and plan.staging.is_dir():
+                    files.write_atomic(plan.staging / recipe.RECIPE, recipe.encode(kept))
                 files.write_atomic(plan.staging / _MANIFEST, msgspec.json.encode(staged))
                 plan.staging.rename(go)
                 files.fsync_dir(go.parent)
@@ -90,14 +97,14 @@ class PlanCommitter:
                     ) from None
                 raise
             except OSError as error:
-                raise files.explain(error, "can't put the plan on record") from error
+                raise files.explain(error, "can't record the plan") from error
             try:
                 return self._unpack(go)
             except StoreError as error:
                 # From the rename on it will be sent: whoever submits it again would pay twice.
                 raise StoreError(
-                    f"the plan is on record, its batches are not all made yet: {error}",
-                    advice=f"{error.advice}; batchtui sync goes on with it: do not submit it again",
+                    f"the plan is recorded, but not all of its batches are: {error}",
+                    advice=f"{error.advice}; batchtui sync continues with it: do not submit it again",
                 ) from error
 
     def pending(self) -> list[BatchRecord]:
@@ -177,6 +184,8 @@ class PlanCommitter:
                 moves[IDS] = go / each.ids
             if each.skipped:
                 moves[SKIPPED] = go / each.skipped
+            if each.recipe:
+                moves[recipe.RECIPE] = go / each.recipe
             self.context.history.create(each.record, moves)
             records.append(each.record)
             self.context.noticed(each.record)

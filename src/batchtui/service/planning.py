@@ -1,4 +1,4 @@
-"""Plans: from sources or from what failed, priced, calibrated and tried before anything is paid."""
+"""What a plan needs of the service: a place on disk, complete options, the models, a count or a try of its requests."""
 
 from __future__ import annotations
 
@@ -6,29 +6,23 @@ import asyncio
 import contextlib
 import functools
 import shutil
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from batchtui import paths, plainfile, safetext
-from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError, TooLarge
 from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup, UsedBefore
 from batchtui.intake.options import IntakeOptions
-from batchtui.memory import give_back
 from batchtui.service import history_stats
 from batchtui.service.context import Context
-from batchtui.service.events import Selection, Tell, TryResult
+from batchtui.service.events import TryResult
 from batchtui.service.plan_commit import random_name
 from batchtui.store import files
 
-OnProblem = Callable[[Problem], None] | None
 replace = msgspec.structs.replace
 _MODELS_KEPT = 24 * 3600
 _MAX_MODELS = 16_000_000
@@ -93,107 +87,29 @@ def _history(
     return lambda model: history_stats.used_before(context.history.all(), model, source, mark())
 
 
-def plan(
-    context: Context,
-    sources: Sequence[str],
-    options: IntakeOptions | None,
-    *,
-    keep: bool,
-    progress: Tell,
-    stop: threading.Event | None,
-    on_problem: OnProblem,
-    stdin: BinaryIO | None,
-) -> Plan:
-    """Check sources into a plan; with ``keep`` its requests are staged, and thrown away again when it can't be made."""
-    from batchtui.intake.plan import make_plan, source_name
+def options_for(context: Context, sources: Sequence[str], given: IntakeOptions | None) -> IntakeOptions:
+    """Complete options for these sources."""
+    from batchtui.intake.plan import source_name
 
-    options = options or IntakeOptions()
-    staging = new_staging(context) if keep else None
+    options = given or IntakeOptions()
+    return complete_options(context, options, source_name(sources, options))
+
+
+@contextlib.contextmanager
+def staging(context: Context, keep: bool, trouble: str) -> Iterator[Path | None]:
+    """A new staging folder (None unless ``keep``), thrown away when its plan can't be made.
+
+    What the disk says meanwhile is raised as StoreError that begins with ``trouble``.
+    """
+    folder = new_staging(context) if keep else None
     try:
-        made = make_plan(
-            sources,
-            complete_options(context, options, source_name(sources, options)),
-            prices=context.prices,
-            staging=staging,
-            progress=progress,
-            stop=stop,
-            on_problem=on_problem,
-            stdin=stdin,
-        )
-        give_back(made.requests)
-        return made
-    except OSError as error:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-        raise files.explain(error, "can't read the source or keep its copy") from error
-    except BaseException:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
+        yield folder
+    except BaseException as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise files.explain(error, trouble) from error
         raise
-
-
-def plan_retry(
-    context: Context,
-    local_ids: Sequence[str],
-    chosen: Selection,
-    changes: Mapping[str, str],
-    *,
-    progress: Tell,
-    stop: threading.Event | None,
-) -> Plan:
-    """Plan the chosen requests of these batches again; what has a good answer by now, or is under way, is left out."""
-    from batchtui.service import retry
-
-    records = [context.history.resolve(i) for i in local_ids]
-    if len({r.run for r in records}) != 1:
-        raise InputError("these batches are of different runs", advice="retry one run at a time")
-    for record in records:
-        context.must_be_mine(record)
-    staging = new_staging(context)
-    try:
-        path = staging / "retry-source.jsonl"
-        retried = retry.write_source(context, records, chosen, changes, path, progress, stop)
-        options = replace(
-            complete_options(context, None, records[0].source, records[0].template),
-            format="native",
-            betas=records[0].betas,
-        )
-        if records[0].api_version:
-            options = replace(options, api_version=records[0].api_version)
-        from batchtui.intake.plan import make_plan
-
-        made = make_plan([str(path)], options, prices=context.prices, staging=staging, progress=progress, stop=stop)
-        path.unlink(missing_ok=True)
-        made = replace(made, source=records[0].source, retry_of=tuple(retried), retried=retried, origin=None)
-        return retry.carry_ids(context, made, records[0].run)
-    except OSError as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise files.explain(error, "can't prepare the retry") from error
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-
-
-def retry_notes(context: Context, local_ids: Sequence[str], chosen: Selection, changes: Mapping[str, str]) -> list[str]:
-    """What should be known before a retry, one sentence each."""
-    from batchtui.service import retry
-
-    return retry.notes(context, [context.history.resolve(i) for i in local_ids], chosen, changes)
-
-
-def max_cost_problem(context: Context, plan: Plan) -> str | None:
-    """Why ``max_cost`` stops a plan: too dear, or of unknown cost."""
-    limit = context.profile.max_cost if context.profile.max_cost is not None else context.config.max_cost
-    if limit is None:
-        return None
-    if plan.estimate.unpriced:
-        names = ", ".join(safetext.line(m, 60) for m in plan.estimate.unpriced[:5])
-        return f"max_cost is ${limit}, and the cost is unknown: there is no price for {names}"
-    high = plan.estimate.batch_usd[1]
-    if high > limit:
-        shown = f"{high:.2f}" if high >= Decimal("0.01") else f"{high:.6f}"
-        return f"this may cost up to ${shown}, more than max_cost ${limit}"
-    return None
 
 
 def _models_path(context: Context) -> Path:
@@ -296,6 +212,3 @@ async def try_one(context: Context, request_line: bytes) -> TryResult:
         cost_usd=cost if known else None,
         cost_missing=facts.missing,
     )
-
-
-__all__ = ["BatchRecord", "IntakeOptions", "ModelInfo", "Selection", "TryResult"]

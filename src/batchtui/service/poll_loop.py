@@ -59,7 +59,7 @@ class Poller:
             except Exception as error:
                 found = unexpected.note(error, "checking batches")
                 self.context.trouble(
-                    StoreError(f"checking batches met an unexpected error: {found.title}", advice=unexpected.GOES_ON)
+                    StoreError(f"unexpected error while checking batches: {found.title}", advice=unexpected.GOES_ON)
                 )
                 await self.context.sleep(5.0)
 
@@ -170,7 +170,7 @@ class Poller:
             return await self.context.gateway.retrieve(record.id)
         except Rejected as error:
             # What is wrong with one batch must not keep us from seeing the others.
-            words = f"looking: {error}"
+            words = f"checking batches: {error}"
             self.context.change(record.local_id, lambda r: replace(r, error=words))
             return None
         except NotFound:

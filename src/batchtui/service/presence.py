@@ -81,7 +81,7 @@ def _without_id(record: BatchRecord, now: datetime) -> BatchRecord:
         gone_looks=0,
         gone_since=None,
         next_try_at=now,
-        error=f"the API does not know {record.id}, which only the reply to the create named; checking the list",
+        error=f"the API does not know {record.id}, which only the reply to the create named; checking the list of batches",
     )
 
 
@@ -143,11 +143,11 @@ def refused_results(
     looks = record.gone_looks + 1
     if looks < GONE_LOOKS or now - since < GONE_AFTER:
         return replace(later, gone_looks=looks, gone_since=since)
-    kept = "; what came of them is kept" if partial else ""
+    kept = "; what was downloaded of them is kept" if partial else ""
     return replace(
         later,
         results="gone",
-        error=f"the API keeps results for 29 days and has them no more ({looks} checks since {since:%Y-%m-%d %H:%M} UTC)"
+        error=f"the API keeps results for 29 days and no longer has them ({looks} checks since {since:%Y-%m-%d %H:%M} UTC)"
         f"{kept}; batchtui fetch {record.local_id} tries again",
         gone_looks=looks,
         gone_since=since,

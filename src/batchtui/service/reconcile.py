@@ -89,7 +89,7 @@ class Reconciler:
         ids, first = look.ids, since()
         missing = (b for b, made in running.items() if b not in ids and (first is None or made >= first))
         name = "" if look.flaw else next(missing, "")
-        return replace(look, flaw=f"the list leaves out {name}, which is in progress") if name else look
+        return replace(look, flaw=f"the list lacks {name}, which is in progress") if name else look
 
     def _running(self) -> dict[str, datetime]:
         """Batches in progress that were created with the key in use, with when."""
@@ -129,7 +129,7 @@ class Reconciler:
         if rival is not None:
             return self._unproven(record, _rivaled(rival), [*certain, *doubts], now)
         if doubts:
-            why = f"{_batches(len(doubts))} in the list may be it, which its counts or time don't tell yet"
+            why = f"{_batches(len(doubts))} in the list may be this one; counts and times don't tell yet"
             return self._unproven(record, why, [*certain, *doubts], now)
         if certain:
             return self._found(record, peers, certain, unowned, now)
@@ -155,7 +155,7 @@ class Reconciler:
                 except InputError:
                     return record  # Another record took it meanwhile: the next look goes by that.
         listed = tuple(Candidate(b.id, b.created_at or now, b.request_counts.total) for b in certain)
-        why = f"{_batches(len(certain))} at the API could be this one: choose"
+        why = f"{_batches(len(certain))} at the API may be this one: choose"
         return self.context.change(
             record.local_id,
             lambda r: (
@@ -169,7 +169,7 @@ class Reconciler:
             return look.flaw
         gateway = self.context.gateway
         if record.organization and gateway.organization and record.organization != gateway.organization:
-            return "the key in use is another organization's than the one it was sent with"
+            return "the key in use belongs to another organization than the one it was sent with"
         mark = self.context.key_mark()
         if not record.key_mark or not mark or record.key_mark == mark:
             return ""
@@ -512,7 +512,7 @@ class Reconciler:
                 not_ours=(*r.not_ours, other),
                 looks=0,
                 next_try_at=now,
-                error=f"{other} turned out to be another batch (its custom_ids differ); looking on",
+                error=f"{other} turned out to be another batch (its custom_ids differ); checking again",
             ),
         )
 

@@ -1,167 +1,222 @@
-"""Chooses the requests of a retry: never what has a usable answer by now, and never what is in progress."""
+"""A run's requests sent again: never what has a usable answer by now, and never what is in progress."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, StoreError
-from batchtui.domain.outcome import MISSING, SUCCEEDED, UNREADABLE, WAITING
+from batchtui.domain.outcome import MISSING, SUCCEEDED, UNREADABLE, WAITING, ErrorGroup
 from batchtui.domain.plan import Plan
-from batchtui.results.requests_again import choose, difference, write_requests
+from batchtui.domain.work import UNWATCHED, Work
+from batchtui.intake.options import IntakeOptions
+from batchtui.results.requests_again import NOT_SUCCEEDED, choose, difference, prepare, write_requests
 from batchtui.results.row_ids import lines_again
-from batchtui.results.run_view import RunView, open_run
+from batchtui.results.run_view import open_run
 from batchtui.results.storage import open_results
+from batchtui.results.view import Rows
+from batchtui.service import planning
 from batchtui.service.context import Context
-from batchtui.service.events import Selection, Tell
-from batchtui.service.reading import run_records
 from batchtui.store import files
 
 _NOT_HERE = frozenset({WAITING, MISSING, UNREADABLE})
+_NO_LONGER = frozenset({"metadata", "model", "service_tier", "temperature", "top_k", "top_p"})
+"""Params that leave an answer about as long as it was; the model's own history is asked for by its name."""
 
 
-def _chosen(context: Context, records: Sequence[BatchRecord], chosen: Selection) -> tuple[RunView, array[int]]:
-    """The run merged, and its rows to send again."""
-    run = run_records(context, records[0].run)
-    view = open_run([(context.history.folder(r.local_id), r.attempt) for r in run], context.prices)
-    under_way = _ids(context, [r for r in run if r.active]) | _expected(context, [r for r in run if r.results_due])
-    picked = {r.local_id for r in records}
-    among = None if picked >= {r.local_id for r in run if not r.active} else _ids(context, records)
-    if chosen.custom_ids is not None:
-        rows = choose(view, custom_ids=chosen.custom_ids)
-    else:
-        rows = choose(view, chosen.only)
-        if chosen.only == Selection().only:
-            over = [r for r in records if r.status == "refused" or r.results == "gone"]
-            rows = array("I", sorted({*rows, *_never_sent(context, view, over)}))
-    keep = (row for row in rows if (name := view.id(row)) not in under_way and (among is None or name in among))
-    return view, array("I", keep)
+class Notes(msgspec.Struct, frozen=True, kw_only=True):
+    """What should be known before sending again."""
+
+    useless: tuple[ErrorGroup, ...] = ()
+    """Groups that sending again as they are won't help."""
+    downloading: int = 0
+    """Requests left out since their results are still downloaded again."""
+    example: str = ""
+    """The custom_id of the request that ``difference`` is of."""
+    difference: tuple[str, ...] = ()
+    """What the changes do to one request, as ``requests_again.difference`` tells it; not yet safe to show."""
 
 
-def _never_sent(context: Context, view: RunView, over: Sequence[BatchRecord]) -> array[int]:
-    """Rows of batches that were refused, or whose results are gone, that no other batch of the run has an outcome for."""
-    names = _ids(context, over)
-    if not names:
-        return array("I")
-    waiting = set(choose_waiting(view))
-    return array("I", (row for row in choose(view, custom_ids=names) if row in waiting))
+def useless(groups: Iterable[ErrorGroup], *, changed: bool) -> list[ErrorGroup]:
+    """Those of the groups that sending them again won't help, when they are ``changed`` or as they are."""
+    # What waits among the rows was never sent: its batch was refused.
+    return [group for group in groups if not changed and not group.retry_helps and group.kind != "waiting"]
 
 
-def choose_waiting(view: RunView) -> array[int]:
-    """Rows without any outcome."""
-    return array("I", (row for row in range(len(view)) if view.row(row).outcome in ("waiting", "missing")))
+class Retry:
+    """What of some batches of a run is sent again: the run is opened once, then asked for rows, notes and plans.
 
-
-def _expected(context: Context, records: Sequence[BatchRecord]) -> set[str]:
-    """Requests of ended batches whose results are still downloaded again: to send them now could pay twice."""
-    found: set[str] = set()
-    for record in records:
-        # A batch made elsewhere has no requests here, and nothing of it may have come yet.
-        with contextlib.suppress(StoreError):
-            opened = open_results(context.history.folder(record.local_id), context.prices)
-            found.update(opened.id(row) for row, outcome in enumerate(opened.columns.outcome) if outcome in _NOT_HERE)
-            opened.close()
-    return found
-
-
-def _ids(context: Context, records: Sequence[BatchRecord]) -> set[str]:
-    found: set[str] = set()
-    for record in records:
-        opened = open_results(context.history.folder(record.local_id), context.prices)
-        found.update(opened.ids())
-        opened.close()
-    return found
-
-
-def write_source(
-    context: Context,
-    records: Sequence[BatchRecord],
-    chosen: Selection,
-    changes: Mapping[str, str],
-    path: Path,
-    progress: Tell,
-    stop: threading.Event | None,
-) -> dict[str, int]:
-    """Write the requests to send again as JSONL; the batches they were in, and how many failed ones of each.
-
-    Raises InputError when there are none.
+    Slow, for a thread.  Raises InputError for batches that can't be retried together, StoreError and Stopped.
     """
-    if len({r.betas for r in records}) > 1:
-        raise InputError("these batches were sent with different betas", advice="retry them one at a time")
-    view, rows = _chosen(context, records, chosen)
-    try:
-        written = write_requests(view, rows, path, changes, progress=progress, stop=stop)
+
+    def __init__(self, context: Context, records: Sequence[BatchRecord], work: Work = UNWATCHED) -> None:
+        if len({r.run for r in records}) != 1:
+            raise InputError("these batches are of different runs", advice="retry one run at a time")
+        for record in records:
+            context.must_be_mine(record)
+        if len({r.betas for r in records}) > 1:
+            raise InputError("these batches were sent with different betas", advice="retry them one at a time")
+        self._context = context
+        self._names = [r.local_id for r in records]
+        self._open(work)
+
+    def _open(self, work: Work) -> None:
+        """Merge the run as it is now."""
+        context, named = self._context, set(self._names)
+        self._run = run = context.history.of_run(context.history.resolve(self._names[0]).run)
+        by_name = {r.local_id: r for r in run}
+        self._records = records = [by_name[name] for name in self._names if name in by_name]
+        self.view = open_run([(context.history.folder(r.local_id), r.attempt) for r in run], context.prices, work)
+        self._coming = self._expected([r for r in run if r.results_due])
+        self._left_out = self._ids([r for r in run if r.active]) | self._coming
+        self._among = None if named >= {r.local_id for r in run if not r.active} else self._ids(records)
+
+    def close(self) -> None:
+        """Give the files back."""
+        self.view.close()
+
+    def __enter__(self) -> Retry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def rows(self, only: Iterable[str] = NOT_SUCCEEDED, *, custom_ids: Iterable[str] | None = None) -> Rows:
+        """Rows of ``view`` to send again: those that ended in one of the ways ``only``, or those with these custom_ids.
+
+        Requests in progress and those of other batches are left out.  When another program changed the run since it
+        was opened it is opened anew, and rows from before are of no use.
+        """
+        if self._run != self._context.history.of_run(self._run[0].run):
+            self.close()
+            self._open(UNWATCHED)
+        if custom_ids is not None:
+            found = choose(self.view, custom_ids=custom_ids)
+        else:
+            only = tuple(only)
+            found = choose(self.view, only)
+            if only == NOT_SUCCEEDED:
+                found = array("I", sorted({*found, *self._never_sent()}))
+        among, left_out, name_of = self._among, self._left_out, self.view.id
+        keep = (row for row in found if (name := name_of(row)) not in left_out and (among is None or name in among))
+        return array("I", keep)
+
+    def _never_sent(self) -> Rows:
+        """Rows of batches that were refused, or whose results are gone, that no other batch of the run has an outcome for."""
+        names = self._ids([r for r in self._records if r.status == "refused" or r.results == "gone"])
+        if not names:
+            return array("I")
+        outcome = self.view.column("outcome")
+        rows = choose(self.view, custom_ids=names)
+        return array("I", (row for row in rows if outcome[row] in (WAITING, MISSING)))
+
+    def _expected(self, records: Sequence[BatchRecord]) -> set[str]:
+        """Requests of ended batches whose results are still downloaded again: to send them now could pay twice."""
+        found: set[str] = set()
+        for record in records:
+            # A batch made elsewhere has no requests here, and nothing of it may have come yet.
+            with contextlib.suppress(StoreError):
+                opened = open_results(self._context.history.folder(record.local_id), self._context.prices)
+                found.update(
+                    opened.id(row) for row, outcome in enumerate(opened.columns.outcome) if outcome in _NOT_HERE
+                )
+                opened.close()
+        return found
+
+    def _ids(self, records: Sequence[BatchRecord]) -> set[str]:
+        found: set[str] = set()
+        for record in records:
+            opened = open_results(self._context.history.folder(record.local_id), self._context.prices)
+            found.update(opened.ids())
+            opened.close()
+        return found
+
+    def notes(self, rows: Rows, changes: Mapping[str, str]) -> Notes:
+        """What should be known before these rows are sent again with these changes.  Raises InputError."""
+        raw = self.view.request_raw(rows[0]) if len(rows) and changes else None
+        return Notes(
+            useless=tuple(useless(self.view.groups(rows), changed=bool(changes))),
+            downloading=len(self._coming),
+            example=self.view.id(rows[0]) if raw is not None else "",
+            difference=tuple(difference(raw, changes)) if raw is not None else (),
+        )
+
+    def plan(self, rows: Rows, changes: Mapping[str, str] | None = None, work: Work = UNWATCHED) -> Plan:
+        """Plan these rows as the run's next attempt, changed by ``changes``; raises InputError when there are none."""
+        from batchtui.intake.plan import make_plan
+
+        context, first, changes = self._context, self._records[0], changes or {}
+        with planning.staging(context, True, "can't prepare the retry") as folder:
+            assert folder is not None
+            path = folder / "retry-source.jsonl"
+            retried = self._write(rows, changes, path, work)
+            made = make_plan([str(path)], self._options(changes), prices=context.prices, staging=folder, work=work)
+            path.unlink(missing_ok=True)
+            made = msgspec.structs.replace(
+                made, source=first.source, retry_of=tuple(retried), retried=retried, origin=None
+            )
+            return self._with_row_ids(made)
+
+    def _options(self, changes: Mapping[str, str]) -> IntakeOptions:
+        """How the requests are checked and priced: as those of their first batch, the changes taken into account."""
+        first = self._records[0]
+        options = planning.complete_options(self._context, None, first.source, first.template)
+        options = msgspec.structs.replace(options, format="native", betas=first.betas)
+        if first.api_version:
+            options = msgspec.structs.replace(options, api_version=first.api_version)
+        if any(change.path[0] not in _NO_LONGER for change in prepare(changes)):
+            # What answers took before tells nothing of a larger max_tokens or another prompt.
+            options = msgspec.structs.replace(options, history=lambda model: None)
+        return options
+
+    def _write(self, rows: Rows, changes: Mapping[str, str], path: Path, work: Work) -> dict[str, int]:
+        """Write the requests to send again as JSONL; the batches they were in, and how many failed ones of each.
+
+        Raises InputError when there are none.
+        """
+        view = self.view
+        written = write_requests(view, rows, path, changes, work)
         holders = dict.fromkeys((view.members[member].folder.name for member in view.holders(rows)), 0)
         failed = Counter(view.place(row)[0] for row in rows if view.column("outcome")[row] != SUCCEEDED)
         holders |= {view.members[member].folder.name: count for member, count in failed.items()}
-    finally:
-        view.close()
-    if written.requests:
-        return holders
-    if written.without:
+        if written.requests:
+            return holders
+        if written.without:
+            raise InputError(
+                "the requests of this batch are not on this machine: it was not submitted from here",
+                advice="submit its source instead",
+            )
+        if any(r.results_due for r in self._records):
+            raise InputError(
+                "there is nothing to retry yet: the results of this batch are not all downloaded",
+                advice="batchtui fetch downloads them again; what stays missing can be retried after some hours",
+            )
         raise InputError(
-            "the requests of this batch are not here: it was made elsewhere", advice="submit its source instead"
+            "there is nothing to retry", advice="every request has an answer or is in progress again; see --only"
         )
-    if any(r.results_due for r in records):
-        raise InputError(
-            "there is nothing to retry yet: the results of this batch are not all downloaded",
-            advice="batchtui fetch downloads them again; what stays missing can be retried after some hours",
-        )
-    raise InputError(
-        "there is nothing to retry", advice="every request has an answer, or is under way again; see --only"
-    )
 
+    def _with_row_ids(self, plan: Plan) -> Plan:
+        """The plan with what the run's first batches know of the rows that its requests were made from.
 
-def carry_ids(context: Context, plan: Plan, run: str) -> Plan:
-    """The plan of a run's retry with what the run's first batches know of the rows that its requests were made from.
-
-    Its custom_ids were made here when all those of the batches that its requests were in were.
-    """
-    assert plan.staging is not None
-    if not plan.ok:  # Of what can't be sent nothing is staged.
-        return plan
-    records = run_records(context, run)
-    first = [r for r in records if r.attempt == 0 and r.ids_kept]
-    kept = [context.history.folder(r.local_id) for r in first]
-    again = [r for r in records if r.local_id in plan.retry_of]
-    made = bool(again) and all(r.ids_made for r in again)
-    parts = []
-    for number, part in enumerate(plan.parts, 1):
-        dest = plan.staging / f"ids-{number:03}.jsonl"
-        assert part.path is not None
-        with files.atomic(dest) as out:
-            out.writelines(lines_again(part.path, kept))
-        parts.append(msgspec.structs.replace(part, ids_path=dest, ids_made=made))
-    return msgspec.structs.replace(plan, parts=tuple(parts))
-
-
-def notes(context: Context, records: Sequence[BatchRecord], chosen: Selection, changes: Mapping[str, str]) -> list[str]:
-    """What should be known before sending again: groups that sending again won't help, and what the changes change."""
-    view, rows = _chosen(context, records, chosen)
-    try:
-        lines = []
-        if not changes:
-            for group in view.groups(rows):
-                # What waits among the rows was never sent: its batch was refused.
-                if not group.retry_helps and group.kind != "waiting":
-                    text = safetext.line(group.title, 160)
-                    lines.append(
-                        f"warning: {group.count:,} × {text}: sending it again as it is won't help; {group.advice}"
-                    )
-        expected = len(_expected(context, [r for r in records if r.results_due]))
-        if expected:
-            lines.append(f"{expected:,} requests whose results are still downloaded again are not sent")
-        raw = view.request_raw(rows[0]) if len(rows) and changes else None
-        if raw is not None:
-            lines += [safetext.line(line, 200) for line in difference(raw, changes)]
-        return lines
-    finally:
-        view.close()
+        Its custom_ids were made here when all those of the batches that its requests were in were.
+        """
+        assert plan.staging is not None
+        if not plan.ok:  # Of what can't be sent nothing is staged.
+            return plan
+        kept = [self._context.history.folder(r.local_id) for r in self._run if r.attempt == 0 and r.ids_kept]
+        again = [r for r in self._run if r.local_id in plan.retry_of]
+        made = bool(again) and all(r.ids_made for r in again)
+        parts = []
+        for number, part in enumerate(plan.parts, 1):
+            dest = plan.staging / f"ids-{number:03}.jsonl"
+            assert part.path is not None
+            with files.atomic(dest) as out:
+                out.writelines(lines_again(part.path, kept))
+            parts.append(msgspec.structs.replace(part, ids_path=dest, ids_made=made))
+        return msgspec.structs.replace(plan, parts=tuple(parts))

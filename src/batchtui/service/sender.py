@@ -38,11 +38,11 @@ from batchtui.domain.errors import (
     Unconfirmed,
     WrongKey,
 )
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import resend_delay, ripe, settle_delay
+from batchtui.domain.work import Work
 from batchtui.results.storage import index_requests
 from batchtui.service import events
-from batchtui.service.context import Context, Throttle, lock_soon
+from batchtui.service.context import Context, lock_soon
 from batchtui.service.plan_commit import PlanCommitter
 from batchtui.store import files
 from batchtui.store.records import REQUESTS
@@ -108,7 +108,7 @@ class Sender:
 
     def _find_lost(self) -> None:
         for record in self._stranded():
-            self._lost(record, "batchtui was ended, or could not write, while it was being sent")
+            self._lost(record, "batchtui ended, or could not write, while the batch was being sent")
 
     def _lost(self, record: BatchRecord, why: str) -> BatchRecord:
         now = self.context.clock()
@@ -193,13 +193,13 @@ class Sender:
         for prior in self._prior(record):
             at = self.settler.provable_at(prior)
             if at is not None:
-                words = f"is sent at {at:%H:%M:%S} UTC, once the list shows that {prior.local_id} was not created"
+                words = f"will be sent at {at:%H:%M:%S} UTC, once the list shows that {prior.local_id} was not created"
                 self._wait(record, words, at)
                 return False
             try:
                 found = await self.settler.found_after_all(prior)
             except BatchtuiError as error:
-                found = f"the list can't be had: {error}"
+                found = f"the list of batches can't be read: {error}"
             if isinstance(found, BatchRecord):
                 self._drop(record, found)
                 return False
@@ -268,7 +268,7 @@ class Sender:
         now = self.context.clock()
         requests = self.context.history.folder(local_id) / REQUESTS
         if not requests.exists():
-            raise InputError("its requests.jsonl is not there any more", advice="submit the source again")
+            raise InputError("its requests.jsonl no longer exists", advice="submit the source again")
         await self.context.gateway.ready()
         after = self.context.change(local_id, lambda r: self._intended(r, now))
         if after.status != "submitting" or after.intent_at != now:
@@ -278,9 +278,9 @@ class Sender:
         def on_sent(done: int, total: int) -> None:
             nonlocal whole
             whole = done + 1 >= total
-            throttle(Progress("upload", done + 1, total))
+            work.tell("upload", done + 1, total)
 
-        throttle = Throttle(lambda p: self.context.emit(events.Transfer(local_id, p)))
+        work = Work(lambda progress: self.context.emit(events.Transfer(local_id, progress)))
         try:
             remote = await self.context.gateway.create(requests, record.betas, on_sent, record.api_version)
         except Unconfirmed as error:
@@ -288,7 +288,7 @@ class Sender:
             return
         except asyncio.CancelledError:
             if whole:
-                self._lost(record, "batchtui was ended before the answer came")
+                self._lost(record, "batchtui ended before the reply came")
             else:
                 self._unsend(local_id)
             raise

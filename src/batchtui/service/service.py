@@ -5,44 +5,46 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import msgspec
 
+from batchtui import safetext
 from batchtui.config.load import Config
-from batchtui.domain.batch import BatchRecord, RemoteBatch
-from batchtui.domain.errors import BatchtuiError, InputError, SourceChanged
+from batchtui.domain.batch import CANCELED_UNSENT, BatchRecord, RemoteBatch
+from batchtui.domain.errors import BatchtuiError, InputError, SourceChanged, StoreError
 from batchtui.domain.plan import Plan, Problem
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.service import history_stats
 from batchtui.service.context import Context, Listener
-from batchtui.service.events import Selection, SyncReport, Tell, TryResult
+from batchtui.service.events import SyncReport, TryResult
 from batchtui.service.other_profiles import Others, Reach, joined
-from batchtui.store.records import SKIPPED
+from batchtui.store.records import PART, RESULTS, SKIPPED
 
 if TYPE_CHECKING:
     from batchtui.api.gateway import Gateway
     from batchtui.domain.money import PriceTable
     from batchtui.domain.plan import ModelInfo
     from batchtui.intake.options import IntakeOptions
-    from batchtui.results.view import View
+    from batchtui.results.view import ResultSet, View
     from batchtui.service.parts import Parts
     from batchtui.service.planning import KeptModels
+    from batchtui.service.retry import Retry
 
+T = TypeVar("T")
 replace = msgspec.structs.replace
-Result = BatchRecord | BatchtuiError
-OnProblem = Callable[[Problem], None] | None
 
 
 class Service:
     """All that can be done with batches under one profile and one data folder.
 
     Async methods run on the loop that runs the service; the others may be called from any thread, and those that take
-    ``progress`` and ``stop`` are slow and belong in one.  Every method raises errors of domain.errors only.
+    ``work`` are slow and belong in one.  Every method raises errors of domain.errors only.
     """
 
     def __init__(
@@ -105,6 +107,10 @@ class Service:
         """The record for a local id, a service's id, a unique beginning of either, or ``last``; raises InputError."""
         return self.history.resolve(text)
 
+    def run_of(self, record: BatchRecord) -> list[BatchRecord]:
+        """All batches of a record's run, by attempt and part."""
+        return self.history.of_run(record.run)
+
     def look_state(self) -> LookState:
         """What the last look was worth."""
         return self._made.looker.state if self._made is not None else LookState()
@@ -133,41 +139,33 @@ class Service:
         options: IntakeOptions | None = None,
         *,
         keep: bool = True,
-        progress: Tell = None,
-        stop: threading.Event | None = None,
-        on_problem: OnProblem = None,
+        work: Work = UNWATCHED,
+        on_problem: Callable[[Problem], None] | None = None,
         stdin: BinaryIO | None = None,
     ) -> Plan:
         """Check sources and plan their batches; ``keep`` stages them so that the plan can be submitted."""
+        from batchtui.intake.plan import make_plan
+        from batchtui.memory import give_back
         from batchtui.service import planning
 
-        return planning.plan(
-            self.context, sources, options, keep=keep, progress=progress, stop=stop, on_problem=on_problem, stdin=stdin
-        )
+        with planning.staging(self.context, keep, "can't read the source or keep its copy") as folder:
+            made = make_plan(
+                sources,
+                planning.options_for(self.context, sources, options),
+                prices=self.prices,
+                staging=folder,
+                work=work,
+                on_problem=on_problem,
+                stdin=stdin,
+            )
+        give_back(made.requests)
+        return made
 
-    def plan_retry(
-        self,
-        local_ids: Sequence[str],
-        chosen: Selection | None = None,
-        changes: Mapping[str, str] | None = None,
-        *,
-        progress: Tell = None,
-        stop: threading.Event | None = None,
-    ) -> Plan:
-        """Plan what did not succeed of these batches (of one run) as its next attempt; raises InputError when nothing is left."""
-        from batchtui.service import planning
+    def retry(self, local_ids: Sequence[str], work: Work = UNWATCHED) -> Retry:
+        """What of these batches (of one run) is to be sent again: opens the run; close it.  Raises InputError."""
+        from batchtui.service.retry import Retry
 
-        return planning.plan_retry(
-            self.context, local_ids, chosen or Selection(), changes or {}, progress=progress, stop=stop
-        )
-
-    def retry_notes(
-        self, local_ids: Sequence[str], chosen: Selection | None = None, changes: Mapping[str, str] | None = None
-    ) -> list[str]:
-        """What should be known before a retry: where it won't help, and what the changes do to the first request."""
-        from batchtui.service import planning
-
-        return planning.retry_notes(self.context, local_ids, chosen or Selection(), changes or {})
+        return Retry(self.context, [self.resolve(local_id) for local_id in local_ids], work)
 
     def discard(self, plan: Plan) -> None:
         """Throw a plan's staged files away."""
@@ -181,10 +179,18 @@ class Service:
         return changed(plan.origin) if plan.origin is not None else ()
 
     def max_cost_problem(self, plan: Plan) -> str | None:
-        """Why max_cost stops this plan, None when it does not."""
-        from batchtui.service import planning
-
-        return planning.max_cost_problem(self.context, plan)
+        """Why max_cost stops this plan: too dear, or of unknown cost; None when it does not."""
+        limit = self.profile.max_cost if self.profile.max_cost is not None else self.config.max_cost
+        if limit is None:
+            return None
+        if plan.estimate.unpriced:
+            names = ", ".join(safetext.line(m, 60) for m in plan.estimate.unpriced[:5])
+            return f"max_cost is ${limit}, and the cost is unknown: no price for {names}"
+        high = plan.estimate.batch_usd[1]
+        if high > limit:
+            shown = f"{high:.2f}" if high >= Decimal("0.01") else f"{high:.6f}"
+            return f"this may cost up to ${shown}, more than max_cost ${limit}"
+        return None
 
     def limit_cost(self, dollars: Decimal) -> None:
         """Use another max_cost for this call."""
@@ -196,17 +202,52 @@ class Service:
 
     def duplicate_of(self, plan: Plan) -> BatchRecord | None:
         """A batch that is under way with the same requests, if any."""
-        return self.parts.changer.duplicate_of(plan)
+        prints = {p.fingerprint for p in plan.parts if p.fingerprint}
+        known = [*self.records(), *self.parts.committer.pending()]
+        return next((r for r in known if r.active and r.fingerprint in prints and self.context.in_reach(r)), None)
 
     # Results: slow, for a thread.
 
-    def open_results(
-        self, local_id: str, *, run: bool = False, progress: Tell = None, stop: threading.Event | None = None
-    ) -> View:
-        """A batch's stored results, or with ``run`` those of its whole run merged; raises InputError when there are none."""
-        from batchtui.service import reading
+    def open_results(self, local_id: str, *, run: bool = False, work: Work = UNWATCHED) -> View:
+        """A batch's results, or with ``run`` its run's, where what was not sent or has not ended is a request that waits.
 
-        return reading.open_view(self.context, local_id, run=run, progress=progress, stop=stop)
+        Raises InputError when there are none.
+        """
+        from batchtui.memory import give_back
+        from batchtui.results.run_view import open_run
+        from batchtui.results.storage import open_results
+
+        record = self.resolve(local_id)
+        records = self.run_of(record) if run else [record]
+        if not any(self._has_results(r) or (run and r.status == "refused") for r in records):
+            raise InputError(f"no results of {record.local_id} are downloaded", advice=_why_none(record))
+        view: View
+        if run:
+            view = open_run([(self.history.folder(r.local_id), r.attempt) for r in records], self.prices, work)
+        else:
+            view = open_results(self.history.folder(record.local_id), self.prices, work)
+            give_back(len(view))
+        by_name = {r.local_id: r for r in records}
+        for member in view.members:
+            self._agree(by_name[member.folder.name], member)
+        return view
+
+    def _has_results(self, record: BatchRecord) -> bool:
+        """True when there is something to read: stored results, or a part of them."""
+        folder = self.history.folder(record.local_id)
+        return (folder / RESULTS).exists() or (record.results in ("partial", "gone") and (folder / PART).exists())
+
+    def _agree(self, record: BatchRecord, opened: ResultSet) -> None:
+        """Have the record say what its results cost now: prices may have changed since they were stored."""
+        tally = opened.tally
+        if record.results != "stored" or opened.partial or tally == record.tally:
+            return
+        cost = None if tally.unpriced else tally.cost_usd
+        with contextlib.suppress(BatchtuiError):
+            self.context.change(
+                record.local_id,
+                lambda r: replace(r, tally=tally, cost_usd=cost) if r.results == "stored" else r,
+            )
 
     def skipped_path(self, record: BatchRecord) -> Path:
         """Where the requests are that were skipped since they had errors; of a run, its first batch has them."""
@@ -221,13 +262,12 @@ class Service:
         *,
         unfold: bool = False,
         all_rows: bool = False,
-        progress: Tell = None,
-        stop: threading.Event | None = None,
+        work: Work = UNWATCHED,
     ) -> int:
         """Write results out (jsonl, json, csv, markdown, files, parquet); returns how many."""
         from batchtui.results.export import export as write_export
 
-        return write_export(view, rows, format, dest, unfold=unfold, all_rows=all_rows, progress=progress, stop=stop)
+        return write_export(view, rows, format, dest, unfold=unfold, all_rows=all_rows, work=work)
 
     # What asks the service, on its loop.
 
@@ -281,12 +321,33 @@ class Service:
                 raise SourceChanged(changed)
             problem = None if allow_cost else self.max_cost_problem(plan)
             if problem:
-                raise InputError(problem, advice="raise max_cost, or say yes to exactly this cost")
-            return await self.parts.changer.submit(
-                plan, title=title, note=note, retry_of=retry_of, again=again, lock_timeout=lock_timeout
+                raise InputError(problem, advice="raise max_cost, or confirm exactly this cost")
+            guard = None if again else lambda: self._refuse_twin(plan)
+            if guard is not None:
+                guard()
+            await self.gateway.ready()
+            commit = self.parts.committer.commit
+            records = await _to_its_end(
+                asyncio.to_thread(commit, plan, title=title, note=note, retry_of=retry_of, guard=guard)
             )
+            try:
+                await self.parts.sender.send_waiting(timeout=lock_timeout)
+            except StoreError as error:
+                # They are on record and wait: an error here would say that nothing was sent, and never will be.
+                self.context.trouble(error, records[0].local_id)
+            self.parts.looker.wake()
+            wanted = {r.local_id for r in records}
+            return sorted((r for r in self.records() if r.local_id in wanted), key=lambda r: r.part)
         finally:
             self.submitting -= 1
+
+    def _refuse_twin(self, plan: Plan) -> None:
+        twin = self.duplicate_of(plan)
+        if twin is not None:
+            raise InputError(
+                f"the same requests are in progress as {twin.local_id} ({twin.status})",
+                advice="use --allow-duplicate to send them twice",
+            )
 
     async def refresh(self, *, asked: bool = True) -> LookState:
         """Look now; ``asked`` calls the service though nothing is under way, since a person wants to know."""
@@ -312,15 +373,71 @@ class Service:
                 await self.parts.looker.look_at(record)
         return await self.parts.fetcher.fetch(local_id, again=again)
 
-    async def cancel(self, local_ids: Sequence[str]) -> dict[str, Result]:
+    async def cancel(self, local_ids: Sequence[str]) -> dict[str, BatchRecord | BatchtuiError]:
         """Cancel batches; a part that still waits is simply not sent.  Errors come back beside the id."""
-        return {i: await self.parts.changer.cancel(i) for i in local_ids}
+        done: dict[str, BatchRecord | BatchtuiError] = {}
+        for local_id in local_ids:
+            try:
+                done[local_id] = await self._cancel(local_id)
+            except BatchtuiError as error:
+                done[local_id] = error
+        return done
+
+    async def _cancel(self, local_id: str) -> BatchRecord:
+        record = self.resolve(local_id)
+        await self.context.ready_for(record)
+        if record.waiting:
+            record = self._drop(record)
+            if record.status == "refused":
+                return record
+        if record.status == "unconfirmed" and record.resend_at is not None:
+            return self.context.change(record.local_id, _not_again)
+        if record.id is None or record.status != "in_progress":
+            raise InputError(f"{record.local_id} is {record.status}: there is nothing to cancel")
+        after = self.parts.elsewhere.take(record.local_id, await self.gateway.cancel(record.id))
+        self.parts.looker.wake()
+        return after
+
+    def _drop(self, record: BatchRecord) -> BatchRecord:
+        """Take a part that waits out of the queue; the record tells whether its sending had begun before that."""
+        return self.context.change(
+            record.local_id,
+            lambda r: replace(r, status="refused", error=CANCELED_UNSENT, next_try_at=None) if r.waiting else r,
+        )
 
     async def delete(
         self, local_ids: Sequence[str], *, here: bool = True, there: bool = True
     ) -> dict[str, BatchtuiError | None]:
         """Delete batches at the service (``there``, only once ended) and their folders (``here``)."""
-        return {i: await self.parts.changer.delete(i, here=here, there=there) for i in local_ids}
+        done: dict[str, BatchtuiError | None] = {}
+        for local_id in local_ids:
+            try:
+                await self._delete(local_id, here=here, there=there)
+                done[local_id] = None
+            except BatchtuiError as error:
+                done[local_id] = error
+        return done
+
+    async def _delete(self, local_id: str, *, here: bool, there: bool) -> None:
+        record = self.resolve(local_id)
+        if record.waiting:
+            record = self._drop(record)
+        if record.active:
+            raise InputError(
+                f"{record.local_id} is {record.status}", advice="cancel it first, and wait until it has ended"
+            )
+        if there and record.id is not None:
+            await self.context.ready_for(record)
+            await self.parts.elsewhere.delete(record)
+            if record.results_due:
+                # Nobody is to ask for hours after results that were deleted on purpose.
+                gone = "deleted at the API, not downloaded"
+                self.context.change(record.local_id, lambda r: replace(r, results="gone", error=gone, next_try_at=None))
+        if here:
+            if not there and record.id is not None:
+                self.parts.elsewhere.forget(record.id)
+            self.history.delete(record.local_id)
+            self.context.removed(record.local_id)
 
     async def edit(self, local_id: str, *, title: str | None = None, note: str | None = None) -> BatchRecord:
         """Change a batch's title or note."""
@@ -361,16 +478,16 @@ class Service:
         self.parts.looker.wake()
         return record
 
-    async def sync(self, tell: Tell = None, *, others: bool = False) -> SyncReport:
+    async def sync(self, work: Work = UNWATCHED, *, others: bool = False) -> SyncReport:
         """Take up what a kill left, look, settle, fetch all that is due, adopt what was made elsewhere, send what waits.
 
         With ``others`` for every profile that has something open, one after the other.
         """
         self.parts.sender.hold.clear()  # Who asks for it has made room, or wants to know that there is none.
         await self.parts.sender.recover()
-        report = await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, tell)
+        report = await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, work)
         if others and not self.is_demo:
-            report = joined(report, await self.others.sync(tell))
+            report = joined(report, await self.others.sync(work))
         return report
 
     async def models(self) -> list[ModelInfo]:
@@ -396,3 +513,29 @@ class Service:
         from batchtui.service import planning
 
         return await planning.try_one(self.context, request_line)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Work that a cancellation waits for: whoever interrupts it is told what is on record, and nothing comes after."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _not_again(record: BatchRecord) -> BatchRecord:
+    """A part that would be sent again by itself, once looks found nothing, is not."""
+    if record.status != "unconfirmed" or record.resend_at is None:
+        return record
+    words = f"{CANCELED_UNSENT} again; checking whether it was created"
+    return replace(record, resend_at=None, error=words)
+
+
+def _why_none(record: BatchRecord) -> str:
+    if record.status != "ended":
+        return f"the batch is {record.status.replace('_', ' ')}"
+    if record.results == "gone":
+        return "the API deleted them 29 days after the batch was created"
+    return "batchtui sync downloads them"

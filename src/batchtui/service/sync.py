@@ -7,7 +7,7 @@ confirmed yet.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,8 +15,8 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord, RemoteBatch, new_local_id
 from batchtui.domain.errors import BatchtuiError, InputError, NotFound
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import ripe
+from batchtui.domain.work import Work
 from batchtui.service.batch_list import look_back
 from batchtui.service.context import Context
 from batchtui.service.events import SyncReport
@@ -104,7 +104,7 @@ class RemoteBatches:
                 if record.id != remote.id and self.settler.is_open(record) and may_be(record, remote):
                     raise InputError(
                         f"{remote.id} may be {record.local_id}, which is not confirmed yet",
-                        advice=f"wait until it is; or if you know that it is: "
+                        advice=f"wait until it is confirmed; if you know that it is this one: "
                         f"batchtui adopt {record.local_id} {remote.id}",
                     )
             return self._adopt(remote, title, note)
@@ -133,9 +133,7 @@ class RemoteBatches:
         self.context.noticed(record)
         return record
 
-    async def sync(
-        self, looker: Poller, fetcher: Fetcher, tell: Callable[[Progress], None] | None = None
-    ) -> SyncReport:
+    async def sync(self, looker: Poller, fetcher: Fetcher, work: Work) -> SyncReport:
         """Look, settle, send, adopt, fetch; one failure stops no other."""
         waiting = {r.local_id for r in self.context.history.all() if r.waiting}
         brought = set(fetcher.brought)
@@ -149,7 +147,7 @@ class RemoteBatches:
         try:
             await self._adopt_all(adopted)
         except BatchtuiError as trouble:
-            error = f"not all batches made elsewhere could be adopted: {trouble}" + (
+            error = f"not all other batches in this workspace could be adopted: {trouble}" + (
                 f"; {trouble.advice}" if trouble.advice else ""
             )
         failed: dict[str, str] = {}
@@ -162,8 +160,7 @@ class RemoteBatches:
             and (r.unknown_at is None or ripe(r.next_try_at, self.context.clock()))
         ]
         for number, record in enumerate(owed, 1):
-            if tell is not None:
-                tell(Progress("fetch", number, len(owed), "batches", record.local_id))
+            work.tell("fetch", number, len(owed), "batches", note=record.local_id)
             try:
                 await fetcher.fetch(record.local_id)
             except BatchtuiError as trouble:

@@ -22,16 +22,16 @@ _BUFFER = 32 * 1024
 def explain(error: OSError, what: str) -> StoreError:
     """Our error for an OSError met while doing ``what``, with what to do next."""
     advice = {
-        errno.ENOSPC: "free some room on the disk and try again; what was there is kept",
-        errno.EDQUOT: "your disk quota is used up: free some room and try again; what was there is kept",
-        errno.EROFS: "the disk is read-only: choose another place with --data-dir or BATCHTUI_DATA_DIR",
-        errno.EACCES: "check the permissions, or choose another place with --data-dir",
-        errno.EPERM: "check the permissions, or choose another place with --data-dir",
+        errno.ENOSPC: "free some disk space and try again; nothing was lost",
+        errno.EDQUOT: "your disk quota is used up: free some space and try again; nothing was lost",
+        errno.EROFS: "the disk is read-only: choose another folder with --data-dir or BATCHTUI_DATA_DIR",
+        errno.EACCES: "check the permissions, or choose another folder with --data-dir",
+        errno.EPERM: "check the permissions, or choose another folder with --data-dir",
         errno.ELOOP: "a symbolic link stands where batchtui keeps a file: remove it",
         errno.EINVAL: "give the name of a regular file",
         errno.ENXIO: "a named pipe or a device stands there: give the name of a regular file",
         errno.EMFILE: "too many open files: raise the limit (ulimit -n) and try again",
-    }.get(error.errno or 0, "see that the folder exists and can be written, then try again")
+    }.get(error.errno or 0, "check that the folder exists and is writable, then try again")
     return StoreError(f"{what}: {error.strerror or error}", advice=advice)
 
 
@@ -87,27 +87,58 @@ def fsync_dir(path: Path) -> None:
 
 
 @contextmanager
-def atomic(path: Path, *, lasting: bool = True) -> Iterator[IO[bytes]]:
+def atomic(path: Path, *, lasting: bool = True, replace: bool = True) -> Iterator[IO[bytes]]:
     """Write a file whole or not at all: temporary beside it, fsync, rename, fsync the folder.
 
-    Without ``lasting`` a power cut may leave it torn: for what is checked when read, and made again at will.  On any error
-    the old file stays as it was and the temporary goes; raises StoreError for the disk's errors.
+    Without ``lasting`` a power cut may leave it torn: for what is checked when read, and made again at will.  Without
+    ``replace`` a file that is there by then stays, FileExistsError says so.  On any error the old file stays as it was and
+    the temporary goes; raises StoreError for the disk's errors.
     """
+    with atomic_path(path, lasting=lasting, replace=replace) as temp, open_private(temp, "xb") as file:
+        yield file
+
+
+@contextmanager
+def atomic_path(path: Path, *, lasting: bool = True, replace: bool = True) -> Iterator[Path]:
+    """The same for what is written by its path: the temporary's, where nothing is yet."""
     temp = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         try:
-            with open_private(temp, "xb") as file:
-                yield file
-                file.flush()
-                if lasting:
-                    os.fsync(file.fileno())
-            temp.replace(path)
+            yield temp
+            if lasting:
+                _fsync(temp)
+            if replace:
+                temp.replace(path)
+            else:
+                _rename_new(temp, path)
             if lasting:
                 fsync_dir(path.parent)
+        except FileExistsError:
+            raise
         except OSError as error:
             raise explain(error, f"can't write {path}") from error
     finally:
         temp.unlink(missing_ok=True)
+
+
+def _fsync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | _NO_FOLLOW)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _rename_new(temp: Path, path: Path) -> None:
+    """Rename to a name that nothing has; raises FileExistsError."""
+    try:
+        os.link(temp, path, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:  # A file system without hard links.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "it is there already", str(path)) from None
+        temp.replace(path)
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Records with values that can't be believed are still shown: such a value is left out, field by field.
+"""Records with values that is not plausible are still shown: such a value is left out, field by field.
 
 An older batchtui wrote whatever the API said: times without an offset or of the year 9999, numbers without end.
 """
@@ -63,7 +63,7 @@ def _fields(kind: type[S], raw: bytes | msgspec.Raw) -> S:
         try:
             read = msgspec.json.decode(value, type=field.type)
             if not _sane(read):
-                raise ValueError(f"{field.name} can't be believed")
+                raise ValueError(f"{field.name} is not plausible")
             values[field.name] = read
         except (msgspec.ValidationError, ValueError):
             if kind is BatchRecord and field.name in _MUST:

@@ -83,6 +83,7 @@ NEWER = "results.jsonl.new"
 """A download while older results are here: it takes their place only when it holds more."""
 INDEX = "results.index"
 IDS = "ids.jsonl"
+FIELDS = "results.fields"
 SKIPPED = "skipped.jsonl"
 
 
@@ -168,6 +169,10 @@ class History:
         with self._guard:
             return self._load(local_id)
 
+    def of_run(self, run: str) -> list[BatchRecord]:
+        """All records of a run, by attempt and part."""
+        return sorted((r for r in self.all() if r.run == run), key=lambda r: (r.attempt, r.part, r.local_id))
+
     def changed_at(self, local_id: str) -> datetime | None:
         """When a record was written last, aware UTC; None when there is none."""
         with self._guard:
@@ -245,7 +250,7 @@ class History:
         except OSError:
             aside = path
         self._unreadable[str(aside)] = (
-            f"the record can't be read ({why}); it was set aside, the rest of its folder is as it was"
+            f"the record can't be read ({why}); it was set aside, the rest of its folder is unchanged"
         )
 
     @contextlib.contextmanager
@@ -323,12 +328,12 @@ class History:
         records = self.all()
         if text == "last":
             if not records:
-                raise InputError("there is no batch yet", advice="submit one first: batchtui submit FILE")
+                raise InputError("there are no batches yet", advice="submit one first: batchtui submit FILE")
             return records[0]
         exact = [r for r in records if text in (r.local_id, r.id)]
         found = exact or [r for r in records if r.local_id.startswith(text) or (r.id or "").startswith(text)]
         if not found or not text:
-            raise InputError(f"no batch is called {text!r}", advice="batchtui list --all shows the ids")
+            raise InputError(f"no batch has the id {text!r}", advice="batchtui list --all shows the ids")
         if len(found) > 1:
             names = ", ".join(r.local_id for r in found[:4])
             raise InputError(
@@ -346,7 +351,7 @@ def lock(path: Path, timeout: float, busy: str) -> Iterator[None]:
     try:
         held.acquire(poll_interval=0.02)
     except Timeout as error:
-        raise LockBusy(busy, advice="wait for it, or end the other program, then try again") from error
+        raise LockBusy(busy, advice="wait, or quit the other program, then try again") from error
     except OSError as error:
         raise files.explain(error, f"can't lock {path}") from error
     try:

@@ -15,7 +15,7 @@ from textual.worker import Worker
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.plan import Progress
+from batchtui.domain.work import Progress, Work
 from batchtui.tui.typed_ahead import is_line, is_list
 from batchtui.tui.widgets.status_line import StatusLine
 
@@ -26,21 +26,16 @@ if TYPE_CHECKING:
 
 
 class Progressed(Message):
-    """Work of this screen came further; ``number`` tells which work, where there may be several."""
+    """Work of this screen came further."""
 
-    def __init__(self, progress: Progress, number: int = 0) -> None:
+    def __init__(self, progress: Progress) -> None:
         super().__init__()
         self.progress = progress
-        self.number = number
 
 
-def progress_poster(screen: BaseScreen[Any] | BaseModal[Any], number: int = 0) -> Callable[[Progress], None]:
-    """A progress callback for a thread: it posts Progressed to the screen, which may be gone by then."""
-
-    def tell(progress: Progress) -> None:
-        screen.post_message(Progressed(progress, number))
-
-    return tell
+def work_for(screen: BaseScreen[Any] | BaseModal[Any]) -> Work:
+    """Work for a thread, which posts Progressed to the screen; that may be gone by then."""
+    return Work(lambda progress: screen.post_message(Progressed(progress)))
 
 
 def run_task(

@@ -43,10 +43,7 @@ def of_keys(config: Config) -> list[str]:
     """What is wrong with the person's own keys, over all screens."""
     if not config.keys:
         return []
-    from batchtui.tui.app import BatchtuiApp
-    from batchtui.tui.widgets.row_list import RowList
-
-    places = bindings.bindings_of((BatchtuiApp, RowList, *_classes()))
+    places = bindings.bindings_of(_classes())
     places["BatchtuiApp"]["palette"] = bindings.PALETTE
     for screen, parts in _TOGETHER.items():
         for part in parts:
@@ -59,9 +56,9 @@ def of_keys(config: Config) -> list[str]:
 
 
 def _classes() -> Iterator[type[DOMNode]]:
-    """All screens and widgets of ours that have keys of their own."""
+    """The app and all screens and widgets of ours that have keys of their own."""
     for module in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
         for found in vars(importlib.import_module(module.name)).values():
             ours = isinstance(found, type) and issubclass(found, DOMNode) and found.__module__ == module.name
-            if ours and "BINDINGS" in found.__dict__ and found.__name__ not in ("RowList", "BatchtuiApp"):
+            if ours and "BINDINGS" in found.__dict__:
                 yield found

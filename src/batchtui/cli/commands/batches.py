@@ -14,7 +14,7 @@ import click
 from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.output import fail, print_json, say, show
-from batchtui.cli.session import Bar, Session, verb
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
@@ -89,7 +89,7 @@ def show_(session: Session, id_: str, refresh: bool) -> int:
     if record.results == "stored":
         # What its results cost is counted anew when prices have changed since.
         with contextlib.suppress(BatchtuiError):
-            service.open_results(record.local_id, stop=session.stop).close()
+            service.open_results(record.local_id).close()
             record = service.resolve(record.local_id)
     if session.json:
         print_json(record)
@@ -330,9 +330,8 @@ def sync_(session: Session) -> int:
     batch any more, 3 when the service could not be asked, 4 when a batch is still unconfirmed.
     """
     service = session.service()
-    bar = Bar(session.bars)
-    report = session.run(lambda: service.sync(bar, others=not session.profile), service)
-    bar.clear()
+    with session.work() as work:
+        report = session.run(lambda: service.sync(work, others=not session.profile), service)
     for word, ids in (("sent", report.sent), ("fetched", report.fetched), ("adopted", report.adopted)):
         for local_id in ids:
             say(f"{word} {local_id}")

@@ -13,7 +13,7 @@ import click
 from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Bar, Session, verb
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
 from batchtui.present import numbers
@@ -97,7 +97,7 @@ def results_(
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     if output is None and format_ in ("files", "parquet"):
         raise InputError(f"--format {format_} needs -o")
-    records = run_of(service, record) if run else [record]
+    records = service.run_of(record) if run else [record]
     if any(r.active or r.results_due for r in records):
         session.run(lambda: bring(service, records), service)
         records = [service.resolve(r.local_id) for r in records]
@@ -165,11 +165,6 @@ def _run_line(whole: dict[str, Any]) -> str:
     )
 
 
-def run_of(service: Service, record: BatchRecord) -> list[BatchRecord]:
-    """All batches of a record's run."""
-    return [r for r in service.records() if r.run == record.run]
-
-
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
     """Look, and fetch what has ended; a batch that is still running is an error of its own only when it is the only one."""
     if any(r.active for r in records):
@@ -223,23 +218,20 @@ def write_results(
     raw: bool = False,
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
-    bar = Bar(session.bars and dest is not None)
-    view = service.open_results(record.local_id, run=run, progress=bar, stop=session.stop)
-    rows = chosen_rows(view, only, wanted)
-    out: Any
-    if dest is not None:
-        out = dest
-    elif session.json:
-        return 0
-    else:
-        out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
-    try:
-        return service.export(
-            view, rows, format_, out, unfold=unfold, all_rows=all_rows, progress=bar, stop=session.stop
-        )
-    finally:
-        bar.clear()
-        sys.stdout.flush()
+    with session.work(dest is not None) as work:
+        view = service.open_results(record.local_id, run=run, work=work)
+        rows = chosen_rows(view, only, wanted)
+        out: Any
+        if dest is not None:
+            out = dest
+        elif session.json:
+            return 0
+        else:
+            out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
+        try:
+            return service.export(view, rows, format_, out, unfold=unfold, all_rows=all_rows, work=work)
+        finally:
+            sys.stdout.flush()
 
 
 class _SafeOut:
@@ -271,10 +263,11 @@ class _SafeOut:
 def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
     """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
     service = session.service()
-    views = [service.open_results(service.resolve(i).local_id, run=run, stop=session.stop) for i in (left, right)]
     from batchtui.results.compare import compare
 
-    found: Any = compare(views[0], views[1], stop=session.stop)
+    with session.work() as work:
+        views = [service.open_results(service.resolve(i).local_id, run=run, work=work) for i in (left, right)]
+        found: Any = compare(views[0], views[1], work)
     if session.json:
         print_json(found.summary())
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,14 +10,16 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring, chosen_rows, filter_options, run_of, wanted_filter
+from batchtui.cli.commands.results import bring, filter_options, wanted_filter
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Bar, Session, verb
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
-from batchtui.results.requests_again import ONLY
-from batchtui.service import Selection, Service
+from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY
+from batchtui.results.search import select
+from batchtui.service import Service
+from batchtui.service.retry import Notes
 
 
 @verb("retry")
@@ -58,23 +61,20 @@ def retry_(
     service = session.service()
     record = service.resolve(id_)
     settings, wanted = _settings(changes), wanted_filter(filter_, case, regex)
-    records = [r for r in run_of(service, record) if r.status in ("ended", "refused")] if run else [record]
+    records = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else [record]
     if any(r.results_due and r.id for r in records):
         session.run(lambda: bring(service, records), service)
-    chosen = Selection(only=only) if only else Selection()
-    if not wanted.empty:
-        view = service.open_results(record.local_id, run=True, stop=session.stop)
-        rows = chosen_rows(view, chosen.only, wanted)
-        chosen = Selection(custom_ids=frozenset(view.id(row) for row in rows or ()))
-        view.close()
-    plan = service.plan_retry(
-        [r.local_id for r in records], chosen, settings, progress=Bar(session.bars), stop=session.stop
-    )
+    with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
+        rows = retry.rows(only or NOT_SUCCEEDED)
+        if not wanted.empty:
+            passed = set(select(retry.view, wanted, work))
+            rows = array("I", (row for row in rows if row in passed))
+        plan = retry.plan(rows, settings, work)
+        notes = retry.notes(rows, settings)
     words.say_plan(plan)
     if not only:
         _say_cut_short(records)
-    for line in service.retry_notes([r.local_id for r in records], chosen, settings):
-        say(line)
+    _say_notes(notes)
     if not (plan.ok and not dry_run and _agreed(session, service, plan)):
         service.discard(plan)
         if session.json:
@@ -105,6 +105,16 @@ def _say_cut_short(records: Sequence[BatchRecord]) -> None:
             f"{short:,} answers that were cut short are left alone: batchtui retry {records[0].local_id} --only cut_short "
             "--set max_tokens=… sends them again"
         )
+
+
+def _say_notes(notes: Notes) -> None:
+    for group in notes.useless:
+        text = safetext.line(group.title, 160)
+        say(f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}")
+    if notes.downloading:
+        say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
+    for line in notes.difference:
+        say(safetext.line(line, 200))
 
 
 def _agreed(session: Session, service: Service, plan: Plan) -> bool:

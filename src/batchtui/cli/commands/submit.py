@@ -13,7 +13,7 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.output import print_json, say, show
-from batchtui.cli.session import Bar, Session, verb
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
 from batchtui.domain.plan import Plan
@@ -96,18 +96,8 @@ def _options(
 
 
 def _plan(session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, *, keep: bool) -> Plan:
-    bar = Bar(session.bars)
-    try:
-        return service.plan(
-            sources,
-            options,
-            keep=keep,
-            progress=bar,
-            stop=session.stop,
-            stdin=sys.stdin.buffer if "-" in sources else None,
-        )
-    finally:
-        bar.clear()
+    with session.work() as work:
+        return service.plan(sources, options, keep=keep, work=work, stdin=sys.stdin.buffer if "-" in sources else None)
 
 
 @verb("check")

@@ -20,8 +20,8 @@ from textual.widgets import Static
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.plan import Progress
 from batchtui.domain.schedule import LookState
+from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import events
@@ -408,16 +408,13 @@ class HomeScreen(BaseScreen[None]):
 
     def action_new(self) -> None:
         """Compose, or choose a source."""
-        self._open_new(importing=False)
-
-    def action_import(self) -> None:
-        """Straight to the path of a file."""
-        self._open_new(importing=True)
-
-    def _open_new(self, importing: bool) -> None:
         from batchtui.tui.new.screen import NewScreen
 
-        self.app.push_screen(NewScreen(importing=importing))
+        self.app.push_screen(NewScreen())
+
+    def action_import(self) -> None:
+        """A source: the new batch begins with its path."""
+        self.action_new()
 
     async def action_open_row(self) -> None:
         """Results where there are any, the question where there is one, the details otherwise."""

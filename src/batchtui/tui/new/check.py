@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from batchtui.domain.errors import InputError, Stopped
-from batchtui.domain.plan import Plan, Problem, ProblemGroup, Progress
+from batchtui.domain.plan import Plan, Problem, ProblemGroup
+from batchtui.domain.work import Progress, Work
 from batchtui.intake.drafts import Form
 from batchtui.intake.options import IntakeOptions
 from batchtui.paths import expanded
@@ -121,7 +122,7 @@ class SourceCheck:
     def __init__(self, service: Callable[[], Service], post: Callable[[Message], object]) -> None:
         self._service = service
         self._post = post
-        self._stop = threading.Event()
+        self._work = Work()
         self.number = 0
         self.running = False
 
@@ -130,22 +131,23 @@ class SourceCheck:
         self.stop()
         self.number += 1
         self.running = True
-        self._stop = threading.Event()
-        arguments = (self.number, self._service(), make, self._stop)
+        telling = _Telling(self.number, self._post)
+        self._work = Work(telling.progressed)
+        arguments = (self._service(), make, telling, self._work)
         threading.Thread(target=self._run, args=arguments, name="batchtui-check", daemon=True).start()
 
     def stop(self) -> None:
         """Stop what runs."""
-        self._stop.set()
+        self._work.stop()
 
     def forget(self) -> None:
         """Stop what runs and hear no more of it."""
-        self._stop.set()
+        self._work.stop()
         self.number += 1
         self.running = False
 
-    def _run(self, number: int, service: Service, make: Callable[[], CheckInput], stop: threading.Event) -> None:
-        telling = _Telling(number, self._post)
+    def _run(self, service: Service, make: Callable[[], CheckInput], telling: _Telling, work: Work) -> None:
+        number = telling.number
         plan: Plan | None = None
         error: BaseException | None = None
         stopped_by = ""
@@ -153,9 +155,7 @@ class SourceCheck:
             source = make()
             stdin = io.BytesIO(source.lines) if source.lines else None
             paths = ["-"] if source.lines else list(source.paths)
-            plan = service.plan(
-                paths, source.options, progress=telling.progressed, on_problem=telling.found, stop=stop, stdin=stdin
-            )
+            plan = service.plan(paths, source.options, work=work, on_problem=telling.found, stdin=stdin)
             stopped_by = service.max_cost_problem(plan) or ""
         except Stopped:
             pass
@@ -206,7 +206,7 @@ class _Telling:
     """Gathers what a check tells and passes it on now and then."""
 
     def __init__(self, number: int, post: Callable[[Message], object]) -> None:
-        self._number = number
+        self.number = number
         self._post = post
         self._gathered = ProblemGathering()
         self._last = time.monotonic()
@@ -224,4 +224,4 @@ class _Telling:
         now = time.monotonic()
         if now - self._last >= EVERY:
             self._last = now
-            self._post(CheckMoved(self._number, self._progress, self._gathered.groups()))
+            self._post(CheckMoved(self.number, self._progress, self._gathered.groups()))

@@ -8,7 +8,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from batchtui import safetext
-from batchtui.domain.plan import Plan, Progress
+from batchtui.domain.plan import Plan
+from batchtui.domain.work import Progress
 from batchtui.present import numbers
 
 _LABEL = 8

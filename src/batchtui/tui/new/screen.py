@@ -26,7 +26,6 @@ from batchtui.service import planning
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.dialogs import line_input
-from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.new import actions
 from batchtui.tui.new.check import (
     CheckedForm,
@@ -57,7 +56,7 @@ UNWRITTEN = "Write what is asked; the plan appears by itself."
 
 
 class NewScreen(BaseScreen[None]):
-    """The screen; ``importing`` puts the cursor on the path, ``path`` opens it at once."""
+    """The screen; ``path`` opens it at once."""
 
     CSS_PATH = "screen.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = (
@@ -107,9 +106,8 @@ class NewScreen(BaseScreen[None]):
         Binding("right_square_bracket", "sample(1)", "next", show=False, id="new.next", tooltip="the next request"),
     ]
 
-    def __init__(self, *, importing: bool = False, path: str = "") -> None:
+    def __init__(self, *, path: str = "") -> None:
         super().__init__()
-        self._importing = importing
         self._path = path
         self.previewer = Previewer()
         self.checker = SourceCheck(lambda: self.service, self.post_message)
@@ -574,7 +572,7 @@ class NewScreen(BaseScreen[None]):
 
     def _say_what_is_kept(self) -> None:
         chosen = self.service.config.keys
-        again = bindings.true_key(chosen, HomeScreen, "new")
+        again = bindings.true_key(chosen, type(self.tui.home), "new")
         if self.drafts.kept is not None and not self._unsaved:
             drafts = bindings.true_key(chosen, NewScreen, "new.drafts")
             name = safetext.line(self.drafts.kept.name, 40)

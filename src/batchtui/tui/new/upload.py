@@ -15,7 +15,8 @@ from textual.widgets import Button, Static
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.plan import Plan, PlanPart, Progress
+from batchtui.domain.plan import Plan, PlanPart
+from batchtui.domain.work import Progress
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import events

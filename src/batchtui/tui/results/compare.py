@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
@@ -24,11 +23,12 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
+from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, DiffLine, Totals, compare
 from batchtui.results.view import ResultRow, Rows
-from batchtui.tui.base import BaseScreen, Progressed, progress_poster, run_task
+from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
 from batchtui.tui.new.plan_summary import progress_line
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -257,7 +257,7 @@ class CompareScreen(BaseScreen[None]):
         self._sides = (left, right)
         self._runs = runs
         self._comparison: Comparison | None = None
-        self._stop = threading.Event()
+        self._work = Work()
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -281,12 +281,12 @@ class CompareScreen(BaseScreen[None]):
         return self.service.resolve(self._sides[side])
 
     async def _compare(self) -> None:
-        self._stop.set()
-        self._stop = threading.Event()
+        self._work.stop()
+        self._work = work_for(self)
         names = [f"{batch.name(self._record(n))} {batch.part_name(self._record(n))}".strip() for n in (0, 1)]
         title = Content.assemble(("before ", "dim"), (names[0], "bold"), ("   after ", "dim"), (names[1], "bold"))
         self.query_one("#compare-title", Static).update(title)
-        comparison = await self.in_thread(self._read, self._stop)
+        comparison = await self.in_thread(self._read, self._work)
         if not self.is_attached:
             return
         self._comparison = comparison
@@ -301,12 +301,9 @@ class CompareScreen(BaseScreen[None]):
         if not changed:
             self.say("Nothing changed: every answer reads the same.", level="good")
 
-    def _read(self, stop: threading.Event) -> Comparison:
-        tell = progress_poster(self)
-        left, right = (
-            self.service.open_results(each, run=self._runs, progress=tell, stop=stop) for each in self._sides
-        )
-        return compare(left, right, progress=tell, stop=stop)
+    def _read(self, work: Work) -> Comparison:
+        left, right = (self.service.open_results(each, run=self._runs, work=work) for each in self._sides)
+        return compare(left, right, work)
 
     @on(Progressed)
     def _progressed(self, event: Progressed) -> None:
@@ -387,4 +384,4 @@ class CompareScreen(BaseScreen[None]):
 
     def on_unmount(self) -> None:
         """Stop what still reads."""
-        self._stop.set()
+        self._work.stop()

@@ -33,7 +33,6 @@ AGAIN = {
     "as_is": ("as it is", "good"),
     "changed": ("changed only", "warn"),
     "later": ("later", "warn"),
-    "useless": ("no use", "bad"),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -16,11 +15,12 @@ from textual.widgets import Button, Input, Static
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError, Stopped
+from batchtui.domain.work import Work
 from batchtui.paths import expanded
 from batchtui.present import numbers
 from batchtui.results.row_match import skipped_of
 from batchtui.results.view import View
-from batchtui.tui.base import BaseModal, Progressed, progress_poster, run_task
+from batchtui.tui.base import BaseModal, Progressed, run_task, work_for
 from batchtui.tui.dialogs import Confirm, button
 from batchtui.tui.new.plan_summary import bar_text
 from batchtui.tui.widgets.path_input import PathInput
@@ -65,7 +65,7 @@ class ExportScreen(BaseModal[str]):
         self._unfold = False
         self._all_rows = False
         self._skipped = 0
-        self._stop: threading.Event | None = None
+        self._work: Work | None = None
         self._suggested = ""
 
     def compose(self) -> ComposeResult:
@@ -135,7 +135,7 @@ class ExportScreen(BaseModal[str]):
     @on(Button.Pressed, "#yes")
     def action_write(self) -> None:
         """Write the file."""
-        if self._stop is None:
+        if self._work is None:
             run_task(self, self._agree(), opens=True)
 
     async def _agree(self) -> None:
@@ -144,11 +144,11 @@ class ExportScreen(BaseModal[str]):
         format = self.query_one(TabLine).chosen
         there = format != "files" and await self.in_thread(dest.is_file)
         replace = Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
-        if (not there or await self.app.push_screen_wait(replace)) and self._stop is None:
-            self._stop = threading.Event()
-            run_task(self, self._write(dest, format, self._stop))
+        if (not there or await self.app.push_screen_wait(replace)) and self._work is None:
+            self._work = work_for(self)
+            run_task(self, self._write(dest, format, self._work))
 
-    async def _write(self, dest: Path, format: str, stop: threading.Event) -> None:
+    async def _write(self, dest: Path, format: str, work: Work) -> None:
         try:
             rows = None if self._whole else self._rows
             written = await self.in_thread(
@@ -159,8 +159,7 @@ class ExportScreen(BaseModal[str]):
                 dest,
                 unfold=self._unfold,
                 all_rows=self._all_rows,
-                progress=progress_poster(self),
-                stop=stop,
+                work=work,
             )
         except Stopped:
             self._say("Stopped; nothing was written.")
@@ -170,7 +169,7 @@ class ExportScreen(BaseModal[str]):
             what = numbers.plural(written, "row") if self._all_rows else numbers.plural(written, "result")
             self.dismiss(f"Wrote {what} to {dest}")
         finally:
-            self._stop = None
+            self._work = None
 
     @on(Progressed)
     def _progressed(self, event: Progressed) -> None:
@@ -185,7 +184,7 @@ class ExportScreen(BaseModal[str]):
     @on(Button.Pressed, "#no")
     def action_leave(self) -> None:
         """Stop what is being written; with nothing to stop, leave."""
-        if self._stop is not None:
-            self._stop.set()
+        if self._work is not None:
+            self._work.stop()
         else:
             self.dismiss("")

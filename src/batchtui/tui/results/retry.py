@@ -22,10 +22,11 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.plan import Plan
+from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import View
-from batchtui.service.events import Selection
+from batchtui.service.retry import Notes, Retry, useless
 from batchtui.tui.base import BaseModal, run_task
 from batchtui.tui.dialogs import Choose, Confirm, button, line_input
 from batchtui.tui.new.plan_summary import plan_lines
@@ -58,13 +59,9 @@ def parse_changes(text: str) -> dict[str, str]:
 
 def warnings(groups: Sequence[ErrorGroup], *, changed: bool) -> list[str]:
     """Why sending these again may not help."""
-    said = []
-    for group in groups:
-        if group.retry == "useless" or (
-            group.retry in ("changed", "later") and group.kind != "waiting" and not changed
-        ):
-            said.append(f"{numbers.count(group.count)} × {group.kind}: {group.advice}")
-    return said
+    return [
+        f"{numbers.count(group.count)} × {group.kind}: {group.advice}" for group in useless(groups, changed=changed)
+    ]
 
 
 def not_usable(view: View, rows: Iterable[int]) -> tuple[list[int], list[int]]:
@@ -115,7 +112,9 @@ class RetryScreen(BaseModal[bool]):
         self._rows = rows
         self._groups: list[ErrorGroup] = []
         self._plan: Plan | None = None
-        self._stop = threading.Event()
+        self._retry: Retry | None = None
+        self._planning = threading.Lock()
+        self._work = Work()
         self._rest: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -186,40 +185,45 @@ class RetryScreen(BaseModal[bool]):
 
     def _plan_soon(self, seconds: float) -> None:
         self.query_one("#yes", Button).disabled = True
-        self._stop.set()
+        self._work.stop()
         if self._rest is not None:
             self._rest.stop()
         self._rest = self.set_timer(seconds, self._begin)
 
     def _begin(self) -> None:
         self._say_groups()
-        self._stop = threading.Event()
-        run_task(self, self._make_plan(self._stop))
+        self._work = Work()
+        run_task(self, self._make_plan(self._work))
 
-    async def _make_plan(self, stop: threading.Event) -> None:
+    async def _make_plan(self, work: Work) -> None:
         await self._drop()
-        view = self._view
-        chosen = Selection(custom_ids=frozenset(view.id(row) for row in self._rows))
-        local_ids = [member.folder.name for member in view.members]
         try:
             changes = self._changes()
-            plan = await self.in_thread(self.service.plan_retry, local_ids, chosen, changes, stop=stop)
+            plan, notes = await self.in_thread(self._planned, changes, work)
             stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
         except BatchtuiError as error:
-            if not stop.is_set():
+            if not work.stopped:
                 self._say_plan(Content.assemble((f"{GLYPHS.refused} {error}", "$text-error"), f"  {error.advice}"))
             return
-        if stop.is_set() or not self.is_attached:
+        if work.stopped or not self.is_attached:
             await self.in_thread(self.service.discard, plan)
             return
         self._plan = plan
         self._say_plan(Content("\n").join(self._words(plan, stopped_by)))
-        difference = await self._difference(changes)
+        difference = _difference(notes)
         self.query_one("#retry-difference", Static).update(difference)
         self.query_one("#retry-difference").set_class(bool(difference), "shown")
         if difference:
             self.query_one(VerticalScroll).scroll_end(animate=False)
         self.query_one("#yes", Button).disabled = not plan.ok
+
+    def _planned(self, changes: dict[str, str], work: Work) -> tuple[Plan, Notes]:
+        """Plan the rows of the view with these changes; the run is opened once for all that are typed."""
+        with self._planning:
+            if self._retry is None:
+                self._retry = self.service.retry([member.folder.name for member in self._view.members], work)
+            rows = self._retry.rows(custom_ids=frozenset(self._view.id(row) for row in self._rows))
+            return self._retry.plan(rows, changes, work), self._retry.notes(rows, changes)
 
     def _words(self, plan: Plan, stopped_by: str | None) -> list[Content]:
         lines = [*plan_lines(plan, stopped_by=stopped_by or "")]
@@ -228,21 +232,6 @@ class RetryScreen(BaseModal[bool]):
             sign = GLYPHS.refused if group.level == "error" else GLYPHS.warning
             lines.append(Content.styled(f"{sign} {group.count:,} × {safetext.line(group.message, 300)}", style))
         return lines
-
-    async def _difference(self, changes: dict[str, str]) -> Content:
-        """The first request before and after."""
-        from batchtui.results.requests_again import difference
-
-        if not changes or not self._rows:
-            return Content("")
-        raw = await self.in_thread(self._view.request_raw, self._rows[0])
-        if raw is None:
-            return Content("")
-        lines = [Content.styled(f"in {safetext.line(self._view.id(self._rows[0]), 64)} for example:", "dim")]
-        for line in difference(raw, changes)[:8]:
-            style = "$text-success" if line.startswith("+") else "$text-error" if line.startswith("-") else "dim"
-            lines.append(Content.styled(safetext.line(line, 200), style))
-        return Content("\n").join(lines)
 
     def _say_plan(self, text: Content) -> None:
         self.query_one("#retry-plan", Static).update(text)
@@ -302,5 +291,16 @@ class RetryScreen(BaseModal[bool]):
 
     async def on_unmount(self) -> None:
         """Throw away what was planned and not sent."""
-        self._stop.set()
+        self._work.stop()
         await self._drop()
+
+
+def _difference(notes: Notes) -> Content:
+    """The first request before and after."""
+    if not notes.difference:
+        return Content("")
+    lines = [Content.styled(f"in {safetext.line(notes.example, 64)} for example:", "dim")]
+    for line in notes.difference[:8]:
+        style = "$text-success" if line.startswith("+") else "$text-error" if line.startswith("-") else "dim"
+        lines.append(Content.styled(safetext.line(line, 200), style))
+    return Content("\n").join(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections.abc import Mapping
 from typing import ClassVar
@@ -18,10 +17,11 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
+from batchtui.domain.work import Work
 from batchtui.present import numbers
 from batchtui.results.view import Rows, View
 from batchtui.service import events as told
-from batchtui.tui.base import BaseScreen, Progressed, progress_poster, run_task
+from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import Happened
 from batchtui.tui.new.plan_summary import progress_line
@@ -157,7 +157,7 @@ class ResultsScreen(BaseScreen[None]):
         )
         self._list = RowList((), id="results-list")
         self.detail = DetailPane(self._list, id="results-detail")
-        self._opening: threading.Event | None = None
+        self._opening = Work()
         self._cursor_at: int | None = None
         """The row that the cursor was on in the view before, until it is found in this one."""
 
@@ -186,8 +186,7 @@ class ResultsScreen(BaseScreen[None]):
     def on_unmount(self) -> None:
         """Stop what still runs for this screen."""
         self._search.stop()
-        if self._opening is not None:
-            self._opening.set()
+        self._opening.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that would do nothing here are not offered."""
@@ -201,25 +200,22 @@ class ResultsScreen(BaseScreen[None]):
 
     def open(self) -> None:
         """Open the results anew, stopping an opening that still runs."""
-        if self._opening is not None:
-            self._opening.set()
-        self._opening = threading.Event()
+        self._opening.stop()
+        self._opening = work_for(self)
         run_task(self, self._open(self._opening))
 
-    async def _open(self, stop: threading.Event) -> None:
+    async def _open(self, work: Work) -> None:
         try:
             self.record = self.service.resolve(self.local_id)
             self._say_head()
-            view = await self.in_thread(
-                self.service.open_results, self.local_id, run=self.run, progress=progress_poster(self), stop=stop
-            )
+            view = await self.in_thread(self.service.open_results, self.local_id, run=self.run, work=work)
         except BatchtuiError as error:
-            if not stop.is_set():
+            if not work.stopped:
                 self._opened_nothing(error)
             return
         # Of the rows before, those that are marked and under the cursor are found again by their ids.
         rows_of = await self.in_thread(_rows_by_id, view) if self.view is not None else {}
-        if stop.is_set() or not self.is_attached:
+        if work.stopped or not self.is_attached:
             return
         self._list.set_columns(columns_for(view))
         self._take_view(view, rows_of)
@@ -277,8 +273,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def run_records(self) -> list[BatchRecord]:
         """The batches of the run that is looked at, none before it is known."""
-        run = self.record.run if self.record is not None else None
-        return [record for record in self.service.records() if record.run == run]
+        return self.service.run_of(self.record) if self.record is not None else []
 
     # --- what is said -----------------------------------------------------------------------------------------------
 

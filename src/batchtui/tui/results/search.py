@@ -14,6 +14,7 @@ from textual.message import Message
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
+from batchtui.domain.work import Work
 from batchtui.results.filter import Filter, group_filter, parse_filter, sort
 from batchtui.results.search import find
 from batchtui.results.view import Rows, View
@@ -68,7 +69,7 @@ class Search:
         self.number = 0
         self.running = False
         self._post = post
-        self._stop = threading.Event()
+        self._work = Work()
 
     @property
     def sign(self) -> str:
@@ -85,19 +86,19 @@ class Search:
         """Look for the rows of a tab that the filter ``text`` lets through; with ``among`` only put these in order."""
         self.stop()
         self.number += 1
-        self._stop = threading.Event()
+        self._work = Work()
         self.running = True
         wanted = Wanted(text, self.case, self.regex, self.group)
-        arguments = (self.number, view, tab, wanted, self.order, self._stop, among)
+        arguments = (self.number, view, tab, wanted, self.order, self._work, among)
         threading.Thread(target=self._run, args=arguments, name="batchtui-search", daemon=True).start()
 
     def keep(self) -> None:
         """Stop looking and keep what was found."""
-        self._stop.set()
+        self._work.stop()
 
     def stop(self) -> None:
         """Stop looking; what it still tells is of an old number."""
-        self._stop.set()
+        self._work.stop()
         self.number += 1
         self.running = False
 
@@ -108,7 +109,7 @@ class Search:
         tab: str,
         wanted: Wanted,
         order: Order,
-        stop: threading.Event,
+        work: Work,
         among: Rows | None,
     ) -> None:
         rows, problem = array("I"), ""
@@ -119,7 +120,7 @@ class Search:
                 rows = among
             elif not chosen.empty:
                 last = time.monotonic()
-                for some in find(view, chosen, stop=stop):
+                for some in find(view, chosen, work):
                     rows.extend(in_tab(view, tab, some))
                     if time.monotonic() - last >= EVERY:
                         self._tell(number, _ordered(view, rows, order), done=False)

@@ -1,0 +1,352 @@
+"""Reads the fields of a batch's answers in one pass, a block of lines at a time, into growing columns."""
+
+from __future__ import annotations
+
+import os
+import re
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from itertools import count
+from typing import Any, TypeAlias
+
+import msgspec
+
+from batchtui.domain.outcome import SUCCEEDED
+from batchtui.domain.work import Work
+from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
+from batchtui.results.field_columns import ABSENT, FIRST, LONG_JSON, LONG_TEXT, Absent, Json, Value
+from batchtui.results.json_in_text import TEXT_LIMIT, decode, decode_plain, find_json
+from batchtui.results.text import WHOLE_LIMIT
+from batchtui.results.view import ResultSet
+
+MAX_PATHS = 10_000
+MAX_DEPTH = 16
+"""Keys in a path; what is deeper is one JSON value."""
+MAX_NAME = 512
+"""Characters of a path."""
+LONG = 256
+"""Longer texts and JSON are read from their line when asked for, in characters."""
+_KEPT = 48_000_000
+"""Characters of different values that are held, with 64 for each; those beyond are read from their line."""
+_BLOCK = 256 * 1024
+_ROWS = 256
+"""Bytes and rows read at a time: the loop of a screen beside this waits for no longer than a block takes to parse."""
+
+Key: TypeAlias = "tuple[str, ...]"
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def quoted(key: str) -> str:
+    """A key as it stands in a path: quoted as TOML quotes keys when it is not of letters, digits, _ and - only."""
+    return key if _BARE.match(key) else msgspec.json.encode(key).decode()
+
+
+def path_name(call: int, keys: Key) -> str:
+    """A path as text; ``call`` is the number of another tool call, 0 for what an answer is asked for."""
+    parts = [f"tool[{call}]"] if call else []
+    return ".".join([*parts, *map(quoted, keys)]) or ROOT
+
+
+ROOT = "value"
+"""The path of an answer that is an array."""
+
+
+class _Budget:
+    """How much of different values is still held."""
+
+    def __init__(self) -> None:
+        self.left = _KEPT
+
+
+_SHORT = frozenset({int, bool, type(None)})
+_MADE: dict[type, Callable[[Any], Value]] = {Decimal: Decimal, list: Json, dict: Json}
+
+
+def _long(kind: type) -> int:
+    return LONG_TEXT if kind is str else LONG_JSON
+
+
+class Growing:
+    """A column while it is read: rows that have a value, and the values' codes."""
+
+    def __init__(self, call: int, keys: Key, budget: _Budget) -> None:
+        self.path = path_name(call, keys)
+        self.keys = keys
+        self.budget = budget
+        self.rows = array("I")
+        self.codes = array("I")
+        self.entries: list[Value] = []
+        self.long: list[tuple[int, int, int]] = []
+        """Row, length, and which call (0: the text) of each long value."""
+        self._numbers: dict[type, dict[Any, int]] = {}
+
+    def add(self, kind: type, source: int, rows: Sequence[int], values: Sequence[Any]) -> None:
+        """Take values of one type; ``source`` is where an answer has them: its text (0) or a call by number."""
+        keys: Sequence[Any] = values
+        if kind is Decimal:
+            keys = [*map(str, values)]
+        elif kind is list or kind is dict:
+            keys = [_encode(value).decode() for value in values]
+        sizes = [*map(len, keys)] if kind not in _SHORT else []
+        self.rows.extend(rows)
+        if not sizes or max(sizes) <= LONG:
+            codes = self._codes(kind, keys)
+        else:
+            # Long ones are not even hashed.
+            short = iter(self._codes(kind, [key for size, key in zip(sizes, keys, strict=True) if size <= LONG]))
+            codes = [_long(kind) if size > LONG else next(short) for size in sizes]
+        self.codes.extend(codes)
+        if LONG_TEXT in codes or LONG_JSON in codes:
+            said = sizes or [len(str(key)) for key in keys]
+            self.long += [
+                (row, size, source) for row, code, size in zip(rows, codes, said, strict=True) if code < FIRST
+            ]
+
+    def _codes(self, kind: type, keys: Sequence[Any]) -> list[int]:
+        """The codes of short values, new ones numbered as long as there is room for them."""
+        numbers = self._numbers.setdefault(kind, {})
+        fresh = [key for key in dict.fromkeys(keys) if key not in numbers]
+        if fresh:
+            cost = 64 * len(fresh) + (0 if kind in _SHORT else sum(map(len, fresh)))
+            if self.budget.left < cost:
+                return [numbers.get(key, _long(kind)) for key in keys]
+            self.budget.left -= cost
+            numbers.update(zip(fresh, count(FIRST + len(self.entries)), strict=False))
+            made = _MADE.get(kind)
+            self.entries.extend(fresh if made is None else map(made, fresh))
+        return [*map(numbers.__getitem__, keys)]
+
+    def counts(self) -> Counter[int]:
+        """How often each code comes."""
+        return Counter(self.codes)
+
+
+class Grower:
+    """Columns that grow by objects of any shape, at most MAX_PATHS of them."""
+
+    def __init__(self, depth: int = MAX_DEPTH) -> None:
+        self._depth = depth
+        self._budget = _Budget()
+        self._columns: dict[tuple[int, Key], Growing] = {}
+        self.left_out = 0
+        """Values whose paths are too many or too long."""
+
+    @property
+    def columns(self) -> list[Growing]:
+        """The columns in the order in which objects have them."""
+        return list(self._columns.values())
+
+    def objects(self, source: int, call: int, keys: Key, rows: list[int], objects: list[dict[str, Any]]) -> None:
+        """Take objects at one path: those with the same keys together, key by key."""
+        shapes: dict[Key, tuple[list[int], list[dict[str, Any]]]] = {}
+        first = tuple(objects[0])
+        if all(map(first.__eq__, map(tuple, objects))):
+            self._alike(source, call, keys, rows, first, objects)
+            return
+        for row, held in zip(rows, objects, strict=True):
+            shape = tuple(held)
+            group = shapes.get(shape)
+            if group is None:
+                shapes[shape] = ([row], [held])
+            else:
+                group[0].append(row)
+                group[1].append(held)
+        for shape, (shape_rows, alike) in shapes.items():
+            self._alike(source, call, keys, shape_rows, shape, alike)
+
+    def _alike(
+        self, source: int, call: int, keys: Key, rows: list[int], shape: Key, objects: list[dict[str, Any]]
+    ) -> None:
+        """Take objects with the same keys in the same order."""
+        if not shape and keys:
+            self.add(dict, source, call, keys, rows, objects)
+        for key, values in zip(shape, zip(*map(dict.values, objects), strict=True), strict=True):
+            self._values(source, call, (*keys, key), rows, values)
+
+    def _values(self, source: int, call: int, keys: Key, rows: list[int], values: Sequence[Any]) -> None:
+        kinds = set(map(type, values))
+        if len(kinds) == 1:
+            self._one_kind(kinds.pop(), source, call, keys, rows, values)
+            return
+        for kind in sorted(kinds, key=lambda each: each.__name__):
+            held = [(row, value) for row, value in zip(rows, values, strict=True) if type(value) is kind]
+            self._one_kind(kind, source, call, keys, [row for row, _ in held], [value for _, value in held])
+
+    def _one_kind(self, kind: type, source: int, call: int, keys: Key, rows: list[int], values: Sequence[Any]) -> None:
+        if kind is dict and len(keys) < self._depth:
+            self.objects(source, call, keys, rows, list(values))
+        else:
+            self.add(kind, source, call, keys, rows, values)
+
+    def add(self, kind: type, source: int, call: int, keys: Key, rows: list[int], values: Sequence[Any]) -> None:
+        place = (call, keys)
+        column = self._columns.get(place)
+        if column is None:
+            if len(self._columns) >= MAX_PATHS:
+                self.left_out += len(rows)
+                return
+            column = Growing(call, keys, self._budget)
+            if len(column.path) > MAX_NAME:
+                self.left_out += len(rows)
+                return
+            self._columns[place] = column
+        column.add(kind, source, rows, values)
+
+
+class Builder:
+    """The fields of one batch, as columns by path in the order in which answers have them."""
+
+    def __init__(self, results: ResultSet) -> None:
+        self._results = results
+        self._grower = Grower()
+        self._too_large = 0
+        self._too_deep = 0
+
+    @property
+    def columns(self) -> list[Growing]:
+        """The columns in the order in which answers have them."""
+        return self._grower.columns
+
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, as sentences."""
+        found = []
+        if self._grower.left_out:
+            found.append(
+                f"Only the first {MAX_PATHS:,} fields are read; {self._grower.left_out:,} values of others are left out."
+            )
+        if self._too_large:
+            found.append(f"{self._too_large:,} answers over {WHOLE_LIMIT // 1_000_000} MB are not searched for fields.")
+        if self._too_deep:
+            found.append(f"{self._too_deep:,} answers are nested too deep to be searched for fields.")
+        return tuple(found)
+
+    def read_all(self, work: Work) -> None:
+        """Read every answer.  Raises StoreError, Stopped."""
+        total = self._results.header.lines
+        for first, last in _spans(self._results):
+            work.check("stopped while reading the fields")
+            self._take_span(first, last)
+            work.tell("reading the fields", last, total, "results")
+
+    def _take_span(self, first: int, last: int) -> None:
+        results = self._results
+        columns = results.columns
+        begin, end = columns.offset[first], columns.offset[last - 1] + columns.length[last - 1]
+        if last - first == 1 and columns.length[first] > WHOLE_LIMIT:
+            self._too_large += columns.outcome[first] == SUCCEEDED
+            return
+        block = _pread(results.results_fd(), begin, end - begin)
+        found = plain_parts(block, last - first)
+        if found is None:
+            lines = [
+                block[columns.offset[row] - begin : columns.offset[row] - begin + columns.length[row]]
+                for row in range(first, last)
+            ]
+            found = [*map(parts_of, lines)]
+        self._take(range(first, last), found)
+
+    def _take(self, rows: Sequence[int], found: Sequence[Parts | str | None]) -> None:
+        """Take the answers of some rows: those of text together, calls by their number and name."""
+        rows_of: list[int] = []
+        roots: list[Any] = []
+        calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]] = {}
+        for row, parts in zip(rows, found, strict=True):
+            if parts is None:
+                continue
+            if isinstance(parts, Parts):
+                roots.append(self._take_parts(row, parts, calls))
+            else:
+                try:
+                    roots.append(decode_plain(parts))
+                except (ValueError, ArithmeticError, msgspec.MsgspecError, RecursionError):
+                    roots.append(self._root(parts))
+            rows_of.append(row)
+        kinds = set(map(type, roots))
+        if kinds == {dict}:
+            self._grower.objects(0, 0, (), rows_of, roots)
+        elif dict in kinds:
+            held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is dict]
+            self._grower.objects(0, 0, (), [row for row, _ in held], [root for _, root in held])
+        if list in kinds:
+            held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is list]
+            self._grower.add(list, 0, 0, (ROOT,), [row for row, _ in held], [root for _, root in held])
+        for (source, shown), (call_rows, inputs) in calls.items():
+            self._grower.objects(source, shown, (), call_rows, inputs)
+
+    def _take_parts(
+        self, row: int, parts: Parts, calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
+    ) -> Any:
+        """Sort the inputs of an answer's calls by which call they are of; returns what its text holds."""
+        main = self._main_call(row, parts.calls) if parts.calls else 0
+        for number, call in enumerate(parts.calls, 1):
+            given = self._input(call)
+            if given is not None:
+                group = calls.setdefault((number, 0 if number == main else number), ([], []))
+                group[0].append(row)
+                group[1].append(given)
+        return self._root(parts.text) if not main and parts.text else None
+
+    def _main_call(self, row: int, calls: Sequence[Call]) -> int:
+        """The number of the call whose input is the answer asked for, 0 when none is."""
+        return 1
+
+    def _root(self, text: str) -> Any:
+        if len(text) > TEXT_LIMIT:
+            self._too_large += 1
+            return None
+        try:
+            return find_json(text)
+        except RecursionError:
+            self._too_deep += 1
+        return None
+
+    def _input(self, call: Call) -> dict[str, Any] | None:
+        try:
+            found = decode(bytes(call.input))
+        except RecursionError:
+            self._too_deep += 1
+            return None
+        except (ValueError, msgspec.MsgspecError):
+            return None
+        return found if isinstance(found, dict) else None
+
+
+def _spans(results: ResultSet) -> Iterator[tuple[int, int]]:
+    """Ranges of rows with a line that are read together."""
+    offset, length, count = results.columns.offset, results.columns.length, results.header.lines
+    first = 0
+    while first < count:
+        last, limit = first + 1, offset[first] + _BLOCK
+        while last < count and last - first < _ROWS and offset[last] + length[last] <= limit:
+            last += 1
+        yield first, last
+        first = last
+
+
+def _pread(fd: int, offset: int, length: int) -> bytes:
+    found = os.pread(fd, length, offset)
+    while len(found) < length and (more := os.pread(fd, length - len(found), offset + len(found))):
+        found += more
+    return found
+
+
+def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:
+    """The value at a path of one answer, of its text (``source`` 0) or of a tool call by number."""
+    parts = parts_of(line)
+    if parts is None:
+        return ABSENT
+    here: Any
+    try:
+        here = decode(bytes(parts.calls[source - 1].input)) if source else find_json(parts.text)
+    except (ValueError, msgspec.MsgspecError, RecursionError, IndexError):
+        return ABSENT
+    if isinstance(here, list) and keys == (ROOT,):
+        return Json(_encode(here).decode())
+    for key in keys:
+        if not isinstance(here, dict) or key not in here:
+            return ABSENT
+        here = here[key]
+    return Json(_encode(here).decode()) if isinstance(here, dict | list) else here

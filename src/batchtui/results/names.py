@@ -1,0 +1,232 @@
+"""Names of values: one resolver for the columns of a row, the fields of an answer, and what we say of a request.
+
+``row.x`` is a column of the source row, ``answer.x`` a field, ``run.x`` what we say of a request.  A bare name is the
+column of that name, else the field, else ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from batchtui.domain.errors import InputError
+from batchtui.domain.outcome import OUTCOMES, standing
+from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results.field_builder import quoted
+from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of
+from batchtui.results.fields import ViewFields, view_fields
+from batchtui.results.index import UNPRICED, dollars
+from batchtui.results.row_columns import RowColumns
+from batchtui.results.text import read_answer
+from batchtui.results.view import View
+
+Scope = Literal["row", "answer", "run"]
+SCOPES: tuple[Scope, ...] = ("row", "answer", "run")
+RUN = (
+    "custom_id",
+    "outcome",
+    "answer",
+    "model",
+    "stop_reason",
+    "error",
+    "error_message",
+    "input_tokens",
+    "output_tokens",
+    "cache_write_tokens",
+    "cache_read_tokens",
+    "cost_usd",
+    "attempt",
+)
+"""What we say of a request, by name."""
+_TOKENS = {
+    "input_tokens": "input",
+    "output_tokens": "output",
+    "cache_write_tokens": "cache_write",
+    "cache_read_tokens": "cache_read",
+}
+
+
+class Name(msgspec.Struct, frozen=True):
+    """A value that every row of a view may have."""
+
+    scope: Scope
+    key: str
+    """The column's own name, the field's path, or one of RUN."""
+    bare: str
+    """As it stands in headers and menus: without its scope where that name is free.  A column's is always its own name."""
+
+    @property
+    def full(self) -> str:
+        """With its scope, as it can always be typed."""
+        return f"{self.scope}.{quoted(self.key) if self.scope == 'row' else self.key}"
+
+
+class Names:
+    """All names of one view, and their values by the view's row.
+
+    Raises StoreError, and Stopped; call it in a thread: it reads the fields and the source rows
+    where nobody did before.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        *,
+        fields: ViewFields | None = None,
+        rows: RowColumns | None = None,
+        work: Work = UNWATCHED,
+    ) -> None:
+        self._view = view
+        self.rows = rows if rows is not None else RowColumns(view, work)
+        self.fields = fields if fields is not None else view_fields(view, work)
+        own = set(self.rows.names)
+        paths = {field.path for field in self.fields.names}
+        self.own = [Name("row", name, name) for name in self.rows.names]
+        self.answers = [
+            Name("answer", path, path if path not in own and not _scoped(path) else f"answer.{path}")
+            for path in (field.path for field in self.fields.names)
+        ]
+        self.run = [Name("run", key, key if key not in own and key not in paths else f"run.{key}") for key in RUN]
+        self._bare = {name.bare: name for name in self}
+        self._full = {name.full: name for name in self}
+        self._columns: dict[Name, Column] = {}
+
+    def __iter__(self) -> Iterator[Name]:
+        """All names: columns, then fields, then ours."""
+        return iter((*self.own, *self.answers, *self.run))
+
+    def find(self, text: str) -> Name | None:
+        """The name that a text is, with or without its scope, odd keys quoted or not; None when there is none."""
+        text = text.strip()
+        if text in self._full:
+            return self._full[text]
+        if text in self._bare:
+            return self._bare[text]
+        scope, point, rest = text.partition(".")
+        if point and scope in SCOPES:
+            return next((name for name in self if name.scope == scope and rest in (name.key, quoted(name.key))), None)
+        return next((name for name in self if text in (quoted(name.key), name.key)), None)
+
+    def resolve(self, text: str) -> Name:
+        """The name that a text is; raises InputError with names that are near."""
+        found = self.find(text)
+        if found is not None:
+            return found
+        near = difflib.get_close_matches(text, [*self._bare, *self._full], 2, 0.6)
+        if not near:
+            tail = text.rpartition(".")[2]
+            near = [name.bare for name in self if name.key.rpartition(".")[2] == tail][:2]
+        names = ", ".join(name.bare for name in (*self.own, *self.answers)) or "no columns and no fields"
+        advice = (
+            f"did you mean {' or '.join(near)}?" if near else f"there are {_short(names)}, and {', '.join(RUN[:4])} …"
+        )
+        raise InputError(f"there is no column or field {text!r}", advice=advice)
+
+    def resolve_all(self, text: str) -> list[Name]:
+        """The names in a list with commas; quotes keep a comma together.  Raises InputError."""
+        return [self.resolve(each) for each in split_names(text)]
+
+    def column(self, name: Name) -> Column:
+        """A name's values by the view's row.  ``run.answer`` and ``run.error_message`` read every line; raises StoreError."""
+        found = self._columns.get(name)
+        if found is None:
+            found = self._columns[name] = self._made(name)
+        return found
+
+    def _made(self, name: Name) -> Column:
+        if name.scope == "row":
+            return self.rows.column(name.key)
+        if name.scope == "answer":
+            return self.fields.column(name.key)
+        return run_column(self._view, name.key)
+
+
+def _scoped(path: str) -> bool:
+    return path.partition(".")[0] in SCOPES and "." in path
+
+
+def _short(names: str, limit: int = 120) -> str:
+    return names if len(names) <= limit else names[:limit].rpartition(",")[0] + " …"
+
+
+_LISTED = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|\Z)')
+
+
+def split_names(text: str) -> list[str]:
+    """The names in a list with commas; a quoted key may hold one."""
+    return [name for each in _LISTED.finditer(text) if (name := each.group(1).strip())]
+
+
+_Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"
+
+
+def run_column(view: View, key: str) -> Column:
+    """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError."""
+    if key in ("answer", "error_message"):
+        return column_of(_said(view, key))
+    if key == "custom_id":
+        return column_of(view.ids())
+    codes, value = _numbered(view, key)
+    numbers: dict[int, int] = {}
+    entries: list[Value] = []
+    for code in dict.fromkeys(codes):
+        said = value(code)
+        if said is not ABSENT:
+            numbers[code] = FIRST + len(entries)
+            entries.append(said)
+    return _joined(array("I", [numbers.get(code, 0) for code in codes]), entries)
+
+
+def _joined(codes: Sequence[int], entries: list[Value]) -> Column:
+    """A column in which equal values have one code."""
+    if len(set(map(repr, entries))) == len(entries):
+        return Column(codes, entries)
+    return column_of(entries[code - FIRST] if code >= FIRST else ABSENT for code in codes)
+
+
+def _numbered(view: View, key: str) -> _Made:
+    """A column of the index, and what its numbers mean."""
+    if key in _TOKENS:
+        has_line = view.column("line")
+        held = view.column(_TOKENS[key])
+        return [each if line else -1 for each, line in zip(held, has_line, strict=True)], _or_absent
+    if key == "cost_usd":
+        return view.column("cost"), lambda code: ABSENT if code == UNPRICED else dollars(code)
+    if key == "model":
+        return view.column("model"), lambda code: view.models[code] or ABSENT
+    if key == "stop_reason":
+        return view.column("stop"), lambda code: view.stops[code] or ABSENT
+    if key == "attempt":
+        return [view.attempt_of(view.place(row)[0]) + 1 for row in range(len(view))], _itself
+    flaws = view.column("cut")
+    if key == "outcome":
+        pairs = [outcome << 8 | flaw for outcome, flaw in zip(view.column("outcome"), flaws, strict=True)]
+        return pairs, lambda code: standing(code >> 8, code & 255).name
+    groups, failed = view.column("group"), view.column("outcome")
+    numbers = [group if outcome else 0 for group, outcome in zip(groups, failed, strict=True)]
+    return numbers, lambda code: _error(view, code)
+
+
+def _error(view: View, group: int) -> Value | Absent:
+    key = view.group_keys[group - 1] if group else None
+    return ABSENT if key is None or key.kind == OUTCOMES[key.outcome] else key.kind
+
+
+def _itself(code: int) -> int:
+    return code
+
+
+def _or_absent(code: int) -> Value | Absent:
+    return ABSENT if code < 0 else code
+
+
+def _said(view: View, key: str) -> Iterable[Value | Absent]:
+    for row in range(len(view)):
+        found = read_answer(view.raw(row))
+        said = found.text if key == "answer" else found.message
+        yield ABSENT if said is None or (key != "answer" and not said) else said

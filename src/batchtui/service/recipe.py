@@ -1,0 +1,124 @@
+"""recipe.toml: what a run was made from, kept in the folder of its first batch so that the run can be made again.
+
+A retry's holds only what it changed.  Batches that were adopted, and runs of batchtui 0.1.0, have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import tomli_w
+
+from batchtui import plainfile, safetext
+from batchtui.domain.errors import StoreError
+from batchtui.domain.plan import Origin, Plan
+
+RECIPE = "recipe.toml"
+SCHEMA = 1
+MAX_RECIPE = 16_000_000
+"""Bytes of its file."""
+
+Made = Literal["files", "composed", "retry"]
+
+
+class RecipeSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or folder as it was read."""
+
+    name: str
+    """Its path, as it was opened."""
+    size: int
+    """Bytes."""
+    modified_at: datetime
+    sha256: str
+    """Of its bytes; of a folder, of its files' names and hashes."""
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run was made from."""
+
+    schema: int = SCHEMA
+    made_from: Made = "files"
+    given: tuple[str, ...] = ()
+    """The sources as they were typed; ``-`` is standard input."""
+    format: str = ""
+    """The format that was asked for, "" when it was detected."""
+    model: str = ""
+    """The model for requests that name none, "" when none was given."""
+    cache_prefix: bool = False
+    skip_errors: bool = False
+    """True when requests with errors were skipped."""
+    betas: tuple[str, ...] = ()
+    api_version: str = ""
+    sources: tuple[RecipeSource, ...] = ()
+    template: str = ""
+    """The template's path, "" when it was written in the program or there was none."""
+    template_text: str = ""
+    """The whole template as it was."""
+    changes: dict[str, str] = {}
+    """Of a retry, what was set anew, as ``--set`` takes it."""
+
+    @property
+    def has_template(self) -> bool:
+        """True when rows became requests by a template."""
+        return bool(self.template_text)
+
+
+def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None = None) -> Recipe | None:
+    """The recipe of a plan that is about to be sent; None of a retry that changes nothing."""
+    if plan.retry_of or plan.origin is None:
+        return Recipe(made_from="retry", changes=dict(changes)) if changes else None
+    origin = plan.origin
+    return Recipe(
+        made_from="composed" if origin.given == ("-",) and not origin.template_text and not origin.sources else "files",
+        given=origin.given,
+        format=origin.format,
+        model=origin.model,
+        cache_prefix=origin.cache_prefix,
+        skip_errors=origin.skip_bad,
+        betas=tuple(sorted({beta for part in plan.parts for beta in part.betas})),
+        api_version=api_version,
+        sources=_sources(origin),
+        template=origin.template,
+        template_text=origin.template_text,
+    )
+
+
+def _sources(origin: Origin) -> tuple[RecipeSource, ...]:
+    return tuple(
+        RecipeSource(
+            name=each.name,
+            size=each.size,
+            modified_at=datetime.fromtimestamp(each.mtime_ns // 1_000_000_000, UTC),
+            sha256=each.fingerprint,
+        )
+        for each in origin.sources
+    )
+
+
+def encode(recipe: Recipe) -> bytes:
+    """The recipe as TOML; what is no text in a name is replaced."""
+    kept = {"schema": recipe.schema, **msgspec.to_builtins(recipe, builtin_types=(datetime,))}
+    text = tomli_w.dumps(kept)
+    # A string over several lines would lose its carriage returns.
+    return (text if "\\r" in text else tomli_w.dumps(kept, multiline_strings=True)).encode("utf-8", "replace")
+
+
+def read(folder: Path) -> Recipe | None:
+    """The recipe in a batch's folder, None when there is none.  Raises StoreError when it can't be read."""
+    path = folder / RECIPE
+    try:
+        found = msgspec.toml.decode(plainfile.read(path, MAX_RECIPE), type=Recipe)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as bad:
+        raise StoreError(
+            f"{path} can't be read: {safetext.line(str(bad), 200)}",
+            advice="the requests and results are kept without it; fix it in an editor, or remove it",
+        ) from bad
+    if found.schema > SCHEMA:
+        raise StoreError(f"{path} was written by a newer batchtui", advice="update batchtui to use it")
+    return found
