@@ -24,7 +24,7 @@ from batchtui.tui import bindings
 
 TOP = Path(__file__).parent.parent
 PAGES = [
-    *(TOP / name for name in ("README.md", "CHANGELOG.md", "examples/README.md", "bench/README.md")),
+    *(TOP / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md", "bench/README.md")),
     *sorted((TOP / "docs").glob("*.md")),
 ]
 REFERENCE = (TOP / "docs/reference.md").read_text("utf-8")

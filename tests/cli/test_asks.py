@@ -28,7 +28,7 @@ def test_list_show_and_sync_say_it(call: Caller, asked: BatchRecord) -> None:
     assert "needs attention" in call("list").out.decode()
     shown = call("show", "last").out.decode()
     assert f"batchtui adopt {asked.local_id} --none" in shown and "MSGBATCH_ID" in shown
-    assert "more and does not give it" in shown
+    assert "more batches and does not return them" in shown
     said = call("sync")
     assert said.code == 4 and "needs attention" in said.err
 

@@ -85,7 +85,7 @@ def test_a_batch_that_the_api_does_not_know_is_said_by_every_verb_and_can_be_mar
     call.demo.set_faults(["forgotten@any"])
     for _ in range(3):
         said = call("sync")
-        assert said.code == 0 and "not known" in said.err and "nothing was due" not in said.err
+        assert said.code == 0 and "not known" in said.err and "nothing to do" not in said.err
     assert call("adopt", "last", "--gone").code == 2
     earlier(call, unknown_since=timedelta(minutes=3))
     said = call("sync", "--json")
@@ -113,7 +113,7 @@ def test_retry_sends_what_failed_and_says_what_it_waits_for(call: Caller) -> Non
         pass
     said = call("retry", "last", "--dry-run", "--json")
     assert said.code == 0 and said.json["requests"] in (2, 3, 4), said.err
-    assert "still downloaded again are not sent" in said.err
+    assert "requests are not sent: their results are still being downloaded" in said.err
 
 
 def test_results_writes_what_is_here_says_what_lacks_and_exits_1(call: Caller) -> None:

@@ -28,7 +28,7 @@ def test_a_refused_part_is_missed_in_the_run_and_comes_back_in_its_place(call: C
     said = call("retry", run, "--run", "--wait", "--yes")
     assert said.code == 0, said.err
     said = call("results", run, "--run", "--format", "json")
-    assert said.code == 0 and "6 after try 1, 9 after try 2" in said.err
+    assert said.code == 0 and "6 after attempt 1, 9 after attempt 2" in said.err
     assert list(json.loads(said.out)) == [f"{n}-demo-ok" for n in range(9)]
     whole = call("results", run, "--run", "--json", "-o", call.folder / "all.jsonl").json["run"]
     assert (whole["requests"], whole["good"]) == (9, 9) and float(whole["cost_usd"]) > 0
@@ -152,7 +152,7 @@ def test_a_list_fits_the_terminal_and_lines_up_whatever_the_titles(call: Caller)
     )
     for width in (60, 80, 100):
         lines = table([ended, *records], width=width)
-        assert all(cell_len(line) <= width for line in lines) and "99,000 ok" in lines[1]
+        assert all(cell_len(line) <= width for line in lines) and "99,000 succee" in lines[1]
     refused = msgspec.structs.replace(records[0], status="refused", error="no connection to the API")
     assert "refused: no connection" in table([refused])[1]
     assert "PROFILE" in wide[0] and "PROFILE" not in narrow[0] and "…" in narrow[1]

@@ -68,7 +68,7 @@ def test_a_person_sees_the_new_plan_and_is_asked_again(call: Caller, monkeypatch
     monkeypatch.setattr(Session, "asks", property(lambda session: True))
     monkeypatch.setattr(Session, "confirm", confirm)
     said = call("submit", source)
-    assert said.code == 0 and "it is checked again" in said.err
+    assert said.code == 0 and "checking again" in said.err
     assert len(asked) == 2
     assert [each["requests"] for each in json.loads(call("list", "--all", "--json").out)] == [4]
 

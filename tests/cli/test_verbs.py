@@ -249,14 +249,14 @@ def test_doctor_looks_at_the_rest_when_the_settings_cant_be_read(call: Caller) -
     said = call("doctor", "--json")
     found = {each["what"]: each for each in said.json}
     assert said.code == 3 and "config.toml:2" in found["settings"]["found"]
-    assert "1 batches" in found["data folder"]["found"] and "not asked" in found["service"]["found"]
+    assert "1 batch" in found["data folder"]["found"] and "not checked" in found["API"]["found"]
     assert "key" not in found
 
 
 def test_doctor_help_completion_and_versions(call: Caller) -> None:
     said = call("doctor", "--json")
     assert said.code == 0, said.out
-    assert {"key", "service", "data folder"} <= {each["what"] for each in said.json}
+    assert {"key", "API", "data folder"} <= {each["what"] for each in said.json}
     assert b"sk-test-secret" not in said.out
     for topic in ("exit-codes", "json", "config", "keys", "files"):
         assert call("help", topic).code == 0
@@ -281,4 +281,4 @@ def test_bad_usage_exits_2_and_prints_nothing_on_standard_output(call: Caller, w
 @pytest.mark.parametrize("words", [[], ["demo"]])
 def test_without_a_terminal_the_screen_says_so_and_names_the_verbs(call: Caller, words: list[str]) -> None:
     said = call(*words)
-    assert said.code == 2 and "no terminal" in said.err and "batchtui submit" in said.err
+    assert said.code == 2 and "not a terminal" in said.err and "batchtui submit" in said.err

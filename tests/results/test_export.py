@@ -16,8 +16,9 @@ from result_lines import PRICES, batch, errored, expired, good, message, store
 
 from batchtui.domain.errors import InputError, Stopped, StoreError
 from batchtui.domain.work import Progress, Work
-from batchtui.results.export import export, safe_cell
+from batchtui.results.export import export
 from batchtui.results.run_view import open_run
+from batchtui.results.spreadsheet import csv_line, safe_cell
 from batchtui.results.text import read_answer, unfolded
 from batchtui.results.view import ResultSet
 
@@ -67,10 +68,10 @@ def test_csv_has_a_row_for_each_request_and_no_formula(tmp_path: Path, view: Res
     assert export(view, None, "csv", tmp_path / "out.csv") == 6
     rows = rows_of(tmp_path / "out.csv")
     assert [row["custom_id"] for row in rows] == ["a", "b", "c", "d", "e", "lost"]
-    assert rows[0]["text"] == 'He said "hi",\nÄrger 日本'
-    assert rows[1]["text"] == "'=HYPERLINK(1)"
-    assert rows[1]["outcome"] == "succeeded (max_tokens)"
-    assert (rows[2]["error_type"], rows[2]["error_message"]) == ("api_error", "broke")
+    assert rows[0]["answer"] == 'He said "hi",\nÄrger 日本'
+    assert rows[1]["answer"] == "'=HYPERLINK(1)"
+    assert (rows[1]["outcome"], rows[1]["stop_reason"]) == ("cut_short", "max_tokens")
+    assert (rows[2]["error"], rows[2]["error_message"]) == ("api_error", "broke")
     assert (rows[3]["outcome"], rows[5]["outcome"]) == ("expired", "missing")
     assert Decimal(rows[0]["cost_usd"]) == Decimal("0.0002")
 
@@ -86,11 +87,11 @@ def test_own_columns_come_first_and_never_hide_ours(tmp_path: Path) -> None:
     run = open_run([(folder, 0)], PRICES)
     export(run, None, "csv", tmp_path / "out.csv")
     rows = rows_of(tmp_path / "out.csv")
-    assert list(rows[0])[:4] == ["name", "text_2", "score", "custom_id"]
+    assert list(rows[0])[:4] == ["name", "text", "score", "custom_id"]
     assert rows[0]["name"] == "'=x"
     assert rows[0]["score"] == "-3.5"
-    assert rows[0]["text"] == "one"
-    assert rows[1]["text_2"] == "'+1+1"
+    assert rows[0]["answer"] == "one"
+    assert rows[1]["text"] == "'+1+1"
     assert rows[1]["name"] == "Zoë"
 
 
@@ -114,8 +115,8 @@ def test_answers_that_are_json_unfold_into_columns(tmp_path: Path) -> None:
     rows = rows_of(tmp_path / "out.csv")
     assert [row["label"] for row in rows] == ["spam", "ham", "", ""]
     assert rows[0]["score"] == "0.5"
-    assert rows[0]["custom_id_2"] == "x"
-    assert rows[1]["tags"] == '["one", "two"]'
+    assert (rows[0]["custom_id"], rows[0]["run.custom_id"]) == ("x", "a")
+    assert rows[1]["tags"] == '["one","two"]'
 
 
 def test_markdown_names_each_request(view: ResultSet) -> None:
@@ -149,7 +150,7 @@ def test_parquet_holds_the_same(tmp_path: Path, view: ResultSet) -> None:
     rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert [row["custom_id"] for row in rows] == ["a", "b", "c", "d", "e", "lost"]
     assert rows[0]["cost_usd"] == Decimal("0.0002")
-    assert rows[1]["text"] == "=HYPERLINK(1)"
+    assert rows[1]["answer"] == "=HYPERLINK(1)"
     assert rows[0]["input_tokens"] == 100
 
 
@@ -211,10 +212,8 @@ def test_numbers_stay_numbers(text: str) -> None:
 
 
 @given(st.lists(st.lists(st.text(alphabet='ab",\r\n =', max_size=6), min_size=2, max_size=3), max_size=5))
-def test_csv_lines_read_back_as_they_were(rows: list[list[str]]) -> None:
-    from batchtui.results.export import _csv_line
-
-    data = b"".join(_csv_line(row) for row in rows).decode()
+def testcsv_lines_read_back_as_they_were(rows: list[list[str]]) -> None:
+    data = b"".join(csv_line(row) for row in rows).decode()
     expected = [[safe_cell(each) for each in row] for row in rows]
     assert list(csv.reader(io.StringIO(data, newline=""), lineterminator="\r\n")) == expected
 

@@ -88,7 +88,7 @@ async def test_what_no_poller_looks_after_is_gray_with_its_age_and_does_not_run(
         await pilot.pause()
         rows = {app.home.model.lines[n].records[0].title: app.home.rows.style(n) for n in range(3)}
         assert rows == {"ours": "", "theirs": "muted", "seen": ""}
-        assert "seen 3d ago" in shown(app)
+        assert "checked 3d ago" in shown(app)
         assert "2 running" in str(app.home.query_one("#title").render())
 
 

@@ -189,13 +189,13 @@ async def test_a_template_that_is_not_named_any_more_is_not_used(
     service: Service, tmp_path: Path, template: Path
 ) -> None:
     native = tmp_path / "native.jsonl"
-    native.write_bytes(request("a", "as it is"))
+    native.write_bytes(request("a", "retry as is"))
     async with opened(service, native) as (_, pilot, screen):
         await named_template(pilot, screen, template)
         await until(pilot, lambda: screen.query_one(TemplateEditor).text == SORT)
         screen.query_one("#source-template", Input).value = ""
         await pilot.press("enter")
-        await until(pilot, lambda: screen.plan is not None and "as it is" in screen.plan.sample[0])
+        await until(pilot, lambda: screen.plan is not None and "retry as is" in screen.plan.sample[0])
         assert screen.query_one(TemplateEditor).text == ""
 
 

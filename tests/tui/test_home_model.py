@@ -212,16 +212,16 @@ def test_every_state_has_a_sign_of_its_own() -> None:
 
 def test_progress_that_does_not_move_is_told_honestly() -> None:
     running = record(status="in_progress", counts=Counts(processing=10))
-    assert batch.progress_of(running, NOW, None, None).plain == "up to 24 h"
-    assert batch.progress_of(running, NOW, (12, 35), None).plain == "usually 12–35 min"
+    assert batch.progress_of(running, NOW, None).plain == "up to 24 h"
+    assert batch.progress_of(running, NOW, (12, 35)).plain == "usually 12–35 min"
     late = replace(running, created_at=ago(minutes=50))
-    assert "late" in batch.progress_of(late, NOW, (12, 35), None).plain
+    assert "late" in batch.progress_of(late, NOW, (12, 35)).plain
 
 
 def test_progress_that_moves_is_a_bar_with_its_count() -> None:
     moving = record(status="in_progress", requests=10_000, counts=Counts(processing=3_800, succeeded=6_212))
-    assert batch.progress_of(moving, NOW, None, None).plain == "██████░░░░ 6,212"
-    upload = batch.progress_of(moving, NOW, None, Progress(stage="uploading", done=45, total=100))
+    assert batch.progress_of(moving, NOW, None).plain == "████░░░░ 6,212 of 10,012 (62%)"
+    upload = batch.progress_text(Progress(stage="uploading", done=45, total=100))
     assert "45%" in upload.plain
 
 
@@ -237,7 +237,8 @@ def test_costs_are_estimates_until_they_are_known(model: HomeModel) -> None:
     assert costs["news-summaries"] == "~$3.10"
     assert costs["poems"] == "$1.87"
     assert costs["odd-ids"] == ""
-    assert batch.cents(Decimal("0.004")) == "<$0.01"
+    assert numbers.usd(Decimal("0.00423")) == "$0.0042"
+    assert numbers.usd_range((Decimal("0.0002"), Decimal("0.0009"))) == "$0.0002–0.0009"
 
 
 def test_spans_are_short() -> None:
@@ -285,7 +286,7 @@ def test_every_column_sorts(column: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("status:runing", "no batch can be"), ("sttaus:running", "did you mean status:")]
+    ("text", "said"), [("status:runing", "unknown status"), ("sttaus:running", "did you mean status:")]
 )
 def test_a_filter_with_a_slip_is_named(text: str, said: str) -> None:
     with pytest.raises(InputError) as caught:

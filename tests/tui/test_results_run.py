@@ -74,7 +74,7 @@ async def test_marked_good_ones_are_said_to_be_paid_again(service: Service) -> N
         await pilot.press("space", "space", "space", "r")
         await until(pilot, lambda: isinstance(app.screen, RetryScreen))
         said = str(app.screen.query_one("#retry-groups", Static).content)
-        assert "2  with a good answer already: they would be paid again" in said
+        assert "2  already have a usable answer: you would pay for them again" in said
 
 
 async def test_home_retries_of_a_batch_what_its_run_still_lacks(service: Service) -> None:

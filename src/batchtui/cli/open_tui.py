@@ -23,15 +23,15 @@ def open_screen(
     if not (sys.stdin.isatty() and sys.stdout.isatty()) and not os.environ.get("TEXTUAL_DRIVER"):
         what = "batchtui demo" if demo else "batchtui"
         say(
-            f"{what} opens a screen, and this is no terminal.\n"
-            f"  → the verbs do the same: batchtui submit FILE{' --demo' if demo else ''} --wait -o out.jsonl; "
+            f"{what} opens a screen, but this is not a terminal.\n"
+            f"  → use the verbs: batchtui submit FILE{' --demo' if demo else ''} --wait -o out.jsonl; "
             f"batchtui list{' --demo' if demo else ''}; batchtui help"
         )
         return 2
     if os.environ.get("TERM") == "dumb" and not os.environ.get("TEXTUAL_DRIVER"):
         say(
             "The terminal can't draw a screen: TERM is dumb.\n"
-            "  → set TERM to what it really is, such as xterm-256color, or use the verbs: batchtui help"
+            "  → set TERM to your terminal's type, such as xterm-256color, or use the verbs: batchtui help"
         )
         return 2
     # Until the first paint nothing that is made becomes garbage; looking for some takes a fifth of the start.

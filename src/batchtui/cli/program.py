@@ -32,7 +32,7 @@ class _Verbs(click.Group):
 @click.option(
     "--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).", shell_complete=completion.folders
 )
-@click.option("--log", "log_file", default=None, help="Write a debug log without keys or contents to FILE.")
+@click.option("--log", "log_file", default=None, help="Write a debug log to FILE, without keys or contents.")
 @click.pass_context
 def group(ctx: click.Context, profile: str, data_dir: str | None, log_file: str | None) -> None:
     """A terminal app for Anthropic's Message Batches API.

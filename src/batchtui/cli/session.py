@@ -196,7 +196,7 @@ def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Com
 
 
 _COMMON: list[Callable[[Any], Any]] = [
-    click.option("--json", is_flag=True, help="One JSON value on standard output, nothing else there."),
+    click.option("--json", is_flag=True, help="Print one JSON value on standard output and nothing else."),
     click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completion.profiles),
     click.option(
         "--data-dir",
@@ -207,8 +207,8 @@ _COMMON: list[Callable[[Any], Any]] = [
     click.option(
         "--demo", is_flag=True, help="Use the built-in demo server: no key, no cost, a data folder of its own."
     ),
-    click.option("--yes", "-y", is_flag=True, help="Do not ask."),
-    click.option("--log", "log_file", default=None, help="Write a debug log without keys or contents to FILE."),
+    click.option("--yes", "-y", is_flag=True, help="Answer yes to all questions."),
+    click.option("--log", "log_file", default=None, help="Write a debug log to FILE, without keys or contents."),
 ]
 
 

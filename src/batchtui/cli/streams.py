@@ -42,10 +42,10 @@ class _Output(io.FileIO):
                 self.muted = True
                 return len(data)
             if isinstance(bad, BrokenPipeError):
-                raise ReaderGone("the reader of standard output went away") from bad
+                raise ReaderGone("the reader of standard output closed it") from bad
             raise OutputLost(
                 f"can't write to standard output: {bad.strerror or bad}",
-                advice="redirect it to a place with room; batches and results are kept (batchtui list)",
+                advice="redirect it to a disk with free space; batches and results are kept (batchtui list)",
             ) from bad
 
 

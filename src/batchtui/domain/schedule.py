@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -29,15 +30,21 @@ SETTLE_FARTHEST = timedelta(minutes=2)
 
 
 class LookState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last look was worth: since when we are blind, and when we look next."""
+    """What the last check was worth: since when the API can't be asked, and when the next check comes."""
 
     last_ok: datetime | None = None
     next_at: datetime | None = None
     blind_since: datetime | None = None
     error: str = ""
     advice: str = ""
+    trouble: Literal["", "no key", "wrong key", "offline"] = ""
+    """What kind of ``error`` it is, where the first steps depend on it."""
     looking: bool = False
     failures: int = 0
+    others: int = 0
+    """Batches of the workspace that are not tracked here; only counted, up to a page, while nothing is tracked."""
+    more_others: bool = False
+    """True when ``others`` is only what the first page holds."""
 
 
 def interval(record: BatchRecord, now: datetime) -> float:

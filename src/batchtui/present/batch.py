@@ -1,4 +1,4 @@
-"""One batch, or the batches of one run, in the words and signs of the home screen.  Pure: records in, text out."""
+"""One batch, or the batches of one run, in words and signs for both faces.  Pure: records in, text out."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 
 SOON = timedelta(days=3)
-"""Results that are not stored and go within this time want the person."""
+"""Results that are not downloaded and expire within this time need attention."""
 FRESH = timedelta(days=3)
-"""Failures that nobody retried want the person for this long after the end."""
+"""Failures that were not retried need attention for this long after the end."""
 
 
 class State(msgspec.Struct, frozen=True):
-    """How a batch stands: a sign, a word and a palette name, each enough by itself; rank 0 wants the person first."""
+    """How a batch stands: a sign, a word and a palette name, each enough by itself; rank 0 needs attention first."""
 
     sign: str
     word: str
@@ -45,51 +45,116 @@ def part_name(record: BatchRecord) -> str:
 
 
 def results_going(record: BatchRecord, now: datetime) -> timedelta | None:
-    """How long results that are not stored can still be had, when that is soon; None otherwise."""
+    """How long results that are not downloaded can still be had, when that is soon; None otherwise."""
     if record.results_due and record.gone_at is not None and record.gone_at - now <= SOON:
         return record.gone_at - now
     return None
 
 
-def state(record: BatchRecord, now: datetime, *, retried: bool = False) -> State:
-    """How a batch stands.  ``retried``: its failures went out again, so they don't want the person any more."""
-    g = GLYPHS
+def word(record: BatchRecord) -> str:
+    """The status of a batch in one word or two, the same on both faces."""
+    if record.marked_gone is not None:
+        return "marked as gone"
     if record.unknown:
-        return State(g.unconfirmed, "not known", "warn", 0)
-    if record.status == "unconfirmed":
-        return State(g.unconfirmed, "unconfirmed", "warn", 0)
+        return "not known"
+    if record.waiting:
+        return "waiting"
+    if record.status == "ended":
+        if record.results == "gone":
+            return "results gone"
+        return "canceled" if record.cancel_initiated_at is not None and record.counts.canceled else "ended"
+    return {"submitting": "sending", "in_progress": "running"}.get(record.status, record.status)
+
+
+def state(record: BatchRecord, now: datetime, *, retried: bool = False) -> State:
+    """How a batch stands.  ``retried``: its failures went out again, so they need no more attention."""
+    g, said = GLYPHS, word(record)
+    if record.unknown or record.status == "unconfirmed":
+        return State(g.unconfirmed, said, "warn", 0)
     if record.status == "refused":
         fresh = now - record.made_at < FRESH and not (retried or record.given_up)
-        return State(g.refused, "refused", "bad", 0 if fresh else 5)
+        return State(g.refused, said, "bad", 0 if fresh else 5)
     if record.waiting:
-        return State(g.dot, "waiting", "muted", 2)
+        return State(g.dot, said, "muted", 2)
     if record.status == "submitting":
-        return State(g.sending, "sending", "accent", 2)
+        return State(g.sending, said, "accent", 2)
     if record.status == "in_progress":
-        return State(g.running, "running", "accent", 2)
+        return State(g.running, said, "accent", 2)
     if record.status == "canceling":
-        return State(g.canceling, "canceling", "warn", 2)
+        return State(g.canceling, said, "warn", 2)
     return _ended(record, now, retried)
 
 
 def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
-    g = GLYPHS
+    g, said = GLYPHS, word(record)
     if results_going(record, now) is not None:
-        return State(g.warning, "ended", "bad", 0)
+        return State(g.warning, said, "bad", 0)
     if record.results == "gone":
-        return State(g.gone, "marked as gone" if record.marked_gone else "results gone", "muted", 5)
+        return State(g.gone, said, "muted", 5)
     if record.results_due:
-        return State(g.ready, "ended", "accent", 3)
+        return State(g.ready, said, "accent", 3)
     if record.needs_retry == 0:
-        return State(g.good, "ended", "good", 5)
+        return State(g.good, said, "good", 5)
     fresh = not (retried or record.foreign) and record.ended_at is not None and now - record.ended_at < FRESH
-    return State(g.partial, "ended", "warn" if not retried else "muted", 1 if fresh else 5)
+    return State(g.partial, said, "warn" if not retried else "muted", 1 if fresh else 5)
+
+
+def full_name(record: BatchRecord) -> str:
+    """A batch's name with its part and attempt: ``labels 1/2 · retry 1``."""
+    return " ".join(filter(None, (safetext.line(name(record), 60), part_name(record))))
+
+
+def status(record: BatchRecord) -> str:
+    """How a batch stands and what came of it, in words that never call a partial failure a success."""
+    if record.asks:
+        return "unconfirmed, needs attention"
+    if record.unknown:
+        return "not known by the API"
+    if record.status != "ended" or record.marked_gone is not None:
+        return word(record)
+    parts = [f"{n:,} {what}" for what, n, _ in outcome_counts(record)] or ["0 succeeded"]
+    if record.results != "stored":
+        partial = f"{record.have:,} of {record.sent_or_counted:,} results downloaded"
+        parts.append({"gone": "results gone", "partial": partial}.get(record.results, "results not downloaded"))
+    return "ended: " + ", ".join(parts)
+
+
+def line(record: BatchRecord) -> str:
+    """A batch as one line of a log: ids, requests, status, cost, and what went wrong."""
+    error = f"; {safetext.line(record.error, 300)}" if record.error else ""
+    parts = (
+        record.local_id,
+        full_name(record),
+        numbers.plural(record.requests, "request"),
+        status(record),
+        cost(record),
+    )
+    return "  ".join(filter(None, parts)) + error
+
+
+def requests_of(records: Sequence[BatchRecord]) -> str:
+    """What a question is about: one batch by name, or how many, and their requests."""
+    requests = numbers.plural(sum(r.requests for r in records), "request")
+    if len(records) == 1:
+        return f"{full_name(records[0])} ({requests})"
+    return f"{numbers.plural(len(records), 'batch', 'batches')} ({requests})"
+
+
+def skipped(count: int) -> str:
+    """``3 requests with errors``: those that a submit skipped."""
+    return f"{numbers.plural(count, 'request')} with errors"
 
 
 def runs(record: BatchRecord) -> bool:
     """True for a batch at the API that has not ended, or is being sent: what waits and what is in doubt does not run."""
     sending = record.status == "submitting" and not record.waiting
     return sending or (record.status in ("in_progress", "canceling") and not record.unknown)
+
+
+def needs_words(record: BatchRecord, now: datetime) -> bool:
+    """Whether its status takes a sentence, in the place of progress and counts."""
+    in_doubt = record.unknown or record.status in ("unconfirmed", "refused")
+    return in_doubt or results_going(record, now) is not None
 
 
 def wants(record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None) -> str:
@@ -99,10 +164,10 @@ def wants(record: BatchRecord, now: datetime, *, retried: bool = False, left: in
     if record.status == "unconfirmed":
         if record.asked_at is not None:
             return "can't be confirmed: press Enter"
-        return "it may exist: press enter" if record.candidates else "looking whether it arrived"
+        return "may have been created: press Enter" if record.candidates else "checking whether it was created"
     going = results_going(record, now)
     if going is not None:
-        return f"results gone in {numbers.words(going)}, not stored: enter"
+        return f"results expire in {numbers.words(going)}, not downloaded: Enter"
     if state(record, now, retried=retried).rank == 1:
         open_ones = record.needs_retry if left is None else left
         return f"{numbers.plural(open_ones, 'request')} to retry"
@@ -110,30 +175,49 @@ def wants(record: BatchRecord, now: datetime, *, retried: bool = False, left: in
 
 
 def outcome_counts(record: BatchRecord) -> list[tuple[str, int, str]]:
-    """What is known of the outcomes: (short word, how many, palette name), those that are none left out."""
-    tally = record.tally
-    if tally is None:
-        c = record.counts
-        found = [("ok", c.succeeded, "good"), ("err", c.errored, "bad"), ("exp", c.expired, "warn")]
-        found.append(("can", c.canceled, "muted"))
-    else:
-        found = [("ok", tally.good, "good"), ("short", tally.cut_short, "warn"), ("err", tally.errored, "bad")]
-        found += [("exp", tally.expired, "warn"), ("can", tally.canceled, "muted")]
-        found += [("missing", tally.missing, "bad"), ("odd", tally.unknown + tally.unreadable, "bad")]
+    """What is known of the outcomes: (word, how many, palette name), those that are none left out."""
+    c, t = record.counts, record.tally
+    # What was downloaded is counted line by line; what the API counts may lag behind.
+    told = t or c
+    found = (
+        [("usable", t.good, "good"), ("cut short", t.cut_short, "warn")] if t else [("succeeded", c.succeeded, "good")]
+    )
+    found += [("errored", told.errored, "bad"), ("canceled", told.canceled, "muted"), ("expired", told.expired, "warn")]
+    if t is not None:
+        found += [("missing", t.missing, "bad"), ("other", t.unknown + t.unreadable, "bad")]
     return [each for each in found if each[1]]
 
 
-def counts_text(counts: Sequence[tuple[str, int, str]], room: int = 30) -> Text:
-    """``4,981 ok 12 err 7 exp``; where that is too long the failures become one figure."""
-    if sum(len(f"{n:,} {word}") + 1 for word, n, _ in counts) - 1 > room and len(counts) > 2:
-        good = [each for each in counts if each[0] == "ok"]
-        counts = [*good, ("not good", sum(n for word, n, _ in counts if word != "ok"), "bad")]
+def counts_text(counts: Sequence[tuple[str, int, str]], room: int = 60) -> Text:
+    """``4,981 usable · 12 errored``; where that is too long the failures become one figure."""
+    if sum(len(f"{n:,} {what}") + 3 for what, n, _ in counts) - 3 > room and len(counts) > 2:
+        good = [each for each in counts if each[2] == "good"]
+        counts = [*good, ("failed", sum(n for _, n, style in counts if style != "good"), "bad")]
     text = Text()
-    for word, n, style in counts:
-        text.append(" " if text else "")
-        text.append(f"{n:,} ", "" if word == "ok" else style)
-        text.append(word, "muted" if word == "ok" else style)
+    for what, n, style in counts:
+        text.append(f" {GLYPHS.dot} " if text else "", "muted")
+        text.append(f"{n:,} ", "" if style == "good" else style)
+        text.append(what, "muted" if style == "good" else style)
     return text
+
+
+def usable(record: BatchRecord) -> int | None:
+    """Requests with a usable answer; the succeeded ones until results are downloaded; None until it ended."""
+    if record.tally is not None:
+        return record.tally.good
+    return record.counts.succeeded if record.status == "ended" else None
+
+
+def failed(record: BatchRecord) -> int | None:
+    """Requests without a usable answer, of those that were sent; None until it ended."""
+    good = usable(record)
+    return None if good is None else max(0, (record.sent_or_counted or record.requests) - good)
+
+
+def answered(record: BatchRecord) -> int:
+    """Requests that the API processed: neither canceled nor expired before."""
+    told = record.tally or record.counts
+    return told.succeeded + told.errored
 
 
 def bar(done: int, total: int, width: int = 10) -> str:
@@ -145,7 +229,7 @@ def bar(done: int, total: int, width: int = 10) -> str:
 
 
 def progress_text(progress: Progress) -> Text:
-    """An upload or a download on its way: a bar and a percentage, or how much has come."""
+    """An upload or a download in progress: a bar and a percentage, or how much has come."""
     word = progress.stage or "working"
     if progress.total:
         text = Text(bar(progress.done, progress.total, 6), "accent")
@@ -161,7 +245,7 @@ def waiting_text(record: BatchRecord, now: datetime, usual: tuple[int, int] | No
     low, high = usual
     start = record.created_at or record.intent_at or now
     if (now - start).total_seconds() > high * 60:
-        return Text(f"late: usual {_minutes(high)}", "warn")
+        return Text(f"late, usually {_minutes(high)}", "warn")
     span = f"{low}{GLYPHS.dash}{high} min" if high < 100 else f"{_minutes(low)}{GLYPHS.dash}{_minutes(high)}"
     return Text(f"usually {span}", "muted")
 
@@ -170,18 +254,17 @@ def _minutes(minutes: int) -> str:
     return f"{minutes}m" if minutes < 100 else f"{round(minutes / 60)}h"
 
 
-def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | None, transfer: Progress | None) -> Text:
-    """The Done cell of a batch that is not at its end."""
-    if transfer is not None:
-        return progress_text(transfer)
+def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> Text:
+    """How far a batch is that has not ended."""
     if record.waiting:
-        return Text("room in the queue", "muted")
+        return Text("for room in the queue", "muted")
     if record.status == "submitting":
         return Text(numbers.size(record.bytes), "muted")
     counts = record.counts
     if counts.done and counts.total:
-        text = Text(bar(counts.done, counts.total, 10 if counts.done < 10_000 else 8), "accent")
-        text.append(f" {counts.done:,}")
+        said = numbers.of(counts.done, counts.total)
+        text = Text(bar(counts.done, counts.total, 8), "accent") if len(said) <= 24 else Text()
+        text.append(f"{' ' if text else ''}{said}")
         if counts.failed:
             text.append(f" {GLYPHS.partial}", "warn")
         return text
@@ -192,7 +275,7 @@ def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | Non
 
 def as_of(at: datetime | None, now: datetime) -> str:
     """How old what is known of a batch is that can't be checked."""
-    return f"seen {numbers.short(now - at)} ago" if at is not None else "not checked"
+    return f"checked {numbers.short(now - at)} ago" if at is not None else "not checked"
 
 
 def age(record: BatchRecord, now: datetime) -> str:
@@ -202,7 +285,7 @@ def age(record: BatchRecord, now: datetime) -> str:
 
 
 def left(record: BatchRecord, now: datetime) -> str:
-    """Until it expires; after its end, until its results are thrown away at the service; "" when nothing runs out."""
+    """Until it expires; after its end, until the API deletes its results; "" when nothing runs out."""
     until = record.gone_at if record.status == "ended" else record.expires_at
     if until is None or record.results == "gone":
         return ""
@@ -212,23 +295,18 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return numbers.at_least(cents(record.cost_usd), at_least(record))
+        return numbers.at_least(numbers.usd(record.cost_usd), at_least(record))
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:
         return "no price"
     estimated = estimate_of(record)
-    return f"~{cents(estimated)}" if estimated is not None else ""
+    return f"~{numbers.usd(estimated)}" if estimated is not None else ""
 
 
 def at_least(record: BatchRecord) -> bool:
     """Whether its real cost is not known whole."""
     return record.tally is not None and bool(record.tally.cost_missing)
-
-
-def cents(value: Decimal) -> str:
-    """Dollars to the cent in few cells; what is under a cent says only that."""
-    return "<$0.01" if 0 < value < numbers.CENT else numbers.usd(value)
 
 
 def estimate_of(record: BatchRecord) -> Decimal | None:

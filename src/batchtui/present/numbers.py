@@ -82,12 +82,12 @@ def tokens(value: int) -> str:
 
 
 def usd(value: Decimal | None, *, unknown: str = "no price") -> str:
-    """Dollars to the cent; under a cent with the digits that still say something; None is ``unknown``."""
+    """Dollars to the cent; under a cent with two digits that say something (``$0.0042``); None is ``unknown``."""
     if value is None:
         return unknown
     if value == 0 or abs(value) >= CENT:
         return f"${value.quantize(CENT, ROUND_HALF_UP):,}"
-    shown = f"{value:.6f}".rstrip("0")
+    shown = f"{value:.{min(6, 1 - value.adjusted())}f}".rstrip("0")
     return f"${shown}" if Decimal(shown) else "<$0.000001"
 
 
@@ -101,21 +101,30 @@ def span(low: str, high: str) -> str:
     return low if low == high else f"{low}–{high}"
 
 
-def usd_rough(value: Decimal) -> str:
-    """Dollars of an estimate: to the cent, and under a cent with one digit that says something."""
-    if value >= CENT or value == 0:
-        return usd(value)
-    return f"${value:.{-value.adjusted()}f}"
-
-
 def usd_range(pair: tuple[Decimal, Decimal]) -> str:
-    """An estimate: ``~$3.10–$4.80``, with the tilde that says it is one."""
-    return "~" + span(usd_rough(pair[0]), usd_rough(pair[1]))
+    """An estimate: ``$3.10–4.80``, or ``~$3.10`` when both ends read the same."""
+    low, high = usd(pair[0]), usd(pair[1])
+    return f"~{low}" if low == high else f"{low}–{high.removeprefix('$')}"
+
+
+def of(part: int, total: int) -> str:
+    """A number with its total: ``225 of 600 (38%)``."""
+    return f"{part:,} of {total:,} ({_percent(part, total)}%)" if total else f"{part:,}"
+
+
+def share(part: int, total: int) -> str:
+    """``99,500 (99%)``."""
+    return f"{part:,} ({_percent(part, total)}%)" if total else f"{part:,}"
+
+
+def _percent(part: int, total: int) -> int:
+    """Never 0 of some, nor 100 of fewer than all."""
+    return max(1, part * 100 // total) if part else 0
 
 
 def likely(value: Decimal | None) -> str:
     """What earlier runs say it will cost: ``~$3.10 likely``; empty where there were none."""
-    return f"~{usd_rough(value)} likely" if value is not None else ""
+    return f"~{usd(value)} likely" if value is not None else ""
 
 
 def token_range(pair: tuple[int, int]) -> str:

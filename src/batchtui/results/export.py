@@ -11,7 +11,11 @@ import msgspec
 
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results.answer_parts import parts_of
 from batchtui.results.export_job import Job, is_special, opened, ticker
+from batchtui.results.fields import ViewFields, view_fields
+from batchtui.results.json_in_text import find_json
+from batchtui.results.line_lenient import mend
 from batchtui.results.row_match import in_source_order, with_skipped
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.spreadsheet import BOM, csv_line
@@ -32,6 +36,11 @@ ENDINGS = {
 FORMATS = tuple(ENDINGS)
 TABLES = ("csv", "parquet", "sqlite")
 """Formats with columns."""
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def print_nothing(text: str) -> None:
+    """For notes that nobody hears."""
 
 
 def format_of(dest: Path | None, asked: str | None = None) -> str:
@@ -56,20 +65,22 @@ def export(
     dest: Path | BinaryIO,
     *,
     columns: Sequence[str] = (),
-    unfold: bool = False,
+    unfold: bool | None = None,
     parsed: bool = False,
     bom: bool = False,
     all_rows: bool = False,
     replace: bool = True,
+    note: Callable[[str], object] = print_nothing,
     work: Work = UNWATCHED,
 ) -> int:
     """Write rows (None: all, in the order of the source) to a file, an open binary file, or for ``files`` a new folder.
 
     jsonl holds the lines as received (requests without a line have none), json ``{custom_id: text}``, the last of an id's
     lines, with null where there is no answer, and with ``parsed`` the values of answers that are JSON; csv, parquet and
-    sqlite have named columns, which ``columns`` chooses, and ``unfold`` adds the fields of answers that are JSON (sqlite has
-    them in any case); markdown is to read.  ``all_rows``, with ``rows`` None, writes every row of the source: also those
-    skipped since they had errors, as *not sent*, and those without a result, as *no answer*.  ``bom`` is for csv.
+    sqlite have named columns, which ``columns`` chooses; markdown is to read.  ``unfold`` says whether the fields of answers
+    that are JSON are columns: when None they are in sqlite, and where requests ask for values.  ``all_rows``, with ``rows``
+    None, writes every row of the source: also those skipped since they had errors, as *not sent*, and those without a
+    result, as *no answer*.  ``bom`` is for csv.  ``note`` hears what was left out.
     Returns how many rows were written.  Raises InputError, also when ``dest`` is there and may not be replaced, StoreError,
     and Stopped, after which ``dest`` is as it was.
     """
@@ -80,6 +91,7 @@ def export(
         rows=chosen,
         tick=ticker(len(chosen), work),
         columns=columns,
+        fields=_fields(view, format, columns, unfold, note, work),
         every=all_rows,
         parsed=parsed,
         bom=bom,
@@ -88,22 +100,39 @@ def export(
         from batchtui.results.export_answers import write_files
 
         if not isinstance(dest, Path):
-            raise InputError("one file per answer needs a folder to write to", advice="name one with -o FOLDER")
+            raise InputError("one file per answer needs a folder to write to", advice="give one with -o FOLDER")
         return write_files(job, dest)
     if format == "sqlite":
         from batchtui.results.export_sqlite import write_sqlite
 
         if not isinstance(dest, Path) or is_special(dest):
-            raise InputError("SQLite needs a file to write to", advice="name one with -o FILE")
+            raise InputError("SQLite needs a file to write to", advice="give one with -o FILE")
         return write_sqlite(job, dest, replace=replace)
     with opened(dest, replace=replace) as out:
         return _writer(format)(job, out)
 
 
-def _check(format: str, *, columns: Sequence[str], unfold: bool, parsed: bool, bom: bool) -> None:
+def _fields(
+    view: View, format: str, columns: Sequence[str], unfold: bool | None, note: Callable[[str], object], work: Work
+) -> ViewFields | None:
+    """The fields of the answers where they are columns or may be named."""
+    if format not in TABLES:
+        return None
+    if not columns and not (format == "sqlite" if unfold is None else unfold):
+        from batchtui.results.asked import asks_for_values
+
+        if unfold is False or not asks_for_values(view):
+            return None
+    found = view_fields(view, work)
+    for each in found.notes:
+        note(each)
+    return found
+
+
+def _check(format: str, *, columns: Sequence[str], unfold: bool | None, parsed: bool, bom: bool) -> None:
     """Raise InputError for a format that there isn't, and for what a format has not."""
     if format not in FORMATS:
-        raise InputError(f"there is no export format {format}", advice=f"one of {', '.join(FORMATS)}")
+        raise InputError(f"unknown export format {format}", advice=f"one of {', '.join(FORMATS)}")
     for asked, option, has_it in (
         (columns, "--columns", TABLES),
         (unfold, "--unfold", TABLES),
@@ -131,7 +160,7 @@ def _chosen(view: View, rows: Sequence[int] | None, all_rows: bool) -> Items:
     """What is written, in its order."""
     if rows is not None:
         if all_rows:
-            raise InputError("all rows can't be written of a choice of them", advice="leave out the filter")
+            raise InputError("all rows can't be combined with a filter", advice="leave out the filter")
         return rows
     return with_skipped(view) if all_rows else in_source_order(view)
 
@@ -173,8 +202,23 @@ def _write_json(job: Job, out: IO[bytes]) -> int:
 
 def _value(line: bytes, parsed: bool) -> bytes:
     """A line's answer as JSON: its text, or the value that it holds."""
-    text = read_answer(line).text
-    return json.dumps(text, ensure_ascii=False).encode("utf-8", "replace")
+    found = parsed_value(line) if parsed else None
+    return found or json.dumps(read_answer(line).text, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def parsed_value(line: bytes) -> bytes | None:
+    """The inputs of an answer's tool calls, else the object or array that its text holds, as JSON; None when it is text."""
+    parts = parts_of(line)
+    if parts is None:
+        return None
+    if parts.calls:
+        inputs = [mend(bytes(call.input)).decode("utf-8", "replace") or "null" for call in parts.calls]
+        return (inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]").encode()
+    try:
+        value = find_json(parts.text)
+        return None if value is None else _encode(value)
+    except (RecursionError, msgspec.MsgspecError, UnicodeError):
+        return None
 
 
 def _names(view: View, rows: Items) -> list[str]:

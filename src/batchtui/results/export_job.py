@@ -12,7 +12,8 @@ import msgspec
 
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import Work
-from batchtui.results.table import FieldSource, Items, Table
+from batchtui.results.names import FieldList
+from batchtui.results.table import Items, Table
 from batchtui.results.view import View
 from batchtui.store import files
 
@@ -26,7 +27,7 @@ class Job(msgspec.Struct, frozen=True):
     """Told how many rows are done; raises Stopped."""
     columns: Sequence[str] = ()
     """Names of the columns, in their order; none: the usual ones."""
-    fields: FieldSource | None = None
+    fields: FieldList | None = None
     every: bool = False
     """All rows of the source, answered or not."""
     parsed: bool = False
@@ -63,7 +64,7 @@ def there_already(dest: Path) -> bool:
 
 def refuse_to_replace(dest: Path) -> InputError:
     """Why a file that is there is not written over."""
-    return InputError(f"{dest} exists", advice="--force replaces it, or choose another name")
+    return InputError(f"{dest} exists", advice="add --force to replace it, or give another name")
 
 
 @contextmanager
@@ -89,7 +90,7 @@ def opened(dest: Path | BinaryIO, *, replace: bool) -> Iterator[IO[bytes]]:
 def placed(dest: Path, *, replace: bool) -> Iterator[Path]:
     """The path to write at what is at ``dest`` when all is written.  Raises InputError, StoreError."""
     if dest.is_dir():
-        raise InputError(f"{dest} is a folder", advice="name a file in it")
+        raise InputError(f"{dest} is a folder", advice="give a file in that folder")
     if not replace and there_already(dest):
         raise refuse_to_replace(dest)
     try:

@@ -13,7 +13,7 @@ _ROWS = 2_000
 
 
 def write_parquet(job: Job, out: IO[bytes]) -> int:
-    """Texts, whole numbers, and dollars as decimals; the source's columns and mixed fields are texts, null where absent."""
+    """Fields of one kind keep it, dollars are decimals; the source's columns and mixed fields are texts.  Null where absent."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -21,7 +21,12 @@ def write_parquet(job: Job, out: IO[bytes]) -> int:
         raise InputError(
             "Parquet needs pyarrow, which is not installed", advice="pip install 'batchtui[parquet]', or export csv"
         ) from error
-    types: dict[Kind, Any] = {"text": pa.string(), "integer": pa.int64(), "money": pa.decimal128(24, 12)}
+    types: dict[Kind, Any] = {
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "money": pa.decimal128(24, 12),
+    }
     table = job.table()
     kinds = [column.kind for column in table.columns]
     try:
@@ -42,7 +47,9 @@ def write_parquet(job: Job, out: IO[bytes]) -> int:
 
 def _held(value: object, kind: Kind) -> object:
     """A value as its column takes it."""
-    if value is None or kind in ("integer", "money"):
+    if value is None or kind in ("integer", "boolean", "money"):
         return value
+    if kind == "number":
+        return float(value)  # type: ignore[arg-type]
     text = value if isinstance(value, str) else flat_text(value)
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from batchtui.domain.errors import StoreError
 from batchtui.results.export_job import Job, placed
-from batchtui.results.table import Table, TableColumn, flat_text
+from batchtui.results.names import Scope
+from batchtui.results.table import Table, TableColumn, exact_float, flat_text
 from batchtui.store import files
 
-TABLES = {"row": "rows", "run": "answers", "answer": "fields"}
+TABLES: dict[Scope, str] = {"row": "rows", "run": "answers", "answer": "fields"}
 """Tables by what their columns are of."""
 KEY = "row_number"
 _AT_ONCE = 500
@@ -21,7 +22,8 @@ _AT_ONCE = 500
 _NAMES_ROOM = 400_000
 """Bytes of a table's column names: more are cut, as SQLite's statements are bounded."""
 _CUT = 100
-_TYPES = {"text": " TEXT", "integer": " INTEGER", "money": "", "value": ""}
+_TYPES = {"text": " TEXT"}
+"""Only what keeps its values as they are."""
 
 
 def write_sqlite(job: Job, dest: Path, *, replace: bool) -> int:
@@ -48,8 +50,8 @@ def write_sqlite(job: Job, dest: Path, *, replace: bool) -> int:
 
 def _fill(job: Job, table: Table, database: sqlite3.Connection) -> None:
     inserts: list[tuple[str, list[int]]] = []
-    for group, name in TABLES.items():
-        places = [number for number, column in enumerate(table.columns) if column.group == group]
+    for scope, name in TABLES.items():
+        places = [number for number, column in enumerate(table.columns) if column.scope == scope]
         columns = [table.columns[place] for place in places]
         database.execute(f"CREATE TABLE {name} ({', '.join(_declared(columns))})")
         marks = ", ".join("?" * (1 + len(places)))
@@ -66,12 +68,14 @@ def _fill(job: Job, table: Table, database: sqlite3.Connection) -> None:
 
 def _declared(columns: Sequence[TableColumn]) -> list[str]:
     """The columns of a table as SQL, its key first; names that SQLite takes for the same get a number."""
-    names = [column.key_name.replace("\0", "\ufffd").encode("utf-8", "replace").decode() for column in columns]
+    names = [
+        (column.key or column.name).replace("\0", "\ufffd").encode("utf-8", "replace").decode() for column in columns
+    ]
     if sum(len(name.encode()) for name in names) > _NAMES_ROOM:
         names = [name[:_CUT] for name in names]
     taken: set[str] = set()
     names = [_free(name or "column", taken) for name in names]
-    kinds = [_TYPES[column.kind] for column in columns]
+    kinds = [_TYPES.get(column.kind, "") for column in columns]
     key = f"{_quoted(_free(KEY, taken))} INTEGER PRIMARY KEY"
     return [key, *(f"{_quoted(name)}{kind}" for name, kind in zip(names, kinds, strict=True))]
 
@@ -98,10 +102,6 @@ def _held(value: object) -> str | int | float | None:
     if isinstance(value, int):
         return int(value) if -(1 << 63) <= value < 1 << 63 else str(value)
     if isinstance(value, Decimal):
-        return _number(value)
+        near = exact_float(value)
+        return str(value) if near is None else near
     return flat_text(value).encode("utf-8", "replace").decode()
-
-
-def _number(value: Decimal) -> float | str:
-    near = float(value) if abs(value.adjusted()) < 300 else 0.0
-    return near if Decimal(repr(near)) == value else str(value)

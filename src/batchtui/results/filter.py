@@ -101,7 +101,7 @@ NUMBER_FIELDS = {
 NAME_FIELDS = ("id", "stop", "error", "outcome", "is", "model", "prompt")
 """Fields that look for a part of a name; ``prompt`` looks in the request's text."""
 
-STATES = (*OUTCOMES, "cut_short", "good", "bad", "duplicate", "unexpected", "unpriced", "retried")
+STATES = (*OUTCOMES, "cut_short", "usable", "good", "bad", "duplicate", "unexpected", "unpriced", "retried")
 """What ``is:`` and ``outcome:`` take, or the beginning of one."""
 
 _COMPARE: dict[str, Callable[[Decimal | int, Decimal | int], bool]] = {
@@ -278,8 +278,8 @@ def _in_state(view: View, rows: Rows, state: str) -> Rows:
         return _among(rows, outcome, {OUTCOMES.index(state)}, negated=False)
     if state == "cut_short":
         return _among(rows, cut, set(range(1, len(CUT_SHORT))), negated=False)
-    if state in ("good", "bad"):
-        good = state == "good"
+    if state in ("usable", "good", "bad"):
+        good = state != "bad"
         return array("I", [row for row in rows if (outcome[row] == SUCCEEDED and not cut[row]) == good])
     if state == "unpriced":
         return _among(rows, view.column("cost"), {UNPRICED}, negated=False)

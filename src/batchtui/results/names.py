@@ -10,7 +10,7 @@ import difflib
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -19,10 +19,10 @@ from batchtui.domain.outcome import OUTCOMES, standing
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_builder import quoted
 from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of
-from batchtui.results.fields import ViewFields, view_fields
+from batchtui.results.fields import Field, view_fields
 from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.row_columns import RowColumns
-from batchtui.results.text import read_answer
+from batchtui.results.text import raw_content, read_answer, tool_calls
 from batchtui.results.view import View
 
 Scope = Literal["row", "answer", "run"]
@@ -41,8 +41,15 @@ RUN = (
     "cache_read_tokens",
     "cost_usd",
     "attempt",
+    "tool_calls",
+    "compaction",
+    "stop_details",
+    "thinking",
+    "content",
 )
-"""What we say of a request, by name."""
+"""What we say of a request, by name; from ``tool_calls`` on what an answer holds beside its text, ``content`` all of it."""
+_READ = frozenset({"answer", "error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"})
+"""Those that stand in the lines only."""
 _TOKENS = {
     "input_tokens": "input",
     "output_tokens": "output",
@@ -66,6 +73,28 @@ class Name(msgspec.Struct, frozen=True):
         return f"{self.scope}.{quoted(self.key) if self.scope == 'row' else self.key}"
 
 
+class FieldList(Protocol):
+    """What is known of the fields of a view's answers."""
+
+    @property
+    def names(self) -> Sequence[Field]:
+        """All fields."""
+
+    def column(self, path: str) -> Column:
+        """A field's values by the view's row; raises KeyError when there is no such field."""
+
+
+class RowList(Protocol):
+    """What is known of the columns of a view's rows."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """All columns."""
+
+    def column(self, name: str) -> Column:
+        """A column by the view's row; raises KeyError when no row has it."""
+
+
 class Names:
     """All names of one view, and their values by the view's row.
 
@@ -77,13 +106,13 @@ class Names:
         self,
         view: View,
         *,
-        fields: ViewFields | None = None,
-        rows: RowColumns | None = None,
+        fields: FieldList | None = None,
+        rows: RowList | None = None,
         work: Work = UNWATCHED,
     ) -> None:
         self._view = view
-        self.rows = rows if rows is not None else RowColumns(view, work)
-        self.fields = fields if fields is not None else view_fields(view, work)
+        self.rows: RowList = rows if rows is not None else RowColumns(view, work)
+        self.fields: FieldList = fields if fields is not None else view_fields(view, work)
         own = set(self.rows.names)
         paths = {field.path for field in self.fields.names}
         self.own = [Name("row", name, name) for name in self.rows.names]
@@ -132,7 +161,7 @@ class Names:
         return [self.resolve(each) for each in split_names(text)]
 
     def column(self, name: Name) -> Column:
-        """A name's values by the view's row.  ``run.answer`` and ``run.error_message`` read every line; raises StoreError."""
+        """A name's values by the view's row; what stands in the lines only, as ``run.answer``, reads them.  Raises StoreError."""
         found = self._columns.get(name)
         if found is None:
             found = self._columns[name] = self._made(name)
@@ -167,7 +196,7 @@ _Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"
 
 def run_column(view: View, key: str) -> Column:
     """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError."""
-    if key in ("answer", "error_message"):
+    if key in _READ:
         return column_of(_said(view, key))
     if key == "custom_id":
         return column_of(view.ids())
@@ -227,6 +256,24 @@ def _or_absent(code: int) -> Value | Absent:
 
 def _said(view: View, key: str) -> Iterable[Value | Absent]:
     for row in range(len(view)):
-        found = read_answer(view.raw(row))
-        said = found.text if key == "answer" else found.message
-        yield ABSENT if said is None or (key != "answer" and not said) else said
+        line = view.raw(row)
+        if key == "answer":
+            text = read_answer(line).text
+            yield ABSENT if text is None else text
+        else:
+            yield said_beside(line, key) or ABSENT
+
+
+def said_beside(line: bytes, key: str) -> str:
+    """What a line says beside its answer's text, by its name in RUN; '' when it says nothing."""
+    if key == "content":
+        return raw_content(line)
+    found = read_answer(line)
+    if key == "tool_calls":
+        return tool_calls(line, found)
+    return {
+        "error_message": found.message,
+        "compaction": found.compaction,
+        "stop_details": found.stop_details,
+        "thinking": found.thinking,
+    }[key]

@@ -143,6 +143,12 @@ class RowIds:
             place = stretches.at(seq + 1)
             yield Place(custom_id, *place) if place is not None else _of_old(custom_id, seq)
 
+    @property
+    def as_sent(self) -> bool:
+        """True when the requests are plainly in the order of their sources."""
+        spots = [(line.source, line.number) for line in sorted(self._stretches, key=lambda each: each.first)]
+        return not self._lines and spots == sorted(spots)
+
     def _of_line(self, line: IdLine) -> Place:
         if line.source:
             return Place(line.row_id, line.source, line.number, self._hashes.get(line.source, ""))

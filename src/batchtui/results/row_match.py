@@ -9,7 +9,7 @@ from operator import itemgetter
 from batchtui.domain.errors import StoreError
 from batchtui.results.row_ids import Place, RowIds
 from batchtui.results.skipped import SkippedRow, read_skipped
-from batchtui.results.view import Rows, View
+from batchtui.results.view import ResultSet, Rows, View
 from batchtui.store import files
 from batchtui.store.records import IDS, SKIPPED
 
@@ -19,14 +19,22 @@ _LAST = 1 << 40
 
 def places(view: View) -> list[Place]:
     """Where each row's request is from.  Raises StoreError."""
-    by_member: list[list[Place]] = []
-    for member in view.members:
-        path = member.folder / IDS
-        try:
-            known = RowIds(path)
-        except OSError as error:
-            raise files.explain(error, f"can't read {path}") from error
-        by_member.append([*known.places(zip(member.ids(), member.columns.seq, strict=True))])
+    return _places(view, [_row_ids(member) for member in view.members])
+
+
+def _row_ids(member: ResultSet) -> RowIds:
+    path = member.folder / IDS
+    try:
+        return RowIds(path)
+    except OSError as error:
+        raise files.explain(error, f"can't read {path}") from error
+
+
+def _places(view: View, known: Sequence[RowIds]) -> list[Place]:
+    by_member = [
+        [*ids.places(zip(member.ids(), member.columns.seq, strict=True))]
+        for ids, member in zip(known, view.members, strict=True)
+    ]
     return [by_member[member][place] for member, place in map(view.place, range(len(view)))]
 
 
@@ -39,7 +47,10 @@ def in_source_order(view: View) -> Rows:
     """A view's rows in the order of the source; where that is not known, in the order of the requests, else as received."""
     sent = _as_sent(view)
     try:
-        found = places(view)
+        known = [_row_ids(member) for member in view.members]
+        if len(known) == 1 and known[0].as_sent:
+            return array("I", sent)
+        found = _places(view, known)
     except StoreError:
         return array("I", sent)
     return array("I", sorted(sent, key=lambda row: _spot(found[row])))

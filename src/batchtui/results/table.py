@@ -1,19 +1,22 @@
-"""Results as the rows of a table: the source row's own columns, then the fields of the answers, then what we say of a request."""
+"""Results as rows with named columns: the source row's own, then the fields of the answers, then what we say of a request."""
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from operator import itemgetter
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from batchtui import plainfile
-from batchtui.domain.errors import InputError
+from batchtui.domain.outcome import standing
+from batchtui.results.field_columns import ABSENT, Column, Json, column_of
+from batchtui.results.fields import Field
+from batchtui.results.json_in_text import decode
+from batchtui.results.names import FieldList, Name, Names, Scope
 from batchtui.results.row_ids import decode_columns
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
@@ -23,17 +26,17 @@ from batchtui.store.records import IDS
 MAX_COLUMNS = 1_900
 """Own columns, or fields, beyond so many are in one column of JSON: SQLite takes 2,000 a table."""
 
-Kind: TypeAlias = Literal["text", "integer", "money", "value"]
-Group: TypeAlias = Literal["row", "answer", "run"]
+Kind: TypeAlias = Literal["text", "integer", "number", "boolean", "money", "value"]
+"""What a column holds; ``value`` is anything."""
 
 SAID: dict[str, Kind] = {
     "custom_id": "text",
     "outcome": "text",
-    "stop_reason": "text",
-    "stop_details": "text",
     "answer": "text",
     "tool_calls": "text",
     "compaction": "text",
+    "stop_reason": "text",
+    "stop_details": "text",
     "error": "text",
     "error_message": "text",
     "model": "text",
@@ -44,21 +47,23 @@ SAID: dict[str, Kind] = {
     "cost_usd": "money",
 }
 """What we say of a request, in the order of the columns."""
-ON_REQUEST: dict[str, Kind] = {"thinking": "text", "content": "text", "batch": "text", "attempt": "integer"}
-"""What is written only when it is named: ``content`` is an answer's blocks as received."""
+ON_REQUEST: dict[str, Kind] = {"attempt": "integer", "thinking": "text", "content": "text"}
+"""What is written only when it is named."""
+_PLACES = {key: place for place, key in enumerate((*SAID, *ON_REQUEST))}
 NOT_SENT, NO_ANSWER = "not sent", "no answer"
 """Outcomes of rows that were skipped, and that no result is here for, where all rows are asked for."""
 _UNANSWERED = frozenset({"missing", "waiting"})
 
 Items: TypeAlias = "Sequence[int | SkippedRow]"
 """Row numbers of a view, and among them what was skipped."""
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class OwnColumns:
-    """The columns of the rows that requests were made from, by member and custom_id."""
+    """The columns of the rows that requests were made from, read from disk row by row; to be closed."""
 
-    def __init__(self, view: View) -> None:
-        self.names: list[str] = []
+    def __init__(self, view: View, skipped: Iterable[SkippedRow] = ()) -> None:
+        self._view = view
         self._places: list[dict[str, tuple[int, int]]] = []
         self._fds: list[int] = []
         seen: dict[str, None] = {}
@@ -71,6 +76,8 @@ class OwnColumns:
                 self._scan(fd, places, seen)
             self._places.append(places)
             self._fds.append(fd)
+        for row in skipped:
+            seen.update(dict.fromkeys(row.row or ()))
         self.names = list(seen)
 
     @staticmethod
@@ -80,8 +87,9 @@ class OwnColumns:
             for line in file:
                 with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
                     own = decode_columns(line)
-                    places[own.custom_id] = (offset, len(line))
-                    seen.update(dict.fromkeys(own.row))
+                    if own.row:
+                        places[own.custom_id] = (offset, len(line))
+                        seen.update(dict.fromkeys(own.row))
                 offset += len(line)
 
     def of(self, member: int, custom_id: str) -> dict[str, object]:
@@ -90,9 +98,16 @@ class OwnColumns:
             found = self._places[number].get(custom_id)
             if found is not None:
                 offset, length = found
-                with suppress(OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
-                    return decode_columns(os.pread(self._fds[number], length, offset)).row
+                with suppress(OSError, ValueError, msgspec.MsgspecError, RecursionError):
+                    row: dict[str, object] = decode(os.pread(self._fds[number], length, offset))["row"]
+                    return row
         return {}
+
+    def column(self, name: str) -> Column:
+        """A column by the view's row."""
+        rows = map(self._view.row, range(len(self._view)))
+        found = (self.of(row.member, row.custom_id).get(name, ABSENT) for row in rows)
+        return column_of(Json(flat_text(each)) if isinstance(each, list | dict) else each for each in found)  # type: ignore[misc]
 
     def close(self) -> None:
         """Give the files back."""
@@ -102,94 +117,103 @@ class OwnColumns:
         self._fds = []
 
 
+class NoFields:
+    """Answers that aren't looked into."""
+
+    names: Sequence[Field] = ()
+
+    def column(self, path: str) -> Column:
+        """There are none."""
+        raise KeyError(path)
+
+
 class TableColumn(msgspec.Struct, frozen=True):
     """A column of a table."""
 
     name: str
     """As it stands in the header."""
-    group: Group
-    """Whether it is of the source's row, of the answer's fields, or said of the request."""
+    scope: Scope
     key: str
-    """Its name in its group; "" for the column that holds, as JSON, those that are too many."""
+    """Its name in its scope; "" for the column that holds, as JSON, those that are too many."""
     kind: Kind = "value"
-
-    @property
-    def key_name(self) -> str:
-        """What it is called where only its group's columns are."""
-        return self.key or self.name
-
-
-class FieldSource(Protocol):
-    """Fields of a view's answers: their paths, and the values of one by the view's rows."""
-
-    @property
-    def paths(self) -> Sequence[str]:
-        """All of them in order."""
-
-    def values(self, path: str) -> Sequence[object]:
-        """Those of one field by row; what is absent is false and no null, text, number or JSON."""
-
-
-class NoFields:
-    """Answers that aren't looked into."""
-
-    paths: Sequence[str] = ()
-
-    def values(self, path: str) -> Sequence[object]:
-        """There are none."""
-        raise KeyError(path)
 
 
 class Table:
-    """A view's rows with named columns: all, or those of ``columns`` in that order.  Raises InputError for an unknown name."""
+    """A view's rows with named columns: all, or those of ``columns`` in that order.
+
+    Raises InputError for an unknown name, StoreError.
+    """
 
     def __init__(
         self,
         view: View,
         rows: Items,
         *,
-        fields: FieldSource | None = None,
+        fields: FieldList | None = None,
         columns: Sequence[str] = (),
         every: bool = False,
     ) -> None:
         self._view = view
         self._every = every
         """Whether all rows of the source are asked for, answered or not."""
-        self._fields = fields or NoFields()
-        self._own = OwnColumns(view)
+        self._fields: FieldList = fields if fields is not None else NoFields()
+        self._own = OwnColumns(view, (row for row in rows if isinstance(row, SkippedRow)) if every else ())
         try:
-            self._lay_out(rows, columns)
+            self._names = Names(view, fields=self._fields, rows=self._own)
+            self.columns = unique(self._chosen(columns) if columns else self._usual())
+            self._lay_out()
         except BaseException:
             self._own.close()
             raise
 
-    def _lay_out(self, rows: Items, columns: Sequence[str]) -> None:
-        skipped = [row.row or {} for row in rows if isinstance(row, SkippedRow)] if self._every else []
-        own = list(dict.fromkeys([*self._own.names, *(name for row in skipped for name in row)]))
-        self.names = ColumnNames(own, self._fields.paths)
-        self.columns = [self.names.find(name) for name in dict.fromkeys(columns)] or self.names.usual()
-        self.columns = list(dict.fromkeys(self.columns))
-        by_group = {group: [c.key for c in self.columns if c.group == group] for group in ("row", "answer", "run")}
-        self._own_keys, self._field_keys, self._said_keys = by_group["row"], by_group["answer"], by_group["run"]
-        self._rest_own = self.names.rest_own if "" in self._own_keys else []
-        self._values = [self._column(key) for key in self._field_keys]
-        self._more = any(key in ON_REQUEST for key in self._said_keys)
-        places = {name: number for number, name in enumerate((*SAID, *ON_REQUEST))}
-        self._said: Callable[[Any], tuple[object, ...]] = _picker([places[key] for key in self._said_keys])
-        grouped = [c for group in ("row", "answer", "run") for c in self.columns if c.group == group]
-        order = [grouped.index(column) for column in self.columns]
+    def _usual(self) -> list[TableColumn]:
+        """All columns, those that are too many in one."""
+        names = self._names
+        found = [TableColumn(name.bare, "row", name.key) for name in names.own[:MAX_COLUMNS]]
+        found += [TableColumn("other_columns", "row", "")] if names.own[MAX_COLUMNS:] else []
+        found += [self._column(name) for name in names.answers[:MAX_COLUMNS]]
+        found += [TableColumn("other_fields", "answer", "")] if names.answers[MAX_COLUMNS:] else []
+        bare = {name.key: name.bare for name in names.run}
+        return [*found, *(TableColumn(bare[key], "run", key, kind) for key, kind in SAID.items())]
+
+    def _chosen(self, columns: Sequence[str]) -> list[TableColumn]:
+        return [self._column(self._names.resolve(each)) for each in columns]
+
+    def _column(self, name: Name) -> TableColumn:
+        kind: Kind = "value"
+        if name.scope == "run":
+            kind = SAID.get(name.key) or ON_REQUEST[name.key]
+        elif name.scope == "answer":
+            kind = kind_of(self._fields, name.key)
+        return TableColumn(name.bare, name.scope, name.key, kind)
+
+    def _lay_out(self) -> None:
+        """How the values that are read scope by scope come into the columns."""
+        names = self._names
+        by_scope = {scope: [c for c in self.columns if c.scope == scope] for scope in ("row", "answer", "run")}
+        self._own_keys = [column.key for column in by_scope["row"]]
+        self._rest_own = [name.key for name in names.own[MAX_COLUMNS:]] if "" in self._own_keys else []
+        self._values = [self._value_of(column.key) for column in by_scope["answer"]]
+        self._said_keys = [column.key for column in by_scope["run"]]
+        self._said = _picker([_PLACES[key] for key in self._said_keys])
+        self._on_request = any(key in ON_REQUEST for key in self._said_keys)
+        self._outcomes = (self._view.column("outcome"), self._view.column("cut"))
+        grouped = [*by_scope["row"], *by_scope["answer"], *by_scope["run"]]
+        places = {column: place for place, column in enumerate(grouped)}
+        order = [places[column] for column in self.columns]
         self._order = None if order == sorted(order) else _picker(order)
-        self._money = next((number for number, column in enumerate(self.columns) if column.kind == "money"), None)
+        self._money = next((place for place, column in enumerate(self.columns) if column.kind == "money"), None)
 
-    def _column(self, key: str) -> Callable[[int], object]:
-        if key:
-            return self._fields.values(key).__getitem__
-        rest = [(path, self._fields.values(path)) for path in self.names.rest_fields]
+    def _value_of(self, path: str) -> Callable[[int], object]:
+        if path:
+            return self._fields.column(path).__getitem__
+        rest = [(name.key, self._fields.column(name.key)) for name in self._names.answers[MAX_COLUMNS:]]
 
-        def rest_of(row: int) -> object:
-            return {path: value[row] for path, value in rest if not is_absent(value[row])} or None
+        def others(row: int) -> object:
+            found = ((key, column[row]) for key, column in rest)
+            return {key: _as_raw(value) for key, value in found if value is not ABSENT} or None
 
-        return rest_of
+        return others
 
     @property
     def header(self) -> list[str]:
@@ -201,53 +225,57 @@ class Table:
         if isinstance(item, SkippedRow):
             said = {"custom_id": item.custom_id, "outcome": NOT_SENT, "error_message": item.why}
             found = self._own_of(item.row or {})
-            found += [None] * len(self._field_keys)
-            found += [said.get(key, 0 if kind_of(key) == "integer" else None) for key in self._said_keys]
-        else:
-            row = self._view.row(item)
-            found = self._own_of(self._own.of(row.member, row.custom_id)) if self._own_keys else []
-            for value_of in self._values:
-                value = value_of(item)
-                found.append(None if is_absent(value) else value)
-            if self._said_keys:
-                found += self._said(self._say(row))
+            found += [None] * len(self._values)
+            found += [said.get(key) for key in self._said_keys]
+            return found if self._order is None else self._order(found)
+        row = self._view.row(item)
+        found = self._own_of(self._own.of(row.member, row.custom_id)) if self._own_keys else []
+        for value_of in self._values:
+            value = value_of(item)
+            found.append(None if value is ABSENT else value)
+        if self._said_keys:
+            found += self._said(self._say(row))
         return found if self._order is None else self._order(found)
 
     def _own_of(self, own: dict[str, object]) -> list[object]:
-        rest = {name: own[name] for name in self._rest_own if name in own} or None
-        return [own.get(key) if key else rest for key in self._own_keys]
+        found = [own.get(key) for key in self._own_keys]
+        if self._rest_own:
+            rest = {key: own[key] for key in self._rest_own if key in own}
+            found[self._own_keys.index("")] = rest or None
+        return found
 
     def _say(self, row: ResultRow) -> tuple[object, ...]:
         line = self._view.raw(row.number) if row.offset >= 0 else b""
         answer = read_answer(line) if line else Answer(None)
-        outcome = row.outcome if not row.cut_short else f"succeeded ({row.cut_short})"
+        outcomes, flaws = self._outcomes
+        outcome = standing(outcomes[row.number], flaws[row.number]).name
         beside = not answer.only_text
+        sent = bool(line)
         said = (
             row.custom_id,
             NO_ANSWER if self._every and outcome in _UNANSWERED else outcome,
-            row.stop_reason,
-            answer.stop_details,
             answer.text,
             tool_calls(line, answer) if beside else "",
             answer.compaction if beside else "",
+            row.stop_reason,
+            answer.stop_details,
             answer.error if answer.error != row.outcome else "",
             answer.message,
             row.model,
-            row.input_tokens,
-            row.output_tokens,
-            row.cache_write_tokens,
-            row.cache_read_tokens,
-            row.cost_usd,
+            row.input_tokens if sent else None,
+            row.output_tokens if sent else None,
+            row.cache_write_tokens if sent else None,
+            row.cache_read_tokens if sent else None,
+            row.cost_usd if sent else None,
         )
-        if not self._more:
+        if not self._on_request:
             return said
-        member = self._view.members[row.member]
-        return (*said, answer.thinking, raw_content(line), member.folder.name, self._view.attempt_of(row.member))
+        return (*said, self._view.attempt_of(row.member) + 1, answer.thinking, raw_content(line) if line else "")
 
     def flat(self, item: int | SkippedRow) -> list[str]:
         """The same as texts; what is absent, null or unknown is empty."""
         found = self.values(item)
-        texts = [value if isinstance(value, str) else flat_text(value) for value in found]
+        texts = [value if value.__class__ is str else _FLAT.get(value.__class__, flat_text)(value) for value in found]
         if self._money is not None:
             texts[self._money] = _money(found[self._money])
         return texts
@@ -257,68 +285,40 @@ class Table:
         self._own.close()
 
 
-class ColumnNames:
-    """The names of a table's columns: the source's keep theirs; others are bare where that is free, else ``run.outcome``."""
-
-    def __init__(self, own: Sequence[str], paths: Sequence[str]) -> None:
-        self.rest_own, self.rest_fields = own[MAX_COLUMNS:], paths[MAX_COLUMNS:]
-        self._taken: set[str] = set(own)
-        kinds = {**SAID, **ON_REQUEST}
-        said = {key: TableColumn(self._free(key, "run"), "run", key, kind) for key, kind in kinds.items()}
-        self._said = [said[key] for key in SAID]
-        self._on_request = [said[key] for key in ON_REQUEST]
-        self._own = [TableColumn(name, "row", name) for name in own[:MAX_COLUMNS]]
-        self._fields = [TableColumn(self._free(path, "answer"), "answer", path) for path in paths[:MAX_COLUMNS]]
-        if self.rest_own:
-            self._own.append(TableColumn(self._free("other_columns", "row"), "row", ""))
-        if self.rest_fields:
-            self._fields.append(TableColumn(self._free("other_fields", "answer"), "answer", ""))
-        every = [
-            *self.all(),
-            *(TableColumn(name, "row", name) for name in self.rest_own),
-            *(TableColumn(self._free(path, "answer"), "answer", path) for path in self.rest_fields),
-        ]
-        self._known = {f"{column.group}.{column.key}": column for column in every if column.key}
-        self._known |= {column.name: column for column in every}
-
-    def _free(self, name: str, group: str) -> str:
-        """A name that no other column has; it is taken from now on."""
-        found, number = name if name not in self._taken else f"{group}.{name}", 1
-        base = found
-        while found in self._taken:
+def unique(columns: Iterable[TableColumn]) -> list[TableColumn]:
+    """The columns without repetition; one whose name another has is called by its scope, or numbered."""
+    taken: set[str] = set()
+    found = []
+    for column in dict.fromkeys(columns):
+        name, number = column.name, 1
+        while name in taken:
             number += 1
-            found = f"{base}_{number}"
-        self._taken.add(found)
-        return found
-
-    def usual(self) -> list[TableColumn]:
-        """Those that are written when none are named."""
-        return [*self._own, *self._fields, *self._said]
-
-    def all(self) -> list[TableColumn]:
-        """Those that can be named."""
-        return [*self.usual(), *self._on_request]
-
-    def find(self, name: str) -> TableColumn:
-        """The column of a name, bare or with its group; raises InputError."""
-        found = self._known.get(name)
-        if found is None:
-            near = difflib.get_close_matches(name, list(self._known), 1)
-            some = ", ".join(column.name for column in self.all()[:40])
-            raise InputError(
-                f"there is no column {name!r}", advice=f"did you mean {near[0]}?" if near else f"there are: {some}"
-            )
-        return found
+            name = f"{column.name}_{number}"
+        taken.add(name)
+        found.append(msgspec.structs.replace(column, name=name))
+    return found
 
 
-def kind_of(key: str) -> Kind:
-    """What kind of value we say under a name."""
-    return SAID.get(key) or ON_REQUEST[key]
+_EXACT = 1 << 53
+_KINDS: dict[str, Kind] = {"text": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
 
 
-def is_absent(value: object) -> bool:
-    """Whether a field's value is none, not even null."""
-    return not value and value is not None and not isinstance(value, str | int | float | Decimal | list | dict)
+def kind_of(fields: FieldList, path: str) -> Kind:
+    """What all values of a field are; ``value`` for mixed ones, JSON, and numbers that data frames can't hold exactly."""
+    field = next(field for field in fields.names if field.path == path)
+    kind = _KINDS.get(field.kind, "value")
+    if kind in ("integer", "number"):
+        held = [value for value in fields.column(path).entries if isinstance(value, int | Decimal)]
+        limit = 1 << 63 if kind == "integer" else _EXACT
+        if not all(-limit <= v < limit if isinstance(v, int) else exact_float(v) is not None for v in held):
+            return "value"
+    return kind
+
+
+def exact_float(value: Decimal) -> float | None:
+    """The float whose shortest text is this number; None when there is none."""
+    near = float(value) if abs(value.adjusted()) < 300 else None
+    return near if near is not None and Decimal(repr(near)) == value else None
 
 
 def flat_text(value: object) -> str:
@@ -329,10 +329,17 @@ def flat_text(value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int | Decimal) else _encode(value).decode("utf-8", "replace")
+    if isinstance(value, int | Decimal):
+        return str(value)
+    return value.text if isinstance(value, Json) else _encode(value).decode("utf-8", "replace")
 
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_FLAT: dict[type, Callable[[Any], str]] = {int: str, Decimal: str, type(None): lambda value: ""}
+"""What is most common, without asking twice."""
+
+
+def _as_raw(value: object) -> object:
+    return msgspec.Raw(value.text.encode()) if isinstance(value, Json) else value
 
 
 def _money(value: object) -> str:

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Literal
 
 import msgspec
 
 from batchtui import unexpected
 from batchtui.domain.batch import BatchRecord, RemoteBatch
-from batchtui.domain.errors import BatchtuiError, LockBusy, NoNetwork, NotFound, Rejected, StoreError
+from batchtui.domain.errors import BatchtuiError, LockBusy, NoKey, NoNetwork, NotFound, Rejected, StoreError, WrongKey
 from batchtui.domain.schedule import LookState, after_failure, next_look, ripe
 from batchtui.service import events, presence
 from batchtui.service.context import Context, EndAnnouncer
@@ -24,6 +25,16 @@ replace = msgspec.structs.replace
 DISK_EVERY = 3.0
 _SINGLE = 8
 _JUMP = timedelta(seconds=30)
+_OTHERS = 50
+"""Batches asked for to say how many others the workspace has; one page, one call."""
+
+
+def _trouble(error: BatchtuiError) -> Literal["", "no key", "wrong key", "offline"]:
+    if isinstance(error, NoKey):
+        return "no key"
+    if isinstance(error, WrongKey):
+        return "wrong key"
+    return "offline" if isinstance(error, NoNetwork) else ""
 
 
 class Poller:
@@ -38,6 +49,7 @@ class Poller:
         self.fetcher = fetcher
         self.teller = teller
         self.state = LookState()
+        self._others = (0, False)
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self._last = self._last_turn = context.clock()
@@ -114,7 +126,15 @@ class Poller:
             await self._send_waiting()
             now = self._last = self.context.clock()
             mine = [r for r in self.context.history.all() if self.context.mine(r)]
-            self._tell(LookState(last_ok=now if called else self.state.last_ok, next_at=next_look(mine, now, now)))
+            others, more = self._others if not mine else (0, False)
+            self._tell(
+                LookState(
+                    last_ok=now if called else self.state.last_ok,
+                    next_at=next_look(mine, now, now),
+                    others=others,
+                    more_others=more,
+                )
+            )
             return self.state
 
     def _blind(self, error: BatchtuiError) -> LookState:
@@ -128,6 +148,7 @@ class Poller:
             blind_since=self.state.blind_since or now,
             error=str(error),
             advice="if the demo's server is gone, quit and start batchtui demo again" if gone else error.advice,
+            trouble=_trouble(error),
             failures=failures,
         )
 
@@ -136,7 +157,9 @@ class Poller:
         if not active:
             if asked or self.state.blind_since is not None:
                 # The way out of blindness is an answer, and the smallest list is the cheapest.
-                await self.context.gateway.page(1)
+                first = not self.context.history.all()
+                page = await self.context.gateway.page(_OTHERS if first else 1)
+                self._others = (len(page.data), page.has_more) if first else (0, False)
                 return True
             return False
         found: dict[str, RemoteBatch] = {}

@@ -22,6 +22,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from batchtui import safetext, unexpected
+from batchtui.domain.errors import BatchtuiError
 from batchtui.present import symbols
 from batchtui.tui import bindings, terminal
 from batchtui.tui.base import Guard
@@ -64,19 +65,19 @@ class BatchtuiApp(Guard, App[int]):
             "help",
             "help",
             id="help",
-            tooltip="the keys that are true here, and what the signs mean",
+            tooltip="keyboard shortcuts, and what the signs mean",
         ),
         bindings.PALETTE,
         Binding(
             "f5",
             "redraw",
-            "draw again",
+            "redraw",
             show=False,
             priority=True,
             id="redraw",
-            tooltip="draw the whole screen anew, when something else wrote over it",
+            tooltip="redraw the screen, e.g. when another program wrote over it",
         ),
-        Binding("q", "leave", "quit", id="quit", tooltip="quit; batches go on at the service"),
+        Binding("q", "leave", "quit", id="quit", tooltip="quit; batches keep running at the API"),
         Binding("ctrl+c", "leave", "quit", show=False, id="quit_now", tooltip="quit"),
     ]
 
@@ -202,7 +203,7 @@ class BatchtuiApp(Guard, App[int]):
         return screen
 
     def use_config(self, config: Config) -> None:
-        """Go on with other settings as far as that is possible while running."""
+        """Go on with other settings as far as that is possible while running; with a profile that gave no key, anew."""
         before, self.service.config = self.service.config, config
         self.service.context.config = config
         if config.screen.theme != before.screen.theme:
@@ -214,6 +215,19 @@ class BatchtuiApp(Guard, App[int]):
             self.refresh_css(animate=False)
         if config.notify != before.notify:
             self._listen()
+        if self.service.look_state().trouble in ("no key", "wrong key") and not self.home.sending:
+            self.run_worker(self._try_profile(), exit_on_error=False)
+
+    async def reread_config(self) -> None:
+        """Go on with config.toml as it is by now; raises ConfigError when it can't be read."""
+        from batchtui.config.load import load_config
+
+        self.use_config(await asyncio.to_thread(load_config))
+
+    async def _try_profile(self) -> None:
+        with contextlib.suppress(BatchtuiError):
+            await self.switch_profile(self.service.profile.name)
+            self.home.reload()
 
     def action_settings(self) -> None:
         """What config.toml says."""
@@ -237,9 +251,10 @@ class BatchtuiApp(Guard, App[int]):
         threading.Thread(target=old.stop, name="profile-left", daemon=True).start()
 
     def _look(self) -> None:
-        """Look at once: who opens the screen wants the present, not the poller's next turn."""
+        """Check at once: who opens the screen wants the present, not the poller's next turn."""
         if self._look_first:
-            self.engine.spawn(self.service.refresh(asked=False))
+            # With nothing tracked yet one call tells whether key and network work, and what else the workspace has.
+            self.engine.spawn(self.service.refresh(asked=not self.service.records()))
 
     def _listen(self) -> None:
         for end in self._ends:
@@ -326,8 +341,8 @@ class BatchtuiApp(Guard, App[int]):
         from batchtui.tui.dialogs import Confirm
 
         lines = [
-            "A submit is in progress. If you quit now, what is not on record yet is not sent; a batch whose upload",
-            "is in progress may have been created: the next start finds out and never sends it twice.",
+            "A submit is in progress. If you quit now, requests that are not recorded yet are not sent. A batch whose upload",
+            "is in progress may have been created: the next start checks, and never sends it twice.",
         ]
         self.push_screen(Confirm("Quit while sending?", lines, yes="Quit"), lambda yes: self.exit(0) if yes else None)
 
@@ -343,7 +358,7 @@ class BatchtuiApp(Guard, App[int]):
         """Write the screen as SVG beside where batchtui was started."""
         name = self.save_screenshot(path=".")
         Path(name).chmod(0o600)
-        self.home.say(f"wrote {name}", level="good")
+        self.home.say(f"saved {name}", level="good")
 
     def _put_away(self) -> None:
         self.engine.stop()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.dom import DOMNode
 
-PALETTE = Binding("ctrl+p", "command_palette", "palette", id="palette", tooltip="every action, and every batch by name")
+PALETTE = Binding("ctrl+p", "command_palette", "palette", id="palette", tooltip="all actions, and all batches by name")
 
 _MODIFIERS = frozenset({"ctrl", "shift", "alt", "meta", "super", "hyper"})
 _NAMES = {
@@ -143,11 +143,11 @@ def complaints(chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Bind
     for name, key in chosen.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f", did you mean {near[0]!r}?" if near else f"; there are: {', '.join(sorted(known))}"
-            said[name, f"[keys] {name!r} is no action{hint}"] = None
+            hint = f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+            said[name, f"[keys] {name!r} is not an action{hint}"] = None
         for each in _each(key):
             if not is_key(each):
-                text = f"{each!r} is no key; write it like k, ctrl+k, f5 or escape" if each else "no key is given"
+                text = f"{each!r} is not a key; write it like k, ctrl+k, f5 or escape" if each else "no key given"
                 said[name, f"[keys] {name!r}: {text}"] = None
     real = usable(chosen)
     for place, bindings in places.items():

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _MOVES = frozenset({"down", "up", "page_down", "page_up", "first", "last"})
 """Keys of lists, which come after what does something."""
 HOW_TO_REPORT = (
-    "To report it, send this text, what you did before it, and the output of batchtui doctor. None of them holds a key, "
-    "a request or an answer. To have every unexpected error written to a file, start batchtui --log FILE."
+    "To report it, send this text, what you did before, and the output of batchtui doctor. They contain no key, no "
+    "request and no answer. batchtui --log FILE writes every unexpected error to a file."
 )
 MOST_BATCHES = 40
 """Batches shown for one search."""
@@ -111,9 +111,9 @@ def _app_commands(app: BatchtuiApp) -> list[tuple[str, str, Callable[[], Any]]]:
         app.push_screen(Reading("Last error", last_error_text()))
 
     return [
-        ("Theme", "choose other colors for now", app.action_change_theme),
-        ("Screenshot", "write the screen as SVG into this folder", app.action_picture),
-        ("Last error", "where an unexpected error in batchtui happened, for a bug report", last_error),
+        ("Theme", "change colors until you quit", app.action_change_theme),
+        ("Screenshot", "save the screen as an SVG file in this folder", app.action_picture),
+        ("Last error", "details of the last unexpected error, for a bug report", last_error),
     ]
 
 
@@ -121,7 +121,7 @@ def last_error_text() -> str:
     """The last unexpected error: when, what, where, and how to report it."""
     found = unexpected.last()
     if found is None:
-        return "No unexpected error since batchtui was started."
+        return "No unexpected error since batchtui started."
     facts = [("When", f"{found.when:%Y-%m-%d %H:%M:%S} UTC"), ("While", found.doing)]
     versions = f"batchtui {__version__}, Python {platform.python_version()}, Textual {version('textual')}"
     return "\n".join(

@@ -34,7 +34,7 @@ def of(config: Config) -> list[str]:
     known = [column.key for column in COLUMNS]
     for name in config.screen.columns:
         if name not in known:
-            text = f"[screen] there is no column {name!r}; there are: {', '.join(known)}"
+            text = f"[screen] unknown column {name!r}; known: {', '.join(known)}"
             said.append(config.at("screen.columns") + text)
     return said + of_keys(config)
 

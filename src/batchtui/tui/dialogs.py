@@ -20,7 +20,7 @@ from batchtui.present import batch, numbers
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseModal
 
-BACK = Binding("escape", "leave", "back", id="back", tooltip="leave without doing anything")
+BACK = Binding("escape", "leave", "back", id="back", tooltip="close without changes")
 
 
 class Confirm(BaseModal[bool]):
@@ -28,9 +28,9 @@ class Confirm(BaseModal[bool]):
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "yes", id="yes", tooltip="do it"),
-        Binding("n", "answer(False)", "no", id="no", tooltip="don't"),
-        Binding("escape", "answer(False)", "no", id="back", tooltip="don't"),
+        Binding("y", "answer(True)", "yes", id="yes", tooltip="confirm"),
+        Binding("n", "answer(False)", "no", id="no", tooltip="cancel"),
+        Binding("escape", "answer(False)", "no", id="back", tooltip="cancel"),
         Binding("left,h", "app.focus_previous", show=False),
         Binding("right,l", "app.focus_next", show=False),
     ]
@@ -210,19 +210,19 @@ def ask_delete(records: Sequence[BatchRecord]) -> Choose:
     lines = [f"{batch.name(records[0])}{more}, {requests}"]
     if only_there:
         few = numbers.plural(len(only_there), "batch", "batches")
-        lines.append(f"The results of {few} are not stored here yet: deleted at the service, they are lost for good.")
+        lines.append(f"The results of {few} are not downloaded: once deleted at the API, they are lost.")
     paid = sum((r.cost_usd for r in records if r.cost_usd is not None), Decimal(0))
     if paid:
-        lines.append(f"Deleted here, the {numbers.usd(paid)} paid are no longer counted in what was spent.")
+        lines.append(f"Once deleted here, their {numbers.usd(paid)} no longer count as spending.")
     choices: list[tuple[str, str | Content]] = [("keep", "No, keep them" if len(records) > 1 else "No, keep it")]
     if at_service:
-        kept = "the results stored here stay" if stored else "nothing of it stays but our record"
-        choices.append(("there", _choice("At the service", kept)))
+        kept = "downloaded results stay here" if stored else "only the record stays here"
+        choices.append(("there", _choice("At the API", kept)))
     what = "record, requests and results" if stored else "record and requests"
-    back = "o finds it again" if at_service else "can't be undone"
+    back = "o lists it again" if at_service else "can't be undone"
     choices.append(("here", _choice("Here", f"{what}; {back}")))
     if at_service:
-        choices.append(("both", _choice("Both", "everything of it, for good")))
+        choices.append(("both", _choice("Both", "everything, permanently")))
     return Choose(f"Delete {numbers.plural(len(records), 'batch', 'batches')}?", choices, lines=lines)
 
 
@@ -236,7 +236,7 @@ class EditModal(BaseModal[tuple[str, str] | None]):
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         BACK,
-        Binding("ctrl+s", "save", "save", id="save", priority=True, tooltip="keep what was written"),
+        Binding("ctrl+s", "save", "save", id="save", priority=True, tooltip="save"),
     ]
 
     def __init__(self, title: str, note: str, *, heading: str = "Title and note", hint: str = "") -> None:
@@ -250,9 +250,9 @@ class EditModal(BaseModal[tuple[str, str] | None]):
             if self._hint:
                 yield Static(self._hint, classes="said label", markup=False)
             yield Static("Title", classes="label", markup=False)
-            yield line_input(self._values[0], placeholder="what this batch is called", id="title-text")
+            yield line_input(self._values[0], placeholder="October evaluation", id="title-text")
             yield Static("Note", classes="label next", markup=False)
-            yield line_input(self._values[1], placeholder="anything worth remembering", id="note-text")
+            yield line_input(self._values[1], placeholder="prompt v3, without examples", id="note-text")
             yield Static("enter  next, save    ^s  save    esc  back", classes="hint", markup=False)
 
     def on_mount(self) -> None:
@@ -273,7 +273,7 @@ class EditModal(BaseModal[tuple[str, str] | None]):
     def action_leave(self) -> None:
         """Leave it as it was."""
         if self._written() != self._values:
-            self.say_below("Title and note not saved.", advice=f"Press {self._save_key()} instead of Esc to save them.")
+            self.say_below("Title and note not saved.", advice=f"Press {self._save_key()} to save instead of Esc.")
         self.dismiss(None)
 
     def _written(self) -> tuple[str, str]:

@@ -19,7 +19,7 @@ class HelpScreen(Reading):
     """Reads the bindings of the screen it was called from."""
 
     def __init__(self, screen: Screen[Any]) -> None:
-        super().__init__("Keys here", Content.assemble(*_keys(screen), "\n", *_signs()))
+        super().__init__("Keyboard shortcuts", Content.assemble(*_keys(screen), "\n", *_signs()))
 
 
 def _keys(screen: Screen[Any]) -> list[Piece]:
@@ -48,23 +48,23 @@ def _signs() -> list[Piece]:
     g = GLYPHS
     signs = [
         (g.running, "$text-primary", "running"),
-        (g.sending, "$text-primary", "being sent"),
+        (g.sending, "$text-primary", "sending"),
         (g.canceling, "$text-warning", "canceling"),
         (g.good, "$text-success", "ended, every request has a usable answer"),
-        (g.partial, "$text-warning", "ended, some requests have none: r sends them again"),
-        (g.ready, "$text-primary", "ended, its results are being fetched"),
-        (g.unconfirmed, "$text-warning", "unconfirmed: sent, no answer came; may have been created"),
+        (g.partial, "$text-warning", "ended, some requests have no usable answer: r retries them"),
+        (g.ready, "$text-primary", "ended, results are being downloaded"),
+        (g.unconfirmed, "$text-warning", "unconfirmed: sent, no reply; may have been created"),
         (g.refused, "$text-error", "refused: was not created"),
-        (g.warning, "$text-error", "results that are not stored will go soon"),
-        (g.gone, "$foreground 60%", "results gone: 29 days are over"),
-        (g.mark, "$text-primary", "marked: c, x and d act on all that are"),
+        (g.warning, "$text-error", "results expire soon and are not downloaded"),
+        (g.gone, "$foreground 60%", "results gone: deleted by the API after 29 days"),
+        (g.mark, "$text-primary", "marked: c, r, x and d act on all marked batches"),
     ]
     parts: list[Piece] = [("Signs\n", "bold")]
     for sign, colour, meaning in signs:
         parts += [(f"{sign}  ", colour), f"{meaning}\n"]
     parts.append(
         (
-            "~ before a price: an estimate.  Left: until it expires, or until results go at the service.",
+            "~ before a price: an estimate.  Left: until the batch expires, or until the API deletes its results.",
             "$foreground 60%",
         )
     )

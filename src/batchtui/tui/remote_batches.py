@@ -63,8 +63,8 @@ class RemoteRows:
         ended = batch.processing_status == "ended"
         sign = GLYPHS.ready if ended else GLYPHS.canceling if batch.processing_status == "canceling" else GLYPHS.running
         word = {"in_progress": "running"}.get(batch.processing_status, safetext.line(batch.processing_status, 20))
-        found = [("ok", counts.succeeded, "good"), ("err", counts.errored, "bad"), ("exp", counts.expired, "warn")]
-        found.append(("can", counts.canceled, "muted"))
+        found = [("succeeded", counts.succeeded, "good"), ("errored", counts.errored, "bad")]
+        found += [("expired", counts.expired, "warn"), ("canceled", counts.canceled, "muted")]
         return [
             safetext.line(batch.id, 80),
             Text.assemble((f"{sign} ", "accent"), word),
@@ -80,10 +80,10 @@ class ElsewhereScreen(BaseScreen[None]):
 
     CSS_PATH = "remote_batches.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "adopt", "adopt", id="adopt", tooltip="keep a record of it here and fetch its results"),
-        Binding("m", "more", "more", id="more", tooltip="fetch the next page"),
-        Binding("R", "again", "refresh", id="refresh", tooltip="ask the service again"),
-        Binding("escape", "leave", "back", id="back", tooltip="back to your batches"),
+        Binding("a", "adopt", "adopt", id="adopt", tooltip="adopt: track the batch here and download its results"),
+        Binding("m", "more", "more", id="more", tooltip="load the next page"),
+        Binding("R", "again", "refresh", id="refresh", tooltip="refresh the list"),
+        Binding("escape", "leave", "back", id="back", tooltip="back to home"),
     ]
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class ElsewhereScreen(BaseScreen[None]):
         return self.tui.now()
 
     def compose(self) -> ComposeResult:
-        yield Static("Made elsewhere, in the same workspace", id="title", markup=False)
+        yield Static("Other batches in this workspace", id="title", markup=False)
         yield RowList(COLUMNS, self.rows, id="remote")
         yield StatusLine()
         yield KeyLine(("adopt", "more", "refresh"), last=("help", "back"))
@@ -121,14 +121,14 @@ class ElsewhereScreen(BaseScreen[None]):
         if self._next:
             self._page()
         elif not self._asking:
-            self.say("that is all there is")
+            self.say("no more batches")
 
     @work(exit_on_error=False)
     async def _page(self) -> None:
         if self._asking:
             return
         self._asking, failed, turn = True, False, self._turn
-        self._facts("asking the service")
+        self._facts("checking the API")
         enough = len(self.rows) + 1
         try:
             while True:
@@ -157,10 +157,10 @@ class ElsewhereScreen(BaseScreen[None]):
     def _so_far(self, *, failed: bool) -> str:
         shown = numbers.plural(len(self.rows), "batch", "batches")
         if failed:
-            return f"{shown} so far; press R to ask again"
+            return f"{shown} so far; press R to refresh"
         if not len(self.rows):
-            return "every batch of this workspace is on your desk already"
-        return shown + (", more as you go down" if self._next else "")
+            return "every batch in this workspace is tracked here"
+        return shown + (", more when you scroll down" if self._next else "")
 
     def _facts(self, words: str) -> None:
         if self.is_attached:
@@ -193,8 +193,8 @@ class ElsewhereScreen(BaseScreen[None]):
         if index >= len(self.rows):
             return
         remote = self.rows.batches[index]
-        hint = "Its results are fetched like those of your own. Its requests are not here: it can't be retried."
-        answer = await self.app.push_screen_wait(EditModal("", "", heading="What shall it be called?", hint=hint))
+        hint = "Its results are downloaded as usual. Its requests are not on this machine, so it can't be retried."
+        answer = await self.app.push_screen_wait(EditModal("", "", heading="Adopt batch", hint=hint))
         if answer is None:
             return
         try:
@@ -205,7 +205,7 @@ class ElsewhereScreen(BaseScreen[None]):
         self.rows.batches = [batch for batch in self.rows.batches if batch.id != remote.id]
         self.query_one(RowList).reload()
         self._facts(self._so_far(failed=False))
-        self.say(f"{present_batch.name(record)} is on your desk", level="good")
+        self.say(f"{present_batch.name(record)} adopted", level="good")
 
     def action_leave(self) -> None:
         """Back to home."""

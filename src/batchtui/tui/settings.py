@@ -41,9 +41,9 @@ COLUMNS = (
 _TITLES = {
     "": "General",
     "limits": "Limits",
-    "notify": "Told when it ends",
+    "notify": "Notifications",
     "screen": "Screen",
-    "settle": "Unconfirmed",
+    "settle": "Unconfirmed batches",
 }
 _BY_HAND = "e opens the file"
 
@@ -55,7 +55,7 @@ class Row:
     key: tuple[str, str]
     cells: tuple[Cell, ...]
     setting: Setting | None = None
-    words: str = "this is changed in the file: e opens it in $EDITOR"
+    words: str = "changed in the file: e opens it in $EDITOR"
     """What the line below the list says of it."""
 
 
@@ -82,13 +82,13 @@ def rows_of(config: Config, complaints: Sequence[str] = ()) -> list[Row]:
         rows.append(Row(("key", name), (safetext.line(name, 40), safetext.line(key, 40), Text(_BY_HAND, "muted"))))
     if not config.keys:
         rows.append(
-            Row(("key", ""), ("all as they come", Text("", "muted"), Text("[keys] rebinds any that ? shows", "muted")))
+            Row(("key", ""), ("all default", Text("", "muted"), Text("[keys] rebinds any key that ? shows", "muted")))
         )
     if config.prices:
-        rows += _heading("Prices of your own")
+        rows += _heading("Your prices")
         rows += [Row(("price", name), (safetext.line(name, 60), "", Text(_BY_HAND, "muted"))) for name in config.prices]
     if complaints:
-        rows += _heading("Wrong in the file")
+        rows += _heading("Problems in the file")
         for number, said in enumerate(complaints):
             rows.append(Row(("warning", str(number)), (Text(_tail(said), "warn"), None, None), words=_tail(said)))
     return rows
@@ -159,7 +159,7 @@ class SettingsScreen(BaseScreen[None]):
     KEY_LINE: ClassVar[tuple[str, ...]] = ("settings.change", "settings.default", "edit")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "change", "change", id="settings.change", priority=True, tooltip="change this setting"),
-        Binding("d", "default", "default", id="settings.default", tooltip="take it out of the file: the default holds"),
+        Binding("d", "default", "default", id="settings.default", tooltip="remove the setting: the default is used"),
         Binding("e", "edit", "$EDITOR", id="edit", tooltip="open config.toml in $EDITOR"),
         Binding("escape", "leave", "back", id="back", tooltip="back"),
     ]
@@ -243,7 +243,7 @@ class SettingsScreen(BaseScreen[None]):
         if row is None or row.key[0] in ("group", "gap"):
             return
         if row.setting is None:
-            self.say("this is changed in the file", advice="e opens it in $EDITOR")
+            self.say("changed in the file", advice="e opens it in $EDITOR")
         else:
             run_task(self, self._change(row.setting), opens=True)
 
@@ -283,7 +283,7 @@ class SettingsScreen(BaseScreen[None]):
             self.fail(error)
             return
         self._take(config)
-        when = "; from the next start on" if setting.restart else ""
+        when = "; used from the next start" if setting.restart else ""
         self.say(f"{setting.place}: {shown(setting, value_of(config, setting))}{when}", level="good")
 
     def action_default(self) -> None:
@@ -302,7 +302,7 @@ class SettingsScreen(BaseScreen[None]):
         if trouble:
             self.say(trouble, advice="set EDITOR", level="bad")
             return
-        self.say("read again; prices and the profile in use change at the next start", level="good")
+        self.say("reloaded; prices and the current profile change at the next start", level="good")
         await self._reread()
 
     def action_leave(self) -> None:

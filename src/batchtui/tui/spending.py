@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from batchtui import safetext
-from batchtui.present import batch, numbers
+from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service.history_stats import Spending
 from batchtui.tui.base import BaseModal
@@ -63,11 +63,11 @@ def spending_text(spent: Spending, days: list[str], bar: int = BAR) -> Content:
     for label, value in rows:
         parts += [(f"{label:<16}", "$foreground 60%"), f"{numbers.usd(value):>11}\n"]
     if spent.pending:
-        parts += [("Still running", "$foreground 60%"), f"{'':3}{'≤' + numbers.usd(spent.pending):>11}\n"]
+        parts += [("In progress", "$foreground 60%"), f"{'':3}{'≤' + numbers.usd(spent.pending):>11}\n"]
     if spent.unpriced:
         parts += [
             (
-                f"{numbers.plural(spent.unpriced, 'batch', 'batches')} with a model that has no price not counted\n",
+                f"{numbers.plural(spent.unpriced, 'batch', 'batches')} without a price not counted\n",
                 "$text-warning",
             )
         ]
@@ -97,5 +97,5 @@ def _bars(
         drawn = GLYPHS.full * max(length, 1 if values[name] else 0)
         label = safetext.line(name, 18)
         parts += [(f"{label:<18} ", "$foreground 80%"), (f"{drawn:<{width}}", "$text-primary")]
-        parts += [f"{batch.cents(values[name]):>11}\n" if values[name] else f"{GLYPHS.dash:>11}\n"]
+        parts += [f"{numbers.usd(values[name]):>11}\n" if values[name] else f"{GLYPHS.dash:>11}\n"]
     return parts

@@ -35,7 +35,7 @@ def run_outside(app: App[Any], command: str, path: Path) -> str:
                 # Textual takes the terminal back only when nothing is raised in here.
                 trouble = f"{command} can't be run: {error}"
     except SuspendNotSupported:
-        return "this terminal can't be handed over to another program"
+        return "this terminal can't run another program"
     app.refresh(repaint=True, layout=True)
     return trouble
 
@@ -49,7 +49,7 @@ def edit_text(app: App[Any], text: str, command: str, ending: str) -> tuple[str,
         try:
             return (text if trouble else path.read_text("utf-8")), trouble
         except (OSError, UnicodeDecodeError) as error:
-            return text, f"what the editor wrote can't be read: {error}"
+            return text, f"the edited text can't be read: {error}"
 
 
 PATIENCE = 5.0
@@ -141,7 +141,7 @@ def notifier(app: BatchtuiApp) -> Callable[[object], None]:
 
     def fail(why: str) -> None:
         if app.is_running:
-            app.post_message(Happened(events.Trouble(why, "config.toml names it under [notify]", "")))
+            app.post_message(Happened(events.Trouble(why, "config.toml sets it under [notify]", "")))
 
     return Notifier(app.service.config.notify, send, fail)
 

@@ -40,7 +40,7 @@ def complaints(wanted: str) -> list[str]:
     """What is wrong with the name of a theme."""
     if ALIASES.get(wanted, wanted) in _known():
         return []
-    return [f"[screen] theme {wanted!r} is unknown; there are: ansi, {', '.join(sorted(_known()))}"]
+    return [f"[screen] theme {wanted!r} is unknown; known: ansi, {', '.join(sorted(_known()))}"]
 
 
 def choose_theme(app: App[Any], wanted: str) -> None:

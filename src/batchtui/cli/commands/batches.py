@@ -17,6 +17,7 @@ from batchtui.cli.output import fail, print_json, say, show
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
+from batchtui.present import batch, numbers
 from batchtui.service import Service
 
 RECENT = 50
@@ -25,10 +26,13 @@ RECENT = 50
 
 @verb("list")
 @click.option(
-    "--all", "everything", is_flag=True, help=f"All batches, not only the newest {RECENT} and those that need you."
+    "--all",
+    "everything",
+    is_flag=True,
+    help=f"All batches, not only the newest {RECENT} and those that need attention.",
 )
-@click.option("--refresh", is_flag=True, help="Look at the service first.")
-@click.option("--watch", "watch", is_flag=True, help="Keep looking and print a line for every change.")
+@click.option("--refresh", is_flag=True, help="Check with the API first.")
+@click.option("--watch", "watch", is_flag=True, help="Keep checking and print a line for every change.")
 def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int:
     """List batches, newest first, as they were last seen.
 
@@ -38,7 +42,7 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
     if refresh:
         state = session.run(service.refresh, service)
         if state.blind_since is not None:
-            say(f"could not look: {state.error}" + (f"\n  → {state.advice}" if state.advice else ""))
+            say(f"can't check: {state.error}" + (f"\n  → {state.advice}" if state.advice else ""))
     records = service.records()
     shown = [r for n, r in enumerate(records) if everything or n < RECENT or r.active or r.results_due]
     if session.json:
@@ -50,7 +54,7 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
         ):
             show(line)
         if len(shown) < len(records):
-            say(f"{len(records) - len(shown):,} older ones are not shown (--all)")
+            say(f"{len(records) - len(shown):,} older batches are not shown (--all)")
     for path, why in service.unreadable():
         say(f"warning: {path}: {why}")
     if watch:
@@ -76,7 +80,7 @@ async def _watch_all(service: Service, *, others: bool) -> None:
 
 @verb("show")
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
-@click.option("--refresh", is_flag=True, help="Look at the service first.")
+@click.option("--refresh", is_flag=True, help="Check with the API first.")
 def show_(session: Session, id_: str, refresh: bool) -> int:
     """Show one batch.  Exit code 1 when the API does not know it any more."""
     service = session.service()
@@ -84,7 +88,7 @@ def show_(session: Session, id_: str, refresh: bool) -> int:
     if refresh and record.active:
         state = session.run(service.refresh, service)
         if state.blind_since is not None:
-            say(f"could not look: {state.error}")
+            say(f"can't check: {state.error}")
         record = service.resolve(record.local_id)
     if record.results == "stored":
         # What its results cost is counted anew when prices have changed since.
@@ -103,30 +107,30 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
     """What there is to say of a record, as name and value."""
     now = datetime.now(UTC)
     rows: list[tuple[str, object]] = [
-        ("batch", words.name_of(record)),
-        ("local id", record.local_id),
-        ("id", record.id or "—"),
+        ("batch", batch.full_name(record)),
+        ("local ID", record.local_id),
+        ("ID", record.id or "—"),
         ("run", f"{record.run}, part {record.part} of {record.parts}, attempt {record.attempt}"),
-        ("status", words.outcome(record)),
-        ("requests", f"{record.requests:,}" + (f", {words.size(record.bytes)}" if record.bytes else "")),
+        ("status", batch.status(record)),
+        ("requests", f"{record.requests:,}" + (f", {numbers.size(record.bytes)}" if record.bytes else "")),
         ("models", ", ".join(f"{m} ×{n:,}" for m, n in record.models.items()) or "—"),
         ("profile", f"{record.profile} at {record.base_url}"),
         ("results", record.results),
-        ("cost", words.cost_of(record) or "—"),
+        ("cost", batch.cost(record) or "—"),
     ]
     tally, estimate = record.tally, record.estimate
     if estimate is not None:
-        rows.append(("estimate", f"{words.money(estimate.batch_usd[0])}–{words.money(estimate.batch_usd[1])}"))
+        rows.append(("estimate", f"{numbers.usd(estimate.batch_usd[0])}–{numbers.usd(estimate.batch_usd[1])}"))
     if tally is not None and tally.cost_missing:
-        rows.append(("cost lacks", safetext.line("; ".join(tally.cost_missing), 300)))
+        rows.append(("not in cost", safetext.line("; ".join(tally.cost_missing), 300)))
     if tally is not None:
-        odd = {"missing": tally.missing, "not sent": tally.unexpected, "came twice": tally.duplicates}
+        odd = {"missing": tally.missing, "not sent": tally.unexpected, "received twice": tally.duplicates}
         rows += (
             [("ids", ", ".join(f"{count:,} {what}" for what, count in odd.items() if count))]
             if any(odd.values())
             else []
         )
-        rows.append(("standard", f"{words.money(tally.standard_usd)} would have been the standard price"))
+        rows.append(("standard", f"{numbers.usd(tally.standard_usd)} at standard price"))
         rows.append(
             (
                 "tokens",
@@ -141,7 +145,7 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         ("results until", record.gone_at),
     ):
         if when is not None:
-            ago = f"{words.span(now - when)} ago" if when <= now else f"in {words.span(when - now)}"
+            ago = f"{numbers.words(now - when)} ago" if when <= now else f"in {numbers.words(when - now)}"
             rows.append((name, f"{when:%Y-%m-%d %H:%M:%S} UTC ({ago})"))
     rows += [
         (f"candidate {n}", f"{c.id} created {c.created_at:%H:%M:%S} UTC, {c.requests:,} requests")
@@ -157,18 +161,18 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         if value
     ]
     if record.skipped:
-        rows.append(("skipped", f"{words.skipped(record.skipped)}, not sent, kept in {service.skipped_path(record)}"))
+        rows.append(("skipped", f"{batch.skipped(record.skipped)}, not sent, kept in {service.skipped_path(record)}"))
     rows.append(("folder", service.history.folder(record.local_id)))
     return rows
 
 
 @verb("watch")
 @click.argument("ids", nargs=-1, metavar="[ID...]", shell_complete=completion.ids)
-@click.option("--notify", is_flag=True, help="Ring and notify the terminal, and run on_end, when a batch ends.")
+@click.option("--notify", is_flag=True, help="When a batch ends, ring the bell, notify the terminal and run on_end.")
 def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
-    """Follow batches until they have ended with their results stored; without ID all that are under way.
+    """Follow batches until they have ended and their results are downloaded; without ID, all in progress.
 
-    Without --profile also those of other profiles, each asked with its own key.  Exit code 1 when some requests did not
+    Without --profile it follows those of other profiles too, each with its own key.  Exit code 1 when some requests did not
     succeed, or the API does not know a batch any more.
     """
     service = session.service()
@@ -182,7 +186,7 @@ def watch_(session: Session, ids: tuple[str, ...], notify: bool) -> int:
     else:
         chosen = [r.local_id for r in service.records() if (r.active or r.results_due) and followed(r)]
     if not chosen:
-        say("nothing is under way")
+        say("no batch is in progress")
     stuck = [r for i in chosen if (r := service.history.get(i)) is not None and not followed(r)]
     if stuck:
         raise InputError(
@@ -215,7 +219,7 @@ async def _watch(session: Session, service: Service, chosen: list[str]) -> None:
 @verb("cancel")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completion.ids)
 def cancel_(session: Session, ids: tuple[str, ...]) -> int:
-    """Cancel batches; what is done by then stays, and is paid for."""
+    """Cancel batches. Requests that are already processed keep their results and are charged."""
     service = session.service()
     records = [service.resolve(i) for i in ids]
     if not session.confirm(f"Cancel {_named(records)}?"):
@@ -227,7 +231,7 @@ def cancel_(session: Session, ids: tuple[str, ...]) -> int:
             fail(result)
             code = max(code, result.exit_code)
         else:
-            say(words.record_line(result))
+            say(batch.line(result))
     if session.json:
         print_json([r for i in results if (r := service.history.get(i)) is not None])
     return code
@@ -235,22 +239,28 @@ def cancel_(session: Session, ids: tuple[str, ...]) -> int:
 
 def _named(records: list[BatchRecord]) -> str:
     if len(records) == 1:
-        return f"{words.name_of(records[0])} ({records[0].requests:,} requests)"
+        return f"{batch.full_name(records[0])} ({records[0].requests:,} requests)"
     return f"{len(records)} batches ({sum(r.requests for r in records):,} requests)"
 
 
 @verb("delete")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completion.ids)
-@click.option("--here", is_flag=True, help="Only our record, requests and results; the service keeps its batch.")
-@click.option("--there", is_flag=True, help="Only the batch at the service; our record and stored results stay.")
+@click.option(
+    "--here", is_flag=True, help="Delete only the record, requests and results here; the API keeps the batch."
+)
+@click.option(
+    "--there", is_flag=True, help="Delete only the batch at the API; the record and downloaded results stay here."
+)
 def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> int:
-    """Delete batches and their results, at the service and here (or one of the two)."""
+    """Delete batches and their results, here and at the API (or one of the two)."""
     if here and there:
-        raise InputError("--here and --there each mean one place only", advice="leave both out to delete at both")
+        raise InputError(
+            "--here and --there each mean one place only", advice="leave both out to delete in both places"
+        )
     service = session.service()
     records = [service.resolve(i) for i in ids]
     both = here == there
-    lost = "at the service and here" if both else "here" if here else "at the service"
+    lost = "here and at the API" if both else "here" if here else "at the API"
     if not session.confirm(f"Delete {_named(records)} {lost}?  This can't be undone."):
         return InputError.exit_code
     results = session.run(
@@ -273,17 +283,17 @@ def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> 
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
 @click.argument("remote", required=False, metavar="[MSGBATCH_ID]")
 @click.option(
-    "--none", "never", is_flag=True, help="It was not created: mark it so (refused), and retry sends it again."
+    "--none", "never", is_flag=True, help="Mark the batch as not created (refused); retry sends its requests again."
 )
 @click.option(
     "--gone",
     is_flag=True,
-    help="The API does not know the batch any more: mark it as gone. Undone when the API knows it again.",
+    help="Mark a batch that the API does not know any more as gone; undone when the API knows it again.",
 )
-@click.option("--title", default="", help="A name for a batch made elsewhere.")
-@click.option("--note", default="", help="Anything worth remembering of it.")
+@click.option("--title", default="", help="Title for an adopted batch.")
+@click.option("--note", default="", help="Note kept with the batch.")
 def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone: bool, title: str, note: str) -> int:
-    """Say which batch at the service an unconfirmed one is, or keep a batch made elsewhere (ID its msgbatch_ id)."""
+    """Confirm an unconfirmed batch, or adopt another batch in this workspace (ID is its msgbatch_ id)."""
     service = session.service()
     if gone:
         record = service.resolve(id_)
@@ -297,9 +307,9 @@ def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone:
         if record.status != "unconfirmed" and not (
             record.status == "refused" and record.posted and not record.given_up
         ):
-            raise InputError(f"{record.local_id} is {record.status}: there is no question open")
+            raise InputError(f"{record.local_id} is {record.status}, not unconfirmed")
         if never and not session.confirm(
-            f"Mark {words.name_of(record)} as not created?  If it was created, sending it again pays twice."
+            f"Mark {batch.full_name(record)} as not created?  If it was created, sending it again pays twice."
         ):
             return InputError.exit_code
         after = session.run(
@@ -310,7 +320,7 @@ def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone:
         )
     else:
         after = session.run(lambda: _adopt(service, id_, title, note), service)
-    say(words.record_line(after))
+    say(batch.line(after))
     if session.json:
         print_json(after)
     return 0
@@ -322,31 +332,31 @@ async def _adopt(service: Service, remote_id: str, title: str, note: str) -> Bat
 
 @verb("sync")
 def sync_(session: Session) -> int:
-    """Look at everything once: settle what is open, send what waits, fetch what is due, adopt what was made elsewhere.
+    """Check all batches once: confirm, send what waits, download results, adopt other batches in this workspace.
 
     Without --profile also for the other profiles that have batches open.
 
     Fit for cron: prints what it did to standard error, exits 0, 1 when results could not be had or the API does not know a
-    batch any more, 3 when the service could not be asked, 4 when a batch is still unconfirmed.
+    batch any more, 3 when the API could not be reached, 4 when a batch is still unconfirmed.
     """
     service = session.service()
     with session.work() as work:
         report = session.run(lambda: service.sync(work, others=not session.profile), service)
-    for word, ids in (("sent", report.sent), ("fetched", report.fetched), ("adopted", report.adopted)):
+    for word, ids in (("sent", report.sent), ("downloaded", report.fetched), ("adopted", report.adopted)):
         for local_id in ids:
             say(f"{word} {local_id}")
     for local_id, why in report.failed.items():
-        say(f"not fetched {local_id}: {why}")
+        say(f"not downloaded {local_id}: {why}")
     for local_id, why in report.unknown.items():
         say(f"not known {local_id}: {why}")
     for local_id in report.unconfirmed:
         record = service.history.get(local_id)
         asks = ", needs attention" if record is not None and record.asks else ""
-        say(f"unconfirmed {local_id}{asks}: sync checks again; batchtui show {local_id} tells more")
+        say(f"unconfirmed {local_id}{asks}: sync checks again; batchtui show {local_id} has details")
     if report.error:
         say(f"error: {report.error}")
     elif not any((report.sent, report.fetched, report.adopted, report.failed, report.unconfirmed, report.unknown)):
-        say("nothing was due")
+        say("nothing to do")
     if session.json:
         print_json(report)
     if report.error:

@@ -17,6 +17,7 @@ from batchtui.cli.session import Session, verb
 from batchtui.config.load import config_path
 from batchtui.domain.errors import BatchtuiError
 from batchtui.paths import expanded
+from batchtui.present import numbers
 from batchtui.service import Service
 
 Check = tuple[str, str, str]
@@ -25,7 +26,7 @@ Check = tuple[str, str, str]
 
 @verb("doctor")
 def doctor_(session: Session) -> int:
-    """Look at key, network, clock, terminal, tmux, store and versions; safe to paste in a bug report."""
+    """Check key, network, clock, terminal, tmux, data folder and versions. Safe to paste in a bug report."""
     checks: list[Check] = [*_versions(), *_terminal(), *_tmux()]
     try:
         service = session.service()
@@ -33,7 +34,7 @@ def doctor_(session: Session) -> int:
         checks.append(("error", "settings", f"{error}; {error.advice}"))
         checks += _store(Service(session.data))
         # Without the settings it isn't sure which key is for which address, so none is sent anywhere.
-        checks.append(("warning", "service", "not asked, until the settings can be read"))
+        checks.append(("warning", "API", "not checked: the settings can't be read"))
     else:
         checks += [*_config(service), *_store(service), *session.run(lambda: _network(service), service)]
     if session.json:
@@ -68,7 +69,7 @@ def _terminal() -> list[Check]:
         ("ok", "terminal", f"TERM={term} COLORTERM={os.environ.get('COLORTERM', '')} {size.columns}×{size.lines}"),
     ]
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        checks.append(("warning", "terminal", "this is no terminal: the screen can't open here, the verbs work"))
+        checks.append(("warning", "terminal", "not a terminal: the screen can't open here; the verbs work"))
     if size.columns < 60 or size.lines < 20:
         checks.append(("warning", "terminal", "smaller than 60×20: the screen will be cramped"))
     encoding = locale.getpreferredencoding(False)
@@ -78,7 +79,7 @@ def _terminal() -> list[Check]:
     else:
         checks.append(("ok", "locale", encoding))
     if os.environ.get("NO_COLOR"):
-        checks.append(("ok", "colour", "NO_COLOR is set: the screen uses none"))
+        checks.append(("ok", "color", "NO_COLOR is set: the screen uses no colors"))
     return checks
 
 
@@ -95,7 +96,7 @@ def _tmux() -> list[Check]:
                 ["tmux", "show", "-gv", option], capture_output=True, text=True, timeout=5, check=False
             )
         except (OSError, subprocess.SubprocessError):
-            return [("warning", "tmux", "could not be asked")]
+            return [("warning", "tmux", "can't be read")]
         value = done.stdout.strip()
         ok = value in wanted
         checks.append(
@@ -110,7 +111,9 @@ def _tmux() -> list[Check]:
 
 def _config(service: Service) -> list[Check]:
     path = config_path()
-    checks: list[Check] = [("ok", "config", f"{path} ({'there' if path.exists() else 'not there: the defaults hold'})")]
+    checks: list[Check] = [
+        ("ok", "config", f"{path} ({'found' if path.exists() else 'no file: the defaults are used'})")
+    ]
     from batchtui.tui import config_check
 
     said = [*service.config.warnings, *config_check.of(service.config)]
@@ -129,7 +132,7 @@ def _config(service: Service) -> list[Check]:
 def _store(service: Service) -> list[Check]:
     data = service.data
     records = service.records()
-    checks: list[Check] = [("ok", "data folder", f"{data}: {len(records):,} batches")]
+    checks: list[Check] = [("ok", "data folder", f"{data}: {numbers.plural(len(records), 'batch', 'batches')}")]
     try:
         free = shutil.disk_usage(data if data.exists() else data.parent).free
         checks.append(("ok" if free > 1e9 else "warning", "disk", f"{free / 1e9:,.1f} GB free"))
@@ -139,17 +142,25 @@ def _store(service: Service) -> list[Check]:
         mode = data.stat().st_mode & 0o777
         if mode & 0o077:
             checks.append(
-                ("warning", "data folder", f"mode {mode:o}: others on this machine can look in; chmod 700 it")
+                ("warning", "data folder", f"mode {mode:o}: others on this machine can read it; chmod 700 it")
             )
         if not os.access(data, os.W_OK):
             checks.append(("error", "data folder", "can't be written"))
     checks += [("warning", "record", f"{path}: {why}") for path, why in service.unreadable()]
     owed = sum(1 for r in records if r.results_due)
     if owed:
-        checks.append(("warning", "results", f"{owed} ended batches have results that are not stored: batchtui sync"))
+        checks.append(
+            (
+                "warning",
+                "results",
+                f"{numbers.plural(owed, 'ended batch', 'ended batches')} not downloaded: batchtui sync",
+            )
+        )
     open_ones = sum(1 for r in records if r.status == "unconfirmed")
     if open_ones:
-        checks.append(("warning", "unconfirmed", f"{open_ones} batches: batchtui sync looks again"))
+        checks.append(
+            ("warning", "unconfirmed", f"{numbers.plural(open_ones, 'batch', 'batches')}: batchtui sync checks again")
+        )
     checks.append(("ok", "cache", str(paths.cache_dir())))
     return checks
 
@@ -171,8 +182,8 @@ async def _network(service: Service) -> list[Check]:
         await service.gateway.page(1)
         took = (datetime.now(UTC) - started).total_seconds()
     except BatchtuiError as error:
-        return [("error", "service", f"{error}; {error.advice}")]
-    checks: list[Check] = [("ok", "key", "accepted"), ("ok", "service", f"answered in {took * 1000:,.0f} ms")]
+        return [("error", "API", f"{error}; {error.advice}")]
+    checks: list[Check] = [("ok", "key", "accepted"), ("ok", "API", f"answered in {took * 1000:,.0f} ms")]
     checks += await _models(service)
     off = service.gateway.clock_offset
     if off is not None and abs(off) > 60:
@@ -180,9 +191,9 @@ async def _network(service: Service) -> list[Check]:
             (
                 "warning",
                 "clock",
-                f"this machine's clock is {abs(off):,.0f} s {'behind' if off > 0 else 'ahead of'} the service's",
+                f"this machine's clock is {abs(off):,.0f} s {'behind' if off > 0 else 'ahead of'} the API's",
             )
         )
     elif off is not None:
-        checks.append(("ok", "clock", "agrees with the service's"))
+        checks.append(("ok", "clock", "agrees with the API's"))
     return checks

@@ -11,16 +11,17 @@ from batchtui.cli.output import fail, print_json, say
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, IncompleteResults, ServiceError
+from batchtui.present import batch
 from batchtui.service import Service
 
 
 @verb("fetch")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=completion.ids)
 def fetch_(session: Session, ids: tuple[str, ...]) -> int:
-    """Download the results of batches again, whole; they replace what is here only when they hold more.
+    """Download results again; they replace the ones on disk only if they hold more.
 
-    Also for results that are downloaded already, have requests missing, or count as gone.  Exit codes: 0 all results are
-    here and succeeded; 1 some requests did not succeed, or are missing; 3 the API or the network said no.
+    Also for results that are already downloaded, lack requests, or count as gone.  Exit codes: 0 all results are
+    here and succeeded; 1 some requests did not succeed, or are missing; 3 refused by the API, or no network.
     """
     service = session.service()
     records = [service.resolve(i) for i in dict.fromkeys(ids)]
@@ -30,7 +31,7 @@ def fetch_(session: Session, ids: tuple[str, ...]) -> int:
         after = service.resolve(record.local_id)
         error = failed.get(record.local_id)
         if error is None:
-            say(words.record_line(after))
+            say(batch.line(after))
             code = max(code, words.exit_code([after]))
             continue
         fail(error)
@@ -52,8 +53,8 @@ async def _download(service: Service, records: Sequence[BatchRecord]) -> dict[st
         try:
             if fresh.status != "ended" and not fresh.unknown_looks:
                 raise ServiceError(
-                    f"{words.name_of(fresh)} has no results yet: it is {words.outcome(fresh)}",
-                    advice=f"batchtui watch {fresh.local_id} follows it to the end",
+                    f"{batch.full_name(fresh)} has no results yet: it is {batch.status(fresh)}",
+                    advice=f"batchtui watch {fresh.local_id} follows it until it ends",
                 )
             await service.fetch(fresh.local_id, again=True)
         except BatchtuiError as error:

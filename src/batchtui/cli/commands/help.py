@@ -12,12 +12,12 @@ from batchtui.domain.errors import InputError
 TOPICS = {
     "exit-codes": """Exit codes
 
-  0    all done and all succeeded (an answer that was cut short has succeeded; the line of the batch counts them)
+  0    all done and all succeeded (a cut short answer has succeeded)
   1    done, but some requests did not succeed
   2    bad input or usage; nothing was sent
-  3    the service or the network said no
-  4    sent, and the outcome is unknown (batchtui sync looks again, and never sends twice)
-  130  interrupted""",
+  3    refused by the API, or no network
+  4    sent, and the outcome is unknown (batchtui sync checks again and never sends twice)
+  130  interrupted\n  141  the reader of standard output closed it, as with | head""",
     "json": """--json: one JSON value on standard output, nothing else there; dollars are numbers, times are RFC 3339 in UTC
 
   check    {requests, bytes, batches, problems[{where, custom_id, level, message, code}], problem_groups[{code, level,
@@ -34,48 +34,48 @@ TOPICS = {
   <data>/batches/LOCAL_ID/batch.json       the record
                           requests.jsonl   the requests as sent
                           results.jsonl    the results as received; results.jsonl.part while they come
-                          results.index    made anew whenever it is missing
+                          results.index    rebuilt when missing
                           ids.jsonl        the row of the source that each request was made from
-                          skipped.jsonl    requests that were skipped since they had errors
-  <data>/drafts/NAME.toml                  what was composed and not sent yet
+                          skipped.jsonl    requests that were skipped because of errors
+  <data>/drafts/NAME.toml                  requests composed and not sent yet
   <data>/plans/                            requests checked and not confirmed yet; swept after two days
-  <data>/demo/                             the same again for the demo
+  <data>/demo/                             the same for the demo
   <config>/config.toml                     settings and profiles; never a key
 
 <data> is --data-dir, BATCHTUI_DATA_DIR, or the platform's own; <config> is BATCHTUI_CONFIG_DIR or the platform's own.""",
-    "filters": """Filters of results (/ on the screen, --filter of results and retry); all parts must hold
+    "filters": """Filters of results (/ on the screen, --filter of results and retry); all parts must match
 
-  kettle "late delivery"   words in the id or the answer; -kettle leaves out what has it, also before a field
+  kettle "late delivery"   words in the id or the answer; -kettle excludes, also before a field
   prompt:kettle            words in the request
-  is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, cut_short, good, bad,
+  is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, cut_short, usable, bad,
                            duplicate, unexpected, unpriced, retried; a beginning is enough
   id: stop: error: model:  a part of the id, the stop reason, the error's type or message, the model
   tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
-                           1.5k and 5MB are understood
+                           1.5k and 5MB work too
 
-On home: words of title, note, source, ids and models; status:a,b (status:needs is what wants
-you), model:, profile:, title:, note:, id:, source:, age<2d, cost>1, requests>1000.""",
+On home: words of title, note, source, ids, models and status; status:a,b (status:needs is what needs attention),
+model:, profile:, title:, note:, id:, source:, age<2d, cost>1, requests>1000.""",
     "templates": """Templates: a TOML file that turns rows into requests (--template FILE.toml); its texts may hold Jinja2
 
   model, max_tokens   as in a request
   system              the system prompt
   prompt              the user's turn; or messages, turn by turn
-  custom_id           from a column: "{{ id }}"; made when it is left out or can't be an id
+  custom_id           from a column: "{{ id }}"; generated when missing or invalid
   betas               for the whole batch
-  …                   any other Messages param, written as it is
+  …                   any other Messages param, as in a request
 
 A column is used by its name, with underscores for spaces ({{ first_name }}), or as {{ row["first name"] }}; {{ row_number }}
 counts from 1.  For example:
 
   model = "claude-haiku-4-5"
   max_tokens = 50
-  prompt = "Is this review glad or sad? {{ text }}"
+  prompt = "Is this review positive or negative? {{ text }}"
   custom_id = "{{ id }}"
 """,
     "config": "config.toml: every setting may be left out\n\n" + FIRST_CONFIG,
-    "keys": """Keys of the screen (press ? there for the true ones; [keys] of config.toml rebinds them)
+    "keys": """Keys of the screen (? shows the current ones; [keys] in config.toml rebinds them)
 
-  n new   i import   enter open   esc back   c cancel   r retry what failed   x export   d delete   e rename, note
+  n new   i import   enter open   esc back   c cancel   r retry   x export   d delete   e rename, note
   R refresh now   / filter   s sort   space mark   y copy   ? help   ctrl+p palette   q quit   j k g G beside the arrows""",
 }
 
@@ -112,9 +112,9 @@ def completion_(shell: str) -> None:
 
 
 @click.command("config")
-@click.option("--edit", is_flag=True, help="Open it in $EDITOR.")
+@click.option("--edit", is_flag=True, help="Open the file in $EDITOR.")
 def config_(edit: bool) -> None:
-    """Print where config.toml lies, made with comments when there was none; --edit opens it."""
+    """Print the path of config.toml, created with comments if missing; --edit opens it."""
     path = write_first_config()
     if edit:
         click.edit(filename=str(path))

@@ -16,7 +16,7 @@ from batchtui.cli.output import print_json, say
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
-from batchtui.present import numbers
+from batchtui.present import batch, numbers
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
 from batchtui.results.search import select
 from batchtui.results.view import View
@@ -24,18 +24,19 @@ from batchtui.service import Service
 
 FORMATS = ("jsonl", "json", "csv", "markdown", "files", "parquet")
 OUTCOMES = ("succeeded", "cut_short", "errored", "canceled", "expired", "missing", "unreadable", "unknown")
-_ONLY = click.option(
-    "--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (may be given again)."
-)
+_ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
 
 
 def filter_options(command: Any) -> Any:
     """The options that say which results are meant."""
     for option in (
-        click.option("--case", is_flag=True, help="Capitals matter in --filter."),
-        click.option("--regex", is_flag=True, help="The words of --filter are a regular expression."),
+        click.option("--case", is_flag=True, help="Match case in --filter."),
+        click.option("--regex", is_flag=True, help="Read the words of --filter as a regular expression."),
         click.option(
-            "--filter", "filter_", default="", help='Words and fields, as on the screen: "tokens>1000 stop:max_tokens".'
+            "--filter",
+            "filter_",
+            default="",
+            help='Words and fields as on the screen, e.g. "tokens>1000 stop:max_tokens".',
         ),
     ):
         command = option(command)
@@ -46,9 +47,7 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     """The filter as typed; raises InputError for what the screen would leave out."""
     found = parse_filter(text, case=case, regex=regex)
     if found.problem:
-        raise InputError(
-            f"--filter {found.problem}", advice="batchtui help filters lists the fields and what they take"
-        )
+        raise InputError(f"--filter {found.problem}", advice="batchtui help filters lists fields and values")
     return found
 
 
@@ -66,14 +65,14 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
 )
 @_ONLY
 @filter_options
-@click.option("--run", is_flag=True, help="The whole run, its retries merged in.")
-@click.option("--unfold", is_flag=True, help="csv: unfold answers that are JSON into columns.")
+@click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
+@click.option("--unfold", is_flag=True, help="csv: one column per field of JSON answers.")
 @click.option(
     "--all-rows",
     is_flag=True,
-    help="Every row of the source: also those skipped with errors (not sent) and those without a result (no answer).",
+    help="Every row of the source, also skipped rows (not sent) and rows without a result (no answer).",
 )
-@click.option("--raw", is_flag=True, help="Leave control characters as they are, even on a terminal.")
+@click.option("--raw", is_flag=True, help="Keep control characters, even on a terminal.")
 def results_(
     session: Session,
     id_: str,
@@ -115,9 +114,9 @@ def results_(
         raw=raw,
     )
     if not written and (only or filter_) and not session.json:
-        say("no result fits --only and --filter")
+        say("no result matches --only and --filter")
     if output is not None:
-        say(f"{words.results(written)} written to {output}")
+        say(f"{numbers.plural(written, 'result')} written to {output}")
     if not all_rows:
         for each in records:
             words.say_skipped(service, each, "; --all-rows includes them")
@@ -125,7 +124,7 @@ def results_(
     for each in (r for r in records if r.active or r.results_due or (run and r.status == "refused")):
         if each.local_id in sent_again:
             continue
-        say(f"not in it: {words.record_line(each)}")
+        say(f"not in it: {batch.line(each)}")
     whole = _whole_run(service, record) if run else None
     if session.json:
         print_json(
@@ -158,10 +157,10 @@ def _whole_run(service: Service, record: BatchRecord) -> dict[str, Any]:
 
 
 def _run_line(whole: dict[str, Any]) -> str:
-    steps = ", ".join(f"{each['good']:,} after try {each['attempt'] + 1}" for each in whole["good_after"])
+    steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
     return (
         f"the run: {whole['good']:,} of {whole['requests']:,} good ({steps}), "
-        f"{numbers.at_least(words.money(whole['cost_usd']), bool(whole['cost_missing']))} in all"
+        f"{numbers.at_least(numbers.usd(whole['cost_usd']), bool(whole['cost_missing']))} in all"
     )
 
 
@@ -184,9 +183,9 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
     if len(records) == 1:
         fresh = service.resolve(records[0].local_id)
         if fresh.status != "ended":
-            advice = f"batchtui watch {fresh.local_id} follows it to the end"
+            advice = f"batchtui watch {fresh.local_id} follows it until it ends"
             raise ServiceError(
-                f"{words.name_of(fresh)} has no results yet: it is {words.outcome(fresh)}", advice=advice
+                f"{batch.full_name(fresh)} has no results yet: it is {batch.status(fresh)}", advice=advice
             )
 
 
@@ -259,7 +258,7 @@ class _SafeOut:
 @click.argument("left", metavar="ID", shell_complete=completion.ids)
 @click.argument("right", metavar="ID", shell_complete=completion.ids)
 @click.option("--run", is_flag=True, help="Compare the whole runs.")
-@click.option("--all", "everything", is_flag=True, help="List the requests that are alike too.")
+@click.option("--all", "everything", is_flag=True, help="List requests with equal answers too.")
 def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
     """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
     service = session.service()

@@ -16,6 +16,7 @@ from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
+from batchtui.present import plan as plan_words
 from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY
 from batchtui.results.search import select
 from batchtui.service import Service
@@ -24,17 +25,17 @@ from batchtui.service.retry import Notes
 
 @verb("retry")
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
-@click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (may be given again).")
+@click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (repeatable).")
 @filter_options
 @click.option(
     "--set",
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change a param of all of them first: max_tokens=4096, model=…",
+    help="Change a param of all requests first: max_tokens=4096, model=…",
 )
-@click.option("--run", is_flag=True, help="All batches of the run, not only this one.")
-@click.option("--wait", is_flag=True, help="Follow to the end and store the results.")
+@click.option("--run", is_flag=True, help="Retry all batches of the run, not only this one.")
+@click.option("--wait", is_flag=True, help="Wait until the batches have ended and download the results.")
 @click.option(
     "-o",
     "--output",
@@ -42,7 +43,7 @@ from batchtui.service.retry import Notes
     default=None,
     help="Write the retry's results to FILE (implies --wait).",
 )
-@click.option("--dry-run", is_flag=True, help="Only check, price and say what would change.")
+@click.option("--dry-run", is_flag=True, help="Only check, price and show the changes.")
 def retry_(
     session: Session,
     id_: str,
@@ -57,7 +58,7 @@ def retry_(
     output: Path | None,
     dry_run: bool,
 ) -> int:
-    """Send what did not succeed again, as a new batch of the same run; what has a good answer by now is left out."""
+    """Retry failed requests as a new batch of the same run; requests with a usable answer are left out."""
     service = session.service()
     record = service.resolve(id_)
     settings, wanted = _settings(changes), wanted_filter(filter_, case, regex)
@@ -102,7 +103,7 @@ def _say_cut_short(records: Sequence[BatchRecord]) -> None:
     short = sum(r.tally.cut_short for r in records if r.tally)
     if short:
         say(
-            f"{short:,} answers that were cut short are left alone: batchtui retry {records[0].local_id} --only cut_short "
+            f"{short:,} cut short answers are not retried: batchtui retry {records[0].local_id} --only cut_short "
             "--set max_tokens=… sends them again"
         )
 
@@ -120,7 +121,7 @@ def _say_notes(notes: Notes) -> None:
 def _agreed(session: Session, service: Service, plan: Plan) -> bool:
     """Whether this plan may be sent: max_cost allows it, and whoever is there says yes."""
     blocked = service.max_cost_problem(plan)
-    question = f"Send {words.batches(plan)} again for {words.cost_range(plan)}?"
+    question = f"Retry {plan_words.batches(plan)} for {plan_words.cost(plan)}?"
     if not blocked and (session.demo or session.confirm(question)):
         return True
     say("nothing was sent" + (f": {blocked}" if blocked else ""))

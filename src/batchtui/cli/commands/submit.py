@@ -18,6 +18,8 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
 from batchtui.domain.plan import Plan
 from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.present import numbers
+from batchtui.present import plan as plan_words
 from batchtui.service import Service
 
 _SOURCES: list[Callable[[Any], Any]] = [
@@ -27,7 +29,7 @@ _SOURCES: list[Callable[[Any], Any]] = [
         "format_",
         type=click.Choice(list(FORMATS)),
         default=None,
-        help="What the sources are; told from the content without it.",
+        help="Format of the sources (default: auto-detect).",
     ),
     click.option(
         "--template",
@@ -36,26 +38,26 @@ _SOURCES: list[Callable[[Any], Any]] = [
         help="A TOML template that turns rows into requests.",
     ),
     click.option(
-        "--skip-bad", is_flag=True, help="Skip requests with errors: they are kept with the batch, and can be exported."
+        "--skip-bad", is_flag=True, help="Skip requests with errors; they are kept with the batch and can be exported."
     ),
     click.option(
         "--bad-file",
         type=click.Path(path_type=Path),
         default=None,
-        help="Also write what --skip-bad skips to FILE, as it was.",
+        help="Also write what --skip-bad skips to FILE, unchanged.",
     ),
     click.option(
-        "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools under a 1-hour prompt cache."
+        "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools in a 1-hour prompt cache."
     ),
-    click.option("--model", default=None, help="The model for requests that name none; goes before a template's."),
     click.option(
-        "--api-version", default="", help="The anthropic-version to check and send under, such as 2023-06-01."
+        "--model", default=None, help="Model for requests without one; replaces a template's and another provider's."
     ),
+    click.option("--api-version", default="", help="The anthropic-version to check and send with, e.g. 2023-06-01."),
     click.option(
         "--count-tokens",
         "count",
         is_flag=True,
-        help="Calibrate the estimate with count_tokens on a sample (free; needs a key).",
+        help="Count the tokens of a sample for a better estimate (free; needs a key).",
     ),
 ]
 
@@ -103,7 +105,7 @@ def _plan(session: Session, service: Service, sources: tuple[str, ...], options:
 @verb("check")
 @_source_options
 def check_(session: Session, sources: tuple[str, ...], count: bool, api_version: str, **how: Any) -> int:
-    """Show all problems of SOURCE at once, the plan and the cost.  Nothing is sent.
+    """List all problems of SOURCE, the plan and the cost.  Nothing is sent.
 
     SOURCE is a file, a folder, or - for standard input.  Exit code 0 when it can be sent, 2 when it can't.
     """
@@ -119,26 +121,26 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, api_version:
     if session.json:
         print_json(words.plan_json(plan))
     else:
-        for line in [*words.problem_lines(plan), *words.plan_lines(plan)]:
+        for line in [*plan_words.problem_lines(plan), *plan_words.plan_lines(plan)]:
             show(line)
     return 0 if plan.ok else InputError.exit_code
 
 
 @verb("submit")
 @_source_options
-@click.option("--title", default="", help="A name for the run.")
-@click.option("--note", default="", help="A note kept with it.")
-@click.option("--wait", is_flag=True, help="Follow to the end and store the results.")
+@click.option("--title", default="", help="Title of the run.")
+@click.option("--note", default="", help="Note kept with the run.")
+@click.option("--wait", is_flag=True, help="Wait until the batches have ended and download the results.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     default=None,
-    help="Write the results to FILE when all has ended (implies --wait).",
+    help="Write the results to FILE once all batches have ended (implies --wait).",
 )
-@click.option("--max-cost", type=dollars, default=None, help="Dollars; stop when the high estimate is above it.")
+@click.option("--max-cost", type=dollars, default=None, help="Dollars; send nothing if the high estimate is above.")
 @click.option(
-    "--allow-duplicate", "again", is_flag=True, help="Send even if the same requests are in progress already."
+    "--allow-duplicate", "again", is_flag=True, help="Send even if the same requests are already in progress."
 )
 def submit_(
     session: Session,
@@ -153,10 +155,10 @@ def submit_(
     api_version: str,
     **how: Any,
 ) -> int:
-    """Check SOURCE, plan its batches, and send them; each is sent once.
+    """Check SOURCE, plan its batches and send them, each once.
 
-    Exit codes: 0 all done; 1 done, but some requests did not succeed; 2 bad input, nothing sent; 3 the service or the
-    network said no; 4 sent, and the outcome is unknown (batchtui sync looks again).
+    Exit codes: 0 all done; 1 done, but some requests did not succeed; 2 bad input, nothing sent; 3 refused by the API, or no
+    network; 4 sent, and the outcome is unknown (batchtui sync checks again).
     """
     service = session.service()
     if max_cost is not None:
@@ -171,7 +173,7 @@ def submit_(
         if session.json:
             print_json(words.plan_json(plan))
         return InputError.exit_code
-    label = title or words.title_of(sources)
+    label = title or plan_words.title_of(sources)
     try:
         return send_and_follow(
             session,
@@ -199,15 +201,15 @@ def _agreed_plan(
         changed = service.changed_sources(plan) if agreed and session.asks and "-" not in sources else ()
         if not changed:
             return plan, blocked, agreed
-        say(f"{changed_words(changed)} after the check: it is checked again, and nothing was sent yet")
+        say(f"{changed_words(changed)} after the check: checking again; nothing was sent yet")
         service.discard(plan)
 
 
 def _agreed(session: Session, plan: Plan, blocked: str | None) -> bool:
     """What costs money asks first; what max_cost stops needs a person's yes to exactly that."""
     if blocked:
-        return session.asks and session.confirm(f"{blocked}.  Send it all the same?")
-    return session.demo or session.confirm(f"Send {words.batches(plan)} for {words.cost_range(plan)}?")
+        return session.asks and session.confirm(f"{blocked}.  Send anyway?")
+    return session.demo or session.confirm(f"Send {plan_words.batches(plan)} for {plan_words.cost(plan)}?")
 
 
 def send_and_follow(
@@ -224,17 +226,17 @@ def send_and_follow(
         words.say_skipped(service, record)
         for each in record.candidates:
             say(
-                f"  it may be {each.id}, made {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"
+                f"  it may be {each.id}, created {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"
             )
     if output is not None and any(r.results == "stored" for r in records):
         from batchtui.cli.commands.results import write_results
 
         written = write_results(session, service, records[0], run=len(records) > 1, dest=output)
-        say(f"{words.results(written)} written to {output}")
+        say(f"{numbers.plural(written, 'result')} written to {output}")
     if session.json:
         print_json({"run": records[0].run if records else None, "batches": records})
     if session.troubles and any(r.waiting for r in records):
-        say("what still waits is sent by batchtui sync, or while batchtui runs; do not submit it again")
+        say("waiting batches are sent by batchtui sync, or while batchtui runs; do not submit again")
         return StoreError.exit_code
     return words.exit_code(records, waited=wait)
 
@@ -246,13 +248,13 @@ def _say_what_goes_on(records: list[BatchRecord]) -> None:
     doubtful = [r for r in records if r.status == "unconfirmed"]
     running = [r for r in records if r.active and not r.waiting and r not in doubtful]
     if doubtful:
-        say(f"{words.ids(doubtful)} may have been made: batchtui sync looks, and never sends it twice")
+        say(f"{words.ids(doubtful)} may have been created: batchtui sync checks, and never sends twice")
     if owed:
-        say(f"{words.ids(owed)} has ended and its results are not here yet: batchtui sync fetches them")
+        say(f"{words.ids(owed)} has ended and is not downloaded: batchtui sync downloads the results")
     if running:
-        say(f"{words.ids(running)} goes on at the service: batchtui watch follows it, batchtui cancel stops it")
+        say(f"{words.ids(running)} is still running: batchtui watch follows it, batchtui cancel stops it")
     if waiting:
-        say(f"{words.ids(waiting)} was not sent and waits: batchtui sync sends it, batchtui cancel drops it")
+        say(f"{words.ids(waiting)} is waiting to be sent: batchtui sync sends it, batchtui cancel cancels it")
 
 
 async def _follow(session: Session, service: Service, send: Callable[[], Any], wait: bool) -> list[BatchRecord]:
@@ -273,12 +275,12 @@ async def _follow(session: Session, service: Service, send: Callable[[], Any], w
             for end in ends:
                 end()
     elif any(r.status == "unconfirmed" or (r.waiting and r.next_try_at is not None) for r in sent):
-        say("no clear answer came; checking whether the batch was created …")
+        say("no clear reply; checking whether the batch was created …")
         try:
             async with asyncio.timeout(service.context.machine_seconds(words.SETTLE_PATIENCE)):
                 await service.settle(ids)
         except TimeoutError:
-            say("still open: run batchtui sync later, it looks again and never sends twice")
+            say("not confirmed yet: run batchtui sync later; it checks again and never sends twice")
     records = [r for i in ids if (r := service.history.get(i)) is not None]
     for record in records:
         narrator.tell(record)

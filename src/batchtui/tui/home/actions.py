@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from batchtui.tui.home.model import Line
     from batchtui.tui.home.screen import HomeScreen
 
-_UNSURE = ("it isn't known yet whether this batch arrived", "press enter on it: what is found, and how to give it up")
+_UNSURE = ("this batch is not confirmed yet", "press Enter on it to see what was found and what to do")
 NOT_CREATED = "not created"
 
 
@@ -64,11 +64,11 @@ async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     lines = [
         f"{names(running)}",
         f"Up to {numbers.plural(open_requests, 'request')} will have no answer.",
-        "What is answered by then stays, and is paid for.",
-        "A canceled batch can't be taken up again; what is missing can be sent anew with r.",
+        "Requests that are already processed keep their results and are charged.",
+        "This can't be undone. Requests without an answer can be retried with r.",
     ]
     title = f"Cancel {numbers.plural(len(running), 'batch', 'batches')}?"
-    if not await home.app.push_screen_wait(Confirm(title, lines, yes="Cancel it", no="No", grave=True)):
+    if not await home.app.push_screen_wait(Confirm(title, lines, yes="Cancel", no="Keep", grave=True)):
         return
     done = await home.ask(home.service.cancel([r.local_id for r in running]))
     report(home, done, "canceling")
@@ -80,7 +80,7 @@ def report(home: HomeScreen, done: Mapping[str, object], word: str) -> None:
     well = len(done) - len(errors)
     said = f"{word} {numbers.plural(well, 'batch', 'batches')}" if well else ""
     if errors:
-        failed = f"{numbers.plural(len(errors), 'batch', 'batches')} not: {errors[0]}"
+        failed = f"{numbers.plural(len(errors), 'batch', 'batches')} failed: {errors[0]}"
         home.say(f"{said}; {failed}" if said else failed, advice=errors[0].advice, level="bad")
     else:
         home.say(said, level="good")
@@ -92,13 +92,15 @@ async def retry(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     if len({r.run for r in chosen}) > 1:
         home.nothing("these batches are of different runs", "retry one run at a time")
     elif not any(r.needs_retry or r.status == "refused" for r in chosen):
-        home.nothing(*(("every request has a usable answer",) if chosen else ("nothing to retry: it has not ended",)))
+        home.nothing(
+            *(("every request has a usable answer",) if chosen else ("nothing to retry: the batch has not ended",))
+        )
     elif any(r.foreign for r in chosen):
-        home.nothing("made elsewhere: its requests are not here", "import the file it was made from")
+        home.nothing("submitted elsewhere: its requests are not on this machine", "import its source file instead")
     elif not all(r.results in ("stored", "gone") or r.have or r.status == "refused" for r in chosen):
         home.nothing(
-            "its results are not all downloaded yet",
-            "press f to download them now; what failed is known once they are here",
+            "the results are not fully downloaded yet",
+            "press f to download them now, then r",
         )
     elif home.only_mine(chosen):
         try:
@@ -111,7 +113,7 @@ async def fetch(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Download results again, one batch after the other; what is here stays unless more comes."""
     chosen = [r for r in chosen if r.id and (r.status == "ended" or r.unknown_looks)]
     if not chosen:
-        home.nothing("nothing to download here", "results are downloaded by themselves when a batch has ended")
+        home.nothing("nothing to download", "results are downloaded automatically when a batch has ended")
         return
     if not home.only_mine(chosen):
         return
@@ -129,14 +131,14 @@ async def export(home: HomeScreen, chosen: Sequence[BatchRecord], line: Line | N
     """Write results to a file."""
     chosen = [r for r in chosen if r.results in ("stored", "partial")]
     if not chosen:
-        home.nothing("no stored results here", "they are fetched by themselves when the batch has ended")
+        home.nothing("no results to export", "results are downloaded automatically when a batch has ended")
         return
     whole_run = line is not None and line.record is None and not home.batches.marks
     try:
         if whole_run or len(chosen) == 1:
             await export_one(home, chosen[0], run=whole_run)
         elif len({r.profile for r in chosen}) > 1:
-            home.nothing("these batches are of different profiles", "export those of one profile at a time")
+            home.nothing("these batches are of different profiles", "export one profile's batches at a time")
         else:
             await export_many(home, chosen)
     except BatchtuiError as error:
@@ -152,7 +154,7 @@ async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
         home.nothing(*_UNSURE)
         return
     if busy:
-        home.nothing(f"{names(busy)} is still under way", "cancel it first, and wait until it has ended")
+        home.nothing(f"{names(busy)} is still in progress", "cancel it first and wait until it has ended")
         return
     if not home.only_mine(chosen):
         return
@@ -189,13 +191,13 @@ async def profiles(home: HomeScreen) -> None:
     """Choose the profile."""
     current = home.service.profile.name
     if home.service.is_demo:
-        home.nothing("The demo has no other profiles.", "Run batchtui without demo to use yours.")
+        home.nothing("the demo has no other profiles", "run batchtui without demo to use yours")
         return
-    name = await home.app.push_screen_wait(Choose("As whom?", profile_choices(home.service)))
+    name = await home.app.push_screen_wait(Choose("Switch profile", profile_choices(home.service)))
     if name is None or name == current:
         return
     if home.sending:
-        home.nothing("something is being sent", "switch when it has arrived")
+        home.nothing("a batch is being sent", "switch profiles once it is sent")
         return
     try:
         await home.tui.switch_profile(name)
@@ -203,7 +205,7 @@ async def profiles(home: HomeScreen) -> None:
         home.fail(error)
         return
     home.reload()
-    home.say(f"now as profile {safetext.line(name, 40)}", level="good")
+    home.say(f"switched to profile {safetext.line(name, 40)}", level="good")
 
 
 def names(records: Sequence[BatchRecord], most: int = 4) -> str:
@@ -229,27 +231,29 @@ async def resolve(home: HomeScreen, record: BatchRecord | None) -> None:
 async def settle(home: HomeScreen, record: BatchRecord) -> None:
     """Put the question of an unconfirmed batch to the person.  Raises BatchtuiError."""
     sent = numbers.at(record.intent_at)
-    lines = [f"{batch.name(record)}: {record.requests:,} requests were sent at {sent}, and no answer came."]
-    choices = [("wait", "keep checking (nothing is sent again meanwhile)")]
+    lines = [f"{batch.name(record)}: {record.requests:,} requests were sent at {sent}, and no reply came."]
+    choices = [("wait", "Keep checking (nothing is sent again meanwhile)")]
     for each in record.candidates:
         when = f"created {each.created_at.astimezone():%H:%M:%S}"
-        choices.append((each.id, f"it is {safetext.line(each.id, 60)}: {each.requests:,} requests, {when}"))
+        choices.append((each.id, f"Adopt {safetext.line(each.id, 60)}: {each.requests:,} requests, {when}"))
     if record.asked_at is not None:
-        lines.append(safetext.line(f"Checked {numbers.plural(record.unproven, 'time')}; it {record.error}.", 300))
+        lines.append(safetext.line(f"Checked {numbers.plural(record.unproven, 'time')}: it {record.error}.", 300))
     if record.candidates:
         lines.append("These batches at the API may be this one. Which is it?")
     elif record.asked_at is None:
         lines.append(f"{numbers.plural(record.looks, 'check')} found no batch that may be this one.")
-    choices.append((NOT_CREATED, "mark it as not created (if it was created, sending it again pays twice)"))
+    choices.append((NOT_CREATED, "Mark as not created (if it was created after all, a retry pays twice)"))
     answer = await home.app.push_screen_wait(Choose("Was this batch created?", choices, lines=lines))
     if answer in (None, "wait"):
         return
     if answer == NOT_CREATED:
         await home.ask(home.service.give_up(record.local_id))
-        home.say("marked as not created; r sends it again", level="warn")
+        home.say("marked as not created; r retries it", level="warn")
     else:
         await home.ask(home.service.adopt_candidate(record.local_id, str(answer)))
-        home.say(f"taken for {safetext.line(str(answer), 60)}; its ids are checked with its results", level="good")
+        home.say(
+            f"adopted {safetext.line(str(answer), 60)}; its custom_ids are verified with its results", level="good"
+        )
 
 
 async def unknown(home: HomeScreen, record: BatchRecord) -> None:
@@ -270,7 +274,7 @@ async def unknown(home: HomeScreen, record: BatchRecord) -> None:
     answer = await home.app.push_screen_wait(Choose("Batch not known by the API", choices, lines=lines))
     if answer == "gone":
         await home.ask(home.service.mark_gone(record.local_id))
-        home.say("marked as gone", advice="press r to send its requests as a new batch", level="warn")
+        home.say("marked as gone", advice="press r to retry its requests as a new batch", level="warn")
 
 
 async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
@@ -283,7 +287,7 @@ async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     if rows is None:
         return
     if not rows:
-        home.say("every request has a usable answer by now", level="good")
+        home.say("every request has a usable answer now", level="good")
         return
     await home.app.push_screen_wait(RetryScreen(records[0], view, rows))
 
@@ -318,9 +322,9 @@ async def export_one(home: HomeScreen, record: BatchRecord, *, run: bool) -> Non
 async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     """Write each batch's results into a folder, as received; what is there already is left alone.  Raises BatchtuiError."""
     few = numbers.plural(len(records), "batch", "batches")
-    hint = f"One file a batch, as received (JSONL): {names(records)}."
+    hint = f"One file per batch, as received (JSONL): {names(records)}."
     answer = await home.app.push_screen_wait(
-        Ask(f"Write the results of {few} into which folder?", value="results/", hint=hint)
+        Ask(f"Export the results of {few} to a folder", value="results/", hint=hint)
     )
     if not answer:
         return
@@ -331,7 +335,7 @@ async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
         dest = folder / f"{stem(record)}.jsonl"
         if await home.in_thread(dest.exists):
             dest = folder / f"{stem(record)}-{record.local_id}.jsonl"
-        home.say(f"writing {number} of {len(records)}: {dest}")
+        home.say(f"exporting {number} of {len(records)}: {dest}")
         view = await home.in_thread(home.service.open_results, record.local_id)
         written += await home.in_thread(home.service.export, view, None, "jsonl", dest)
-    home.say(f"wrote {numbers.plural(written, 'result')} of {few} into {folder}", level="good")
+    home.say(f"exported {numbers.plural(written, 'result')} of {few} to {folder}", level="good")

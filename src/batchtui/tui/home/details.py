@@ -17,16 +17,7 @@ from batchtui.tui.home.model import Group, Line
 Usual = Callable[[BatchRecord], tuple[int, int] | None]
 Piece = Content | str | tuple[str, str]
 LABEL = 11
-_COLOURS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "accent": "$text-primary"}
-_WORDS = {
-    "ok": "good",
-    "short": "cut short",
-    "err": "errored",
-    "exp": "expired",
-    "can": "canceled",
-    "missing": "missing",
-    "odd": "unreadable",
-}
+_COLORS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "accent": "$text-primary"}
 
 
 def of_line(line: Line, now: datetime, usual: Usual, *, width: int) -> Content:
@@ -43,16 +34,14 @@ def of_batch(
     left = group.left(record) if group is not None else None
     retried = group is not None and group.retried(record)
     state = batch.state(record, now, retried=retried)
-    colour = _COLOURS.get(state.style, "$foreground 60%")
+    colour = _COLORS.get(state.style, "$foreground 60%")
     part = batch.part_name(record)
     parts: list[Piece] = [(batch.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
     parts += [(f"{state.sign} {state.word}", colour)]
     wanted = batch.wants(record, now, retried=retried, left=left)
     parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record])]
     if group is not None and len(group.whole) > 1 and group.good is not None:
-        left = group.requests - group.good
-        lacks = f"{left:,} to go" if left else "nothing to go"
-        parts += ["\n", f"The whole run: {group.good:,} of {group.requests:,} have a good answer, {lacks}\n"]
+        parts += ["\n", f"Whole run  {numbers.of(group.good, group.requests)} usable\n"]
     if record.error:
         parts += ["\n", (safetext.line(record.error, 600), "$text-error"), "\n"]
     parts += [
@@ -73,18 +62,18 @@ def of_run(group: Group, *, width: int) -> Content:
     first = group.whole[0]
     good = group.good
     total, guessed = group.cost
-    parts: list[Piece] = [(batch.name(first), "bold"), ("  the whole run\n", "$foreground 60%")]
+    parts: list[Piece] = [(batch.name(first), "bold"), ("  whole run\n", "$foreground 60%")]
     if good is not None:
         left = group.requests - good
-        parts += [f"{good:,} of {group.requests:,} have a good answer\n"]
+        parts += [f"{numbers.of(good, group.requests)} usable\n"]
         parts += [
             (f"{batch.bar(good, group.requests, 24)}", "$text-success"),
-            f"  {left:,} to go\n" if left else "\n",
+            f"  {left:,} without a usable answer\n" if left else "\n",
         ]
     parts.append("\n")
     for record, state in zip(group.records, group.states, strict=True):
         label = batch.part_name(record) or "first"
-        parts += [(f"{state.sign} ", _COLOURS.get(state.style, "$foreground 60%")), f"{label:<15} "]
+        parts += [(f"{state.sign} ", _COLORS.get(state.style, "$foreground 60%")), f"{label:<15} "]
         parts += [f"{batch.counts_text(batch.outcome_counts(record), width - 18).plain or state.word}\n"]
     cost = f"{'~' if guessed else ''}{numbers.usd(total)}" if total is not None else ""
     cost = numbers.at_least(cost, any(map(batch.at_least, group.whole)))
@@ -102,10 +91,10 @@ def _outcomes(records: Iterable[BatchRecord]) -> list[Piece]:
         counts = batch.outcome_counts(record)
         total = max(1, record.requests, sum(n for _, n, _ in counts))
         waiting = record.counts.processing if record.tally is None else 0
-        for word, n, style in [*counts, *([("waiting", waiting, "")] if waiting else [])]:
+        for word, n, style in [*counts, *([("processing", waiting, "")] if waiting else [])]:
             parts += [
-                f"{_WORDS.get(word, word):<{LABEL}}",
-                (batch.bar(n, total, 14), _COLOURS.get(style, "$foreground 60%")),
+                f"{word:<{LABEL}}",
+                (batch.bar(n, total, 14), _COLORS.get(style, "$foreground 60%")),
             ]
             parts += [f" {n:>9,}\n"]
     return parts
@@ -128,19 +117,18 @@ def _what(record: BatchRecord) -> list[tuple[str, str]]:
         ("Model", safetext.line(models, 300)),
         ("Betas", safetext.line(", ".join(record.betas), 300)),
         ("Skipped", _skipped([record])),
-        ("Source", safetext.line(record.source, 400) or ("made elsewhere" if record.foreign else "")),
+        ("Source", safetext.line(record.source, 400) or ("submitted elsewhere" if record.foreign else "")),
         ("Profile", safetext.line(record.profile, 80)),
-        ("Address", safetext.line(record.base_url, 200)),
-        ("Id", safetext.line(record.id or "none yet", 100)),
-        ("Local id", safetext.line(record.local_id, 100)),
+        ("API", safetext.line(record.base_url, 200)),
+        ("ID", safetext.line(record.id or "none yet", 100)),
+        ("Local ID", safetext.line(record.local_id, 100)),
     ]
 
 
 def _skipped(records: Iterable[BatchRecord]) -> str:
     """How many requests with errors were skipped, and where in the data folder they are."""
     return "; ".join(
-        f"{numbers.plural(r.skipped, 'request')} with errors, not sent, kept in "
-        f"batches/{safetext.line(r.local_id, 100)}/skipped.jsonl"
+        f"{batch.skipped(r.skipped)}, not sent, kept in batches/{safetext.line(r.local_id, 100)}/skipped.jsonl"
         for r in records
         if r.skipped
     )
@@ -157,13 +145,13 @@ def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> 
         ("Ended", numbers.at(record.ended_at)),
         ("Took", took),
         ("Results", _results(record)),
-        ("Kept until", f"{gone.astimezone():%Y-%m-%d} at the service" if gone and gone > now and not running else ""),
+        ("Kept until", f"{gone.astimezone():%Y-%m-%d} by the API" if gone and gone > now and not running else ""),
     ]
 
 
 def _results(record: BatchRecord) -> str:
-    partial = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "partly here"
-    words = {"stored": "stored here", "partial": partial, "none": "not stored yet", "gone": "gone"}
+    partial = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "partially downloaded"
+    words = {"stored": "downloaded", "partial": partial, "none": "not downloaded", "gone": "gone"}
     return words[record.results] if record.status == "ended" else ""
 
 

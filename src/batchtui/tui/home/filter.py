@@ -17,8 +17,32 @@ _FIELDS = ("status", "model", "profile", "title", "note", "id", "source")
 _OF_RESULTS = ("is", "outcome", "stop", "error", "tokens", "cut", "older", "attempt", "line")
 """Fields of the filter that results have, which make no sense here."""
 _STATUSES = (
-    *("running", "waiting", "sending", "submitting", "in_progress", "canceling", "ended", "refused", "unconfirmed"),
-    *("active", "failed", "good", "stored", "partial", "none", "gone", "results gone", "unknown", "needs"),
+    *(
+        "running",
+        "waiting",
+        "sending",
+        "submitting",
+        "in_progress",
+        "canceling",
+        "canceled",
+        "ended",
+        "refused",
+        "unconfirmed",
+    ),
+    *(
+        "active",
+        "failed",
+        "usable",
+        "good",
+        "stored",
+        "downloaded",
+        "partial",
+        "none",
+        "gone",
+        "results gone",
+        "unknown",
+        "needs",
+    ),
 )
 _TEXTS: dict[str, Callable[[BatchRecord], str]] = {
     "title": lambda r: r.title,
@@ -49,7 +73,7 @@ def _test(word: str, now: datetime, retried: Callable[[BatchRecord], bool]) -> C
         wanted = [each for each in value.split(",") if each]
         for each in wanted:
             if not any(each in word for word in _STATUSES):
-                raise InputError(f"no batch can be {each!r}", advice=f"status: takes {', '.join(_STATUSES)}")
+                raise InputError(f"unknown status {each!r}", advice=f"status: takes {', '.join(_STATUSES)}")
         return lambda r: not wanted or any(each in _status_words(r, now, retried(r)) for each in wanted)
     if colon and name == "model":
         return lambda r: any(value in model.lower() for model in r.models)
@@ -59,12 +83,18 @@ def _test(word: str, now: datetime, retried: Callable[[BatchRecord], bool]) -> C
         read = _TEXTS[name]
         return lambda r: value in read(r).lower()
     if colon and name in ("age", "cost", "requests"):
-        raise InputError(f"{name} is compared", advice=f"write it like {_hint(name)}")
+        raise InputError(f"{name} needs a comparison", advice=f"write it like {_hint(name)}")
     if colon and name in _OF_RESULTS:
-        raise InputError(f"{name}: is for results", advice=f"here there are {', '.join(f'{f}:' for f in _FIELDS)}")
+        raise InputError(f"{name}: filters results", advice=f"batches have {', '.join(f'{f}:' for f in _FIELDS)}")
     if colon and (near := _near(name)):
         raise InputError(f"there is no field {name!r}", advice=f"did you mean {near}:?")
-    return lambda r: word in " ".join((r.title, r.note, r.source, r.local_id, r.id or "", *r.models)).lower()
+    if word in _STATUSES:
+        return lambda r: word in _status_words(r, now, retried(r)).split() or word in _texts(r)
+    return lambda r: word in _texts(r)
+
+
+def _texts(r: BatchRecord) -> str:
+    return " ".join((r.title, r.note, r.source, r.local_id, r.id or "", *r.models)).lower()
 
 
 def _near(name: str) -> str:
@@ -81,8 +111,8 @@ def _status_words(record: BatchRecord, now: datetime, retried: bool) -> str:
     words += ["active"] if record.active else []
     words += ["needs"] if state.rank < 2 else []
     if record.status == "ended":
-        words.append("failed" if record.needs_retry else "good")
-        words.append(record.results)
+        words.append("failed" if record.needs_retry else "usable good")
+        words.append("stored downloaded" if record.results == "stored" else record.results)
     return " ".join(words)
 
 

@@ -15,8 +15,11 @@ from batchtui.present import batch
 Key = tuple[str, str]
 """``("batch", local_id)`` or ``("run", run)``."""
 
-SORTS = ("attention", "name", "status", "done", "requests", "model", "profile", "age", "left", "cost", "note")
-_LARGEST_FIRST = ("done", "requests", "cost")
+SORTS = (
+    *("attention", "name", "status", "done", "usable", "failed", "requests"),
+    *("model", "profile", "age", "left", "cost", "note"),
+)
+_LARGEST_FIRST = ("done", "usable", "failed", "requests", "cost")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -49,9 +52,19 @@ class Group(msgspec.Struct):
 
     @property
     def good(self) -> int | None:
-        """Requests with a usable answer by now, each once; None while nothing is stored."""
+        """Requests with a usable answer by now, each once; None while nothing is downloaded."""
         tallies = [r.tally for r in self.whole if r.tally is not None]
         return min(self.requests, sum(t.good for t in tallies)) if tallies else None
+
+    @property
+    def failed(self) -> int | None:
+        """Requests without a usable answer by now; None while nothing is downloaded or a batch is in progress."""
+        return None if self.good is None or self.active else max(0, self.requests - self.good)
+
+    @property
+    def answered(self) -> int:
+        """Requests of the run that the API processed at least once, as far as its batches tell."""
+        return min(self.requests, sum(batch.answered(r) for r in self.whole))
 
     def retried(self, record: BatchRecord) -> bool:
         """True when later batches of the run took up all that failed."""
@@ -63,7 +76,7 @@ class Group(msgspec.Struct):
 
     @property
     def active(self) -> int:
-        """Batches that are still on their way."""
+        """Batches that are still in progress."""
         return sum(1 for r in self.whole if r.active)
 
     @property
@@ -209,7 +222,7 @@ class HomeModel:
         return True
 
     def wanting(self, now: datetime) -> list[BatchRecord]:
-        """The batches that want the person, reckoned once a minute."""
+        """The batches that need attention, counted once a minute."""
         minute = now.replace(second=0, microsecond=0)
         if self._wanting is None or self._wanting[0] != minute:
             ranks = {r.local_id: s.rank for g in self.groups for r, s in zip(g.records, g.states, strict=True)}
@@ -241,6 +254,8 @@ class HomeModel:
             "name": lambda g: (batch.name(g.records[0]).lower(), newest_first(g)),
             "status": lambda g: (g.states[0].word, g.rank, newest_first(g)),
             "done": lambda g: (-share_done(g), newest_first(g)),
+            "usable": lambda g: (-(g.good or 0), newest_first(g)),
+            "failed": lambda g: (-(g.failed or 0), newest_first(g)),
             "requests": lambda g: (-g.requests, newest_first(g)),
             "model": lambda g: (sorted({name for r in g.records for name in r.models}), newest_first(g)),
             "profile": lambda g: (g.records[0].profile, newest_first(g)),

@@ -20,13 +20,15 @@ from batchtui.tui.widgets.columns import Column
 COLUMNS = (
     Column("name", "Batch", 12, flex=9, max_width=32),
     Column("status", "Status", 11),
-    Column("done", "Done", 18, flex=1, max_width=28),
-    Column("requests", "Requests", 9, align="right", priority=7),
+    Column("done", "Progress", 14, flex=2, max_width=28),
+    Column("usable", "Usable", 6, align="right", priority=3),
+    Column("failed", "Failed", 6, align="right", priority=4),
+    Column("requests", "Requests", 8, align="right", priority=7),
     Column("model", "Model", 16, flex=2, max_width=28, priority=8),
-    Column("profile", "Profile", 10, priority=9),
+    Column("profile", "Profile", 10, priority=11),
     Column("age", "Age", 4, align="right", priority=2),
-    Column("left", "Left", 5, align="right", priority=3),
-    Column("cost", "Cost", 8, align="right", priority=1),
+    Column("left", "Left", 5, align="right", priority=9),
+    Column("cost", "Cost", 7, align="right", priority=1),
     Column("note", "Note", 14, flex=6, priority=10),
 )
 Unchecked = Callable[[BatchRecord], datetime | Literal[False] | None]
@@ -84,6 +86,7 @@ class HomeRows:
         state = batch.state(record, now, retried=retried)
         cells: dict[str, Cell] = {
             "name": self._whose(self._name(line, record), record),
+            "status": Text.assemble((f"{state.sign} ", state.style), state.word),
             "requests": numbers.count(record.requests),
             "model": models(record),
             "profile": safetext.line(record.profile, 40),
@@ -92,44 +95,36 @@ class HomeRows:
             "cost": batch.cost(record),
             "note": safetext.line(record.note, 200),
         }
-        stale = self._stale(record)
-        if (
-            record.status in ("unconfirmed", "refused")
-            or record.unknown
-            or batch.results_going(record, now) is not None
-        ):
+        if batch.needs_words(record, now):
             words = batch.wants(record, now, retried=retried, left=self._model.left(record))
             if record.status == "refused":
-                words = safetext.line(record.error or "was not created", 200)
-            cells["status"] = Text.assemble((f"{state.sign} ", state.style), (f"{state.word}: {words}", state.style))
-            if record.status != "refused":
-                cells["status"] = Text(f"{state.sign} {words}", state.style)
-            cells |= dict.fromkeys(("done", "requests", "model", "profile", "age", "left"))
-            if record.status == "refused":
-                cells |= {"age": batch.age(record, now), "left": ""}
-            return cells
-        if stale is not False and record.local_id not in self.transfers:
-            sign = Text.assemble((f"{state.sign} ", state.style), state.word)
-            return cells | {"status": sign, "done": Text(batch.as_of(stale, now), "muted")}
-        if record.status == "ended" and record.local_id not in self.transfers:
-            return cells | self._ended(record, state, now)
-        done = batch.progress_of(record, now, self._usual(record), self.transfers.get(record.local_id))
-        return cells | {"status": Text.assemble((f"{state.sign} ", state.style), state.word), "done": done}
-
-    def _ended(self, record: BatchRecord, state: batch.State, now: datetime) -> dict[str, Cell]:
-        counts = batch.outcome_counts(record)
-        sign = Text(f"{state.sign} ", state.style)
+                words = f"refused: {record.error or 'was not created'}"
+            cells["status"] = Text(f"{state.sign} {safetext.line(words, 200)}", state.style)
+            return cells | dict.fromkeys(("done", "usable", "failed", "requests", "model", "profile"))
         if record.results == "gone":
-            words = "marked as gone" if record.marked_gone else "results gone, not downloaded"
-            return {"status": sign.append(words, "muted"), "done": None}
-        if record.results_due:
-            again = record.next_try_at
-            wait = f", again in {numbers.words(again - now)}" if again is not None and again > now else ""
-            here = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "not stored yet"
-            return {"status": sign.append("ended", ""), "done": Text(f"{here}{wait}", "warn")}
-        text = batch.counts_text(counts, 29)
-        word = "ended  " if text.cell_len <= 22 else ""
-        return {"status": Text.assemble(sign, (word, ""), text), "done": None}
+            words = state.word if record.marked_gone else "results gone, not downloaded"
+            cells["status"] = Text.assemble((f"{state.sign} ", state.style), (words, "muted"))
+            return cells | dict.fromkeys(("done", "usable", "failed"))
+        if record.status == "ended" and not record.results_due and record.local_id not in self.transfers:
+            done = _processed(batch.answered(record), record.sent_or_counted or record.requests)
+            usable = numbers.count(batch.usable(record) or 0)
+            return cells | {"done": done, "usable": usable, "failed": _failed(batch.failed(record))}
+        # What has no counts yet has their room.
+        return cells | {"done": self._progress(record, now), "usable": None, "failed": None}
+
+    def _progress(self, record: BatchRecord, now: datetime) -> Text:
+        """How far it is on its way to results on disk."""
+        stale = self._stale(record)
+        if record.local_id in self.transfers:
+            return batch.progress_text(self.transfers[record.local_id])
+        if stale is not False:
+            return Text(batch.as_of(stale, now), "muted")
+        if record.status != "ended":
+            return batch.progress_of(record, now, self._usual(record))
+        again = record.next_try_at
+        wait = f", again in {numbers.words(again - now)}" if again is not None and again > now else ""
+        here = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "not downloaded"
+        return Text(f"{here}{wait}", "warn")
 
     def _whose(self, name: Cell, record: BatchRecord) -> Cell:
         """With the profile behind it, for a batch that is another's and not looked at now."""
@@ -151,22 +146,26 @@ class HomeRows:
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
         total, guessed = group.cost
         least = not guessed and any(map(batch.at_least, group.whole))
-        cost = "" if total is None else numbers.at_least(f"{'~' if guessed else ''}{batch.cents(total)}", least)
+        cost = "" if total is None else numbers.at_least(f"{'~' if guessed else ''}{numbers.usd(total)}", least)
         worst = group.worst or group.states[0]
         good = group.good
-        sign, style, words = worst.sign, worst.style, numbers.plural(len(group.whole), "batch", "batches")
+        sign, style, word = worst.sign, worst.style, worst.word
+        done: Cell = ""
+        if group.active:
+            done = f"{group.active} of {numbers.plural(len(group.whole), 'batch', 'batches')} in progress"
+        elif good is not None:
+            sign, style = (GLYPHS.partial, "warn") if group.failed else (GLYPHS.good, "good")
+            word, done = "ended", _processed(group.answered, group.requests)
         hidden = len(group.whole) - len(group.records)
-        if good is not None and not group.active:
-            short = group.requests - good
-            sign, style = (GLYPHS.good, "good") if short <= 0 else (GLYPHS.partial, "warn")
-            words = f"{good:,} of {group.requests:,} good"
-        elif group.active:
-            words += f", {group.active} active"
-        words += f", {hidden} hidden" if hidden else ""
+        size = f" ({len(group.whole)}{f', {hidden} hidden' if hidden else ''})"
         return {
-            "name": self._whose(Text.assemble((f"{fold} ", "accent"), (batch.name(first), "title")), first),
-            "status": Text.assemble((f"{sign} ", style), (words, "muted" if group.folded is False else "")),
-            "done": None,
+            "name": self._whose(
+                Text.assemble((f"{fold} ", "accent"), (batch.name(first), "title"), (size, "muted")), first
+            ),
+            "status": Text.assemble((f"{sign} ", style), word),
+            "done": done,
+            "usable": None if group.failed is None else numbers.count(good or 0),
+            "failed": None if group.failed is None else _failed(group.failed),
             "requests": numbers.count(group.requests),
             "model": models(*group.whole),
             "profile": safetext.line(first.profile, 40),
@@ -175,6 +174,16 @@ class HomeRows:
             "cost": cost,
             "note": safetext.line(first.note, 200),
         }
+
+
+def _processed(count: int, total: int) -> str:
+    """``475 of 475``; with a percentage in place of a total that there is no room for."""
+    said = f"{count:,} of {total:,}"
+    return said if len(said) <= 14 else numbers.share(count, total)
+
+
+def _failed(count: int | None) -> Text:
+    return Text(f"{count or 0:,}", "bad" if count else "muted")
 
 
 def models(*records: BatchRecord) -> str:

@@ -23,10 +23,12 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.schedule import LookState
 from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
+from batchtui.present.checking import look_facts
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import events
 from batchtui.service.history_stats import usual_minutes
 from batchtui.tui.base import BaseScreen
+from batchtui.tui.home.first_steps import first_steps
 from batchtui.tui.home.model import SORTS, HomeModel, Line
 from batchtui.tui.home.rows import HomeRows, chosen_columns
 from batchtui.tui.messages import FilterLeft, FilterTyped, Happened
@@ -64,35 +66,43 @@ class HomeScreen(BaseScreen[None]):
     """All batches of the data folder, by run; the bottom of the screens."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "new", id="new", tooltip="compose requests, or choose a source"),
+        Binding("n", "new", "new", id="new", tooltip="new batch: compose requests or import files"),
         Binding("i", "import", "import", id="import", tooltip="check and submit a file"),
-        Binding("enter", "open_row", "open", id="open", tooltip="results, or what the batch asks of you"),
-        Binding("c", "act('cancel')", "cancel", id="cancel", tooltip="cancel what is running"),
-        Binding("r", "act('retry')", "retry", id="retry", tooltip="send again what did not succeed"),
+        Binding("enter", "open_row", "open", id="open", tooltip="open results, or what needs attention"),
+        Binding("c", "act('cancel')", "cancel", id="cancel", tooltip="cancel running batches"),
+        Binding("r", "act('retry')", "retry", id="retry", tooltip="retry failed requests"),
         Binding(
             "f",
             "act('fetch')",
-            "fetch",
+            "download",
             id="fetch",
-            tooltip="download results again; they replace only what holds less",
+            tooltip="download results again; they replace the ones on disk only if they hold more",
         ),
-        Binding("x", "act('export')", "export", id="export", tooltip="write results to a file"),
-        Binding("slash", "filter", "filter", id="filter", tooltip="words, status:, model:, profile:, age<2d, cost>1"),
+        Binding("x", "act('export')", "export", id="export", tooltip="export results to a file"),
+        Binding(
+            "slash",
+            "filter",
+            "filter",
+            id="filter",
+            tooltip="filter by words, status:, model:, profile:, age<2d, cost>1",
+        ),
         Binding("s", "sort", "sort", id="sort", tooltip="sort by the next column"),
-        Binding("S", "reverse", "reverse", id="reverse", tooltip="sort the other way round"),
-        Binding("e", "act('edit')", "edit", id="edit", tooltip="change title and note"),
-        Binding("d", "act('delete')", "delete", id="delete", tooltip="delete here, at the service, or both"),
-        Binding("v", "details", "details", id="details", tooltip="all facts of a batch"),
-        Binding("R", "refresh", "refresh", id="refresh", tooltip="look at the service now"),
+        Binding("S", "reverse", "reverse", id="reverse", tooltip="reverse sort order"),
+        Binding("e", "act('edit')", "edit", id="edit", tooltip="edit title and note"),
+        Binding("d", "act('delete')", "delete", id="delete", tooltip="delete here, at the API, or both"),
+        Binding("v", "details", "details", id="details", tooltip="details of a batch"),
+        Binding("R", "refresh", "refresh", id="refresh", tooltip="check all batches now"),
         Binding("z", "fold", "fold", id="fold", tooltip="fold or unfold a run"),
         Binding("left,h", "fold(True)", "fold", show=False, id="fold_run", tooltip="fold a run"),
         Binding("right,l", "fold(False)", "unfold", show=False, id="unfold_run", tooltip="unfold a run"),
-        Binding("y", "copy", "copy", id="copy", tooltip="copy the batch's id"),
-        Binding("o", "elsewhere", "elsewhere", id="elsewhere", tooltip="batches of the workspace made elsewhere"),
-        Binding("dollar_sign", "spending", "spending", id="spending", tooltip="what was spent"),
-        Binding("p", "act('profiles')", "profiles", id="profiles", tooltip="as whom and where"),
-        Binding("comma", "app.settings", "settings", id="settings", tooltip="what config.toml says, changed in place"),
-        Binding("escape", "clear", "back", show=False, id="back", tooltip="drop the message, the filter, the marks"),
+        Binding("y", "copy", "copy", id="copy", tooltip="copy the batch's ID"),
+        Binding("o", "elsewhere", "other batches", id="elsewhere", tooltip="other batches in this workspace"),
+        Binding(
+            "dollar_sign", "spending", "spending", id="spending", tooltip="spending by day, month, model and profile"
+        ),
+        Binding("p", "act('profiles')", "profiles", id="profiles", tooltip="switch profile"),
+        Binding("comma", "app.settings", "settings", id="settings", tooltip="settings in config.toml"),
+        Binding("escape", "clear", "back", show=False, id="back", tooltip="clear the message, the filter, the marks"),
     ]
     KEY_LINE = (
         *("new", "import", "open", "cancel", "retry", "export", "filter", "sort", "edit", "delete", "details"),
@@ -118,7 +128,7 @@ class HomeScreen(BaseScreen[None]):
             yield RowList(columns, self.rows, id="batches")
             with VerticalScroll(id="details", can_focus=False):
                 yield CachedStatic(id="facts-of")
-        yield Static("", id="empty", markup=False)
+        yield CachedStatic(id="empty")
         yield Static("", id="rule", markup=False)
         yield StatusLine(id="status")
         yield KeyLine(self.KEY_LINE)
@@ -209,10 +219,15 @@ class HomeScreen(BaseScreen[None]):
     def _show_look(self, look: LookState) -> None:
         if not look.looking or look.last_ok is None:
             self._draw_status(look)
+            self._draw_first_steps(look)
+            self._draw_title()
         if look.blind_since is not None:
+            if look.error != self._trouble and self.model.records and look.trouble in ("no key", "wrong key"):
+                self.say(look.error, advice=look.advice, level="warn")
             self._trouble = look.error
         elif not look.looking:
             self.query_one(StatusLine).unsay(self._trouble)
+            self._trouble = ""
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -224,7 +239,7 @@ class HomeScreen(BaseScreen[None]):
         if aside:
             more = f" and {len(aside) - 1} more" if aside[1:] else ""
             self.say(
-                f"a record can't be read{more}: {aside[0][1]}", advice=f"it was left at {aside[0][0]}", level="warn"
+                f"a record can't be read{more}: {aside[0][1]}", advice=f"it is kept at {aside[0][0]}", level="warn"
             )
         self.redraw()
 
@@ -240,8 +255,7 @@ class HomeScreen(BaseScreen[None]):
         if self.model.complaint is not None:
             self.fail(self.model.complaint)
         self.set_class(not self.model.records, "empty")
-        if not self.model.records:
-            self.query_one("#empty", Static).update(_first_steps(self.service.profile.name == "demo"))
+        self._draw_first_steps(self.service.look_state())
         sort = None if self.model.sort == "attention" else self.model.sort
         self.batches.set_sort(sort, self.model.falling)
         self.batches.reload()
@@ -291,16 +305,23 @@ class HomeScreen(BaseScreen[None]):
         needs = f"{wanting} need{'s' if wanting == 1 else ''} attention"
         facts += [(needs, "bold $text-warning")] if wanting else []
         facts += [(f"{ready} ready", "$text-success")] if ready else []
-        facts += [(f"{numbers.usd(spent)} so far", "$foreground 80%")] if spent else []
+        facts += [(numbers.usd(spent), "$foreground 80%")] if spent else []
+        trouble = {"no key": "no API key found", "wrong key": "API key not accepted"}
+        if said := trouble.get(self.service.look_state().trouble):
+            facts.insert(0, (said, "bold $text-warning"))
         self.query_one("#title", CachedStatic).show(_title(own, facts, self.size.width - 2), layout=False)
         self.tui.tell_title(running, wanting)
+
+    def _draw_first_steps(self, look: LookState) -> None:
+        if not self.model.records:
+            self.query_one("#empty", CachedStatic).show(first_steps(look, demo=self.service.profile.name == "demo"))
 
     def _draw_status(self, look: LookState) -> None:
         own = self.service.profile.name
         idle = not any(r.active for r in self.model.records.values() if r.profile == own)
         facts, level = look_facts(look, self.tui.now(), idle=idle)
         if self.model.sort != "attention" or self.model.reverse:
-            facts += f" {GLYPHS.dot} by {self.model.sort}{', reversed' if self.model.reverse else ''}"
+            facts += f" {GLYPHS.dot} sorted by {self.model.sort}{', reversed' if self.model.reverse else ''}"
         if self.model.query:
             shown = sum(len(g.records) for g in self.model.groups)
             facts += f" {GLYPHS.dot} /{self.model.query}: {shown} of {len(self.model.records)}"
@@ -397,7 +418,7 @@ class HomeScreen(BaseScreen[None]):
             self.rearrange()
             self.batches.move_to_key(("run", run))
         elif line is not None and not line.group.several:
-            self.say("this batch is no run of several: there is nothing to fold")
+            self.say("this run has one batch: nothing to fold")
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -478,13 +499,13 @@ class HomeScreen(BaseScreen[None]):
         if not other:
             return list(records)
         names = ", ".join(sorted(safetext.line(name, 40) for name in other))
-        self.say(f"that belongs to profile {names}", advice="press p to switch to it first", level="warn")
+        self.say(f"the batch belongs to profile {names}", advice="press p to switch profiles", level="warn")
         return []
 
     def nothing(self, words: str, advice: str = "") -> None:
         """Say why a key does nothing here."""
         if self.batches.marks and len(self.hidden_marks()) == len(self.batches.marks):
-            words, advice = "all that is marked is hidden", "show it again, or press esc to drop the marks"
+            words, advice = "all marked batches are hidden", "clear the filter, or press esc to clear the marks"
         self.say(words, advice=advice, level="warn")
 
     def action_act(self, name: str) -> None:
@@ -500,13 +521,17 @@ class HomeScreen(BaseScreen[None]):
             text = records[0].id or records[0].local_id
             self.app.copy_to_clipboard(text)
             self.say(
-                f"copied {safetext.line(text, 80)}", advice="if nothing arrived, the terminal refuses the clipboard"
+                f"copied {safetext.line(text, 80)}", advice="if the clipboard is empty, the terminal blocks OSC 52"
             )
 
     @work(exit_on_error=False)
     async def action_refresh(self) -> None:
-        """Check all batches now."""
+        """Check all batches now; where the key was the trouble, with config.toml as it is by now."""
         try:
+            if self.service.look_state().trouble in ("no key", "wrong key"):
+                self._trouble = ""
+                await self.tui.reread_config()
+                return
             look = await self.ask(self.service.refresh())
         except BatchtuiError as error:
             self.fail(error)
@@ -532,34 +557,3 @@ def _title(profile: str, facts: list[tuple[str, str]], width: int) -> Content:
     end = Content.assemble(*right)
     space = max(2, width - cell_len(start.plain) - cell_len(end.plain))
     return Content.assemble(start, " " * space, end)
-
-
-def look_facts(look: LookState, now: datetime, *, idle: bool = False) -> tuple[str, str]:
-    """The line of facts about looking, and its level; ``idle``: nothing is under way that needs a look."""
-    coming = look.next_at is not None and look.next_at > now
-    again = f", next in {numbers.words(look.next_at - now)}" if coming and look.next_at else ""
-    if look.blind_since is not None:
-        since = f"{look.blind_since.astimezone():%H:%M}"
-        what = safetext.line(look.error or "the service can't be reached", 120)
-        advice = f" ({safetext.line(look.advice, 120)})" if look.advice else ""
-        return f"{GLYPHS.warning} blind since {since}{again}: {what}{advice}", "warn"
-    if look.last_ok is None:
-        waits = "nothing is under way; R looks at the service" if idle else "not looked yet"
-        return ("looking for the first time" if look.looking else waits), "info"
-    ago = now - look.last_ok
-    return f"looked {'just now' if ago.total_seconds() < 5 else numbers.words(ago) + ' ago'}{again}", "info"
-
-
-def _first_steps(demo: bool) -> Content:
-    """What to do while there are no batches."""
-    lines: list[tuple[str, str] | str] = [("No batches yet\n\n", "bold")]
-    steps = [
-        ("i", "import a file: checked and priced before anything is sent"),
-        ("n", "compose a few requests by form"),
-    ]
-    steps += [("o", "batches of this workspace that were made elsewhere"), ("?", "all keys")]
-    for key, what in steps:
-        lines += [(f"  {key}", "bold $text-primary"), f"   {what}\n"]
-    if not demo:
-        lines += [("\nNo key?  batchtui demo  shows all of this on a built-in server, for free", "$foreground 60%")]
-    return Content.assemble(*lines)

@@ -76,7 +76,7 @@ async def sync_template(screen: NewScreen) -> None:
             return
         await screen.keep_draft()
         kept = safetext.line(screen.drafts.set_aside(), 30)
-        screen.say(f"The template written here is kept as the draft {kept}; now {safetext.line(path, 60)} is used.")
+        screen.say(f"Your template is saved as draft {kept}; {safetext.line(path, 60)} is used now.")
     editor.load(text, path)
 
 
@@ -100,7 +100,7 @@ async def edit(screen: NewScreen) -> None:
     field = screen.focused
     if not isinstance(field, TextArea):
         if screen.writing:
-            screen.say("Put the cursor into a text first.")
+            screen.say("Move the cursor to a text field first.")
             return
         field = screen.query_one("#template-text", TextArea)
         screen.show_pane("template")
@@ -118,7 +118,7 @@ async def open_draft(screen: NewScreen) -> None:
     await screen.keep_draft()
     names = await screen.drafts.names()
     if not names:
-        screen.say("There are no drafts yet; what you compose here is kept by itself.")
+        screen.say("No drafts yet; what you compose is saved when you leave.")
         return
     name = await screen.app.push_screen_wait(Choose("Open a draft", [(each, each) for each in names]))
     if name is not None:
@@ -168,7 +168,7 @@ async def submit(screen: NewScreen) -> None:
     title = screen.default_title()
     lines = _confirm_lines(screen, plan, title)
     if twin is not None:
-        lines.append(_warning(f"The same requests are under way already as {batch.name(twin)}: you would pay twice."))
+        lines.append(_warning(f"The same requests are already in progress as {batch.name(twin)}: you would pay twice."))
     question = f"Submit {numbers.plural(len(plan.parts), 'batch', 'batches')}?"
     stopped_by = screen.checked.stopped_by
     grave = twin is not None or bool(stopped_by)
@@ -197,7 +197,7 @@ def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Cont
         f"{safetext.line(title, 100) or 'untitled'}: {numbers.plural(plan.requests, 'request')}, "
         f"{numbers.size(plan.bytes)}, as profile {screen.service.profile.name}",
         Content.assemble(
-            "It will cost ",
+            "Cost ",
             (numbers.usd_range(estimate.batch_usd), "bold"),
             f", {likely}," if likely else "",
             f" at batch price ({numbers.usd_range(estimate.standard_usd)} standard).",
@@ -205,14 +205,14 @@ def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Cont
     ]
     if estimate.unpriced:
         names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
-        lines.append(_warning(f"No price is known for {names}: that part is not in the figure."))
+        lines.append(_warning(f"No price for {names}: not included in the cost."))
     if screen.checked.stopped_by:
-        lines.append(_warning(f"{safetext.line(screen.checked.stopped_by, 300)}. A yes sends it all the same."))
+        lines.append(_warning(f"{safetext.line(screen.checked.stopped_by, 300)}. Yes sends it anyway."))
     if plan.warnings:
         lines.append(f"{numbers.plural(plan.warnings, 'warning')}: see Problems.")
     if plan.skipped:
         skipped = numbers.plural(plan.skipped, "request")
-        lines.append(f"{skipped} with errors skipped; they are kept with the batch, in skipped.jsonl.")
+        lines.append(f"{skipped} with errors skipped; kept with the batch in skipped.jsonl.")
     lines.append(Content.styled("A submitted batch can't be changed, only canceled.", "dim"))
     return lines
 

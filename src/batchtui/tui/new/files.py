@@ -99,19 +99,19 @@ class FilePicker(BaseModal[list[str] | None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "files.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "back", id="back", tooltip="choose nothing"),
-        Binding("backspace,left", "parent", "parent", id="files.parent", tooltip="to the folder above"),
-        Binding("right", "enter", "open", show=False, id="files.enter", tooltip="into the folder"),
+        Binding("escape", "leave", "back", id="back", tooltip="close without choosing"),
+        Binding("backspace,left", "parent", "parent", id="files.parent", tooltip="parent folder"),
+        Binding("right", "enter", "open", show=False, id="files.enter", tooltip="open the folder"),
         Binding(
             "ctrl+s",
             "take",
-            "take marked",
+            "choose",
             id="files.take",
-            tooltip="take the marked files, or the one under the cursor",
+            tooltip="choose the marked files, or the one under the cursor",
         ),
-        Binding("f", "folder", "whole folder", id="files.folder", tooltip="take this folder with all its files"),
+        Binding("f", "folder", "whole folder", id="files.folder", tooltip="choose this folder with all its files"),
         Binding("full_stop", "hidden", "hidden", id="files.hidden", tooltip="show or hide hidden files"),
-        Binding("slash", "filter", "filter", id="files.filter", tooltip="show only names with these letters"),
+        Binding("slash", "filter", "filter", id="files.filter", tooltip="filter names"),
     ]
 
     class Listed(Message):
@@ -135,7 +135,7 @@ class FilePicker(BaseModal[list[str] | None]):
         """Where we are, the list, what is marked."""
         with Vertical(id="files"):
             yield Static("", id="files-where", markup=False)
-            yield line_input(placeholder="letters of the name", id="files-filter")
+            yield line_input(placeholder="tickets", id="files-filter")
             yield RowList(COLUMNS, id="files-list")
             yield Static("", id="files-note", markup=False)
             yield KeyLine(KEYS, last=("back",))
@@ -184,9 +184,9 @@ class FilePicker(BaseModal[list[str] | None]):
     def _say(self) -> None:
         marks = len(self.query_one(RowList).marks)
         text = (
-            f" {numbers.plural(marks, 'file')} marked: ctrl+s takes them"
+            f" {numbers.plural(marks, 'file')} marked: ctrl+s chooses them"
             if marks
-            else " enter takes a file, space marks several"
+            else " enter chooses a file, space marks several"
         )
         self.query_one("#files-note", Static).update(Content.styled(text, "dim"))
 

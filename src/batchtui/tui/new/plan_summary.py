@@ -43,7 +43,7 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
         ]
     )
     lines = [_line("Plan", (what, "bold"), f" · {_models(plan)}" if plan.parts else "")]
-    how = "counted on a sample" if estimate.calibrated else "by rule of thumb"
+    how = "counted on a sample" if estimate.calibrated else "rule of thumb"
     used = f"in {numbers.token_range(estimate.input_tokens)} · out {numbers.token_range(estimate.output_tokens)}"
     lines.append(_line("Tokens", used, (f"  {how}", "dim")))
     limit = f" · limit {numbers.usd(max_cost)}" if max_cost is not None else ""
@@ -55,7 +55,7 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
         lines.append(_line("", ("! " + safetext.line(stopped_by, 300), "bold $text-warning")))
     elif estimate.unpriced:
         names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
-        lines.append(_line("", (f"! no price is known for {names}: not in these figures", "bold $text-warning")))
+        lines.append(_line("", (f"! no price for {names}: not included", "bold $text-warning")))
     if plan.skipped:
         lines.append(_line("", (f"! {numbers.plural(plan.skipped, 'request')} with errors skipped", "$text-warning")))
     return lines

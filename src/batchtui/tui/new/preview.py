@@ -122,7 +122,7 @@ def text_at(where: str) -> str:
     name, number = (found.group(1), int(found.group(2))) if found else (where, 1)
     path = expanded(name)
     if not path.is_file():
-        return f"{where} can't be shown: it is no line of a file."
+        return f"{where} can't be shown: it is not a line of a file."
     try:
         raw = open_source(SourceFile(name, path), None)
         with raw:
@@ -139,4 +139,4 @@ def _line(stream: Stream, number: int) -> str:
         if at <= number < at + len(pieces) and len(kept) < LINE_SHOWN:
             kept += pieces[number - at][: LINE_SHOWN - len(kept)]
         at += len(pieces) - 1
-    return kept.decode("utf-8", "replace") if at >= number else f"There is no line {number}."
+    return kept.decode("utf-8", "replace") if at >= number else f"The file has no line {number}."

@@ -45,5 +45,5 @@ class RequestView(AnswerView):
         if not self._sample:
             await self.show([Section("", "No request yet.", "note")])
             return
-        first = f"request {self._at + 1} of the first {len(self._sample)}: [ and ] go through them"
+        first = f"request {self._at + 1} of the first {len(self._sample)}: [ ] previous, next"
         await self.show(request_sections(self.line.encode("utf-8", "surrogatepass")), title=first, markdown=False)

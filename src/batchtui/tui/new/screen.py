@@ -47,12 +47,13 @@ from batchtui.tui.new.write import WritePane
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
+from batchtui.tui.widgets.toggle import Toggle
 
 DEFAULT_MODEL = "claude-haiku-5-5"
-EMPTY = "Choose a source: type a path and press enter, or ctrl+o to browse."
-CHECKED_SOON = "it is checked again when you pause"
-LOOK_AGAIN = "Look at the new plan, then submit again."
-UNWRITTEN = "Write what is asked; the plan appears by itself."
+EMPTY = "Choose a source: type a path and press Enter, or browse with ctrl+o."
+CHECKED_SOON = "checked again when you pause typing"
+LOOK_AGAIN = "Review the new plan, then submit again."
+UNWRITTEN = "Write the user's message; the plan appears automatically."
 
 
 class NewScreen(BaseScreen[None]):
@@ -64,6 +65,7 @@ class NewScreen(BaseScreen[None]):
         "new.try",
         "new.browse",
         "new.pane",
+        "new.skip",
         "new.count",
         "new.again",
         "new.editor",
@@ -75,18 +77,18 @@ class NewScreen(BaseScreen[None]):
             "back",
             "back",
             id="back",
-            tooltip="stop the check, or leave; what was composed is kept as a draft",
+            tooltip="stop the check, or leave; what you composed is saved as a draft",
         ),
         Binding(
             "ctrl+s",
             "submit",
             "submit",
             id="new.submit",
-            tooltip="send the plan; asks first and says the price",
+            tooltip="submit; shows the price and asks first",
             priority=True,
         ),
         Binding(
-            "ctrl+t", "try_one", "try one", id="new.try", tooltip="send one request now at standard price; asks first"
+            "ctrl+t", "try_one", "test one", id="new.try", tooltip="test one request now at standard price; asks first"
         ),
         Binding(
             "ctrl+l",
@@ -95,15 +97,24 @@ class NewScreen(BaseScreen[None]):
             id="new.count",
             tooltip="count the tokens of a sample (free) for a better estimate",
         ),
-        Binding("ctrl+o", "browse", "browse", id="new.browse", tooltip="choose files from a list"),
-        Binding("ctrl+n", "next_pane", "next pane", id="new.pane", tooltip="requests, problems, rows, template"),
+        Binding("ctrl+o", "browse", "browse", id="new.browse", tooltip="browse files"),
+        Binding(
+            "ctrl+n", "next_pane", "next pane", id="new.pane", tooltip="next pane: requests, problems, rows, template"
+        ),
+        Binding(
+            "f3",
+            "skip_errors",
+            "skip errors",
+            id="new.skip",
+            tooltip="skip requests with errors, or check them all again; they are kept with the batch",
+        ),
         Binding("ctrl+r", "check", "check", id="new.again", tooltip="check the source again"),
         Binding("ctrl+g", "editor", "$EDITOR", id="new.editor", tooltip="edit the field or the template in $EDITOR"),
         Binding("ctrl+y", "drafts", "drafts", id="new.drafts", tooltip="open a draft", priority=True),
         Binding(
-            "left_square_bracket", "sample(-1)", "previous", show=False, id="new.previous", tooltip="the request before"
+            "left_square_bracket", "sample(-1)", "previous", show=False, id="new.previous", tooltip="previous request"
         ),
-        Binding("right_square_bracket", "sample(1)", "next", show=False, id="new.next", tooltip="the next request"),
+        Binding("right_square_bracket", "sample(1)", "next", show=False, id="new.next", tooltip="next request"),
     ]
 
     def __init__(self, *, path: str = "") -> None:
@@ -122,12 +133,12 @@ class NewScreen(BaseScreen[None]):
         """Where from, with what, the panes, the plan."""
         with Horizontal(id="new-top"):
             yield Static("New batch", id="new-title", markup=False)
-            yield TabLine([Tab("files", "From files"), Tab("write", "Written here")], id="new-mode")
+            yield TabLine([Tab("files", "Import"), Tab("write", "Compose")], id="new-mode")
             yield Static("", id="new-draft", markup=False)
         yield SourceForm(id="new-source")
         with Horizontal(classes="form-line", id="new-name-line"):
             yield Static("Title", classes="form-label", markup=False)
-            yield line_input(placeholder="what it is, for the list", id="new-name")
+            yield line_input(placeholder="October evaluation", id="new-name")
         yield TabLine(self._panes(), id="new-panes")
         with ContentSwitcher(initial="requests", id="new-body"):
             yield RequestView(id="requests")
@@ -166,9 +177,9 @@ class NewScreen(BaseScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that would do nothing here are not offered."""
-        if action in ("submit", "try_one", "count"):
+        if action in ("try_one", "count"):
             return self.plan is not None and self.plan.ok
-        if action == "browse":
+        if action in ("browse", "skip_errors"):
             return self.is_mounted and not self.writing
         return True
 
@@ -327,7 +338,7 @@ class NewScreen(BaseScreen[None]):
         self.checker.forget()
         self.checked.forget()
         self.refresh_bindings()
-        when = "press enter to check it again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
+        when = "press Enter to check again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
         self.query_one(PlanSummary).say(Content.styled(f" changed: {when}", "dim"))
 
     def start_check(self) -> None:
@@ -359,6 +370,7 @@ class NewScreen(BaseScreen[None]):
         """
         plan = self.plan
         if plan is None or not plan.ok:
+            self._say_missing()
             return None
         await actions.sync_template(self)
         names = await self.in_thread(self.service.changed_sources, plan)
@@ -369,6 +381,36 @@ class NewScreen(BaseScreen[None]):
         what = changed_words(names) if names else "The form or its template changed"
         self.say(f"{what} after the check; nothing was sent", advice=LOOK_AGAIN, level="warn")
         return None
+
+    def _say_missing(self) -> None:
+        """Why there is nothing to send yet, and what to do."""
+        plan = self.plan
+        if self.checker.running:
+            self.say("Still checking.", advice="Submit when the plan is shown.", level="warn")
+        elif plan is not None and plan.errors:
+            errors = numbers.plural(plan.errors, "error")
+            self.say(f"{errors}: nothing can be sent.", advice=self._fix_or_skip(), level="warn")
+        elif plan is not None:
+            self.say("No requests: nothing to send.", level="warn")
+        elif self.writing:
+            untouched = self.query_one(WritePane).untouched
+            self.say(UNWRITTEN if untouched else "The form has errors.", advice="" if untouched else "Fix them first.")
+        elif not self.query_one(SourceForm).typed:
+            self.say(EMPTY, level="warn")
+        else:
+            self.say("No plan yet.", advice=f"{self._key('new.again')} checks the source.", level="warn")
+
+    def _key(self, name: str) -> str:
+        return bindings.true_key(self.service.config.keys, NewScreen, name)
+
+    def _fix_or_skip(self) -> str:
+        if self.writing:
+            return "Fix them first."
+        return f"Fix them, or press {self._key('new.skip')} to skip requests with errors."
+
+    def action_skip_errors(self) -> None:
+        """Turn the switch that skips requests with errors."""
+        self.query_one("#source-skip", Toggle).action_turn()
 
     def _written(self) -> Callable[[], CheckInput] | None:
         """The composed requests; None while a form holds an error, which is said."""
@@ -383,7 +425,7 @@ class NewScreen(BaseScreen[None]):
         errors = sum(problem.level == "error" for problem in problems)
         if errors:
             self.query_one(PlanSummary).say(
-                Content.styled(f" ✗ {numbers.plural(errors, 'error')} to put right first", "bold $text-error")
+                Content.styled(f" ✗ {numbers.plural(errors, 'error')} to fix first", "bold $text-error")
             )
             return None
         source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
@@ -449,7 +491,7 @@ class NewScreen(BaseScreen[None]):
             and not template.composed
             and not self.query_one(SourceForm).has_template
         ):
-            self.say("These are rows, and the template was begun for you: change it, or load one.", level="warn")
+            self.say("Rows need a template. This one is a start: edit it, or load one.", level="warn")
         pane = self.query_one("#new-panes", TabLine).chosen
         if plan.errors and pane == "requests":
             self.show_pane("problems")
@@ -460,10 +502,9 @@ class NewScreen(BaseScreen[None]):
         """The plan and its cost, or what keeps it from being one."""
         summary = self.query_one(PlanSummary)
         if plan.errors:
-            wrong = f" ✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. Put them right"
-            skip = "" if self.writing else ", or leave them out (Skip bad)"
+            wrong = f" ✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
             good = f" {numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
-            summary.say(Content.styled(wrong + skip, "bold $text-error"), Content.styled(good, "dim"))
+            summary.say(Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim"))
         else:
             profile = self.service.profile
             limit = profile.max_cost if profile.max_cost is not None else self.service.config.max_cost
@@ -564,7 +605,7 @@ class NewScreen(BaseScreen[None]):
         except BatchtuiError as error:
             if not self._unsaved:
                 self._unsaved = True
-                self.say(f"Draft not saved: {error}", advice="Press Esc twice to leave without it.", level="bad")
+                self.say(f"Draft not saved: {error}", advice="Press Esc twice to leave without saving.", level="bad")
                 return
         if self.app.screen is self:
             self._say_what_is_kept()
@@ -576,9 +617,11 @@ class NewScreen(BaseScreen[None]):
         if self.drafts.kept is not None and not self._unsaved:
             drafts = bindings.true_key(chosen, NewScreen, "new.drafts")
             name = safetext.line(self.drafts.kept.name, 40)
-            self.say_below(f"Draft {name} saved.", advice=f"Press {again}, then {drafts} to reopen it.", level="good")
+            self.say_below(
+                f"Draft {name} saved.", advice=f"Press {again}, then {drafts} to reopen the draft.", level="good"
+            )
         elif self.drafts.kept is not None or self.query_one(SourceForm).typed:
-            self.say_below("Form closed, no draft saved.", advice=f"Press {again} to start over.")
+            self.say_below("Form closed; no draft saved.", advice=f"Press {again} to start over.")
 
     async def on_unmount(self) -> None:
         """Stop what runs, throw the staged copy away."""

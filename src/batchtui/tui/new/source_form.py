@@ -44,23 +44,25 @@ class SourceForm(Vertical):
         """One line each."""
         with Horizontal(classes="form-line"):
             yield Static("Source", classes="form-label", markup=False)
-            yield PathInput(placeholder="a file, several, or a folder; tab completes, ctrl+o browses", id="source-path")
+            yield PathInput(placeholder="~/data/tickets.jsonl   (tab completes, ctrl+o browses)", id="source-path")
         with Horizontal(classes="form-line"):
             yield Static("Format", classes="form-label", markup=False)
             options = [
-                (Content("told from the content"), AUTO),
+                (Content("auto-detect"), AUTO),
                 *((Content(words), name) for name, words in FORMATS.items()),
             ]
             yield Select(options, value=AUTO, allow_blank=False, compact=True, id="source-format")
-            yield Toggle("Skip bad", id="source-skip", tooltip="skip requests with errors and keep them with the batch")
             yield Toggle(
-                "1h cache", id="source-cache", tooltip="put system prompt and tools under a 1-hour prompt cache"
+                "Skip errors", id="source-skip", tooltip="skip requests with errors; they are kept with the batch"
             )
+            yield Toggle("1h cache", id="source-cache", tooltip="put system prompt and tools in a 1-hour prompt cache")
         with Horizontal(classes="form-line"):
             yield Static("Template", classes="form-label", markup=False)
-            yield PathInput(placeholder="none; a .toml for rows", id="source-template", endings=(".toml",))
+            yield PathInput(placeholder="labels.toml (for rows)", id="source-template", endings=(".toml",))
             yield Static("Model", classes="form-label", id="source-model-label", markup=False)
-            model = Input(placeholder="for requests without", id="source-model", compact=True, select_on_focus=False)
+            model = Input(
+                placeholder="for requests without one", id="source-model", compact=True, select_on_focus=False
+            )
             model.cursor_blink = False
             yield model
 

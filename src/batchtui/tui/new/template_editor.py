@@ -24,7 +24,7 @@ CHECK_PAUSE = 1.5
 """Seconds after the last key before the whole source is checked again."""
 MOST_SHOWN = 1_000_000
 """Characters of a template that the pane shows."""
-TOO_LONG = "\n… the rest is not shown; edit this template in its file"
+TOO_LONG = "\n… the rest is not shown; edit the template in its file"
 BESIDE = 96
 """From this width on the preview stands beside the text, in cells."""
 

@@ -30,14 +30,14 @@ class TryScreen(BaseModal[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "leave", key_display="esc", id="back", tooltip="leave"),
         Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
-        Binding("y", "send", "send", show=False, id="yes", tooltip="send it"),
+        Binding("y", "send", "send", show=False, id="yes", tooltip="send the request"),
         Binding(
             "l",
             "longest",
             "longest",
             show=False,
             id="try.longest",
-            tooltip="the request that was shown, or the longest",
+            tooltip="switch between the request shown and the longest",
         ),
     ]
 
@@ -51,7 +51,7 @@ class TryScreen(BaseModal[None]):
     def compose(self) -> ComposeResult:
         """The question, then the answer."""
         with Vertical(classes="box wide"):
-            yield Static("Try one request now?", classes="title", markup=False)
+            yield Static("Test one request now?", classes="title", markup=False)
             yield Static("", id="try-what", markup=False)
             yield AnswerView("answer", id="try-answer")
             with Horizontal(classes="buttons"):
@@ -68,9 +68,7 @@ class TryScreen(BaseModal[None]):
 
     def _say_what(self) -> None:
         if not self._lines:
-            self.query_one("#try-what", Static).update(
-                "No request of the plan is short enough to be shown and tried here."
-            )
+            self.query_one("#try-what", Static).update("No request of the plan is short enough to test here.")
             self.query_one("#yes", Button).disabled = True
             return
         line = self._lines[self._at]
@@ -78,15 +76,15 @@ class TryScreen(BaseModal[None]):
         share = max(1, self._plan.requests)
         high = estimate.standard_usd[1] / share
         which = "the longest request" if line == self._plan.longest else "the request that was shown"
-        price = f"about {numbers.usd_rough(high)}" if not estimate.unpriced else "a price that is not known"
+        price = f"about {numbers.usd(high)}" if not estimate.unpriced else "an unknown price"
         if line == self._plan.longest and share > 1:
-            price += " or some more, being the longest"
+            price += " or a little more: it is the longest"
         self.query_one("#try-what", Static).update(
             Content.assemble(
-                f"It sends {which} ({safetext.line(_id_of(line), 64)}, {numbers.size(len(line))}) ",
-                "to the Messages endpoint at once, at ",
+                f"Sends {which} ({safetext.line(_id_of(line), 64)}, {numbers.size(len(line))}) ",
+                "to the Messages API now, at ",
                 ("standard price: " + price, "bold"),
-                ". The batch is not touched.",
+                ". The batch is not affected.",
             )
         )
 
@@ -113,7 +111,7 @@ class TryScreen(BaseModal[None]):
         try:
             result = await self.ask(self.service.try_one(line.encode("utf-8", "surrogatepass")))
         except Exception as error:
-            self.query_one("#try-what", Static).update("It was not answered:")
+            self.query_one("#try-what", Static).update("The request failed:")
             pane.display = True
             await pane.show([Section(str(error), getattr(error, "advice", ""), "plain", "bad")])
             return
@@ -134,7 +132,7 @@ class TryScreen(BaseModal[None]):
             return ""
         whole = cost / 2 * self._plan.requests
         every = f"all {numbers.plural(self._plan.requests, 'request')}"
-        return f"\nIf {every} were like it, the batch would cost about {numbers.usd_rough(whole)}."
+        return f"\nIf {every} are like it, the batch costs about {numbers.usd(whole)}."
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

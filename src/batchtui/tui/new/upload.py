@@ -43,7 +43,7 @@ def part_line(
         return Content.assemble(
             (f"{name}{GLYPHS.refused} refused: ", "bold $text-error"),
             safetext.line(record.error, 400),
-            (f"  {GLYPHS.dash} or r on the home screen", "dim"),
+            (f"  {GLYPHS.dash} retry with r on home", "dim"),
         )
     if record.status == "unconfirmed" and record.resend_at is not None:
         return Content.assemble(
@@ -52,8 +52,8 @@ def part_line(
         )
     if record.status == "unconfirmed":
         return Content.assemble(
-            (f"{name}{GLYPHS.unconfirmed} no answer came: ", "bold $text-warning"),
-            "it may have been created. It is sent again only once checks prove that it was not.",
+            (f"{name}{GLYPHS.unconfirmed} no reply: ", "bold $text-warning"),
+            "it may have been created. It is sent again only if checks prove that it was not.",
         )
     return Content.assemble(
         (f"{name}{GLYPHS.good} accepted ", "bold $text-success"),
@@ -67,7 +67,7 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "upload.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q", "leave", "leave", id="back", tooltip="leave; what is being sent goes on"),
+        Binding("escape,enter,q", "leave", "leave", id="back", tooltip="leave; sending continues"),
         Binding("down,j", "scroll_body(1)", show=False),
         Binding("up,k", "scroll_body(-1)", show=False),
     ]
@@ -110,7 +110,7 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
                     yield Static("", id=f"part-{number}", markup=False, classes="part")
                 yield Static("", id="upload-note", markup=False)
             with Horizontal(classes="buttons"):
-                yield button("Leave it running", id="leave")
+                yield button("Continue in background", id="leave")
 
     def on_mount(self) -> None:
         """Begin."""
@@ -144,7 +144,7 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
         good = sum(record.id is not None for record in records)
         title = f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else "Nothing was submitted"
         self.query_one("#upload-title", Static).update(title)
-        note = "Results come by themselves; this may take up to 24 hours." if good else ""
+        note = "Results are downloaded automatically; this can take up to 24 hours." if good else ""
         if error is not None:
             note = f"{error}" + (f"\n{error.advice}" if error.advice else "")
         self.query_one("#upload-note", Static).update(safetext.block(note))

@@ -52,7 +52,9 @@ class TurnEditor(Horizontal):
         yield area(
             self._text,
             id=f"turn-{self.number}",
-            placeholder="what is asked" if self.role == "user" else "what was answered",
+            placeholder="What is the sentiment of this review? …"
+            if self.role == "user"
+            else "the assistant's earlier answer",
         )
 
     @on(Button.Pressed)
@@ -94,7 +96,7 @@ class RequestForm(VerticalScroll):
     RequestForm Input:focus { background: $primary 20%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+a", "add_turn", "turn", show=False, id="form.turn", tooltip="one more turn"),
+        Binding("ctrl+a", "add_turn", "turn", show=False, id="form.turn", tooltip="add a turn"),
     ]
 
     class Edited(Message):
@@ -111,7 +113,7 @@ class RequestForm(VerticalScroll):
         request = self._request
         with Horizontal(classes="row"):
             yield Static("Id", classes="label", markup=False)
-            yield line_input(request.custom_id, placeholder="letters, digits, - and _", id="form-id")
+            yield line_input(request.custom_id, placeholder="ticket-001", id="form-id")
             yield Static("Model", classes="short", id="form-model-label", markup=False)
             yield self._model_picker()
             yield Static("Max", classes="short", markup=False)
@@ -119,7 +121,7 @@ class RequestForm(VerticalScroll):
         yield Static("", classes="wrong", id="wrong-head", markup=False)
         with Horizontal(classes="field"):
             yield Static("System", classes="label", markup=False)
-            yield area(request.system, id="form-system", placeholder="what holds for the whole conversation (optional)")
+            yield area(request.system, id="form-system", placeholder="You label customer reviews. (optional)")
         with Vertical(id="turns"):
             yield from self._turn_editors()
         with Horizontal(id="form-more"):
@@ -248,9 +250,9 @@ class WritePane(Vertical):
     WritePane RequestForm { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "another", "+ request", id="write.another", tooltip="one more request, like this one"),
-        Binding("ctrl+up", "go(-1)", "previous", show=False, id="write.previous", tooltip="the request before"),
-        Binding("ctrl+down", "go(1)", "next", show=False, id="write.next", tooltip="the next request"),
+        Binding("f2", "another", "+ request", id="write.another", tooltip="add a request like this one"),
+        Binding("ctrl+up", "go(-1)", "previous", show=False, id="write.previous", tooltip="previous request"),
+        Binding("ctrl+down", "go(1)", "next", show=False, id="write.next", tooltip="next request"),
     ]
 
     class Edited(Message):
@@ -374,7 +376,7 @@ class WritePane(Vertical):
 
     def _say(self) -> None:
         several = len(self.forms) > 1
-        which = f"request {self._at + 1} of {len(self.forms)}" if several else "one request; f2 adds another"
+        which = f"request {self._at + 1} of {len(self.forms)}" if several else "1 request; f2 adds another"
         self.query_one("#write-count", Static).update(Content(which))
         for name in ("write-back", "write-on", "write-drop"):
             self.query_one(f"#{name}").display = several

@@ -31,7 +31,7 @@ async def show_groups(screen: ResultsScreen) -> None:
     groups = await screen.in_thread(screen.view.groups, screen.rows)
     if not groups:
         shown = "Every request shown" if len(screen.rows) < len(screen.view) else "Every request"
-        screen.say(f"{shown} has a usable answer." if screen.rows else "Nothing is shown here.", level="good")
+        screen.say(f"{shown} has a usable answer." if screen.rows else "No results are shown.", level="good")
         return
     chosen: tuple[ErrorGroup, bool] | None = await screen.app.push_screen_wait(GroupsScreen(groups))
     if chosen is None:
@@ -61,7 +61,7 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
             return
         rows = chosen
     if not rows:
-        screen.say("Nothing shown here needs a retry; mark rows with space to send good ones again.")
+        screen.say("No request shown needs a retry; mark rows with space to retry usable ones.")
         return
     await screen.app.push_screen_wait(RetryScreen(screen.record, view, rows))
 
@@ -85,7 +85,7 @@ async def copy(screen: ResultsScreen, shown: ShownResult | None, *, raw: bool) -
     Raises BatchtuiError.
     """
     if shown is None:
-        screen.say("Nothing is shown here that could be copied.")
+        screen.say("Nothing to copy.")
         return
     mode = screen.detail.mode
     received = text_of(await screen.in_thread(read, shown), mode)
@@ -99,13 +99,13 @@ async def copy(screen: ResultsScreen, shown: ShownResult | None, *, raw: bool) -
         said = f"Copied {numbers.plural(len(clean), 'character')}{' as received' if raw else ''}"
         screen.say(f"{said}. {other}Also saved to {path}", level="good")
     else:
-        screen.say(f"Too long for a terminal's clipboard. {other}Saved to {path}", level="warn")
+        screen.say(f"Too long for the terminal's clipboard. {other}Saved to {path}", level="warn")
 
 
 def _how_raw(screen: ResultsScreen) -> str:
     """What cleaning changed, and the key that copies the answer as received."""
     key = bindings.true_key(screen.service.config.keys, type(screen), "copy.raw")
-    return f"Control characters are copied as signs; press {key} to copy them as received. "
+    return f"Control characters are copied as symbols; {key} copies the answer as received. "
 
 
 async def open_in_pager(screen: ResultsScreen, shown: ShownResult | None) -> None:
@@ -120,7 +120,7 @@ async def open_in_editor(screen: ResultsScreen, shown: ShownResult | None) -> No
 
 async def _open_in(screen: ResultsScreen, shown: ShownResult | None, command: str) -> None:
     if shown is None:
-        screen.say("Nothing is shown here that could be opened.")
+        screen.say("Nothing to open.")
         return
     mode = screen.detail.mode
     whole = whole_text(await screen.in_thread(read, shown), mode)
@@ -143,7 +143,7 @@ async def fetch(screen: ResultsScreen) -> None:
         screen.fail(error)
         return
     if before == "stored":
-        screen.say("Downloaded again: what is here holds all that came.", level="good")
+        screen.say("Downloaded again; the results on disk are complete.", level="good")
     screen.record = after
     screen.open()
 
@@ -160,7 +160,7 @@ async def compare(screen: ResultsScreen) -> None:
         if r.results == "stored" and r.local_id != screen.local_id and (r.run != run or not run)
     ]
     if not others:
-        screen.say("There is no other batch with results to compare with.")
+        screen.say("No other batch has results to compare with.")
         return
     choices = [
         (r.local_id, f"{batch.name(r)} {batch.part_name(r)}  {numbers.plural(r.requests, 'request')}  {batch.cost(r)}")

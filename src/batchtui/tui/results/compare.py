@@ -156,7 +156,7 @@ COLUMNS = (
 )
 KINDS = {
     "differs": ("Differs", "diff", GLYPHS.partial, "warn"),
-    "fixed": ("Good now", "good", GLYPHS.good, "good"),
+    "fixed": ("Usable now", "good", GLYPHS.good, "good"),
     "broke": ("Broke", "broke", GLYPHS.refused, "bad"),
     "failed": ("Failed in both", "failed", GLYPHS.warning, "bad"),
     "same": ("Same", "same", GLYPHS.dot, "muted"),
@@ -165,7 +165,7 @@ KINDS = {
 }
 WORDS = {
     "differs": "differs",
-    "fixed": "good now",
+    "fixed": "usable now",
     "broke": "broke",
     "failed": "failed",
     "same": "same",
@@ -216,7 +216,7 @@ class PairRows:
 
 def _state(row: ResultRow | None) -> Cell:
     if row is None:
-        return Text("not there", style="muted")
+        return Text("not in it", style="muted")
     if row.good:
         return Text("good", style="good")
     return Text(
@@ -229,7 +229,7 @@ def totals_line(totals: Totals, room: int) -> Content:
     """Both sides' sums, as many as ``room`` cells hold."""
     parts = [
         f"{numbers.count(totals.requests)} in both",
-        f"good {totals.good[0]:,} → {totals.good[1]:,}",
+        f"usable {totals.good[0]:,} → {totals.good[1]:,}",
         f"cost {numbers.usd(totals.cost_usd[0])} → {numbers.usd(totals.cost_usd[1])}",
         f"out {numbers.tokens(totals.output_tokens[0])} → {numbers.tokens(totals.output_tokens[1])}",
         f"in {numbers.tokens(totals.input_tokens[0])} → {numbers.tokens(totals.input_tokens[1])}",
@@ -245,10 +245,10 @@ class CompareScreen(BaseScreen[None]):
     CSS_PATH = "compare.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = ("open", "compare.swap", "compare.tab", "compare.next")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", id="back", tooltip="from the answers to the list, then leave"),
-        Binding("w", "swap", "swap sides", id="compare.swap", tooltip="before becomes after"),
-        Binding("n", "step(1)", "next", show=False, id="compare.next", tooltip="the next request"),
-        Binding("p", "step(-1)", "previous", show=False, id="compare.previous", tooltip="the previous request"),
+        Binding("escape", "back", "back", id="back", tooltip="back to the list, then leave"),
+        Binding("w", "swap", "swap sides", id="compare.swap", tooltip="swap before and after"),
+        Binding("n", "step(1)", "next", show=False, id="compare.next", tooltip="next request"),
+        Binding("p", "step(-1)", "previous", show=False, id="compare.previous", tooltip="previous request"),
         *(Binding(str(n), f"tab({n})", show=False, id=f"compare.tab{n}", tooltip=f"tab {n}") for n in range(1, 9)),
     ]
 
@@ -299,7 +299,7 @@ class CompareScreen(BaseScreen[None]):
         self.query_one("#compare-sums", Static).update(totals_line(totals, self.app.size.width - 2))
         self._select()
         if not changed:
-            self.say("Nothing changed: every answer reads the same.", level="good")
+            self.say("No differences: all answers are the same.", level="good")
 
     def _read(self, work: Work) -> Comparison:
         left, right = (self.service.open_results(each, run=self._runs, work=work) for each in self._sides)

@@ -31,7 +31,7 @@ def answer_sections(line: bytes, row: ResultRow) -> list[Section]:
     parsed = load(line)
     result = parsed.get("result") if isinstance(parsed, dict) else None
     if not isinstance(result, dict):
-        note = "This line can't be read as a result; it is shown as it came."
+        note = "This line can't be read as a result; it is shown as received."
         return [Section(note, line.decode("utf-8", "replace"), "plain", "warn")]
     message = result.get("message")
     if isinstance(message, dict):
@@ -56,7 +56,7 @@ def _cut_note(row: ResultRow) -> list[Section]:
 
 def _stop_details(message: dict[str, Any]) -> list[Section]:
     details = message.get("stop_details")
-    return [Section("why it stopped", _json(details), "json", "muted")] if details else []
+    return [Section("stop reason", _json(details), "json", "muted")] if details else []
 
 
 def _meaning(kind: str, message: str = "", code: str = "") -> list[Section]:
@@ -108,7 +108,7 @@ def _block(block: dict[str, Any]) -> list[Section]:
     if kind == "redacted_thinking":
         return [
             Section(
-                "thinking, hidden by the service",
+                "thinking, hidden by the API",
                 f"{numbers.size(len(str(block.get('data', ''))))} encrypted",
                 "note",
                 "muted",
@@ -120,7 +120,7 @@ def _block(block: dict[str, Any]) -> list[Section]:
         return _tool_result(kind, block)
     if kind in ("image", "document"):
         return [Section(f"{kind} · {_source(block)}", str(block.get("title") or ""), "note", "muted")]
-    return [Section(f"{kind or 'block'} (of a kind this version does not know)", _json(block), "json", "warn")]
+    return [Section(f"{kind or 'block'} (unknown to this version)", _json(block), "json", "warn")]
 
 
 def _tool_result(kind: str, block: dict[str, Any]) -> list[Section]:
@@ -168,7 +168,7 @@ def request_sections(line: bytes) -> list[Section]:
     if not isinstance(params, dict):
         return [
             Section(
-                "This line can't be read as a request; it is shown as it came.",
+                "This line can't be read as a request; it is shown as received.",
                 line.decode("utf-8", "replace"),
                 "plain",
                 "warn",
@@ -246,7 +246,7 @@ def read(shown: ShownResult) -> Read:
         return Read(row, view.raw(shown.row), request, many)
     member, place = view.older(shown.row)[shown.older - 1]
     older = view.members[member]
-    note = f" · answer {shown.older + 1} of {row.older + 1}, from try {view.attempt_of(member) + 1}"
+    note = f" · answer {shown.older + 1} of {row.older + 1}, from attempt {view.attempt_of(member) + 1}"
     return Read(older.row(place), older.read(place), older.read_request(place) or request, note)
 
 
@@ -340,7 +340,7 @@ class DetailPane(Container):
         if wanted is None:
             if isinstance(self._listed.source, ResultRows):
                 await self.query_one("#request", AnswerView).show([])
-                await self.answer.show([Section("", "Nothing here.", "note")])
+                await self.answer.show([Section("", "No results.", "note")])
             return
         try:
             found = await asyncio.to_thread(read, wanted)
@@ -369,8 +369,10 @@ class DetailPane(Container):
                 if found.answer or found.row.outcome in ("missing", "waiting")
                 else []
             )
-        none = "The request is not kept here: the batch was made elsewhere."
-        return asked or [Section("", none, "note")], said or [Section("", "No line came for this request.", "note")]
+        none = "The request is not on this machine: the batch was submitted elsewhere."
+        return asked or [Section("", none, "note")], said or [
+            Section("", "The results have no line for this request.", "note")
+        ]
 
 
 def text_of(found: Read, mode: Mode) -> str:

@@ -25,13 +25,13 @@ from batchtui.tui.widgets.row_list import RowHighlighted, RowList, RowSelected
 
 COLUMNS = (
     Column("count", "Count", 7, align="right"),
-    Column("kind", "What", 12, max_width=30, flex=1),
-    Column("retry", "Send again?", 14, priority=1),
+    Column("kind", "Error", 12, max_width=30, flex=1),
+    Column("retry", "Retry?", 14, priority=1),
     Column("message", "Message", 16, flex=3),
 )
 AGAIN = {
-    "as_is": ("as it is", "good"),
-    "changed": ("changed only", "warn"),
+    "as_is": ("retry as is", "good"),
+    "changed": ("needs a change", "warn"),
     "later": ("later", "warn"),
 }
 
@@ -73,7 +73,7 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "error_groups.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "retry", "retry", id="retry", tooltip="send this group again"),
+        Binding("r", "retry", "retry", id="retry", tooltip="retry this group"),
         Binding("escape,E,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
     ]
 
@@ -85,7 +85,7 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
         """The groups, and what the one under the cursor means."""
         total = sum(group.count for group in self._groups)
         with Vertical(id="groups"):
-            title = f"{numbers.plural(total, 'request')} without a usable answer, in {numbers.plural(len(self._groups), 'group')}"
+            title = f"{numbers.plural(total, 'request')} without a usable answer in {numbers.plural(len(self._groups), 'group')}"
             yield Static(title, classes="title", markup=False)
             yield RowList(COLUMNS, GroupRows(self._groups), id="groups-list")
             yield Static("", id="groups-meaning", markup=False)

@@ -29,9 +29,9 @@ from batchtui.tui.widgets.tab_line import Tab, TabLine
 FORMATS = {
     "jsonl": (".jsonl", "as received, byte for byte"),
     "json": (".json", "one object {custom_id: text}"),
-    "csv": (".csv", "a row a request, the source row's own columns first; safe for spreadsheets"),
-    "markdown": (".md", "to read: a heading a request"),
-    "files": ("", "a folder with one file an answer"),
+    "csv": (".csv", "one row per request, source columns first; safe for spreadsheets"),
+    "markdown": (".md", "for reading: one heading per request"),
+    "files": ("", "a folder with one file per answer"),
     "parquet": (".parquet", "for data frames; needs pyarrow"),
 }
 
@@ -41,17 +41,22 @@ class ExportScreen(BaseModal[str]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "export.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "back", id="back", tooltip="stop writing, or leave"),
-        Binding("enter", "write", "write", id="export.write", tooltip="write the file"),
+        Binding("escape", "leave", "back", id="back", tooltip="stop the export, or leave"),
+        Binding("enter", "write", "write", id="export.write", tooltip="export"),
         Binding(
-            "ctrl+u", "unfold", "unfold JSON", id="export.unfold", tooltip="JSON answers as columns", priority=True
+            "ctrl+u",
+            "unfold",
+            "unfold JSON",
+            id="export.unfold",
+            tooltip="one column per field of JSON answers",
+            priority=True,
         ),
         Binding(
             "ctrl+r",
             "all_rows",
             "all rows",
             id="export.all_rows",
-            tooltip="every row of the source: skipped ones as not sent, those without a result as no answer",
+            tooltip="include skipped rows (not sent) and rows without a result (no answer)",
             priority=True,
         ),
     ]
@@ -71,10 +76,8 @@ class ExportScreen(BaseModal[str]):
     def compose(self) -> ComposeResult:
         """Format, place, what it is, progress."""
         with Vertical(classes="box wide"):
-            what = "all" if self._whole else "the chosen"
-            yield Static(
-                f"Write {what} {numbers.plural(len(self._rows), 'result')} to a file", classes="title", markup=False
-            )
+            what = "all " if self._whole else "the selected "
+            yield Static(f"Export {what}{numbers.plural(len(self._rows), 'result')}", classes="title", markup=False)
             yield TabLine([Tab(name, name) for name in FORMATS], id="export-format")
             yield Static("", id="export-what", markup=False)
             yield Static("", id="export-rows", markup=False)
@@ -82,7 +85,7 @@ class ExportScreen(BaseModal[str]):
             yield Static("", id="export-said", markup=False)
             with Horizontal(classes="buttons"):
                 yield button("Cancel", id="no")
-                yield button("Write", id="yes", variant="primary")
+                yield button("Export", id="yes", variant="primary")
 
     def on_mount(self) -> None:
         """JSONL first, beside where batchtui was started."""
@@ -98,12 +101,12 @@ class ExportScreen(BaseModal[str]):
         ending, what = FORMATS[format]
         field = self.query_one(PathInput)
         if field.value == self._suggested:
-            self._suggested = field.value = f"{self._stem}{ending}" if ending else f"{self._stem}-answers"
+            self._suggested = field.value = f"{self._stem}-results{ending}"
             field.cursor_position = len(field.value)
         unfold = (
             ""
             if format not in ("csv", "parquet")
-            else f"   ctrl+u: JSON answers as columns: {'yes' if self._unfold else 'no'}"
+            else f"   ctrl+u: one column per field of JSON answers: {'yes' if self._unfold else 'no'}"
         )
         self.query_one("#export-what", Static).update(Content.styled(what + unfold, "dim"))
 
@@ -127,7 +130,7 @@ class ExportScreen(BaseModal[str]):
             self._show_rows()
 
     def action_unfold(self) -> None:
-        """JSON answers as columns, or not."""
+        """One column per field of JSON answers, or not."""
         self._unfold = not self._unfold
         self._suggest()
 
@@ -143,7 +146,7 @@ class ExportScreen(BaseModal[str]):
         dest = expanded(self.query_one(PathInput).value)
         format = self.query_one(TabLine).chosen
         there = format != "files" and await self.in_thread(dest.is_file)
-        replace = Confirm(f"{dest} is there already", ["Replace it?"], yes="Replace", grave=True)
+        replace = Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
         if (not there or await self.app.push_screen_wait(replace)) and self._work is None:
             self._work = work_for(self)
             run_task(self, self._write(dest, format, self._work))
@@ -162,12 +165,12 @@ class ExportScreen(BaseModal[str]):
                 work=work,
             )
         except Stopped:
-            self._say("Stopped; nothing was written.")
+            self._say("Export stopped; nothing was written.")
         except BatchtuiError as error:
             self._say(f"{error}; {error.advice}" if error.advice else str(error), "$text-error")
         else:
             what = numbers.plural(written, "row") if self._all_rows else numbers.plural(written, "result")
-            self.dismiss(f"Wrote {what} to {dest}")
+            self.dismiss(f"Exported {what} to {dest}")
         finally:
             self._work = None
 

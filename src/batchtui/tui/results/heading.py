@@ -23,17 +23,17 @@ def title_line(record: BatchRecord, view: View | None, *, run: bool) -> Content:
     if run and view is not None:
         tries = 1 + max((view.attempt_of(member) for member in range(len(view.members))), default=0)
         parts.append(
-            f"  whole run: {numbers.plural(len(view.members), 'batch', 'batches')}, {numbers.plural(tries, 'try', 'tries')}"
+            f"  whole run: {numbers.plural(len(view.members), 'batch', 'batches')}, {numbers.plural(tries, 'attempt')}"
         )
     else:
-        parts.append(f"  {record.status.replace('_', ' ')}")
+        parts.append(f"  {batch.word(record)}")
         parts.append(f"  {numbers.at(record.ended_at or record.created_at)}")
     if view is not None:
         good = view.counts()["good"]
-        parts.append((f"  {good:,} of {len(view):,} good", "$text-success" if good == len(view) else "$text-warning"))
+        parts.append((f"  {good:,} of {len(view):,} usable", "$text-success" if good == len(view) else "$text-warning"))
         after = view.good_after()
         if len(after) > 1:
-            steps = ", ".join(f"{total:,} after try {attempt + 1}" for attempt, total in after)
+            steps = ", ".join(f"{total:,} after attempt {attempt + 1}" for attempt, total in after)
             parts.append((f" ({steps})", "dim"))
         odd = odd_ids(view.tally)
         parts += [(f"  {GLYPHS.warning} {odd}", "$text-warning")] if odd else []
@@ -45,7 +45,7 @@ def title_line(record: BatchRecord, view: View | None, *, run: bool) -> Content:
 def odd_ids(tally: Tally) -> str:
     """Results with an id that was not sent, or that came twice, as far as there are any."""
     words = [f"{tally.unexpected:,} not sent (is:unexpected)"] if tally.unexpected else []
-    words += [f"{tally.duplicates:,} came twice (is:duplicate)"] if tally.duplicates else []
+    words += [f"{tally.duplicates:,} received twice (is:duplicate)"] if tally.duplicates else []
     return ", ".join(words)
 
 
@@ -76,28 +76,27 @@ def costs_line(records: Sequence[BatchRecord], view: View | None, room: int) -> 
 def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: BatchtuiError) -> str:
     """Why there are no results to show, and what to do or expect."""
     if record.status in ("in_progress", "submitting"):
-        took = f" Batches like this one took {usual[0]}–{usual[1]} minutes before." if usual else ""
-        until = f" It ends by {numbers.at(record.expires_at)} at the latest." if record.expires_at else ""
-        return (
-            f"{GLYPHS.running} Still running.{took}{until}\n\nThe results are fetched by themselves when it has ended."
-        )
+        took = f" Similar batches took {usual[0]}–{usual[1]} minutes." if usual else ""
+        until = f" It expires at {numbers.at(record.expires_at)}." if record.expires_at else ""
+        return f"{GLYPHS.running} Running.{took}{until}\n\nResults are downloaded automatically when it has ended."
     if record.status == "canceling":
-        return f"{GLYPHS.canceling} Being canceled. What was done by then is fetched when it has ended."
+        return f"{GLYPHS.canceling} Being canceled. The results so far are downloaded when it has ended."
     if record.status == "unconfirmed":
-        return f"{GLYPHS.unconfirmed} No answer came when it was sent: it is looked for, and not sent again until that is known."
+        return (
+            f"{GLYPHS.unconfirmed} Sent, but no reply came. batchtui checks whether the batch was created, "
+            "and sends nothing again until that is known."
+        )
     if record.status == "refused":
         return f"{GLYPHS.refused} Refused: {record.error}"
     if record.marked_gone:
-        return f"{GLYPHS.gone} Marked as gone: the API does not know this batch any more. f asks again."
+        return f"{GLYPHS.gone} Marked as gone: the API does not know this batch any more. f checks again."
     if record.results == "gone":
         return (
-            f"{GLYPHS.gone} The results are gone: the API keeps them for 29 days, and they were not downloaded in that time."
+            f"{GLYPHS.gone} The results are gone: the API keeps them for 29 days, and they were not downloaded."
             "\n\nf tries again."
         )
     if record.results_due:
-        left = f" The service keeps them until {numbers.at(record.gone_at)}." if record.gone_at else ""
+        left = f" The API keeps them until {numbers.at(record.gone_at)}." if record.gone_at else ""
         why = f"\n\n{record.error}" if record.error else ""
-        return (
-            f"{GLYPHS.ready} It has ended, and its results are not stored here yet.{left}\n\nf fetches them now.{why}"
-        )
+        return f"{GLYPHS.ready} Ended; results are not downloaded yet.{left}\n\nf downloads them now.{why}"
     return f"{error}" + (f"\n\n{error.advice}" if error.advice else "")

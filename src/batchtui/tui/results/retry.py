@@ -51,7 +51,7 @@ def parse_changes(text: str) -> dict[str, str]:
         key, sign, value = word.partition("=")
         if not sign or not key:
             raise InputError(
-                f"{safetext.line(word, 60)} is no change", advice="write KEY=VALUE, for example max_tokens=4096"
+                f"{safetext.line(word, 60)} is not a change", advice="write KEY=VALUE, for example max_tokens=4096"
             )
         changes[key] = value
     return changes
@@ -82,10 +82,10 @@ async def failed_or_short(app: App[Any], failed: list[int], short: list[int]) ->
         return failed or short
     choices = [
         ("failed", f"{numbers.plural(len(failed), 'request')} without an answer"),
-        ("short", f"{numbers.plural(len(short), 'answer')} cut short: raise max_tokens, or change the request"),
+        ("short", f"{numbers.plural(len(short), 'answer')} cut short: raise max_tokens or change the request"),
         ("both", f"all {len(failed) + len(short):,}"),
     ]
-    answer = await app.push_screen_wait(Choose("Send what again?", choices))
+    answer = await app.push_screen_wait(Choose("Retry which requests?", choices))
     rows = {"failed": failed, "short": short, "both": sorted(failed + short)}
     return rows.get(str(answer)) if answer is not None else None
 
@@ -99,10 +99,8 @@ class RetryScreen(BaseModal[bool]):
         Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
         Binding("down,j", "scroll_body(1)", show=False),
         Binding("up,k", "scroll_body(-1)", show=False),
-        Binding("y", "send", "send", show=False, id="yes", tooltip="send them"),
-        Binding(
-            "c", "change", "change", show=False, id="retry.change", tooltip="change something in all of them first"
-        ),
+        Binding("y", "send", "send", show=False, id="yes", tooltip="retry them"),
+        Binding("c", "change", "change", show=False, id="retry.change", tooltip="change a param of all requests first"),
     ]
 
     def __init__(self, record: BatchRecord, view: View, rows: Sequence[int]) -> None:
@@ -120,7 +118,7 @@ class RetryScreen(BaseModal[bool]):
     def compose(self) -> ComposeResult:
         """What, how changed, what it costs, no or yes."""
         with Vertical(classes="box wide"):
-            title = f"Send {numbers.plural(len(self._rows), 'request')} of {batch.name(self._record)} again?"
+            title = f"Retry {numbers.plural(len(self._rows), 'request')} of {batch.name(self._record)}?"
             yield Static(title, classes="title", markup=False)
             with VerticalScroll(classes="body", can_focus=False):
                 yield Static("", id="retry-groups", markup=False)
@@ -128,9 +126,7 @@ class RetryScreen(BaseModal[bool]):
                 yield Static("", id="retry-difference", markup=False)
             with Horizontal(id="retry-changes-line"):
                 yield Static("Changes", id="retry-changes-label", markup=False)
-                yield line_input(
-                    placeholder='none; else max_tokens=4096 system="…", top_p= drops it', id="retry-changes"
-                )
+                yield line_input(placeholder='max_tokens=4096 system="…" (top_p= removes it)', id="retry-changes")
             yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
             with Horizontal(classes="buttons"):
                 yield button("Change  c", id="change")
@@ -155,7 +151,7 @@ class RetryScreen(BaseModal[bool]):
             title = group.title
             if group.kind == "waiting":
                 # Of a batch that was refused: what is still on its way is not among them.
-                words, tone, title = "never sent", "good", "of batches that were not created"
+                words, tone, title = "not sent", "good", "of batches that were not created"
             style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
             lines.append(
                 Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<14}", style), safetext.line(title, 200))
@@ -164,7 +160,7 @@ class RetryScreen(BaseModal[bool]):
         good = len(self._rows) - sum(group.count for group in self._groups)
         lines += [Content(f"{rest:>7,}  of {len(self._groups) - GROUPS_SHOWN} more kinds")] if rest else []
         lines += (
-            [Content.assemble((f"{good:>7,}  ", "bold"), "with a good answer already: they would be paid again")]
+            [Content.assemble((f"{good:>7,}  ", "bold"), "already have a usable answer: you would pay for them again")]
             if good
             else []
         )
@@ -270,7 +266,7 @@ class RetryScreen(BaseModal[bool]):
         else:
             changes = self.query_one("#retry-changes", Input).value.strip()
             if changes:
-                self.say_below("Retry not sent. Its changes were not saved", advice=safetext.line(changes, 200))
+                self.say_below("Retry not sent; its changes were not saved", advice=safetext.line(changes, 200))
             self.dismiss(False)
 
     def action_send(self) -> None:
@@ -282,7 +278,7 @@ class RetryScreen(BaseModal[bool]):
     async def _send(self, plan: Plan) -> None:
         stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
         if stopped_by and not await self.app.push_screen_wait(
-            Confirm(stopped_by, ["Send it all the same?"], yes="Send", grave=True)
+            Confirm(stopped_by, ["Send anyway?"], yes="Send", grave=True)
         ):
             self._plan = plan
             return

@@ -21,13 +21,13 @@ from batchtui.tui.widgets.tab_line import Tab
 _COLUMNS = (
     Column("id", "Request", 12, max_width=30, flex=2),
     Column("outcome", "Outcome", 11),
-    Column("why", "Stop or error", 15, max_width=21, flex=1, priority=2),
+    Column("why", "Stop reason / error", 15, max_width=21, flex=1, priority=2),
     Column("in", "In", 6, align="right", priority=4),
     Column("out", "Out", 6, align="right", priority=1),
     Column("cost", "Cost", 9, align="right", priority=5),
-    Column("words", "First words", 14, flex=6, priority=3),
+    Column("words", "Answer", 14, flex=6, priority=3),
 )
-_ATTEMPT = Column("attempt", "Try", 3, align="right", priority=6)
+_ATTEMPT = Column("attempt", "Attempt", 3, align="right", priority=6)
 SORTS = ("file", "id", "outcome", "why", "in", "out", "cost", "words")
 """Sort keys in the order that ``s`` goes through them."""
 

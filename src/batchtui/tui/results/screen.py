@@ -75,7 +75,7 @@ class ResultsScreen(BaseScreen[None]):
             "back",
             "back",
             id="back",
-            tooltip="stop the search, close the answer, clear the filter, then leave",
+            tooltip="stop the search, close the answer, clear the filter, leave",
         ),
         Binding(
             "slash",
@@ -84,23 +84,21 @@ class ResultsScreen(BaseScreen[None]):
             id="results.filter",
             tooltip="words, tokens>1000, stop:max_tokens, error:overloaded, id:…",
         ),
-        Binding(
-            "ctrl+t", "case", "case", show=False, id="results.case", tooltip="whether capitals matter in the filter"
-        ),
+        Binding("ctrl+t", "case", "case", show=False, id="results.case", tooltip="match case in the filter"),
         Binding(
             "ctrl+r",
             "regex",
             "regex",
             show=False,
             id="results.regex",
-            tooltip="the filter's words as one regular expression",
+            tooltip="filter by a regular expression",
         ),
         Binding("s", "sort", "sort", id="sort", tooltip="sort by the next column"),
-        Binding("S", "reverse", "reverse", show=False, id="results.reverse", tooltip="turn the order round"),
-        Binding("E", "groups", "errors", id="results.errors", tooltip="errors grouped, with what they mean"),
-        Binding("r", "retry", "retry", id="retry", tooltip="send again what is marked, or all that is shown"),
-        Binding("x", "export", "export", id="export", tooltip="write what is shown to a file"),
-        Binding("y", "copy", "copy", id="copy", tooltip="copy the answer, control characters as signs"),
+        Binding("S", "reverse", "reverse", show=False, id="results.reverse", tooltip="reverse sort order"),
+        Binding("E", "groups", "errors", id="results.errors", tooltip="errors by group, with causes"),
+        Binding("r", "retry", "retry", id="retry", tooltip="retry the marked requests, or all shown"),
+        Binding("x", "export", "export", id="export", tooltip="export the results shown"),
+        Binding("y", "copy", "copy", id="copy", tooltip="copy the answer, control characters as symbols"),
         Binding(
             "Y",
             "copy(True)",
@@ -111,9 +109,11 @@ class ResultsScreen(BaseScreen[None]):
         ),
         Binding("o", "pager", "pager", id="results.pager", tooltip="open request and answer in $PAGER"),
         Binding("O", "editor", "editor", show=False, id="results.editor", tooltip="open request and answer in $EDITOR"),
-        Binding("m", "mode('plain')", "plain", id="results.markdown", tooltip="the text as Markdown, or plain"),
-        Binding("v,J", "mode('raw')", "raw", key_display="v", id="results.raw", tooltip="the raw JSON, or the text"),
-        Binding("u", "run", "run", id="results.run", tooltip="the whole run merged, or this batch alone"),
+        Binding("m", "mode('plain')", "plain", id="results.markdown", tooltip="switch between Markdown and plain text"),
+        Binding(
+            "v,J", "mode('raw')", "raw", key_display="v", id="results.raw", tooltip="switch between raw JSON and text"
+        ),
+        Binding("u", "run", "run", id="results.run", tooltip="switch between the whole run and this batch"),
         Binding(
             "left_square_bracket",
             "older(1)",
@@ -128,19 +128,17 @@ class ResultsScreen(BaseScreen[None]):
             "newer",
             show=False,
             id="results.newer",
-            tooltip="back towards the answer that holds",
+            tooltip="a newer answer to the same request",
         ),
-        Binding("n", "step(1)", "next", show=False, id="results.next", tooltip="the next answer of the list"),
-        Binding(
-            "p", "step(-1)", "previous", show=False, id="results.previous", tooltip="the previous answer of the list"
-        ),
+        Binding("n", "step(1)", "next", show=False, id="results.next", tooltip="next answer"),
+        Binding("p", "step(-1)", "previous", show=False, id="results.previous", tooltip="previous answer"),
         Binding("equals_sign", "compare", "compare", id="results.compare", tooltip="compare with another batch or run"),
         Binding(
             "f",
             "fetch",
-            "fetch results",
+            "download results",
             id="results.fetch",
-            tooltip="download the results again; they replace only what holds less",
+            tooltip="download results again; they replace the ones on disk only if they hold more",
         ),
         *(Binding(str(n), f"tab({n})", show=False, id=f"results.tab{n}", tooltip=f"tab {n}") for n in range(1, 10)),
     ]
@@ -432,9 +430,7 @@ class ResultsScreen(BaseScreen[None]):
             return
         if not shown.view.older_count(shown.row):
             whole = self.run
-            self.say(
-                "There is one answer to this request." if whole else "There is one answer here: u shows the whole run."
-            )
+            self.say("This request has one answer." if whole else "This batch has one answer; u shows the whole run.")
         self.detail.step_older(by)
 
     def action_step(self, by: int) -> None:

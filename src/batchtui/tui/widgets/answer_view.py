@@ -104,8 +104,8 @@ class AnswerView(VerticalScroll):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "down", show=False, id="answer.down", tooltip="scroll down"),
         Binding("k", "scroll_up", "up", show=False, id="answer.up", tooltip="scroll up"),
-        Binding("g", "scroll_home", "top", show=False, id="answer.top", tooltip="to the top"),
-        Binding("G", "scroll_end", "end", show=False, id="answer.end", tooltip="to the end"),
+        Binding("g", "scroll_home", "top", show=False, id="answer.top", tooltip="top"),
+        Binding("G", "scroll_end", "end", show=False, id="answer.end", tooltip="end"),
         Binding("space", "page_down", "page down", show=False, id="answer.page", tooltip="one page down"),
     ]
 
@@ -135,7 +135,7 @@ class AnswerView(VerticalScroll):
             widgets += self._widgets(section, markdown=markdown, first=not widgets)
         if len(sections) > MOST_SECTIONS:
             more = numbers.plural(len(sections) - MOST_SECTIONS, "more block")
-            widgets.append(Static(f"… {more} not shown: o opens the whole answer", markup=False))
+            widgets.append(Static(f"… {more} not shown: o opens the full answer", markup=False))
         async with self.batch():
             await self.remove_children()
             await self.mount_all(widgets)

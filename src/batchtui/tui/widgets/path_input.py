@@ -70,7 +70,12 @@ class PathInput(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "tab", "complete", "complete", show=False, id="path.complete", tooltip="take the suggestion, or move on"
+            "tab",
+            "complete",
+            "complete",
+            show=False,
+            id="path.complete",
+            tooltip="accept the suggestion, or next field",
         ),
     ]
 

@@ -122,14 +122,14 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         *(f"row-list--{name}" for name in CellStyles.NAMES),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False, id="down", tooltip="one row down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="up", tooltip="one row up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down", tooltip="down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up", tooltip="up"),
         Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, id="page_down", tooltip="one page down"),
         Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, id="page_up", tooltip="one page up"),
-        Binding("home,g", "first", "First", show=False, id="first", tooltip="to the first row"),
-        Binding("end,G", "last", "Last", show=False, id="last", tooltip="to the last row"),
+        Binding("home,g", "first", "First", show=False, id="first", tooltip="first row"),
+        Binding("end,G", "last", "Last", show=False, id="last", tooltip="last row"),
         Binding("enter", "select", "open", show=False, id="open", tooltip="open the row"),
-        Binding("space", "mark", "mark", show=False, id="mark", tooltip="mark the row and go on"),
+        Binding("space", "mark", "mark", show=False, id="mark", tooltip="mark the row and move down"),
         Binding("asterisk", "mark_all", "mark all", show=False, id="mark_all", tooltip="mark all rows, or none"),
     ]
 

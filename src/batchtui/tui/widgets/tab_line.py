@@ -33,8 +33,8 @@ class TabLine(Widget, can_focus=True):
     TabLine { height: 1; width: 1fr; text-wrap: nowrap; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "previous tab", show=False, id="tabs.previous", tooltip="the tab to the left"),
-        Binding("right", "move(1)", "next tab", show=False, id="tabs.next", tooltip="the tab to the right"),
+        Binding("left", "move(-1)", "previous tab", show=False, id="tabs.previous", tooltip="previous tab"),
+        Binding("right", "move(1)", "next tab", show=False, id="tabs.next", tooltip="next tab"),
     ]
 
     class Chosen(Message):

@@ -1,4 +1,4 @@
-"""A switch on one line whose state is read by its shape: ``[x] Skip bad``."""
+"""A switch on one line whose state is read by its shape: ``[x] Skip errors``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Toggle(Widget, can_focus=True):
     Toggle:focus { text-style: reverse; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space,enter", "turn", "turn", show=False, id="toggle.turn", tooltip="turn the switch"),
+        Binding("space,enter", "turn", "turn", show=False, id="toggle.turn", tooltip="toggle"),
     ]
 
     class Changed(Message):

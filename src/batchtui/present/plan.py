@@ -1,0 +1,93 @@
+"""A plan in words for both faces: its batches, tokens, cost and problems.  Pure: a plan in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from batchtui import safetext
+from batchtui.domain.plan import Plan
+from batchtui.present import batch, numbers
+
+
+def batches(plan: Plan) -> str:
+    """``300 requests in 1 batch``."""
+    return f"{numbers.plural(plan.requests, 'request')} in {numbers.plural(len(plan.parts), 'batch', 'batches')}"
+
+
+def cost(plan: Plan) -> str:
+    """The estimated cost at batch price, with the likely one where earlier runs tell it; a part without a price is said."""
+    likely = plan.estimate.likely_usd
+    known = numbers.usd_range(plan.estimate.batch_usd) + (f", {numbers.likely(likely)}" if likely is not None else "")
+    return f"{known} and models without a price" if plan.estimate.unpriced else known
+
+
+def standard(plan: Plan) -> str:
+    """The estimated cost of the same requests at standard price."""
+    return f"{numbers.usd_range(plan.estimate.standard_usd)} standard"
+
+
+def tokens(plan: Plan) -> str:
+    """Input and output tokens."""
+    e = plan.estimate
+    return f"{numbers.token_range(e.input_tokens)} in · {numbers.token_range(e.output_tokens)} out"
+
+
+def calibration(plan: Plan) -> str:
+    """How the tokens are known."""
+    return "counted on a sample" if plan.estimate.calibrated else "rule of thumb"
+
+
+def unpriced(plan: Plan) -> str:
+    """That models have no price, "" when all have one."""
+    names = [safetext.line(name, 40) for name in plan.estimate.unpriced]
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"no price for {', '.join(names[:4])}{more}: not in the cost" if names else ""
+
+
+def title_of(sources: Iterable[str]) -> str:
+    """A title for a run from what it was read from."""
+    names = [Path(source).stem if source != "-" else "standard input" for source in sources]
+    return safetext.line(names[0] + (f" +{len(names) - 1}" if len(names) > 1 else ""), 60)
+
+
+def problem_lines(plan: Plan) -> list[str]:
+    """The problems, equal ones as one with a count and the first places."""
+    lines = []
+    for group in plan.problems:
+        head = group.first[0]
+        who = f" {safetext.line(head.custom_id, 64)}" if head.custom_id else ""
+        text = safetext.line(group.message, 500)
+        if group.count == 1:
+            lines.append(f"{group.level}: {safetext.line(head.where, 200)}{who}: {safetext.line(head.message, 500)}")
+            continue
+        lines.append(f"{group.level} ×{group.count:,}: {text}")
+        for problem in group.first[:5]:
+            parts = (problem.where, problem.custom_id, group.own(problem))
+            lines.append("    " + "  ".join(safetext.line(part, 200) for part in parts if part))
+        if group.count > 5:
+            lines.append(f"    … and {group.count - 5:,} more")
+    return lines
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """What would be sent and its cost, or why nothing can be, for the command line."""
+    lines = [f"{batches(plan)}, {numbers.size(plan.bytes)}" + (f", read as {plan.format}" if plan.format else "")]
+    errors = numbers.plural(plan.errors, "error")
+    if plan.errors and not plan.requests:
+        return [*lines, f"{errors}: there is nothing to send"]
+    if plan.skipped:
+        lines.append(
+            f"{batch.skipped(plan.skipped)} skipped"
+            + (f" (written to {plan.skipped_path})" if plan.skipped_path else "")
+            + ("; they are kept with the batch" if plan.skipped_kept and plan.ok else "")
+        )
+    lines.append(f"tokens: {tokens(plan)} ({calibration(plan)})")
+    lines.append(f"cost: {cost(plan)} at batch price ({standard(plan)})")
+    if plan.estimate.unpriced:
+        lines.append(unpriced(plan))
+    if plan.errors:
+        lines.append(f"{errors}: nothing can be sent; fix them, or skip these requests with --skip-bad")
+    elif not plan.requests:
+        lines.append("there is nothing to send")
+    return lines
