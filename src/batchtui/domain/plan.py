@@ -138,6 +138,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The model for requests that name none."""
     skip_bad: bool = False
     cache_prefix: bool = False
+    close_schemas: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

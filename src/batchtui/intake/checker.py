@@ -23,6 +23,7 @@ from batchtui.intake.parts import MAX_OPEN, Part, Splitter, TooManyBetas
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS, Prefix, Size, prefixes_of, size_of
 from batchtui.intake.rules import check_envelope, check_params
+from batchtui.intake.schema_rules import close_params
 from batchtui.intake.wording import quoted
 from batchtui.results.row_ids import SourceMark
 from batchtui.results.skipped import SkippedRow, holding, line_of
@@ -451,6 +452,9 @@ class Checker:
             if "model" not in params and self._options.any_model:
                 params["model"] = self._options.any_model
                 line = msgspec.json.encode(value)
+            if self._options.close_schemas and close_params(params):
+                line = msgspec.json.encode(value)
+                faults.append(warning("schema_closed", "additionalProperties: false was added to a schema"))
             own = params.get("betas")
             named = {each for each in own if isinstance(each, str)} if isinstance(own, list) else set()
             faults += check_params(params, self._facts, self._options.api_version, tuple({*betas, *named}))

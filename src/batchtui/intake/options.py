@@ -50,6 +50,8 @@ class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What made custom_ids begin with; empty takes a new one for each plan that is staged."""
     cache_prefix: bool = False
     """Put the system prompt and the tools under a 1-hour cache."""
+    close_schemas: bool = False
+    """Add ``additionalProperties: false`` to every object of schemas that the API is to obey."""
     default_model: str | None = None
     """For requests without a model, and in place of a template's or another maker's."""
     fallback_model: str | None = None
