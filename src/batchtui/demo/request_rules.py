@@ -104,12 +104,16 @@ def _small(params: Json, family: Traits) -> None:
     for name in params.get("metadata") or {}:
         if name != "user_id":
             raise Refused(f"metadata.{name[:60]}: Extra inputs are not permitted")
+        if not isinstance(params["metadata"][name] or "", str):
+            raise Refused("metadata.user_id: Input should be a valid string")
     stops = params.get("stop_sequences")
     if any(not each.strip() for each in stops or ()):
         raise Refused("stop_sequences: each stop sequence must contain non-whitespace")
     for name in params.get("diagnostics") or {}:
         if name != "previous_message_id":
             raise Refused(f"diagnostics.{name[:60]}: Extra inputs are not permitted")
+        if not isinstance(params["diagnostics"][name] or "", str):
+            raise Refused("diagnostics.previous_message_id: Input should be a valid string")
     if params.get("billing_policy") == "user_profile":
         raise Refused("billing_policy: user_profile is not supported in batches")
 
@@ -448,6 +452,15 @@ _NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
 }
 
 
+_BETA_BLOCKS = frozenset(
+    {
+        *("compaction", "browser_state", "advisor_tool_result", "mcp_tool_listing", "fallback"),
+        *("tool_addition", "tool_removal"),
+    }
+)
+"""Blocks whose fields are not looked into."""
+
+
 def _messages(params: Json, family: Traits, version: str) -> None:
     system = params.get("system")
     if isinstance(system, str) and system and not system.strip():
@@ -548,6 +561,8 @@ def _block(where: str, block: Json, role: str, version: str) -> None:
     kind = block.get("type")
     if not isinstance(kind, str):
         raise Refused(f"{where}.type: Field required")
+    if kind not in _NEEDED and kind not in _BETA_BLOCKS:
+        raise Refused(f"{where}: Input tag '{kind[:60]}' does not match any of the expected tags")
     if (role == "user" and kind in _ASSISTANTS) or (
         role == "assistant" and kind in ("tool_result", "container_upload")
     ):
