@@ -63,6 +63,10 @@ class SourceForm(Vertical):
                 "Skip errors", id="source-skip", tooltip="skip requests with errors; they are kept with the batch"
             )
             yield Toggle("1h cache", id="source-cache", tooltip="put system prompt and tools in a 1-hour prompt cache")
+            tip = "add additionalProperties: false to the objects of schemas"
+            closing = Toggle("Close schemas", id="source-close", tooltip=tip)
+            closing.display = False
+            yield closing
         with Horizontal(classes="form-line"):
             yield Static("Template", classes="form-label", markup=False)
             yield PathInput(placeholder="labels.toml (for rows)", id="source-template", endings=(".toml",))
@@ -143,6 +147,15 @@ class SourceForm(Vertical):
         """Whether system and tools go under a 1-hour cache."""
         return self.query_one("#source-cache", Toggle).on
 
+    @property
+    def close_schemas(self) -> bool:
+        """Whether objects of schemas are closed."""
+        return self.query_one("#source-close", Toggle).on
+
+    def offer_closing(self, offered: bool) -> None:
+        """Show the switch that closes schemas where it would help, and while it is on."""
+        self.query_one("#source-close", Toggle).display = offered or self.close_schemas
+
     def restore(self, draft: Draft) -> None:
         """Put a draft's choices into the fields."""
         self.query_one("#source-model", Input).value = draft.default_model
@@ -153,6 +166,8 @@ class SourceForm(Vertical):
             self.query_one("#source-format", Select).value = draft.format if draft.format in FORMATS else AUTO
         self.query_one("#source-skip", Toggle).set(draft.skip_bad)
         self.query_one("#source-cache", Toggle).set(draft.cache_prefix)
+        self.query_one("#source-close", Toggle).set(draft.close_schemas)
+        self.offer_closing(False)
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
