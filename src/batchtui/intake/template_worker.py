@@ -122,8 +122,8 @@ class Worker:
         self._seconds = given.seconds
         self._limits.begin(given.reading)
         try:
-            self._template = made = RequestTemplate(given.text)
-            return wire.Compiled(made.betas)
+            self._template = made = RequestTemplate(given.text, given.model, given.fallback_model)
+            return wire.Compiled(made.betas, made.names, made.replaced_model)
         except wire.BadTemplate as bad:
             return wire.TemplateRefused(bad.found.message, bad.found.detail, bad.line)
         except TookTooLong as bad:
@@ -145,7 +145,7 @@ class Worker:
         assert self._template is not None
         self._limits.begin(self._seconds)
         try:
-            return wire.Made(*self._template.render(row, number, enter))
+            return wire.Made(*self._template.render(row, number, enter), self._template.take_said())
         except BadRow as bad:
             return wire.Failed(bad.found.code, bad.found.message, bad.found.detail)
         except (TookTooLong, MemoryError, RecursionError) as bad:
