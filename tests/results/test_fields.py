@@ -165,7 +165,10 @@ def test_every_leaf_comes_back(roots: list[dict[str, Any] | None]) -> None:
                 if isinstance(value, Json):
                     assert json.loads(value.text) == wanted
                 else:
-                    assert value == wanted and type(value) is (Decimal if isinstance(wanted, float) else type(wanted))
+                    kinds = (
+                        (Decimal, int) if isinstance(wanted, float | Decimal) else (type(wanted),)
+                    )  # 1e16 is read as whole
+                    assert value == wanted and type(value) in kinds
         view.close()
 
 
@@ -290,7 +293,7 @@ def test_names_are_resolved_column_first_then_field_then_ours(tmp_path: Path) ->
         "model": ("answer", ["o", "o"]),
         "run.model": ("run", ["claude-sonnet-5-5"] * 2),
         "custom_id": ("run", ["r0", "r1"]),
-        "outcome": ("run", ["usable", "usable"]),
+        "outcome": ("run", ["succeeded", "succeeded"]),
         "answer.row.x": ("answer", [1, 1]),
         "score": ("answer", [2, 2]),
         "input_tokens": ("run", [100, 100]),

@@ -260,7 +260,7 @@ class Table:
             row.stop_reason,
             answer.stop_details,
             answer.error if answer.error != row.outcome else "",
-            answer.message,
+            answer.message if not row.invalid else self._view.why_invalid(row.number),
             row.model,
             row.input_tokens if sent else None,
             row.output_tokens if sent else None,
