@@ -290,7 +290,7 @@ def test_names_are_resolved_column_first_then_field_then_ours(tmp_path: Path) ->
         "model": ("answer", ["o", "o"]),
         "run.model": ("run", ["claude-sonnet-5-5"] * 2),
         "custom_id": ("run", ["r0", "r1"]),
-        "outcome": ("run", ["usable", "usable"]),
+        "outcome": ("run", ["succeeded", "succeeded"]),
         "answer.row.x": ("answer", [1, 1]),
         "score": ("answer", [2, 2]),
         "input_tokens": ("run", [100, 100]),
