@@ -81,7 +81,8 @@ def test_empty_cells_that_the_template_uses_are_counted_and_repeated_keys_named(
     assert said["my text is empty in 2 rows (also at 3)"] == "2"
     assert said["id is empty in 2 rows (also at 2)"] == "1"
     assert (
-        "'id' appears twice in one object: the last" in group(made, "duplicate_key").message and group(made, "duplicate_key").level == "warning"
+        "'id' appears twice in one object: the last" in group(made, "duplicate_key").message
+        and group(made, "duplicate_key").level == "warning"
     )
     ids = [each["custom_id"] for each in staged(made)]
     assert ids[2:] == ["x", "z"] and all(each.startswith(made.mark) for each in ids[:2])
@@ -160,6 +161,18 @@ def test_columns_of_turns_are_requests_without_a_template(tmp_path: Path) -> Non
     kept = [json.loads(line) for line in (tmp_path / "s" / "ids-001.jsonl").read_bytes().splitlines()]
     assert kept[0]["row_id"] == "c:1" and kept[1]["row"]["source"] == "x"
     assert "openai_model" in codes(plan(tmp_path, [HF], None))
+
+
+def test_turns_of_a_parquet_file_are_requests_too(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": None, "tool_calls": []}]
+    table = pyarrow.table({"messages": [turns, turns], "conversations": [SHARE["conversations"]] * 2})
+    parquet.write_table(table, tmp_path / "in.parquet")
+    made = plan_of(tmp_path / "in.parquet", default_model="claude-sonnet-5", staging=tmp_path / "s")
+    assert (
+        made.ok and [each["params"]["messages"] for each in staged(made)] == [[{"role": "user", "content": "hi"}]] * 2
+    )
 
 
 def test_turns_in_a_table_are_requests_too(tmp_path: Path) -> None:
