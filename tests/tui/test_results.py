@@ -238,7 +238,7 @@ async def test_an_export_holds_what_the_filter_shows(service: Service, record: B
         app.screen.query_one(PathInput).value = str(tmp_path / "out.jsonl")
         app.screen.query_one("#yes", Button).press()
         await until(pilot, lambda: app.screen is screen)
-        assert "Wrote 6 results" in screen.query_one(StatusLine).said
+        assert "Exported 6 results" in screen.query_one(StatusLine).said
         assert len((tmp_path / "out.jsonl").read_bytes().splitlines()) == 6
 
 

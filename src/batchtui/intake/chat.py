@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.wording import kind_of
+from batchtui.intake.problems import Found, warning
 
 _COLUMNS = ("messages", "conversations", "conversation", "turns", "dialogue", "dialog", "chat", "prompt")
 """Columns that hold turns, the likeliest first."""
@@ -78,11 +77,11 @@ def _spoken(turn: dict[str, Any]) -> bool:
 def body_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with turns as the body of an OpenAI request, its turns under ``messages``."""
     turns = as_turns(row[turns_column(row)]) or []
-    beside = {name: _decoded(row[name]) for name in _BESIDE if row.get(name) not in (None, "", "[]", [])}
+    beside = {name: decoded(row[name]) for name in _BESIDE if row.get(name) not in (None, "", "[]", [])}
     return {"messages": openai_turns(turns), **beside}
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
     """A value that datasets keep as JSON text."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
@@ -104,7 +103,7 @@ def openai_turns(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
         role, value = _SPEAKERS.get(speaker, speaker), turn["value"]
         if role == "call":
             calls += 1
-            call = _decoded(value)
+            call = decoded(value)
             call = call if isinstance(call, dict) else {"name": "call", "arguments": {"text": value}}
             made.append(
                 {"role": "assistant", "content": None, "tool_calls": [{"id": f"call_{calls}", "function": call}]}
@@ -137,19 +136,3 @@ def without_answer(messages: list[dict[str, Any]], faults: list[Found]) -> list[
         what = "the last turn is the assistant's: it is left out, as the model is to answer"
         faults.append(warning("chat_answer", what))
     return messages[:kept]
-
-
-def messages_of(text: str, faults: list[Found]) -> tuple[list[dict[str, Any]], str]:
-    """What a template made for ``messages``, a text, as messages and a system prompt; faults are added to ``faults``."""
-    from batchtui.intake.openai import Turns
-
-    turns = as_turns(text)
-    if turns is None:
-        shown = kind_of(_decoded(text.strip()))
-        what = "messages must become a list of turns, each with role and content, or from and value"
-        faults.append(error("template_messages", what, f"it is {shown}"))
-        return [], ""
-    made = Turns(faults)
-    for turn in openai_turns(turns):
-        made.add(turn)
-    return without_answer(made.finish(), faults), "\n\n".join(made.system)

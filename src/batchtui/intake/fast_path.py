@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from batchtui.intake import estimate
 from batchtui.intake.estimate import BlockTotals
+from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS
 
 if TYPE_CHECKING:
     from batchtui.intake.checker import Checker
@@ -151,6 +151,12 @@ def quotes_of_options(params: Params) -> int:
     return quotes
 
 
+def format_size(params: Params) -> int:
+    """Bytes of the answer's schema; whether they are charged for as text is not documented."""
+    raw = params.output_config
+    return len(bytes(raw)) if raw is not UNSET and b'"schema"' in bytes(raw) else 0
+
+
 MAX_SHAPES = 512
 _LARGEST = 100_000
 
@@ -277,7 +283,7 @@ def _plain_block(
             share.requests,
             int(share.text * chars),
             int(share.text * octets),
-            estimate.PER_MESSAGE * share.turns,
+            PER_MESSAGE * share.turns,
             share.limits,
         )
         for share in shares
@@ -369,8 +375,8 @@ def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Ch
         tools = 0 if params.tools is UNSET else len(bytes(params.tools))
         share[0] += 1
         share[1] += chars + tools
-        share[2] += octets + tools
-        share[3] += estimate.PER_MESSAGE * len(params.messages) + (estimate.TOOLS_TOKENS if tools else 0)
+        share[2] += octets + tools + format_size(params)
+        share[3] += PER_MESSAGE * len(params.messages) + (TOOLS_TOKENS if tools else 0)
         counted = limits.setdefault(key, {})
         counted[params.max_tokens] = counted.get(params.max_tokens, 0) + 1
     if block.count(b'"') != quotes or not (block.isascii() or _is_utf8(block)):

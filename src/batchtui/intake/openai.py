@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from batchtui.domain.model_rules import EFFORTS, ModelRules
-from batchtui.intake.chat import body_of, is_ours, without_answer
+from batchtui.intake.chat import as_turns, body_of, decoded, is_ours, openai_turns, without_answer
 from batchtui.intake.options import API_VERSION, IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.schema_rules import closed
@@ -194,6 +194,20 @@ class Turns:
             last["content"].append(block)
         else:
             self._turn("user", [block])
+
+
+def messages_of(text: str, faults: list[Found]) -> tuple[list[dict[str, Any]], str]:
+    """What a template made for ``messages``, a text, as messages and a system prompt; faults are added to ``faults``."""
+    turns = as_turns(text)
+    if turns is None:
+        shown = kind_of(decoded(text.strip()))
+        what = "messages must become a list of turns, each with role and content, or from and value"
+        faults.append(error("template_messages", what, f"it is {shown}"))
+        return [], ""
+    made = Turns(faults)
+    for turn in openai_turns(turns):
+        made.add(turn)
+    return without_answer(made.finish(), faults), "\n\n".join(made.system)
 
 
 _CHAT = "/v1/chat/completions"
@@ -411,11 +425,11 @@ class Translator:
         own = name.removeprefix("anthropic/") if isinstance(name, str) else ""
         if own.startswith("claude"):
             return own
-        if self._options.default_model:
+        if self._options.any_model:
             if name:
-                what = f"model {quoted(str(name))} becomes {quoted(self._options.default_model)}"
+                what = f"model {quoted(str(name))} becomes {quoted(self._options.any_model)}"
                 self._faults.append(warning("openai_model", what))
-            return self._options.default_model
+            return self._options.any_model
         what = f"model {quoted(str(name))} belongs to another provider" if name else "no model is given"
         self._faults.append(error("openai_model", f"{what}: choose one (--model, or Model on the screen)"))
         return "claude"

@@ -18,12 +18,11 @@ from batchtui.intake.openai import Translator
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.parquet import parquet_rows
 from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.row import ID_MADE, as_json, column_id
 from batchtui.intake.sources import Source, SourceFault, Stream, blocks, lines
 from batchtui.intake.tables import csv_rows, text_row
 from batchtui.intake.wording import kind_of, quoted
-from batchtui.safetext import line as safe
 
-ID_MADE = "a row's id can't be a custom_id, or appears twice: a similar one is made, and the row's own id is kept"
 Tick = Callable[[], None]
 """Called after each piece that was read: tells the progress, and raises Stopped."""
 Handler = Callable[[bytes, int], None]
@@ -226,8 +225,6 @@ class Reader:
 
     def _converse(self, line: bytes, row: dict[str, Any], number: int) -> None:
         """A row that holds turns as a request."""
-        from batchtui.intake.template import column_id
-
         faults: list[Found] = []
         made: dict[str, Any] | None = None
         if turns_column(row):
@@ -311,14 +308,6 @@ class Reader:
 
     def _note(self, found: Found, number: int) -> None:
         self._checker.report(found, number)
-
-
-def as_json(row: dict[str, Any] | None) -> bytes:
-    """The row as a line of JSON, for what is left out."""
-    try:
-        return msgspec.json.encode(row)
-    except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
-        return safe(repr(row), 10_000).encode()
 
 
 def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Found]]:

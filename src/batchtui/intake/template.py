@@ -5,6 +5,7 @@ Loaded late, in the process that renders: it imports jinja2 through ``sandbox``.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import os
@@ -23,7 +24,7 @@ from batchtui.intake import template_protocol as wire
 from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.readers import ID_MADE, as_json
+from batchtui.intake.row import ID_MADE, as_json, column_id
 from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
@@ -57,9 +58,12 @@ class BadRow(Exception):
 
 
 class RequestTemplate:
-    """A compiled template; ``render`` makes params from a row.  Raises BadTemplate when the text is no template."""
+    """A compiled template; ``render`` makes params from a row.  Raises BadTemplate when the text is no template.
 
-    def __init__(self, text: str) -> None:
+    ``model`` goes before the template's own, ``fallback_model`` is for one that names none.
+    """
+
+    def __init__(self, text: str, model: str = "", fallback_model: str = "") -> None:
         self._sandbox = Sandbox()
         self._aliases: dict[str, str] = {}
         self._encode = msgspec.json.Encoder().encode
@@ -69,6 +73,10 @@ class RequestTemplate:
                 what = f"nan and inf can't be in a request (in {safe(name, 60)})"
                 raise BadTemplate(error("template", what), _line_of(text, name))
         self.betas = _betas(data.pop("betas", []))
+        own = data.get("model")
+        self.replaced_model = str(own) if model and own not in (None, model) else ""
+        if model or (fallback_model and own is None):
+            data = {"model": model or fallback_model, **{name: each for name, each in data.items() if name != "model"}}
         custom_id = data.pop("custom_id", None)
         if custom_id is not None and not isinstance(custom_id, str):
             raise BadTemplate(
@@ -197,7 +205,7 @@ class RequestTemplate:
 
     def _converse(self, params: dict[str, Any]) -> None:
         """Turns that a column holds as messages, their system prompt behind the template's own; raises BadRow."""
-        from batchtui.intake.chat import messages_of
+        from batchtui.intake.openai import messages_of
 
         faults: list[Found] = []
         messages, system = messages_of(params["messages"], faults)
@@ -385,8 +393,6 @@ def _line_of(text: str, name: str, inner: int = 1) -> int:
     return 0
 
 
-_ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
-"""Columns that give a request its id when the template names none."""
 MAX_LIMIT_FAULTS = 5
 """Rows that ask for too much before the rest is left."""
 MAX_DEATHS = 5
@@ -420,7 +426,7 @@ def load_template(
             return None, [(name, found)]
     mine = process or TemplateProcess()
     try:
-        mine.compile(text, wait)
+        mine.compile(text, wait, options.default_model or "", options.fallback_model or "")
         return mine, []
     except wire.BadTemplate as bad:
         _drop(mine, process)
@@ -451,6 +457,11 @@ def read_template(path: Path) -> tuple[str, CheckedSource | None, Found | None]:
         return "", None, error("template", f"can't be read: {bad.strerror or bad}")
     except UnicodeDecodeError:
         return "", None, error("template", "not valid UTF-8: save the file as UTF-8")
+
+
+def template_mark(text: str | None) -> str:
+    """What a template's text is known by in records; "" without a template."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16] if text is not None else ""
 
 
 class Renderer:
@@ -715,12 +726,3 @@ class RowFault(Exception):
     def __init__(self, found: Found) -> None:
         super().__init__(found.text)
         self.found = found
-
-
-def column_id(row: dict[str, Any]) -> str:
-    """A row's own id, from the first of the columns that may hold it; "" when none does."""
-    for name in _ID_COLUMNS:
-        value = row.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-            return str(value)
-    return ""
