@@ -98,6 +98,11 @@ def usd_short(value: Decimal) -> str:
     return f"${value:.{-value.adjusted()}f}" if value.adjusted() >= -4 else "<$0.0001"
 
 
+def at_least(shown: str, missing: bool) -> str:
+    """A cost that is not known whole: ``≥ $0.12``."""
+    return f"≥ {shown}" if missing and shown.startswith(("$", "<")) else shown
+
+
 def span(low: str, high: str) -> str:
     """A range, or the one figure when both ends read the same."""
     return low if low == high else f"{low}–{high}"
@@ -130,6 +135,11 @@ def share(part: int, total: int) -> str:
 def _percent(part: int, total: int) -> int:
     """Never 0 of some, nor 100 of fewer than all."""
     return max(1, part * 100 // total) if part else 0
+
+
+def likely(value: Decimal | None) -> str:
+    """What earlier runs say it will cost: ``~$3.10 likely``; empty where there were none."""
+    return f"~{usd(value)} likely" if value is not None else ""
 
 
 def token_range(pair: tuple[int, int]) -> str:

@@ -24,7 +24,7 @@ TOPICS = {
 
   check    {requests, bytes, batches, problems[{where, custom_id, level, message, code}], problem_groups[{code, level,
            message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi], batch_usd[lo,hi], standard_usd[lo,hi],
-           unpriced[]}}
+           likely_usd, unpriced[], calibrated}}
   submit   {run, batches[record]}; retry the same
   list     [record]; show record; watch, cancel, fetch [record]; delete [local_id]
   results  {records[record], output, skipped}

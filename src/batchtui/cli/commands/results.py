@@ -220,12 +220,14 @@ def _standing(
         "good": good,
         "good_after": after,
         "cost_usd": None if tally.unpriced else tally.cost_usd,
+        "cost_missing": tally.cost_missing,
     }
 
 
 def _run_line(whole: dict[str, Any]) -> str:
     steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
-    return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {numbers.usd(whole['cost_usd'])} in all"
+    paid = numbers.at_least(numbers.usd(whole["cost_usd"]), bool(whole["cost_missing"]))
+    return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {paid} in all"
 
 
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:

@@ -145,7 +145,9 @@ class HomeRows:
         first = group.whole[0]
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
         total, guessed = group.cost
-        cost = "" if total is None else numbers.about(total) if guessed else numbers.usd_short(total)
+        least = not guessed and any(map(batch.at_least, group.whole))
+        shown = "" if total is None else numbers.about(total) if guessed else numbers.usd_short(total)
+        cost = numbers.at_least(shown, least)
         worst = group.worst or group.states[0]
         good = group.good
         sign, style, word = worst.sign, worst.style, worst.word

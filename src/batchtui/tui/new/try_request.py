@@ -117,8 +117,9 @@ class TryScreen(BaseModal[None]):
             return
         message = msgspec.json.decode(result.answer)
         tokens = f"{numbers.tokens(result.input_tokens)} in · {numbers.tokens(result.output_tokens)} out"
+        cost = numbers.at_least(numbers.usd(result.cost_usd), bool(result.cost_missing))
         self.query_one("#try-what", Static).update(
-            Content.assemble((f"{tokens} · {numbers.usd(result.cost_usd)}", "bold"), self._projection(result.cost_usd))
+            Content.assemble((f"{tokens} · {cost}", "bold"), self._projection(result.cost_usd))
         )
         pane.display = True
         stop = str(message.get("stop_reason", "")) if isinstance(message, dict) else ""
