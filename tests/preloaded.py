@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from batchtui.cli import VERBS
+from batchtui.cli.verbs import VERBS
 
 VERB = "import sys\nfrom batchtui.cli import main\nmain(sys.argv[1:])\n"
 IMPORTED = (
@@ -171,7 +171,7 @@ class _Server:
 
     def close(self) -> None:
         self._line.close()
-        self._process.wait(10)
+        self._process.wait(120)
 
 
 _started: list[_Server] = []
@@ -275,7 +275,8 @@ def main() -> None:
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None:
+                stream.flush()
         except OSError:
             code = 120
     os._exit(code & 0xFF)

@@ -15,7 +15,8 @@ import click
 import msgspec
 import pytest
 
-from batchtui.cli import VERBS, group
+from batchtui.cli import group
+from batchtui.cli.verbs import VERBS
 from batchtui.config import load
 from batchtui.demo.faults import KINDS
 from batchtui.domain.batch import BatchRecord
@@ -52,7 +53,7 @@ def test_every_verb_and_option_is_in_the_reference(verb: str) -> None:
         said += section("### Options of all verbs")
     for param in command_of(verb).params:
         if isinstance(param, click.Option):
-            for option in param.opts:
+            for option in (*param.opts, *param.secondary_opts):
                 assert f"`{option}`" in said, option
             if isinstance(param.type, click.Choice):
                 assert all(choice in said for choice in param.type.choices)
@@ -60,7 +61,7 @@ def test_every_verb_and_option_is_in_the_reference(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_reference_names_no_option_that_is_not_there(verb: str) -> None:
-    there = {option for param in command_of(verb).params for option in param.opts}
+    there = {option for param in command_of(verb).params for option in (*param.opts, *param.secondary_opts)}
     assert set(re.findall(r"`(--[a-z-]+)`", section(f"### {verb}"))) <= there
 
 

@@ -60,5 +60,5 @@ def read(path: str | Path, most: int) -> bytes:
 
 
 def read_text(path: str | Path, most: int = 64 << 20) -> str:
-    """A regular file's text in UTF-8; raises TooLarge, OSError and UnicodeDecodeError."""
-    return read(path, most).decode("utf-8")
+    """A regular file's text in UTF-8, a byte order mark aside; raises TooLarge, OSError and UnicodeDecodeError."""
+    return read(path, most).decode("utf-8-sig")

@@ -121,7 +121,7 @@ def test_results_writes_what_is_here_says_what_lacks_and_exits_1(call: Caller) -
     call.demo.set_faults(["short-count@results"])
     out = call.folder / "out.jsonl"
     said = call("results", "last", "-o", out)
-    assert said.code == 1 and "of 20 results came" in said.err
+    assert said.code == 1 and "of 20 results received" in said.err
     assert out.read_bytes().count(b"\n") == 18
 
 

@@ -59,10 +59,10 @@ def test_all_rows_are_written_in_every_format_in_the_order_of_the_source(call: C
 
     rows = list(csv.DictReader(written("csv").open(encoding="utf-8", newline="")))
     assert [(row["custom_id"], row["outcome"].split(" (")[0]) for row in rows] == [
-        ("a", "usable"),
+        ("a", "succeeded"),
         ("bad", "not sent"),
         ("torn", "not sent"),
-        ("b", "usable"),
+        ("b", "succeeded"),
     ]
     assert "model is missing" in rows[1]["error_message"]
     texts = json.loads(written("json").read_text())

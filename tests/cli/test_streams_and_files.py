@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -12,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.cli import VERBS
+from batchtui.cli.verbs import VERBS
 from batchtui.domain.errors import Stopped
 from batchtui.domain.work import Work
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
 from batchtui.intake.preview import peek
 from tests.intake.helpers import PRICES, plan_of, request, staged, write_lines
+from tests.preloaded import VERB, Child
 
 ARGUMENTS: dict[str, list[str]] = {
     "check": ["in.jsonl"],
@@ -30,6 +32,8 @@ ARGUMENTS: dict[str, list[str]] = {
     **{name: ["last"] for name in ("show", "results", "retry", "cancel", "delete", "adopt", "watch")},
     "compare": ["last", "last"],
 }
+WITHOUT = "import os, sys\nos.closerange(0, 3)\nsys.stdin = sys.stdout = sys.stderr = None\n" + VERB
+"""The program as an interpreter without streams begins it."""
 STREAMS = [">&-", ">/dev/full", "2>&-", "2>/dev/full", "<&-", "<&- >&- 2>&-"]
 TEMPLATE = 'model = "claude-opus-5"\nmax_tokens = 5\nprompt = "{{ text }}"\n'
 
@@ -51,10 +55,22 @@ def environment(place: Path, **more: str) -> dict[str, str]:
 def run(
     place: Path, *words: str, streams: str = "", env: dict[str, str] | None = None, given: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
+    if not streams and env is None:
+        return preloaded(place, words, VERB, given)
     command = ["sh", "-c", f'"$@" {streams}', "sh", sys.executable, "-m", "batchtui", *words]
     return subprocess.run(
         command, cwd=place, env=env or environment(place), capture_output=True, input=given, check=False, timeout=120
     )
+
+
+def preloaded(
+    place: Path, words: tuple[str, ...], code: str, given: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """The same without the interpreter's start."""
+    with contextlib.chdir(place):
+        child = Child(words, code=code, env=environment(place), stdin=-1, stdout=-1, stderr=-1)
+    out, err = child.communicate(given or b"", 120)
+    return subprocess.CompletedProcess(words, child.wait(), out, err)
 
 
 def said(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -67,10 +83,15 @@ def said(done: subprocess.CompletedProcess[bytes]) -> str:
 # --- streams -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("streams", ["<&- >&- 2>&-", *(pytest.param(e, marks=pytest.mark.slow) for e in STREAMS[:-1])])
+@pytest.mark.parametrize("streams", ["without", *(pytest.param(e, marks=pytest.mark.slow) for e in STREAMS)])
 def test_every_verb_ends_well_without_its_streams(place: Path, streams: str) -> None:
-    for verb in VERBS:
-        done = run(place, verb, *ARGUMENTS.get(verb, []), streams=streams)
+    if streams == "without":
+        streams = STREAMS[-1]
+        ways = {verb: preloaded(place, (verb, *ARGUMENTS.get(verb, [])), WITHOUT) for verb in VERBS}
+        ways["list"] = run(place, "list", streams=streams)
+    else:
+        ways = {verb: run(place, verb, *ARGUMENTS.get(verb, []), streams=streams) for verb in VERBS}
+    for verb, done in ways.items():
         text = said(done)
         if done.returncode == 0:
             assert ">" not in streams.replace("2>", "") or verb in ("sync", "watch"), (verb, streams)

@@ -121,7 +121,7 @@ def test_sources_that_are_not_there_or_empty_are_named(tmp_path: Path) -> None:
         (b"PK\x03\x04aaaa", "save the sheet as CSV"),
         (b"%PDF-1.7", "a PDF"),
         (b"\x00\x01\x02", "binary data"),
-        ('{"a": 1}'.encode("utf-16"), "save the file as UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "their columns: 'a'"),
         (b"just words", "no requests and no table"),
         (b"a,b\n1,2\n3,4\n", "'a', 'b'"),
         (b'{"question": "x", "answer": "y"}\n', "'question', 'answer'"),
@@ -203,7 +203,7 @@ def test_parquet_is_read_when_pyarrow_is_there(tmp_path: Path) -> None:
     parquet.write_table(table, tmp_path / "in.parquet")
     template = TEMPLATE.replace("{{ text }}", "{{ text }} {{ day }} {{ none }} {{ raw }}")
     data = (tmp_path / "in.parquet").read_bytes()
-    expected = ["a 2026-01-02 None x", "é 2026-01-02 None x", "c 2026-01-02 None x"]
+    expected = ["a 2026-01-02  x", "é 2026-01-02  x", "c 2026-01-02  x"]
     assert rows(tmp_path, data, "in.bin", template) == expected
     assert rows(tmp_path, gzip.compress(data), "in.gz", template) == expected
     (tmp_path / "cut.parquet").write_bytes(data[: len(data) // 2])

@@ -15,6 +15,7 @@ from tests.intake.helpers import codes, group, plan_of, staged
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs away is stopped sooner."""
     monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.3)
+    monkeypatch.setattr(template_protocol, "READ_SECONDS", 0.3)
 
 
 HEAD = 'model = "claude-opus-5"\nmax_tokens = 5\n'

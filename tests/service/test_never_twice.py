@@ -283,7 +283,7 @@ async def test_a_list_that_leaves_out_a_running_batch_of_ours_counts_for_nothing
         demo.set_faults(["hidden:9999@list"])
         await syncs(service)
         record = service.resolve(lost.local_id)
-        assert record.status == "unconfirmed" and "leaves out" in record.error
+        assert record.status == "unconfirmed" and "the list lacks" in record.error
         demo.set_faults([])
         await syncs(service, 2)
         await service.close()

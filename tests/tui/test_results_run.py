@@ -97,7 +97,7 @@ async def test_the_run_says_how_many_were_good_after_which_try(service: Service)
         await until(
             pilot,
             lambda: (
-                "7 of 10 good (5 after try 1, 7 after try 2)"
+                "7 of 10 usable (5 after attempt 1, 7 after attempt 2)"
                 in "".join(str(each.render()) for each in screen.query(Static))
             ),
         )

@@ -19,7 +19,7 @@ _MOST = 200
 
 def ids(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
     """Ids of batches: local ones, the service's once that much was typed, and ``last``."""
-    return list(_starting(begun, _batches(ctx, begun)))
+    return list(starting(begun, _batches(ctx, begun)))
 
 
 def _batches(ctx: click.Context, begun: str) -> Iterator[tuple[str, str]]:
@@ -39,7 +39,7 @@ def _batches(ctx: click.Context, begun: str) -> Iterator[tuple[str, str]]:
 
 def profiles(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
     """Profiles of config.toml, and the SDK's own."""
-    return list(_starting(begun, _profiles()))
+    return list(starting(begun, _profiles()))
 
 
 def _profiles() -> Iterator[tuple[str, str]]:
@@ -52,20 +52,11 @@ def _profiles() -> Iterator[tuple[str, str]]:
         yield name, "one of the SDK's own"
 
 
-def topics(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
-    """What there is help on."""
-    from batchtui.cli import VERBS
-    from batchtui.cli.commands.help import TOPICS
-
-    verbs = ((name, line) for name, (_, line) in VERBS.items())
-    return list(_starting(begun, [*((name, "") for name in TOPICS), *verbs]))
-
-
 def faults(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
     """How the demo server can misbehave."""
     from batchtui.demo.faults import KINDS
 
-    return list(_starting(begun, ((name, kind.does) for name, kind in KINDS.items())))
+    return list(starting(begun, ((name, kind.does) for name, kind in KINDS.items())))
 
 
 def files(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -85,7 +76,7 @@ def _item(value: str, type: str = "plain", help: str | None = None) -> Completio
     return CompletionItem(value, type, help)
 
 
-def _starting(begun: str, offers: Iterable[tuple[str, str]]) -> Iterator[CompletionItem]:
+def starting(begun: str, offers: Iterable[tuple[str, str]]) -> Iterator[CompletionItem]:
     """Those that go on from what was typed; what can't be read now is not offered, and no shell is bothered with why."""
     with contextlib.suppress(Exception):
         for value, words in offers:

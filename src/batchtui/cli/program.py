@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 
 import click
 
-from batchtui import __version__
-from batchtui.cli import VERBS, completion
+from batchtui import __version__, safetext
+from batchtui.cli import completion
+from batchtui.cli.verbs import VERBS
 
 
 class _Verbs(click.Group):
@@ -20,6 +22,17 @@ class _Verbs(click.Group):
         module = importlib.import_module(VERBS[cmd_name][0])
         command: click.Command = getattr(module, f"{cmd_name}_")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            near = difflib.get_close_matches(name.lower().replace("_", "-"), VERBS, n=1, cutoff=0.6)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            shown = safetext.line(name, 60)
+            ctx.fail(f"No such command {shown!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):

@@ -14,7 +14,7 @@ def write_first_config(path: Path | None = None) -> Path:
     where = path or config_path()
     if where.exists():
         return where
-    advice = "set BATCHTUI_CONFIG_DIR to a folder of yours"
+    advice = "set BATCHTUI_CONFIG_DIR to a folder that you can write"
     try:
         files.make_private_dir(where.parent)
         with files.open_private(where, "xb") as file:
@@ -27,7 +27,7 @@ def write_first_config(path: Path | None = None) -> Path:
 
 
 FIRST_CONFIG = """\
-# batchtui's settings; every one may be left out.  Never put a key here.
+# batchtui settings, all optional.  Never put a key in this file.
 
 # default_profile = "default"
 # max_cost = 25.0                      # dollars; a plan that may cost more is not sent
@@ -74,4 +74,10 @@ FIRST_CONFIG = """\
 # cache_write_5m = 1.25
 # cache_write_1h = 2.0
 # cache_read = 0.1
+
+# [models."my-model"]                  # what a model takes: "ok", "refused", "deprecated", "to_high" or "unconfirmed"
+# adaptive = "ok"
+# enabled = "refused"
+# efforts = ["low", "medium", "high"]
+# cache_min = 1024                     # tokens
 """

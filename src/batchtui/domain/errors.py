@@ -38,7 +38,7 @@ class SourceChanged(InputError):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
             f"{changed_words(names)} after the check; nothing was sent",
-            advice="check again when the source is complete, and look at the new plan",
+            advice="check again when the source is complete, then review the new plan",
         )
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import csv
+import codecs
 import re
 from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
+from batchtui.intake.chat import is_chat
+from batchtui.intake.dialect import Dialect, Table, table_of
+from batchtui.intake.encodings import Guess, guess, is_utf8, known, marked, mostly_utf8, wide
 from batchtui.intake.json_array import array_start
-from batchtui.intake.problems import Found, error
-from batchtui.intake.sources import SourceFault
+from batchtui.intake.options import IntakeOptions, TableOptions
+from batchtui.intake.problems import error
+from batchtui.intake.sources import HEAD, SourceFault, Stream
 
 BOM = b"\xef\xbb\xbf"
-_DELIMITERS = ",\t;|"
+_TEXT_NAMES = (".txt", ".md", ".rst", ".html", ".xml")
 _TABLE_NAMES = (".csv", ".tsv", ".tab", ".psv")
-_JSON_KINDS = ("native", "params", "openai", "rows", "json")
+_JSON_KINDS = ("native", "params", "openai", "rows", "json", "chat")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"([^"\\]{1,60})"')
 
 
@@ -29,34 +33,113 @@ class DetectedFormat(msgspec.Struct, frozen=True):
     """Of JSON: ``lines``, ``array`` or ``sequence``."""
     start: int = 0
     """Bytes before the first element of an array."""
-    delimiter: str = ","
-    encoding: str = "utf-8"
+    dialect: Dialect = Dialect()
+    """Of a table."""
+    encoding: str = ""
+    """"" for UTF-8 as far as was seen."""
+    guessed: Guess | None = None
+    """The encoding, where it was detected by the letters."""
+    header_said: str = ""
+    """What stands before a table's header and is skipped."""
     others: tuple[str, ...] = ()
     """Keys beside the requests of a body."""
 
 
-def tell(head: bytes, name: str, wanted: str | None, has_template: bool) -> DetectedFormat:
+MOST_SEEN = 1 << 26
+"""Bytes that are looked at before a source is judged by less than its first whole line."""
+
+
+MOST_OF_TABLE = 1 << 24
+ENOUGH = 200
+"""Rows after which more of them tell no more."""
+
+
+def tell(stream: Stream, name: str, options: IntakeOptions) -> DetectedFormat:
     """What a source with this beginning holds; raises SourceFault when that can't be read at all."""
-    if wanted in ("parquet",) or head.startswith(b"PAR1"):
+    wanted = options.format
+    head = stream.peek()
+    if wanted == "parquet" or (head.startswith(b"PAR1") and wanted != "text"):
         return DetectedFormat("parquet")
-    encoding = "utf-8"
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-        head = head[: len(head) // 2 * 2].decode("utf-16", "replace").encode("utf-8", "replace")
-    elif not wanted:
-        _refuse_binary(head)
-    head = head.removeprefix(BOM)
-    text = head.lstrip()
+    encoding, guessed = _encoding(stream, options)
+    if not encoding:
+        refuse_binary(head)
     if wanted == "text":
-        return DetectedFormat("text", encoding=encoding)
-    if wanted in _JSON_KINDS or (not wanted and text[:1] in (b"{", b"[")):
-        if encoding != "utf-8":
-            raise SourceFault(error("encoding", "JSON in UTF-16: save the file as UTF-8"))
-        return _json(head, wanted, has_template)
+        return DetectedFormat("text", encoding=encoding, guessed=guessed)
+    size = HEAD
+    while True:
+        start = _text(head[:4096], encoding).lstrip()[:1]
+        by_content = start in ("{", "[") and not options.table.sign
+        if (wanted in _JSON_KINDS and wanted != "chat") or (wanted in (None, "chat") and by_content):
+            body = head.removeprefix(BOM) if not encoding else _text(head, encoding).encode("utf-8", "replace")
+            told = _json(body, wanted, options.has_template, whole=len(head) < size or size >= MOST_SEEN)
+        else:
+            whole = len(head) < size or size >= MOST_OF_TABLE
+            told = _tell(_text(head, encoding), name, options, whole=whole)
+        if told is not None:
+            return msgspec.structs.replace(told, encoding=encoding, guessed=guessed)
+        size = max(size, len(head)) * 4
+        head = stream.peek(size)
+
+
+def _encoding(stream: Stream, options: IntakeOptions) -> tuple[str, Guess | None]:
+    """The source's encoding, "" for UTF-8 as far as can be seen; and what it was guessed by, if it was."""
+    head = stream.peek()
+    if options.table.encoding:
+        return known(options.table.encoding), None
+    found = marked(head) or wide(head)
+    if found:
+        return "" if found == "utf-8-sig" else found, None
+    if head.isascii() or is_utf8(head, cut=len(head) >= HEAD) or mostly_utf8(head) or options.format == "text":
+        return "", None
+    if head.lstrip()[:1] in (b"{", b"[") or b"\x00" in head:
+        return "", None
+    refuse_binary(head)
+    if len(head) - len(head.translate(None, _HIGH)) < _FEW:
+        head = stream.peek(len(head) * 16)
+    guessed = guess(head)
+    return guessed.encoding, guessed
+
+
+_HIGH = bytes(range(128, 256))
+_FEW = 400
+"""Bytes beyond ASCII, of which more are looked for before an encoding is guessed."""
+
+
+def _text(head: bytes, encoding: str) -> str:
+    if not encoding:
+        return head.removeprefix(BOM).decode(errors="replace")
+    return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head).removeprefix("\ufeff")
+
+
+def _tell(text: str, name: str, options: IntakeOptions, *, whole: bool) -> DetectedFormat | None:
+    """What this beginning of a source is; None when more of it has to be seen."""
+    wanted = options.format
+    table = table_of(text, _signed(options), whole=whole)
+    if (
+        not whole
+        and (table.records < 3 or (not table.sure and table.records < ENOUGH))
+        and _may_be_table(name, options)
+    ):
+        return None
+    if table.doubt:
+        what = "a backslash before a quote can be read in two ways here: write a quote inside quotes twice"
+        raise SourceFault(error("csv", what), table.doubt)
     if wanted in ("csv", "tsv"):
-        delimiter = "\t" if wanted == "tsv" else _delimiter(head) or ","
-        return DetectedFormat(wanted, delimiter=delimiter, encoding=encoding)
-    return _table_or_text(head, name, has_template, encoding)
+        return DetectedFormat(wanted, dialect=table.dialect, header_said=table.said)
+    return _table_or_text(table, name, options.has_template, given=bool(options.table.sign))
+
+
+def _may_be_table(name: str, options: IntakeOptions) -> bool:
+    """Whether it is worth to look further for the rows of a table."""
+    ending = PurePath(name.removesuffix(".gz")).suffix.lower()
+    return ending not in _TEXT_NAMES or options.format in ("csv", "tsv") or bool(options.table.sign)
+
+
+def _signed(options: IntakeOptions) -> TableOptions:
+    """The table's options, with the tab that a TSV means."""
+    if options.format == "tsv" and not options.table.sign:
+        return msgspec.structs.replace(options.table, delimiter="tab")
+    return options.table
 
 
 def classify(value: Any, has_template: bool) -> str:
@@ -69,34 +152,61 @@ def classify(value: Any, has_template: bool) -> str:
         return "openai"
     if "custom_id" in value or isinstance(value.get("params"), dict):
         return "native"
+    if is_chat(value):
+        return "chat"
     if "messages" in value or ("model" in value and "max_tokens" in value):
         return "params"
     return "rows"
 
 
-def _refuse_binary(head: bytes) -> None:
-    known: list[tuple[bytes, Found]] = [
-        (b"PK\x03\x04", error("format", "a ZIP archive or a spreadsheet: unpack it, or save the sheet as CSV")),
-        (b"%PDF", error("format", "a PDF: convert it to text first")),
-        (b"SQLite format 3", error("format", "an SQLite database: export the rows as CSV")),
-        (b"\x28\xb5\x2f\xfd", error("format", "packed with zstd: unpack it first")),
-        (b"BZh", error("format", "packed with bzip2: unpack it first")),
-        (b"\xfd7zXZ", error("format", "packed with xz: unpack it first")),
-    ]
-    for magic, found in known:
+_KNOWN_BINARY: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a ZIP archive or an office file: unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an office file: save the sheet as CSV, or the text as UTF-8"),
+    (b"%PDF", "a PDF: convert it to text first"),
+    (b"{\\rtf", "a rich text file: save it as plain text"),
+    (b"SQLite format 3", "an SQLite database: export the rows as CSV"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd: unpack it first"),
+    (b"BZh", "packed with bzip2: unpack it first"),
+    (b"\xfd7zXZ", "packed with xz: unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "packed with 7-Zip: unpack it first"),
+    (b"Rar!\x1a\x07", "packed with RAR: unpack it first"),
+    (b"\x89PNG\r\n", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"II*\x00", "an image"),
+    (b"MM\x00*", "an image"),
+    (b"8BPS", "an image"),
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file: save the table as Parquet or CSV"),
+    (b"ID3", "a sound file"),
+    (b"OggS", "a sound file"),
+    (b"fLaC", "a sound file"),
+    (b"\x7fELF", "a program"),
+    (b"\xca\xfe\xba\xbe", "a program"),
+)
+
+
+def refuse_binary(head: bytes) -> None:
+    """Raise SourceFault for what is no text."""
+    for magic, what in _KNOWN_BINARY:
         if head.startswith(magic):
-            raise SourceFault(found)
+            raise SourceFault(error("format", what))
+    if head[:4] == b"RIFF" or head[4:8] == b"ftyp":
+        kind = "an image" if head[8:12] in (b"WEBP", b"avif", b"heic", b"mif1") else "a sound or film file"
+        raise SourceFault(error("format", kind))
     if b"\x00" in head:
         raise SourceFault(error("format", "binary data, no text: JSON lines, JSON, CSV, TSV or Parquet are read"))
 
 
-def _json(head: bytes, wanted: str | None, has_template: bool) -> DetectedFormat:
+def _json(head: bytes, wanted: str | None, has_template: bool, *, whole: bool) -> DetectedFormat | None:
     kind = wanted or "json"
     text = head.lstrip()
     opening = array_start(head) if text[:1] == b"[" or _FIRST_KEY.match(head) else None
     if opening is not None and (text[:1] == b"[" or not _first_line_is_request(head)):
         start, others = opening
         return DetectedFormat(kind, "array", start, others=tuple(others))
+    if not whole and b"\n" not in text:
+        return None
     if _spread_over_lines(head):
         return DetectedFormat(kind, "sequence")
     if kind == "json":
@@ -138,38 +248,15 @@ def _object(line: bytes) -> Any:
         return None
 
 
-def _table_or_text(head: bytes, name: str, has_template: bool, encoding: str) -> DetectedFormat:
+def _table_or_text(table: Table, name: str, has_template: bool, *, given: bool) -> DetectedFormat:
     ending = PurePath(name.removesuffix(".gz")).suffix.lower()
-    delimiter = _delimiter(head)
-    if delimiter is None and ending in _TABLE_NAMES:
-        delimiter = "\t" if ending in (".tsv", ".tab") else ","
-    if delimiter is not None and (ending in _TABLE_NAMES or ending not in (".txt", ".md", ".rst", ".html", ".xml")):
-        return DetectedFormat("tsv" if delimiter == "\t" else "csv", delimiter=delimiter, encoding=encoding)
+    sure, dialect = table.sure or given, table.dialect
+    if not sure and ending in _TABLE_NAMES:
+        sign = "\t" if ending in (".tsv", ".tab") else "|" if ending == ".psv" else ","
+        sure, dialect = True, msgspec.structs.replace(dialect, delimiter=sign)
+    if sure and (given or ending in _TABLE_NAMES or ending not in _TEXT_NAMES):
+        kind = "tsv" if dialect.delimiter == "\t" else "csv"
+        return DetectedFormat(kind, dialect=dialect, header_said=table.said)
     if not has_template and not ending:
         raise SourceFault(error("format", "no requests and no table: give JSON lines, or a template with rows"))
-    return DetectedFormat("text", encoding=encoding)
-
-
-def _delimiter(head: bytes) -> str | None:
-    """The sign that cuts the first lines into equally many cells, None when none does."""
-    text = head.decode("utf-8", "replace")
-    whole = text if len(head) < 4096 or "\n" not in text else text[: text.rfind("\n") + 1]
-    best: tuple[int, str] | None = None
-    for delimiter in _DELIMITERS:
-        try:
-            rows = [
-                len(row)
-                for row, _ in zip(
-                    csv.reader(whole.splitlines(keepends=True), delimiter=delimiter), range(50), strict=False
-                )
-                if row
-            ]
-        except csv.Error:
-            continue
-        if len(rows) > 2 and len(head) >= 4096:
-            rows.pop()
-        if len(rows) > 1 and rows[0] > 1:
-            equal = sum(1 for cells in rows if cells == rows[0])
-            if equal * 10 >= len(rows) * 8 and (best is None or rows[0] > best[0]):
-                best = rows[0], delimiter
-    return best[1] if best else None
+    return DetectedFormat("text")

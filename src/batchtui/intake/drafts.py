@@ -16,7 +16,7 @@ from batchtui.domain.errors import InputError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
 from batchtui.intake.model_limits import ModelCatalog
-from batchtui.intake.options import IntakeOptions
+from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.intake.problems import Found, error
 from batchtui.intake.rules import check_custom_id, check_params
 from batchtui.intake.wording import kind_of, quoted
@@ -137,9 +137,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     sources: tuple[str, ...] = ()
     format: str = ""
+    table: TableOptions = TableOptions()
     template_path: str = ""
     template_text: str = ""
     cache_prefix: bool = False
+    close_schemas: bool = False
     skip_bad: bool = False
     default_model: str = ""
     forms: tuple[Form, ...] = ()
@@ -162,7 +164,7 @@ def load_draft(data: Path, name: str) -> Draft:
     """A draft by its name; raises InputError when there is none or it can't be read."""
     path = data / FOLDER / f"{safetext.filename(name)}.toml"
     try:
-        return msgspec.toml.decode(plainfile.read(path, MAX_DRAFT), type=Draft)
+        return msgspec.toml.decode(plainfile.read_text(path, MAX_DRAFT), type=Draft)
     except plainfile.FileTooLarge as bad:
         raise InputError(
             f"{path} is too large for a draft", advice="remove it, or load its template from a file"

@@ -1,4 +1,4 @@
-"""OpenAI batches translated into Messages requests: turns, system texts, tools, tool calls and their results."""
+"""OpenAI batches translated into Messages requests: chat completions and responses, with tools and their results."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Any
 import msgspec
 
 from batchtui.domain.model_rules import EFFORTS, ModelRules
+from batchtui.intake.chat import as_turns, body_of, decoded, is_ours, openai_turns, without_answer
 from batchtui.intake.options import API_VERSION, IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.schema_rules import closed
 from batchtui.intake.wording import kind_of, quoted
 
-_DATA_URL = re.compile(r"data:([a-z0-9.+/-]+);base64,", re.IGNORECASE)
+_DATA_URL = re.compile(r"data:([a-z0-9.+/-]+)(?:;[a-z0-9=.+-]+)*;base64,", re.IGNORECASE)
+_SAME_TYPE = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
 _KNOWN = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal"})
+_IGNORED = frozenset({"weight", "id", "status"})
 _EMPTY = frozenset({"audio", "annotations", "reasoning_content"})
 
 
@@ -36,6 +39,8 @@ class Turns:
         """The turns; a turn of nothing but one text has it as a plain string."""
         for message in self._messages:
             content = message["content"]
+            if isinstance(content, str):
+                continue
             if len(content) == 1 and set(content[0]) == {"type", "text"} and content[0]["type"] == "text":
                 message["content"] = content[0]["text"]
         return self._messages
@@ -45,9 +50,12 @@ class Turns:
         if not isinstance(message, dict):
             self._faults.append(error("message_type", f"a message must be an object, not {kind_of(message)}"))
             return
+        if is_ours(message):
+            self._messages.append({"role": message["role"], "content": list(message["content"])})
+            return
         role = message.get("role")
         for name, given in message.items():
-            if name not in _KNOWN and given is not None and not (name in _EMPTY and not given):
+            if name not in _KNOWN and name not in _IGNORED and given is not None and not (name in _EMPTY and not given):
                 self._left_out(f"{quoted(name)} of a message")
         if message.get("name") and role in ("system", "developer", "user", "assistant"):
             self._left_out("'name' of a message")
@@ -96,7 +104,7 @@ class Turns:
         made: dict[str, Any] | None
         if kind in ("text", "refusal") and isinstance(part.get(kind), str):
             made = {"type": "text", "text": part[kind]}
-        elif kind == "image_url":
+        elif kind in ("image_url", "input_image") and part.get("file_id") is None:
             made = self._image(part.get("image_url"))
         elif kind == "file" and isinstance(part.get("file"), dict):
             made = self._file(part["file"])
@@ -134,7 +142,8 @@ class Turns:
             return None
         data = _DATA_URL.match(url)
         if data:
-            source = {"type": "base64", "media_type": data.group(1).lower(), "data": url[data.end() :]}
+            kind = data.group(1).lower()
+            source = {"type": "base64", "media_type": _SAME_TYPE.get(kind, kind), "data": url[data.end() :]}
         else:
             source = {"type": "url", "url": url}
         return {"type": block, "source": source}
@@ -187,7 +196,22 @@ class Turns:
             self._turn("user", [block])
 
 
+def messages_of(text: str, faults: list[Found]) -> tuple[list[dict[str, Any]], str]:
+    """What a template made for ``messages``, a text, as messages and a system prompt; faults are added to ``faults``."""
+    turns = as_turns(text)
+    if turns is None:
+        shown = kind_of(decoded(text.strip()))
+        what = "messages must become a list of turns, each with role and content, or from and value"
+        faults.append(error("template_messages", what, f"it is {shown}"))
+        return [], ""
+    made = Turns(faults)
+    for turn in openai_turns(turns):
+        made.add(turn)
+    return without_answer(made.finish(), faults), "\n\n".join(made.system)
+
+
 _CHAT = "/v1/chat/completions"
+_RESPONSES = "/v1/responses"
 _EFFORTS = {"none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh"}
 _DONE = frozenset(
     {
@@ -197,8 +221,136 @@ _DONE = frozenset(
 )
 _ENVELOPE = frozenset({"custom_id", "method", "url", "body"})
 _FUNCTION = frozenset({"name", "description", "parameters", "strict"})
-_HARMLESS = {"n": 1, "stream": False, "logprobs": False, "frequency_penalty": 0, "presence_penalty": 0, "store": False}
+_HARMLESS = {
+    "background": False,
+    "truncation": "disabled",
+    "service_tier": "auto",
+    "n": 1,
+    "stream": False,
+    "logprobs": False,
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "store": False,
+}
 """Fields whose usual value means nothing, so that it need not be named."""
+
+
+class Responses:
+    """Bodies of the Responses API as those of chat completions, as far as both have the same."""
+
+    def __init__(self, faults: list[Found]) -> None:
+        self._faults = faults
+
+    def as_chat(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body; what has no counterpart is added to the faults."""
+        made: dict[str, Any] = {name: given for name, given in body.items() if name not in _RESPONSES_ONLY}
+        for name in ("previous_response_id", "conversation", "prompt"):
+            if body.get(name) is not None:
+                what = f"{quoted(name)} names what OpenAI has stored: the request's turns can't be known"
+                self._faults.append(error("openai_stored", what))
+        made["messages"] = self._messages(body)
+        if body.get("max_output_tokens") is not None:
+            made["max_completion_tokens"] = body["max_output_tokens"]
+        text = body.get("text")
+        if isinstance(text, dict):
+            made["response_format"] = _format_of(text.get("format"))
+            self._others(text, ("format",), "of text")
+        reasoning = body.get("reasoning")
+        if isinstance(reasoning, dict):
+            made["reasoning_effort"] = reasoning.get("effort")
+            self._others(reasoning, ("effort",), "of reasoning")
+        tools = body.get("tools")
+        if isinstance(tools, list):
+            made["tools"] = [_tool_of(tool) for tool in tools]
+        return {name: given for name, given in made.items() if given is not None}
+
+    def _messages(self, body: dict[str, Any]) -> list[Any]:
+        made: list[Any] = []
+        if body.get("instructions"):
+            made.append({"role": "system", "content": body["instructions"]})
+        given = body.get("input")
+        if isinstance(given, str):
+            return [*made, {"role": "user", "content": given}]
+        if not isinstance(given, list):
+            what = f"input must be a string or a list, not {kind_of(given)}" if "input" in body else "input is missing"
+            self._faults.append(error("openai_body", what))
+            return made
+        for item in given:
+            turn = self._item(item)
+            last = made[-1] if made and isinstance(made[-1], dict) else {}
+            if turn is not None and turn.get("tool_calls") and last.get("role") == "assistant":
+                # Calls belong to the turn whose text, or other calls, they follow.
+                last["tool_calls"] = [*(last.get("tool_calls") or []), *turn["tool_calls"]]
+            elif turn is not None:
+                made.append(turn)
+        return made
+
+    def _item(self, item: Any) -> dict[str, Any] | None:
+        kind = item.get("type", "message") if isinstance(item, dict) else "message"
+        if not isinstance(item, dict) or (kind == "message" and "role" not in item):
+            self._faults.append(error("message_type", "an item of input has no role"))
+            return None
+        if kind == "message":
+            content = item.get("content")
+            parts = [_part_of(part) for part in content] if isinstance(content, list) else content
+            return {"role": item["role"], "content": parts}
+        if kind == "function_call":
+            call = {"name": item.get("name"), "arguments": item.get("arguments")}
+            return {"role": "assistant", "content": None, "tool_calls": [{"id": item.get("call_id"), "function": call}]}
+        if kind == "function_call_output":
+            output = item.get("output")
+            parts = [_part_of(part) for part in output] if isinstance(output, list) else output
+            return {"role": "tool", "tool_call_id": item.get("call_id"), "content": parts}
+        if kind == "reasoning":
+            self._faults.append(left_out("an item of reasoning"))
+        else:
+            self._faults.append(error("openai_item", f"an item of type {quoted(str(kind))} has no counterpart"))
+        return None
+
+    def _others(self, given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+        for name, value in given.items():
+            if name not in known and value is not None and (name, value) != ("verbosity", "medium"):
+                self._faults.append(left_out(f"{quoted(name)} {where}"))
+
+
+_RESPONSES_ONLY = frozenset(
+    {
+        *("input", "instructions", "max_output_tokens", "text", "reasoning", "tools", "messages", "response_format"),
+        *("previous_response_id", "conversation", "prompt", "reasoning_effort"),
+    }
+)
+
+
+def _part_of(part: Any) -> Any:
+    """A content part of the Responses API as one of chat completions."""
+    if not isinstance(part, dict):
+        return part
+    kind = part.get("type")
+    if kind in ("input_text", "output_text"):
+        beside = ("type", "text", "annotations", "logprobs")
+        return {"type": "text", "text": part.get("text"), **{n: v for n, v in part.items() if n not in beside}}
+    if kind == "input_image" and part.get("file_id") is None:
+        return {"type": "image_url", "image_url": {"url": part.get("image_url"), "detail": part.get("detail")}}
+    if kind == "input_file" and isinstance(part.get("file_url"), str):
+        return {"type": "file", "file": {"file_data": part["file_url"], "filename": part.get("filename")}}
+    if kind == "input_file":
+        return {"type": "file", "file": {name: value for name, value in part.items() if name != "type"}}
+    return part
+
+
+def _format_of(wanted: Any) -> Any:
+    """``text.format`` as ``response_format``, which has the schema one level deeper."""
+    if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
+        inner = {name: value for name, value in wanted.items() if name != "type"}
+        return {"type": "json_schema", "json_schema": inner}
+    return wanted
+
+
+def _tool_of(tool: Any) -> Any:
+    """A tool of the Responses API as one of chat completions, where it is a function."""
+    if isinstance(tool, dict) and tool.get("type") == "function" and "function" not in tool:
+        return {"type": "function", "function": {name: value for name, value in tool.items() if name != "type"}}
+    return tool
 
 
 class Translator:
@@ -214,24 +366,40 @@ class Translator:
         self._faults = []
         if not isinstance(value, dict):
             return "", None, [error("envelope", f"expected an object on each line, not {kind_of(value)}")]
-        custom_id = value.get("custom_id", "")
-        if not isinstance(custom_id, str):
-            self._faults.append(error("custom_id_type", f"custom_id must be a string, not {kind_of(custom_id)}"))
-            custom_id = ""
+        custom_id = self._id(value.get("custom_id"))
         for name in value:
             if name not in _ENVELOPE:
                 self._left_out(f"{quoted(name)} beside the body")
         body, url = value.get("body"), value.get("url", _CHAT)
         if value.get("method", "POST") != "POST":
             self._faults.append(warning("openai_field", "method is not POST: the request is sent anyway"))
-        if url != _CHAT:
-            self._faults.append(error("openai_url", f"only {_CHAT} can be translated, not {quoted(str(url))}"))
+        if url not in (_CHAT, _RESPONSES):
+            what = f"only {_CHAT} and {_RESPONSES} can be translated, not {quoted(str(url))}"
+            self._faults.append(error("openai_url", what))
         elif not isinstance(body, dict):
             what = f"body must be an object, not {kind_of(body)}" if "body" in value else "body is missing"
             self._faults.append(error("openai_body", what))
         else:
+            if url == _RESPONSES:
+                body = Responses(self._faults).as_chat(body)
             return custom_id, self._params(body), self._faults
         return custom_id, None, self._faults
+
+    def conversation(self, row: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Found]]:
+        """The params for a row with turns (None when there can be none), and what is to be said."""
+        self._faults = []
+        params = self._params(body_of(row))
+        params["messages"] = without_answer(params["messages"], self._faults)
+        return params, self._faults
+
+    def _id(self, given: object) -> str:
+        """A line's own id, "" when it has none: OpenAI takes any text, and its users write numbers too."""
+        if given is None or isinstance(given, str):
+            return given or ""
+        if isinstance(given, int | float) and not isinstance(given, bool):
+            return str(given)
+        self._faults.append(error("custom_id_type", f"custom_id must be a string, not {kind_of(given)}"))
+        return ""
 
     def _params(self, body: dict[str, Any]) -> dict[str, Any]:
         params: dict[str, Any] = {"model": self._model(body.get("model")), "max_tokens": self._max_tokens(body)}
@@ -257,17 +425,13 @@ class Translator:
         own = name.removeprefix("anthropic/") if isinstance(name, str) else ""
         if own.startswith("claude"):
             return own
-        if self._options.default_model:
+        if self._options.any_model:
             if name:
-                what = f"model {quoted(str(name))} becomes {quoted(self._options.default_model)}"
+                what = f"model {quoted(str(name))} becomes {quoted(self._options.any_model)}"
                 self._faults.append(warning("openai_model", what))
-            return self._options.default_model
-        self._faults.append(
-            error(
-                "openai_model",
-                f"model {quoted(str(name))} belongs to another provider: choose one (--model, or Model on the screen)",
-            )
-        )
+            return self._options.any_model
+        what = f"model {quoted(str(name))} belongs to another provider" if name else "no model is given"
+        self._faults.append(error("openai_model", f"{what}: choose one (--model, or Model on the screen)"))
         return "claude"
 
     def _max_tokens(self, body: dict[str, Any]) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
@@ -142,6 +142,22 @@ class Part:
         if self.ids is not None:
             self.sources.add(source)
             self.ids.add(row_line(custom_id, row_id, source, number, row))
+
+    def note_rows(
+        self,
+        custom_ids: Sequence[str],
+        rows: Sequence[tuple[str, object]],
+        source: int,
+        numbers: Sequence[int],
+        *,
+        made: bool,
+    ) -> None:
+        """The same for the last requests, of these rows of a source with their ids; ``made``: all custom_ids were."""
+        self.ids_made = self.ids_made and made
+        if self.ids is not None:
+            self.sources.add(source)
+            told = zip(custom_ids, numbers, rows, strict=True)
+            self.ids.add(b"\n".join([row_line(each, own, source, number, row) for each, number, (own, row) in told]))
 
     def _write_stretch(self) -> None:
         if self._stretch[1] and self.ids is not None:

@@ -14,7 +14,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
 from batchtui.intake import detect_format
 from batchtui.intake.checker import Checker, Row
-from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Problems
 from batchtui.intake.readers import Reader
 from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
@@ -68,7 +68,7 @@ def peek(
         pass
     columns = dict.fromkeys(name for row in catcher.rows for name in row)
     return Peek(
-        format=", ".join(FORMATS[kind] for kind in reader.kinds),
+        format=reader.words,
         columns=tuple(columns),
         rows=tuple(catcher.rows),
         requests=tuple(catcher.lines),
@@ -154,7 +154,7 @@ def _peek_one(
             stream = Stream(raw)
             head = stream.peek()
             if head.strip():
-                reader.read(source, stream, detect_format.tell(head, source.name, options.format, options.has_template))
+                reader.read(source, stream, detect_format.tell(stream, source.name, options))
         finally:
             if source.path is not None:
                 raw.close()

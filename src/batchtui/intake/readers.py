@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from batchtui.domain.batch import CUSTOM_ID
 from batchtui.intake import json_errors
+from batchtui.intake.chat import turns_column
 from batchtui.intake.checker import Checker
 from batchtui.intake.detect_format import BOM, DetectedFormat, classify
+from batchtui.intake.encodings import Decoded, Guess
 from batchtui.intake.json_array import Elements, one_line
 from batchtui.intake.openai import Translator
-from batchtui.intake.options import IntakeOptions
-from batchtui.intake.problems import error, warning
+from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.parquet import parquet_rows
+from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.row import ID_MADE, as_json, column_id
 from batchtui.intake.sources import Source, SourceFault, Stream, blocks, lines
-from batchtui.intake.tables import csv_rows, parquet_rows, text_row
+from batchtui.intake.tables import csv_rows, text_row
 from batchtui.intake.wording import kind_of, quoted
 
 Tick = Callable[[], None]
@@ -49,12 +52,22 @@ class Reader:
         self._made = 0
         self.kinds: dict[str, None] = {}
         """Formats met so far, in order."""
+        self.readings: dict[str, None] = {}
+        """What was detected of how sources are written and may be otherwise, each once."""
+
+    @property
+    def words(self) -> str:
+        """What the sources were taken for."""
+        return ", ".join([*(FORMATS[kind] for kind in self.kinds), *list(self.readings)[:3]])
 
     def read(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         """Read one source to its end; raises SourceFault when it can't be read further, and Stopped."""
         if told.kind in ("parquet", "csv", "tsv", "text"):
             self._read_table(source, stream, told)
-        elif told.layout == "lines":
+            return
+        if told.encoding:
+            stream = Stream(Decoded(stream, told.encoding))
+        if told.layout == "lines":
             self._read_lines(source, stream, told)
         else:
             self._read_elements(source, stream, told)
@@ -63,7 +76,7 @@ class Reader:
         checker = self._checker
         checker.source(source.name)
         self.kinds[told.kind] = None
-        if stream.peek().startswith(BOM):
+        if not told.encoding and stream.peek().startswith(BOM):
             stream.read(len(BOM))
         if told.kind == "native":
             self._read_blocks(stream)
@@ -134,6 +147,8 @@ class Reader:
             return self._params
         if kind == "openai":
             return self._openai
+        if kind == "chat":
+            return self._row if self._has_template else self._chat
         if kind == "rows":
             return self._row
         return self._checker.take
@@ -157,22 +172,67 @@ class Reader:
         line = line.strip()
         if not line:
             return
-        checker = self._checker
         value, faults = json_errors.parse(line)
         made = None
-        custom_id = json_errors.looks_like_id(line)
+        own = json_errors.looks_like_id(line)
         if value is not None and not faults:
-            custom_id, made, faults = self._translator.translate(value)
+            own, made, faults = self._translator.translate(value)
+        self._take_translated(line, number, own, made, faults)
+
+    def _take_translated(
+        self,
+        line: bytes,
+        number: int,
+        own: str,
+        made: dict[str, Any] | None,
+        faults: list[Found],
+        row: dict[str, Any] | None = None,
+    ) -> None:
+        """Check what was translated, under its own id where the API takes it and else a near one, the own one kept."""
+        checker = self._checker
+        if made is not None and not any(found.level == "error" for found in faults):
+            self._made += 1
+            custom_id = own
+            if row is not None or not CUSTOM_ID.match(own):
+                custom_id, _ = checker.free_id(own, self._made)
+            if own and own != custom_id:
+                faults = [*faults, warning("id_made", ID_MADE, f"{quoted(own)} became {custom_id}")]
+        else:
+            custom_id = own
         for found in faults:
             checker.report(found, number, custom_id)
         errors = [found.text for found in faults if found.level == "error"]
+        kept = (own, row) if row is not None or (own and own != custom_id) else None
         if made is None or errors:
-            checker.leave_out(line, errors, number, custom_id)
+            checker.leave_out(line, errors, number, custom_id, kept)
             return
-        if not custom_id:
-            self._made += 1
-            custom_id, _ = checker.free_id("", self._made)
-        checker.take(msgspec.json.encode({"custom_id": custom_id, "params": made}), number, given=line)
+        request = msgspec.json.encode({"custom_id": custom_id, "params": made})
+        checker.take(request, number, kept, given=line)
+
+    def _chat(self, line: bytes, number: int) -> None:
+        line = line.strip()
+        if not line:
+            return
+        value, faults = _read_object(line)
+        if value is None or faults:
+            for found in faults:
+                self._checker.report(found, number)
+            self._checker.leave_out(line, [found.text for found in faults], number)
+            return
+        for found in _repeated(line, value):
+            self._checker.report(found, number)
+        self._converse(line, value, number)
+
+    def _converse(self, line: bytes, row: dict[str, Any], number: int) -> None:
+        """A row that holds turns as a request."""
+        faults: list[Found] = []
+        made: dict[str, Any] | None = None
+        if turns_column(row):
+            made, faults = self._translator.conversation(row)
+        else:
+            columns = ", ".join(map(quoted, list(row)[:12]))
+            faults = [error("chat_turns", f"no column holds a list of turns; the columns: {columns}")]
+        self._take_translated(line, number, column_id(row), made, faults, row)
 
     def _row(self, line: bytes, number: int) -> None:
         line = line.strip()
@@ -193,6 +253,8 @@ class Reader:
                 checker.report(found, number)
             checker.leave_out(line, [found.text for found in faults], number)
             return
+        for found in _repeated(line, value):
+            checker.report(found, number)
         self._rows.render(value, number)
 
     def _read_table(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
@@ -206,40 +268,49 @@ class Reader:
                         "text files need a template (--template FILE.toml), where the text is {{ text }}",
                     )
                 )
-            self._rows.render(text_row(source, stream, told, self._note), 1)
+            self._rows.render(text_row(source, stream, told, self._guessed), 1)
             self._tick()
             return
         rows = (
-            parquet_rows(source, stream)
+            parquet_rows(source, stream, self._note)
             if told.kind == "parquet"
-            else csv_rows(stream, told, self._note, self._leave_out)
+            else csv_rows(stream, told, self._note, self._leave_out, self._guessed)
         )
+        chat: bool | None = None
         for row, number in rows:
-            if self._rows is None:
-                columns = ", ".join(map(quoted, list(row)[:12]))
-                raise SourceFault(
-                    error(
-                        "no_template",
-                        f"rows need a template to become requests (--template FILE.toml); their columns: {columns}",
-                    )
-                )
-            self._rows.render(row, number)
+            if self._rows is not None:
+                self._rows.render(row, number)
+            else:
+                if chat is None:
+                    chat = self._is_chat(row)
+                    self.kinds["chat"] = None
+                self._converse(as_json(row), row, number)
             self._tick()
 
-    def _leave_out(self, cells: list[str], found: Any, number: int) -> None:
+    def _is_chat(self, row: dict[str, Any]) -> bool:
+        """True for a table with a column of turns, the only one that makes requests by itself; raises SourceFault."""
+        if turns_column(row):
+            return True
+        columns = ", ".join(map(quoted, list(row)[:12]))
+        what = f"rows need a template to become requests (--template FILE.toml); their columns: {columns}"
+        raise SourceFault(error("no_template", what))
+
+    def _leave_out(self, text: str, found: Found, number: int) -> None:
         """Name a row that can't be rendered, and keep it with what is left out."""
         if self._rows is not None:
             self._rows.flush()
         self._checker.report(found, number)
-        text = io.StringIO()
-        csv.writer(text, lineterminator="").writerow(cells)
-        self._checker.leave_out(text.getvalue().encode("utf-8", "replace"), [found.text], number)
+        self._checker.leave_out(text.encode("utf-8", "replace"), [found.text], number)
 
-    def _note(self, found: Any, number: int) -> None:
+    def _guessed(self, found: Guess) -> None:
+        self._checker.report(found.found, found.line)
+        self.readings[f"encoding: {found.encoding} (detected)"] = None
+
+    def _note(self, found: Found, number: int) -> None:
         self._checker.report(found, number)
 
 
-def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Any]]:
+def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Found]]:
     """The object of a line, read quickly; with care, and with what is wrong, when that fails."""
     try:
         value = msgspec.json.decode(line)
@@ -249,3 +320,21 @@ def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Any]]:
     if not isinstance(value, dict):
         return None, [error("envelope", f"expected an object on each line, not {kind_of(value)}")]
     return value, []
+
+
+def _repeated(line: bytes, row: dict[str, Any]) -> list[Found]:
+    """Warnings about keys of a row that stand there twice; quick where the quotes of the line are those of what was read."""
+    if b"\\\\" not in line and line.count(b'"') - line.count(b'\\"') == 2 * _strings(row):
+        return []
+    _, faults = json_errors.parse(line)
+    keys = [found.message.partition(" appears twice")[0] for found in faults if found.code == "duplicate_key"]
+    return [warning("duplicate_key", f"{key} appears twice in one object: the last one is used") for key in keys]
+
+
+def _strings(value: Any) -> int:
+    """How many strings a value is written with, keys with them."""
+    if isinstance(value, str):
+        return 1
+    if isinstance(value, dict):
+        return len(value) + sum(1 if each.__class__ is str else _strings(each) for each in value.values())
+    return sum(map(_strings, value)) if isinstance(value, list) else 0

@@ -5,10 +5,12 @@ Loaded late, in the process that renders: it imports jinja2.  Time and memory ar
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, nodes
+from jinja2 import StrictUndefined, Template, Undefined, nodes
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -26,12 +28,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """The environment templates run in; undefined names are errors."""
 
     def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, optimized=False, cache_size=0)
+        super().__init__(undefined=StrictUndefined, autoescape=False, optimized=False, cache_size=0, finalize=as_text)
         # What is checked must be what is sent: nothing may differ from one rendering to the next.
         self.filters.pop("random", None)
         for name in ("lipsum", "cycler", "joiner"):
             self.globals.pop(name, None)
         self.filters["tojson"] = _to_json
+        self.filters["default"] = self.filters["d"] = _default
+        self.filters["string"] = lambda value: str(as_text(value))
+        for name in _OF_TEXTS:
+            self.filters[name] = _of_text(self.filters[name])
+        self.filters["join"] = _of_text(self.filters["join"], each=True)
 
     def compiled(self, text: str) -> Template:
         """A template from text; raises jinja2.TemplateSyntaxError."""
@@ -39,12 +46,30 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for other in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
             tag = type(other).__name__.lower().removeprefix("from")
             raise TemplateSyntaxError(f"{{% {tag} %}} reads another file, which a template can't", other.lineno)
+        for joined in tree.find_all(nodes.Concat):
+            joined.nodes = [
+                nodes.Filter(each, "string", [], [], None, None, lineno=each.lineno) for each in joined.nodes
+            ]
         try:
             code = self._compile(self._generate(tree, None, None, defer_init=False), COMPILED)
         except SyntaxError as bad:
             # Python allows twenty loops in one another, and jinja makes each of the template's one of Python's.
             raise TemplateSyntaxError(f"nested too deeply ({bad.msg})", 1) from bad
         return Template.from_code(self, code, dict(self.globals), None)
+
+    def names_in(self, text: str) -> frozenset[str]:
+        """The columns that a template text may use: names it does not set itself, and those it takes from ``row``."""
+        from jinja2 import meta
+
+        tree = self._parse(text, None, None)
+        found = set(meta.find_undeclared_variables(tree))
+        for part in tree.find_all((nodes.Getattr, nodes.Getitem)):
+            each: Any = part
+            if isinstance(each.node, nodes.Name) and each.node.name == "row":
+                key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
+                if isinstance(key, str):
+                    found.add(key)
+        return frozenset(found - {"row", "row_number", *self.globals})
 
     def rendered(self, template: Template, names: dict[str, Any]) -> str:
         """The template's text; ``names`` hold the globals too.  Raises TemplateLimit besides what templates raise."""
@@ -56,6 +81,45 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 raise TemplateLimit(f"makes a text of more than {MAX_TEXT:,} characters")
             pieces.append(piece)
         return "".join(pieces)
+
+
+_OF_TEXTS = (
+    *("upper", "lower", "trim", "replace", "title", "capitalize", "escape", "e", "truncate", "wordwrap"),
+    *("indent", "center", "wordcount", "striptags", "urlencode"),
+)
+"""Filters that make a text of whatever they are given, as Python spells it."""
+
+
+def as_text(value: Any) -> Any:
+    """A value as a prompt has it: null is empty; true, false, lists and objects are spelled as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _to_json(value) if isinstance(value, dict | list | tuple) else value
+
+
+def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
+    """The default for what is not there, or null."""
+    if isinstance(value, Undefined) or value is None or (boolean and not value):
+        return default_value
+    return value
+
+
+def _of_text(filter_: Callable[..., Any], *, each: bool = False) -> Callable[..., Any]:
+    """A filter that is given values as a prompt has them; with ``each`` those in a list."""
+    at = 1 if hasattr(filter_, "jinja_pass_arg") else 0
+
+    @functools.wraps(filter_)
+    def filled(*args: Any, **named: Any) -> Any:
+        made = args[at]
+        if each and isinstance(made, list | tuple) and not named and len(args) < at + 3:
+            made = [as_text(one) for one in made]
+        elif not each and not isinstance(made, Undefined):
+            made = as_text(made)
+        return filter_(*args[:at], made, *args[at + 1 :], **named)
+
+    return filled
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:

@@ -119,9 +119,14 @@ class Watch:
             template_file=template_file,
             template_text=options.template_text or "",
             format=options.format or "",
+            delimiter=options.table.delimiter,
+            encoding=options.table.encoding,
+            skip_rows=options.table.skip_rows,
+            comment=options.table.comment,
             model=options.default_model or "",
             skip_bad=options.skip_bad,
             cache_prefix=options.cache_prefix,
+            close_schemas=options.close_schemas,
         )
 
 

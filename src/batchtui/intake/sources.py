@@ -17,6 +17,7 @@ import msgspec
 
 from batchtui.intake.problems import Found, error
 from batchtui.paths import expanded
+from batchtui.safetext import line as safe
 
 PIECE = 1 << 18
 """Bytes read at once."""
@@ -130,9 +131,31 @@ def expand(given: Sequence[str], template: Path | None = None) -> Iterator[Sourc
             elif path.exists():
                 yield Source(_shown(name), path)
             else:
-                yield name, error("source", "no such file or folder")
+                yield name, error("source", f"no such file or folder{meant(path)}")
         except (OSError, ValueError) as bad:
             yield name, error("source", f"can't be read: {getattr(bad, 'strerror', None) or bad}")
+
+
+_MOST_NAMES = 10_000
+"""Names of a folder among which a near one is looked for."""
+
+
+def meant(path: Path) -> str:
+    """The path that one that is not there may stand for, as the end of a sentence; "" without a near one."""
+    import difflib
+
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        path, folder = folder, folder.parent
+    try:
+        with os.scandir(folder) as entries:
+            names = [each.name for each, _ in zip(entries, range(_MOST_NAMES), strict=False)]
+    except OSError:
+        return ""
+    lower = {name.lower(): name for name in names}
+    same = lower.get(path.name.lower()) or next((each for each in names if Path(each).stem == path.name), "")
+    near = [same] if same else difflib.get_close_matches(path.name.lower(), lower, n=1, cutoff=0.7)
+    return f", did you mean {safe(_shown(str(folder / lower.get(near[0], near[0]))), 200)}?" if near else ""
 
 
 def _shown(name: str) -> str:
@@ -166,12 +189,13 @@ class Stream:
     def __init__(self, raw: Readable) -> None:
         self._counting = _Counting(raw)
         self._source: _Counting | gzip.GzipFile = self._counting
-        self._ahead = b""
+        self._ahead = bytearray()
+        self._at = 0
         self._hash: hashlib._Hash | None = None
         self.packed = self.peek(2)[:2] == _GZIP
         if self.packed:
-            self._counting.put_back(self._ahead)
-            self._ahead = b""
+            self._counting.put_back(bytes(self._ahead))
+            self._ahead = bytearray()
             self._source = gzip.GzipFile(fileobj=self._counting)  # type: ignore[call-overload]
 
     @property
@@ -181,17 +205,20 @@ class Stream:
 
     def peek(self, size: int = HEAD) -> bytes:
         """The next bytes, at least ``size`` of them unless the stream ends before."""
-        while len(self._ahead) < size:
-            piece = self._read(size - len(self._ahead))
+        while len(self._ahead) - self._at < size:
+            piece = self._read(size - len(self._ahead) + self._at)
             if not piece:
                 break
             self._ahead += piece
-        return self._ahead
+        return bytes(memoryview(self._ahead)[self._at :])
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes, empty at the end."""
         if self._ahead:
-            piece, self._ahead = self._ahead[:size], self._ahead[size:]
+            piece = bytes(memoryview(self._ahead)[self._at : self._at + size])
+            self._at += len(piece)
+            if self._at >= len(self._ahead):
+                self._ahead, self._at = bytearray(), 0
         else:
             piece = self._read(size)
         if self._hash is not None:

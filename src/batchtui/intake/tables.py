@@ -3,170 +3,347 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
+import re
+from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from batchtui.intake.detect_format import BOM, DetectedFormat
+from batchtui.intake.dialect import BACKSLASHED, Dialect, is_padded
+from batchtui.intake.encodings import Decoded, Guess, Sniffed, decode_text, plain_name
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, lines
+from batchtui.intake.wording import quoted
 
 Note = Callable[[Found, int], None]
-LeaveOut = Callable[[list[str], Found, int], None]
+Guessed = Callable[[Guess], None]
+"""Hears of the encoding that was detected by the letters."""
+LeaveOut = Callable[[str, Found, int], None]
+"""Hears of a row that can't be one: its text, what is wrong with it, and its line."""
 
 MAX_CELL = 32_000_000
 """Characters of one cell, as many as a request may have bytes."""
-_OLD = "not UTF-8: read as Windows-1252 (latin-1) from here on where it is not"
+_FIX_QUOTES = "double each quote inside a quoted cell, or tell how the table is written (--delimiter)"
+replace = msgspec.structs.replace
 
 
 def csv_rows(
-    stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut
+    stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut, guessed: Guessed
 ) -> Iterator[tuple[dict[str, Any], int]]:
     """The rows of a table with a header, each with the line it begins on; rows that can't be one are left out.
 
     Raises SourceFault when the table can't be read further.
     """
     csv.field_size_limit(MAX_CELL)
-    source = _Lines(stream, told.encoding, note)
-    reader = csv.reader(source, delimiter=told.delimiter)
-    columns: list[str] | None = None
-    before = 0
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as bad:
-            words = "a quote that is never closed, or a cell that is too large" if "limit" in str(bad) else str(bad)
-            raise SourceFault(error("csv", f"not a readable table: {words}"), before + 1) from bad
-        if cells is None:
-            return
-        if source.ended:
-            # Only inside quotes does the reader ask for a line after the last.
-            raise SourceFault(
-                error("csv", "a quote in this row is never closed: everything after it counts as one cell"), before + 1
-            )
-        number, before = before + 1, reader.line_num
-        if not cells or (len(cells) == 1 and not cells[0].strip()):
-            continue
-        if columns is None:
-            columns = _columns(cells, number, note)
-            continue
-        row = _row(columns, cells, number, note)
-        if row is None:
+    if told.guessed is not None:
+        guessed(told.guessed)
+    if told.header_said:
+        note(warning("csv_title", f"skipped before the header: {told.header_said}"), 1)
+    return _Table(stream, told, note, leave_out, guessed).rows()
+
+
+class _Table:
+    """Reads records one by one with Python's reader; what it refuses is looked at with care, row by row."""
+
+    def __init__(self, stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut, guessed: Guessed) -> None:
+        self._dialect = told.dialect
+        self._encoding = told.encoding or "utf-8"
+        self._note = note
+        self._leave_out = leave_out
+        self._lines = _Lines(stream, told, guessed)
+        self._reader: Any = self._dialect.reader(self._lines.read())
+        self._columns: list[str] | None = None
+
+    def rows(self) -> Iterator[tuple[dict[str, Any], int]]:
+        source = self._lines
+        record, damaged = source.record, source.damaged
+        nulls = self._dialect.delimiter == "\t"
+        while True:
+            record.clear()
+            try:
+                cells = next(self._reader, None)
+            except csv.Error as bad:
+                found = self._careful(bad)
+                if found is None:
+                    continue
+                cells = found
+            if cells is None:
+                return
+            if not cells or (len(cells) == 1 and not cells[0].strip()):
+                continue
+            count = len(record)
+            number = source.number - count + 1
+            if count > 1 and self._swallows(record):
+                continue
+            columns = self._columns
+            if columns is None:
+                if not damaged.isdisjoint(range(number, source.number + 1)):
+                    what = "the header of the table is no text: name its encoding (--encoding)"
+                    raise SourceFault(error("encoding", what), number)
+                self._columns = _columns(cells, number, self._note)
+            elif damaged and self._is_damaged(number):
+                continue
+            elif len(cells) == len(columns):
+                if (nulls or self._dialect.escape) and "\\N" in cells:
+                    cells = ["" if cell == "\\N" else cell for cell in cells]  # MySQL's and PostgreSQL's NULL.
+                yield dict(zip(columns, cells)), number  # noqa: B905
+            elif not self._reread(record):
+                row = self._uneven(cells, columns, number)
+                if row is not None:
+                    yield row, number
+
+    # --- rows that are not written as the others are ----------------------------------------------------------------
+
+    def _is_damaged(self, number: int) -> bool:
+        """Whether a line of this row holds bytes that are no text; it is left out then."""
+        if self._lines.damaged.isdisjoint(range(number, self._lines.number + 1)):
+            return False
+        name = plain_name(self._encoding)
+        what = f"not valid {name} in this row: save the file as UTF-8, or name its encoding (--encoding)"
+        self._refuse(self._lines.record, error("encoding", what), number)
+        return True
+
+    def _uneven(self, cells: list[str], columns: list[str], number: int) -> dict[str, Any] | None:
+        if len(cells) > len(columns):
             what = "a row has more cells than the header: check its delimiters and quotes"
-            leave_out(cells, error("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
+            self._refuse(self._lines.record, error("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
+            return None
+        what = "a row has fewer cells than the header: the missing cells are empty"
+        self._note(warning("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
+        return dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=True))
+
+    def _careful(self, bad: csv.Error) -> list[str] | None:
+        """Cells of a record that the reader refuses, where they are plain all the same; None when it was settled otherwise.
+
+        Another dialect is tried where the record speaks for it; else its row is named, and those behind it go on.
+        """
+        source = self._lines
+        record = list(source.record)
+        number = source.number - len(record) + 1
+        if self._reread(record):
+            return None
+        trimmed = self._trimmed(record)
+        if trimmed is not None:
+            self._again([])
+            return trimmed
+        words, at_end = str(bad), "end of data" in str(bad)
+        if "field larger" in words or at_end:
+            what = "a quote in this row is never closed: everything after it counts as one cell"
+        elif "after" in words and "expected" in words:
+            what = f"text follows a closing quote in this row: {_FIX_QUOTES}"
+        elif "new-line" in words:
+            what = "a lone carriage return outside quotes in this row"
         else:
-            yield row, number
+            what = f"not a readable row: {words}"
+        if self._columns is None:
+            raise SourceFault(error("csv", f"the header can't be read: {what}"), number) from bad
+        good = self._whole_rows(record[1:]) if len(record) > 1 else True
+        if not good and (at_end or "field larger" in words):
+            raise SourceFault(error("csv", what), number) from bad
+        more = f"lines {number} to {source.number} are one row" if not good else ""
+        self._refuse(record[:1] if good else record, error("csv", what, more), number)
+        self._again(record[1:] if good else [])
+        return None
+
+    def _refuse(self, record: list[str], found: Found, number: int) -> None:
+        self._leave_out("".join(record).rstrip("\r\n"), found, number)
+
+    def _again(self, back: list[str]) -> None:
+        """Read on with a fresh reader, these lines first."""
+        self._lines.give_back(back)
+        self._reader = self._dialect.reader(self._lines.read())
+
+    def _swallows(self, record: list[str]) -> bool:
+        """Whether a record of several lines is several rows in truth, its quotes being written with a backslash."""
+        return not self._dialect.escape and any(BACKSLASHED.search(line) for line in record) and self._reread(record, 2)
+
+    def _reread(self, record: list[str], least: int = 1) -> bool:
+        """Take another dialect from here on when the record is rows as wide as the header in it, and give its lines back."""
+        columns = self._columns
+        if columns is None or not self._dialect.quotes:
+            return False
+        for other in self._others("".join(record)):
+            widths = _widths(record, other)
+            if len(widths) >= least and all(width == len(columns) for width in widths):
+                self._dialect = other
+                what = "backslashes before quotes" if other.escape else "spaces before quotes"
+                first = self._lines.number - len(record) + 1
+                self._note(warning("csv_quotes", f"{what}: read so from here on"), first)
+                self._again(record)
+                return True
+        return False
+
+    def _others(self, text: str) -> Iterator[Dialect]:
+        dialect, sign = self._dialect, self._dialect.delimiter
+        escapes = BACKSLASHED.search(text) or any(f"\\{each}" in text for each in (sign, "\n", "\r\n"))
+        if not dialect.escape and escapes:
+            yield replace(dialect, escape=True)
+        if not dialect.spaces and sign != " " and is_padded(text, sign):
+            yield replace(dialect, spaces=True)
+
+    def _trimmed(self, record: list[str]) -> list[str] | None:
+        """The cells of a record with spaces behind closing quotes, None when it has other faults."""
+        text = "".join(record)
+        sign = re.escape(self._dialect.delimiter)
+        plain = re.sub(rf'" +(?={sign}|\r?\n?\Z)', '"', text)
+        if plain == text:
+            return None
+        try:
+            rows = list(self._dialect.reader(re.findall(r"[^\n]*\n|[^\n]+", plain)))
+        except csv.Error:
+            return None
+        return rows[0] if len(rows) == 1 and (self._columns is None or len(rows[0]) == len(self._columns)) else None
+
+    def _whole_rows(self, record: list[str]) -> bool:
+        """Whether each of these lines is a row by itself, as wide as the header and without a quote out of place."""
+        if self._columns is None:
+            return False
+        width = len(self._columns)
+        reader: Any = self._dialect.reader(record)
+        try:
+            for number, cells in enumerate(reader, 1):
+                if reader.line_num != number or (cells and len(cells) != width) or record[number - 1].count('"') % 2:
+                    return False
+        except csv.Error:
+            return False
+        return True
+
+
+def _widths(record: list[str], dialect: Dialect) -> list[int]:
+    """How many cells the whole rows in these lines have; none when the first of them is none."""
+    widths: list[int] = []
+    reader: Any = dialect.reader(record)
+    try:
+        widths.extend(len(cells) for cells in reader if cells)
+    except csv.Error as bad:
+        if "end of data" not in str(bad):
+            return []
+    return widths
 
 
 def _columns(cells: list[str], number: int, note: Note) -> list[str]:
+    return named_once(
+        [cell.strip(" \t\r\n\ufeff") or f"column_{place}" for place, cell in enumerate(cells, 1)], number, note
+    )
+
+
+def named_once(given: list[str], number: int, note: Note) -> list[str]:
+    """Names of columns, those that stand there twice with a number behind them, and that said."""
     names: dict[str, None] = {}
     counts: dict[str, int] = {}
-    for place, cell in enumerate(cells, 1):
-        name = cell.strip() or f"column_{place}"
+    for each in given:
+        name = each
         if name in names:
-            count = counts.get(name, 2)
-            while f"{name}_{count}" in names:
+            count = counts.get(each, 2)
+            while f"{each}_{count}" in names:
                 count += 1
-            counts[name] = count + 1
-            note(
-                warning(
-                    "csv_columns", f"the column {name[:60]!r} appears twice: this one is named {name[:60]}_{count}"
-                ),
-                number,
-            )
-            name = f"{name}_{count}"
+            counts[each] = count + 1
+            name = f"{each}_{count}"
+            what = f"the column {quoted(each)} appears twice: this one is named {quoted(name)}"
+            note(warning("csv_columns", what), number)
         names[name] = None
     return list(names)
 
 
-def _row(columns: list[str], cells: list[str], number: int, note: Note) -> dict[str, Any] | None:
-    if len(cells) > len(columns):
-        return None
-    if len(cells) < len(columns):
-        what = "a row has fewer cells than the header: the missing cells are empty"
-        note(warning("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
-        cells = cells + [""] * (len(columns) - len(cells))
-    return dict(zip(columns, cells, strict=False))
-
-
 class _Lines:
-    """Lines of text for the CSV reader, newlines kept; a line that is not UTF-8 is read as Windows-1252, and said once."""
+    """Lines of text for the CSV reader, as they end in the file; those of the record that is read are in ``record``."""
 
-    def __init__(self, stream: Stream, encoding: str, note: Note) -> None:
-        self._note = note
-        self._old = False
-        self.ended = False
-        """True once a line after the last was asked for."""
-        self._number = 0
-        source = _Utf16(stream) if encoding == "utf-16" else stream
-        self._lines = lines(_Returns(source), MAX_CELL)
+    def __init__(self, stream: Stream, told: DetectedFormat, guessed: Guessed) -> None:
+        self._tell = guessed
+        self.record: list[str] = []
+        self.number = 0
+        """The line that was handed on last."""
+        self.damaged: set[int] = set()
+        """Lines with bytes that are no text."""
+        self._back: deque[str] = deque()
+        self._dialect = told.dialect
+        self._foreign = bool(told.encoding)
+        source: Any = Decoded(stream, told.encoding) if told.encoding else Sniffed(stream, self._guessed)
+        self._raw = lines(_Swapped(source) if told.dialect.returns else source, MAX_CELL)
+        self._taken = 0
 
-    def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self._number += 1
-            if line is None:
-                raise SourceFault(error("csv", "a line is too long for a table"), self._number)
-            yield self._text(line.removeprefix(BOM) if self._number == 1 else line)
-        self.ended = True
+    def _guessed(self, found: Guess) -> None:
+        self._foreign = True
+        self._tell(found)
 
-    def _text(self, line: bytes) -> str:
+    def give_back(self, back: list[str]) -> None:
+        """Hand these lines on again, in their order."""
+        self._back.extendleft(reversed(back))
+        self.number -= len(back)
+        self.record.clear()
+
+    def read(self) -> Iterator[str]:
+        """The lines from here on; may be asked for again once a reader was given up."""
+        record, back, raw = self.record, self._back, self._raw
+        odd = self._dialect.returns or bool(self._dialect.comment)
+        begun = self._dialect.skip + 1
+        add = record.append
+        while True:
+            if back:
+                text = back.popleft()
+            else:
+                line = next(raw, _END)
+                if line is _END:
+                    return
+                self._taken += 1
+                if odd or self._foreign or line is None or self._taken <= begun:
+                    found = self._careful(line, self._taken)
+                    if found is None:
+                        self.number += 1
+                        continue
+                    text = found
+                else:
+                    try:
+                        text = line.decode() + "\n"
+                    except UnicodeDecodeError:
+                        text = self._text(line, self._taken) + "\n"
+            self.number += 1
+            add(text)
+            yield text
+
+    def _careful(self, line: bytes | None, number: int) -> str | None:
+        """The text of a line that may be skipped (None), or be in need of more than to be decoded."""
+        dialect = self._dialect
+        comment = dialect.comment.encode()
+        if number <= dialect.skip or (comment and not self.record and line is not None and line.startswith(comment)):
+            return None
+        text = self._text(line, number)
+        return text.replace("\r", "\n") + "\r" if dialect.returns else text + "\n"
+
+    def _text(self, line: bytes | None, number: int) -> str:
+        if line is None:
+            raise SourceFault(error("csv", "a line is too long for a table"), number)
+        if number == 1:
+            line = line.removeprefix(BOM)
         try:
-            return line.decode() + "\n"
+            text = line.decode()
         except UnicodeDecodeError:
-            if not self._old:
-                self._note(warning("encoding", _OLD), self._number)
-                self._old = True
-            return old_text(line) + "\n"
+            self.damaged.add(number)
+            return line.decode(errors="replace")
+        if self._foreign and "\ufffd" in text:
+            self.damaged.add(number)
+        return text
 
 
-class _Returns:
-    """Turns the lone carriage returns of old files into newlines; the first piece decides."""
+_END = b"\x00end"
+_SWAP = bytes.maketrans(b"\r\n", b"\n\r")
+
+
+class _Swapped:
+    """A stream whose carriage returns are newlines and the other way round, for files whose rows end with the former."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
-        self._lone: bool | None = None
 
     def read(self, size: int, /) -> bytes:
         piece: bytes = self._source.read(size)
-        if self._lone is None:
-            self._lone = b"\r" in piece and b"\n" not in piece
-        return piece.replace(b"\r", b"\n") if self._lone else piece
+        return piece.translate(_SWAP)
 
 
-class _Utf16:
-    """UTF-16 as UTF-8."""
-
-    def __init__(self, source: Stream) -> None:
-        import codecs
-
-        self._source = source
-        self._decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
-
-    def read(self, size: int, /) -> bytes:
-        while True:
-            piece = self._source.read(size)
-            text = self._decoder.decode(piece, final=not piece)
-            if text or not piece:
-                return text.encode("utf-8", "replace")
-
-
-def old_text(data: bytes) -> str:
-    """Text in Windows-1252, with latin-1 for the few bytes that has no letters for."""
-    return "".join(_old_letter(byte) if byte > 127 else chr(byte) for byte in data)
-
-
-def _old_letter(byte: int) -> str:
-    try:
-        return bytes((byte,)).decode("cp1252")
-    except UnicodeDecodeError:
-        return chr(byte)
-
-
-def text_row(source: Source, stream: Stream, told: DetectedFormat, note: Note) -> dict[str, Any]:
+def text_row(source: Source, stream: Stream, told: DetectedFormat, tell: Guessed) -> dict[str, Any]:
     """A whole text as one row: ``text``, ``name``, ``filename``, ``path``; raises SourceFault when it is too large."""
     pieces: list[bytes] = []
     size = 0
@@ -177,53 +354,10 @@ def text_row(source: Source, stream: Stream, told: DetectedFormat, note: Note) -
             raise SourceFault(
                 error("text_size", f"a text of more than {MAX_CELL // 1_000_000} MB does not fit a request")
             )
-    data = b"".join(pieces)
-    try:
-        text = data.decode("utf-16" if told.encoding == "utf-16" else "utf-8-sig")
-    except UnicodeDecodeError:
-        note(warning("encoding", _OLD), 1)
-        text = old_text(data)
+    text, guessed = decode_text(b"".join(pieces), told.encoding)
+    if guessed is not None:
+        tell(guessed)
     path = source.path or Path(source.name)
     shown = str(path.relative_to(source.folder)) if source.folder is not None else path.name
     row = {"text": text, "name": path.name.split(".")[0] or path.name, "filename": path.name, "path": shown}
     return {name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name, value in row.items()}
-
-
-def parquet_rows(source: Source, stream: Stream) -> Iterator[tuple[dict[str, Any], int]]:
-    """The rows of a Parquet file, numbered from 1; raises SourceFault."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as bad:
-        what = "Parquet needs pyarrow: pip install 'batchtui[parquet]', or save the table as CSV"
-        raise SourceFault(error("parquet", what)) from bad
-    with tempfile.TemporaryFile() as copy:
-        direct = source.path is not None and not stream.packed
-        if not direct:
-            while piece := stream.read(1 << 20):
-                copy.write(piece)
-            copy.seek(0, os.SEEK_SET)
-        try:
-            file = parquet.ParquetFile(source.path if direct else copy)
-            number = 0
-            for batch in file.iter_batches(batch_size=512):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield {str(name): _plain(value) for name, value in row.items()}, number
-        except (pyarrow.ArrowException, OSError, ValueError) as bad:
-            raise SourceFault(error("parquet", "not a readable Parquet file", str(bad)[:200])) from bad
-
-
-def _plain(value: object) -> Any:
-    """A value as JSON has it."""
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value) if isinstance(value, Decimal) else repr(value)

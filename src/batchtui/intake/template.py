@@ -5,6 +5,7 @@ Loaded late, in the process that renders: it imports jinja2 through ``sandbox``.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import os
@@ -12,7 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
@@ -21,16 +22,20 @@ from batchtui import plainfile, tomltext
 from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_protocol as wire
 from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
-from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.row import ID_MADE, as_json, column_id
 from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
 from batchtui.intake.source_watch import checked_file
-from batchtui.intake.sources import SourceFault
+from batchtui.intake.sources import SourceFault, meant
 from batchtui.intake.template_process import Died, TemplateProcess
 from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, BadTemplate
 from batchtui.intake.wording import KNOWN_PARAMS, kind_of, near, quoted
 from batchtui.safetext import line as safe
+
+if TYPE_CHECKING:
+    # The process that renders needs no checks.
+    from batchtui.intake.checker import Checker, Row
 
 _MARKS = ("{{", "{%", "{#")
 _NAME = re.compile(r"\W+")
@@ -53,9 +58,12 @@ class BadRow(Exception):
 
 
 class RequestTemplate:
-    """A compiled template; ``render`` makes params from a row.  Raises BadTemplate when the text is no template."""
+    """A compiled template; ``render`` makes params from a row.  Raises BadTemplate when the text is no template.
 
-    def __init__(self, text: str) -> None:
+    ``model`` goes before the template's own, ``fallback_model`` is for one that names none.
+    """
+
+    def __init__(self, text: str, model: str = "", fallback_model: str = "") -> None:
         self._sandbox = Sandbox()
         self._aliases: dict[str, str] = {}
         self._encode = msgspec.json.Encoder().encode
@@ -65,6 +73,10 @@ class RequestTemplate:
                 what = f"nan and inf can't be in a request (in {safe(name, 60)})"
                 raise BadTemplate(error("template", what), _line_of(text, name))
         self.betas = _betas(data.pop("betas", []))
+        own = data.get("model")
+        self.replaced_model = str(own) if model and own not in (None, model) else ""
+        if model or (fallback_model and own is None):
+            data = {"model": model or fallback_model, **{name: each for name, each in data.items() if name != "model"}}
         custom_id = data.pop("custom_id", None)
         if custom_id is not None and not isinstance(custom_id, str):
             raise BadTemplate(
@@ -84,9 +96,24 @@ class RequestTemplate:
             hint = f", did you mean {guess}?" if guess else ""
             raise BadTemplate(error("template", f"neither prompt nor messages in the template{hint}"))
         self._text = text
+        self._said: list[Found] = []
+        self._used: set[str] = set()
         self._custom_id = self._compiled("custom_id", custom_id) if custom_id is not None else None
         self._shown = "prompt" if short else "messages"
+        if isinstance(data.get("messages"), str) and not any(mark in data["messages"] for mark in _MARKS):
+            what = 'messages must be a list of turns, or a column that holds them: messages = "{{ messages }}"'
+            raise BadTemplate(error("template", what), _line_of(text, "messages"))
         self._plan = {name: self._constant(self._compiled(self._name(name), value)) for name, value in data.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that the template may use, as it spells them."""
+        return tuple(sorted(self._used))
+
+    def take_said(self) -> list[tuple[str, str]]:
+        """What is to be said of the row that was rendered last: codes and texts of warnings."""
+        said, self._said = self._said, []
+        return [(found.code, found.text) for found in said]
 
     def _ask_for(self, data: dict[str, Any], text: str) -> None:
         """Put the schema of the ``[answer]`` table into the params; raises BadTemplate."""
@@ -113,6 +140,7 @@ class RequestTemplate:
         ``enter`` hears of each field before it is rendered.  What stops a template passes through: TookTooLong.
         """
         field = ""
+        self._said = []
         try:
             names = self._names(row, number)
             params = {}
@@ -121,6 +149,9 @@ class RequestTemplate:
                 if enter is not None:
                     enter(field)
                 params[name] = self._filled(name, part, names)
+            if isinstance(params["messages"], str):
+                field = "messages"
+                self._converse(params)
             field = "custom_id"
             if self._custom_id is None:
                 return self._written(params), None
@@ -131,7 +162,8 @@ class RequestTemplate:
             raise
         except UndefinedError as bad:
             columns = ", ".join(map(quoted, list(row)[:20])) or "none"
-            what = f"{_plain(bad.message)} in {self._place(field, bad)}: the row has the columns {columns}"
+            hint = self._meant(bad.message or "", row)
+            what = f"{_plain(bad.message)} in {self._place(field, bad)}{hint}: the row has the columns {columns}"
             raise BadRow(error("template_undefined", what)) from bad
         except (TemplateLimit, RecursionError, MemoryError, TookTooLong) as bad:
             raise BadRow(error("template_limit", f"the template {too_much(bad)} in {self._place(field, bad)}")) from bad
@@ -155,6 +187,39 @@ class RequestTemplate:
                 names[alias] = value
         names.update(row)
         return names
+
+    def _meant(self, message: str, row: dict[str, Any]) -> str:
+        """The column that a name that is none may stand for, as the end of a sentence's first part; "" without a near one."""
+        name = message[1:].partition("'")[0] if message.startswith("'") else ""
+        by_attribute = _NO_ATTRIBUTE.search(message)
+        name = by_attribute[1] if by_attribute else name
+        spellings: dict[str, str] = {}
+        for column in list(row)[:2_000]:
+            alias = self._aliases.get(column, column)
+            for spelling in (column, alias, column.lower(), alias.lower()):
+                spellings.setdefault(spelling, alias)
+        # A hyphen or a point in a column's name ends a name of the template.
+        starts = [alias for alias in dict.fromkeys(spellings.values()) if alias.lower().startswith(f"{name.lower()}_")]
+        found = spellings.get(name.lower()) or spellings.get(near(name, spellings)) or (starts[0] if starts else "")
+        return f", did you mean {{{{ {safe(found, 60)} }}}}?" if found and found != name else ""
+
+    def _converse(self, params: dict[str, Any]) -> None:
+        """Turns that a column holds as messages, their system prompt behind the template's own; raises BadRow."""
+        from batchtui.intake.openai import messages_of
+
+        faults: list[Found] = []
+        messages, system = messages_of(params["messages"], faults)
+        for found in faults:
+            if found.level == "error":
+                raise BadRow(found)
+        params["messages"] = messages
+        own = params.get("system")
+        own = msgspec.json.decode(own) if isinstance(own, msgspec.Raw) else own
+        if system and isinstance(own, list):
+            params["system"] = [*own, {"type": "text", "text": system}]
+        elif system:
+            params["system"] = f"{own}\n\n{system}" if own else system
+        self._said = faults
 
     def _written(self, params: dict[str, Any]) -> bytes:
         """Params as JSON; raises BadRow."""
@@ -198,9 +263,11 @@ class RequestTemplate:
             if not any(mark in value for mark in _MARKS):
                 return value
             try:
-                return _Compiled(self._sandbox.compiled(value))
+                made = _Compiled(self._sandbox.compiled(value))
+                self._used |= self._sandbox.names_in(value)
+                return made
             except TemplateSyntaxError as bad:
-                found = error("template", f"{_plain(bad.message)} in {name}")
+                found = error("template", f"{_plain(bad.message)} in {name}{_spaced(value)}")
                 raise BadTemplate(found, _line_of(self._text, name, bad.lineno)) from bad
             except (TemplateError, TemplateLimit, RecursionError, ArithmeticError, ValueError, TypeError) as bad:
                 what = "nested too deeply" if isinstance(bad, RecursionError) else _plain(str(bad))
@@ -251,6 +318,21 @@ def _template_line(pairs: str, line: int) -> int:
         if theirs.isdigit() and int(theirs) <= line:
             found = int(ours)
     return found
+
+
+_NO_ATTRIBUTE = re.compile(r"has no (?:attribute|element) '?([^']+)'?")
+_SPACED = re.compile(r"\{\{-?\s*([^\W\d]\w*(?:[ ]+\w+)+)\s*(?=-?\}\}|\|)")
+
+
+def _spaced(text: str) -> str:
+    """A hint for a name with spaces, which jinja can't read: columns are named with underscores there."""
+    found = next((each for each in _SPACED.finditer(text) if not _JINJA_WORDS.search(each[1])), None)
+    if found is None:
+        return ""
+    return f": did you mean {{{{ {safe(_NAME.sub('_', found[1]).strip('_'), 60)} }}}}? Spaces in a column's name are written as _"
+
+
+_JINJA_WORDS = re.compile(r"\b(?:if|else|and|or|not|in|is)\b")
 
 
 def _finite(value: Any) -> bool:
@@ -311,8 +393,6 @@ def _line_of(text: str, name: str, inner: int = 1) -> int:
     return 0
 
 
-_ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
-"""Columns that give a request its id when the template names none."""
 MAX_LIMIT_FAULTS = 5
 """Rows that ask for too much before the rest is left."""
 MAX_DEATHS = 5
@@ -346,7 +426,7 @@ def load_template(
             return None, [(name, found)]
     mine = process or TemplateProcess()
     try:
-        mine.compile(text, wait)
+        mine.compile(text, wait, options.default_model or "", options.fallback_model or "")
         return mine, []
     except wire.BadTemplate as bad:
         _drop(mine, process)
@@ -371,10 +451,17 @@ def read_template(path: Path) -> tuple[str, CheckedSource | None, Found | None]:
             what = f"too large for a template: more than {MAX_TEMPLATE // 1_000_000} MB"
             return "", None, error("template", what)
         return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read(), checked_file(path, data, found), None
+    except FileNotFoundError:
+        return "", None, error("template", f"no such file{meant(path)}")
     except OSError as bad:
         return "", None, error("template", f"can't be read: {bad.strerror or bad}")
     except UnicodeDecodeError:
         return "", None, error("template", "not valid UTF-8: save the file as UTF-8")
+
+
+def template_mark(text: str | None) -> str:
+    """What a template's text is known by in records; "" without a template."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16] if text is not None else ""
 
 
 class Renderer:
@@ -395,10 +482,12 @@ class Renderer:
         self._in_flight = 0
         self._made: dict[str, _Made] = {}
         """Requests by their ids, not checked yet."""
+        self._empty = EmptyCells(template.names, checker)
 
     def render(self, row: dict[str, Any], number: int) -> None:
         """Take one row; what is wrong with it or those before is named with the row's place.  Raises SourceFault."""
         self._count += 1
+        self._empty.count(row, number)
         try:
             raw = _ENCODE(row)
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
@@ -416,6 +505,10 @@ class Renderer:
         while self._flying:
             self._take()
 
+    def finish(self) -> None:
+        """All rows were given: say what is empty in them."""
+        self._empty.tell()
+
     def one(self, row: dict[str, Any], number: int) -> tuple[bytes, str]:
         """The request of a single row, checked, and the row's own id; raises RowFault."""
         self._count += 1
@@ -427,6 +520,7 @@ class Renderer:
         if isinstance(answer, wire.Failed):
             raise RowFault(Found(answer.code, "error", answer.message, answer.detail))
         line, row_id, _ = self._request(sent, answer)
+        self._say(answer, number)
         self._checker.take(line, number, betas=self._template.betas)
         return line, row_id
 
@@ -507,12 +601,14 @@ class Renderer:
             self._refuse(sent.row, sent.number, bad.found)
             return
         if row_id and row_id != custom_id:
-            what = (
-                "a row's id can't be a custom_id, or appears twice: a similar one is made, and the row's own id is kept"
-            )
-            found = warning("id_made", what, f"{quoted(row_id)} became {custom_id}")
+            found = warning("id_made", ID_MADE, f"{quoted(row_id)} became {custom_id}")
             self._checker.report(found, sent.number, custom_id)
+        self._say(answer, sent.number, custom_id)
         self._made[custom_id] = _Made(line, sent.number, (row_id, sent.row))
+
+    def _say(self, answer: wire.Made, number: int, custom_id: str = "") -> None:
+        for code, text in answer.said:
+            self._checker.report(warning(code, text), number, custom_id)
 
     def _place(self) -> None:
         """Check and place the requests that were made since: all at once when none of them has a fault."""
@@ -525,12 +621,12 @@ class Renderer:
             if checker.take_rows(lines, numbers, rows, betas):
                 return
         for line, number, row in made:
-            given = _json(row[1]) if checker.skipped.wanted else b""
+            given = as_json(row[1]) if checker.skipped.wanted else b""
             checker.take(line, number, row, given, betas)
 
     def _request(self, sent: _Sent, made: wire.Made) -> tuple[bytes, str, str]:
         """The request of a row as a JSON line, the row's own id (empty when it has none), and its custom_id."""
-        row_id = made.custom_id if made.custom_id is not None else _column_id(sent.row)
+        row_id = made.custom_id if made.custom_id is not None else column_id(sent.row)
         custom_id, _ = self._checker.free_id(row_id, sent.order)
         if custom_id in self._made:
             self._place()
@@ -543,7 +639,7 @@ class Renderer:
         self._place()
         checker = self._checker
         checker.report(found, number)
-        checker.leave_out(_json(row), [found.text], number, row=(_column_id(row), row))
+        checker.leave_out(as_json(row), [found.text], number, row=(column_id(row), row))
         self._give_up_after(found)
 
     def _give_up_after(self, found: Found) -> None:
@@ -553,6 +649,56 @@ class Renderer:
             raise SourceFault(
                 error("template_limit", "the template takes too much in too many rows: the rest is not read")
             )
+
+
+_SHOWN = 5
+
+
+class EmptyCells:
+    """Counts the rows in which a column that the template uses is empty."""
+
+    def __init__(self, names: tuple[str, ...], checker: Checker) -> None:
+        self._names = names
+        self._checker = checker
+        self._columns: dict[str, str] = {}
+        """Names of the template that are no column's own, and the column each stands for."""
+        self._counts: dict[str, int] = {}
+        self._first: dict[str, list[str]] = {}
+
+    def count(self, row: dict[str, Any], number: int) -> None:
+        """Look at one row."""
+        for name in self._names:
+            column = name
+            if name not in row:
+                column = self._columns.get(name, "")
+                if column not in row:
+                    column = self._column(name, row)
+                    if column not in row:
+                        continue
+            value = row[column]
+            if value is None or value == "" or (value.__class__ is str and value.isspace()):
+                self._counts[column] = self._counts.get(column, 0) + 1
+                places = self._first.setdefault(column, [])
+                if len(places) < _SHOWN:
+                    places.append(self._checker.where(number))
+
+    def _column(self, name: str, row: dict[str, Any]) -> str:
+        """The column that the template calls by this name with underscores; the name itself when there is none."""
+        if len(row) > 5_000:
+            return name
+        found = next((column for column in row if _NAME.sub("_", column).strip("_") == name), name)
+        if found != name:
+            self._columns[name] = found
+        return found
+
+    def tell(self) -> None:
+        """Say of each column in how many rows it is empty, and where first."""
+        for column, count in self._counts.items():
+            rows = "1 row" if count == 1 else f"{count:,} rows"
+            first, *others = self._first[column]
+            also = [place.rsplit(":", 1)[-1] if ":" in place else place for place in others]
+            detail = f"also at {', '.join(also)}" + (" …" if count > _SHOWN else "") if also else ""
+            self._checker.problems.add(warning("column_empty", f"{safe(column, 60)} is empty in {rows}", detail), first)
 
 
 class _Sent(NamedTuple):
@@ -580,19 +726,3 @@ class RowFault(Exception):
     def __init__(self, found: Found) -> None:
         super().__init__(found.text)
         self.found = found
-
-
-def _column_id(row: dict[str, Any]) -> str:
-    for name in _ID_COLUMNS:
-        value = row.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-            return str(value)
-    return ""
-
-
-def _json(row: dict[str, Any]) -> bytes:
-    """The row as a line of JSON, for what is left out."""
-    try:
-        return msgspec.json.encode(row)
-    except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
-        return safe(repr(row), 10_000).encode()

@@ -40,6 +40,12 @@ class Compile(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
     text: str
     seconds: float
     """Of computing, for each row."""
+    reading: float = READ_SECONDS
+    """Seconds of computing, for the template itself."""
+    model: str = ""
+    """Goes before the template's own."""
+    fallback_model: str = ""
+    """For a template that names none."""
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):
@@ -61,9 +67,12 @@ class RawBlock(msgspec.Struct, frozen=True, array_like=True, tag="block"):
 
 
 class Compiled(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """The template is sound; these betas it names."""
+    """The template is sound; these betas it names, and these columns it may use."""
 
     betas: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    replaced_model: str = ""
+    """The template's own model, where another was asked for."""
 
 
 class TemplateRefused(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -79,6 +88,8 @@ class Made(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
     params: bytes
     custom_id: str | None
+    said: list[tuple[str, str]] = []
+    """Codes and texts of warnings."""
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=3):

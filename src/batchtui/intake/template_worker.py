@@ -51,8 +51,10 @@ class WorkerLimits:
 
     def begin(self, seconds: float) -> None:
         """The time of a row, or of a template that is read, begins."""
-        self._seconds = seconds
         self._before = time.process_time()
+        if seconds != self._seconds:
+            self._seconds = seconds
+            self._allow()
         self._working = True
 
     def end(self) -> None:
@@ -118,10 +120,10 @@ class Worker:
         """The template from now on, or what is wrong with it."""
         self._template = None
         self._seconds = given.seconds
-        self._limits.begin(wire.READ_SECONDS)
+        self._limits.begin(given.reading)
         try:
-            self._template = made = RequestTemplate(given.text)
-            return wire.Compiled(made.betas)
+            self._template = made = RequestTemplate(given.text, given.model, given.fallback_model)
+            return wire.Compiled(made.betas, made.names, made.replaced_model)
         except wire.BadTemplate as bad:
             return wire.TemplateRefused(bad.found.message, bad.found.detail, bad.line)
         except TookTooLong as bad:
@@ -143,7 +145,7 @@ class Worker:
         assert self._template is not None
         self._limits.begin(self._seconds)
         try:
-            return wire.Made(*self._template.render(row, number, enter))
+            return wire.Made(*self._template.render(row, number, enter), self._template.take_said())
         except BadRow as bad:
             return wire.Failed(bad.found.code, bad.found.message, bad.found.detail)
         except (TookTooLong, MemoryError, RecursionError) as bad:

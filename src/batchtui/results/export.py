@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, BinaryIO, TypedDict
 
@@ -11,7 +12,7 @@ import msgspec
 
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.answer_parts import parts_of
+from batchtui.results.answer_parts import Call, Parts, parts_of
 from batchtui.results.export_job import Job, is_special, opened, ticker
 from batchtui.results.fields import ViewFields, view_fields
 from batchtui.results.json_in_text import find_json
@@ -205,32 +206,48 @@ def _write_json(job: Job, out: IO[bytes]) -> int:
         job.tick(number)
         if last[names[number]] != number:
             continue
-        value = b"null" if isinstance(row, SkippedRow) else _value(job.view.raw(row), job.parsed)
+        value = b"null" if isinstance(row, SkippedRow) else _value(job.view, row, job.parsed)
         out.write((",\n" if written else "\n").encode() + json.dumps(names[number]).encode() + b": " + value)
         written += 1
     out.write(b"\n}\n" if written else b"}\n")
     return written
 
 
-def _value(line: bytes, parsed: bool) -> bytes:
-    """A line's answer as JSON: its text, or the value that it holds."""
-    found = parsed_value(line) if parsed else None
+def _value(view: View, row: int, parsed: bool) -> bytes:
+    """A row's answer as JSON: its text, or the value that it holds."""
+    line = view.raw(row)
+    found = parsed_value(view, row, line) if parsed else None
     return found or json.dumps(read_answer(line).text, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def parsed_value(line: bytes) -> bytes | None:
-    """The inputs of an answer's tool calls, else the object or array that its text holds, as JSON; None when it is text."""
+def parsed_value(view: View, row: int, line: bytes) -> bytes | None:
+    """The value that an answer is, as JSON; None when it is no more than text.
+
+    It is the input of the call that was asked for, else the object or array in the text, else the inputs of all calls when
+    there is no text.  Raises StoreError.
+    """
     parts = parts_of(line)
     if parts is None:
         return None
-    if not isinstance(parts, str) and parts.calls:
-        inputs = [mend(bytes(call.input)).decode("utf-8", "replace") or "null" for call in parts.calls]
-        return (inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]").encode()
-    try:
-        value = find_json(parts if isinstance(parts, str) else parts.text)
-        return None if value is None else _encode(value)
-    except (RecursionError, msgspec.MsgspecError, UnicodeError):
+    if isinstance(parts, str):
+        parts = Parts(parts, parts)
+    member, place = view.place(row)
+    held = view.members[member]
+    main = held.asked.of(held.columns.seq[place]).main_call(parts.calls) if parts.calls else 0
+    if main:
+        return _json(parts.calls[main - 1])
+    with suppress(RecursionError, msgspec.MsgspecError, UnicodeError):
+        value = find_json(parts.text)
+        if value is not None:
+            return _encode(value)
+    if parts.text.strip() or not parts.calls:
         return None
+    inputs = [_json(call) for call in parts.calls]
+    return inputs[0] if len(inputs) == 1 else b"[" + b", ".join(inputs) + b"]"
+
+
+def _json(call: Call) -> bytes:
+    return mend(bytes(call.input)).decode("utf-8", "replace").encode() or b"null"
 
 
 def _names(view: View, rows: Items) -> list[str]:

@@ -59,7 +59,7 @@ def write_files(job: Job, dest: Path) -> int:
     The index names each request's files and outcome.
     """
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
-        raise InputError(f"{dest} is there already and is not empty", advice="give a folder that does not exist yet")
+        raise InputError(f"{dest} already exists and is not empty", advice="give a folder that does not exist yet")
     if dest.absolute() == Path.cwd():
         raise InputError("the current folder can't be replaced", advice="give a folder that does not exist yet")
     temp = dest.with_name(f".{dest.name}.{secrets.token_hex(4)}.tmp")

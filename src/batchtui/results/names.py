@@ -260,7 +260,7 @@ def _said(view: View, key: str) -> Iterable[Value | Absent]:
             text = read_answer(line).text
             yield ABSENT if text is None else text
         else:
-            yield said_beside(line, key) or ABSENT
+            yield (view.why_invalid(row) if key == "error_message" else "") or said_beside(line, key) or ABSENT
 
 
 def said_beside(line: bytes, key: str) -> str:

@@ -59,8 +59,9 @@ _encode = msgspec.json.Encoder().encode
 
 def row_line(custom_id: str, row_id: str, source: int, number: int, row: object) -> bytes:
     """The line of a request that was made from a row, or (``row`` None) that has a made id only."""
-    line = {"custom_id": custom_id, "row_id": row_id, "source": source, "number": number}
-    return _encode(line if row is None else {**line, "row": row})
+    if row is None:
+        return _encode({"custom_id": custom_id, "row_id": row_id, "source": source, "number": number})
+    return _encode({"custom_id": custom_id, "row_id": row_id, "source": source, "number": number, "row": row})
 
 
 def stretch_line(first: int, last: int, source: int, number: int) -> bytes:

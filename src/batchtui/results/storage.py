@@ -174,7 +174,7 @@ class ResultSink:
         elif held.of_another:
             what = f"the results are another batch's: {held.strangers:,} of {held.lines:,} have a custom_id that was not sent"
         else:
-            what = f"{held.ours:,} of {expected:,} results came" + held.oddities()
+            what = f"{held.ours:,} of {expected:,} results received" + held.oddities()
         return IncompleteResults(
             f"{what} ({self._size:,} bytes)",
             advice="what was received is kept; batchtui downloads them again later, or now: batchtui fetch ID",

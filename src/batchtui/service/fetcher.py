@@ -350,7 +350,7 @@ class Fetcher:
         tally = take_short(folder, self.context.prices)
         words = (
             f"{tally.missing:,} of {after.sent_or_counted:,} results are missing: {after.short_looks} downloads since "
-            f"{after.short_since:%Y-%m-%d %H:%M} UTC did not hold them; batchtui fetch {after.local_id} downloads again"
+            f"{after.short_since:%Y-%m-%d %H:%M} UTC did not contain them; batchtui fetch {after.local_id} downloads again"
         )
         return self._stored(after, tally, words if tally.missing else "")
 

@@ -533,7 +533,7 @@ class Reconciler:
 
 
 def _rivaled(rival: BatchRecord) -> str:
-    return f"what the list holds may be {rival.local_id}, whose id {rival.id} is not confirmed yet"
+    return f"a batch in the list may be {rival.local_id}, whose id {rival.id} is not confirmed yet"
 
 
 def _batches(count: int) -> str:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from batchtui.results.export import ExportOptions
     from batchtui.results.view import ResultSet, View
     from batchtui.service.parts import Parts
+    from batchtui.service.planning import KeptModels
     from batchtui.service.retry import Retry
 
 T = TypeVar("T")
@@ -468,7 +469,7 @@ class Service:
         record = self.context.change(local_id, presence.mark_gone)
         if record.marked_gone is None:
             raise InputError(
-                f"{record.local_id} can't be marked as gone: the API knows it, or has not been asked often enough",
+                f"{record.local_id} can't be marked as gone: the API knows it, or needs more checks",
                 advice="batchtui sync checks again",
             )
         return record
@@ -500,6 +501,12 @@ class Service:
         from batchtui.service import planning
 
         return await planning.models(self.context)
+
+    async def refresh_models(self) -> KeptModels:
+        """Ask the API for its models, limits and capabilities now, and keep them for later checks."""
+        from batchtui.service import planning
+
+        return await planning.refresh_models(self.context)
 
     async def count_sample(self, plan: Plan, n: int = 8) -> Plan:
         """The plan with its estimate calibrated by count_tokens on a few of its requests (free)."""

@@ -27,9 +27,9 @@ def explain(error: OSError, what: str) -> StoreError:
         errno.EROFS: "the disk is read-only: choose another folder with --data-dir or BATCHTUI_DATA_DIR",
         errno.EACCES: "check the permissions, or choose another folder with --data-dir",
         errno.EPERM: "check the permissions, or choose another folder with --data-dir",
-        errno.ELOOP: "a symbolic link stands where batchtui keeps a file: remove it",
+        errno.ELOOP: "a symbolic link is in the place of a file of batchtui: remove it",
         errno.EINVAL: "give the name of a regular file",
-        errno.ENXIO: "a named pipe or a device stands there: give the name of a regular file",
+        errno.ENXIO: "it is a named pipe or a device: give the name of a regular file",
         errno.EMFILE: "too many open files: raise the limit (ulimit -n) and try again",
     }.get(error.errno or 0, "check that the folder exists and is writable, then try again")
     return StoreError(f"{what}: {error.strerror or error}", advice=advice)
@@ -137,7 +137,7 @@ def _rename_new(temp: Path, path: Path) -> None:
         raise
     except OSError:  # A file system without hard links.
         if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, "it is there already", str(path)) from None
+            raise FileExistsError(errno.EEXIST, "it already exists", str(path)) from None
         temp.replace(path)
 
 

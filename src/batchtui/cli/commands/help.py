@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
-from batchtui.cli import VERBS, completion
+from batchtui.cli import completion
 from batchtui.cli.program import group
+from batchtui.cli.verbs import VERBS
 from batchtui.config.first import FIRST_CONFIG, write_first_config
 from batchtui.domain.errors import InputError
 
@@ -22,7 +24,7 @@ TOPICS = {
 
   check    {requests, bytes, batches, problems[{where, custom_id, level, message, code}], problem_groups[{code, level,
            message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi], batch_usd[lo,hi], standard_usd[lo,hi],
-           unpriced[]}}
+           likely_usd, unpriced[], calibrated}}
   submit   {run, batches[record]}; retry the same
   list     [record]; show record; watch, cancel, fetch [record]; delete [local_id]
   results  {records[record], output, skipped}
@@ -85,7 +87,7 @@ counts from 1.  For example:
 
 Bounds, lengths and such that the API does not take are told to the model in descriptions and checked here.  An answer that is
 no JSON, or does not fit, is invalid: batchtui results ID --only invalid shows them, retry ID --only invalid sends them again.""",
-    "config": "config.toml: every setting may be left out\n\n" + FIRST_CONFIG,
+    "config": "config.toml: every setting is optional\n\n" + FIRST_CONFIG,
     "keys": """Keys of the screen (? shows the current ones; [keys] in config.toml rebinds them)
 
   n new   i import   enter open   esc back   c cancel   r retry   x export   d delete   e rename, note
@@ -93,8 +95,14 @@ no JSON, or does not fit, is invalid: batchtui results ID --only invalid shows t
 }
 
 
+def _topics(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What there is help on."""
+    verbs = ((name, line) for name, (_, line) in VERBS.items())
+    return list(completion.starting(begun, [*((name, "") for name in TOPICS), *verbs]))
+
+
 @click.command("help")
-@click.argument("topic", required=False, shell_complete=completion.topics)
+@click.argument("topic", required=False, shell_complete=_topics)
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> None:
     """Help on a verb or a topic."""

@@ -17,7 +17,7 @@ from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
 from batchtui.domain.plan import Plan
-from batchtui.intake.options import FORMATS, IntakeOptions
+from batchtui.intake.options import FORMATS, IntakeOptions, TableOptions
 from batchtui.present import numbers
 from batchtui.present import plan as plan_words
 from batchtui.service import Service
@@ -33,6 +33,22 @@ _SOURCES: list[Callable[[Any], Any]] = [
         type=click.Choice(list(FORMATS)),
         default=None,
         help="Format of the sources (default: auto-detect).",
+    ),
+    click.option(
+        "--delimiter",
+        default="",
+        metavar="CHARACTER",
+        help="The character between the cells of a table, or tab; auto-detected without it.",
+    ),
+    click.option(
+        "--encoding",
+        default="",
+        metavar="NAME",
+        help="The encoding of the sources, such as cp1251 or shift_jis; auto-detected without it.",
+    ),
+    click.option("--skip-rows", type=int, default=0, metavar="N", help="Skip N lines before the header of a table."),
+    click.option(
+        "--comment", default="", metavar="TEXT", help="Skip the lines of a table that begin with TEXT, such as #."
     ),
     click.option(
         "--template",
@@ -52,7 +68,14 @@ _SOURCES: list[Callable[[Any], Any]] = [
     click.option(
         "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools in a 1-hour prompt cache."
     ),
-    click.option("--model", default=None, help="Model for requests without one, or with another provider's."),
+    click.option(
+        "--close-schemas",
+        is_flag=True,
+        help="Add additionalProperties: false to the objects of schemas (output_config.format, strict tools).",
+    ),
+    click.option(
+        "--model", default=None, help="Model for requests without one; replaces a template's and another provider's."
+    ),
     click.option("--api-version", default="", help="The anthropic-version to check and send with, e.g. 2023-06-01."),
     click.option(
         "--count-tokens",
@@ -86,14 +109,21 @@ def _options(
     skip_bad: bool,
     bad_file: Path | None,
     cache_prefix: bool,
+    close_schemas: bool,
     model: str | None,
+    delimiter: str,
+    encoding: str,
+    skip_rows: int,
+    comment: str,
 ) -> IntakeOptions:
     return IntakeOptions(
+        table=TableOptions(delimiter=delimiter, encoding=encoding, skip_rows=skip_rows, comment=comment),
         format=format_,
         template=template,
         skip_bad=skip_bad,
         skipped_path=bad_file,
         cache_prefix=cache_prefix,
+        close_schemas=close_schemas,
         default_model=model,
     )
 

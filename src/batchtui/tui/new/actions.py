@@ -54,6 +54,17 @@ async def browse(screen: NewScreen) -> None:
         screen.take_paths(taken)
 
 
+async def table_options(screen: NewScreen) -> None:
+    """Ask how a table is to be read, and check it so."""
+    from batchtui.tui.new.table_options import TableDialog
+
+    form = screen.query_one(SourceForm)
+    chosen = await screen.app.push_screen_wait(TableDialog(form.table))
+    if chosen is not None and chosen != form.table:
+        form.set_table(chosen)
+        await screen.check_anew()
+
+
 async def sync_template(screen: NewScreen) -> None:
     """Show the template file that is named as it lies on the disk, unless its text was edited here."""
     path, editor = screen.query_one(SourceForm).template_path, screen.query_one(TemplateEditor)
@@ -192,12 +203,14 @@ async def submit(screen: NewScreen) -> None:
 def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Content]:
     """What a person says yes to: what is sent, as whom, at what price, and what is doubtful about it."""
     estimate = plan.estimate
+    likely = numbers.likely(estimate.likely_usd)
     lines: list[str | Content] = [
         f"{safetext.line(title, 100) or 'untitled'}: {numbers.plural(plan.requests, 'request')}, "
         f"{numbers.size(plan.bytes)}, as profile {screen.service.profile.name}",
         Content.assemble(
             "Cost ",
             (numbers.usd_range(estimate.batch_usd), "bold"),
+            f", {likely}," if likely else "",
             f" at batch price ({numbers.usd_range(estimate.standard_usd)} standard).",
         ),
     ]

@@ -16,7 +16,7 @@ from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.plan import Plan, Problem, ProblemGroup
 from batchtui.domain.work import Progress, Work
 from batchtui.intake.drafts import Form
-from batchtui.intake.options import IntakeOptions
+from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.paths import expanded
 from batchtui.tui.new.problem_list import ProblemGathering
 
@@ -48,12 +48,14 @@ class FormState:
     typed: str = ""
     """The paths as they were typed."""
     format: str | None = None
+    table: TableOptions = field(default_factory=TableOptions)
     template_path: str = ""
     template_text: str | None = None
     """The template as its pane shows it; None where there is none, or its file can't be read."""
     model: str = ""
     skip_bad: bool = False
     cache_prefix: bool = False
+    close_schemas: bool = False
     forms: tuple[Form, ...] = ()
     """The composed requests, where they are composed."""
     account: tuple[object, ...] = ()
@@ -63,11 +65,13 @@ class FormState:
         """How the sources are to be read."""
         return IntakeOptions(
             format=self.format,
+            table=self.table,
             template=expanded(self.template_path) if self.template_path else None,
             template_text=self.template_text,
             template_name=self.template_path or "template",
             skip_bad=self.skip_bad,
             cache_prefix=self.cache_prefix,
+            close_schemas=self.close_schemas,
             default_model=self.model or None,
         )
 

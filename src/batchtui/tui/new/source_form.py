@@ -1,4 +1,4 @@
-"""Where requests come from: paths, format, template file, and two switches."""
+"""Where requests come from: paths, format, template file, two switches, and how a table is to be read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Select, Static
 
+from batchtui import safetext
+from batchtui.domain.errors import InputError
 from batchtui.intake.drafts import Draft
-from batchtui.intake.options import FORMATS
+from batchtui.intake.options import FORMATS, TableOptions
+from batchtui.tui.new.check import split_paths
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.toggle import Toggle
 
@@ -28,7 +31,11 @@ class SourceForm(Vertical):
     SourceForm Select { width: 1fr; max-width: 44; background: $surface; }
     SourceForm Toggle { margin-left: 3; }
     SourceForm #source-model { width: 22; }
+    SourceForm #source-table { height: 1; }
     """
+
+    table = TableOptions()
+    """How a table is to be read, as the dialog was left."""
 
     class Edited(Message):
         """A field reads differently, and may go on changing."""
@@ -56,6 +63,10 @@ class SourceForm(Vertical):
                 "Skip errors", id="source-skip", tooltip="skip requests with errors; they are kept with the batch"
             )
             yield Toggle("1h cache", id="source-cache", tooltip="put system prompt and tools in a 1-hour prompt cache")
+            tip = "add additionalProperties: false to the objects of schemas"
+            closing = Toggle("Close schemas", id="source-close", tooltip=tip)
+            closing.display = False
+            yield closing
         with Horizontal(classes="form-line"):
             yield Static("Template", classes="form-label", markup=False)
             yield PathInput(placeholder="labels.toml (for rows)", id="source-template", endings=(".toml",))
@@ -63,6 +74,14 @@ class SourceForm(Vertical):
             model = Input(placeholder="claude-haiku-4-5", id="source-model", compact=True, select_on_focus=False)
             model.cursor_blink = False
             yield model
+
+        with Horizontal(classes="form-line", id="source-table-line"):
+            yield Static("Table", classes="form-label", markup=False)
+            yield Static("", id="source-table", markup=False)
+
+    def on_mount(self) -> None:
+        """The line of the table's options is there while there are some."""
+        self.set_table(self.table)
 
     def focus_path(self) -> None:
         """Put the cursor on the path."""
@@ -76,7 +95,10 @@ class SourceForm(Vertical):
     @property
     def first_path(self) -> str:
         """The first path, for a title."""
-        return self.typed.split()[0] if self.typed else ""
+        try:
+            return next(iter(split_paths(self.typed)), "")
+        except InputError:
+            return self.typed
 
     @property
     def has_template(self) -> bool:
@@ -97,6 +119,12 @@ class SourceForm(Vertical):
     def set_template(self, path: str) -> None:
         """Name a template file."""
         self.query_one("#source-template", Input).value = path
+
+    def set_table(self, options: TableOptions) -> None:
+        """Read tables like this."""
+        self.table = options
+        self.query_one("#source-table-line").display = bool(options.words)
+        self.query_one("#source-table", Static).update(Content(safetext.line(options.words, 120)))
 
     @property
     def model(self) -> str:
@@ -119,15 +147,27 @@ class SourceForm(Vertical):
         """Whether system and tools go under a 1-hour cache."""
         return self.query_one("#source-cache", Toggle).on
 
+    @property
+    def close_schemas(self) -> bool:
+        """Whether objects of schemas are closed."""
+        return self.query_one("#source-close", Toggle).on
+
+    def offer_closing(self, offered: bool) -> None:
+        """Show the switch that closes schemas where it would help, and while it is on."""
+        self.query_one("#source-close", Toggle).display = offered or self.close_schemas
+
     def restore(self, draft: Draft) -> None:
         """Put a draft's choices into the fields."""
         self.query_one("#source-model", Input).value = draft.default_model
         self.set_path(draft.sources[0] if draft.sources else "")
         self.set_template(draft.template_path)
+        self.set_table(draft.table)
         with self.prevent(Select.Changed):
             self.query_one("#source-format", Select).value = draft.format if draft.format in FORMATS else AUTO
         self.query_one("#source-skip", Toggle).set(draft.skip_bad)
         self.query_one("#source-cache", Toggle).set(draft.cache_prefix)
+        self.query_one("#source-close", Toggle).set(draft.close_schemas)
+        self.offer_closing(False)
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:

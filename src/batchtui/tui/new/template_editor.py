@@ -163,12 +163,15 @@ class TemplateEditor(Container):
         """True when the person changed something: a starter alone is not worth keeping."""
         return bool(self.edited) and self.text != self._starter
 
-    def begin(self, text: str) -> None:
-        """Put a starter there, when there is nothing yet."""
-        if not self.text.strip():
-            self._loaded = self._received = ""
-            self.query_one(TextArea).load_text(text)
-            self._starter = self.text
+    def begin(self, text: str) -> bool:
+        """Put a starter there, when there is nothing yet, or an untouched one of other columns; True when it was put."""
+        untouched = not self.text.strip() or self.text == self._starter
+        if not untouched or self.text == quiet(text):
+            return False
+        self._loaded = self._received = ""
+        self.query_one(TextArea).load_text(text)
+        self._starter = self.text
+        return True
 
     @on(TextArea.Changed)
     def _typed(self, event: TextArea.Changed) -> None:

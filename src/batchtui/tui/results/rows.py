@@ -133,7 +133,7 @@ class ResultRows:
             why(row),
             numbers.tokens(row.input_tokens + row.cache_read_tokens + row.cache_write_tokens) if answered else "",
             numbers.tokens(row.output_tokens) if answered else "",
-            numbers.usd(row.cost_usd) if answered else "",
+            numbers.at_least(numbers.usd(row.cost_usd), row.at_least) if answered else "",
             Text(words, style="muted"),
         )
         return (*cells, str(row.attempt + 1)) if self._tries else cells

@@ -1,0 +1,55 @@
+"""How the code hangs together: no import leads back, and what the bench names is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import batchtui
+
+ROOT = Path(batchtui.__file__).parent
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        name = ".".join(("batchtui", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        found[name] = path
+    return found
+
+
+def typed_only(tree: ast.AST) -> set[ast.AST]:
+    """What stands under ``if TYPE_CHECKING``."""
+    blocks = (n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test))
+    return {each for block in blocks for statement in block.body for each in ast.walk(statement)}
+
+
+def test_no_module_leads_back_to_itself() -> None:
+    known = modules()
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
+        tree = ast.parse(path.read_text())
+        left_out = typed_only(tree)
+        wanted: set[str] = set()
+        for node in ast.walk(tree):
+            if node in left_out:
+                continue
+            if isinstance(node, ast.ImportFrom) and node.module:
+                inside = {f"{node.module}.{each.name}" for each in node.names}
+                wanted |= {each if each in known else node.module for each in inside}
+            elif isinstance(node, ast.Import):
+                wanted |= {each.name for each in node.names}
+        graph[name] = {each for each in wanted if each in known and each != name}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from error
+
+
+def test_every_piece_of_work_that_the_bench_names_is_there() -> None:
+    bench = ROOT.parent.parent / "bench"
+    for path in bench.glob("*.py"):
+        for module, name in re.findall(r'"bench\.(\w+):(\w+)"', path.read_text()):
+            assert f"def {name}(" in (bench / f"{module}.py").read_text(), f"{path.name}: {module}:{name}"
