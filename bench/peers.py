@@ -138,7 +138,7 @@ def duckdb_fields(results: str) -> dict[str, Any]:
     import duckdb
 
     names = ("sentiment", "topic", "urgency", "score", "reason")
-    text = "list_filter(result.message.content, b -> b.type = 'text')[1].text"
+    text = "list_filter(result.message.content, lambda b: b.type = 'text')[1].text"
     wanted = ", ".join(f"json_extract_string(answer, '$.{name}') AS {name}" for name in names)
     shape = "{custom_id: 'VARCHAR', result: 'STRUCT(message STRUCT(content STRUCT(type VARCHAR, text VARCHAR)[]))'}"
     began = time.perf_counter()
