@@ -24,7 +24,7 @@ def _lag(bench: Bench, folder: Path) -> dict[str, float]:
     with server(at_server, duration=3_600.0) as url:
         env, own = environment(folder, url), str(folder / "data")
         made = work(
-            "bench.prepare:owed",
+            "bench.prepare:results_due",
             env=env,
             data=own,
             batch_id=batch["id"],

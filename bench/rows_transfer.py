@@ -65,7 +65,12 @@ def fetch_ours(folder: Path, url: str, batch: dict[str, object], requests: Path,
     """One fetch into a data folder of its own."""
     env, own = environment(folder, url), str(folder / f"data-{turn}")
     made = work(
-        "bench.prepare:owed", env=env, data=own, batch_id=batch["id"], counts=batch["counts"], requests=str(requests)
+        "bench.prepare:results_due",
+        env=env,
+        data=own,
+        batch_id=batch["id"],
+        counts=batch["counts"],
+        requests=str(requests),
     )
     return away(Path(own), lambda: work("bench.ours:fetch", env=env, data=own, local_id=made.told["local_id"]))
 

@@ -149,7 +149,7 @@ def test_sampling_parameters_depend_on_the_api_version(tmp_path: Path) -> None:
 
 def test_cached_prefixes_show_in_the_usage(tmp_path: Path) -> None:
     system = [
-        {"type": "text", "text": "Rules of the house. " * 400, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+        {"type": "text", "text": "Rules of the house. " * 800, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     ]
     with running_demo(tmp_path, failure_rate=0.0) as demo:
         results = run_batch(demo, requests(*(f"r{n}" for n in range(60)), system=system))

@@ -97,6 +97,13 @@ BLOCKS = {
             "content": {"type": "array"},
         }
     ),
+    "code_execution_tool_result": _object(
+        {
+            "type": {"const": "code_execution_tool_result"},
+            "tool_use_id": {"type": "string", "pattern": "^srvtoolu_"},
+            "content": {"type": "object"},
+        }
+    ),
 }
 MESSAGE = _object(
     {

@@ -86,7 +86,7 @@ def test_a_hangup_that_is_to_be_ignored_is_ignored(tmp_path: Path) -> None:
             text=True,
         )
         assert child.stderr is not None
-        while "in progress" not in child.stderr.readline():
+        while "running" not in child.stderr.readline():
             assert child.poll() is None
         child.send_signal(signal.SIGHUP)
         child.communicate(timeout=WITHIN)

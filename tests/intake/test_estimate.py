@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from batchtui.domain.plan import UsedBefore
 from batchtui.intake import media
-from batchtui.intake.estimate import calibrate
+from batchtui.intake.estimate import SMALL_OUTPUT, calibrate
 from batchtui.intake.sampling import sample_requests
 from tests.intake.helpers import PRICES, plan_for, request
 
@@ -57,13 +58,16 @@ def test_a_batch_is_half_of_standard_and_the_sum_of_its_models(tmp_path: Path) -
     assert whole.standard_usd[1] == pytest.approx(by_hand / 1_000_000, abs=Decimal("0.000002"))
 
 
-def test_output_goes_up_to_max_tokens_or_to_what_was_seen_before(tmp_path: Path) -> None:
+def test_output_goes_up_to_max_tokens_and_what_was_seen_before_is_likely(tmp_path: Path) -> None:
     plain = plan_for(tmp_path, request("a", max_tokens=2000), request("b", max_tokens=10))
-    assert plain.estimate.output_tokens == (32 + 10, 2010)
-    seen = plan_for(
-        tmp_path, request("a", max_tokens=2000), request("b", max_tokens=10), history=lambda model: (100, 400)
-    )
-    assert seen.estimate.output_tokens == (110, 410)
+    assert plain.estimate.output_tokens == (2 * SMALL_OUTPUT, 2010)
+    assert plain.estimate.likely_usd is None
+    before = UsedBefore(output_tokens=100.0)
+    seen = plan_for(tmp_path, request("a", max_tokens=2000), request("b", max_tokens=10), history=lambda model: before)
+    assert seen.estimate.output_tokens == plain.estimate.output_tokens
+    (each,) = seen.estimate.models
+    likely = sum(each.input_usd) / 2 + each.output_usd[1] * Decimal(110) / 2010
+    assert seen.estimate.likely_usd == pytest.approx(likely / 2, abs=Decimal("0.000001"))
 
 
 def test_unpriced_models_are_named_and_cost_nothing_that_is_guessed(tmp_path: Path) -> None:

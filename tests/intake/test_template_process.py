@@ -67,6 +67,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that are reached sooner."""
     monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.5)
     monkeypatch.setattr(template_protocol, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(template_process, "SILENCE", 120.0)
 
 
 def toml(prompt: str) -> str:

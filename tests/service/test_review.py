@@ -144,7 +144,7 @@ async def test_a_fetch_that_meets_the_unexpected_is_not_begun_anew_every_second(
 
             broken.setattr("batchtui.service.fetcher.ResultSink.write", unexpected)
             await home_or_owed(service)
-            with pytest.raises(BatchtuiError, match="unexpected error: RuntimeError"):
+            with pytest.raises(BatchtuiError, match="unexpected error while downloading: RuntimeError"):
                 await service.fetch(record.local_id)
         held = service.resolve(record.local_id)
         assert held.next_try_at is not None and "unexpected" in held.error

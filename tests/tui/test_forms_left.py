@@ -14,6 +14,7 @@ from batchtui.domain.errors import StoreError
 from batchtui.tui.dialogs import Choose, EditModal
 from batchtui.tui.new import drafts
 from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import TABLE, TEMPLATE, opened, until
@@ -100,3 +101,19 @@ async def test_a_title_that_was_typed_and_left_is_said(tmp_path: Path) -> None:
         await pilot.press("x", "escape")
         await until(pilot, lambda: app.screen is screen)
         assert "Title and note not saved" in screen.query_one(StatusLine).said
+
+
+async def test_a_path_with_a_space_gives_the_batch_its_own_name(tmp_path: Path) -> None:
+    source = tmp_path / "my requests.jsonl"
+    source.write_text("{}\n")
+    async with opened(make_service(tmp_path / "data"), source) as (_, _, screen):
+        form = screen.query_one(SourceForm)
+        assert form.first_path == str(source)
+        for typed, first in (
+            (f'"{source}" other.csv', str(source)),
+            ("a.csv b.csv", "a.csv"),
+            ('"open', '"open'),
+            ("", ""),
+        ):
+            form.query_one("#source-path", Input).value = typed
+            assert form.first_path == first

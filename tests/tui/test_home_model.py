@@ -237,7 +237,7 @@ def test_costs_are_estimates_until_they_are_known(model: HomeModel) -> None:
     assert costs["news-summaries"] == "~$3.10"
     assert costs["poems"] == "$1.87"
     assert costs["odd-ids"] == ""
-    assert numbers.usd(Decimal("0.00423")) == "$0.0042"
+    assert numbers.usd_short(Decimal("0.00042")) == "$0.0004"
     assert numbers.usd_range((Decimal("0.0002"), Decimal("0.0009"))) == "$0.0002–0.0009"
 
 

@@ -28,6 +28,7 @@ from batchtui.config.load import Profile
 from batchtui.domain import times
 from batchtui.domain.batch import Counts, RemoteBatch, RemotePage
 from batchtui.domain.errors import BatchtuiError, StoreError, Unavailable, Unconfirmed, WrongKey
+from batchtui.domain.model_rules import EFFORTS, THINKING
 from batchtui.domain.plan import ModelInfo
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class _Model(msgspec.Struct):
     max_input_tokens: msgspec.Raw = _NULL
     max_tokens: msgspec.Raw = _NULL
     lifecycle: msgspec.Raw = _NULL
+    deprecated_at: msgspec.Raw = _NULL
     retires_at: msgspec.Raw = _NULL
     capabilities: msgspec.Raw = _NULL
 
@@ -145,17 +147,45 @@ def _model(raw: msgspec.Raw, secrets: tuple[str, ...]) -> ModelInfo:
     if not isinstance(name, str) or not name or len(name) > 200 or redact.text(name, secrets, 200) != name:
         raise BadReply
     lifecycle, capabilities = _value(held.lifecycle), _value(held.capabilities)
-    can = capabilities.get("batch") if isinstance(capabilities, dict) else None
-    can = can.get("supported") if isinstance(can, dict) else can
+    can = capabilities if isinstance(capabilities, dict) else {}
     return ModelInfo(
         id=name,
         display_name=redact.text(_value(held.display_name), secrets, 200),
         max_input_tokens=_number(held.max_input_tokens),
         max_tokens=_number(held.max_tokens),
         lifecycle=redact.text(lifecycle, secrets, 40) or "active",
+        deprecated_at=_time(held.deprecated_at),
         retires_at=_time(held.retires_at),
-        batch=can if isinstance(can, bool) else None,
+        batch=_supported(can.get("batch")),
+        thinking=_thinking(can.get("thinking")),
+        efforts=_efforts(can.get("effort")),
+        structured_outputs=_supported(can.get("structured_outputs")),
+        image_input=_supported(can.get("image_input")),
+        pdf_input=_supported(can.get("pdf_input")),
     )
+
+
+def _supported(value: object) -> bool | None:
+    """Whether a capability is there (``{"supported": …}``), None when that is not told."""
+    told = value.get("supported") if isinstance(value, dict) else value
+    return told if isinstance(told, bool) else None
+
+
+def _thinking(value: object) -> dict[str, bool]:
+    """The types of thinking that are told of."""
+    types = value.get("types") if isinstance(value, dict) else None
+    told = {kind: _supported(types.get(kind)) for kind in THINKING} if isinstance(types, dict) else {}
+    return {kind: each for kind, each in told.items() if each is not None}
+
+
+def _efforts(value: object) -> tuple[str, ...] | None:
+    """The efforts a model takes, none when it takes no effort; None when that is not told."""
+    if _supported(value) is False:
+        return ()
+    told = {effort: _supported(value.get(effort)) for effort in EFFORTS} if isinstance(value, dict) else {}
+    if all(each is None for each in told.values()):
+        return None
+    return tuple(effort for effort, each in told.items() if each)
 
 
 def _decoded(raw: bytes | msgspec.Raw, kind: type[T]) -> T:

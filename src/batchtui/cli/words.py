@@ -63,6 +63,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "output_tokens": e.output_tokens,
             "batch_usd": e.batch_usd,
             "standard_usd": e.standard_usd,
+            "likely_usd": e.likely_usd,
             "unpriced": e.unpriced,
             "calibrated": e.calibrated,
         },

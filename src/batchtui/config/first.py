@@ -74,4 +74,10 @@ FIRST_CONFIG = """\
 # cache_write_5m = 1.25
 # cache_write_1h = 2.0
 # cache_read = 0.1
+
+# [models."my-model"]                  # what a model takes: "ok", "refused", "deprecated", "to_high" or "unconfirmed"
+# adaptive = "ok"
+# enabled = "refused"
+# efforts = ["low", "medium", "high"]
+# cache_min = 1024                     # tokens
 """

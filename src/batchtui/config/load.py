@@ -118,6 +118,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Action name to key, for example ``cancel = "ctrl+k"``."""
     prices: dict[str, dict[str, Any]] = {}
     """Rows that override or add to prices.toml, dollars per million tokens."""
+    models: dict[str, dict[str, Any]] = {}
+    """Rows that override or add to model_rules.toml: what a model takes and refuses."""
     warnings: tuple[str, ...] = ()
     path: str = ""
     lines: dict[str, int] = {}
@@ -211,7 +213,8 @@ def parse_config(text: str, where: Path) -> Config:
         if limit is not None and (limit.is_nan() or limit < 0):
             what = f"{place}: expected a number of dollars, not {limit}"
             raise ConfigError(f"{where}:{_line_of(text, place)}: {what}", advice="fix that value")
-    _check_prices(config.prices, text, where)
+    _check_rows("prices", config.prices, text, where)
+    _check_rows("models", config.models, text, where)
     settle, bounded = _bounded(config.settle, text, where)
     warnings = (*warnings, *bounded)
     looked_at = ("screen.theme", "screen.columns", *(f"keys.{name}" for name in config.keys))
@@ -236,19 +239,24 @@ def _bounded(settle: Settle, text: str, where: Path) -> tuple[Settle, list[str]]
     return msgspec.structs.replace(settle, **held), warnings
 
 
-def _check_prices(prices: dict[str, dict[str, Any]], text: str, where: Path) -> None:
-    if not prices:
+def _check_rows(section: str, rows: dict[str, dict[str, Any]], text: str, where: Path) -> None:
+    """Raise ConfigError with the line of what [prices] or [models] can't hold."""
+    if not rows:
         return
+    from batchtui.domain.model_rules import load_rules
     from batchtui.domain.money import load_prices
 
-    for model, row in prices.items():
+    for model, row in rows.items():
         try:
-            load_prices({model: row})
+            if section == "prices":
+                load_prices({model: row})
+            else:
+                load_rules({model: row})
         except ConfigError as error:
             field = next(
                 (name for name in row if re.search(rf"\b{re.escape(name)}\b", str(error).partition(": ")[2])), ""
             )
-            line = _find(text, f"prices.{model}.{field}") or _line_of(text, f"prices.{model}")
+            line = _find(text, f"{section}.{model}.{field}") or _line_of(text, f"{section}.{model}")
             raise ConfigError(f"{where}:{line}: {error}", advice=error.advice) from error
 
 

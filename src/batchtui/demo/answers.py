@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from batchtui.demo import models, prose
+from batchtui.demo import labels, models, prose
 from batchtui.demo.outcomes import SimulatedOutcome
 from batchtui.demo.prose import MARK, as_object
 from batchtui.demo.protocol import base58
-from batchtui.demo.request_check import DemoParams, tokens
+from batchtui.demo.request_check import DemoParams, cached_tokens, tokens
 
-_CACHE_MINIMUM = 1_024
 _CUT_LENGTH = 3_000
 _LONG_LENGTH = 400_000
 
@@ -58,7 +57,9 @@ def message(
     if stop == "max_tokens":
         output = params.max_tokens
     price = models.known(params.model)
+    container = {"id": f"container_{base58(fate.key.to_bytes(8, 'little'))}"} if fate.word == "code" else None
     return {
+        **({"container": container} if container else {}),
         "model": price.model if price else params.model,
         "id": f"msg_01{base58(fate.key.to_bytes(8, 'little') + tier.encode())}",
         "type": "message",
@@ -91,6 +92,8 @@ def _shape(params: DemoParams, question: str, fate: SimulatedOutcome, answer_byt
         before.append({"type": "redacted_thinking", "data": base58(dice.to_bytes(8, "little"), 60)})
     if word in ("search", "blocks"):
         before += _search(question, dice)
+    if word == "code":
+        before += _ran_code(dice)
     if word in ("cite", "blocks") or _wants_citations(params):
         before += _cited(params, dice)
     if tool := _tool(params, fate):
@@ -117,9 +120,10 @@ def _text(params: DemoParams, question: str, fate: SimulatedOutcome, answer_byte
             f"{MARK} \x1b[31mred\x1b[0m \x1b]52;c;aGk=\x07 [bold]markup[/x] "
             "\u202ereversed\u202c \x07\x00 line\u2028separator"
         )
-    schema = _schema(params)
+    schema = schema_of(params)
     if schema is not None:
-        return msgspec.json.encode(prose.sample(schema, dice)).decode()
+        system = params.system if isinstance(params.system, str) else ""
+        return labels.answer(schema, question, system, params.model, fate)
     if answer_bytes is not None:
         return f"{MARK} {prose.banks()[0].take(dice, answer_bytes)}"[:answer_bytes]
     hint = question[:1500] if isinstance(params.system, list) else f"{params.system[:1500]}\n{question[:1500]}"
@@ -143,7 +147,8 @@ def _natural_length(dice: int) -> int:
     return 350 + place * 55 // 100
 
 
-def _schema(params: DemoParams) -> Any:
+def schema_of(params: DemoParams) -> Any:
+    """The schema that the text is to fit, None when none is asked for."""
     asked = (params.output_config or {}).get("format") or {}
     return asked.get("schema") if isinstance(asked, dict) and asked.get("type") == "json_schema" else None
 
@@ -214,6 +219,15 @@ def _search(question: str, dice: int) -> list[dict[str, Any]]:
     ]
 
 
+def _ran_code(dice: int) -> list[dict[str, Any]]:
+    use = f"srvtoolu_01{base58(dice.to_bytes(8, 'little'))}"
+    done = {"type": "code_execution_result", "stdout": f"{MARK} 42\n", "stderr": "", "return_code": 0, "content": []}
+    return [
+        {"type": "server_tool_use", "id": use, "name": "code_execution", "input": {"code": "print(42)"}},
+        {"type": "code_execution_tool_result", "tool_use_id": use, "content": done},
+    ]
+
+
 def _tool(params: DemoParams, fate: SimulatedOutcome) -> dict[str, Any] | None:
     kind = (params.tool_choice or {}).get("type", "auto")
     named = [tool for tool in params.tools if isinstance(tool.get("input_schema"), dict)]
@@ -235,7 +249,7 @@ def _tool(params: DemoParams, fate: SimulatedOutcome) -> dict[str, Any] | None:
 
 def _usage(params: DemoParams, fate: SimulatedOutcome, output: int, thinking: int, tier: str) -> dict[str, Any]:
     prompt = tokens(params)
-    cached, hour = _cached_prefix(params)
+    cached, hour = cached_tokens(params)
     hit = bool(cached) and fate.dice % 10 < 7
     written = 0 if hit else cached
     searches = 1 if fate.word in ("search", "blocks") else 0
@@ -254,21 +268,11 @@ def _usage(params: DemoParams, fate: SimulatedOutcome, output: int, thinking: in
     }
     if thinking:
         usage["output_tokens_details"] = {"thinking_tokens": min(thinking, output)}
+    apart = {"compact": {"type": "compaction"}, "advise": {"type": "advisor_message", "model": "claude-opus-5-5"}}
+    if fate.word in apart:
+        more = {"input_tokens": prompt + 500, "output_tokens": 100 + fate.dice % 300}
+        whole = {name: usage[name] for name in ("input_tokens", "output_tokens")}
+        usage["iterations"] = [{**apart[fate.word], **more}, {"type": "message", **whole}]
     if searches:
         usage["server_tool_use"] = {"web_search_requests": searches}
     return usage
-
-
-def _cached_prefix(params: DemoParams) -> tuple[int, bool]:
-    """Tokens under a cache mark in tools and system (0 below the minimum), and whether it is a 1-hour mark."""
-    system = params.system if isinstance(params.system, list) else []
-    marks = [
-        block["cache_control"] for block in (*params.tools, *system) if isinstance(block.get("cache_control"), dict)
-    ]
-    if not marks:
-        return 0, False
-    chars = sum(len(str(block.get("text") or "")) for block in system) + (
-        len(msgspec.json.encode(params.tools)) if params.tools else 0
-    )
-    prefix = int(chars / models.chars_per_token(params.model))
-    return (prefix if prefix >= _CACHE_MINIMUM else 0), marks[-1].get("ttl") == "1h"

@@ -103,7 +103,8 @@ def _capabilities(model: str) -> dict[str, Any]:
             "supported": True,
             "types": {
                 "adaptive": told("a" not in family.thinking),
-                "between_tools": told("B" in family.thinking),
+                # Whether others refuse it is not documented.
+                **({"between_tools": yes} if "B" in family.thinking else {}),
                 "disabled": told("d" not in family.thinking),
                 "enabled": told("e" not in family.thinking),
             },

@@ -28,6 +28,9 @@ WORDS = {
     "think": "thinks before it answers",
     "cite": "cites a document",
     "search": "searches the web",
+    "code": "runs code in a container, whose fees no result reports",
+    "compact": "compacts the conversation first, which its usage lists apart",
+    "advise": "asks an advisor, which its usage lists apart",
     "blocks": "one block of every kind",
     "json": "answers with JSON",
     "hostile": "answers with control characters, markup and bidi marks",
@@ -51,6 +54,9 @@ _CHANCES = (
     (1.0, "rate_limit_error"),
 )
 _MAX = float(2**64)
+_ODD = ((13, "prose"), (43, "bound"), (80, "capitals"))
+"""Of 997 answers to a schema."""
+_ODD_BITS = 0x5EED_0DD5_5EED_0DD5
 
 
 class SimulatedOutcome(NamedTuple):
@@ -68,6 +74,12 @@ class SimulatedOutcome(NamedTuple):
     """When in the batch's time it is done, 0 to 1."""
     dice: int
     """64 random bits for whoever shapes the answer."""
+    odd: str = ""
+    """How an answer to a schema strays from it now: ``prose`` is no JSON, ``bound`` breaks one that is only described,
+    ``capitals`` spells a listed value in capitals; empty when it does not.
+    """
+    odd_key: int = 0
+    """What is noted once it strayed, or was spared because it had before; 0 when it never does."""
 
 
 def word_in(text: str) -> str:
@@ -96,4 +108,7 @@ def decide(
     counted = bool(failure)
     if counted and key in struck:
         failure = ""
-    return SimulatedOutcome(key, failure, counted, word, (key >> 11) / float(2**53), dice)
+    odd = "" if word else next((kind for upto, kind in _ODD if dice % 997 < upto), "")
+    odd_key = key ^ _ODD_BITS if odd else 0
+    share = (key >> 11) / float(2**53)
+    return SimulatedOutcome(key, failure, counted, word, share, dice, "" if odd_key in struck else odd, odd_key)

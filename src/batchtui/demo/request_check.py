@@ -12,8 +12,6 @@ from batchtui.demo import models, request_rules
 from batchtui.demo.prose import as_object
 
 _NOT_IN_BATCH = ("stream", "speed", "fallbacks")
-_IMAGE_TOKENS = 1_500
-_PAGE_TOKENS = 2_000
 _TOOL_OVERHEAD = 300
 
 
@@ -136,37 +134,68 @@ def _check_model(params: DemoParams, betas: tuple[str, ...]) -> str:
 def tokens(params: DemoParams) -> int:
     """Prompt tokens by the rule of thumb of the model's generation: what count_tokens and the usage say."""
     each = models.chars_per_token(params.model)
-    chars, fixed = _weigh(params.system)
+    weights = _Weights(params.model)
+    weights.add(params.system)
     for turn in params.messages:
-        more, other = _weigh(turn.content)
-        chars, fixed = chars + more + 4, fixed + other
+        weights.add(turn.content)
+        weights.chars += 4
     if params.tools:
-        chars += len(msgspec.json.encode(params.tools))
-        fixed += _TOOL_OVERHEAD
-    return int(chars / each) + fixed + 6
+        weights.chars += len(msgspec.json.encode(params.tools))
+        weights.fixed += _TOOL_OVERHEAD
+    return int(weights.chars / each) + weights.fixed + 6
 
 
-def _weigh(content: str | list[dict[str, Any]]) -> tuple[int, int]:
-    """(characters of text, tokens of what is not text)."""
-    if isinstance(content, str):
-        return len(content), 0
-    chars = fixed = 0
-    for block in content:
-        kind = block.get("type")
-        if kind == "text":
-            chars += len(str(block.get("text") or ""))
-        elif kind == "image":
-            fixed += _IMAGE_TOKENS
-        elif kind == "document":
-            source = as_object(block.get("source"))
-            data = source.get("data")
-            if isinstance(data, str) and source.get("type") == "text":
-                chars += len(data)
-            else:
-                fixed += _PAGE_TOKENS
+def cached_tokens(params: DemoParams) -> tuple[int, bool]:
+    """Tokens under the last cache mark (0 when the model caches no prefix so short), and whether it is a 1-hour mark."""
+    weights = _Weights(params.model)
+    each, best, hour = models.chars_per_token(params.model), 0, False
+    if params.tools:
+        weights.fixed += _TOOL_OVERHEAD
+    pieces: list[Any] = [*params.tools]
+    for content in (params.system, *(turn.content for turn in params.messages)):
+        pieces += [content] if isinstance(content, str) else content
+    for number, piece in enumerate(pieces):
+        if number < len(params.tools):
+            weights.chars += len(msgspec.json.encode(piece))
         else:
-            chars += len(msgspec.json.encode(block))
-    return chars, fixed
+            weights.add(piece if isinstance(piece, str) else [piece])
+        mark = piece.get("cache_control") if isinstance(piece, dict) else None
+        mark = params.cache_control if mark is None and number == len(pieces) - 1 else mark
+        if isinstance(mark, dict):
+            best, hour = int(weights.chars / each) + weights.fixed, mark.get("ttl") == "1h"
+    price = models.known(params.model)
+    least = request_rules.traits(price.model).cached if price else 0
+    return (best if best >= least else 0), hour
+
+
+class _Weights:
+    """Characters of text, and tokens of what is not text."""
+
+    def __init__(self, model: str) -> None:
+        price = models.known(model)
+        self._family = request_rules.traits(price.model if price else "claude-opus-5")
+        self.chars = 0
+        self.fixed = 0
+
+    def add(self, content: str | list[dict[str, Any]]) -> None:
+        """Count a text or a list of blocks."""
+        if isinstance(content, str):
+            self.chars += len(content)
+            return
+        for block in content:
+            kind = block.get("type")
+            source, inner = as_object(block.get("source")), block.get("content")
+            if kind == "text":
+                self.chars += len(str(block.get("text") or ""))
+            elif kind in ("image", "document") and source.get("type") in ("base64", "url", "file"):
+                self.fixed += request_rules.media_tokens(source, self._family)
+            elif kind == "document":
+                inner = source.get("content") if source.get("type") == "content" else source.get("data")
+                self.add(inner if isinstance(inner, str | list) else "")
+            elif kind == "tool_result" and isinstance(inner, str | list):
+                self.add(inner)
+            else:
+                self.chars += len(msgspec.json.encode(block))
 
 
 def _sentence(error: str) -> str:

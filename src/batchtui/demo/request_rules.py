@@ -37,14 +37,21 @@ class Traits(NamedTuple):
     media: int = 600
     """Images, and PDF pages, of a request."""
     old_computer: bool = True
+    cached: int = 512
+    """Tokens of the shortest prefix that is cached."""
+    picture: tuple[int, int] = (2576, 4784)
+    """Pixels a side is scaled to, and the most tokens of an image."""
 
 
 _NEW_5_2 = Traits("ed", old_computer=False)
 _5_1 = Traits("ed", no_force=True, long_output=False)
-_4_6 = Traits("", efforts="low medium high xhigh max", force_or_think=True, no_sampling=False)
+_SMALL = (1568, 1568)
+_4_6 = Traits(
+    "", efforts="low medium high xhigh max", force_or_think=True, no_sampling=False, cached=4096, picture=_SMALL
+)
 _4_5 = Traits(
     *("a", ""), force_or_think=True, no_prefill=False, no_sampling=False, one_sampling=True, no_geo=True,
-    long_output=False, media=100,
+    long_output=False, media=100, cached=4096, picture=_SMALL,
 )  # fmt: skip
 FAMILIES: dict[str, Traits] = {
     "fable-5-2": _NEW_5_2,
@@ -55,14 +62,14 @@ FAMILIES: dict[str, Traits] = {
     "mythos-5": _5_1._replace(no_force=False),
     "opus-5-5": Traits("ed", no_force=True, old_computer=False),
     "opus-5": Traits("eD"),
-    "opus-4-8": Traits("e"),
-    "opus-4-7": Traits("e"),
+    "opus-4-8": Traits("e", cached=1024),
+    "opus-4-7": Traits("e", cached=2048),
     "opus-4-6": _4_6,
     "opus-4-5": _4_5._replace(efforts="low medium high", one_sampling=False),
     "sonnet-5-5": Traits("edB", no_force=True, old_computer=False),
-    "sonnet-5": Traits("e"),
-    "sonnet-4-6": _4_6,
-    "sonnet-4-5": _4_5,
+    "sonnet-5": Traits("e", cached=1024),
+    "sonnet-4-6": _4_6._replace(cached=1024),
+    "sonnet-4-5": _4_5._replace(cached=1024),
     "haiku-5-5": Traits("eD"),
     "haiku-4-5": _4_5,
 }
@@ -97,12 +104,16 @@ def _small(params: Json, family: Traits) -> None:
     for name in params.get("metadata") or {}:
         if name != "user_id":
             raise Refused(f"metadata.{name[:60]}: Extra inputs are not permitted")
+        if not isinstance(params["metadata"][name] or "", str):
+            raise Refused("metadata.user_id: Input should be a valid string")
     stops = params.get("stop_sequences")
     if any(not each.strip() for each in stops or ()):
         raise Refused("stop_sequences: each stop sequence must contain non-whitespace")
     for name in params.get("diagnostics") or {}:
         if name != "previous_message_id":
             raise Refused(f"diagnostics.{name[:60]}: Extra inputs are not permitted")
+        if not isinstance(params["diagnostics"][name] or "", str):
+            raise Refused("diagnostics.previous_message_id: Input should be a valid string")
     if params.get("billing_policy") == "user_profile":
         raise Refused("billing_policy: user_profile is not supported in batches")
 
@@ -441,6 +452,15 @@ _NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
 }
 
 
+_BETA_BLOCKS = frozenset(
+    {
+        *("compaction", "browser_state", "advisor_tool_result", "mcp_tool_listing", "fallback"),
+        *("tool_addition", "tool_removal"),
+    }
+)
+"""Blocks whose fields are not looked into."""
+
+
 def _messages(params: Json, family: Traits, version: str) -> None:
     system = params.get("system")
     if isinstance(system, str) and system and not system.strip():
@@ -541,6 +561,8 @@ def _block(where: str, block: Json, role: str, version: str) -> None:
     kind = block.get("type")
     if not isinstance(kind, str):
         raise Refused(f"{where}.type: Field required")
+    if kind not in _NEEDED and kind not in _BETA_BLOCKS:
+        raise Refused(f"{where}: Input tag '{kind[:60]}' does not match any of the expected tags")
     if (role == "user" and kind in _ASSISTANTS) or (
         role == "assistant" and kind in ("tool_result", "container_upload")
     ):
@@ -706,7 +728,23 @@ def _pixels(raw: bytes) -> tuple[int, int]:
     if kind == "image/jpeg":
         for found in re.finditer(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]..\x08(..)(..)", raw, re.DOTALL):
             return int.from_bytes(found[2], "big"), int.from_bytes(found[1], "big")
+    if kind == "image/webp" and raw[12:16] == b"VP8X":
+        return 1 + int.from_bytes(raw[24:27], "little"), 1 + int.from_bytes(raw[27:30], "little")
     return 1, 1
+
+
+def media_tokens(source: Json, family: Traits) -> int:
+    """What an image or a PDF is charged for; of one that is not in the request, a page's worth."""
+    if source.get("type") != "base64" or not isinstance(source.get("data"), str):
+        return 1_500
+    raw = base64.b64decode(source["data"] + "==", validate=False)
+    side, most = family.picture
+    if raw.startswith(b"%PDF-"):
+        # Pages differ in how much text they hold.
+        return sum(1_500 + zlib.crc32(raw[:64], page) % 1_500 + most // 2 for page in range(_pdf_pages(raw)))
+    width, height = _pixels(raw)
+    shrink = max(1.0, max(width, height) / side)
+    return min(most, -int(-width / shrink // 28) * -int(-height / shrink // 28))
 
 
 def _pdf_pages(raw: bytes) -> int:

@@ -146,7 +146,8 @@ def _result(job: Job, piece: bytes, before: frozenset[int]) -> tuple[str, dict[s
         result = _errored(lot.failure, words)
     else:
         result = _succeeded(job, params, question, lot)
-    return element.custom_id, result, lot.key if lot.counted else None
+    strays = lot.odd_key and not lot.failure and answers.schema_of(params) is not None
+    return element.custom_id, result, lot.key if lot.counted else lot.odd_key if strays else None
 
 
 def _succeeded(job: Job, params: DemoParams, question: str, lot: outcomes.SimulatedOutcome) -> dict[str, Any]:

@@ -124,6 +124,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: Decimal | None = None
     standard_usd: Decimal | None = None
     unpriced: tuple[str, ...] = ()
+    cost_missing: tuple[str, ...] = ()
+    """What is not known of the cost, which is at least ``cost_usd`` then; empty when it is known whole."""
 
     @property
     def good(self) -> int:
@@ -161,6 +163,8 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     api_version: str = ""
     """The anthropic-version it is sent under; empty is the SDK's own."""
     source: str = ""
+    template: str = ""
+    """Mark of the template that made its requests; empty when there was none, and in records that don't say it."""
     intent_at: datetime | None = None
     """When we were about to send it, by our clock; None while it waits to be sent."""
     created_at: datetime | None = None

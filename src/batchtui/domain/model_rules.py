@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
@@ -55,23 +56,62 @@ class ModelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Pixels; a longer side is scaled down to it."""
     image_tokens: int = 1568
     """The most tokens an image costs."""
+    cache_min: int = 0
+    """Tokens of the shortest prefix that is cached; 0 when unknown."""
     pdf_pages: int = 0
     """Pages of PDF a request may hold; 0 when unknown."""
 
 
-def load_rules(overrides: Mapping[str, Mapping[str, object]] | None = None) -> dict[str, ModelRules]:
-    """The built-in rows by full model name, with the user's fields over them.  Raises ConfigError that names row and field."""
+def load_rules(
+    overrides: Mapping[str, Mapping[str, object]] | None = None, full_name: Callable[[str], str] = str
+) -> dict[str, ModelRules]:
+    """The built-in rows by full model name, with the user's fields over them.  Raises ConfigError that names row and field.
+
+    ``full_name`` resolves aliases.
+    """
     rows = dict(_builtin())
     for name, override in (overrides or {}).items():
         if not isinstance(override, Mapping):
             raise ConfigError(f"rules of {name}: expected a table", advice='write [models."NAME"] and fields below it')
-        base = msgspec.structs.asdict(rows[name]) if name in rows else {}
+        full = full_name(name)
+        base = msgspec.structs.asdict(rows[full]) if full in rows else {}
         try:
-            rows[name] = msgspec.convert({**base, **override}, ModelRules)
-        except msgspec.ValidationError as error:
-            known = ", ".join(ModelRules.__struct_fields__)
-            raise ConfigError(f"rules of {name}: {error}", advice=f"known fields are {known}") from error
+            rows[full] = _checked(msgspec.convert({**base, **override}, ModelRules))
+        except (msgspec.ValidationError, ValueError) as error:
+            raise ConfigError(f"rules of {name}: {_in_words(str(error))}", advice=_advice(str(error))) from error
     return rows
+
+
+_NUMBERS = ("images", "image_side", "image_tokens", "pdf_pages", "cache_min")
+
+
+def _checked(rules: ModelRules) -> ModelRules:
+    """The same rules; raises ValueError with what no model can have."""
+    for name in _NUMBERS:
+        if getattr(rules, name) < (1 if name.startswith("image_") else 0):
+            raise ValueError(f"Expected a larger number - at `$.{name}`")
+    odd = [each for each in (*rules.efforts, *rules.efforts_unconfirmed) if each not in EFFORTS]
+    if odd:
+        raise ValueError(f"Invalid effort {odd[0]!r} - at `$.efforts`")
+    return rules
+
+
+def _in_words(said: str) -> str:
+    """What msgspec says of a field, with the field first."""
+    if unknown := re.search(r"unknown field `([^`]+)`", said):
+        return f"there is no field {unknown[1]}"
+    what, _, place = said.partition(" - at `$.")
+    field = place.rstrip("`").partition("[")[0]
+    what = what[:1].lower() + what[1:].replace("`", "")
+    return f"{field}: {what}" if field else what
+
+
+def _advice(said: str) -> str:
+    if "unknown field" in said:
+        return f"known fields are {', '.join(ModelRules.__struct_fields__)}"
+    if "effort" in said:
+        return f"efforts are {', '.join(EFFORTS)}"
+    return "ok, refused, deprecated, to_high and unconfirmed are the verdicts; limits are whole numbers"
 
 
 @lru_cache(maxsize=1)

@@ -63,6 +63,14 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     web_searches: int = 0
     geo: str = ""
     """The answer's ``inference_geo``; only ``us`` changes the price."""
+    extra: tuple[tuple[str, Tokens], ...] = ()
+    """Charged on top (compaction, advisors): models, each with its tokens."""
+
+    @property
+    def all(self) -> Tokens:
+        """The same with those on top."""
+        one, two, three, four, five = map(sum, zip(self.tokens, *(tokens for _, tokens in self.extra), strict=True))
+        return one, two, three, four, five
 
     @property
     def tokens(self) -> Tokens:
@@ -131,15 +139,23 @@ class PriceTable:
     def cost(self, usage: Usage, batch: bool = True) -> Decimal | None:
         """Exact dollars of a usage at batch or standard price; None when the model has no price.
 
-        A usage without any tokens costs nothing, whatever the model.
+        A usage without any tokens costs nothing, whatever the model.  What is charged on top by a model without a price
+        (see ``unknown_extra``) is not in it.
         """
         tokens = usage.tokens
         found = self.exact(usage.model, usage.geo, tokens, batch)
         if found is None:
-            free = not (any(tokens) or usage.web_searches)
+            free = not (any(tokens) or usage.web_searches or usage.extra)
             return Decimal(0) if free else None
         total = as_dollars(*found)
+        for model, more in usage.extra:
+            priced = self.exact(model, usage.geo, more, batch)
+            total += as_dollars(*priced) if priced is not None else 0
         return total + usage.web_searches * self.web_search if usage.web_searches else total
+
+    def unknown_extra(self, usage: Usage) -> tuple[str, ...]:
+        """Models without a price among what is charged on top."""
+        return tuple(model for model, _ in usage.extra if self._row_of(model) is None)
 
     def exact(self, model: str, geo: str, tokens: Tokens, batch: bool = True) -> tuple[int, int] | None:
         """What tokens cost as (units, digits): units of 10**-digits dollars; None when the model has no price."""

@@ -252,11 +252,15 @@ _CODES: dict[str, Meaning] = {
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 _PHRASES = (
     (re.compile(r"credit balance is too low|billing (?:is|has been) disabled", re.IGNORECASE), _CREDIT),
-    (re.compile(r"reached (?:its|your|the) (?:specified )?(?:workspace )?API usage limits", re.IGNORECASE), _LIMIT),
-    (re.compile(r"organization has been disabled", re.IGNORECASE), _ON_HOLD),
-    (re.compile(r"timed out while trying to (?:download|fetch)", re.IGNORECASE), _FETCH),
+    (re.compile(r"(?:reached|exceed(?:ed)?) (?:its|your|the) [\w' ]{0,40}\bspend limit\b", re.IGNORECASE), _LIMIT),
+    (re.compile(r"reached (?:its|your|the) (?:specified )?(?:workspace )?API usage limits?\b", re.IGNORECASE), _LIMIT),
+    (re.compile(r"organization (?:has been|is|was) disabled", re.IGNORECASE), _ON_HOLD),
+    (re.compile(r"timed out while (?:trying to )?(?:download|fetch)", re.IGNORECASE), _FETCH),
 )
-"""What an invalid_request_error says when the request is not to blame (rate-limits page; organization: third party)."""
+"""What an invalid_request_error or a rate_limit_error says when the request is not to blame.
+
+Source: rate-limits page; the organization's: third party.
+"""
 _HINTS = (
     (
         re.compile(r"prompt is too long|context (?:window|limit)|too many (?:total )?tokens", re.IGNORECASE),
@@ -275,7 +279,7 @@ def meaning_of(kind: str, message: str = "", code: str = "") -> Meaning:
     """What an error kind (or outcome, or reason for a cut) means: by its code, then its type, then whole phrases."""
     if code in _CODES:
         return _CODES[code]
-    if kind == "invalid_request_error":
+    if kind in ("invalid_request_error", "rate_limit_error"):
         # Names that people gave stand in quotes: they say nothing about the account.
         unquoted = _QUOTED.sub("", message)
         for phrase, found in _PHRASES:

@@ -54,6 +54,8 @@ class ModelEstimate(msgspec.Struct, frozen=True, kw_only=True):
     output_usd: tuple[Decimal, Decimal]
     priced: bool = True
     """False when the model has no price; its dollars are 0 then."""
+    likely_usd: Decimal | None = None
+    """What it likely costs by earlier runs, at standard price; None where there were none."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,17 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """True when count_tokens on a sample corrected the rule of thumb."""
     models: tuple[ModelEstimate, ...] = ()
     """The same by model."""
+    likely_usd: Decimal | None = None
+    """What it likely costs at batch price, where runs of the same template and model came before."""
+
+
+class UsedBefore(msgspec.Struct, frozen=True, kw_only=True):
+    """What earlier runs of a template with a model used."""
+
+    output_tokens: float
+    """Mean of all requests, those without an answer included."""
+    input_factor: float = 1.0
+    """What the input cost, as a share of the middle of its estimate."""
 
 
 class PlanPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +143,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The model for requests that name none."""
     skip_bad: bool = False
     cache_prefix: bool = False
+    close_schemas: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +179,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The first few requests as JSON lines, for showing."""
     longest: str = ""
     """The longest request as a JSON line (cut out when over 1 MB)."""
+    template: str = ""
+    """Mark of the template's text, to find runs of the same; "" without a template."""
     origin: Origin | None = None
     """What it was made from; None where no file was (a retry)."""
 
@@ -184,6 +200,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The largest ``max_tokens`` a request may ask for."""
     lifecycle: str = "active"
     """active, deprecated or retired."""
+    deprecated_at: datetime | None = None
     retires_at: datetime | None = None
     batch: bool | None = None
     """Whether it may be used in a batch (``capabilities.batch``)."""

@@ -12,16 +12,18 @@ from msgspec import UNSET
 
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.money import PriceTable
-from batchtui.intake import estimate, fast_path, json_errors
+from batchtui.intake import fast_path, json_errors
 from batchtui.intake.cache_prefix import mark_line
-from batchtui.intake.estimate import Meter, tokens_of, usages
+from batchtui.intake.estimate import Meter, cache_shortfall, tokens_of, usages
 from batchtui.intake.fast_path import Bulk, Shapes
 from batchtui.intake.ids import NOT_SENT, IdTable, as_id, candidates, made_id, new_mark
 from batchtui.intake.model_limits import ModelCatalog, ModelFacts
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.parts import MAX_OPEN, Part, Splitter, TooManyBetas
 from batchtui.intake.problems import Found, Problems, error, warning
+from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS, Prefix, Size, prefixes_of, size_of
 from batchtui.intake.rules import check_envelope, check_params
+from batchtui.intake.schema_rules import close_params
 from batchtui.intake.wording import quoted
 from batchtui.results.row_ids import SourceMark
 from batchtui.results.skipped import SkippedRow, holding, line_of
@@ -146,8 +148,8 @@ class Ready(NamedTuple):
     facts: ModelFacts
     max_tokens: int
     geo: str
-    size: estimate.Size
-    prefix: estimate.Prefix | None
+    size: Size
+    prefixes: tuple[Prefix, ...]
     betas: tuple[str, ...]
     row: Row | None
     source: int
@@ -176,7 +178,7 @@ class PlanBuilder:
         self._count(1, len(line) + 1)
         meter = _meter(part, ready.facts, ready.geo)
         price = ready.facts.price
-        if ready.prefix is None and (price is None or not 0 < price.step_tokens <= size.octets):
+        if not ready.prefixes and (price is None or not 0 < price.step_tokens <= size.octets):
             meter.add(size, ready.max_tokens)
         else:
             self._meter_special(meter, ready)
@@ -242,12 +244,12 @@ class PlanBuilder:
             self.longest = line
 
     def _meter_special(self, meter: Meter, ready: Ready) -> None:
-        size, prefix, facts = ready.size, ready.prefix, ready.facts
-        tokens = tokens_of(size.chars, size.octets, size.fixed, facts)
-        seen = prefix is not None and prefix.key in self._prefixes
-        if prefix is not None and len(self._prefixes) < _MAX_PREFIXES:
-            self._prefixes.add(prefix.key)
-        both = usages(facts.name, ready.geo, tokens, prefix, seen, facts)
+        facts = ready.facts
+        tokens = tokens_of(*ready.size, facts)
+        keys = [hash((facts.name, prefix.key)) for prefix in ready.prefixes]
+        both = usages(facts.name, ready.geo, tokens, ready.prefixes, [key in self._prefixes for key in keys], facts)
+        if len(self._prefixes) < _MAX_PREFIXES:
+            self._prefixes.update(keys)
         meter.add_special(tokens, ready.max_tokens, both, self._prices)
 
 
@@ -407,7 +409,7 @@ class Checker:
         geo = "" if params.inference_geo is UNSET else params.inference_geo
         self._place(
             Ready(
-                *(line, request.custom_id, facts, params.max_tokens, geo, size, None),
+                *(line, request.custom_id, facts, params.max_tokens, geo, size, ()),
                 betas=all_betas,
                 row=row,
                 source=len(self._sources),
@@ -416,21 +418,22 @@ class Checker:
             given,
         )
 
-    def _ordinary(self, line: bytes, params: fast_path.Params) -> estimate.Size | None:
+    def _ordinary(self, line: bytes, params: fast_path.Params) -> Size | None:
         """The size of a decoded request in which nothing asks for a careful look; None when something does."""
         quotes, chars, octets = fast_path.survey_line(params)
-        fixed = estimate.PER_MESSAGE * len(params.messages)
+        fixed = PER_MESSAGE * len(params.messages)
         counted = line.count(b'"')
         if counted != quotes:
             if not counted > quotes > 0 or self._shapes.option_quotes(params) != counted - quotes:
                 return None
             if params.tools is not UNSET:
-                chars += len(bytes(params.tools))
-                octets += len(bytes(params.tools))
-                fixed += estimate.TOOLS_TOKENS
+                chars += len(params.tools)
+                octets += len(params.tools)
+                fixed += TOOLS_TOKENS
+            octets += fast_path.format_size(params)
             if not line.isascii() and not _is_utf8(line):
                 return None
-        return estimate.Size(chars, octets, (fixed // 2, fixed))
+        return Size(chars, octets, (fixed // 2, fixed))
 
     def _careful(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:
         """Name everything wrong with a line; place it when nothing stops."""
@@ -445,9 +448,12 @@ class Checker:
                 custom_id = value["custom_id"] if isinstance(value.get("custom_id"), str) else ""
                 params = value.get("params")
         if isinstance(params, dict):
-            if "model" not in params and self._options.default_model:
-                params["model"] = self._options.default_model
+            if "model" not in params and self._options.any_model:
+                params["model"] = self._options.any_model
                 line = msgspec.json.encode(value)
+            if self._options.close_schemas and close_params(params):
+                line = msgspec.json.encode(value)
+                faults.append(warning("schema_closed", "additionalProperties: false was added to a schema"))
             own = params.get("betas")
             named = {each for each in own if isinstance(each, str)} if isinstance(own, list) else set()
             faults += check_params(params, self._facts, self._options.api_version, tuple({*betas, *named}))
@@ -464,11 +470,14 @@ class Checker:
         if isinstance(params.get("betas"), list):
             line, betas = self._lifted(line, params["betas"], betas, number, custom_id)
         facts, geo = self._facts.of(params["model"]), params.get("inference_geo") or ""
-        size = estimate.size_of(params, line, facts.rules)
-        prefix = estimate.prefix_of(params) if b'"cache_control"' in line else None
+        size = size_of(params, facts.rules)
+        prefixes = prefixes_of(params, facts.rules) if b'"cache_control"' in line else ()
+        short = cache_shortfall(prefixes, facts)
+        if short is not None:
+            self.report(short, number, custom_id)
         self._place(
             Ready(
-                *(line, custom_id, facts, params["max_tokens"], geo, size, prefix),
+                *(line, custom_id, facts, params["max_tokens"], geo, size, prefixes),
                 betas=betas,
                 row=row,
                 source=len(self._sources),
@@ -517,7 +526,7 @@ class Checker:
         if len(ready.line) > HUGE:
             what = f"a request of more than {HUGE // 1_000_000} MB: the API may refuse it"
             self.report(warning("request_huge", what, f"it has {len(ready.line):,} bytes"), number, ready.custom_id)
-        low = tokens_of(size.chars, size.octets, size.fixed, facts)[0]
+        low = tokens_of(*size, facts)[0]
         if 0 < facts.context < low:
             what = f"the prompt is likely too long for {quoted(facts.name)} ({facts.context:,} tokens)"
             self.report(warning("context", what, f"about {low:,} or more"), number, ready.custom_id)

@@ -141,6 +141,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     template_path: str = ""
     template_text: str = ""
     cache_prefix: bool = False
+    close_schemas: bool = False
     skip_bad: bool = False
     default_model: str = ""
     forms: tuple[Form, ...] = ()

@@ -1,141 +1,18 @@
-"""Estimates of tokens and cost: text by its length, images and documents by rule, cached prefixes apart."""
+"""Estimates of tokens and cost as ranges, cached prefixes apart, with a likely value where earlier runs tell it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 import msgspec
 
-from batchtui.domain.model_rules import ModelRules
 from batchtui.domain.money import PriceTable, Usage
 from batchtui.domain.plan import Estimate, ModelEstimate, Plan, PlanPart
-from batchtui.intake import media
 from batchtui.intake.model_limits import ModelFacts
-
-Json = Mapping[str, Any]
-
-PER_MESSAGE = 6
-"""Tokens a turn costs beside its text, roughly."""
-TOOLS_TOKENS = 350
-"""Tokens of the hidden prompt that tools bring along (tool use documentation: 290 to 700, by model and choice)."""
-_OLD_IMAGE = (1568, 1568)
-"""Pixels a side is scaled to, and the most tokens, for a model without rules of its own: the newest models' are larger."""
-_PAGE_TOKENS = (1_500, 3_000)
-"""Tokens of a PDF page's text (PDF support documentation, August 2026); the page as an image comes on top."""
-_UNREAD_PAGES = (1, 100)
-"""Pages reckoned for a PDF that can't be read here."""
-_UNKNOWN_DOCUMENT = (1_500, 100_000)
-
-
-class Size(NamedTuple):
-    """The prompt of one request: text in characters (low) and bytes (high), and tokens known by rule (low, high)."""
-
-    chars: int
-    octets: int
-    fixed: tuple[int, int]
-
-
-class Prefix(NamedTuple):
-    """What stands under the request's last cache mark."""
-
-    chars: int
-    key: int
-    hour: bool
-    """True for a 1-hour mark, False for a 5-minute one."""
-
-
-def size_of(params: Json, line: bytes, rules: ModelRules | None = None) -> Size:
-    """The size of a request from its decoded params and its line; ``rules`` are its model's."""
-    low = high = 0
-    binary = 0
-    turns = 0
-    for message in _dicts(params.get("messages")):
-        turns += 1
-        for block in _nested(message.get("content")):
-            (one, other), weight = _special(block, rules)
-            low, high, binary = low + one, high + other, binary + weight
-    fixed = PER_MESSAGE * turns + (TOOLS_TOKENS if params.get("tools") else 0)
-    chars, octets = text_size(line)
-    syntax = 60 + 33 * turns + binary
-    return Size(max(1, chars - syntax), max(1, octets - syntax), (low + fixed // 2, high + fixed))
-
-
-def text_size(line: bytes) -> tuple[int, int]:
-    """Characters and UTF-8 bytes of a line of JSON, with ``\\uXXXX`` counted as the character it is."""
-    chars = octets = len(line)
-    if not line.isascii():
-        chars = len(line.decode("utf-8", "replace"))
-    if b"\\u" in line:
-        escapes = line.count(b"\\u")
-        chars -= 5 * escapes
-        octets -= 3 * escapes
-    return chars, octets
-
-
-def prefix_of(params: Json) -> Prefix | None:
-    """What the request's cache marks cover, in prompt order (tools, system, messages); None without a mark."""
-    pieces: list[tuple[Any, Any]] = [(tool, tool.get("cache_control")) for tool in _dicts(params.get("tools"))]
-    system = params.get("system")
-    pieces += [(system, None)] if isinstance(system, str) else _marked(system)
-    for message in _dicts(params.get("messages")):
-        content = message.get("content")
-        pieces += [(content, None)] if isinstance(content, str) else _marked(content)
-    last, hour = _last_mark(pieces, params.get("cache_control"))
-    if last < 0:
-        return None
-    covered = [repr(piece) for piece, _ in pieces[: last + 1]]
-    return Prefix(sum(map(len, covered)), hash(tuple(covered)), hour)
-
-
-def _last_mark(pieces: list[tuple[Any, Any]], whole: object) -> tuple[int, bool]:
-    last, hour = -1, False
-    for place, (_, mark) in enumerate(pieces):
-        if isinstance(mark, Mapping):
-            last, hour = place, hour or mark.get("ttl") == "1h"
-    if isinstance(whole, Mapping) and pieces:
-        last, hour = len(pieces) - 1, hour or whole.get("ttl") == "1h"
-    return last, hour
-
-
-def _marked(value: object) -> list[tuple[Any, Any]]:
-    return [(block, block.get("cache_control")) for block in _dicts(value)]
-
-
-def _dicts(value: object) -> Iterable[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _nested(content: object) -> Iterable[dict[str, Any]]:
-    """Blocks of a content, those inside tool results included."""
-    for block in _dicts(content):
-        yield block
-        if block.get("type") == "tool_result":
-            yield from _dicts(block.get("content"))
-
-
-def _special(block: dict[str, Any], rules: ModelRules | None) -> tuple[tuple[int, int], int]:
-    """Tokens by rule of an image or a document, and the bytes of its data, which are no text."""
-    kind = block.get("type")
-    source = block.get("source")
-    if kind not in ("image", "document") or not isinstance(source, dict):
-        return (0, 0), 0
-    side, most = (rules.image_side, rules.image_tokens) if rules is not None else _OLD_IMAGE
-    data = source.get("data")
-    if source.get("type") == "base64" and isinstance(data, str):
-        if kind == "image":
-            return media.image_tokens(media.read_image(data), side, most), len(data)
-        return _pdf_tokens(data, most), len(data)
-    if kind == "image":
-        return (1, most), 0
-    return ((0, 0) if source.get("type") in ("text", "content") else _UNKNOWN_DOCUMENT), 0
-
-
-def _pdf_tokens(data: str, page_image: int) -> tuple[int, int]:
-    found = media.read_pdf(data)
-    low, high = (found.pages, found.pages) if found is not None and found.pages else _UNREAD_PAGES
-    return low * _PAGE_TOKENS[0], high * (_PAGE_TOKENS[1] + page_image)
+from batchtui.intake.problems import Found, warning
+from batchtui.intake.prompt_size import Prefix, Size
+from batchtui.intake.wording import quoted
 
 
 class BlockTotals(msgspec.Struct, frozen=True):
@@ -155,10 +32,11 @@ SPREAD = Decimal("0.25")
 """The rule of thumb is taken to be right within this share."""
 CALIBRATED_SPREAD = Decimal("0.08")
 """The same after a sample was counted by the service."""
-SMALL_OUTPUT = 32
-"""The least an answer is reckoned to take, in tokens, when nothing is known about it."""
-MIN_CACHED = 1024
-"""Shorter prefixes are not cached (prompt caching documentation; some models want more)."""
+SMALL_OUTPUT = 4
+"""The least an answer is reckoned to take, in tokens: a label or a refusal takes no more."""
+_SMALLEST_CACHED = 512
+"""Shorter prefixes are cached by no model (prompt caching documentation, October 2026)."""
+replace = msgspec.structs.replace
 _MILLION = Decimal(1_000_000)
 _LOW, _HIGH = 1 - SPREAD, 1 + SPREAD
 
@@ -174,11 +52,13 @@ class Meter:
         "geo",
         "high_fixed",
         "octets",
-        "out_cap",
         "out_high",
+        "out_likely",
         "out_low",
+        "out_usual",
         "requests",
         "special",
+        "special_likely",
     )
 
     def __init__(self, facts: ModelFacts, geo: str) -> None:
@@ -191,8 +71,10 @@ class Meter:
         self.high_fixed = 0
         self.out_low = 0
         self.out_high = 0
-        self.out_cap = facts.history or (SMALL_OUTPUT, 1 << 62)
+        self.out_usual = facts.before.output_tokens if facts.before is not None else 0.0
+        self.out_likely = 0.0
         self.special: list[int] = [0, 0, 0, 0]
+        self.special_likely = 0.0
         self.dollars: list[Decimal] = [Decimal(0)] * 4
 
     def add(self, size: Size, max_tokens: int) -> None:
@@ -202,9 +84,9 @@ class Meter:
         self.octets += size.octets
         self.fixed += size.fixed[0]
         self.high_fixed += size.fixed[1]
-        low, high = self.out_cap
-        self.out_low += max_tokens if max_tokens < low else low
-        self.out_high += max_tokens if max_tokens < high else high
+        self.out_low += max_tokens if max_tokens < SMALL_OUTPUT else SMALL_OUTPUT
+        self.out_high += max_tokens
+        self.out_likely += min(max_tokens, self.out_usual)
 
     def add_tally(self, tally: BlockTotals) -> None:
         """Count the like requests of a block."""
@@ -213,23 +95,23 @@ class Meter:
         self.octets += tally.octets
         self.fixed += tally.fixed // 2
         self.high_fixed += tally.fixed
-        low, high = self.out_cap
         for max_tokens, count in tally.limits.items():
-            self.out_low += count * min(max_tokens, low)
-            self.out_high += count * min(max_tokens, high)
+            self.out_low += count * min(max_tokens, SMALL_OUTPUT)
+            self.out_high += count * max_tokens
+            self.out_likely += count * min(max_tokens, self.out_usual)
 
     def add_special(
         self, tokens: tuple[int, int], max_tokens: int, usages: tuple[Usage, Usage], prices: PriceTable
     ) -> None:
         """Count a request that is priced by itself: near a price step, or with a cached prefix."""
         self.requests += 1
-        low, high = self.out_cap
-        outputs = (min(max_tokens, low), min(max_tokens, high))
+        outputs = (min(max_tokens, SMALL_OUTPUT), max_tokens)
+        self.special_likely += min(max_tokens, self.out_usual)
         for end in (0, 1):
             self.special[end] += tokens[end]
             self.special[2 + end] += outputs[end]
             alone = prices.cost(usages[end], batch=False)
-            both = prices.cost(msgspec.structs.replace(usages[end], output_tokens=outputs[end]), batch=False)
+            both = prices.cost(replace(usages[end], output_tokens=outputs[end]), batch=False)
             if alone is not None and both is not None:
                 self.dollars[end] += alone
                 self.dollars[2 + end] += both - alone
@@ -246,18 +128,32 @@ class Meter:
             return tokens * rate * factor / _MILLION
 
         rates = (price.input, price.output) if price is not None else (Decimal(0), Decimal(0))
+        input_usd = (dollars(low, rates[0]) + self.dollars[0], dollars(high, rates[0]) + self.dollars[1])
+        output_usd = (
+            dollars(self.out_low, rates[1]) + self.dollars[2],
+            dollars(self.out_high, rates[1]) + self.dollars[3],
+        )
         return ModelEstimate(
             model=self.facts.name,
             requests=self.requests,
             input_tokens=(low + self.special[0], high + self.special[1]),
             output_tokens=(self.out_low + self.special[2], self.out_high + self.special[3]),
-            input_usd=(dollars(low, rates[0]) + self.dollars[0], dollars(high, rates[0]) + self.dollars[1]),
-            output_usd=(
-                dollars(self.out_low, rates[1]) + self.dollars[2],
-                dollars(self.out_high, rates[1]) + self.dollars[3],
-            ),
+            input_usd=input_usd,
+            output_usd=output_usd,
             priced=price is not None,
+            likely_usd=self._likely(input_usd, output_usd),
         )
+
+    def _likely(self, input_usd: tuple[Decimal, Decimal], output_usd: tuple[Decimal, Decimal]) -> Decimal | None:
+        """Standard dollars by what earlier runs used, within the range; None where there were none."""
+        before = self.facts.before
+        if before is None:
+            return None
+        # All output of a model has one price, the step of long prompts aside: its share of the most is its share of the dollars.
+        most = self.out_high + self.special[3]
+        output = output_usd[1] * Decimal(self.out_likely + self.special_likely) / most if most else Decimal(0)
+        likely = (input_usd[0] + input_usd[1]) / 2 * Decimal(before.input_factor) + output
+        return min(max(likely, input_usd[0] + output_usd[0]), input_usd[1] + output_usd[1])
 
 
 def tokens_of(chars: int, octets: int, fixed: tuple[int, int], facts: ModelFacts) -> tuple[int, int]:
@@ -267,22 +163,49 @@ def tokens_of(chars: int, octets: int, fixed: tuple[int, int], facts: ModelFacts
 
 
 def usages(
-    model: str, geo: str, tokens: tuple[int, int], prefix: Prefix | None, seen: bool, facts: ModelFacts
+    model: str, geo: str, tokens: tuple[int, int], prefixes: Sequence[Prefix], seen: Sequence[bool], facts: ModelFacts
 ) -> tuple[Usage, Usage]:
-    """The cheapest and the dearest way a prompt may be charged: read from the cache if it was written before, or written."""
+    """The cheapest and the dearest way a prompt may be charged.
+
+    At best what requests before it wrote (``seen``, prefix by prefix) is read and the rest written; at worst every request
+    writes all of it, which costs more than no cache at all.
+    """
+    least = facts.cache_min or _SMALLEST_CACHED
     low, high = tokens
-    plain = (Usage(model=model, input_tokens=low, geo=geo), Usage(model=model, input_tokens=high, geo=geo))
-    if prefix is None:
-        return plain
-    cached = tokens_of(prefix.chars, prefix.chars, (0, 0), facts)
-    if cached[1] < MIN_CACHED:
-        return plain
-    cheap, dear = min(cached[0], low), min(cached[1], high)
-    written = "cache_write_1h" if prefix.hour else "cache_write_5m"
-    first = msgspec.structs.replace(
-        Usage(model=model, input_tokens=low - cheap, geo=geo), **{"cache_read" if seen else written: cheap}
+    cheap, dear = dict.fromkeys(_CACHED, 0), dict.fromkeys(_CACHED, 0)
+    ends = [0, 0]
+    for prefix, known in zip(prefixes, seen, strict=True):
+        covered = tokens_of(*prefix.size, facts)
+        if covered[1] < least:
+            continue
+        written = "cache_write_1h" if prefix.hour else "cache_write_5m"
+        if known:
+            cheap = {**dict.fromkeys(_CACHED, 0), "cache_read": min(covered[0], low)}
+            ends[0] = min(covered[0], low)
+        elif covered[0] >= least:
+            cheap[written] += max(0, min(covered[0], low) - ends[0])
+            ends[0] = max(ends[0], min(covered[0], low))
+        dear[written] += max(0, min(covered[1], high) - ends[1])
+        ends[1] = max(ends[1], min(covered[1], high))
+    return (
+        replace(Usage(model=model, input_tokens=low - sum(cheap.values()), geo=geo), **cheap),
+        replace(Usage(model=model, input_tokens=high - sum(dear.values()), geo=geo), **dear),
     )
-    return first, msgspec.structs.replace(Usage(model=model, input_tokens=high - dear, geo=geo), **{written: dear})
+
+
+_CACHED = ("cache_write_5m", "cache_write_1h", "cache_read")
+
+
+def cache_shortfall(prefixes: Sequence[Prefix], facts: ModelFacts) -> Found | None:
+    """What to say when all that is marked is likely too short for the model to cache."""
+    if not prefixes or not facts.cache_min:
+        return None
+    low, high = tokens_of(*prefixes[-1].size, facts)
+    if low >= facts.cache_min:
+        return None
+    how = "is" if high < facts.cache_min else "may be"
+    what = f"the marked prefix {how} shorter than the {facts.cache_min:,} tokens that {quoted(facts.name)} caches"
+    return warning("cache_short", f"{what}: shorter ones are not cached", f"about {low:,} to {high:,} tokens")
 
 
 def total(models: Iterable[ModelEstimate], prices: PriceTable, calibrated: bool = False) -> Estimate:
@@ -292,6 +215,8 @@ def total(models: Iterable[ModelEstimate], prices: PriceTable, calibrated: bool 
         known = joined.get(each.model)
         joined[each.model] = each if known is None else _sum(known, each)
     found = tuple(joined.values())
+    likely = [each.likely_usd for each in found if each.priced]
+    told = [each for each in likely if each is not None]
     standard = (
         sum((each.input_usd[0] + each.output_usd[0] for each in found), Decimal(0)),
         sum((each.input_usd[1] + each.output_usd[1] for each in found), Decimal(0)),
@@ -304,6 +229,7 @@ def total(models: Iterable[ModelEstimate], prices: PriceTable, calibrated: bool 
         unpriced=tuple(each.model for each in found if not each.priced),
         calibrated=calibrated,
         models=found,
+        likely_usd=_rounded(sum(told, Decimal(0)) * prices.batch_factor) if told and told == likely else None,
     )
 
 
@@ -326,11 +252,11 @@ def calibrate(plan: Plan, counted: Sequence[tuple[str, tuple[int, int], int]], p
 
     def corrected(part: PlanPart) -> PlanPart:
         models = [_scaled(each, ratios.get(each.model, ratios[""])) for each in part.estimate.models]
-        return msgspec.structs.replace(part, estimate=total(models, prices, calibrated=True))
+        return replace(part, estimate=total(models, prices, calibrated=True))
 
     parts = tuple(corrected(part) for part in plan.parts)
     whole = total((each for part in parts for each in part.estimate.models), prices, calibrated=True)
-    return msgspec.structs.replace(plan, parts=parts, estimate=whole)
+    return replace(plan, parts=parts, estimate=whole)
 
 
 def _scaled(each: ModelEstimate, ratio: Decimal) -> ModelEstimate:
@@ -341,7 +267,11 @@ def _scaled(each: ModelEstimate, ratio: Decimal) -> ModelEstimate:
         old * changed / was if was else old
         for old, changed, was in zip(each.input_usd, new, each.input_tokens, strict=True)
     )
-    return msgspec.structs.replace(each, input_tokens=new, input_usd=(min(usd), max(usd)))
+    usd = (min(usd), max(usd))
+    likely = each.likely_usd
+    if likely is not None:
+        likely = min(max(likely, usd[0] + each.output_usd[0]), usd[1] + each.output_usd[1])
+    return replace(each, input_tokens=new, input_usd=usd, likely_usd=likely)
 
 
 def _sum(one: ModelEstimate, other: ModelEstimate) -> ModelEstimate:
@@ -350,7 +280,8 @@ def _sum(one: ModelEstimate, other: ModelEstimate) -> ModelEstimate:
         return left[0] + right[0], left[1] + right[1]
 
     ranges = {name: both(name) for name in ("input_tokens", "output_tokens", "input_usd", "output_usd")}
-    return msgspec.structs.replace(one, requests=one.requests + other.requests, **ranges)
+    likely = None if one.likely_usd is None or other.likely_usd is None else one.likely_usd + other.likely_usd
+    return replace(one, requests=one.requests + other.requests, likely_usd=likely, **ranges)
 
 
 def _rounded(dollars: Decimal) -> Decimal:

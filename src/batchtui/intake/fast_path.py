@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from batchtui.intake import estimate
 from batchtui.intake.estimate import BlockTotals
+from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS
 
 if TYPE_CHECKING:
     from batchtui.intake.checker import Checker
@@ -151,6 +151,17 @@ def quotes_of_options(params: Params) -> int:
     return quotes
 
 
+_LONGEST_EFFORT = 40
+"""Bytes of an output_config without a schema."""
+
+
+def format_size(params: Params) -> int:
+    """Bytes of the answer's schema; whether they are charged for as text is not documented."""
+    raw = params.output_config
+    # What is shorter holds an effort at most.
+    return size if raw is not UNSET and (size := len(raw)) > _LONGEST_EFFORT else 0
+
+
 MAX_SHAPES = 512
 _LARGEST = 100_000
 
@@ -277,7 +288,7 @@ def _plain_block(
             share.requests,
             int(share.text * chars),
             int(share.text * octets),
-            estimate.PER_MESSAGE * share.turns,
+            PER_MESSAGE * share.turns,
             share.limits,
         )
         for share in shares
@@ -366,11 +377,11 @@ def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Ch
         quotes += inside + options
         key = params.model, params.inference_geo
         share = sums.setdefault(key, [0, 0, 0, 0])
-        tools = 0 if params.tools is UNSET else len(bytes(params.tools))
+        tools = 0 if params.tools is UNSET else len(params.tools)
         share[0] += 1
         share[1] += chars + tools
-        share[2] += octets + tools
-        share[3] += estimate.PER_MESSAGE * len(params.messages) + (estimate.TOOLS_TOKENS if tools else 0)
+        share[2] += octets + tools + format_size(params)
+        share[3] += PER_MESSAGE * len(params.messages) + (TOOLS_TOKENS if tools else 0)
         counted = limits.setdefault(key, {})
         counted[params.max_tokens] = counted.get(params.max_tokens, 0) + 1
     if block.count(b'"') != quotes or not (block.isascii() or _is_utf8(block)):

@@ -10,7 +10,7 @@ import msgspec
 
 from batchtui.domain.model_rules import ModelRules, load_rules, with_capabilities
 from batchtui.domain.money import Price, PriceTable
-from batchtui.domain.plan import ModelInfo
+from batchtui.domain.plan import ModelInfo, UsedBefore
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.safetext import line as safe
@@ -37,9 +37,14 @@ class ModelFacts(msgspec.Struct, frozen=True, gc=False):
     """What every request of this model has to be told."""
     usable: bool
     """False when a problem among them stops."""
-    history: tuple[int, int] | None
+    before: UsedBefore | None
     rules: ModelRules | None = None
     """What the model takes and refuses; None for one that nobody described."""
+
+    @property
+    def cache_min(self) -> int:
+        """The shortest prefix it caches, in tokens; 0 when unknown."""
+        return self.rules.cache_min if self.rules is not None else 0
 
     @property
     def refuses_geo(self) -> bool:
@@ -71,7 +76,7 @@ class ModelCatalog:
         if told is None and self._options.models and price is not None:
             told = self._options.models.get(price.model)
         problems = tuple(self._problems(model, price, told))
-        history = self._options.history(model) if self._options.history else None
+        before = self._options.history(model) if self._options.history else None
         return ModelFacts(
             name=model,
             max_output=(told and told.max_tokens) or (price.max_output if price else 0),
@@ -80,14 +85,14 @@ class ModelCatalog:
             price=price,
             problems=problems,
             usable=bool(model.strip()) and all(found.level != "error" for found in problems),
-            history=history,
+            before=before,
             rules=with_capabilities(self._rules.get(price.model if price else model), told),
         )
 
     def _problems(self, model: str, price: Price | None, told: ModelInfo | None) -> list[Found]:
         retired = self._prices.retired.get(model)
         if told is not None:
-            return self._told(model, told)
+            return self._told(model, told, price)
         if retired is not None and retired <= self._options.today:
             return [error("model_retired", f"model {safe(model, 60)} was retired on {retired}: choose another")]
         leaves = price.retires if price else retired
@@ -97,15 +102,19 @@ class ModelCatalog:
             return [] if self._options.models is None else [self._unlisted(model)]
         return [self._unlisted(model)]
 
-    def _told(self, model: str, told: ModelInfo) -> list[Found]:
+    def _told(self, model: str, told: ModelInfo, price: Price | None) -> list[Found]:
         name = safe(model, 60)
         if told.lifecycle == "retired":
             when = f" on {told.retires_at:%Y-%m-%d}" if told.retires_at else ""
             return [error("model_retired", f"model {name} was retired{when}: choose another")]
         if told.batch is False:
             return [error("model_no_batch", f"model {name} can't be used in a batch: choose another")]
-        if told.retires_at is not None:
-            return _leaving(model, told.retires_at.date(), self._options.today)
+        leaves = told.retires_at.date() if told.retires_at is not None else price.retires if price else None
+        if leaves is not None:
+            return _leaving(model, leaves, self._options.today)
+        if told.lifecycle == "deprecated":
+            since = f" since {told.deprecated_at:%Y-%m-%d}" if told.deprecated_at else ""
+            return [warning("model_retiring", f"model {name} is deprecated{since}: choose another soon")]
         return []
 
     def _unlisted(self, model: str) -> Found:

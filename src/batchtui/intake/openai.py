@@ -425,11 +425,11 @@ class Translator:
         own = name.removeprefix("anthropic/") if isinstance(name, str) else ""
         if own.startswith("claude"):
             return own
-        if self._options.default_model:
+        if self._options.any_model:
             if name:
-                what = f"model {quoted(str(name))} becomes {quoted(self._options.default_model)}"
+                what = f"model {quoted(str(name))} becomes {quoted(self._options.any_model)}"
                 self._faults.append(warning("openai_model", what))
-            return self._options.default_model
+            return self._options.any_model
         what = f"model {quoted(str(name))} belongs to another provider" if name else "no model is given"
         self._faults.append(error("openai_model", f"{what}: choose one (--model, or Model on the screen)"))
         return "claude"

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from batchtui.domain.model_rules import ModelRules
-from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS, ModelInfo
+from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS, ModelInfo, UsedBefore
 from batchtui.safetext import line as safe
 
 API_VERSION = "2026-10-21"
@@ -104,8 +104,12 @@ class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What made custom_ids begin with; empty takes a new one for each plan that is staged."""
     cache_prefix: bool = False
     """Put the system prompt and the tools under a 1-hour cache."""
+    close_schemas: bool = False
+    """Add ``additionalProperties: false`` to every object of schemas that the API is to obey."""
     default_model: str | None = None
-    """For requests without a model, and in place of another maker's."""
+    """For requests without a model, and in place of a template's or another maker's."""
+    fallback_model: str | None = None
+    """The same by the profile: it replaces no template's model."""
     default_max_tokens: int = 4096
     """For translated requests that name no limit."""
     betas: tuple[str, ...] = ()
@@ -114,9 +118,14 @@ class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the service tells about its models, by id; None when it was not asked."""
     rules: Mapping[str, ModelRules] | None = None
     """What each model takes, by full name; None for the built-in table."""
-    history: Callable[[str], tuple[int, int] | None] | None = None
-    """Output tokens a request of a model used before, as (low, high)."""
+    history: Callable[[str], UsedBefore | None] | None = None
+    """What earlier runs of the same template used with a model."""
     today: date = msgspec.field(default_factory=lambda: datetime.now(UTC).date())
+
+    @property
+    def any_model(self) -> str:
+        """The model for requests that name none; "" when there is none."""
+        return self.default_model or self.fallback_model or ""
 
     @property
     def has_template(self) -> bool:

@@ -22,13 +22,16 @@ from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
 from batchtui.intake.source_watch import Watch, Watched
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
-from batchtui.intake.template import Renderer, load_template, read_template
+from batchtui.intake.template import Renderer, load_template, read_template, template_mark
 from batchtui.intake.template_process import TemplateProcess
+from batchtui.intake.wording import quoted
 from batchtui.results.asked import Pair
 from batchtui.store.files import make_private_dir, write_atomic
 from batchtui.store.records import ANSWER
 
 replace = msgspec.structs.replace
+Loaded = tuple[TemplateProcess | None, list[tuple[str, Found]]]
+"""A template, or what is wrong with it, each with its place."""
 _PATIENCE = 2.0
 """Seconds after which it is said that a named pipe has no writer."""
 
@@ -121,17 +124,27 @@ class _Making:
         if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self.given)[:200])
 
-    def _load_template(self) -> tuple[TemplateProcess | None, list[tuple[str, Found]]]:
+    def _load_template(self) -> Loaded:
         """The template, compiled, its text kept as it was read; or what is wrong with it."""
         path = self.options.template
         if self.options.template_text is not None or path is None:
-            return load_template(self.options, wait=self._tick)
+            return self._with_model(load_template(self.options, wait=self._tick))
         text, self._template_file, found = read_template(path)
         if found is not None:
             return None, [(str(path), found)]
         self.options = replace(self.options, template_text=text, template_name=str(path))
         self._watch.options = self.options
-        return load_template(self.options, wait=self._tick)
+        return self._with_model(load_template(self.options, wait=self._tick))
+
+    def _with_model(self, loaded: Loaded) -> Loaded:
+        """Say it when the model that was asked for goes before the template's own."""
+        template = loaded[0]
+        if template is not None and template.replaced_model:
+            model, own = quoted(self.options.default_model or ""), quoted(template.replaced_model)
+            self._problems.add(
+                warning("model_option", f"model {model} (--model) replaces the template's {own}"), "--model"
+            )
+        return loaded
 
     def _read(self, source: Source) -> None:
         self._name = source.name
@@ -236,6 +249,7 @@ class _Making:
             format=self._reader.words,
             sample=tuple(checker.placer.sample),
             longest=checker.placer.longest.decode(),
+            template=template_mark(self.options.template_text),
             origin=self._watch.origin(self._template_file),
         )
 

@@ -269,11 +269,14 @@ def _small_fields(params: dict[str, Any], model: ModelFacts | None) -> Iterator[
 def _diagnostics(value: object) -> Iterator[Found]:
     if value is not None and not isinstance(value, dict):
         yield error("diagnostics", f"diagnostics must be an object, not {kind_of(value)}")
-    for name in value if isinstance(value, dict) else ():
+    for name, each in value.items() if isinstance(value, dict) else ():
         if name != "previous_message_id":
             yield error(
                 "diagnostics", f"unknown field {quoted(name)} in diagnostics: only previous_message_id is allowed"
             )
+        elif each is not None and not isinstance(each, str):
+            what = f"diagnostics.previous_message_id must be a string, not {kind_of(each)}"
+            yield error("diagnostics", what)
 
 
 def _metadata(metadata: object) -> Iterator[Found]:

@@ -9,10 +9,10 @@ import msgspec
 
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Plan
-from batchtui.intake import estimate
 from batchtui.intake.estimate import tokens_of
 from batchtui.intake.model_limits import ModelCatalog
 from batchtui.intake.options import IntakeOptions
+from batchtui.intake.prompt_size import size_of
 
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control")
 """Fields that ``count_tokens`` takes."""
@@ -43,12 +43,12 @@ def sample_requests(plan: Plan, count: int, *, prices: PriceTable) -> tuple[Samp
         request = msgspec.json.decode(line)
         params: dict[str, Any] = request["params"]
         known = facts.of(params["model"])
-        size = estimate.size_of(params, line, known.rules)
+        size = size_of(params, known.rules)
         samples[request["custom_id"]] = Sample(
             custom_id=request["custom_id"],
             model=params["model"],
             body=msgspec.json.encode({name: params[name] for name in _COUNTED if name in params}),
-            estimated=tokens_of(size.chars, size.octets, size.fixed, known),
+            estimated=tokens_of(*size, known),
         )
     return tuple(samples.values())
 

@@ -51,6 +51,26 @@ def check_schema(schema: dict[str, Any], where: str) -> SchemaFindings:
     return SchemaFindings(problems, counts[0], counts[1])
 
 
+def close_params(params: dict[str, Any]) -> bool:
+    """Close the schemas of a request's format and strict tools in place; False when they were closed before."""
+    changed = False
+    config = params.get("output_config")
+    shape = config.get("format") if isinstance(config, dict) else None
+    holders = [(shape, "schema")] if isinstance(shape, dict) else []
+    tools = params.get("tools")
+    for tool in tools if isinstance(tools, list) else ():
+        if isinstance(tool, dict) and tool.get("strict") is True:
+            holders.append((tool, "input_schema"))
+    for holder, name in holders:
+        try:
+            made = closed(holder.get(name))
+        except RecursionError:
+            continue
+        if made != holder.get(name):
+            holder[name], changed = made, True
+    return changed
+
+
 def closed(schema: Any) -> Any:
     """The schema with ``additionalProperties: false`` on every object that leaves it out."""
     if isinstance(schema, list):
@@ -109,7 +129,8 @@ def _walk(schema: dict[str, Any], path: str, depth: int) -> Iterator[tuple[str, 
 
 def _object(schema: dict[str, Any], where: str) -> Iterator[Found]:
     if _is_object(schema) and schema.get("additionalProperties") is not False:
-        yield error("schema_open", 'every object of the schema needs "additionalProperties": false', where)
+        what = 'every object of the schema needs "additionalProperties": false: --close-schemas adds it'
+        yield error("schema_open", what, where)
     for word in REFUSED:
         if word in schema:
             yield error("schema_keyword", f"the schema may not hold {word}: say it in a description", where)

@@ -126,6 +126,7 @@ class Watch:
             model=options.default_model or "",
             skip_bad=options.skip_bad,
             cache_prefix=options.cache_prefix,
+            close_schemas=options.close_schemas,
         )
 
 

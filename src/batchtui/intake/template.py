@@ -5,6 +5,7 @@ Loaded late, in the process that renders: it imports jinja2 through ``sandbox``.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import os
@@ -57,9 +58,12 @@ class BadRow(Exception):
 
 
 class RequestTemplate:
-    """A compiled template; ``render`` makes params from a row.  Raises BadTemplate when the text is no template."""
+    """A compiled template; ``render`` makes params from a row.  Raises BadTemplate when the text is no template.
 
-    def __init__(self, text: str) -> None:
+    ``model`` goes before the template's own, ``fallback_model`` is for one that names none.
+    """
+
+    def __init__(self, text: str, model: str = "", fallback_model: str = "") -> None:
         self._sandbox = Sandbox()
         self._aliases: dict[str, str] = {}
         self._encode = msgspec.json.Encoder().encode
@@ -69,6 +73,10 @@ class RequestTemplate:
                 what = f"nan and inf can't be in a request (in {safe(name, 60)})"
                 raise BadTemplate(error("template", what), _line_of(text, name))
         self.betas = _betas(data.pop("betas", []))
+        own = data.get("model")
+        self.replaced_model = str(own) if model and own not in (None, model) else ""
+        if model or (fallback_model and own is None):
+            data = {"model": model or fallback_model, **{name: each for name, each in data.items() if name != "model"}}
         custom_id = data.pop("custom_id", None)
         if custom_id is not None and not isinstance(custom_id, str):
             raise BadTemplate(
@@ -418,7 +426,7 @@ def load_template(
             return None, [(name, found)]
     mine = process or TemplateProcess()
     try:
-        mine.compile(text, wait)
+        mine.compile(text, wait, options.default_model or "", options.fallback_model or "")
         return mine, []
     except wire.BadTemplate as bad:
         _drop(mine, process)
@@ -449,6 +457,11 @@ def read_template(path: Path) -> tuple[str, CheckedSource | None, Found | None]:
         return "", None, error("template", f"can't be read: {bad.strerror or bad}")
     except UnicodeDecodeError:
         return "", None, error("template", "not valid UTF-8: save the file as UTF-8")
+
+
+def template_mark(text: str | None) -> str:
+    """What a template's text is known by in records; "" without a template."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16] if text is not None else ""
 
 
 class Renderer:

@@ -52,15 +52,22 @@ class TemplateProcess:
         self.betas: tuple[str, ...] = ()
         self.names: tuple[str, ...] = ()
         """Columns that the template may use."""
+        self.replaced_model = ""
+        """The template's own model, where another was asked for."""
 
-    def compile(self, text: str, wait: Callable[[], None] | None = None) -> None:
-        """Take a template; raises BadTemplate, and StoreError when no process can be started."""
+    def compile(
+        self, text: str, wait: Callable[[], None] | None = None, model: str = "", fallback_model: str = ""
+    ) -> None:
+        """Take a template; raises BadTemplate, and StoreError when no process can be started.
+
+        ``model`` goes before its own, ``fallback_model`` is for one that names none.
+        """
         self._wait = wait or self._wait
         if self._child is None or self._child.poll() is not None:
             self.close()
             self._start()
-        self._text = text
-        self._put(_ENCODE(wire.Compile(text, wire.MAX_SECONDS, wire.READ_SECONDS)))
+        self._given = (text, model, fallback_model)
+        self._put(_ENCODE(wire.Compile(text, wire.MAX_SECONDS, wire.READ_SECONDS, model, fallback_model)))
         try:
             answer = self.answers()[0]
         except Died as bad:
@@ -70,11 +77,13 @@ class TemplateProcess:
         if not isinstance(answer, wire.Compiled):
             raise wire.BadTemplate(error("template", "the template can't be read"))
         self.betas, self.names = answer.betas, answer.names
+        self.replaced_model = answer.replaced_model
 
     def restart(self) -> None:
         """A new process with the same template; raises BadTemplate and StoreError."""
         self.close()
-        self.compile(self._text)
+        text, model, fallback = self._given
+        self.compile(text, None, model, fallback)
 
     def send(self, first: int, rows: Sequence[bytes], *, careful: bool = False) -> None:
         """Give encoded rows to render, the first of them with this number."""

@@ -42,6 +42,10 @@ class Compile(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
     """Of computing, for each row."""
     reading: float = READ_SECONDS
     """Seconds of computing, for the template itself."""
+    model: str = ""
+    """Goes before the template's own."""
+    fallback_model: str = ""
+    """For a template that names none."""
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):
@@ -67,6 +71,8 @@ class Compiled(msgspec.Struct, frozen=True, array_like=True, tag=0):
 
     betas: tuple[str, ...]
     names: tuple[str, ...] = ()
+    replaced_model: str = ""
+    """The template's own model, where another was asked for."""
 
 
 class TemplateRefused(msgspec.Struct, frozen=True, array_like=True, tag=1):

@@ -122,8 +122,8 @@ class Worker:
         self._seconds = given.seconds
         self._limits.begin(given.reading)
         try:
-            self._template = made = RequestTemplate(given.text)
-            return wire.Compiled(made.betas, made.names)
+            self._template = made = RequestTemplate(given.text, given.model, given.fallback_model)
+            return wire.Compiled(made.betas, made.names, made.replaced_model)
         except wire.BadTemplate as bad:
             return wire.TemplateRefused(bad.found.message, bad.found.detail, bad.line)
         except TookTooLong as bad:

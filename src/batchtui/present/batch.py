@@ -297,18 +297,24 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return numbers.usd(record.cost_usd)
+        return numbers.at_least(numbers.usd_short(record.cost_usd), at_least(record))
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:
         return "no price"
     estimated = estimate_of(record)
-    return f"~{numbers.usd(estimated)}" if estimated is not None else ""
+    return numbers.about(estimated) if estimated is not None else ""
+
+
+def at_least(record: BatchRecord) -> bool:
+    """Whether its real cost is not known whole."""
+    return record.tally is not None and bool(record.tally.cost_missing)
 
 
 def estimate_of(record: BatchRecord) -> Decimal | None:
-    """The middle of what it was expected to cost; None when there was no estimate or a model has no price."""
+    """Its likely cost by earlier runs, else the middle of its estimate; None without an estimate or a price."""
     if record.estimate is None or record.estimate.unpriced:
         return None
     low, high = record.estimate.batch_usd
-    return (low + high) / 2
+    likely = record.estimate.likely_usd
+    return likely if likely is not None else (low + high) / 2

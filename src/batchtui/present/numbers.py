@@ -82,13 +82,25 @@ def tokens(value: int) -> str:
 
 
 def usd(value: Decimal | None, *, unknown: str = "no price") -> str:
-    """Dollars to the cent; under a cent with two digits that say something (``$0.0042``); None is ``unknown``."""
+    """Dollars to the cent; under a cent with the digits that still say something; None is ``unknown``."""
     if value is None:
         return unknown
     if value == 0 or abs(value) >= CENT:
         return f"${value.quantize(CENT, ROUND_HALF_UP):,}"
-    shown = f"{value:.{min(6, 1 - value.adjusted())}f}".rstrip("0")
+    shown = f"{value:.6f}".rstrip("0")
     return f"${shown}" if Decimal(shown) else "<$0.000001"
+
+
+def usd_short(value: Decimal) -> str:
+    """Dollars of a column or an estimate: to the cent, and under a cent with one digit (``$0.0004``)."""
+    if value == 0 or abs(value) >= CENT:
+        return usd(value)
+    return f"${value:.{-value.adjusted()}f}" if value.adjusted() >= -4 else "<$0.0001"
+
+
+def at_least(shown: str, missing: bool) -> str:
+    """A cost that is not known whole: ``≥ $0.12``."""
+    return f"≥ {shown}" if missing and shown.startswith(("$", "<")) else shown
 
 
 def span(low: str, high: str) -> str:
@@ -98,8 +110,16 @@ def span(low: str, high: str) -> str:
 
 def usd_range(pair: tuple[Decimal, Decimal]) -> str:
     """An estimate: ``$3.10–4.80``, or ``~$3.10`` when both ends read the same."""
-    low, high = usd(pair[0]), usd(pair[1])
-    return f"~{low}" if low == high else f"{low}–{high.removeprefix('$')}"
+    low, high = usd_short(pair[0]), usd_short(pair[1])
+    if low == high:
+        return about(pair[0])
+    return f"{low}–{high.removeprefix('$')}"
+
+
+def about(value: Decimal) -> str:
+    """An estimate in one figure: ``~$3.10``."""
+    shown = usd_short(value)
+    return shown if shown.startswith("<") else f"~{shown}"
 
 
 def of(part: int, total: int) -> str:
@@ -115,6 +135,11 @@ def share(part: int, total: int) -> str:
 def _percent(part: int, total: int) -> int:
     """Never 0 of some, nor 100 of fewer than all."""
     return max(1, part * 100 // total) if part else 0
+
+
+def likely(value: Decimal | None) -> str:
+    """What earlier runs say it will cost: ``~$3.10 likely``; empty where there were none."""
+    return f"~{usd(value)} likely" if value is not None else ""
 
 
 def token_range(pair: tuple[int, int]) -> str:

@@ -16,8 +16,9 @@ def batches(plan: Plan) -> str:
 
 
 def cost(plan: Plan) -> str:
-    """The estimated cost at batch price; a part without a price is said."""
-    known = numbers.usd_range(plan.estimate.batch_usd)
+    """The estimated cost at batch price, with the likely one where earlier runs tell it; a part without a price is said."""
+    likely = plan.estimate.likely_usd
+    known = numbers.usd_range(plan.estimate.batch_usd) + (f", {numbers.likely(likely)}" if likely is not None else "")
     return f"{known} and models without a price" if plan.estimate.unpriced else known
 
 

@@ -11,6 +11,7 @@ from batchtui.results.line import Plain
 from batchtui.results.line_lenient import LineFacts
 
 _I64 = 0x7FFF_FFFF_FFFF_FFFF
+_MOST_REASONS = 50
 
 
 class CostSum:
@@ -23,13 +24,17 @@ class CostSum:
         self._tools = Decimal(0)
         self._tools_standard = Decimal(0)
         self.unpriced: set[str] = set()
+        self.missing: set[str] = set()
+        """What is not known of the costs."""
 
     def add(self, facts: LineFacts) -> int:
         """A line's cost in units of the index, which is added to the sums; UNPRICED when it has no price."""
         if facts.outcome != SUCCEEDED:
             return 0 if facts.outcome < UNKNOWN else UNPRICED
         usage = facts.usage
-        if usage.web_searches:
+        if facts.missing and len(self.missing) < _MOST_REASONS:
+            self.missing.update(facts.missing)
+        if usage.web_searches or usage.extra:
             return self._ring_tools(usage)
         return self.add_tokens(usage.model, usage.geo, usage.tokens)
 
@@ -83,6 +88,7 @@ class CostSum:
         if cost is None:
             self.unpriced.add(usage.model)
             return UNPRICED
+        self.missing.update(f"no price for {model[:60]}" for model in self._prices.unknown_extra(usage))
         self._tools += cost
         self._tools_standard += self._prices.cost(usage, batch=False) or cost
         return min(cost_units(cost), _I64)

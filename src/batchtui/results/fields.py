@@ -13,6 +13,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -164,6 +165,18 @@ def _value(line: bytes) -> Value:
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+def _written(value: Value) -> Value | Raw:
+    """A value as the encoder takes it, so that it is read back as what it is."""
+    if isinstance(value, Json):
+        return Raw(value.text.encode())
+    if isinstance(value, Decimal) and (text := str(value)).lstrip("-").isdigit():
+        return Raw(f"{text}E0".encode())
+    return value
+
+
 def open_fields(results: ResultSet, work: Work = UNWATCHED) -> Fields:
     """The fields of a batch's answers: those in ``results.fields`` when they fit the results, else read anew in one pass.
 
@@ -212,9 +225,8 @@ def _pack(column: Growing, lines: int) -> tuple[_Stored, bytes]:
     every = len(column.rows) == lines and column.rows == array("I", range(lines))
     rows = array("I") if every else column.rows
     sizes = array("I", [number for each in column.long for number in each])
-    entries = _encode_lines([Raw(value.text.encode()) if type(value) is Json else value for value in column.entries])[
-        :-1
-    ]
+    odd = not _PLAIN.issuperset(map(type, column.entries))
+    entries = _encode_lines([*map(_written, column.entries)] if odd else column.entries)[:-1]
     parts = (rows.tobytes(), codes.tobytes(), sizes.tobytes(), entries)
     data = b"".join(parts)
     stored = _Stored(

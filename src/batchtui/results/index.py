@@ -21,14 +21,14 @@ from batchtui.store import files
 
 MAGIC = b"batchtui-index\n\0"
 VERSION = 2
-"""2: answers are checked by what was asked for."""
+"""2: answers are checked by what was asked for, and fees beside the tokens are told."""
 COST_DIGITS = 12
 """Costs are kept as whole numbers of 1e-12 dollars: list prices, halved and with the geo factor, need 11 digits."""
 _UNITS = 10**COST_DIGITS
 UNPRICED = -1
 """A row's cost when its model has no price."""
-DUPLICATE, UNEXPECTED = 1, 2
-"""Bits of ``flags``: the id was seen before in the file; the id is in no request."""
+DUPLICATE, UNEXPECTED, AT_LEAST = 1, 2, 4
+"""Bits of ``flags``: the id was seen before in the file; the id is in no request; its cost is not known whole."""
 
 LAYOUT = (
     ("offset", "q"),

@@ -31,6 +31,7 @@ from batchtui.results.answer_parts import content_parts, parts_of
 from batchtui.results.asked import Asked
 from batchtui.results.costs import CostSum
 from batchtui.results.index import (
+    AT_LEAST,
     DUPLICATE,
     LAYOUT,
     NOTHING,
@@ -42,7 +43,7 @@ from batchtui.results.index import (
     Stamp,
     price_marks,
 )
-from batchtui.results.line import Line, Message, Plain, decode_block, plain_lines, read_line
+from batchtui.results.line import RAN_CODE, Line, Message, Plain, decode_block, plain_lines, read_line
 from batchtui.results.line_lenient import ID_LIMIT, LineFacts
 from batchtui.results.line_splitter import LineSplitter, line_ends
 from batchtui.results.request_matcher import Found, RequestMatcher
@@ -173,6 +174,8 @@ class Indexer:
         self._gathered: list[tuple[int, ...]] = []
         self._ids: list[bytes] = []
         self._ids_size = 0
+        self._at_least: list[int] = []
+        """Rows whose cost is not known whole."""
 
     def tail_is_whole(self) -> bool:
         """True when nothing is left after the last newline, or what is left is a whole result without its newline."""
@@ -182,6 +185,8 @@ class Indexer:
 
     def _take_all(self, chunk: bytes, start: int, end: int) -> int:
         """Take whole lines decoded in one call, column by column; those that did not plainly succeed are read again."""
+        if chunk.find(RAN_CODE, start, end) >= 0:
+            return 0
         ends = line_ends(chunk, start, end)
         decoded = decode_block(memoryview(chunk)[start:end], len(ends))
         plain = plain_lines(decoded) if decoded is not None else None
@@ -217,7 +222,7 @@ class Indexer:
         columns.cost.extend(self._till.add_all(plain))
         for odd in plain.odd:
             line = chunk[starts[odd] : ends[odd]]
-            facts = self._facts(self._checked(read_line(line), line, columns.seq[first + odd]))
+            facts = self._facts(self._checked(read_line(line), line, columns.seq[first + odd]), first + odd)
             for name, value in zip(_FACTS, facts, strict=True):
                 getattr(columns, name)[first + odd] = value
         return count
@@ -281,12 +286,14 @@ class Indexer:
     def _take(self, line: bytes | memoryview, offset: int, number: int) -> None:
         facts = read_line(line)
         seq = self._number(facts.custom_id)
-        made = self._facts(self._checked(facts, line, seq))
+        made = self._facts(self._checked(facts, line, seq), self.lines - 1)
         self._gathered.append((offset, min(len(line), _U32), number, self._ids_size, seq, *made))
 
-    def _facts(self, facts: LineFacts) -> tuple[int, ...]:
+    def _facts(self, facts: LineFacts, row: int) -> tuple[int, ...]:
         """A line's values for the columns ``_FACTS``."""
-        usage = facts.usage
+        if facts.missing:
+            self._at_least.append(row)
+        tokens = facts.usage.all
         return (
             facts.outcome,
             facts.cut,
@@ -294,10 +301,10 @@ class Indexer:
             self._models[facts.model],
             self._groups.of(facts),
             self._till.add(facts),
-            usage.input_tokens,
-            usage.output_tokens,
-            min(usage.cache_write_5m + usage.cache_write_1h, _U32),
-            usage.cache_read,
+            min(tokens[0], _U32),
+            min(tokens[1], _U32),
+            min(tokens[2] + tokens[3], _U32),
+            min(tokens[4], _U32),
         )
 
     def _settle(self) -> None:
@@ -318,7 +325,7 @@ class Indexer:
         columns.flags.frombytes(bytes(self.lines))
         repeats, lost = matcher.compare(columns.seq)
         unexpected = matcher.unexpected()
-        for rows, flag in ((repeats, DUPLICATE), (unexpected, UNEXPECTED)):
+        for rows, flag in ((repeats, DUPLICATE), (unexpected, UNEXPECTED), (self._at_least, AT_LEAST)):
             for row in rows:
                 columns.flags[row] |= flag
         self._add_absent(lost, WAITING if waiting else MISSING)
@@ -376,4 +383,5 @@ class Indexer:
             cost_usd=cost,
             standard_usd=standard,
             unpriced=tuple(sorted(self._till.unpriced)),
+            cost_missing=tuple(sorted(self._till.missing)),
         )

@@ -15,7 +15,8 @@ import msgspec
 
 from batchtui.domain.money import Tokens, Usage
 from batchtui.domain.outcome import CODES, CUT_CODES, EMPTY, SUCCEEDED, UNKNOWN, cut_code
-from batchtui.results.line_lenient import MESSAGE_KEPT, MOST, LineFacts, mend, read_leniently, skim
+from batchtui.results.charges import MOST
+from batchtui.results.line_lenient import MESSAGE_KEPT, LineFacts, mend, read_leniently, skim
 
 SLOW_LIMIT = 2_000_000
 """Longer lines that the quick reader refuses are only skimmed, in bytes: their JSON as objects would fill the memory."""
@@ -115,13 +116,19 @@ def ladder(line: bytes | memoryview, decode: Callable[[bytes | memoryview], T]) 
     return None
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class _CacheCreation(msgspec.Struct, gc=False):
     ephemeral_5m_input_tokens: _Amount = 0
     ephemeral_1h_input_tokens: _Amount = 0
 
 
-class _ServerTools(msgspec.Struct, gc=False):
+class _ServerTools(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """Those whose fees are known; others are read leniently."""
+
     web_search_requests: _Amount = 0
+    web_fetch_requests: _Amount = 0
 
 
 class _Usage(msgspec.Struct, frozen=True, gc=False):
@@ -132,10 +139,10 @@ class _Usage(msgspec.Struct, frozen=True, gc=False):
     cache_creation: _CacheCreation | None = None
     server_tool_use: _ServerTools | None = None
     inference_geo: str | None = None
+    iterations: msgspec.Raw = _NULL
 
 
 _NO_USAGE = _Usage()
-_NULL = msgspec.Raw(b"null")
 _SPOKE = msgspec.Raw(b'[{"type":"text","text":"."}]')
 
 
@@ -146,11 +153,19 @@ class Message(msgspec.Struct, gc=False):
     stop_reason: str | None = None
     content: msgspec.Raw = _NULL
     usage: _Usage = _NO_USAGE
+    container: msgspec.Raw = _NULL
+
+    @property
+    def plain(self) -> bool:
+        """Whether its usage says all that it is charged for."""
+        return self.usage.iterations == _NULL and self.container == _NULL
 
 
 _lines: msgspec.json.Decoder[Line[Message]] = msgspec.json.Decoder(Line[Message])
 _decode_blocks = msgspec.json.Decoder(list[Block]).decode
 _PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
+RAN_CODE = b"code_execution"
+"""In each answer for which code was run."""
 _SPOKEN = frozenset({"tool_use", "server_tool_use"})
 
 
@@ -197,7 +212,7 @@ def plain_lines(lines: list[Line[Message]]) -> Plain | None:
     odd = [
         place
         for place, (message, cut, usage) in enumerate(zip(messages, cuts, usages, strict=True))
-        if message is nothing or cut < 0 or usage.server_tool_use is not None
+        if message is nothing or cut < 0 or usage.server_tool_use is not None or not message.plain
     ]
     for place in odd:
         cuts[place], messages[place], usages[place], stops[place] = 0, nothing, _NO_USAGE, ""
@@ -251,6 +266,11 @@ def read_line(line: bytes | memoryview) -> LineFacts:
     return read_leniently(bytes(line), bytes(line[:1000]))
 
 
+def message_facts(message: bytes) -> LineFacts:
+    """The facts of a message that came by itself, not on a line of results."""
+    return read_line(b'{"custom_id":"","result":{"type":"succeeded","message":' + message + b"}}")
+
+
 def _read_quickly(line: bytes | memoryview) -> LineFacts:
     """The facts of a line of the documented shape; raises what msgspec raises for any other."""
     parsed = _lines.decode(line)
@@ -269,6 +289,8 @@ def _read_quickly(line: bytes | memoryview) -> LineFacts:
 
 
 def _succeeded(custom_id: str, message: Message) -> LineFacts:
+    if not message.plain or RAN_CODE in bytes(message.content):
+        raise msgspec.ValidationError("charged for more than its usage says")
     usage = message.usage
     stop = message.stop_reason or ""
     read, written, short, hour, cached = charged(usage)

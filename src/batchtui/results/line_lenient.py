@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from math import isfinite
 from typing import Any
 
 import msgspec
 
 from batchtui.domain.money import Usage
 from batchtui.domain.outcome import CODES, EMPTY, SUCCEEDED, UNKNOWN, UNREADABLE, cut_code
+from batchtui.results.charges import amount, charges_of, tokens_of
 
 ID_LIMIT = 256
 """Longer custom_ids are cut in the index, in characters; the service allows 64."""
-MOST = (1 << 31) - 1
-"""More of anything than this is not believed."""
 MESSAGE_KEPT = 2_000
 """Of an error's message, in characters."""
 _ID_HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([^"\\]{1,256})"')
 _TYPE_HEAD = re.compile(
     rb'\s*\{\s*"custom_id"\s*:\s*"[^"\\]{1,256}"\s*,\s*"result"\s*:\s*\{\s*"type"\s*:\s*"(\w{1,64})"'
 )
+_RAN_CODE = b"code_execution_tool_result"
 _LONE = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _UNUSED = Usage()
 _NULL = msgspec.Raw(b"null")
@@ -42,6 +41,8 @@ class LineFacts(msgspec.Struct, gc=False):
     stop: str = ""
     cut: int = 0
     usage: Usage = _UNUSED
+    missing: tuple[str, ...] = ()
+    """What is not known of its cost; empty when it is known whole."""
 
 
 class _RawLine(msgspec.Struct, gc=False):
@@ -60,6 +61,7 @@ class _RawMessage(msgspec.Struct, gc=False):
     stop_reason: msgspec.Raw = _NULL
     usage: msgspec.Raw = _NULL
     content: msgspec.Raw = _NULL
+    container: msgspec.Raw = _NULL
 
 
 def mend(line: bytes) -> bytes:
@@ -90,8 +92,11 @@ def skim(line: bytes | memoryview) -> LineFacts | None:
         result: dict[str, Any] = {"type": _small(held.type), "error": _small(held.error)}
         if memoryview(held.message)[:1].tobytes() == b"{":
             message = msgspec.json.decode(held.message, type=_RawMessage)
-            result["message"] = {name: _small(getattr(message, name)) for name in ("model", "stop_reason", "usage")}
+            read = ("model", "stop_reason", "usage", "container")
+            result["message"] = {name: _small(getattr(message, name)) for name in read}
             result["message"]["content"] = _small(message.content, "too large to inspect")
+            if result["message"]["container"] is None and _RAN_CODE in bytes(message.content):
+                result["message"]["container"] = True
         return _from_dict({"custom_id": _small(whole.custom_id)}, result)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
@@ -142,12 +147,8 @@ def _from_dict(parsed: dict[str, Any], result: dict[str, Any]) -> LineFacts:
 
 def _message_from_dict(custom_id: str, message: dict[str, Any]) -> LineFacts:
     usage = _dict(message.get("usage"))
-    made = _dict(usage.get("cache_creation"))
     tools = _dict(usage.get("server_tool_use"))
-    hour = _count(made.get("ephemeral_1h_input_tokens"))
-    written = max(
-        _count(usage.get("cache_creation_input_tokens")), hour + _count(made.get("ephemeral_5m_input_tokens"))
-    )
+    read, written, short, hour, cached = tokens_of(usage)
     content = message.get("content")
     blocks = [_dict(block) for block in content] if isinstance(content, list) else []
     speaks = isinstance(content, str) and content.strip()
@@ -157,17 +158,19 @@ def _message_from_dict(custom_id: str, message: dict[str, Any]) -> LineFacts:
     if not cut and not speaks and not any(_text(b.get("text")).strip() or b.get("type") not in silent for b in blocks):
         cut = EMPTY
     model = _text(message.get("model"))
+    extra, missing = charges_of(message, usage, model, blocks)
     used = Usage(
         model=model,
-        input_tokens=_count(usage.get("input_tokens")),
-        output_tokens=_count(usage.get("output_tokens")),
-        cache_write_5m=written - hour,
+        input_tokens=read,
+        output_tokens=written,
+        cache_write_5m=short,
         cache_write_1h=hour,
-        cache_read=_count(usage.get("cache_read_input_tokens")),
-        web_searches=_count(tools.get("web_search_requests")),
+        cache_read=cached,
+        web_searches=amount(tools.get("web_search_requests")),
         geo=_text(usage.get("inference_geo")),
+        extra=extra,
     )
-    return LineFacts(custom_id, SUCCEEDED, model=model, stop=stop, cut=cut, usage=used)
+    return LineFacts(custom_id, SUCCEEDED, model=model, stop=stop, cut=cut, usage=used, missing=missing)
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -178,9 +181,3 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)[:MESSAGE_KEPT]
-
-
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return 0
-    return min(max(0, int(value)), MOST)

@@ -187,6 +187,7 @@ class RunView(View):
             cost_usd=_sum(tally.cost_usd for tally in tallies),
             standard_usd=_sum(tally.standard_usd for tally in tallies),
             unpriced=tuple(sorted({model for tally in tallies for model in tally.unpriced})),
+            cost_missing=tuple(sorted({reason for tally in tallies for reason in tally.cost_missing})),
         )
 
 

@@ -32,7 +32,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import AnswerChecker, Schema
 from batchtui.results.answer_parts import parts_of
 from batchtui.results.asked import Asked, read_asked
-from batchtui.results.index import DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars
+from batchtui.results.index import AT_LEAST, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars
 from batchtui.results.text import first_words
 from batchtui.store import files
 from batchtui.store.records import REQUESTS
@@ -62,6 +62,8 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     cache_read_tokens: int
     cost_usd: Decimal | None
     """Batch price; None when it is unpriced."""
+    at_least: bool = False
+    """True when the cost is not known whole: it is at least ``cost_usd``."""
     size: int
     """Bytes of its line."""
     offset: int
@@ -167,6 +169,7 @@ class View(ABC):
             cache_write_tokens=columns.cache_write[place],
             cache_read_tokens=columns.cache_read[place],
             cost_usd=None if cost == UNPRICED else dollars(cost),
+            at_least=bool(flags & AT_LEAST),
             size=columns.length[place],
             offset=columns.offset[place],
             line=columns.line[place],

@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from batchtui.store.records import History, lock
 
 if TYPE_CHECKING:
     from batchtui.api.gateway import Gateway
+    from batchtui.domain.model_rules import ModelRules
     from batchtui.domain.money import PriceTable
 
 Listener = Callable[[object], None]
@@ -74,6 +75,7 @@ class Context:
         self._gateway = gateway
         self.is_demo = gateway is not None and gateway.is_demo
         self._prices: PriceTable | None = None
+        self._rules: Mapping[str, ModelRules] | None = None
         self.history = History(data)
         self._known: dict[str, BatchRecord] = {}
         self._listeners: list[Listener] = []
@@ -99,6 +101,19 @@ class Context:
 
                 self._prices = load_prices(self.config.prices)
             return self._prices
+
+    @property
+    def rules(self) -> Mapping[str, ModelRules]:
+        """What each model takes, with config.toml's rows over the built-in ones; read when first needed."""
+        with self._guard:
+            if self._rules is None:
+                from batchtui.domain.model_rules import load_rules
+
+                prices = self.prices
+                self._rules = load_rules(
+                    self.config.models, lambda name: found.model if (found := prices.get(name)) else name
+                )
+            return self._rules
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell ``listener`` every event; the result ends that."""
@@ -267,12 +282,14 @@ class EndAnnouncer:
     def __init__(self, context: Context) -> None:
         self.context = context
 
+    def due(self, records: Iterable[BatchRecord]) -> list[BatchRecord]:
+        """Those that have ended, with their results stored or gone, and were not told of yet."""
+        over = (r for r in records if r.status == "ended" and r.results in ("stored", "gone"))
+        return [r for r in over if not r.told and self.context.mine(r)]
+
     def tell(self, records: Iterable[BatchRecord]) -> None:
         """Tell of every batch that has ended, with its results stored or gone, and was not told of yet."""
-        for record in records:
-            over = record.status == "ended" and record.results in ("stored", "gone")
-            if not over or record.told or not self.context.mine(record):
-                continue
+        for record in self.due(records):
             try:
                 before, after = self.context.history.update(record.local_id, lambda r: replace(r, told=True))
             except BatchtuiError:

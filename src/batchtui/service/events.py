@@ -19,6 +19,8 @@ class TryResult(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     cost_usd: Decimal | None
     """What the try cost, at standard price; None when the model is unpriced."""
+    cost_missing: tuple[str, ...] = ()
+    """What is not known of the cost; empty when it is known whole."""
 
 
 class SyncReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from batchtui.domain.batch import BatchRecord
+from batchtui.domain.plan import UsedBefore
 
 ZERO = Decimal(0)
 
@@ -28,6 +29,8 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
     """The last 30 days that cost something, ``YYYY-MM-DD``."""
     unpriced: int = 0
     """Batches whose cost is unknown because a model has no price."""
+    at_least: int = 0
+    """Batches whose cost is not known whole (``Tally.cost_missing``)."""
 
 
 def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
@@ -36,10 +39,12 @@ def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
     by_profile: dict[str, Decimal] = {}
     by_model: dict[str, Decimal] = {}
     by_day: dict[str, Decimal] = {}
-    unpriced = 0
+    unpriced = at_least = 0
     for record in records:
         if record.tally is not None and record.tally.unpriced:
             unpriced += 1
+        if record.tally is not None and record.tally.cost_missing:
+            at_least += 1
         cost = record.cost_usd
         if cost is None:
             if record.active and record.estimate is not None:
@@ -66,6 +71,7 @@ def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
         by_model=by_model,
         by_day=by_day,
         unpriced=unpriced,
+        at_least=at_least,
     )
 
 
@@ -94,13 +100,43 @@ def main_model(record: BatchRecord) -> str:
     return max(record.models, key=lambda m: record.models[m]) if record.models else ""
 
 
-def usual_output(records: Iterable[BatchRecord], model: str, source: str) -> tuple[int, int] | None:
-    """Output tokens per answer (low, high) that this source used with this model alone before, None when it never did."""
-    means = sorted(
-        r.tally.output_tokens / r.tally.succeeded
+_RUNS_LOOKED_AT = 20
+"""The newest batches that tell what the next one will use."""
+
+
+def used_before(records: Iterable[BatchRecord], model: str, source: str, template: str) -> UsedBefore | None:
+    """What batches of this template (without one: of this source) with this model alone used; None when there were none."""
+    past = [
+        r
         for r in records
-        if r.tally is not None and r.tally.succeeded and r.source == source and set(r.models) == {model}
-    )
-    if not means:
+        if r.tally is not None
+        and r.tally.succeeded
+        and r.requests
+        and set(r.models) == {model}
+        and (r.template == template if template else r.source == source and not r.template)
+    ]
+    past.sort(key=lambda r: r.created_at.timestamp() if r.created_at else 0.0)
+    past = past[-_RUNS_LOOKED_AT:]
+    if not past:
         return None
-    return int(means[0] * 0.8), int(means[-1] * 1.2) + 1
+    tallies = [r.tally for r in past if r.tally is not None]
+    output = sum(t.output_tokens for t in tallies) / sum(t.succeeded + t.errored for t in tallies)
+    paid = [share for r in past if (share := _input_paid(r)) is not None]
+    guessed = sum((middle for _, middle in paid), ZERO)
+    factor = sum((real for real, _ in paid), ZERO) / guessed if guessed else Decimal(1)
+    return UsedBefore(output_tokens=output, input_factor=float(factor))
+
+
+def _input_paid(record: BatchRecord) -> tuple[Decimal, Decimal] | None:
+    """What a batch's input cost at standard price, and the middle of what was estimated; None when that can't be told."""
+    tally, estimate = record.tally, record.estimate
+    if tally is None or estimate is None or tally.standard_usd is None or len(estimate.models) != 1:
+        return None
+    each = estimate.models[0]
+    most, dollars = each.output_tokens[1], each.output_usd[1]
+    # What was canceled or expired is free, and tells nothing of the rest.
+    middle = sum(each.input_usd, ZERO) / 2 * (tally.succeeded + tally.errored) / record.requests
+    if not most or not dollars or not middle:
+        return None
+    real = tally.standard_usd - tally.output_tokens * dollars / most
+    return (real, middle) if real > 0 else None

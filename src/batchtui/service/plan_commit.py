@@ -153,6 +153,7 @@ class PlanCommitter:
                 betas=tuple(part.betas),
                 api_version=retry_of.api_version if retry_of else self.context.profile.api_version,
                 source=plan.source,
+                template=retry_of.template if retry_of else plan.template,
                 estimate=part.estimate,
                 ids_kept=part.ids_path is not None,
                 ids_made=part.ids_made,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,7 @@ import msgspec
 
 from batchtui import paths, plainfile, safetext
 from batchtui.domain.errors import BatchtuiError, InputError, TooLarge
-from batchtui.domain.money import Usage
-from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup
+from batchtui.domain.plan import ModelInfo, Plan, Problem, ProblemGroup, UsedBefore
 from batchtui.intake.options import IntakeOptions
 from batchtui.service import history_stats
 from batchtui.service.context import Context
@@ -41,8 +41,13 @@ def new_staging(context: Context) -> Path:
     return files.make_private_dir(plans / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{random_name()}")
 
 
-def complete_options(context: Context, given: IntakeOptions | None, source: str = "") -> IntakeOptions:
-    """Options with what the config, the profile, the model list and our history of ``source`` say filled in."""
+def complete_options(
+    context: Context, given: IntakeOptions | None, source: str = "", template: str = ""
+) -> IntakeOptions:
+    """Options with what the config, the profile, the model list and our history of ``source`` say filled in.
+
+    ``template`` marks the template of the requests where the options name none.
+    """
     options = given or IntakeOptions()
     limits, profile = context.config.limits, context.profile
     standard = IntakeOptions()
@@ -57,10 +62,29 @@ def complete_options(context: Context, given: IntakeOptions | None, source: str 
         else options.max_requests,
         max_bytes=min(options.max_bytes, profile.max_bytes or limits.max_bytes),
         api_version=profile.api_version or options.api_version,
-        default_model=options.default_model or profile.default_model or None,
+        fallback_model=options.fallback_model or profile.default_model or None,
         models=options.models if options.models is not None else cached_models(context),
-        history=options.history or (lambda model: history_stats.usual_output(context.history.all(), model, source)),
+        rules=options.rules if options.rules is not None else context.rules,
+        history=options.history or _history(context, options, source, template),
     )
+
+
+def _history(
+    context: Context, options: IntakeOptions, source: str, template: str
+) -> Callable[[str], UsedBefore | None]:
+    """What earlier runs used with a model; the template is read when that is first asked."""
+
+    @functools.cache
+    def mark() -> str:
+        if not options.has_template:
+            return template
+        from batchtui.intake.template import read_template, template_mark
+
+        path = options.template
+        text = read_template(path)[0] if options.template_text is None and path is not None else options.template_text
+        return template_mark(text)
+
+    return lambda model: history_stats.used_before(context.history.all(), model, source, mark())
 
 
 def options_for(context: Context, sources: Sequence[str], given: IntakeOptions | None) -> IntakeOptions:
@@ -92,30 +116,46 @@ def _models_path(context: Context) -> Path:
     return paths.cache_dir() / f"models-{safetext.filename(context.profile.name + '-' + context.gateway.base_url)}.json"
 
 
-def cached_models(context: Context) -> dict[str, ModelInfo] | None:
-    """The model list kept from the service, None when there is none that can be read."""
+class KeptModels(msgspec.Struct, frozen=True, kw_only=True):
+    """The model list as it is kept on disk."""
+
+    asked_at: datetime
+    models: tuple[ModelInfo, ...]
+
+
+def kept_models(context: Context) -> KeptModels | None:
+    """The model list kept from the API, None when there is none that can be read."""
     try:
-        held = msgspec.json.decode(plainfile.read(_models_path(context), _MAX_MODELS), type=list[ModelInfo])
-    except (OSError, msgspec.DecodeError):
+        held = msgspec.json.decode(plainfile.read(_models_path(context), _MAX_MODELS), type=KeptModels)
+    except (OSError, msgspec.DecodeError, UnicodeError):
         return None
-    return {m.id: m for m in held} or None
+    return held if held.models else None
+
+
+def cached_models(context: Context) -> dict[str, ModelInfo] | None:
+    """The kept models by id, None when there are none."""
+    held = kept_models(context)
+    return {m.id: m for m in held.models} if held is not None else None
 
 
 async def models(context: Context) -> list[ModelInfo]:
-    """The service's models, kept for a day; offline the kept ones, or those with a price."""
-    path = _models_path(context)
-    held = cached_models(context)
-    if held and time.time() - path.stat().st_mtime < _MODELS_KEPT:
-        return list(held.values())
+    """The API's models, kept for a day; offline the kept ones, or those with a price."""
+    held = kept_models(context)
+    if held is not None and 0 <= (context.clock() - held.asked_at).total_seconds() < _MODELS_KEPT:
+        return list(held.models)
     try:
-        fresh = list(await context.gateway.models())
+        return list((await refresh_models(context)).models)
     except BatchtuiError:
-        return list(held.values()) if held else [ModelInfo(id=name) for name in context.prices.models()]
-    try:
+        return list(held.models) if held else [ModelInfo(id=name) for name in context.prices.models()]
+
+
+async def refresh_models(context: Context) -> KeptModels:
+    """Ask the API for its models now, and keep them with the time.  Raises what the call raises."""
+    fresh = KeptModels(asked_at=context.clock(), models=tuple(await context.gateway.models()))
+    path = _models_path(context)
+    with contextlib.suppress(BatchtuiError):  # What can't be kept is still good for now.
         files.make_private_dir(path.parent)
         files.write_atomic(path, msgspec.json.encode(fresh))
-    except BatchtuiError:
-        return fresh
     return fresh
 
 
@@ -157,40 +197,18 @@ async def try_one(context: Context, request_line: bytes) -> TryResult:
         model = str(params.get("model", ""))
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError("this request can't be sent: it is not a request line") from error
+    from batchtui.results.line import message_facts
+
     answer = await context.gateway.message(params)
-    try:
-        usage = msgspec.json.decode(answer, type=_Answer).usage
-    except msgspec.DecodeError:
+    facts = message_facts(answer)
+    usage = msgspec.structs.replace(facts.usage, model=model)
+    cost = context.prices.cost(usage, batch=False)
+    known = any(usage.all)
+    return TryResult(
+        answer=answer,
+        input_tokens=usage.all[0],
+        output_tokens=usage.all[1],
         # It was paid for: it is shown even when its usage can't be read.
-        return TryResult(answer=answer, input_tokens=0, output_tokens=0, cost_usd=None)
-    made = usage.cache_creation or _Creation()
-    cost = context.prices.cost(
-        Usage(
-            model=model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_write_5m=made.ephemeral_5m_input_tokens,
-            cache_write_1h=made.ephemeral_1h_input_tokens,
-            cache_read=usage.cache_read_input_tokens or 0,
-            geo=usage.inference_geo or "",
-        ),
-        batch=False,
+        cost_usd=cost if known else None,
+        cost_missing=facts.missing,
     )
-    return TryResult(answer=answer, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
-
-
-class _Creation(msgspec.Struct, frozen=True):
-    ephemeral_5m_input_tokens: int = 0
-    ephemeral_1h_input_tokens: int = 0
-
-
-class _AnswerUsage(msgspec.Struct, frozen=True):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int | None = 0
-    cache_creation: _Creation | None = None
-    inference_geo: str | None = None
-
-
-class _Answer(msgspec.Struct):
-    usage: _AnswerUsage = _AnswerUsage()

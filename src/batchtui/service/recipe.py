@@ -49,6 +49,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str = ""
     """The model for requests that name none, "" when none was given."""
     cache_prefix: bool = False
+    close_schemas: bool = False
+    """True when ``additionalProperties: false`` was added to schemas."""
     skip_errors: bool = False
     """True when requests with errors were skipped."""
     betas: tuple[str, ...] = ()
@@ -78,6 +80,7 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
         format=origin.format,
         model=origin.model,
         cache_prefix=origin.cache_prefix,
+        close_schemas=origin.close_schemas,
         skip_errors=origin.skip_bad,
         betas=tuple(sorted({beta for part in plan.parts for beta in part.betas})),
         api_version=api_version,

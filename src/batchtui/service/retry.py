@@ -32,8 +32,6 @@ from batchtui.store.records import ANSWER
 _NOT_HERE = frozenset({WAITING, MISSING, UNREADABLE})
 _NO_LONGER = frozenset({"metadata", "model", "service_tier", "temperature", "top_k", "top_p"})
 """Params that leave an answer about as long as it was; the model's own history is asked for by its name."""
-_ANY = 1 << 62
-"""More output tokens than any max_tokens allows."""
 
 
 class Notes(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,18 +194,13 @@ class Retry:
     def _options(self, changes: Mapping[str, str]) -> IntakeOptions:
         """How the requests are checked and priced: as those of their first batch, the changes taken into account."""
         first = self._records[0]
-        options = planning.complete_options(self._context, None, first.source)
+        options = planning.complete_options(self._context, None, first.source, first.template)
         options = msgspec.structs.replace(options, format="native", betas=first.betas)
         if first.api_version:
             options = msgspec.structs.replace(options, api_version=first.api_version)
-        usual = options.history
-        if usual is not None and any(change.path[0] not in _NO_LONGER for change in prepare(changes)):
-            # What answers took before is only the least of what they may take with a larger max_tokens or another prompt.
-            def at_least(model: str) -> tuple[int, int] | None:
-                found = usual(model)
-                return (found[0], _ANY) if found is not None else None
-
-            options = msgspec.structs.replace(options, history=at_least)
+        if any(change.path[0] not in _NO_LONGER for change in prepare(changes)):
+            # What answers took before tells nothing of a larger max_tokens or another prompt.
+            options = msgspec.structs.replace(options, history=lambda model: None)
         return options
 
     def _write(self, rows: Rows, changes: Mapping[str, str], path: Path, work: Work) -> dict[str, int]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from batchtui.results.export import ExportOptions
     from batchtui.results.view import ResultSet, View
     from batchtui.service.parts import Parts
+    from batchtui.service.planning import KeptModels
     from batchtui.service.retry import Retry
 
 T = TypeVar("T")
@@ -500,6 +501,12 @@ class Service:
         from batchtui.service import planning
 
         return await planning.models(self.context)
+
+    async def refresh_models(self) -> KeptModels:
+        """Ask the API for its models, limits and capabilities now, and keep them for later checks."""
+        from batchtui.service import planning
+
+        return await planning.refresh_models(self.context)
 
     async def count_sample(self, plan: Plan, n: int = 8) -> Plan:
         """The plan with its estimate calibrated by count_tokens on a few of its requests (free)."""

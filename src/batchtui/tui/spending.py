@@ -71,6 +71,10 @@ def spending_text(spent: Spending, days: list[str], bar: int = BAR) -> Content:
                 "$text-warning",
             )
         ]
+    if spent.at_least:
+        parts += [
+            (f"{numbers.plural(spent.at_least, 'batch', 'batches')} with fees that are not known\n", "$text-warning")
+        ]
     parts += _bars("By model, this month", {k.removeprefix("claude-"): v for k, v in spent.by_model.items()}, bar)
     if len(spent.by_profile) > 1:
         parts += _bars("By profile, this month", spent.by_profile, bar)

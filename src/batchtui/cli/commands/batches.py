@@ -120,7 +120,9 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
     ]
     tally, estimate = record.tally, record.estimate
     if estimate is not None:
-        rows.append(("estimate", f"{numbers.usd(estimate.batch_usd[0])}–{numbers.usd(estimate.batch_usd[1])}"))
+        rows.append(("estimate", numbers.usd_range(estimate.batch_usd)))
+    if tally is not None and tally.cost_missing:
+        rows.append(("not in cost", safetext.line("; ".join(tally.cost_missing), 300)))
     if tally is not None:
         odd = {"missing": tally.missing, "not sent": tally.unexpected, "received twice": tally.duplicates}
         rows += (

@@ -165,6 +165,17 @@ def _store(service: Service) -> list[Check]:
     return checks
 
 
+async def _models(service: Service) -> list[Check]:
+    """Ask for the models, whose limits and capabilities go over the built-in tables, and say how old those are."""
+    table = f"built-in prices of {service.prices.updated}"
+    try:
+        kept = await service.refresh_models()
+    except BatchtuiError as error:
+        return [("warning", "models", f"{error}; {table}")]
+    told = sum(1 for each in kept.models if each.thinking or each.efforts is not None)
+    return [("ok", "models", f"{len(kept.models)} listed by the API, {told} with capabilities; {table}")]
+
+
 async def _network(service: Service) -> list[Check]:
     try:
         started = datetime.now(UTC)
@@ -173,6 +184,7 @@ async def _network(service: Service) -> list[Check]:
     except BatchtuiError as error:
         return [("error", "API", f"{error}; {error.advice}")]
     checks: list[Check] = [("ok", "key", "accepted"), ("ok", "API", f"answered in {took * 1000:,.0f} ms")]
+    checks += await _models(service)
     off = service.gateway.clock_offset
     if off is not None and abs(off) > 60:
         checks.append(

@@ -14,7 +14,7 @@ from batchtui.domain.errors import InputError
 TOPICS = {
     "exit-codes": """Exit codes
 
-  0    all done and all succeeded (a cut short answer has succeeded)
+  0    all done and all succeeded (answers that are cut short or invalid have succeeded; --strict makes it 1)
   1    done, but some requests did not succeed
   2    bad input or usage; nothing was sent
   3    refused by the API, or no network
@@ -24,7 +24,7 @@ TOPICS = {
 
   check    {requests, bytes, batches, problems[{where, custom_id, level, message, code}], problem_groups[{code, level,
            message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi], batch_usd[lo,hi], standard_usd[lo,hi],
-           unpriced[]}}
+           likely_usd, unpriced[], calibrated}}
   submit   {run, batches[record]}; retry the same
   list     [record]; show record; watch, cancel, fetch [record]; delete [local_id]
   results  {records[record], output, skipped}
@@ -37,6 +37,8 @@ TOPICS = {
                           requests.jsonl   the requests as sent
                           results.jsonl    the results as received; results.jsonl.part while they come
                           results.index    rebuilt when missing
+                          results.fields   the fields of the answers; rebuilt when missing
+                          answer.json      the whole schema that answers are checked by
                           ids.jsonl        the row of the source that each request was made from
                           skipped.jsonl    requests that were skipped because of errors
   <data>/drafts/NAME.toml                  requests composed and not sent yet
@@ -49,8 +51,8 @@ TOPICS = {
 
   kettle "late delivery"   words in the id or the answer; -kettle excludes, also before a field
   prompt:kettle            words in the request
-  is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, cut_short, usable, bad,
-                           duplicate, unexpected, unpriced, retried; a beginning is enough
+  is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, usable, cut_short,
+                           invalid, bad, duplicate, unexpected, unpriced, retried; a beginning is enough
   id: stop: error: model:  a part of the id, the stop reason, the error's type or message, the model
   tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
                            1.5k and 5MB work too
@@ -64,6 +66,7 @@ model:, profile:, title:, note:, id:, source:, age<2d, cost>1, requests>1000."""
   prompt              the user's turn; or messages, turn by turn
   custom_id           from a column: "{{ id }}"; generated when missing or invalid
   betas               for the whole batch
+  [answer]            the fields of the answer (below); at the end of the file
   …                   any other Messages param, as in a request
 
 A column is used by its name, with underscores for spaces ({{ first_name }}), or as {{ row["first name"] }}; {{ row_number }}
@@ -73,7 +76,17 @@ counts from 1.  For example:
   max_tokens = 50
   prompt = "Is this review positive or negative? {{ text }}"
   custom_id = "{{ id }}"
-""",
+
+[answer] asks for JSON (a structured output) and checks every answer:
+
+  [answer]
+  sentiment = ["positive", "negative", "mixed"]              one of these
+  topic = "string"                                           or integer, number, boolean
+  urgency = { type = "integer", minimum = 1, maximum = 5 }   keywords of JSON Schema
+  tags = { type = "array", items = "string" }
+
+Bounds, lengths and such that the API does not take are told to the model in descriptions and checked here.  An answer that is
+no JSON, or does not fit, is invalid: batchtui results ID --only invalid shows them, retry ID --only invalid sends them again.""",
     "config": "config.toml: every setting is optional\n\n" + FIRST_CONFIG,
     "keys": """Keys of the screen (? shows the current ones; [keys] in config.toml rebinds them)
 

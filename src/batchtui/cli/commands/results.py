@@ -23,7 +23,7 @@ from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
 from batchtui.results.names import split_names
-from batchtui.results.row_match import in_source_order
+from batchtui.results.row_match import by_source
 from batchtui.results.search import select
 from batchtui.results.view import View
 from batchtui.service import Service
@@ -220,12 +220,14 @@ def _standing(
         "good": good,
         "good_after": after,
         "cost_usd": None if tally.unpriced else tally.cost_usd,
+        "cost_missing": tally.cost_missing,
     }
 
 
 def _run_line(whole: dict[str, Any]) -> str:
     steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
-    return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {numbers.usd(whole['cost_usd'])} in all"
+    paid = numbers.at_least(numbers.usd(whole["cost_usd"]), bool(whole["cost_missing"]))
+    return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {paid} in all"
 
 
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
@@ -260,7 +262,7 @@ def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] |
     kept = set(select(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
         kept &= {row for name in only for row in select(view, parse_filter(f"outcome:{name}"))}
-    return array("I", [row for row in in_source_order(view) if row in kept])
+    return by_source(view, kept)
 
 
 def write_results(

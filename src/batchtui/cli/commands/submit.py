@@ -68,7 +68,14 @@ _SOURCES: list[Callable[[Any], Any]] = [
     click.option(
         "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools in a 1-hour prompt cache."
     ),
-    click.option("--model", default=None, help="Model for requests without one, or with another provider's."),
+    click.option(
+        "--close-schemas",
+        is_flag=True,
+        help="Add additionalProperties: false to the objects of schemas (output_config.format, strict tools).",
+    ),
+    click.option(
+        "--model", default=None, help="Model for requests without one; replaces a template's and another provider's."
+    ),
     click.option("--api-version", default="", help="The anthropic-version to check and send with, e.g. 2023-06-01."),
     click.option(
         "--count-tokens",
@@ -102,6 +109,7 @@ def _options(
     skip_bad: bool,
     bad_file: Path | None,
     cache_prefix: bool,
+    close_schemas: bool,
     model: str | None,
     delimiter: str,
     encoding: str,
@@ -115,6 +123,7 @@ def _options(
         skip_bad=skip_bad,
         skipped_path=bad_file,
         cache_prefix=cache_prefix,
+        close_schemas=close_schemas,
         default_model=model,
     )
 

@@ -72,6 +72,7 @@ def of_run(group: Group, *, width: int) -> Content:
         parts += [(f"{state.sign} ", _COLORS.get(state.style, "$foreground 60%")), f"{label:<13} "]
         parts += [f"{batch.counts_text(batch.outcome_counts(record), width - 16).plain or state.word}\n"]
     cost = f"{'~' if guessed else ''}{numbers.usd(total)}" if total is not None else ""
+    cost = numbers.at_least(cost, any(map(batch.at_least, group.whole)))
     facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.whole))), ("Cost", cost)]
     facts += [("Skipped", _skipped(group.whole))]
     facts += [("Source", safetext.line(first.source, 300)), ("Run", safetext.line(group.run, 80))]
@@ -153,7 +154,9 @@ def _results(record: BatchRecord) -> str:
 def _money(record: BatchRecord) -> list[tuple[str, str]]:
     tally, estimate = record.tally, record.estimate
     unpriced = tally.unpriced if tally else estimate.unpriced if estimate else ()
-    facts = [("Cost", numbers.usd(record.cost_usd) if record.cost_usd is not None else "")]
+    missing = tally.cost_missing if tally else ()
+    cost = numbers.usd(record.cost_usd) if record.cost_usd is not None else ""
+    facts = [("Cost", numbers.at_least(cost, bool(missing))), ("Not in it", safetext.line("; ".join(missing), 300))]
     if tally is not None:
         facts += [
             ("Standard", numbers.usd(tally.standard_usd) if tally.standard_usd is not None else ""),
@@ -165,6 +168,7 @@ def _money(record: BatchRecord) -> list[tuple[str, str]]:
             )
             facts.append(("Cache", cache))
     if estimate is not None:
-        facts.append(("Estimate", numbers.usd_range(estimate.batch_usd)))
+        likely = f", {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
+        facts.append(("Estimate", f"{numbers.usd_range(estimate.batch_usd)}{likely}"))
     facts.append(("No price", safetext.line(", ".join(unpriced), 200)))
     return facts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -537,6 +538,9 @@ class HomeScreen(BaseScreen[None]):
             return
         if look.blind_since is not None:
             self.say(look.error, advice=look.advice, level="bad")
+        else:
+            with suppress(BatchtuiError):
+                await self.ask(self.service.refresh_models())
         self._draw_status(look)
 
 

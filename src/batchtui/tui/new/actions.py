@@ -203,12 +203,14 @@ async def submit(screen: NewScreen) -> None:
 def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Content]:
     """What a person says yes to: what is sent, as whom, at what price, and what is doubtful about it."""
     estimate = plan.estimate
+    likely = numbers.likely(estimate.likely_usd)
     lines: list[str | Content] = [
         f"{safetext.line(title, 100) or 'untitled'}: {numbers.plural(plan.requests, 'request')}, "
         f"{numbers.size(plan.bytes)}, as profile {screen.service.profile.name}",
         Content.assemble(
             "Cost ",
             (numbers.usd_range(estimate.batch_usd), "bold"),
+            f", {likely}," if likely else "",
             f" at batch price ({numbers.usd_range(estimate.standard_usd)} standard).",
         ),
     ]

@@ -55,6 +55,7 @@ class FormState:
     model: str = ""
     skip_bad: bool = False
     cache_prefix: bool = False
+    close_schemas: bool = False
     forms: tuple[Form, ...] = ()
     """The composed requests, where they are composed."""
     account: tuple[object, ...] = ()
@@ -70,6 +71,7 @@ class FormState:
             template_name=self.template_path or "template",
             skip_bad=self.skip_bad,
             cache_prefix=self.cache_prefix,
+            close_schemas=self.close_schemas,
             default_model=self.model or None,
         )
 

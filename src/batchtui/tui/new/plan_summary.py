@@ -47,7 +47,9 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
     lines.append(_line("Tokens", words.tokens(plan), (f"  {words.calibration(plan)}", "dim")))
     limit = f" · limit {numbers.usd(max_cost)}" if max_cost is not None else ""
     price = numbers.usd_range(estimate.batch_usd)
-    lines.append(_line("Cost", (price, "bold $text-success"), f" ({words.standard(plan)})", (limit, "dim")))
+    likely = f" · {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
+    rest = ((likely, "bold"), f" ({words.standard(plan)})", (limit, "dim"))
+    lines.append(_line("Cost", (price, "bold $text-success"), *rest))
     if stopped_by:
         lines.append(_line("", ("! " + safetext.line(stopped_by, 300), "bold $text-warning")))
     elif estimate.unpriced:

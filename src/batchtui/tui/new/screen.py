@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +18,7 @@ from textual.widgets import ContentSwitcher, Input, OptionList, Static
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError, changed_words
-from batchtui.domain.plan import Plan, Problem
+from batchtui.domain.plan import Plan, Problem, ProblemGroup
 from batchtui.intake.drafts import Draft
 from batchtui.intake.preview import Previewer
 from batchtui.present import numbers
@@ -66,6 +66,7 @@ class NewScreen(BaseScreen[None]):
         "new.browse",
         "new.pane",
         "new.skip",
+        "new.close",
         "new.count",
         "new.again",
         "new.editor",
@@ -115,6 +116,13 @@ class NewScreen(BaseScreen[None]):
             "skip errors",
             id="new.skip",
             tooltip="skip requests with errors, or check them all again; they are kept with the batch",
+        ),
+        Binding(
+            "f4",
+            "close_schemas",
+            "close schemas",
+            id="new.close",
+            tooltip="add additionalProperties: false to the objects of schemas, or leave them as they are",
         ),
         Binding("ctrl+r", "check", "check", id="new.again", tooltip="check the source again"),
         Binding("ctrl+g", "editor", "$EDITOR", id="new.editor", tooltip="edit the field or the template in $EDITOR"),
@@ -187,6 +195,8 @@ class NewScreen(BaseScreen[None]):
         """Keys that would do nothing here are not offered."""
         if action in ("try_one", "count"):
             return self.plan is not None and self.plan.ok
+        if action == "close_schemas":
+            return self.closing_helps
         if action in ("browse", "table", "skip_errors"):
             return self.is_mounted and not self.writing
         return True
@@ -307,6 +317,7 @@ class NewScreen(BaseScreen[None]):
             model=form.model,
             skip_bad=form.skip_bad,
             cache_prefix=form.cache_prefix,
+            close_schemas=form.close_schemas,
             account=account,
         )
 
@@ -415,11 +426,30 @@ class NewScreen(BaseScreen[None]):
     def _fix_or_skip(self) -> str:
         if self.writing:
             return "Fix them first."
-        return f"Fix them, or press {self._key('new.skip')} to skip requests with errors."
+        closing = f", {self._key('new.close')} to close the schemas" if self.closing_helps else ""
+        return f"Fix them, or press {self._key('new.skip')} to skip requests with errors{closing}."
 
     def action_skip_errors(self) -> None:
         """Turn the switch that skips requests with errors."""
         self.query_one("#source-skip", Toggle).action_turn()
+
+    @property
+    def closing_helps(self) -> bool:
+        """Whether open schemas are among the problems, or the switch that closes them is on."""
+        return self.is_mounted and not self.writing and bool(self.query_one("#source-close", Toggle).display)
+
+    def action_close_schemas(self) -> None:
+        """Turn the switch that closes schemas."""
+        self.query_one("#source-close", Toggle).action_turn()
+
+    def _show_problems(self, groups: Iterable[ProblemGroup]) -> None:
+        """List the problems, and offer what puts them right."""
+        found = tuple(groups)
+        self.query_one(ProblemList).show(found)
+        helped = self.closing_helps
+        self.query_one(SourceForm).offer_closing(any(group.code == "schema_open" for group in found))
+        if self.closing_helps != helped:
+            self.refresh_bindings()
 
     def _written(self) -> Callable[[], CheckInput] | None:
         """The composed requests; None while a form holds an error, which is said."""
@@ -463,7 +493,7 @@ class NewScreen(BaseScreen[None]):
         if event.progress is not None:
             self.query_one(PlanSummary).say(progress_line(event.progress))
             self.show_tabs(event.progress.problems)
-        self.query_one(ProblemList).show(event.groups)
+        self._show_problems(event.groups)
 
     @on(CheckEnded)
     def _ended(self, event: CheckEnded) -> None:
@@ -483,7 +513,7 @@ class NewScreen(BaseScreen[None]):
 
     def _planned(self, plan: Plan) -> None:
         self.checked.plan = plan
-        self.query_one(ProblemList).show(plan.problems)
+        self._show_problems(plan.problems)
         self.show_tabs()
         run_task(self, self.query_one(RequestView).show_sample(plan.sample))
         self.show_plan(plan)
@@ -540,6 +570,7 @@ class NewScreen(BaseScreen[None]):
             template_path=form.template_path,
             template_text=editor.edited,
             cache_prefix=form.cache_prefix,
+            close_schemas=form.close_schemas,
             skip_bad=form.skip_bad,
             default_model=form.model,
             forms=() if pane.untouched else tuple(pane.current),

@@ -12,8 +12,10 @@ from textual.message import Message
 from textual.widgets import Input, Select, Static
 
 from batchtui import safetext
+from batchtui.domain.errors import InputError
 from batchtui.intake.drafts import Draft
 from batchtui.intake.options import FORMATS, TableOptions
+from batchtui.tui.new.check import split_paths
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.toggle import Toggle
 
@@ -61,6 +63,10 @@ class SourceForm(Vertical):
                 "Skip errors", id="source-skip", tooltip="skip requests with errors; they are kept with the batch"
             )
             yield Toggle("1h cache", id="source-cache", tooltip="put system prompt and tools in a 1-hour prompt cache")
+            tip = "add additionalProperties: false to the objects of schemas"
+            closing = Toggle("Close schemas", id="source-close", tooltip=tip)
+            closing.display = False
+            yield closing
         with Horizontal(classes="form-line"):
             yield Static("Template", classes="form-label", markup=False)
             yield PathInput(placeholder="labels.toml (for rows)", id="source-template", endings=(".toml",))
@@ -89,7 +95,10 @@ class SourceForm(Vertical):
     @property
     def first_path(self) -> str:
         """The first path, for a title."""
-        return self.typed.split()[0] if self.typed else ""
+        try:
+            return next(iter(split_paths(self.typed)), "")
+        except InputError:
+            return self.typed
 
     @property
     def has_template(self) -> bool:
@@ -138,6 +147,15 @@ class SourceForm(Vertical):
         """Whether system and tools go under a 1-hour cache."""
         return self.query_one("#source-cache", Toggle).on
 
+    @property
+    def close_schemas(self) -> bool:
+        """Whether objects of schemas are closed."""
+        return self.query_one("#source-close", Toggle).on
+
+    def offer_closing(self, offered: bool) -> None:
+        """Show the switch that closes schemas where it would help, and while it is on."""
+        self.query_one("#source-close", Toggle).display = offered or self.close_schemas
+
     def restore(self, draft: Draft) -> None:
         """Put a draft's choices into the fields."""
         self.query_one("#source-model", Input).value = draft.default_model
@@ -148,6 +166,8 @@ class SourceForm(Vertical):
             self.query_one("#source-format", Select).value = draft.format if draft.format in FORMATS else AUTO
         self.query_one("#source-skip", Toggle).set(draft.skip_bad)
         self.query_one("#source-cache", Toggle).set(draft.cache_prefix)
+        self.query_one("#source-close", Toggle).set(draft.close_schemas)
+        self.offer_closing(False)
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:

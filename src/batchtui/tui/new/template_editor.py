@@ -33,6 +33,14 @@ MOST_NAMED = 200
 """Columns that are named beside the template."""
 
 
+_OFFERED = """
+# To have answers as fields, checked and counted, take out the # (batchtui help templates):
+# [answer]
+# label = ["yes", "no", "unclear"]
+# score = { type = "integer", minimum = 1, maximum = 5 }
+"""
+
+
 def starter(peek: Peek, model: str) -> str:
     """A template to begin with: the id column as the id, the column with the longest texts as the prompt."""
     ids = next((name for name in peek.columns if name.lower() in ("id", "custom_id", "key")), "")
@@ -43,7 +51,8 @@ def starter(peek: Peek, model: str) -> str:
 
     prompt = max((name for name in peek.columns if name != ids), key=length, default=ids or "text")
     shown = prompt if prompt.isidentifier() else f"row[{prompt!r}]"
-    return f'model = "{model}"\nmax_tokens = 1024\n{custom_id}prompt = """\n{{{{ {shown} }}}}\n"""\n'
+    request = f'model = "{model}"\nmax_tokens = 1024\n{custom_id}prompt = """\n{{{{ {shown} }}}}\n"""\n'
+    return request + _OFFERED
 
 
 class TemplateEditor(Container):

@@ -76,7 +76,7 @@ class TryScreen(BaseModal[None]):
         share = max(1, self._plan.requests)
         high = estimate.standard_usd[1] / share
         which = "the longest request" if line == self._plan.longest else "the request that was shown"
-        price = f"about {numbers.usd(high)}" if not estimate.unpriced else "an unknown price"
+        price = f"about {numbers.usd_short(high)}" if not estimate.unpriced else "an unknown price"
         if line == self._plan.longest and share > 1:
             price += " or a little more: it is the longest"
         self.query_one("#try-what", Static).update(
@@ -117,8 +117,9 @@ class TryScreen(BaseModal[None]):
             return
         message = msgspec.json.decode(result.answer)
         tokens = f"{numbers.tokens(result.input_tokens)} in · {numbers.tokens(result.output_tokens)} out"
+        cost = numbers.at_least(numbers.usd(result.cost_usd), bool(result.cost_missing))
         self.query_one("#try-what", Static).update(
-            Content.assemble((f"{tokens} · {numbers.usd(result.cost_usd)}", "bold"), self._projection(result.cost_usd))
+            Content.assemble((f"{tokens} · {cost}", "bold"), self._projection(result.cost_usd))
         )
         pane.display = True
         stop = str(message.get("stop_reason", "")) if isinstance(message, dict) else ""
@@ -131,7 +132,7 @@ class TryScreen(BaseModal[None]):
             return ""
         whole = cost / 2 * self._plan.requests
         every = f"all {numbers.plural(self._plan.requests, 'request')}"
-        return f"\nIf {every} are like it, the batch costs about {numbers.usd(whole)}."
+        return f"\nIf {every} are like it, the batch costs about {numbers.usd_short(whole)}."
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -48,7 +48,7 @@ def part_line(
     if record.status == "unconfirmed" and record.resend_at is not None:
         return Content.assemble(
             (f"{name}{GLYPHS.unconfirmed} the API was busy: ", "bold $text-warning"),
-            "checking that it was not created; then it is sent again.",
+            "it may have been created. It is sent again if checks over 15 minutes or more do not find it.",
         )
     if record.status == "unconfirmed":
         return Content.assemble(

@@ -57,7 +57,9 @@ def costs_line(records: Sequence[BatchRecord], view: View | None, room: int) -> 
     estimate = [f"estimated {numbers.usd_range((low, high))}"] if ranges else []
     if tally is None or (view is not None and not tally.lines):
         return Content(" · ".join(["cost not known yet", *estimate]))
-    parts = [f"cost {numbers.usd(tally.cost_usd)}"]
+    parts = [f"cost {numbers.at_least(numbers.usd(tally.cost_usd), bool(tally.cost_missing))}"]
+    if tally.cost_missing:
+        parts.append(f"{GLYPHS.warning} not known: {safetext.line('; '.join(tally.cost_missing), 120)}")
     if tally.unpriced:
         parts.append(f"{GLYPHS.warning} no price for {safetext.line(', '.join(tally.unpriced), 60)}")
     parts += [f"{numbers.usd(tally.standard_usd)} at standard price"] if tally.standard_usd is not None else []

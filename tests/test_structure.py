@@ -1,8 +1,9 @@
-"""No module of ours imports another that leads back to it: not at its top, and not inside a function either."""
+"""How the code hangs together: no import leads back, and what the bench names is there."""
 
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,3 +46,10 @@ def test_no_module_leads_back_to_itself() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         raise AssertionError(" -> ".join(error.args[1])) from error
+
+
+def test_every_piece_of_work_that_the_bench_names_is_there() -> None:
+    bench = ROOT.parent.parent / "bench"
+    for path in bench.glob("*.py"):
+        for module, name in re.findall(r'"bench\.(\w+):(\w+)"', path.read_text()):
+            assert f"def {name}(" in (bench / f"{module}.py").read_text(), f"{path.name}: {module}:{name}"
