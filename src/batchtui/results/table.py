@@ -94,14 +94,21 @@ class OwnColumns:
 
     def of(self, member: int, custom_id: str) -> dict[str, object]:
         """A request's own columns, as its batch or else another of the view has them; {} when it has none."""
+        held = self.raw(member, custom_id)
+        with suppress(ValueError, msgspec.MsgspecError, RecursionError):
+            row: dict[str, object] = decode(held)["row"] if held else {}
+            return row
+        return {}
+
+    def raw(self, member: int, custom_id: str) -> bytes:
+        """The line of ids.jsonl that has a request's own columns; empty when none has."""
         for number in (member, *range(len(self._places))):
             found = self._places[number].get(custom_id)
             if found is not None:
                 offset, length = found
-                with suppress(OSError, ValueError, msgspec.MsgspecError, RecursionError):
-                    row: dict[str, object] = decode(os.pread(self._fds[number], length, offset))["row"]
-                    return row
-        return {}
+                with suppress(OSError):
+                    return os.pread(self._fds[number], length, offset)
+        return b""
 
     def column(self, name: str) -> Column:
         """A column by the view's row."""

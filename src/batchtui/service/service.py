@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from batchtui.results.answer_check import Schema
     from batchtui.results.export import ExportOptions
     from batchtui.results.view import ResultSet, View
+    from batchtui.service.again import Again, AgainChange
     from batchtui.service.parts import Parts
     from batchtui.service.planning import KeptModels
     from batchtui.service.retry import Retry
@@ -146,14 +147,18 @@ class Service:
         stdin: BinaryIO | None = None,
     ) -> Plan:
         """Check sources and plan their batches; ``keep`` stages them so that the plan can be submitted."""
+        from batchtui.intake.options import IntakeOptions
         from batchtui.intake.plan import make_plan
         from batchtui.memory import give_back
-        from batchtui.service import planning
+        from batchtui.service import planning, run_sources
 
-        with planning.staging(self.context, keep, "can't read the source or keep its copy") as folder:
+        with (
+            planning.staging(self.context, keep, "can't read the source or keep its copy") as folder,
+            run_sources.with_runs(self.context, sources, options or IntakeOptions(), work) as (named, opened),
+        ):
             made = make_plan(
-                sources,
-                planning.options_for(self.context, sources, options),
+                named,
+                planning.options_for(self.context, named, opened),
                 prices=self.prices,
                 staging=folder,
                 work=work,
@@ -162,6 +167,30 @@ class Service:
             )
         give_back(made.requests)
         return made
+
+    def again(self, record: BatchRecord) -> Again:
+        """A record's run, to be made again.  Raises StoreError."""
+        from batchtui.service.again import Again
+
+        return Again(self.context, record)
+
+    def plan_again(
+        self,
+        again: Again,
+        change: AgainChange,
+        options: IntakeOptions | None = None,
+        *,
+        work: Work = UNWATCHED,
+        stdin: BinaryIO | None = None,
+    ) -> Plan:
+        """Plan a run once more with what is changed, staged; raises InputError, StoreError and Stopped."""
+        from batchtui.service import planning
+        from batchtui.service.again import plan_again
+
+        with planning.staging(self.context, True, "can't read the source or keep its copy") as folder:
+            assert folder is not None
+            complete = planning.options_for(self.context, change.sources, again.options(change, options))
+            return plan_again(self.context, again, change, complete, folder, work=work, stdin=stdin)
 
     def retry(self, local_ids: Sequence[str], work: Work = UNWATCHED) -> Retry:
         """What of these batches (of one run) is to be sent again: opens the run; close it.  Raises InputError."""
