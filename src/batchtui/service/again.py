@@ -108,6 +108,7 @@ class Again:
                     comment=recipe.comment,
                 ),
                 skip_bad=recipe.skip_errors,
+                close_schemas=recipe.close_schemas,
             )
         settings = {**recipe.changes, **change.set}
         return msgspec.structs.replace(

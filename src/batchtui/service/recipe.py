@@ -116,6 +116,7 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
 
 
 def _made(origin: Origin) -> Made:
+    """Which way a run is made: a run among its sources whose answers are not taken is the run it repeats."""
     if set(origin.made_from) - set(origin.runs) or origin.kind in ("rows", "requests"):
         return "again"
     if origin.runs:
