@@ -23,6 +23,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.service import history_stats
 from batchtui.service.context import Context, Listener
 from batchtui.service.events import SyncReport, TryResult
+from batchtui.service.lineage import Lineage
 from batchtui.service.other_profiles import Others, Reach, joined
 from batchtui.store.records import PART, RESULTS, SKIPPED
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from batchtui.domain.plan import ModelInfo
     from batchtui.intake.options import IntakeOptions
     from batchtui.results.answer_check import Schema
+    from batchtui.results.beside import Beside
     from batchtui.results.export import ExportOptions
     from batchtui.results.view import ResultSet, View
     from batchtui.service.again import Again, AgainChange
@@ -74,6 +76,7 @@ class Service:
         self._loop_task: asyncio.Task[None] | None = None
         self._others_task: asyncio.Task[None] | None = None
         self.others = Others(self)
+        self.lineage = Lineage(self.history)
 
     @property
     def is_demo(self) -> bool:
@@ -284,6 +287,27 @@ class Service:
                 record.local_id,
                 lambda r: replace(r, tally=tally, cost_usd=cost) if r.results == "stored" else r,
             )
+
+    def besides(self, view: View, records: Sequence[BatchRecord], work: Work = UNWATCHED) -> list[Beside]:
+        """The columns of these records' runs for the rows of a view, each run under its title; to be closed."""
+        from batchtui.results.beside import Beside
+        from batchtui.results.table import OwnColumns
+        from batchtui.service.run_sources import opened, title
+
+        titles = [title(r) for r in records]
+        columns = OwnColumns(view)
+        own = columns.names
+        columns.close()
+        found: list[Beside] = []
+        try:
+            for record, name in zip(records, titles, strict=True):
+                called = name if titles.count(name) == 1 else record.run
+                found.append(Beside(view, opened(self.context, record, work), called, own, work))
+        except BaseException:
+            for each in found:
+                each.close()
+            raise
+        return found
 
     def skipped_path(self, record: BatchRecord) -> Path:
         """Where the requests are that were skipped since they had errors; of a run, its first batch has them."""
