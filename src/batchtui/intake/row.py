@@ -54,7 +54,10 @@ class RunRow(dict[str, Any]):
         self.answer = answer or {}
         """The fields of the answer, nested as they are there."""
         self.run = run or {}
-        super().__init__({**self.run, **self.answer, **own} if scoped else own)
+        super().__init__(own)
+        if scoped:
+            for values in (self.answer, self.run, self.answer, own):
+                self.update(values)
 
     @property
     def wire(self) -> dict[str, Any]:

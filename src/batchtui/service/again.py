@@ -95,7 +95,7 @@ class Again:
         recipe = self.recipe or Recipe()
         options = given or IntakeOptions()
         text, path = change.template_text, change.template
-        if text is None and path is None and recipe.template_text:
+        if path is None and recipe.template_text and text in (None, recipe.template_text):
             text, path = recipe.template_text, Path(recipe.template) if recipe.template else None
         if given is None:
             options = msgspec.structs.replace(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from batchtui.domain.money import PriceTable
     from batchtui.domain.plan import ModelInfo
     from batchtui.intake.options import IntakeOptions
+    from batchtui.intake.preview import Peek
     from batchtui.results.answer_check import Schema
     from batchtui.results.beside import Beside
     from batchtui.results.export import ExportOptions
@@ -170,6 +171,18 @@ class Service:
             )
         give_back(made.requests)
         return made
+
+    def peek(
+        self, sources: Sequence[str], options: IntakeOptions, again: tuple[Again, AgainChange] | None = None
+    ) -> Peek:
+        """The first rows of sources, runs among them, or of a run that is made again; raises InputError, StoreError."""
+        from batchtui.intake.preview import peek
+        from batchtui.service import run_sources
+
+        if again is not None:
+            sources, options = again[0].with_rows(again[0].options(again[1], options), again[1], UNWATCHED)
+        with run_sources.with_runs(self.context, sources, options, UNWATCHED) as (named, opened):
+            return peek(named, opened, prices=self.prices)
 
     def again(self, record: BatchRecord) -> Again:
         """A record's run, to be made again.  Raises StoreError."""

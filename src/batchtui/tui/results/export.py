@@ -14,10 +14,12 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.domain.work import Work
 from batchtui.paths import expanded
 from batchtui.present import numbers
+from batchtui.results.export import TABLES, ExportOptions
 from batchtui.results.row_match import skipped_of
 from batchtui.results.view import View
 from batchtui.tui.base import BaseModal, Progressed, run_task, work_for
@@ -59,10 +61,23 @@ class ExportScreen(BaseModal[str]):
             tooltip="include skipped rows (not sent) and rows without a result (no answer)",
             priority=True,
         ),
+        Binding(
+            "ctrl+o",
+            "origin",
+            "with origin",
+            id="export.origin",
+            tooltip="also the columns and fields of the runs it was made from",
+            priority=True,
+        ),
     ]
 
-    def __init__(self, view: View, rows: Sequence[int], name: str, *, whole: bool) -> None:
+    def __init__(
+        self, view: View, rows: Sequence[int], name: str, *, whole: bool, origins: Sequence[BatchRecord] = ()
+    ) -> None:
+        """``origins`` are the first batches of the runs it was made from."""
         super().__init__()
+        self._origins = origins
+        self._with_origin = False
         self._view = view
         self._rows = rows
         self._stem = name or "results"
@@ -108,6 +123,8 @@ class ExportScreen(BaseModal[str]):
             if format not in ("csv", "parquet")
             else f"   ctrl+u: one column per field of JSON answers: {'yes' if self._unfold else 'no'}"
         )
+        if self._origins and format in TABLES:
+            unfold += f"   ctrl+o: with the runs it was made from: {'yes' if self._with_origin else 'no'}"
         self.query_one("#export-what", Static).update(Content.styled(what + unfold, "dim"))
 
     async def _count_skipped(self) -> None:
@@ -128,6 +145,11 @@ class ExportScreen(BaseModal[str]):
         if self._whole:
             self._all_rows = not self._all_rows
             self._show_rows()
+
+    def action_origin(self) -> None:
+        """The columns of the runs it was made from too, or not."""
+        self._with_origin = not self._with_origin
+        self._suggest()
 
     def action_unfold(self) -> None:
         """One column per field of JSON answers, or not."""
@@ -151,19 +173,20 @@ class ExportScreen(BaseModal[str]):
             self._work = work_for(self)
             run_task(self, self._write(dest, format, self._work))
 
+    def _export(self, dest: Path, format: str, rows: Sequence[int] | None, work: Work) -> int:
+        origins = self._origins if self._with_origin and format in TABLES else ()
+        beside = self.service.besides(self._view, origins, work)
+        how: ExportOptions = {"unfold": self._unfold, "all_rows": self._all_rows, "beside": beside}
+        try:
+            return self.service.export(self._view, rows, format, dest, work=work, **how)
+        finally:
+            for each in beside:
+                each.close()
+
     async def _write(self, dest: Path, format: str, work: Work) -> None:
         try:
             rows = None if self._whole else self._rows
-            written = await self.in_thread(
-                self.service.export,
-                self._view,
-                rows,
-                format,
-                dest,
-                unfold=self._unfold,
-                all_rows=self._all_rows,
-                work=work,
-            )
+            written = await self.in_thread(self._export, dest, format, rows, work)
         except Stopped:
             self._say("Export stopped; nothing was written.")
         except BatchtuiError as error:
