@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Details(Reading):
     """Everything that is known of a batch or run; dismisses with None."""
 
+    CSS_PATH = "../dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "f", "follow", "follow", id="details.follow", tooltip="go to a run it was made from, or that it led to"
@@ -36,9 +37,8 @@ class Details(Reading):
         self._relatives = [(label, each) for label, each in relatives if not each.deleted]
         self.followed = ""
         """The run that was chosen to go to, "" for none."""
-
-    def on_mount(self) -> None:
-        self.query_one(".box").border_subtitle = "f made from / led to   esc back" if self._relatives else "esc back"
+        if self._relatives:
+            self.hint = "f follow   esc back"
 
     def action_follow(self) -> None:
         """Go to a run that this one was made from or led to."""

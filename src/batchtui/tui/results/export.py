@@ -124,7 +124,7 @@ class ExportScreen(BaseModal[str]):
             else f"   ctrl+u: one column per field of JSON answers: {'yes' if self._unfold else 'no'}"
         )
         if self._origins and format in TABLES:
-            unfold += f"   ctrl+o: with the runs it was made from: {'yes' if self._with_origin else 'no'}"
+            unfold += f"\nctrl+o: with the runs it was made from: {'yes' if self._with_origin else 'no'}"
         self.query_one("#export-what", Static).update(Content.styled(what + unfold, "dim"))
 
     async def _count_skipped(self) -> None:
