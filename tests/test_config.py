@@ -83,11 +83,11 @@ mark = "space, f6"
 """
     said = [each.split("config.toml:")[1] for each in config_check.of(load_config(written(tmp_path, text)))]
     assert said[0].startswith("2: [screen] theme 'drak' is unknown")
-    assert said[1].startswith("3: [screen] there is no column 'csot'; there are: name, status")
+    assert said[1].startswith("3: [screen] unknown column 'csot'; known: name, status")
     assert said[2] == "5: [keys] 'cancel': 'ctlr+k' is not a key; write it like k, ctrl+k, f5 or escape"
     assert said[3] == "6: [keys] 'retry': no key given"
-    assert said[4] == "7: [keys] 'exprot' is no action, did you mean 'export'?"
-    assert said[5].startswith("9: [keys] 'results.nothing' is no action")
+    assert said[4] == "7: [keys] 'exprot' is not an action, did you mean 'export'?"
+    assert said[5].startswith("9: [keys] 'results.nothing' is not an action")
     assert "8: [keys] ^d is both 'page_down' and 'details' (home)" in said[6:]
     assert not any("mark" in each for each in said[6:])
 

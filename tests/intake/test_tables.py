@@ -180,12 +180,12 @@ def test_encodings_people_have_are_read_or_refused_by_name_and_never_taken_for_o
 
 
 def test_letters_beyond_ascii_that_come_late_are_judged_then() -> None:
-    plain = "".join(f"{n},row {n}\n" for n in range(60_000))
+    plain = "".join(f"{n},row {n}\n" for n in range(12_000))
     for encoding in ("cp1252", "shift_jis", "cp1251"):
         text = {"cp1252": "très déçu", "shift_jis": "とても良い商品です", "cp1251": "хороший товар"}[encoding]
         read = Read(f"id,text\n{plain}x,{text}\ny,{text}\n".encode(encoding))
         assert read.refused == [] and read.rows[-1]["text"] == text
-        assert [line for said, line in read.said if "detected" in said] == [60_002]
+        assert [line for said, line in read.said if "detected" in said] == [12_002]
 
 
 def test_a_damaged_line_of_utf_8_is_named_and_nothing_is_guessed() -> None:

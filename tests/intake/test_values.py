@@ -163,6 +163,18 @@ def test_columns_of_turns_are_requests_without_a_template(tmp_path: Path) -> Non
     assert "openai_model" in codes(plan(tmp_path, [HF], None))
 
 
+def test_turns_of_a_parquet_file_are_requests_too(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": None, "tool_calls": []}]
+    table = pyarrow.table({"messages": [turns, turns], "conversations": [SHARE["conversations"]] * 2})
+    parquet.write_table(table, tmp_path / "in.parquet")
+    made = plan_of(tmp_path / "in.parquet", default_model="claude-sonnet-5", staging=tmp_path / "s")
+    assert (
+        made.ok and [each["params"]["messages"] for each in staged(made)] == [[{"role": "user", "content": "hi"}]] * 2
+    )
+
+
 def test_turns_in_a_table_are_requests_too(tmp_path: Path) -> None:
     turns = json.dumps(HF["messages"]).replace('"', '""')
     made = plan(tmp_path, f'id,messages\na,"{turns}"\nb,"{turns}"\n', None, "in.csv", default_model="claude-sonnet-5")

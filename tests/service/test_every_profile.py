@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batchtui.api.gateway import Gateway
@@ -86,6 +87,27 @@ async def test_another_profiles_batch_is_followed_to_its_end_and_told_of(
             )
         )
     assert demos[1].stats()["calls"]["results"] == 1
+
+
+async def test_a_profile_is_looked_after_until_the_end_of_its_batches_was_told(
+    demos: tuple[RunningDemo, RunningDemo], tmp_path: Path
+) -> None:
+    theirs = await submitted(demos, tmp_path, "work")
+    service = service_of(demos, tmp_path / "data")
+    heard: list[object] = []
+    service.subscribe(heard.append)
+    await service.others._keep_up()
+    made = service.others._made["work"]
+    assert made._loop_task is not None
+    made._loop_task.cancel()  # So that the end is not told before it is asked for.
+    service.history.update(theirs.local_id, lambda r: msgspec.structs.replace(r, status="ended", results="stored"))
+    await service.others._keep_up()
+    assert service.others._made == {"work": made}
+    made.parts.looker.teller.tell(service.records())
+    assert [e.record.local_id for e in heard if isinstance(e, events.Ended)] == [theirs.local_id]
+    await service.others._keep_up()
+    assert service.others._made == {}
+    await service.close()
 
 
 async def test_a_profile_that_can_not_be_asked_stops_no_other_and_is_said_once(

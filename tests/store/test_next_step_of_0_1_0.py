@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.store.test_made_by_0_1_0 import ENDED, data, service_over
 
 from batchtui.domain.errors import InputError
 from batchtui.intake.options import IntakeOptions
 from batchtui.results.row_match import match
 from batchtui.service import run_sources
 from batchtui.service.again import AgainChange
-from tests.store.test_made_by_0_1_0 import ENDED, data, service_over
 
 __all__ = ["data"]
 TEMPLATE = 'model = "claude-haiku-5-5"\nmax_tokens = 50\nprompt = "{{ answer }} {{ run.outcome }}"\n'
@@ -21,7 +21,7 @@ TEMPLATE = 'model = "claude-haiku-5-5"\nmax_tokens = 50\nprompt = "{{ answer }} 
 @pytest.mark.parametrize("local_id", [name for name, (_, attempt, *_) in ENDED.items() if attempt == 0])
 def test_a_run_of_0_1_0_has_a_next_step(data: Path, local_id: str) -> None:
     service = service_over(data)
-    title, _, succeeded, *_ = ENDED[local_id]
+    title = ENDED[local_id][0]
     record = service.resolve(local_id)
     again = service.again(record)
     plan = service.plan_again(again, AgainChange(set={"model": '"claude-sonnet-5"'}))

@@ -62,7 +62,7 @@ async def test_an_export_of_everything_can_hold_every_row(tmp_path: Path) -> Non
 async def test_an_export_of_a_choice_has_no_other_rows(tmp_path: Path) -> None:
     service, record = skipping(tmp_path)
     async with opened(service, record.local_id) as (app, pilot, screen):
-        await pilot.press("4")
+        await pilot.press("5")
         await settled(pilot, screen)
         export = await exporting(pilot, screen)
         await pilot.press("ctrl+r")

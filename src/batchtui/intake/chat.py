@@ -67,11 +67,11 @@ def as_turns(value: Any) -> list[dict[str, Any]] | None:
 
 
 def _written(turn: dict[str, Any]) -> bool:
-    return "role" in turn and any(name in turn for name in ("content", "tool_calls", "function_call"))
+    return turn.get("role") is not None and any(name in turn for name in ("content", "tool_calls", "function_call"))
 
 
 def _spoken(turn: dict[str, Any]) -> bool:
-    return "from" in turn and "value" in turn
+    return turn.get("from") is not None and "value" in turn
 
 
 def body_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,14 @@ def openai_turns(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     calls = 0
     for turn in turns:
         if not _spoken(turn):
-            made.append({name: value for name, value in turn.items() if name != "weight"})
+            # Tables give every turn the fields of all, those it lacks as null.
+            made.append(
+                {
+                    name: value
+                    for name, value in turn.items()
+                    if name != "weight" and (value is not None or name == "content")
+                }
+            )
             continue
         speaker = str(turn["from"]).strip().lower()
         role, value = _SPEAKERS.get(speaker, speaker), turn["value"]

@@ -437,8 +437,8 @@ class Checker:
             if not counted > quotes > 0 or self._shapes.option_quotes(params) != counted - quotes:
                 return None
             if params.tools is not UNSET:
-                chars += len(bytes(params.tools))
-                octets += len(bytes(params.tools))
+                chars += len(params.tools)
+                octets += len(params.tools)
                 fixed += TOOLS_TOKENS
             octets += fast_path.format_size(params)
             if not line.isascii() and not _is_utf8(line):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -210,8 +211,9 @@ def _look(rows: list[str], dialect: Dialect, *, whole: bool) -> _Look | None:
     csv.field_size_limit(MAX_CELL)
     records: list[_Record] = []
     errors = at = 0
-    while at < len(rows) and len(records) + errors < _ROWS:
-        reader = dialect.reader(rows[at:])
+    left = 3 * len(rows) + _ROWS  # A quote that is never closed takes all lines along, again and again.
+    while at < len(rows) and len(records) + errors < _ROWS and left > 0:
+        reader = dialect.reader(itertools.islice(rows, at, None))
         start = at
         before = 0
         try:
@@ -228,6 +230,7 @@ def _look(rows: list[str], dialect: Dialect, *, whole: bool) -> _Look | None:
                 break
             errors += 1
             at = start + before + 1
+            left -= reader.line_num  # type: ignore[attr-defined]
     if not records:
         return None
     return _measure(records, errors)

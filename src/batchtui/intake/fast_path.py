@@ -151,10 +151,15 @@ def quotes_of_options(params: Params) -> int:
     return quotes
 
 
+_LONGEST_EFFORT = 40
+"""Bytes of an output_config without a schema."""
+
+
 def format_size(params: Params) -> int:
     """Bytes of the answer's schema; whether they are charged for as text is not documented."""
     raw = params.output_config
-    return len(bytes(raw)) if raw is not UNSET and b'"schema"' in bytes(raw) else 0
+    # What is shorter holds an effort at most.
+    return size if raw is not UNSET and (size := len(raw)) > _LONGEST_EFFORT else 0
 
 
 MAX_SHAPES = 512
@@ -372,7 +377,7 @@ def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Ch
         quotes += inside + options
         key = params.model, params.inference_geo
         share = sums.setdefault(key, [0, 0, 0, 0])
-        tools = 0 if params.tools is UNSET else len(bytes(params.tools))
+        tools = 0 if params.tools is UNSET else len(params.tools)
         share[0] += 1
         share[1] += chars + tools
         share[2] += octets + tools + format_size(params)

@@ -49,10 +49,19 @@ def read_image(data: str) -> Image | None:
     if head.startswith((b"GIF87a", b"GIF89a")):
         return _sized("image/gif", _gif, head)
     if head.startswith(b"\xff\xd8\xff"):
-        return _sized("image/jpeg", _jpeg, head)
+        found = _sized("image/jpeg", _jpeg, head)
+        # Profiles and previews of more than the first part may stand before the size.
+        return found if found.width or len(data) <= _HEADER else _sized("image/jpeg", _jpeg, _whole(data) or head)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _sized("image/webp", _webp, head)
     return None
+
+
+def _whole(data: str) -> bytes:
+    try:
+        return _decoded(data)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def image_tokens(image: Image | None, side: int, most: int) -> tuple[int, int]:

@@ -201,12 +201,11 @@ class _Table:
         """Whether each of these lines is a row by itself, as wide as the header and without a quote out of place."""
         if self._columns is None:
             return False
+        width = len(self._columns)
+        reader: Any = self._dialect.reader(record)
         try:
-            for line in record:
-                if not line.strip():
-                    continue
-                rows = list(self._dialect.reader([line]))
-                if len(rows) != 1 or len(rows[0]) != len(self._columns) or line.count('"') % 2:
+            for number, cells in enumerate(reader, 1):
+                if reader.line_num != number or (cells and len(cells) != width) or record[number - 1].count('"') % 2:
                     return False
         except csv.Error:
             return False

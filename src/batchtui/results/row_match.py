@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -74,6 +74,12 @@ def in_source_order(view: View) -> Rows:
     except StoreError:
         return array("I", sent)
     return array("I", sorted(sent, key=lambda row: _spot(found[row])))
+
+
+def by_source(view: View, rows: Iterable[int]) -> Rows:
+    """Some rows of a view in the order of the source."""
+    kept = set(rows)
+    return array("I", [row for row in in_source_order(view) if row in kept])
 
 
 def _as_sent(view: View) -> list[int]:

@@ -13,8 +13,9 @@ import msgspec
 
 from batchtui import plainfile
 from batchtui.domain.outcome import ended
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, Column, Json, column_of
-from batchtui.results.fields import Field
+from batchtui.results.fields import Field, view_fields
 from batchtui.results.json_in_text import decode
 from batchtui.results.names import FieldList, Name, Names, Scope
 from batchtui.results.row_ids import decode_columns
@@ -309,6 +310,15 @@ class Table:
     def close(self) -> None:
         """Give the files back."""
         self._own.close()
+
+
+def column_names(view: View, work: Work = UNWATCHED) -> list[Name]:
+    """All names that columns of a view can have; reads the fields.  Raises StoreError, Stopped."""
+    own = OwnColumns(view)
+    try:
+        return list(Names(view, fields=view_fields(view, work), rows=own))
+    finally:
+        own.close()
 
 
 def unique(columns: Iterable[TableColumn]) -> list[TableColumn]:

@@ -282,12 +282,14 @@ class EndAnnouncer:
     def __init__(self, context: Context) -> None:
         self.context = context
 
+    def due(self, records: Iterable[BatchRecord]) -> list[BatchRecord]:
+        """Those that have ended, with their results stored or gone, and were not told of yet."""
+        over = (r for r in records if r.status == "ended" and r.results in ("stored", "gone"))
+        return [r for r in over if not r.told and self.context.mine(r)]
+
     def tell(self, records: Iterable[BatchRecord]) -> None:
         """Tell of every batch that has ended, with its results stored or gone, and was not told of yet."""
-        for record in records:
-            over = record.status == "ended" and record.results in ("stored", "gone")
-            if not over or record.told or not self.context.mine(record):
-                continue
+        for record in self.due(records):
             try:
                 before, after = self.context.history.update(record.local_id, lambda r: replace(r, told=True))
             except BatchtuiError:

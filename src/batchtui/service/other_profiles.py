@@ -47,6 +47,11 @@ class Others:
         own = self._service.profile.name
         return sorted({r.profile for r in self._service.records() if (r.active or r.results_due) and r.profile != own})
 
+    def _untold(self) -> set[str]:
+        """Profiles that are looked after and have a batch whose end is still to be told."""
+        records = self._service.records()
+        return {name for name, made in self._made.items() if made.parts.looker.teller.due(records)}
+
     def _make(self, name: str) -> Service:
         """A service of another profile over the same data; raises ConfigError when config.toml does not have it."""
         mine = self._service
@@ -84,7 +89,8 @@ class Others:
 
     async def _keep_up(self) -> None:
         wanted = await asyncio.to_thread(self.names)
-        for name in set(self._made) - set(wanted):
+        untold = await asyncio.to_thread(self._untold)
+        for name in set(self._made) - set(wanted) - untold:
             await self._made.pop(name).close()
         for name in wanted:
             if name in self._made:

@@ -23,7 +23,7 @@ from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
 from batchtui.results.names import split_names
-from batchtui.results.row_match import in_source_order
+from batchtui.results.row_match import by_source
 from batchtui.results.search import select
 from batchtui.results.view import View
 from batchtui.service import Service
@@ -293,7 +293,7 @@ def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] |
     kept = set(select(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
         kept &= {row for name in only for row in select(view, parse_filter(f"outcome:{name}"))}
-    return array("I", [row for row in in_source_order(view) if row in kept])
+    return by_source(view, kept)
 
 
 def write_results(

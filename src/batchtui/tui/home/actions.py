@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
@@ -364,6 +365,12 @@ async def export_one(home: HomeScreen, record: BatchRecord, *, run: bool) -> Non
         home.say(said, level="good")
 
 
+def free_name(folder: Path, name: str, local_id: str) -> Path:
+    """A file in a folder that does not exist yet."""
+    names = [name, f"{name}-{local_id}", *(f"{name}-{local_id}-{number}" for number in range(2, 1_000))]
+    return next((path for each in names if not (path := folder / f"{each}.jsonl").exists()), folder / f"{name}.jsonl")
+
+
 async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     """Write each batch's results into a folder, as received; what is there already is left alone.  Raises BatchtuiError."""
     few = numbers.plural(len(records), "batch", "batches")
@@ -377,10 +384,8 @@ async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     await home.in_thread(files.make_private_dir, folder)
     written = 0
     for number, record in enumerate(records, 1):
-        dest = folder / f"{stem(record)}.jsonl"
-        if await home.in_thread(dest.exists):
-            dest = folder / f"{stem(record)}-{record.local_id}.jsonl"
+        dest = await home.in_thread(free_name, folder, stem(record), record.local_id)
         home.say(f"exporting {number} of {len(records)}: {dest}")
         view = await home.in_thread(home.service.open_results, record.local_id)
-        written += await home.in_thread(home.service.export, view, None, "jsonl", dest)
+        written += await home.in_thread(home.service.export, view, None, "jsonl", dest, replace=False)
     home.say(f"exported {numbers.plural(written, 'result')} of {few} to {folder}", level="good")

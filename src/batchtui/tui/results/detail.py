@@ -15,7 +15,8 @@ from textual.timer import Timer
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import meaning_of
 from batchtui.present import numbers
-from batchtui.results.text import load
+from batchtui.results.answer_markdown import markdown
+from batchtui.results.text import load, read_answer
 from batchtui.results.view import ResultRow, View
 from batchtui.tui.results.rows import ResultRows
 from batchtui.tui.widgets.answer_view import AnswerView, Section, pretty
@@ -116,6 +117,8 @@ def _block(block: dict[str, Any]) -> list[Section]:
                 "muted",
             )
         ]
+    if kind == "compaction" and isinstance(block.get("content"), str):
+        return [Section("summary of the conversation so far", block["content"], "prose")]
     if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
         return [Section(f"{kind.replace('_', ' ')} · {block.get('name', '')}", _json(block.get("input")), "json")]
     if kind.endswith("tool_result"):
@@ -382,8 +385,10 @@ class DetailPane(Container):
 
 
 def text_of(found: Read, mode: Mode) -> str:
-    """A row as text to take away: the answer's text, or the line as it came in raw mode."""
-    return pretty(found.answer) if mode == "raw" else plain_text(answer_sections(found.answer, found.row, found.why))
+    """A row as text to take away: all that the answer says, as Markdown, or the line as it came in raw mode."""
+    if mode == "raw":
+        return pretty(found.answer)
+    return markdown(read_answer(found.answer)) or plain_text(answer_sections(found.answer, found.row, found.why))
 
 
 def whole_text(found: Read, mode: Mode) -> str:

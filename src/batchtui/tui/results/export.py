@@ -19,22 +19,27 @@ from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.domain.work import Work
 from batchtui.paths import expanded
 from batchtui.present import numbers
+from batchtui.results.asked import asks_for_values
 from batchtui.results.export import TABLES, ExportOptions
-from batchtui.results.row_match import skipped_of
+from batchtui.results.export_job import there_already
+from batchtui.results.row_match import by_source, skipped_of
+from batchtui.results.table import column_names
 from batchtui.results.view import View
 from batchtui.tui.base import BaseModal, Progressed, run_task, work_for
 from batchtui.tui.dialogs import Confirm, button
 from batchtui.tui.new.plan_summary import bar_text
+from batchtui.tui.results.column_choice import ColumnsScreen
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 
 FORMATS = {
-    "jsonl": (".jsonl", "as received, byte for byte"),
+    "jsonl": (".jsonl", "lines as received, byte for byte"),
     "json": (".json", "one object {custom_id: text}"),
     "csv": (".csv", "one row per request, source columns first; safe for spreadsheets"),
     "markdown": (".md", "for reading: one heading per request"),
     "files": ("", "a folder with one file per answer"),
     "parquet": (".parquet", "for data frames; needs pyarrow"),
+    "sqlite": (".db", "a database: tables rows, answers and fields"),
 }
 
 
@@ -48,9 +53,20 @@ class ExportScreen(BaseModal[str]):
         Binding(
             "ctrl+u",
             "unfold",
-            "unfold JSON",
+            "fields",
             id="export.unfold",
-            tooltip="one column per field of JSON answers",
+            tooltip="CSV, Parquet: one column per field of JSON answers; JSON: values instead of text",
+            priority=True,
+        ),
+        Binding(
+            "ctrl+k", "columns", "columns", id="export.columns", tooltip="choose and order the columns", priority=True
+        ),
+        Binding(
+            "ctrl+b",
+            "bom",
+            "BOM",
+            id="export.bom",
+            tooltip="CSV: begin with a byte order mark, for Excel",
             priority=True,
         ),
         Binding(
@@ -82,8 +98,12 @@ class ExportScreen(BaseModal[str]):
         self._rows = rows
         self._stem = name or "results"
         self._whole = whole
-        self._unfold = False
+        self._unfold: bool | None = None
+        self._parsed = False
+        self._bom = False
+        self._columns: list[str] = []
         self._all_rows = False
+        self._replace = False
         self._skipped = 0
         self._work: Work | None = None
         self._suggested = ""
@@ -95,6 +115,7 @@ class ExportScreen(BaseModal[str]):
             yield Static(f"Export {what}{numbers.plural(len(self._rows), 'result')}", classes="title", markup=False)
             yield TabLine([Tab(name, name) for name in FORMATS], id="export-format")
             yield Static("", id="export-what", markup=False)
+            yield Static("", id="export-options", markup=False)
             yield Static("", id="export-rows", markup=False)
             yield PathInput(id="export-path")
             yield Static("", id="export-said", markup=False)
@@ -106,6 +127,7 @@ class ExportScreen(BaseModal[str]):
         """JSONL first, beside where batchtui was started."""
         self._suggest()
         self._show_rows()
+        run_task(self, self._look())
         if self._whole:
             run_task(self, self._count_skipped())
         self.query_one(TabLine).focus()
@@ -118,14 +140,29 @@ class ExportScreen(BaseModal[str]):
         if field.value == self._suggested:
             self._suggested = field.value = f"{self._stem}-results{ending}"
             field.cursor_position = len(field.value)
-        unfold = (
-            ""
-            if format not in ("csv", "parquet")
-            else f"   ctrl+u: one column per field of JSON answers: {'yes' if self._unfold else 'no'}"
-        )
-        if self._origins and format in TABLES:
-            unfold += f"\nctrl+o: with the runs it was made from: {'yes' if self._with_origin else 'no'}"
-        self.query_one("#export-what", Static).update(Content.styled(what + unfold, "dim"))
+        self.query_one("#export-what", Static).update(Content.styled(what, "dim"))
+        self.query_one("#export-options", Static).update(Content.styled("\n".join(self._options(format)), "dim"))
+
+    def _options(self, format: str) -> list[str]:
+        """The keys that change what is written in a format."""
+        if format == "json":
+            return [f"ctrl+u: values of JSON answers instead of text: {_yes(self._parsed)}"]
+        if format not in TABLES:
+            return []
+        many = f"{len(self._columns)} chosen" if self._columns else "the usual ones"
+        lines = [f"ctrl+k: columns: {many}"]
+        if self._origins:
+            lines.append(f"ctrl+o: columns of the runs it was made from: {_yes(self._with_origin)}")
+        if format != "sqlite" and not self._columns:
+            lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(bool(self._unfold))}")
+        return [*lines, f"ctrl+b: byte order mark for Excel: {_yes(self._bom)}"] if format == "csv" else lines
+
+    async def _look(self) -> None:
+        """Whether fields are columns unless said otherwise: where requests asked for values."""
+        asked = await self.in_thread(asks_for_values, self._view)
+        if self._unfold is None and self.is_attached:
+            self._unfold = asked
+            self._suggest()
 
     async def _count_skipped(self) -> None:
         found = await self.in_thread(skipped_of, self._view)
@@ -152,9 +189,33 @@ class ExportScreen(BaseModal[str]):
         self._suggest()
 
     def action_unfold(self) -> None:
-        """One column per field of JSON answers, or not."""
-        self._unfold = not self._unfold
+        """Values of JSON answers instead of text, in the way of the format."""
+        if self.query_one(TabLine).chosen == "json":
+            self._parsed = not self._parsed
+        else:
+            self._unfold = not self._unfold
         self._suggest()
+
+    def action_bom(self) -> None:
+        """A byte order mark, or none."""
+        self._bom = not self._bom
+        self._suggest()
+
+    def action_columns(self) -> None:
+        """Choose the columns of formats that have some."""
+        if self.query_one(TabLine).chosen in TABLES and self._work is None:
+            run_task(self, self._choose_columns(), opens=True)
+
+    async def _choose_columns(self) -> None:
+        try:
+            names = await self.in_thread(column_names, self._view)
+        except BatchtuiError as error:
+            self._say(str(error), "$text-error")
+            return
+        chosen: list[str] | None = await self.app.push_screen_wait(ColumnsScreen(names, self._columns))
+        if chosen is not None:
+            self._columns = chosen
+            self._suggest()
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
@@ -167,17 +228,20 @@ class ExportScreen(BaseModal[str]):
         """Begin to write, over what is there already only after a yes."""
         dest = expanded(self.query_one(PathInput).value)
         format = self.query_one(TabLine).chosen
-        there = format != "files" and await self.in_thread(dest.is_file)
+        there = format != "files" and await self.in_thread(there_already, dest)
         replace = Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
         if (not there or await self.app.push_screen_wait(replace)) and self._work is None:
+            self._replace = there
             self._work = work_for(self)
             run_task(self, self._write(dest, format, self._work))
 
     def _export(self, dest: Path, format: str, rows: Sequence[int] | None, work: Work) -> int:
         origins = self._origins if self._with_origin and format in TABLES else ()
         beside = self.service.besides(self._view, origins, work)
-        how: ExportOptions = {"unfold": self._unfold, "all_rows": self._all_rows, "beside": beside}
         try:
+            how: ExportOptions = {**self._how(format), "beside": beside}
+            if beside and self._columns:
+                how["columns"] = [*self._columns, *(name for each in beside for name, _, _ in each.columns)]
             return self.service.export(self._view, rows, format, dest, work=work, **how)
         finally:
             for each in beside:
@@ -185,7 +249,7 @@ class ExportScreen(BaseModal[str]):
 
     async def _write(self, dest: Path, format: str, work: Work) -> None:
         try:
-            rows = None if self._whole else self._rows
+            rows = None if self._whole else await self.in_thread(by_source, self._view, self._rows)
             written = await self.in_thread(self._export, dest, format, rows, work)
         except Stopped:
             self._say("Export stopped; nothing was written.")
@@ -196,6 +260,14 @@ class ExportScreen(BaseModal[str]):
             self.dismiss(f"Exported {what} to {dest}")
         finally:
             self._work = None
+
+    def _how(self, format: str) -> ExportOptions:
+        """The options that the format has."""
+        how = ExportOptions(all_rows=self._all_rows, replace=self._replace)
+        if format in TABLES:
+            how["columns"] = self._columns
+            how["unfold"] = self._unfold
+        return {**how, "bom": self._bom and format == "csv", "parsed": self._parsed and format == "json"}
 
     @on(Progressed)
     def _progressed(self, event: Progressed) -> None:
@@ -214,3 +286,7 @@ class ExportScreen(BaseModal[str]):
             self._work.stop()
         else:
             self.dismiss("")
+
+
+def _yes(on: bool) -> str:
+    return "yes" if on else "no"

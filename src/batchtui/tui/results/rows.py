@@ -45,12 +45,13 @@ OTHER = "other"
 
 
 def tabs(view: View) -> list[Tab]:
-    """The outcome tabs with their counts, which add up; one for requests that wait only where there are any."""
+    """The outcome tabs with their counts, which add up; those of odd results and of requests that wait where there are any."""
     counts = view.counts()
     found = [Tab("all", "All", "all", counts["all"])]
     found += [Tab(name, BY_NAME[name].title, short, counts[name]) for name, short in _SHORT.items()]
-    found.append(Tab(OTHER, "Other", "oth", counts["unknown"] + counts["unreadable"]))
-    waiting = counts["waiting"]
+    other, waiting = counts["unknown"] + counts["unreadable"], counts["waiting"]
+    if other or waiting:
+        found.append(Tab(OTHER, "Other", "oth", other))
     return [*found, Tab("waiting", "Waiting", "wait", waiting)] if waiting else found
 
 

@@ -1,0 +1,109 @@
+"""Which columns an export has, and in which order: marks in a list, numbered as they are set."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from pathlib import PurePath
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from batchtui import safetext
+from batchtui.results.names import Name
+from batchtui.tui.base import BaseModal
+from batchtui.tui.widgets.cells import Cell
+from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.row_list import MarksChanged, RowList, RowSelected
+
+COLUMNS = (
+    Column("place", "#", 5, align="right"),
+    Column("name", "Column", 16, flex=3),
+    Column("scope", "From", 8, flex=1, max_width=20),
+)
+_FROM = {"row": "source", "answer": "answer", "run": "request"}
+
+
+class NameRows:
+    """Names of columns as rows, with their places among the chosen."""
+
+    def __init__(self, names: Sequence[Name], chosen: Sequence[str]) -> None:
+        self.names = names
+        self.chosen = chosen
+        self._places = {name.full: place for place, name in enumerate(names)}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def key(self, index: int) -> Hashable:
+        """The name with its scope."""
+        return self.names[index].full
+
+    def find(self, key: Hashable) -> int | None:
+        """Where a name is."""
+        return self._places.get(key) if isinstance(key, str) else None
+
+    def cells(self, index: int) -> Sequence[Cell]:
+        """Its place among the chosen, the name, what it is of."""
+        name = self.names[index]
+        place = str(self.chosen.index(name.full) + 1) if name.full in self.chosen else ""
+        return Text(place, style="accent"), safetext.line(name.bare, 200), Text(_FROM[name.scope], style="muted")
+
+    def style(self, index: int) -> str:
+        """Plain."""
+        return ""
+
+
+class ColumnsScreen(BaseModal[list[str] | None]):
+    """Dismisses with the chosen names in their order, none for the usual columns; None when left."""
+
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "column_choice.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "back", key_display="esc", id="back", tooltip="back, nothing changed"),
+    ]
+
+    def __init__(self, names: Sequence[Name], chosen: Sequence[str]) -> None:
+        super().__init__()
+        self._names = names
+        self._chosen = list(chosen)
+
+    def compose(self) -> ComposeResult:
+        """The list."""
+        with Vertical(id="columns"):
+            yield Static("Columns to export, in the order of the marks", classes="title", markup=False)
+            yield RowList(COLUMNS, NameRows(self._names, self._chosen), id="columns-list")
+            yield Static("", id="columns-said", markup=False)
+            yield KeyLine(("mark", "mark_all", "open"), last=("back",))
+
+    def on_mount(self) -> None:
+        """The list has the keys."""
+        listed = self.query_one(RowList)
+        listed.set_marks(self._chosen)
+        listed.focus()
+        self._say()
+
+    @on(MarksChanged)
+    def _marked(self, event: MarksChanged) -> None:
+        marks = event.marks
+        kept = [name for name in self._chosen if name in marks]
+        self._chosen = kept + [name.full for name in self._names if name.full in marks and name.full not in kept]
+        self.query_one(RowList).set_source(NameRows(self._names, self._chosen))
+        self._say()
+
+    def _say(self) -> None:
+        marked = f"{len(self._chosen)} of {len(self._names)} columns marked"
+        some = f"{marked}. Press Enter to apply." if self._chosen else "No marks: the usual columns are exported."
+        self.query_one("#columns-said", Static).update(some)
+
+    @on(RowSelected)
+    def _selected(self) -> None:
+        self.dismiss(self._chosen)
+
+    def action_leave(self) -> None:
+        """Back, nothing changed."""
+        self.dismiss(None)
