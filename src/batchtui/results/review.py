@@ -145,6 +145,10 @@ class Review:
         """The verdict that holds for a row's field, None when there is none."""
         return self._verdicts.get((row, field))
 
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts that hold; of a row's several fields the answer as a whole comes last."""
+        return sorted(self._verdicts.values(), key=lambda each: not each.field)
+
     def fields(self) -> list[str]:
         """The fields that have verdicts, in the order they were first judged."""
         return list(dict.fromkeys(field for _, field in self._verdicts))
