@@ -13,6 +13,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "results": ("batchtui.cli.commands.results", "write the results of a batch or a run"),
     "fetch": ("batchtui.cli.commands.fetch", "download results again"),
     "retry": ("batchtui.cli.commands.retry", "retry failed requests as a new batch"),
+    "count": ("batchtui.cli.commands.count", "count how often each value of a field or column occurs"),
     "compare": ("batchtui.cli.commands.results", "compare two batches or runs row by row"),
     "cancel": ("batchtui.cli.commands.batches", "cancel batches"),
     "delete": ("batchtui.cli.commands.batches", "delete batches here and at the API"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from batchtui.results.answer_check import Schema
 
 OUTCOMES = ("succeeded", *ALL_OUTCOMES)
-_ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
+ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
 
 
 _MAX_SCHEMA = 16_000_000
@@ -86,7 +86,7 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     metavar="NAMES",
     help="csv, parquet, sqlite: only these columns, in this order: topic,answer.sentiment,run.cost_usd.",
 )
-@_ONLY
+@ONLY
 @filter_options
 @click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
 @click.option(
@@ -292,7 +292,7 @@ def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] |
         return None
     kept = set(select(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
-        kept &= {row for name in only for row in select(view, parse_filter(f"outcome:{name}"))}
+        kept &= {row for name in only for row in select(view, parse_filter(f"is:{name}"))}
     return by_source(view, kept)
 
 
