@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -205,7 +206,7 @@ def _made(names: Names, name: Name) -> TableColumn:
     if mean >= _LONG or (values.sizes and not sample):
         column = Column(name.full, title, 14, flex=4)
     else:
-        widest = sizes[int((len(sizes) - 1) * 0.95)] if sizes else 4
+        widest = sizes[math.ceil((len(sizes) - 1) * 0.95)] if sizes else 4
         width = max(min(cell_len(title), 14), min(widest, 18), 4)
         column = Column(name.full, title, width, align="right" if number else "left")
     return TableColumn(column, lambda view, row: _value(values, row.number), name.full, name.scope == "answer")
@@ -248,7 +249,7 @@ def cells_of(columns: Sequence[TableColumn], view: View, number: int) -> list[Ce
         for each in columns:
             if each.answered:
                 cells.append(_became(view, row))
-                return [*cells, *[None] * (len(columns) - len(cells))]
+                return [*cells, *[None] * (len(columns) + 1 - len(cells))]
             cells.append(each.cell(view, row))
     return [each.cell(view, row) for each in columns]
 

@@ -74,9 +74,10 @@ class CountRows(ListedRows[Counted]):
 def columns_of(counts: Counts, width: int) -> list[Column]:
     """The columns of a list ``width`` cells wide."""
     widest = max((cell_len(present.label(each.group, 200)) for each in counts.groups[:500]), default=5)
-    share = Column("share", "Share", 6, align="right", priority=99)
+    rows = max((len(numbers.count(each.rows)) for each in counts.groups), default=1)
+    share = Column("share", "Share", 6, align="right")
     fixed = [Column("value", "Value", min(max(5, widest), 40, max(12, width // 3)))]
-    fixed += [Column("rows", "Rows", 7, align="right"), share]
+    fixed += [Column("rows", "Rows", max(5, rows), align="right"), share]
     if not counts.by:
         return [*fixed, Column("bar", "", BAR)]
     across = counts.across[:MOST_COLUMNS]
@@ -101,7 +102,7 @@ class CountsScreen(BaseScreen[str | None]):
             "by another",
             key_display="tab",
             id="counts.by",
-            tooltip="cross with the next column or field",
+            tooltip="cross with the next field",
         ),
         Binding(
             "shift+tab",
@@ -109,7 +110,7 @@ class CountsScreen(BaseScreen[str | None]):
             "by previous",
             show=False,
             id="counts.by_previous",
-            tooltip="cross with the one before",
+            tooltip="cross with the field before",
         ),
         Binding(
             "right,l",
@@ -117,7 +118,7 @@ class CountsScreen(BaseScreen[str | None]):
             "next field",
             key_display="→",
             id="counts.next",
-            tooltip="count the next column or field",
+            tooltip="count the next field",
         ),
         Binding(
             "left,h",
@@ -125,7 +126,7 @@ class CountsScreen(BaseScreen[str | None]):
             "previous",
             show=False,
             id="counts.previous",
-            tooltip="count the previous column or field",
+            tooltip="count the previous field",
         ),
         Binding("number_sign", "choose", "field", key_display="#", id="counts.choose", tooltip="choose what to count"),
         Binding(
@@ -134,7 +135,7 @@ class CountsScreen(BaseScreen[str | None]):
             "shares",
             key_display="%",
             id="counts.shares",
-            tooltip="crossed: numbers of rows, or shares",
+            tooltip="switch between rows and shares",
         ),
         Binding("x", "export", "export", id="export", tooltip="save the counts as CSV"),
     ]

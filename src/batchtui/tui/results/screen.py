@@ -71,11 +71,11 @@ class ResultsScreen(BaseScreen[None]):
     KEY_LINE: ClassVar[tuple[str, ...]] = (
         "open",
         "results.filter",
-        "results.errors",
-        "retry",
-        "export",
         "results.count",
         "results.columns",
+        "retry",
+        "export",
+        "results.errors",
         "results.raw",
         "results.markdown",
         "sort",
@@ -100,7 +100,7 @@ class ResultsScreen(BaseScreen[None]):
             "filter",
             "filter",
             id="results.filter",
-            tooltip="words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…",
+            tooltip="words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…; in an answer: find text",
         ),
         Binding("ctrl+t", "case", "case", show=False, id="results.case", tooltip="match case in the filter"),
         Binding(
@@ -157,8 +157,17 @@ class ResultsScreen(BaseScreen[None]):
             id="results.newer",
             tooltip="a newer answer to the same request",
         ),
-        Binding("n", "step(1)", "next", show=False, id="results.next", tooltip="next answer"),
-        Binding("p", "step(-1)", "previous", show=False, id="results.previous", tooltip="previous answer"),
+        Binding(
+            "n",
+            "step(1)",
+            "next",
+            show=False,
+            id="results.next",
+            tooltip="next answer, or next hit of a search in the answer",
+        ),
+        Binding(
+            "p,N", "step(-1)", "previous", show=False, id="results.previous", tooltip="previous answer, or previous hit"
+        ),
         Binding("equals_sign", "compare", "compare", id="results.compare", tooltip="compare with another batch or run"),
         Binding(
             "f",
@@ -196,6 +205,9 @@ class ResultsScreen(BaseScreen[None]):
         with Horizontal(id="results-filter-line"):
             yield Static("/", id="results-filter-sign", markup=False)
             yield self._filter
+        with Horizontal(id="results-find-line"):
+            yield Static("find", id="results-find-sign", markup=False)
+            yield line_input(placeholder="text in this answer", id="results-find")
         with Container(id="results-body"):
             yield self._list
             yield self.detail
@@ -206,6 +218,7 @@ class ResultsScreen(BaseScreen[None]):
     async def on_mount(self) -> None:
         """Open at once."""
         self.query_one("#results-filter-line").display = False
+        self.query_one("#results-find-line").display = False
         self._list.focus()
         self._lay_out(self.app.size.width, self.app.size.height)
         self.open()
@@ -342,6 +355,7 @@ class ResultsScreen(BaseScreen[None]):
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
         parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "file" else []
+        parts += [f"{self.detail.answer.found}, n next, N previous"] if self.detail.answer.found else []
         parts += [self.table.reading] if self.table.reading else []
         parts += ["searching, esc stops"] if self._search.running else []
         self.query_one(StatusLine).tell(" · ".join(parts))
@@ -420,7 +434,11 @@ class ResultsScreen(BaseScreen[None]):
         self.query_one(TabLine).choose_number(number)
 
     def action_filter(self) -> None:
-        """Type a filter."""
+        """Type a filter; in an answer, what to find there."""
+        if self.detail.answer.has_focus:
+            self.query_one("#results-find-line").display = True
+            self.query_one("#results-find").focus()
+            return
         self.query_one("#results-filter-line").display = True
         self._filter.focus()
 
@@ -431,6 +449,22 @@ class ResultsScreen(BaseScreen[None]):
     @on(Input.Submitted, "#results-filter")
     def _filter_done(self) -> None:
         self._list.focus()
+
+    @on(Input.Changed, "#results-find")
+    async def _find_typed(self, event: Input.Changed) -> None:
+        await self.detail.answer.find(event.value)
+        self.call_after_refresh(self.say_facts)
+
+    @on(Input.Submitted, "#results-find")
+    def _find_done(self) -> None:
+        self.detail.answer.focus()
+
+    async def _end_find(self) -> None:
+        self.query_one("#results-find", Input).value = ""
+        self.query_one("#results-find-line").display = False
+        await self.detail.answer.find("")
+        self.detail.answer.focus()
+        self.say_facts()
 
     def set_filter(self, text: str, *, tab: str = "all") -> None:
         """Show what a filter lets through, in a tab."""
@@ -500,7 +534,11 @@ class ResultsScreen(BaseScreen[None]):
         self.detail.step_older(by)
 
     def action_step(self, by: int) -> None:
-        """The next or previous row, wherever the focus is."""
+        """The next or previous hit while something is looked for in the answer, else the next or previous row."""
+        if self.detail.answer.found:
+            self.detail.answer.to_hit(by)
+            self.say_facts()
+            return
         self._list.action_move(by)
 
     @on(RowSelected)
@@ -516,7 +554,9 @@ class ResultsScreen(BaseScreen[None]):
         """One step back: the search, the filter line, the answer, the filter, the screen."""
         if self._search.running:
             self._search.keep()
-        if self._filter.has_focus:
+        if self.query_one("#results-find-line").display:
+            run_task(self, self._end_find())
+        elif self._filter.has_focus:
             self._list.focus()
         elif self.query_one("#results-body").has_class("opened"):
             self.query_one("#results-body").remove_class("opened")
