@@ -34,6 +34,7 @@ ROWS: dict[str, Callable[[Bench], list[Line]]] = {
     "page": rows_results.page,
     "search": rows_results.search,
     "export": rows_results.export,
+    "fields": rows_results.fields,
     "look": rows_transfer.look,
     "lag": rows_screen.lag,
     "wire": rows_screen.wire,

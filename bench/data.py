@@ -140,6 +140,64 @@ def _result(rng: random.Random, paragraphs: list[str], number: int, size: int) -
     return {"type": "succeeded", "message": message}
 
 
+ANSWER_SCHEMA: dict[str, object] = {
+    "type": "object",
+    "properties": {
+        "sentiment": {"type": "string", "enum": ["positive", "negative", "mixed"]},
+        "topic": {"type": "string", "enum": ["price", "quality", "delivery", "support"]},
+        "urgency": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
+        "score": {"type": "number"},
+        "reason": {"type": "string"},
+    },
+    "required": ["sentiment", "topic", "urgency", "score", "reason"],
+    "additionalProperties": False,
+}
+
+
+def answers(count: int, *, long: bool = False) -> Path:
+    """A folder with the results and requests of a labelling job: about 600 bytes a result, or 2,400 with ``long`` ones,
+    which have a long reason and the signature of a thinking block beside it.
+    """
+    folder = DATA / f"answers-{count}-{'long' if long else 'short'}"
+    if not (folder / "results.jsonl").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "requests.jsonl", _asking_lines(count))
+        _write(folder / "results.jsonl.tmp", _labelled_lines(count, long))
+        (folder / "results.jsonl.tmp").rename(folder / "results.jsonl")
+    return folder
+
+
+def _asking_lines(count: int) -> Iterator[bytes]:
+    config = {"format": {"type": "json_schema", "schema": ANSWER_SCHEMA}}
+    for number in range(count):
+        messages = [{"role": "user", "content": "Label this letter."}]
+        params = {"model": MODEL, "max_tokens": 400, "messages": messages, "output_config": config}
+        yield json.dumps({"custom_id": f"req-{number:07}", "params": params}, separators=(",", ":")).encode() + b"\n"
+
+
+def _labelled_lines(count: int, long: bool) -> Iterator[bytes]:
+    rng = random.Random(13)
+    paragraphs = _paragraphs(rng)
+    for number in range(count):
+        answer = {
+            "sentiment": rng.choice(("positive", "negative", "mixed")),
+            "topic": rng.choice(("price", "quality", "delivery", "support")),
+            "urgency": rng.randrange(1, 6),
+            "score": round(rng.random(), 2),
+            "reason": _text(rng, paragraphs, 1_080 if long else 160),
+        }
+        content: list[dict[str, str]] = [{"type": "text", "text": json.dumps(answer, ensure_ascii=False)}]
+        if long:
+            content.insert(0, {"type": "thinking", "thinking": "", "signature": f"{rng.getrandbits(3_200):0800x}"})
+        usage = {"input_tokens": 200, "output_tokens": 60, "service_tier": "batch"}
+        message = {
+            **{"id": f"msg_{number:024}", "type": "message", "role": "assistant", "model": MODEL, "content": content},
+            **{"stop_reason": "end_turn", "stop_sequence": None, "usage": usage},
+        }
+        line = {"custom_id": f"req-{number:07}", "result": {"type": "succeeded", "message": message}}
+        yield json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
 def table(count: int) -> tuple[Path, Path]:
     """A CSV of ``count`` letters, and the template that makes requests of its rows."""
 

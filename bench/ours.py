@@ -115,3 +115,74 @@ def export(data: str, local_id: str, dest: str) -> dict[str, Any]:
     began = time.perf_counter()
     rows = service.export(view, None, "csv", Path(dest))
     return {"seconds": time.perf_counter() - began, "rows": rows}
+
+
+def fields(folder: str) -> dict[str, Any]:
+    """Read the fields of indexed results and keep them."""
+    from batchtui.domain.money import load_prices
+    from batchtui.results.fields import view_fields
+    from batchtui.results.storage import open_results
+
+    view = open_results(Path(folder), load_prices())
+    (Path(folder) / "results.fields").unlink(missing_ok=True)
+    began = time.perf_counter()
+    found = view_fields(view)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "fields": len(found.names)}
+
+
+def checked_fields(folder: str) -> dict[str, Any]:
+    """The same, and every answer checked by its request's schema."""
+    from batchtui.domain.money import load_prices
+    from batchtui.results.answer_check import AnswerChecker
+    from batchtui.results.answer_parts import plain_parts
+    from batchtui.results.asked import read_asked
+    from batchtui.results.fields import view_fields
+    from batchtui.results.storage import open_results
+
+    view = open_results(Path(folder), load_prices())
+    (Path(folder) / "results.fields").unlink(missing_ok=True)
+    began = time.perf_counter()
+    view_fields(view)
+    checker, invalid, row = AnswerChecker(read_asked(Path(folder))), 0, 0
+    with (Path(folder) / "results.jsonl").open("rb") as file:
+        while lines := file.readlines(1 << 18):
+            for parts in plain_parts(b"".join(lines), len(lines)) or ():
+                invalid += checker.flaw(view.columns.seq[row], parts) is not None
+                row += 1
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "invalid": invalid}
+
+
+def counted(folder: str) -> dict[str, Any]:
+    """Count the values of a field, the fields there."""
+    from batchtui.domain.money import load_prices
+    from batchtui.results.fields import view_fields
+    from batchtui.results.storage import open_results
+
+    view = open_results(Path(folder), load_prices())
+    found = view_fields(view)
+    began = time.perf_counter()
+    counts = found.column("sentiment").counts()
+    return {"seconds": time.perf_counter() - began, "values": len(counts)}
+
+
+def fields_beside_a_loop(folder: str) -> dict[str, Any]:
+    """The worst pause of an event loop while fields are read in a thread beside it, in seconds."""
+    from batchtui.domain.money import load_prices
+    from batchtui.results.fields import view_fields
+    from batchtui.results.storage import open_results
+
+    view = open_results(Path(folder), load_prices())
+    (Path(folder) / "results.fields").unlink(missing_ok=True)
+
+    async def watch() -> float:
+        worst, reading = 0.0, asyncio.create_task(asyncio.to_thread(view_fields, view))
+        while not reading.done():
+            asked = time.perf_counter()
+            await asyncio.sleep(0.005)
+            worst = max(worst, time.perf_counter() - asked - 0.005)
+        await reading
+        return worst
+
+    return {"seconds": asyncio.run(watch())}

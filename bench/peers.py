@@ -118,3 +118,33 @@ def export_loop(results: str, dest: str) -> dict[str, Any]:
             writer.writerow([*facts, usage.get("input_tokens"), usage.get("output_tokens")])
             count += 1
     return {"seconds": time.perf_counter() - began, "rows": count}
+
+
+def answers_loop(results: str) -> dict[str, Any]:
+    """Parse every line and the JSON in its answer."""
+    began = time.perf_counter()
+    columns: dict[str, list[Any]] = {}
+    with open(results, "rb") as lines:
+        for line in lines:
+            blocks = json.loads(line)["result"]["message"]["content"]
+            answer = json.loads(next(block["text"] for block in blocks if block["type"] == "text"))
+            for name, value in answer.items():
+                columns.setdefault(name, []).append(value)
+    return {"seconds": time.perf_counter() - began, "fields": len(columns)}
+
+
+def duckdb_fields(results: str) -> dict[str, Any]:
+    """The same fields by DuckDB's read_json, as columns in memory."""
+    import duckdb
+
+    names = ("sentiment", "topic", "urgency", "score", "reason")
+    text = "list_filter(result.message.content, lambda b: b.type = 'text')[1].text"
+    wanted = ", ".join(f"json_extract_string(answer, '$.{name}') AS {name}" for name in names)
+    shape = "{custom_id: 'VARCHAR', result: 'STRUCT(message STRUCT(content STRUCT(type VARCHAR, text VARCHAR)[]))'}"
+    began = time.perf_counter()
+    lines = f"read_json('{results}', format='newline_delimited', columns={shape})"
+    made = f"CREATE TABLE fields AS SELECT {wanted} FROM (SELECT {text} AS answer FROM {lines})"
+    database = duckdb.connect()
+    database.execute(made)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "rows": database.execute("SELECT count(*) FROM fields").fetchone()}

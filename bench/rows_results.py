@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -137,3 +138,33 @@ def export(bench: Bench) -> list[Line]:
             },
         )
     return beside(f"export {bench.count:,} to CSV", found.pop("ours"), found, [("json + csv loop", 0.7)])
+
+
+def fields(bench: Bench) -> list[Line]:
+    """The fields of JSON answers, read, checked and counted."""
+    lines: list[Line] = []
+    env = environment(data.DATA)
+    for long in (False, True):
+        folder = data.answers(bench.count, long=long)
+        results = str(folder / "results.jsonl")
+        works: dict[str, Callable[[], Sample]] = {
+            "ours": lambda folder=folder: work("bench.ours:fields", env=env, folder=str(folder)),
+            "checked": lambda folder=folder: work("bench.ours:checked_fields", env=env, folder=str(folder)),
+            "pause": lambda folder=folder: work("bench.ours:fields_beside_a_loop", env=env, folder=str(folder)),
+            "count": lambda folder=folder: work("bench.ours:counted", env=env, folder=str(folder)),
+            "json.loads loop": lambda results=results: work("bench.peers:answers_loop", env=env, results=results),
+        }
+        if importlib.util.find_spec("duckdb") is not None:
+            works["DuckDB read_json"] = lambda results=results: work(
+                "bench.peers:duckdb_fields", env=env, results=results
+            )
+        else:
+            bench.missing.add("duckdb")
+        found = in_turn(bench.rounds, works)
+        what = f"fields of {bench.count:,} JSON answers, {data.megabytes(folder / 'results.jsonl'):.0f} MB"
+        lines += beside(what, found["ours"], found, [("json.loads loop", 0.6), ("DuckDB read_json", 1.0)])
+        lines += beside(f"{what}, each checked", found["checked"], found, [("json.loads loop", 0.8)])
+        lines.append(Line(f"memory of {what}", found["ours"].peak, "MB", target=150))
+        lines.append(Line(f"a loop's worst pause beside {what}", 1_000 * found["pause"].value, "ms", target=50))
+        lines.append(Line(f"count a field, {what}", 1_000 * found["count"].value, "ms", target=50))
+    return lines

@@ -52,7 +52,7 @@ def test_a_file_is_written_as_its_name_says(call: Caller) -> None:
     assert list(rows[0]) == ["id", "Ticket text", "answer.sentiment", "run.outcome", "answer", "n"]
     assert [row["answer.sentiment"] for row in rows] == ["good", "bad", ""]
     assert [row["n"] for row in rows] == ["", "1.50", ""]
-    assert rows[2]["answer"] == "'=1+1" and rows[0]["run.outcome"] == "usable"
+    assert rows[2]["answer"] == "'=1+1" and rows[0]["run.outcome"] == "succeeded"
     refused(call("results", "last", "-o", folder / "x.csv", "--columns", "sentimnt"), "did you mean sentiment")
     refused(call("results", "last", "-o", folder / "x.json", "--format", "csv"), "ends like json")
     refused(call("results", "last", "-o", folder / "x.json", "--columns", "id"), "--columns is not for json")
@@ -75,8 +75,8 @@ def test_sqlite_has_rows_answers_and_fields(call: Caller) -> None:
             'SELECT rows."Ticket text", rows.sentiment, fields.sentiment, fields.n, answers.outcome, answers.answer '
             "FROM rows JOIN answers USING (row_number) JOIN fields USING (row_number) ORDER BY row_number"
         ).fetchall()
-    assert joined[1] == ("text 1", "own 1", "bad", 1.5, "usable", ANSWERS[1])
-    assert joined[2] == ("text 2", "own 2", None, None, "usable", "=1+1")
+    assert joined[1] == ("text 1", "own 1", "bad", 1.5, "succeeded", ANSWERS[1])
+    assert joined[2] == ("text 2", "own 2", None, None, "succeeded", "=1+1")
     before = (folder / "run.db").read_bytes()
     refused(call("results", "last", "-o", folder / "run.db"), "exists")
     assert (folder / "run.db").read_bytes() == before and not list(folder.glob(".run.db*"))

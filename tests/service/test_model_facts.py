@@ -39,7 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
         ('[models."claude-x"]\nefforts = ["lo"]', "config.toml:2: rules of claude-x: efforts: invalid effort 'lo'"),
         ('[models."claude-x"]\nimages = -1', "config.toml:2: rules of claude-x: images: expected a larger number"),
         ('[models."claude-x"]\nimages = "many"', "config.toml:2: rules of claude-x: images: expected int, got str"),
-        ("[models]\nclaude = 5", "config.toml:2: models.claude: a table is wanted"),
+        ("[models]\nclaude = 5", "config.toml:2: models.claude: expected a table"),
     ],
 )
 def test_what_models_can_not_hold_is_named_with_its_line(text: str, said: str) -> None:

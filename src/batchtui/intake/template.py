@@ -603,7 +603,8 @@ class Renderer:
         if row_id and row_id != custom_id:
             found = warning("id_made", ID_MADE, f"{quoted(row_id)} became {custom_id}")
             self._checker.report(found, sent.number, custom_id)
-        self._say(answer, sent.number, custom_id)
+        if answer.said:
+            self._say(answer, sent.number, custom_id)
         self._made[custom_id] = _Made(line, sent.number, (row_id, sent.row))
 
     def _say(self, answer: wire.Made, number: int, custom_id: str = "") -> None:
@@ -654,6 +655,9 @@ class Renderer:
 _SHOWN = 5
 
 
+_ABSENT: Any = object()
+
+
 class EmptyCells:
     """Counts the rows in which a column that the template uses is empty."""
 
@@ -668,22 +672,25 @@ class EmptyCells:
     def count(self, row: dict[str, Any], number: int) -> None:
         """Look at one row."""
         for name in self._names:
-            column = name
-            if name not in row:
-                column = self._columns.get(name, "")
-                if column not in row:
-                    column = self._column(name, row)
-                    if column not in row:
-                        continue
-            value = row[column]
+            value = row.get(name, _ABSENT)
+            if value and (value.__class__ is not str or value[0] > " "):
+                if value is not _ABSENT:
+                    continue
+                value = row.get(self._column(name, row), _ABSENT)
             if value is None or value == "" or (value.__class__ is str and value.isspace()):
-                self._counts[column] = self._counts.get(column, 0) + 1
-                places = self._first.setdefault(column, [])
-                if len(places) < _SHOWN:
-                    places.append(self._checker.where(number))
+                self._note(name if name in row else self._column(name, row), number)
+
+    def _note(self, column: str, number: int) -> None:
+        self._counts[column] = self._counts.get(column, 0) + 1
+        places = self._first.setdefault(column, [])
+        if len(places) < _SHOWN:
+            places.append(self._checker.where(number))
 
     def _column(self, name: str, row: dict[str, Any]) -> str:
         """The column that the template calls by this name with underscores; the name itself when there is none."""
+        known = self._columns.get(name, name)
+        if known in row:
+            return known
         if len(row) > 5_000:
             return name
         found = next((column for column in row if _NAME.sub("_", column).strip("_") == name), name)

@@ -119,7 +119,8 @@ class ColumnsScreen(BaseModal[list[str] | None]):
         self._say()
 
     def _say(self) -> None:
-        some = f"{len(self._chosen)} of {len(self._names)} columns" if self._chosen else "No marks: the usual columns"
+        marked = f"{len(self._chosen)} of {len(self._names)} columns marked"
+        some = f"{marked}. Press Enter to apply." if self._chosen else "No marks: the usual columns are exported."
         self.query_one("#columns-said", Static).update(some)
 
     @on(RowSelected)
