@@ -1,4 +1,4 @@
-"""results, compare."""
+"""results."""
 
 from __future__ import annotations
 
@@ -351,24 +351,3 @@ class _SafeOut:
             sys.stdout.write(safetext.line(self._rest.decode("utf-8", "replace"), 1_000_000) + "\n")
             self._rest = b""
         sys.stdout.flush()
-
-
-@verb("compare")
-@click.argument("left", metavar="ID", shell_complete=completion.ids)
-@click.argument("right", metavar="ID", shell_complete=completion.ids)
-@click.option("--run", is_flag=True, help="Compare the whole runs.")
-@click.option("--all", "everything", is_flag=True, help="List requests with equal answers too.")
-def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
-    """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
-    service = session.service()
-    from batchtui.results.compare import compare
-
-    with session.work() as work:
-        views = [service.open_results(service.resolve(i).local_id, run=run, work=work) for i in (left, right)]
-        found: Any = compare(views[0], views[1], work)
-    if session.json:
-        print_json(found.summary())
-        return 0
-    for line in found.lines(everything):
-        print(safetext.line(line, 2000))
-    return 0
