@@ -491,11 +491,6 @@ class ResultsScreen(BaseScreen[None]):
         self.set_filter("")
 
     @property
-    def tab(self) -> str:
-        """The tab that is shown."""
-        return self.query_one(TabLine).chosen
-
-    @property
     def filtered(self) -> bool:
         """Whether a filter or a group of errors is shown."""
         return bool(self._filter.value.strip()) or self._search.group is not None
