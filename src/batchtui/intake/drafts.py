@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import tomli_w
 
-from batchtui import plainfile, safetext
+from batchtui import plainfile, safetext, tomltext
 from batchtui.domain.errors import InputError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
@@ -164,7 +164,7 @@ def load_draft(data: Path, name: str) -> Draft:
     """A draft by its name; raises InputError when there is none or it can't be read."""
     path = data / FOLDER / f"{safetext.filename(name)}.toml"
     try:
-        return msgspec.toml.decode(plainfile.read_text(path, MAX_DRAFT), type=Draft)
+        return tomltext.decode(plainfile.read_text(path, MAX_DRAFT), Draft)
     except plainfile.FileTooLarge as bad:
         raise InputError(
             f"{path} is too large for a draft", advice="remove it, or load its template from a file"
@@ -175,7 +175,7 @@ def load_draft(data: Path, name: str) -> Draft:
         ) from bad
     except OSError as bad:
         raise explain(bad, f"can't read {path}") from bad
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as bad:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as bad:
         raise InputError(
             f"{path} can't be read: {safetext.line(str(bad), 200)}", advice="fix it in an editor, or remove it"
         ) from bad
