@@ -225,7 +225,10 @@ def _read_schema(path: Path) -> Schema:
     from batchtui.results.answer_check import Schema
 
     try:
-        return Schema(msgspec.json.decode(plainfile.read(path, _MAX_SCHEMA)))
+        given = msgspec.json.decode(plainfile.read(path, _MAX_SCHEMA))
+        if not isinstance(given, dict | bool):
+            raise InputError(f"{path} is not a valid JSON Schema: expected an object")
+        return Schema(given)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror or error}") from error
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
