@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, Protocol, TypeAlias
@@ -172,6 +173,18 @@ class Names:
         if name.scope == "answer":
             return self.fields.column(name.key)
         return run_column(self._view, name.key)
+
+
+_building = threading.Lock()
+
+
+def names_of(view: View, work: Work = UNWATCHED) -> Names:
+    """A view's names, made when first asked for and kept with it; for a thread.  Raises StoreError, and Stopped."""
+    with _building:
+        found = view.kept.get("names")
+        if not isinstance(found, Names):
+            found = view.kept["names"] = Names(view, work=work)
+        return found
 
 
 def _scoped(path: str) -> bool:

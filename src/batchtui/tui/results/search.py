@@ -15,7 +15,7 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
-from batchtui.results.filter import Filter, group_filter, parse_filter, sort
+from batchtui.results.filter import Filter, group_filter, parse_filter, settle, sort
 from batchtui.results.search import find
 from batchtui.results.view import Rows, View
 from batchtui.tui.results.rows import in_tab
@@ -77,10 +77,10 @@ class Search:
         group = f" {safetext.line(self.group.title, 40)} ·" if self.group is not None else ""
         return "/" + ("Aa" if self.case else "") + (".*" if self.regex else "") + group
 
-    def sort_by(self, key: str) -> None:
+    def sort_by(self, key: str, *, number: bool = False) -> None:
         """Order by a column, what is large first where it is a number; the same column once more turns the order round."""
         order = self.order
-        self.order = Order(key, not order.reverse if key == order.key else key in ("in", "out", "cost"))
+        self.order = Order(key, not order.reverse if key == order.key else number)
 
     def start(self, view: View, tab: str, text: str, among: Rows | None = None) -> None:
         """Look for the rows of a tab that the filter ``text`` lets through; with ``among`` only put these in order."""
@@ -114,7 +114,7 @@ class Search:
     ) -> None:
         rows, problem = array("I"), ""
         try:
-            chosen = wanted.filter()
+            chosen = settle(view, wanted.filter(), work)
             problem = chosen.problem
             if among is not None:
                 rows = among
