@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from batchtui.intake.drafts import (
+    BegunDraft,
     Draft,
     Form,
     Turn,
@@ -19,6 +20,7 @@ from batchtui.intake.drafts import (
     read_drafts,
     save_draft,
 )
+from batchtui.intake.options import RunChoice
 
 TEMPLATE = 'model = "claude-haiku-5-5"\nprompt = """\nLabel the mood of this\nreview in one word: {{ text }}"""\n'
 CHAT = '[[messages]]\nrole = "user"\ncontent = "Rank it"\n'
@@ -82,3 +84,13 @@ def test_a_draft_of_0_1_0_is_what_it_was(tmp_path: Path) -> None:
     (draft,) = read_drafts(tmp_path)
     assert isinstance(draft, Draft) and draft.composing and first_words(draft) == "Hi"
     assert draft.saved_at == datetime.fromtimestamp(1_800_000_000, UTC) and draft.requests is None
+
+
+def test_a_draft_keeps_which_rows_of_a_run_are_meant(tmp_path: Path) -> None:
+    for choice in (RunChoice(), RunChoice(only=("all",), ids=frozenset({"a", "b"}), words="2 rows")):
+        begun = BegunDraft(
+            source="run:labels", choice=choice, again="20261127T000000Z-aaaaaa", words="2 rows of labels"
+        )
+        save_draft(tmp_path, Draft(name="one", begun=begun))
+        (draft,) = read_drafts(tmp_path)
+        assert isinstance(draft, Draft) and draft.begun == begun

@@ -16,7 +16,7 @@ from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
 from batchtui.intake.model_limits import ModelCatalog
-from batchtui.intake.options import IntakeOptions, TableOptions
+from batchtui.intake.options import IntakeOptions, RunChoice, TableOptions
 from batchtui.intake.problems import Found, error
 from batchtui.intake.rules import check_custom_id, check_params
 from batchtui.intake.wording import kind_of, quoted
@@ -107,7 +107,7 @@ def _field_of(found: Found, extra: dict[str, Any]) -> str:
 
 
 FOLDER = "drafts"
-MAX_DRAFT = 8_000_000
+MAX_DRAFT = 16_000_000
 """Bytes of a draft's file."""
 
 
@@ -127,6 +127,19 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     system: str = ""
     turns: tuple[Turn, ...] = (Turn(),)
     extra_json: str = ""
+
+
+class BegunDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a form that was opened with a run: which of its rows are meant."""
+
+    source: str = ""
+    """The source as it was filled in; the rest holds while it stands there."""
+    choice: RunChoice = RunChoice()
+    again: str = ""
+    """Local id of the run that is made again, "" for none."""
+    words: str = ""
+    other_words: str = ""
+    """Which rows are meant, in words, while the source stands and once it was changed."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +163,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """Which side of the screen was shown; "" in drafts of batchtui 0.1.0."""
     requests: int | None = None
     """Requests of the last check without an error; None when there was none."""
+    begun: BegunDraft = BegunDraft()
 
     @property
     def composing(self) -> bool:
@@ -215,6 +229,13 @@ def _decoded(template: str) -> dict[str, Any]:
         return {}
 
 
+def _told(value: Any) -> Any:
+    """A value without what is None, which TOML can't say."""
+    if isinstance(value, dict):
+        return {key: _told(each) for key, each in value.items() if each is not None}
+    return value
+
+
 def _path(data: Path, name: str) -> Path:
     """A draft's file; a name that was given by hand holds what ours never do."""
     listed = name in list_drafts(data)
@@ -226,9 +247,7 @@ def save_draft(data: Path, draft: Draft) -> Path:
     make_private_dir(data / FOLDER)
     path = _path(data, draft.name)
     kept = msgspec.structs.replace(draft, name=path.stem, saved_at=datetime.now(UTC).replace(microsecond=0))
-    text = tomli_w.dumps(
-        {key: value for key, value in msgspec.to_builtins(kept, builtin_types=(datetime,)).items() if value is not None}
-    )
+    text = tomli_w.dumps(_told(msgspec.to_builtins(kept, builtin_types=(datetime,))))
     write_atomic(path, text.encode("utf-8", "replace"))
     return path
 

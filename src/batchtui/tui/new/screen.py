@@ -28,7 +28,7 @@ from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.new import actions
-from batchtui.tui.new.begun import BegunForm
+from batchtui.tui.new.begun import BegunForm, reopened
 from batchtui.tui.new.check import (
     CheckedForm,
     CheckEnded,
@@ -614,6 +614,7 @@ class NewScreen(BaseScreen[None]):
             forms=() if pane.untouched else tuple(pane.current),
             mode="write" if self.writing else "files",
             requests=plan.requests if plan is not None and plan.ok else kept.requests if kept is not None else None,
+            begun=self._begun.kept(),
         )
 
     async def keep_draft(self) -> None:
@@ -638,6 +639,7 @@ class NewScreen(BaseScreen[None]):
         """Put a draft into the fields, and check it."""
         self.drafts.reopened(draft)
         self._name_draft(draft)
+        self._begun = reopened(draft.begun)
         self._requests_before = None if draft.composing else draft.requests
         self.query_one("#new-name", Input).value = draft.title
         self.query_one(SourceForm).restore(draft)
