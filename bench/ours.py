@@ -136,7 +136,6 @@ def checked_fields(folder: str) -> dict[str, Any]:
     from batchtui.domain.money import load_prices
     from batchtui.results.answer_check import AnswerChecker
     from batchtui.results.answer_parts import plain_parts
-    from batchtui.results.asked import read_asked
     from batchtui.results.fields import view_fields
     from batchtui.results.storage import open_results
 
@@ -144,7 +143,7 @@ def checked_fields(folder: str) -> dict[str, Any]:
     (Path(folder) / "results.fields").unlink(missing_ok=True)
     began = time.perf_counter()
     view_fields(view)
-    checker, invalid, row = AnswerChecker(read_asked(Path(folder))), 0, 0
+    checker, invalid, row = AnswerChecker(view.members[0].asked), 0, 0
     with (Path(folder) / "results.jsonl").open("rb") as file:
         while lines := file.readlines(1 << 18):
             for parts in plain_parts(b"".join(lines), len(lines)) or ():
