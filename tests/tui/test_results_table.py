@@ -208,4 +208,4 @@ async def test_counts_in_ascii(tmp_path: Path) -> None:
             lines = text_of(pilot.app).split("\n")
         finally:
             use(False)
-        assert next(line for line in lines if "positive" in line).rstrip().endswith("#" * 24)
+        assert next(line for line in lines if "positive" in line).rstrip().endswith("#" * 40)
