@@ -362,10 +362,11 @@ def comparison_figures(found: FieldComparison, names: Sequence[str]) -> list[str
         f"agree {proportion(agreement.agree)} of {numbers.plural(agreement.agree.rows, 'row')} usable in both"
         f"   kappa {figure(agreement.kappa)}"
     ]
-    if found.counts is not None and found.gold is not None:
-        lines.append(f"{gold_counts(found.counts, names)}   gold: {gold_name(found.gold)}")
+    if found.counts is not None:
+        lines.append(gold_counts(found.counts, names))
     costs = [numbers.usd(cost) for cost in found.cost_usd]
-    lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}")
+    gold = f"   gold: {gold_name(found.gold)}" if found.gold is not None else ""
+    lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}{gold}")
     return lines
 
 
@@ -494,8 +495,9 @@ def review_line(review: Review) -> str:
     if sample is None:
         return f"{len(review):,} reviewed" if len(review) else ""
     done, total = review.progress()
-    field = name_of(sample.field or "whole answer", 24)
-    by = f"by {name_of(sample.by, 24)}" if sample.by else ""
-    said = estimate(review.accuracy()) if done else ""
-    few = f"fewer than {FEW_ROWS} rows" if 0 < done < FEW_ROWS else ""
-    return dot(f"review of {field}: {done:,} of {total:,}", by, said, few)
+    found = review.accuracy()
+    what = f"{name_of(sample.field, 24)} " if sample.field else ""
+    said = interval(found.low, found.high).removeprefix("95%: ")
+    right = f"{percent(found.value)} right" + (f" ({said})" if said else "") if done else ""
+    few = "few rows" if 0 < done < FEW_ROWS else ""
+    return dot(f"{what}{done:,} of {total:,} reviewed", right, few)

@@ -82,7 +82,13 @@ class FieldCompareScreen(BaseScreen[None]):
         self._field = field
         self._titles = present.told_apart([batch.full_name(each) for each in records])
         self.found: FieldComparison | None = None
-        self._own = [(name, names[0].column(name)) for name in names[0].own[:40]]
+        self._own = [(name, names[0].column(name)) for name in names[0].own]
+        few = range(min(50, len(comparison.left)))
+        self._shown_own = [
+            (name, column)
+            for name, column in self._own[:40]
+            if not all(as_text(column[row]) == comparison.left.id(row) for row in few)
+        ][:_OWN]
 
     def compose(self) -> ComposeResult:
         """Title, figures, the matrix, rows, both texts, notes, status, keys."""
@@ -133,7 +139,7 @@ class FieldCompareScreen(BaseScreen[None]):
     def _list(self, rows: Rows, what: str) -> None:
         listed = self.query_one(RowList)
         golden = self.found is not None and self.found.gold is not None
-        listed.set_columns(_columns(self._titles, [name for name, _ in self._own[:_OWN]], gold=golden))
+        listed.set_columns(_columns(self._titles, [name for name, _ in self._shown_own], gold=golden))
         listed.set_source(PairRows(self, rows), keep_cursor=False)
         self.query_one(StatusLine).tell(present.dot(what, numbers.plural(len(rows), "row")))
 
@@ -146,7 +152,7 @@ class FieldCompareScreen(BaseScreen[None]):
         if self.found.gold is not None:
             gold = self.found.gold.labels[row]
             cells += [safetext.line(gold or GLYPHS.dash, 60), _CORRECT[self.found.right_of(number)]]
-        return [*cells, *(safetext.line(as_text(column[row])[:1_000], 160) for _, column in self._own[:_OWN])]
+        return [*cells, *(safetext.line(as_text(column[row])[:1_000], 160) for _, column in self._shown_own)]
 
     def action_all(self) -> None:
         """List all rows that differ."""

@@ -157,13 +157,11 @@ class Reviewing:
         parts = [present.review_line(self._review)]
         found = self.of(row) if row is not None else None
         if row is not None and found is not None:
-            said = found.verdict or "note"
-            value = (
-                f", right value {present.name_of(found.value, 24)}" if found.verdict == "wrong" and found.value else ""
-            )
-            older = ", an older answer was reviewed" if self.is_older(row) else ""
-            note = f", note: {present.name_of(found.note, 40)}" if found.note else ""
-            parts.append(f"{said}{value}{older}{note}")
+            value = found.value if found.verdict == "wrong" and found.value else ""
+            said = [f"{found.verdict}, right value {present.name_of(value, 24)}" if value else found.verdict]
+            said += ["an older answer was reviewed"] if self.is_older(row) else []
+            said += [f"note: {present.name_of(found.note, 40)}"] if found.note else []
+            parts.append(", ".join(filter(None, said)))
         return [part for part in parts if part]
 
     # --- verdicts ---------------------------------------------------------------------------------------------------
