@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import NamedTuple
 
 from batchtui.domain.errors import StoreError
 from batchtui.results.row_ids import Place, RowIds
@@ -41,6 +42,25 @@ def _places(view: View, known: Sequence[RowIds]) -> list[Place]:
 def _spot(place: Place) -> tuple[int, int]:
     """What sorts rows as they stand in their sources; those that no source is known of stay as they are, at the end."""
     return (place.source, place.number) if place.source else (_LAST, 0)
+
+
+class Sourced(NamedTuple):
+    """A view's rows as they stand in their sources."""
+
+    rows: Rows
+    """In the order of the source."""
+    places: list[Place]
+    """By the view's row."""
+    names: dict[int, str]
+    """Names of the sources by number."""
+
+
+def sourced(view: View) -> Sourced:
+    """A view's rows in the order of the source, with where each is from.  Raises StoreError."""
+    known = [_row_ids(member) for member in view.members]
+    found = _places(view, known)
+    names = {number: name for ids in known for number, name in ids.sources.items()}
+    return Sourced(array("I", sorted(_as_sent(view), key=lambda row: _spot(found[row]))), found, names)
 
 
 def in_source_order(view: View) -> Rows:

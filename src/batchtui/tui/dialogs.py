@@ -160,6 +160,8 @@ class Reading(BaseModal[None]):
         self._title = safetext.line(title, 300)
         self._body = body
         self._grave = grave
+        self.hint = "esc back"
+        """What stands on the lower edge."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box wide grave" if self._grave else "box wide"):
@@ -170,7 +172,7 @@ class Reading(BaseModal[None]):
                 )
 
     def on_mount(self) -> None:
-        self.query_one(".box").border_subtitle = "esc back"
+        self.query_one(".box").border_subtitle = self.hint
 
     def action_scroll(self, by: int) -> None:
         """Lines up or down."""

@@ -108,6 +108,19 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     default=None,
     help="Check answers by this JSON Schema where the request asked for none.",
 )
+@click.option(
+    "--with-origin",
+    is_flag=True,
+    help="csv, parquet, sqlite: also the columns and fields of the runs it was made from.",
+)
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    metavar="ID",
+    shell_complete=completion.ids,
+    help="csv, parquet, sqlite: also the columns and fields of another run over the same rows (repeatable).",
+)
 @strict_option
 @click.option("--raw", is_flag=True, help="Keep control characters, even on a terminal.")
 def results_(
@@ -126,6 +139,8 @@ def results_(
     strict: bool,
     raw: bool,
     columns: str,
+    with_origin: bool,
+    others: tuple[str, ...],
     **how: Any,
 ) -> int:
     """Write the results of a batch, or of its whole run, to standard output or to FILE, in the order of the source."""
@@ -137,7 +152,10 @@ def results_(
     if all_rows and (only or not wanted.empty):
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     place = agree_on(session, output, format_, force=force)
-    check_options(place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"])
+    beside = _others(service, record, with_origin, others)
+    check_options(
+        place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], beside=beside
+    )
     records = service.run_of(record) if run else [record]
     if any(r.active or r.results_due for r in records):
         session.run(lambda: bring(service, records), service)
@@ -153,6 +171,7 @@ def results_(
         raw=raw,
         columns=split_names(columns),
         schema=schema,
+        others=beside,
         **how,
     )
     if not written and (only or filter_) and not session.json:
@@ -187,6 +206,18 @@ def results_(
         return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
     code = words.exit_code(records, strict=strict)
     return code or int(strict and tally is not None and words.tally_failed(tally, strict=True) > 0)
+
+
+def _others(service: Service, record: BatchRecord, with_origin: bool, others: Sequence[str]) -> list[BatchRecord]:
+    """The first batches of the runs whose columns are written too; raises InputError."""
+    found = service.lineage.origins(record.run) if with_origin else []
+    if with_origin and not found:
+        raise InputError(
+            f"{batch.name(record)} was not made from another run that is still here", advice="--with ID names a run"
+        )
+    found += [service.run_of(service.resolve(each))[0] for each in others]
+    by_run = {each.run: each for each in found if each.run != record.run}
+    return list(by_run.values())
 
 
 def _read_schema(path: Path) -> Schema:
@@ -276,6 +307,7 @@ def write_results(
     wanted: Filter = EVERYTHING,
     raw: bool = False,
     schema: Schema | None = None,
+    others: Sequence[BatchRecord] = (),
     **how: Unpack[ExportOptions],
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
@@ -291,9 +323,12 @@ def write_results(
             return 0
         else:
             out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
+        how["beside"] = beside = service.besides(view, others, work) if others else []
         try:
             return service.export(view, rows, format_, out, work=work, **how)
         finally:
+            for each in beside:
+                each.close()
             sys.stdout.flush()
 
 

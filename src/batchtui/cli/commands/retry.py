@@ -68,7 +68,7 @@ def retry_(
     service = session.service()
     record = service.resolve(id_)
     place = output_place(session, output, force=force)
-    settings, wanted = _settings(changes), wanted_filter(filter_, case, regex)
+    settings, wanted = settings_of(changes), wanted_filter(filter_, case, regex)
     records = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else [record]
     if any(r.results_due and r.id for r in records):
         session.run(lambda: bring(service, records), service)
@@ -98,7 +98,8 @@ def retry_(
     )
 
 
-def _settings(changes: Sequence[str]) -> dict[str, str]:
+def settings_of(changes: Sequence[str]) -> dict[str, str]:
+    """KEY=VALUE options as a dict; raises InputError."""
     found = {}
     for each in changes:
         key, sign, value = each.partition("=")

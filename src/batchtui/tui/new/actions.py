@@ -29,6 +29,8 @@ from batchtui.tui.widgets.status_line import StatusLine
 if TYPE_CHECKING:
     from batchtui.tui.new.screen import NewScreen
 
+MOST_DIFFERENCES = 8
+"""Lines that are shown of what differs from the run that is made again."""
 SAMPLE = 8
 """Requests that are counted for a better estimate."""
 
@@ -214,6 +216,7 @@ def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Cont
             f" at batch price ({numbers.usd_range(estimate.standard_usd)} standard).",
         ),
     ]
+    lines += [safetext.line(line, 120) for line in screen.checked.difference[:MOST_DIFFERENCES]]
     if estimate.unpriced:
         names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
         lines.append(_warning(f"No price for {names}: not included in the cost."))

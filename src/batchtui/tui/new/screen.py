@@ -20,6 +20,7 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError, changed_words
 from batchtui.domain.plan import Plan, Problem, ProblemGroup
 from batchtui.intake.drafts import Draft
+from batchtui.intake.options import RunChoice
 from batchtui.intake.preview import Previewer
 from batchtui.present import numbers
 from batchtui.service import planning
@@ -27,6 +28,7 @@ from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.new import actions
+from batchtui.tui.new.begun import BegunForm
 from batchtui.tui.new.check import (
     CheckedForm,
     CheckEnded,
@@ -57,7 +59,7 @@ UNWRITTEN = "Write the user's message; the plan appears automatically."
 
 
 class NewScreen(BaseScreen[None]):
-    """The screen; ``path`` opens it at once."""
+    """The screen; ``path``, or ``begun`` with a run, opens it at once."""
 
     CSS_PATH = "screen.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = (
@@ -133,9 +135,9 @@ class NewScreen(BaseScreen[None]):
         Binding("right_square_bracket", "sample(1)", "next", show=False, id="new.next", tooltip="next request"),
     ]
 
-    def __init__(self, *, path: str = "") -> None:
+    def __init__(self, *, path: str = "", begun: BegunForm | None = None) -> None:
         super().__init__()
-        self._path = path
+        self._begun = begun or BegunForm(source=path)
         self.previewer = Previewer()
         self.checker = SourceCheck(lambda: self.service, self.post_message)
         self.checked = CheckedForm(self.discard_soon)
@@ -171,10 +173,23 @@ class NewScreen(BaseScreen[None]):
         self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
         form = self.query_one(SourceForm)
         form.focus_path()
-        if self._path:
-            form.set_path(self._path)
-            self.start_check()
+        if self._begun.source:
+            self._begin()
         run_task(self, self._load_models())
+
+    def _begin(self) -> None:
+        """Fill the form with what it was opened with, and check it."""
+        begun, form = self._begun, self.query_one(SourceForm)
+        form.set_path(begun.source)
+        self.query_one("#new-name", Input).value = begun.title
+        if begun.template:
+            self.query_one(TemplateEditor).load(begun.template, "")
+        self.start_check()
+
+    @property
+    def _begun_holds(self) -> bool:
+        """True while the source is the one that the screen was opened with."""
+        return self.query_one(SourceForm).typed == self._begun.source
 
     @property
     def plan(self) -> Plan | None:
@@ -318,6 +333,9 @@ class NewScreen(BaseScreen[None]):
             skip_bad=form.skip_bad,
             cache_prefix=form.cache_prefix,
             close_schemas=form.close_schemas,
+            choice=self._begun.choice if self._begun_holds else RunChoice(),
+            again=self._begun.again,
+            own_rows=bool(self._begun.again) and self._begun_holds,
             account=account,
         )
 
@@ -375,6 +393,8 @@ class NewScreen(BaseScreen[None]):
             return
         self.query_one(StatusLine).dismiss()
         self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
+        if not self.writing:
+            self.query_one(SourceForm).say_rows(self._begun.words if self._begun_holds else self._begun.other_words)
         self.checker.start(make)
         if not self.writing:
             run_task(self, self._peek(shown))
@@ -475,7 +495,8 @@ class NewScreen(BaseScreen[None]):
         from batchtui.tui.new.preview import first_rows
 
         number = self.checker.number
-        found = await self.in_thread(first_rows, replace(shown, template_text=None).source, self.service.prices)
+        plain = shown if shown.again else replace(shown, template_text=None)
+        found = await self.in_thread(first_rows, self.service, plain.source)
         if number != self.checker.number or not self.is_attached:
             return
         self.query_one(TablePeek).show(found)
@@ -501,7 +522,7 @@ class NewScreen(BaseScreen[None]):
             if event.plan is not None:
                 self.discard_soon(event.plan)
             return
-        self.checked.stopped_by = event.stopped_by
+        self.checked.stopped_by, self.checked.difference = event.stopped_by, event.difference
         if event.error is not None:
             self.query_one(PlanSummary).say(Content.styled(" no plan", "dim"))
             self.fail(event.error)

@@ -47,6 +47,7 @@ _NEED_A_VIEW = frozenset(
         "groups",
         "retry",
         "export",
+        "from_rows",
         "copy",
         "pager",
         "editor",
@@ -82,6 +83,8 @@ class ResultsScreen(BaseScreen[None]):
         "results.sample",
         "retry",
         "export",
+        "again",
+        "from_rows",
         "results.errors",
         "results.raw",
         "results.markdown",
@@ -149,6 +152,14 @@ class ResultsScreen(BaseScreen[None]):
         Binding("E", "groups", "errors", id="results.errors", tooltip="errors by group, with causes"),
         Binding("r", "retry", "retry", id="retry", tooltip="retry the marked requests, or all shown"),
         Binding("x", "export", "export", id="export", tooltip="export the results shown"),
+        Binding("a", "again", "again", id="again", tooltip="make the run again: other model, template or rows"),
+        Binding(
+            "b",
+            "from_rows",
+            "new from answers",
+            id="from_rows",
+            tooltip="new batch from the marked rows and their answers, or from all shown",
+        ),
         Binding("y", "copy", "copy", id="copy", tooltip="copy the answer, control characters as symbols"),
         Binding(
             "Y",
@@ -537,6 +548,19 @@ class ResultsScreen(BaseScreen[None]):
         self._list.reload()
         self.say_facts()
         self.detail.show_soon()
+
+    @property
+    def filtered(self) -> bool:
+        """Whether a filter or a group of errors is shown."""
+        return bool(self._filter.value.strip()) or self._search.group is not None or self._search.only is not None
+
+    def action_again(self) -> None:
+        """Make the run again."""
+        run_task(self, actions.make_again(self), opens=True)
+
+    def action_from_rows(self) -> None:
+        """A new batch from the rows that are marked, or all that are shown, and their answers."""
+        run_task(self, actions.from_rows(self), opens=True)
 
     def action_case(self) -> None:
         """Whether capitals matter."""
