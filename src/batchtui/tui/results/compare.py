@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
@@ -28,6 +28,7 @@ from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, DiffLine, Totals, compare
 from batchtui.results.view import ResultRow, Rows
+from batchtui.results.word_diff import word_pieces
 from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
 from batchtui.tui.new.plan_summary import progress_line
 from batchtui.tui.widgets.cells import Cell
@@ -70,7 +71,7 @@ class DiffView(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: Sequence[DiffLine] = ()
-        self._laid: list[tuple[str, str, bool, bool]] = []
+        self._laid: list[tuple[Side, Side]] = []
         self._laid_for = 0
 
     def show(self, title: str, lines: Sequence[DiffLine]) -> None:
@@ -100,13 +101,10 @@ class DiffView(ScrollView, can_focus=True):
         self._laid_for = half
         self._laid = []
         for line in self._lines[:MOST]:
-            left = _wrapped(line.left, half - 2)
-            right = _wrapped(line.right, half - 2)
-            for number in range(max(len(left), len(right))):
-                one = left[number] if number < len(left) else None
-                other = right[number] if number < len(right) else None
-                removed, added = line.changed and number < len(left), line.changed and number < len(right)
-                self._laid.append((one or "", other or "", removed, added))
+            sides = _sides(line, half - 2)
+            rows = max(len(side) for side in sides)
+            left, right = ([*side, *[_NOTHING] * (rows - len(side))] for side in sides)
+            self._laid += zip(left, right, strict=True)
         self.virtual_size = Size(0, len(self._laid))
 
     def render_line(self, y: int) -> Strip:
@@ -116,19 +114,70 @@ class DiffView(ScrollView, can_focus=True):
         base = self.rich_style
         if index >= len(self._laid):
             return Strip.blank(width, base)
-        left, right, removed, added = self._laid[index]
+        left, right = self._laid[index]
         half = self._laid_for
         parts = [
-            *self._side("- " if removed else "  ", left, half, base, "diff--removed" if removed else ""),
+            *self._side("- ", left, half, base, "diff--removed"),
             Segment(" │ ", base + self.get_component_rich_style("diff--rule", partial=True)),
-            *self._side("+ " if added else "  ", right, half, base, "diff--added" if added else ""),
+            *self._side("+ ", right, half, base, "diff--added"),
         ]
         return Strip(parts).adjust_cell_length(width, base)
 
-    def _side(self, sign: str, text: str, half: int, base: Style, name: str) -> list[Segment]:
-        style = base + self.get_component_rich_style(name, partial=True) if name else base
-        pad = " " * max(0, half - 2 - cell_len(text))
-        return [Segment(sign + text + pad, style)]
+    def _side(self, sign: str, side: Side, half: int, base: Style, name: str) -> list[Segment]:
+        style = base + self.get_component_rich_style(name, partial=True) if side.changed else base
+        word = style + Style(bold=True, underline=True)
+        found, at = [Segment(sign if side.changed else "  ", style)], 0
+        for start, end in side.words:
+            found += [Segment(side.text[at:start], style), Segment(side.text[start:end], word)]
+            at = end
+        pad = " " * max(0, half - 2 - cell_len(side.text))
+        return [*found, Segment(side.text[at:] + pad, style)]
+
+
+class Side(NamedTuple):
+    """A line of one side as it is laid out."""
+
+    text: str
+    changed: bool = False
+    words: tuple[tuple[int, int], ...] = ()
+    """Where the words stand that the other side has not."""
+
+
+_NOTHING = Side("")
+_MOST_WORDS = 20_000
+"""Characters of both sides of a line whose words are compared."""
+
+
+def _sides(line: DiffLine, width: int) -> tuple[list[Side], list[Side]]:
+    """Both sides of a line, wrapped, with the words that differ."""
+    if not line.changed or line.left is None or line.right is None:
+        return _laid(line.left, width, line.changed, ()), _laid(line.right, width, line.changed, ())
+    texts = safetext.line(line.left), safetext.line(line.right)
+    if sum(map(len, texts)) > _MOST_WORDS:
+        return _laid(texts[0], width, True, ()), _laid(texts[1], width, True, ())
+    left, right = word_pieces(*texts)
+    return _laid(texts[0], width, True, _spans(left)), _laid(texts[1], width, True, _spans(right))
+
+
+def _spans(pieces: Sequence[tuple[str, bool]]) -> list[tuple[int, int]]:
+    found, at = [], 0
+    for text, differs in pieces:
+        if differs:
+            found.append((at, at + len(text)))
+        at += len(text)
+    return found
+
+
+def _laid(text: str | None, width: int, changed: bool, spans: Sequence[tuple[int, int]]) -> list[Side]:
+    clean = safetext.line(text) if text is not None else ""
+    found, at = [], 0
+    for piece in _wrapped(text, width):
+        at = max(at, clean.find(piece, at))
+        end = at + len(piece)
+        words = tuple((max(a, at) - at, min(b, end) - at) for a, b in spans if a < end and b > at)
+        found.append(Side(piece, changed, words))
+        at = end
+    return found
 
 
 def _wrapped(text: str | None, width: int) -> list[str]:
@@ -231,9 +280,10 @@ class CompareScreen(BaseScreen[None]):
     """Compares the batch ``left`` (before) with ``right`` (after), or with ``runs`` their whole runs."""
 
     CSS_PATH = "compare.tcss"
-    KEY_LINE: ClassVar[tuple[str, ...]] = ("open", "compare.swap", "compare.tab", "compare.next")
+    KEY_LINE: ClassVar[tuple[str, ...]] = ("open", "compare.field", "compare.swap", "compare.tab", "compare.next")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", id="back", tooltip="back to the list, then leave"),
+        Binding("F", "field", "by field", id="compare.field", tooltip="compare a field: agreement, kappa, a matrix"),
         Binding("w", "swap", "swap sides", id="compare.swap", tooltip="swap before and after"),
         Binding("n", "step(1)", "next", show=False, id="compare.next", tooltip="next request"),
         Binding("p", "step(-1)", "previous", show=False, id="compare.previous", tooltip="previous request"),
@@ -316,6 +366,14 @@ class CompareScreen(BaseScreen[None]):
     def action_step(self, by: int) -> None:
         """The next or previous request."""
         self.query_one(RowList).action_move(by)
+
+    def action_field(self) -> None:
+        """Compare a field of both."""
+        from batchtui.tui.results.compare_field import by_field
+
+        if self._comparison is not None:
+            records = self._record(0), self._record(1)
+            run_task(self, by_field(self, self._comparison, records), opens=True)
 
     def action_swap(self) -> None:
         """Before becomes after."""
