@@ -28,7 +28,7 @@ from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.dialogs import Choose
-from batchtui.tui.results.compare import DiffView
+from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.results.score import choose_gold
