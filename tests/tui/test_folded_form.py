@@ -69,7 +69,7 @@ async def test_the_plan_is_one_line_that_fits_and_its_doubts_stand_below(tmp_pat
         whole = plan_lines(plan, max_cost=Decimal(5), stopped_by="over the limit")
         assert [line.plain for line in whole[1:]] == [" ! over the limit", " ! 2 requests with errors skipped"]
         for said in (
-            "1 batch · 2 requests · $0.03–$0.09",
+            "1 batch · 2 requests · $0.03–0.09",
             "limit $5.00",
             "rule of thumb",
             "claude-haiku-5-5",
