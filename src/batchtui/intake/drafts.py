@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import tomli_w
 
-from batchtui import plainfile, safetext
+from batchtui import plainfile, safetext, tomltext
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
@@ -256,7 +256,7 @@ def load_draft(data: Path, name: str) -> Draft:
     """A draft by its name; raises InputError when there is none or it can't be read."""
     path = _path(data, name)
     try:
-        found = msgspec.toml.decode(plainfile.read_text(path, MAX_DRAFT), type=Draft)
+        found = tomltext.decode(plainfile.read_text(path, MAX_DRAFT), Draft)
         saved_at = found.saved_at or datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
         # The file's name is the draft's, also of one that was copied or renamed by hand.
         return msgspec.structs.replace(found, name=path.stem, saved_at=saved_at)
@@ -270,7 +270,7 @@ def load_draft(data: Path, name: str) -> Draft:
         ) from bad
     except OSError as bad:
         raise explain(bad, f"can't read {path}") from bad
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as bad:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as bad:
         raise InputError(
             f"{path} can't be read: {safetext.line(str(bad), 200)}", advice="fix it in an editor, or remove it"
         ) from bad
