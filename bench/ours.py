@@ -185,3 +185,32 @@ def fields_beside_a_loop(folder: str) -> dict[str, Any]:
         return worst
 
     return {"seconds": asyncio.run(watch())}
+
+
+def table(folder: str, what: str) -> dict[str, Any]:
+    """Count a field, cross it, filter or sort by it, its fields read; the best of five, in seconds."""
+    from batchtui.domain.money import load_prices
+    from batchtui.results.column_counts import count
+    from batchtui.results.filter import parse_filter, sort
+    from batchtui.results.names import names_of
+    from batchtui.results.search import select
+    from batchtui.results.storage import open_results
+
+    view = open_results(Path(folder), load_prices())
+    names = names_of(view)
+    works: dict[str, Any] = {
+        "count": lambda: count(view, names, "sentiment"),
+        "cross": lambda: count(view, names, "sentiment", "urgency"),
+        "numbers": lambda: count(view, names, "urgency"),
+        "filter": lambda: select(view, parse_filter("urgency>3 sentiment:negative")),
+        "sort": lambda: sort(view, range(len(view)), "answer.urgency"),
+    }
+    for name in ("sentiment", "urgency"):
+        names.column(names.resolve(name))
+    return {"seconds": min(_timed(works[what]) for _ in range(5)), "rows": len(view)}
+
+
+def _timed(work: Any) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -35,7 +35,7 @@ def test_every_action_of_a_key_can_be_started() -> None:
         and isinstance(case.pattern, ast.MatchValue)
         and isinstance(case.pattern.value, ast.Constant)
     }
-    assert len(bound) == 7
+    assert len(bound) == 9
     assert cases == {*bound, "resolve"}
 
 

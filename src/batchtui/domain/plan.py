@@ -144,6 +144,18 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     skip_bad: bool = False
     cache_prefix: bool = False
     close_schemas: bool = False
+    runs: tuple[str, ...] = ()
+    """Local ids of the runs among the sources."""
+    kind: str = ""
+    """What was taken of them: answers, rows or requests."""
+    only: tuple[str, ...] = ()
+    """The states that were taken of a run, as ``--only`` names them."""
+    filter: str = ""
+    """The filter on its rows."""
+    made_from: tuple[str, ...] = ()
+    """Local ids of the runs that the new one is made from."""
+    changes: dict[str, str] = {}
+    """What is changed in every request."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

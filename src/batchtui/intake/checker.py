@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from batchtui.domain.batch import CUSTOM_ID
+from batchtui.domain.errors import InputError
 from batchtui.domain.money import PriceTable
 from batchtui.intake import fast_path, json_errors
 from batchtui.intake.cache_prefix import mark_line
@@ -26,6 +27,7 @@ from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS, Prefix, Size,
 from batchtui.intake.rules import check_envelope, check_params
 from batchtui.intake.schema_rules import close_params
 from batchtui.intake.wording import quoted
+from batchtui.results.requests_again import changed
 from batchtui.results.row_ids import SourceMark
 from batchtui.results.skipped import SkippedRow, holding, line_of
 from batchtui.store.files import explain, make_private_dir, open_private
@@ -340,7 +342,8 @@ class Checker:
 
         Returns how many lines there were.
         """
-        found = None if self._options.cache_prefix else fast_path.survey(block, self)
+        special = self._options.cache_prefix or self._options.changes
+        found = None if special else fast_path.survey(block, self)
         if found is not None and self.placer.has_room(self._betas, found, len(block)):
             if self._ids.add_all(found.ids, count(self._place_of(number))):
                 self.placer.place_block(block, found, self._betas, len(self._sources), number)
@@ -357,7 +360,7 @@ class Checker:
     ) -> bool:
         """Check and place the requests of rows all at once, whose ids are new; False, with nothing done, when one of them
         asks for a look of its own."""
-        if self._options.cache_prefix:
+        if self._options.cache_prefix or self._options.changes:
             return False
         block = b"\n".join(lines)
         found = fast_path.survey(block, self)
@@ -380,6 +383,13 @@ class Checker:
         if not line:
             return
         given = line if given is None else given
+        if self._options.changes:
+            try:
+                line = changed(line, self._options.changes)
+            except InputError as bad:
+                self.report(error("set", str(bad), bad.advice), number)
+                self.leave_out(given, [str(bad)], number, row=row)
+                return
         if len(line) > self.room:
             self.too_large(number, given)
             return

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from batchtui.domain.model_rules import ModelRules
 from batchtui.domain.plan import MAX_BYTES, MAX_REQUESTS, ModelInfo, UsedBefore
 from batchtui.safetext import line as safe
+
+if TYPE_CHECKING:
+    from batchtui.intake.run_rows import RunSource
+    from batchtui.results.requests_again import Change
 
 API_VERSION = "2026-10-21"
 """The ``anthropic-version`` the official SDK 2.x speaks."""
@@ -80,6 +85,21 @@ class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
 _SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
+class RunChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows of a run are taken."""
+
+    only: tuple[str, ...] = ()
+    """States as ``--only`` names them; none: the usable ones."""
+    filter: str = ""
+    """As it is typed in the filter line."""
+    case: bool = False
+    regex: bool = False
+    ids: frozenset[str] | None = None
+    """custom_ids of the rows that are meant, None for all."""
+    words: str = ""
+    """What ``ids`` are, in words: ``12 marked rows``."""
+
+
 class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides what a plan becomes, besides its sources."""
 
@@ -120,6 +140,16 @@ class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What each model takes, by full name; None for the built-in table."""
     history: Callable[[str], UsedBefore | None] | None = None
     """What earlier runs of the same template used with a model."""
+    runs: Mapping[str, RunSource] = {}
+    """Sources that are runs, by how they are given (``run:ID``)."""
+    choice: RunChoice = RunChoice()
+    """Which rows are taken of them."""
+    made_from: tuple[str, ...] = ()
+    """Local ids of the runs that this one is made from, besides those among its sources."""
+    set: Mapping[str, str] = {}
+    """``changes`` as they were given, with those of the run it is made from."""
+    changes: tuple[Change, ...] = ()
+    """What is changed in every request before it is checked."""
     today: date = msgspec.field(default_factory=lambda: datetime.now(UTC).date())
 
     @property

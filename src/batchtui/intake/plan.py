@@ -20,6 +20,7 @@ from batchtui.intake.estimate import total
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
+from batchtui.intake.run_rows import RunSource
 from batchtui.intake.source_watch import Watch, Watched
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
 from batchtui.intake.template import Renderer, load_template, read_template, template_mark
@@ -108,11 +109,15 @@ class _Making:
             return
         self._renderer = Renderer(self._template, self._checker) if self._template is not None else None
         self._reader = Reader(self.options, self._checker, self._renderer, self._tick)
-        found_sources = list(expand(self.given, self.options.template))
+        found_sources = list(
+            expand([each for each in self.given if each not in self.options.runs], self.options.template)
+        )
         self._tables = {each.folder for each in found_sources if isinstance(each, Source) and each.looks_like_table}
         self._total = sum(each.size for each in found_sources if isinstance(each, Source))
         if any(isinstance(each, Source) and not each.size for each in found_sources):
             self._total = 0
+        for run in self.options.runs.values():
+            self._read_run(run)
         for each in found_sources:
             if isinstance(each, Source):
                 self._read(each)
@@ -122,6 +127,13 @@ class _Making:
             self._renderer.finish()
         if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self.given)[:200])
+
+    def _read_run(self, run: RunSource) -> None:
+        self._name = run.name
+        try:
+            self._reader.read_run(run, self._template.names if self._template is not None else None)
+        except SourceFault as fault:
+            self._stopping(fault.found, run.name)
 
     def _load_template(self) -> Loaded:
         """The template, compiled, its text kept as it was read; or what is wrong with it."""
@@ -264,7 +276,8 @@ class _Making:
 
 def source_name(given: Sequence[str], options: IntakeOptions) -> str:
     """What a plan of these sources says it came from."""
-    names = ", ".join("standard input" if name == "-" else name for name in given[:3])
+    called = {name: run.name for name, run in options.runs.items()}
+    names = ", ".join("standard input" if name == "-" else called.get(name, name) for name in given[:3])
     more = f" and {len(given) - 3} more" if len(given) > 3 else ""
     template = options.template.name if options.template else options.template_name if options.template_text else ""
     return names + more + (f" with {template}" if template else "")

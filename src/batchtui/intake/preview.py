@@ -17,6 +17,7 @@ from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Problems
 from batchtui.intake.readers import Reader
+from batchtui.intake.row import RunRow
 from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
 from batchtui.intake.template import Renderer, RowFault, load_template
 from batchtui.intake.template_process import TemplateProcess
@@ -59,7 +60,12 @@ def peek(
     plain = msgspec.structs.replace(options, template=None, template_text=None)
     reader = Reader(options if options.has_template else plain, catcher, catcher, lambda: None)
     try:
-        for each in expand(sources, options.template):
+        for run in options.runs.values():
+            try:
+                reader.read_run(run, None)
+            except SourceFault as fault:
+                problems.add(fault.found, run.name)
+        for each in expand([each for each in sources if each not in options.runs], options.template):
             if isinstance(each, Source):
                 _peek_one(each, options, reader, problems, stdin)
             else:
@@ -135,7 +141,7 @@ def _preview(
         checker.source("row")
         renderer = Renderer(template, checker, number - 1)
         try:
-            line, row_id = renderer.one(dict(row), number)
+            line, row_id = renderer.one(row if isinstance(row, RunRow) else dict(row), number)
         except (RowFault, SourceFault) as bad:
             checker.report(bad.found, number)
     return Preview(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -23,6 +24,15 @@ from batchtui.intake.sources import Source, SourceFault, Stream, blocks, lines
 from batchtui.intake.tables import csv_rows, text_row
 from batchtui.intake.wording import kind_of, quoted
 
+if TYPE_CHECKING:
+    from batchtui.intake.run_rows import RunSource
+
+RUN_KINDS = {
+    "run answers": "rows of a run with their answers",
+    "run rows": "rows of a run",
+    "run requests": "requests of a run",
+}
+"""What a run was taken for, in words."""
 Tick = Callable[[], None]
 """Called after each piece that was read: tells the progress, and raises Stopped."""
 Handler = Callable[[bytes, int], None]
@@ -58,7 +68,7 @@ class Reader:
     @property
     def words(self) -> str:
         """What the sources were taken for."""
-        return ", ".join([*(FORMATS[kind] for kind in self.kinds), *list(self.readings)[:3]])
+        return ", ".join([*(RUN_KINDS.get(kind) or FORMATS[kind] for kind in self.kinds), *list(self.readings)[:3]])
 
     def read(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         """Read one source to its end; raises SourceFault when it can't be read further, and Stopped."""
@@ -71,6 +81,42 @@ class Reader:
             self._read_lines(source, stream, told)
         else:
             self._read_elements(source, stream, told)
+
+    def read_run(self, run: RunSource, names: Collection[str] | None) -> None:
+        """Read what is taken of a run, each stretch of its rows under the source they are from; raises SourceFault, StoreError.
+
+        ``names`` are what a template may name of a row, None for all.
+        """
+        self.kinds[f"run {run.kind}"] = None
+        if left_out := run.left_out_words():
+            self._checker.problems.add(warning("rows_left_out", left_out), run.name)
+        for mark, rows in run.stretches():
+            self._checker.source(mark.name)
+            for row in rows:
+                if run.kind == "requests":
+                    self._again(run, row)
+                elif self._rows is None:
+                    columns = ", ".join(map(quoted, run.columns[:12])) or "none"
+                    what = f"rows need a template to become requests (--template FILE.toml); their columns: {columns}"
+                    raise SourceFault(error("no_template", what))
+                else:
+                    self._rows.render(run.row(row, names), run.number(row))
+                self._tick()
+            if self._rows is not None:
+                self._rows.flush()
+            self._checker.hashed(mark.sha256)
+
+    def _again(self, run: RunSource, row: int) -> None:
+        """A request of a run once more: under its own custom_id, or under a new one where it was made."""
+        number, found = run.number(row), run.request(row)
+        if found is None:
+            self._checker.report(error("request_gone", "its request is not on this machine"), number)
+            return
+        self._made += 1
+        custom_id = found.custom_id or self._checker.free_id(found.row_id, self._made)[0]
+        line = b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), found.params)
+        kept = None if found.own is None and custom_id == found.row_id else (found.row_id, found.own)
+        self._checker.take(line, number, kept, betas=found.betas)
 
     def _read_lines(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         checker = self._checker
@@ -176,7 +222,8 @@ class Reader:
         made = None
         own = json_errors.looks_like_id(line)
         if value is not None and not faults:
-            own, made, faults = self._translator.translate(value)
+            with _nested(faults):
+                own, made, faults = self._translator.translate(value)
         self._take_translated(line, number, own, made, faults)
 
     def _take_translated(
@@ -228,7 +275,8 @@ class Reader:
         faults: list[Found] = []
         made: dict[str, Any] | None = None
         if turns_column(row):
-            made, faults = self._translator.conversation(row)
+            with _nested(faults):
+                made, faults = self._translator.conversation(row)
         else:
             columns = ", ".join(map(quoted, list(row)[:12]))
             faults = [error("chat_turns", f"no column holds a list of turns; the columns: {columns}")]
@@ -308,6 +356,15 @@ class Reader:
 
     def _note(self, found: Found, number: int) -> None:
         self._checker.report(found, number)
+
+
+@contextmanager
+def _nested(faults: list[Found]) -> Iterator[None]:
+    """Name what is nested too deeply to be translated."""
+    try:
+        yield
+    except RecursionError:
+        faults.append(error("nested", "nested too deeply"))
 
 
 def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Found]]:

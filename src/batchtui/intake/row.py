@@ -29,3 +29,37 @@ def as_json(row: dict[str, Any] | None) -> bytes:
         return msgspec.json.encode(row)
     except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
         return safe(repr(row), 10_000).encode()
+
+
+class RunRow(dict[str, Any]):
+    """A row of a run: as a dict, what bare names mean; its parts by scope beside it."""
+
+    __slots__ = ("answer", "own", "row_id", "run", "scoped")
+
+    def __init__(
+        self,
+        own: dict[str, Any],
+        row_id: str,
+        *,
+        scoped: bool = False,
+        answer: dict[str, Any] | None = None,
+        run: dict[str, Any] | None = None,
+    ) -> None:
+        self.own = own
+        """Its columns."""
+        self.row_id = row_id
+        """Its own id, "" when it has none."""
+        self.scoped = scoped
+        """False for the row alone, which a template sees as one of a table."""
+        self.answer = answer or {}
+        """The fields of the answer, nested as they are there."""
+        self.run = run or {}
+        super().__init__(own)
+        if scoped:
+            for values in (self.answer, self.run, self.answer, own):
+                self.update(values)
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The row as the process that renders gets it."""
+        return {"row": self.own, "answer": self.answer, "run": self.run} if self.scoped else self.own

@@ -24,6 +24,20 @@ class TemplateLimit(Exception):
     """A template asked for too much; the text says of what."""
 
 
+class Scope(str):
+    """A value that also holds others by name: ``{{ answer }}`` is its text, ``{{ answer.sentiment }}`` one of them."""
+
+    __slots__ = ("values",)
+    values: dict[str, Any]
+
+
+def scope(value: Any, values: dict[str, Any]) -> Scope:
+    """A scope of these values, which as a text is ``value``."""
+    made = Scope(as_text(value))
+    made.values = values
+    return made
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """The environment templates run in; undefined names are errors."""
 
@@ -39,6 +53,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for name in _OF_TEXTS:
             self.filters[name] = _of_text(self.filters[name])
         self.filters["join"] = _of_text(self.filters["join"], each=True)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A value's part by name; of a scope only what it holds."""
+        return self._held(obj, attribute) if obj.__class__ is Scope else super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """The same where the name is quoted; a number is a letter's place."""
+        if obj.__class__ is Scope and isinstance(argument, str):
+            return self._held(obj, argument)
+        return super().getitem(obj, argument)
+
+    def _held(self, obj: Scope, name: str) -> Any:
+        return obj.values[name] if name in obj.values else self.undefined(name=f"{name}")
 
     def compiled(self, text: str) -> Template:
         """A template from text; raises jinja2.TemplateSyntaxError."""

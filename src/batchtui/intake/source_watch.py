@@ -127,6 +127,12 @@ class Watch:
             skip_bad=options.skip_bad,
             cache_prefix=options.cache_prefix,
             close_schemas=options.close_schemas,
+            runs=tuple(dict.fromkeys(each.run for each in options.runs.values())),
+            kind=next((each.kind for each in options.runs.values()), ""),
+            only=options.choice.only,
+            filter=options.choice.filter,
+            made_from=tuple(dict.fromkeys((*options.made_from, *(each.run for each in options.runs.values())))),
+            changes=dict(options.set),
         )
 
 

@@ -21,11 +21,11 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 from batchtui import plainfile, tomltext
 from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_protocol as wire
-from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
+from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schema
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.row import ID_MADE, as_json, column_id
-from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit
+from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id
+from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit, scope
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
 from batchtui.intake.template_process import Died, TemplateProcess
@@ -125,7 +125,7 @@ class RequestTemplate:
             what = "[answer] and output_config.format in one template: give one of them"
             raise BadTemplate(error("template", what), _line_of(text, "output_config"))
         try:
-            sent = sent_schema(whole_schema(table))
+            sent = sent_schema(checked_schema(table))
         except AnswerFault as bad:
             raise BadTemplate(error("template", safe(str(bad), 300)), _answer_line(text)) from bad
         # Its texts are no templates.
@@ -133,16 +133,28 @@ class RequestTemplate:
         data["output_config"] = {**config, "format": format_}
 
     def render(
-        self, row: dict[str, Any], number: int, enter: Callable[[str], None] | None = None
+        self,
+        row: dict[str, Any],
+        number: int,
+        enter: Callable[[str], None] | None = None,
+        *,
+        scoped: bool = False,
     ) -> tuple[bytes, str | None]:
         """Params of a row as JSON, and its custom_id as the template makes it (None when it makes none); raises BadRow.
+
+        A ``scoped`` row is one of a run: its columns, the fields of its answer, and what we say of it, each by its scope.
 
         ``enter`` hears of each field before it is rendered.  What stops a template passes through: TookTooLong.
         """
         field = ""
         self._said = []
         try:
+            given, row = row, {**row["run"], **row["answer"], **row["row"]} if scoped else row
             names = self._names(row, number)
+            if scoped:
+                names["row"] = given["row"]
+                names["answer"] = scope(row.get("answer"), given["answer"])
+                names["run"] = scope(row.get("run"), given["run"])
             params = {}
             for name, part in self._plan.items():
                 field = self._name(name)
@@ -488,7 +500,7 @@ class Renderer:
         """Take one row; what is wrong with it or those before is named with the row's place.  Raises SourceFault."""
         self._count += 1
         try:
-            raw = _ENCODE(row)
+            raw = _encoded(row)
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
             self.flush()
             self._empty.count([(row, number)])
@@ -513,7 +525,7 @@ class Renderer:
         """The request of a single row, checked, and the row's own id; raises RowFault."""
         self._count += 1
         try:
-            sent = _Sent(row, number, self._count, _ENCODE(row))
+            sent = _Sent(row, number, self._count, _encoded(row))
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
             raise RowFault(error("template_row", "the row can't be written as JSON", safe(str(bad), 120))) from bad
         answer = self._alone(sent)
@@ -534,7 +546,7 @@ class Renderer:
         try:
             self._flying.extend(block)
             self._in_flight += sum(len(each.raw) for each in block)
-            self._template.send(block[0].order, [each.raw for each in block])
+            self._template.send(block[0].order, [each.raw for each in block], scoped=_scoped(block[0].row))
             while self._in_flight > AHEAD or (self._flying and self._template.answered):
                 self._settle(self._template.answers())
         except Died as bad:
@@ -572,7 +584,7 @@ class Renderer:
         """The answer for a single row; when it ends the process, what it did, in which field, and a new process."""
         field = ""
         try:
-            self._template.send(sent.order, [sent.raw], careful=True)
+            self._template.send(sent.order, [sent.raw], careful=True, scoped=_scoped(sent.row))
             while True:
                 for answer in self._template.answers():
                     if isinstance(answer, wire.Entered):
@@ -606,7 +618,7 @@ class Renderer:
             self._checker.report(found, sent.number, custom_id)
         if answer.said:
             self._say(answer, sent.number, custom_id)
-        self._made[custom_id] = _Made(line, sent.number, (row_id, sent.row))
+        self._made[custom_id] = _Made(line, sent.number, _kept(row_id, sent.row))
 
     def _say(self, answer: wire.Made, number: int, custom_id: str = "") -> None:
         for code, text in answer.said:
@@ -628,7 +640,7 @@ class Renderer:
 
     def _request(self, sent: _Sent, made: wire.Made) -> tuple[bytes, str, str]:
         """The request of a row as a JSON line, the row's own id (empty when it has none), and its custom_id."""
-        row_id = made.custom_id if made.custom_id is not None else column_id(sent.row)
+        row_id = made.custom_id if made.custom_id is not None else _own_id(sent.row)
         custom_id, _ = self._checker.free_id(row_id, sent.order)
         if custom_id in self._made:
             self._place()
@@ -641,7 +653,7 @@ class Renderer:
         self._place()
         checker = self._checker
         checker.report(found, number)
-        checker.leave_out(as_json(row), [found.text], number, row=(column_id(row), row))
+        checker.leave_out(as_json(row), [found.text], number, row=_kept(_own_id(row), row))
         self._give_up_after(found)
 
     def _give_up_after(self, found: Found) -> None:
@@ -651,6 +663,24 @@ class Renderer:
             raise SourceFault(
                 error("template_limit", "the template takes too much in too many rows: the rest is not read")
             )
+
+
+def _encoded(row: dict[str, Any]) -> bytes:
+    """A row as it is sent to the process; raises what msgspec raises for what can't be encoded."""
+    return _ENCODE(row.wire if isinstance(row, RunRow) else row)
+
+
+def _scoped(row: dict[str, Any]) -> bool:
+    return isinstance(row, RunRow) and row.scoped
+
+
+def _own_id(row: dict[str, Any]) -> str:
+    return row.row_id if isinstance(row, RunRow) else column_id(row)
+
+
+def _kept(row_id: str, row: dict[str, Any]) -> Row:
+    """What is kept of a row beside its request: a run's row keeps the id and the columns it had there."""
+    return (row.row_id, row.own or None) if isinstance(row, RunRow) else (row_id, row)
 
 
 _SHOWN = 5

@@ -85,9 +85,9 @@ class TemplateProcess:
         text, model, fallback = self._given
         self.compile(text, None, model, fallback)
 
-    def send(self, first: int, rows: Sequence[bytes], *, careful: bool = False) -> None:
-        """Give encoded rows to render, the first of them with this number."""
-        block = wire.RawBlock(first, careful, [msgspec.Raw(row) for row in rows])
+    def send(self, first: int, rows: Sequence[bytes], *, careful: bool = False, scoped: bool = False) -> None:
+        """Give encoded rows to render, the first of them with this number; ``scoped`` ones are of a run."""
+        block = wire.RawBlock(first, careful, [msgspec.Raw(row) for row in rows], scoped)
         self._put(_ENCODE(block))
 
     @property

@@ -56,6 +56,8 @@ class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):
     careful: bool
     """Whether each field is announced by Entered before it is rendered."""
     rows: list[dict[str, Any]]
+    scoped: bool = False
+    """Whether each row is one of a run: ``row``, ``answer`` and ``run`` with what each holds."""
 
 
 class RawBlock(msgspec.Struct, frozen=True, array_like=True, tag="block"):
@@ -64,6 +66,7 @@ class RawBlock(msgspec.Struct, frozen=True, array_like=True, tag="block"):
     first: int
     careful: bool
     rows: list[msgspec.Raw]
+    scoped: bool = False
 
 
 class Compiled(msgspec.Struct, frozen=True, array_like=True, tag=0):

@@ -137,15 +137,15 @@ class Worker:
         """Answer for each row."""
         enter = self._entered if block.careful else None
         for number, row in enumerate(block.rows, block.first):
-            answer = self._row(row, number, enter)
+            answer = self._row(row, number, enter, block.scoped)
             self._answers.add(answer, len(answer.params) if isinstance(answer, wire.Made) else 200)
         self._answers.flush()
 
-    def _row(self, row: dict[str, Any], number: int, enter: Callable[[str], None] | None) -> wire.Answer:
+    def _row(self, row: dict[str, Any], number: int, enter: Callable[[str], None] | None, scoped: bool) -> wire.Answer:
         assert self._template is not None
         self._limits.begin(self._seconds)
         try:
-            return wire.Made(*self._template.render(row, number, enter), self._template.take_said())
+            return wire.Made(*self._template.render(row, number, enter, scoped=scoped), self._template.take_said())
         except BadRow as bad:
             return wire.Failed(bad.found.code, bad.found.message, bad.found.detail)
         except (TookTooLong, MemoryError, RecursionError) as bad:

@@ -13,7 +13,7 @@ import msgspec
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import Work
 from batchtui.results.names import FieldList
-from batchtui.results.table import Items, Table
+from batchtui.results.table import Besides, Items, Table
 from batchtui.results.view import View
 from batchtui.store import files
 
@@ -32,12 +32,16 @@ class Job(msgspec.Struct, frozen=True):
     """All rows of the source, answered or not."""
     parsed: bool = False
     """Values instead of texts."""
+    beside: Sequence[Besides] = ()
+    """Other runs' columns."""
     bom: bool = False
     """A byte order mark in front, by which Excel knows UTF-8."""
 
     def table(self) -> Table:
         """The rows with named columns; to be closed.  Raises InputError."""
-        return Table(self.view, self.rows, fields=self.fields, columns=self.columns, every=self.every)
+        return Table(
+            self.view, self.rows, fields=self.fields, columns=self.columns, every=self.every, beside=self.beside
+        )
 
 
 def ticker(total: int, work: Work) -> Callable[[int], None]:
@@ -58,8 +62,13 @@ def is_special(dest: Path) -> bool:
 
 
 def there_already(dest: Path) -> bool:
-    """Whether writing to a path would replace a file."""
-    return dest.is_file() and not is_special(dest)
+    """Whether writing to a path would replace a file; raises InputError for a path that can't be one."""
+    try:
+        return dest.is_file() and not is_special(dest)
+    except OSError as bad:
+        shown = str(dest)
+        shown = shown if len(shown) <= 80 else f"{shown[:80]}…"
+        raise InputError(f"can't write {shown}: {bad.strerror}", advice="give another name with -o") from bad
 
 
 def refuse_to_replace(dest: Path) -> InputError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import NamedTuple
 
 from batchtui.domain.errors import StoreError
 from batchtui.results.row_ids import Place, RowIds
@@ -43,6 +44,25 @@ def _spot(place: Place) -> tuple[int, int]:
     return (place.source, place.number) if place.source else (_LAST, 0)
 
 
+class Sourced(NamedTuple):
+    """A view's rows as they stand in their sources."""
+
+    rows: Rows
+    """In the order of the source."""
+    places: list[Place]
+    """By the view's row."""
+    names: dict[int, str]
+    """Names of the sources by number."""
+
+
+def sourced(view: View) -> Sourced:
+    """A view's rows in the order of the source, with where each is from.  Raises StoreError."""
+    known = [_row_ids(member) for member in view.members]
+    found = _places(view, known)
+    names = {number: name for ids in known for number, name in ids.sources.items()}
+    return Sourced(array("I", sorted(_as_sent(view), key=lambda row: _spot(found[row]))), found, names)
+
+
 def in_source_order(view: View) -> Rows:
     """A view's rows in the order of the source; where that is not known, in the order of the requests, else as received."""
     sent = _as_sent(view)
@@ -79,6 +99,14 @@ def with_skipped(view: View) -> list[int | SkippedRow]:
     rows: list[tuple[tuple[int, int], int | SkippedRow]] = [(_spot(found[row]), row) for row in _as_sent(view)]
     rows += [((each.source, each.number), each) for each in skipped_of(view)]
     return [row for _, row in sorted(rows, key=itemgetter(0))]
+
+
+def identities(view: View) -> list[str]:
+    """The row identity of each row; one that several requests have is numbered in the order of the source.
+
+    Raises StoreError.
+    """
+    return _Side(view).keys
 
 
 def match(left: View, right: View) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -17,7 +17,8 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, Column, Json, column_of
 from batchtui.results.fields import Field, view_fields
 from batchtui.results.json_in_text import decode
-from batchtui.results.names import FieldList, Name, Names, Scope
+from batchtui.results.names import REVIEWED, FieldList, Name, Names, Scope
+from batchtui.results.review_columns import review_of
 from batchtui.results.row_ids import decode_columns
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
@@ -48,8 +49,15 @@ SAID: dict[str, Kind] = {
     "cost_usd": "money",
 }
 """What we say of a request, in the order of the columns."""
-ON_REQUEST: dict[str, Kind] = {"attempt": "integer", "thinking": "text", "content": "text"}
-"""What is written only when it is named."""
+ON_REQUEST: dict[str, Kind] = {
+    "attempt": "integer",
+    "thinking": "text",
+    "content": "text",
+    "review": "text",
+    "review_value": "text",
+    "review_note": "text",
+}
+"""What is written only when it is named; reviews also where there are any."""
 _PLACES = {key: place for place, key in enumerate((*SAID, *ON_REQUEST))}
 NOT_SENT, NO_ANSWER = "not sent", "no answer"
 """Outcomes of rows that were skipped, and that no result is here for, where all rows are asked for."""
@@ -95,14 +103,21 @@ class OwnColumns:
 
     def of(self, member: int, custom_id: str) -> dict[str, object]:
         """A request's own columns, as its batch or else another of the view has them; {} when it has none."""
+        held = self.raw(member, custom_id)
+        with suppress(ValueError, msgspec.MsgspecError, RecursionError):
+            row: dict[str, object] = decode(held)["row"] if held else {}
+            return row
+        return {}
+
+    def raw(self, member: int, custom_id: str) -> bytes:
+        """The line of ids.jsonl that has a request's own columns; empty when none has."""
         for number in (member, *range(len(self._places))):
             found = self._places[number].get(custom_id)
             if found is not None:
                 offset, length = found
-                with suppress(OSError, ValueError, msgspec.MsgspecError, RecursionError):
-                    row: dict[str, object] = decode(os.pread(self._fds[number], length, offset))["row"]
-                    return row
-        return {}
+                with suppress(OSError):
+                    return os.pread(self._fds[number], length, offset)
+        return b""
 
     def column(self, name: str) -> Column:
         """A column by the view's row."""
@@ -133,10 +148,16 @@ class TableColumn(msgspec.Struct, frozen=True):
 
     name: str
     """As it stands in the header."""
-    scope: Scope
+    scope: Scope | Literal["beside"]
     key: str
     """Its name in its scope; "" for the column that holds, as JSON, those that are too many."""
     kind: Kind = "value"
+
+
+class Besides(Protocol):
+    """Another run's columns by the view's row."""
+
+    columns: list[tuple[str, Kind, Callable[[int], object]]]
 
 
 class Table:
@@ -153,7 +174,9 @@ class Table:
         fields: FieldList | None = None,
         columns: Sequence[str] = (),
         every: bool = False,
+        beside: Sequence[Besides] = (),
     ) -> None:
+        self._beside = {name: (kind, value) for each in beside for name, kind, value in each.columns}
         self._view = view
         self._every = every
         """Whether all rows of the source are asked for, answered or not."""
@@ -175,10 +198,19 @@ class Table:
         found += [self._column(name) for name in names.answers[:MAX_COLUMNS]]
         found += [TableColumn("other_fields", "answer", "")] if names.answers[MAX_COLUMNS:] else []
         bare = {name.key: name.bare for name in names.run}
-        return [*found, *(TableColumn(bare[key], "run", key, kind) for key, kind in SAID.items())]
+        said = dict(SAID)
+        if review_of(self._view) is not None:
+            said |= {key: ON_REQUEST[key] for key in REVIEWED}
+        found += [TableColumn(bare[key], "run", key, kind) for key, kind in said.items()]
+        return [*found, *(TableColumn(name, "beside", name, kind) for name, (kind, _) in self._beside.items())]
 
     def _chosen(self, columns: Sequence[str]) -> list[TableColumn]:
-        return [self._column(self._names.resolve(each)) for each in columns]
+        return [
+            TableColumn(each, "beside", each, self._beside[each][0])
+            if each in self._beside
+            else self._column(self._names.resolve(each))
+            for each in columns
+        ]
 
     def _column(self, name: Name) -> TableColumn:
         kind: Kind = "value"
@@ -191,7 +223,9 @@ class Table:
     def _lay_out(self) -> None:
         """How the values that are read scope by scope come into the columns."""
         names = self._names
-        by_scope = {scope: [c for c in self.columns if c.scope == scope] for scope in ("row", "answer", "run")}
+        by_scope = {
+            scope: [c for c in self.columns if c.scope == scope] for scope in ("row", "answer", "run", "beside")
+        }
         self._own_keys = [column.key for column in by_scope["row"]]
         self._rest_own = [name.key for name in names.own[MAX_COLUMNS:]] if "" in self._own_keys else []
         self._values = [self._value_of(column.key) for column in by_scope["answer"]]
@@ -199,7 +233,8 @@ class Table:
         self._said = _picker([_PLACES[key] for key in self._said_keys])
         self._on_request = any(key in ON_REQUEST for key in self._said_keys)
         self._outcomes = (self._view.column("outcome"), self._view.column("cut"))
-        grouped = [*by_scope["row"], *by_scope["answer"], *by_scope["run"]]
+        self._others = [self._beside[column.key][1] for column in by_scope["beside"]]
+        grouped = [*by_scope["row"], *by_scope["answer"], *by_scope["run"], *by_scope["beside"]]
         places = {column: place for place, column in enumerate(grouped)}
         order = [places[column] for column in self.columns]
         self._order = None if order == sorted(order) else _picker(order)
@@ -228,6 +263,7 @@ class Table:
             found = self._own_of(item.row or {})
             found += [None] * len(self._values)
             found += [said.get(key) for key in self._said_keys]
+            found += [None] * len(self._others)
             return found if self._order is None else self._order(found)
         row = self._view.row(item)
         found = self._own_of(self._own.of(row.member, row.custom_id)) if self._own_keys else []
@@ -236,6 +272,7 @@ class Table:
             found.append(None if value is ABSENT else value)
         if self._said_keys:
             found += self._said(self._say(row))
+        found += [value_of(item) for value_of in self._others]
         return found if self._order is None else self._order(found)
 
     def _own_of(self, own: dict[str, object]) -> list[object]:
@@ -271,7 +308,14 @@ class Table:
         )
         if not self._on_request:
             return said
-        return (*said, self._view.attempt_of(row.member) + 1, answer.thinking, raw_content(line) if line else "")
+        reviewed = (self._reviewed(key, row.number) for key in REVIEWED)
+        attempt = self._view.attempt_of(row.member) + 1
+        return (*said, attempt, answer.thinking, raw_content(line) if line else "", *reviewed)
+
+    def _reviewed(self, key: str, row: int) -> object:
+        name = self._names.find(f"run.{key}")
+        found = self._names.column(name)[row] if name is not None else ABSENT
+        return None if found is ABSENT else found
 
     def flat(self, item: int | SkippedRow) -> list[str]:
         """The same as texts; what is absent, null or unknown is empty."""

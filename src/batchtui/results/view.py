@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -114,6 +115,11 @@ class View(ABC):
     group_keys: tuple[GroupKey, ...]
     members: tuple[ResultSet, ...]
     """The batches it is made of."""
+
+    @cached_property
+    def kept(self) -> dict[str, object]:
+        """What others made of it and keep with it."""
+        return {}
 
     @abstractmethod
     def __len__(self) -> int: ...

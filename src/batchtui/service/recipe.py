@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 import tomli_w
 
-from batchtui import plainfile, safetext
+from batchtui import plainfile, safetext, tomltext
 from batchtui.domain.errors import StoreError
 from batchtui.domain.plan import Origin, Plan
 
@@ -22,7 +22,7 @@ SCHEMA = 1
 MAX_RECIPE = 16_000_000
 """Bytes of its file."""
 
-Made = Literal["files", "composed", "retry"]
+Made = Literal["files", "composed", "run", "again", "retry"]
 
 
 class RecipeSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +51,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_prefix: bool = False
     close_schemas: bool = False
     """True when ``additionalProperties: false`` was added to schemas."""
+    delimiter: str = ""
+    encoding: str = ""
+    skip_rows: int = 0
+    comment: str = ""
+    """How a table was said to be written."""
     skip_errors: bool = False
     """True when requests with errors were skipped."""
     betas: tuple[str, ...] = ()
@@ -61,7 +66,17 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     template_text: str = ""
     """The whole template as it was."""
     changes: dict[str, str] = {}
-    """Of a retry, what was set anew, as ``--set`` takes it."""
+    """What was changed in every request, as ``--set`` takes it."""
+    made_of: tuple[str, ...] = msgspec.field(default=(), name="from")
+    """Local ids of the runs that this one was made from."""
+    runs: tuple[str, ...] = ()
+    """Local ids of the runs among its sources."""
+    kind: str = ""
+    """What was taken of them: ``answers`` (rows with their answers), ``rows`` or ``requests``."""
+    only: tuple[str, ...] = ()
+    """The states that were taken of a run, as ``--only`` names them; none: the usable ones."""
+    filter: str = ""
+    """The filter on its rows."""
 
     @property
     def has_template(self) -> bool:
@@ -75,12 +90,22 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
         return Recipe(made_from="retry", changes=dict(changes)) if changes else None
     origin = plan.origin
     return Recipe(
-        made_from="composed" if origin.given == ("-",) and not origin.template_text and not origin.sources else "files",
+        made_from=_made(origin),
+        changes=origin.changes,
+        made_of=origin.made_from,
+        runs=origin.runs,
+        kind=origin.kind,
+        only=origin.only,
+        filter=origin.filter,
         given=origin.given,
         format=origin.format,
         model=origin.model,
         cache_prefix=origin.cache_prefix,
         close_schemas=origin.close_schemas,
+        delimiter=origin.delimiter,
+        encoding=origin.encoding,
+        skip_rows=origin.skip_rows,
+        comment=origin.comment,
         skip_errors=origin.skip_bad,
         betas=tuple(sorted({beta for part in plan.parts for beta in part.betas})),
         api_version=api_version,
@@ -88,6 +113,15 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
         template=origin.template,
         template_text=origin.template_text,
     )
+
+
+def _made(origin: Origin) -> Made:
+    """Which way a run is made: a run among its sources whose answers are not taken is the run it repeats."""
+    if set(origin.made_from) - set(origin.runs) or origin.kind in ("rows", "requests"):
+        return "again"
+    if origin.runs:
+        return "run"
+    return "composed" if origin.given == ("-",) and not origin.template_text and not origin.sources else "files"
 
 
 def _sources(origin: Origin) -> tuple[RecipeSource, ...]:
@@ -114,7 +148,7 @@ def read(folder: Path) -> Recipe | None:
     """The recipe in a batch's folder, None when there is none.  Raises StoreError when it can't be read."""
     path = folder / RECIPE
     try:
-        found = msgspec.toml.decode(plainfile.read(path, MAX_RECIPE), type=Recipe)
+        found = tomltext.decode(plainfile.read(path, MAX_RECIPE), Recipe)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as bad:

@@ -23,6 +23,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.service import history_stats
 from batchtui.service.context import Context, Listener
 from batchtui.service.events import SyncReport, TryResult
+from batchtui.service.lineage import Lineage
 from batchtui.service.other_profiles import Others, Reach, joined
 from batchtui.store.records import PART, RESULTS, SKIPPED
 
@@ -31,9 +32,15 @@ if TYPE_CHECKING:
     from batchtui.domain.money import PriceTable
     from batchtui.domain.plan import ModelInfo
     from batchtui.intake.options import IntakeOptions
+    from batchtui.intake.preview import Peek
     from batchtui.results.answer_check import Schema
+    from batchtui.results.beside import Beside
     from batchtui.results.export import ExportOptions
+    from batchtui.results.gold import Gold
+    from batchtui.results.names import Name, Names
+    from batchtui.results.review import Review
     from batchtui.results.view import ResultSet, View
+    from batchtui.service.again import Again, AgainChange
     from batchtui.service.parts import Parts
     from batchtui.service.planning import KeptModels
     from batchtui.service.retry import Retry
@@ -73,6 +80,7 @@ class Service:
         self._loop_task: asyncio.Task[None] | None = None
         self._others_task: asyncio.Task[None] | None = None
         self.others = Others(self)
+        self.lineage = Lineage(self.history)
 
     @property
     def is_demo(self) -> bool:
@@ -146,14 +154,18 @@ class Service:
         stdin: BinaryIO | None = None,
     ) -> Plan:
         """Check sources and plan their batches; ``keep`` stages them so that the plan can be submitted."""
+        from batchtui.intake.options import IntakeOptions
         from batchtui.intake.plan import make_plan
         from batchtui.memory import give_back
-        from batchtui.service import planning
+        from batchtui.service import planning, run_sources
 
-        with planning.staging(self.context, keep, "can't read the source or keep its copy") as folder:
+        with (
+            planning.staging(self.context, keep, "can't read the source or keep its copy") as folder,
+            run_sources.with_runs(self.context, sources, options or IntakeOptions(), work) as (named, opened),
+        ):
             made = make_plan(
-                sources,
-                planning.options_for(self.context, sources, options),
+                named,
+                planning.options_for(self.context, named, opened),
                 prices=self.prices,
                 staging=folder,
                 work=work,
@@ -162,6 +174,42 @@ class Service:
             )
         give_back(made.requests)
         return made
+
+    def peek(
+        self, sources: Sequence[str], options: IntakeOptions, again: tuple[Again, AgainChange] | None = None
+    ) -> Peek:
+        """The first rows of sources, runs among them, or of a run that is made again; raises InputError, StoreError."""
+        from batchtui.intake.preview import peek
+        from batchtui.service import run_sources
+
+        if again is not None:
+            sources, options = again[0].with_rows(again[0].options(again[1], options), again[1], UNWATCHED)
+        with run_sources.with_runs(self.context, sources, options, UNWATCHED) as (named, opened):
+            return peek(named, opened, prices=self.prices)
+
+    def again(self, record: BatchRecord) -> Again:
+        """A record's run, to be made again.  Raises StoreError."""
+        from batchtui.service.again import Again
+
+        return Again(self.context, record)
+
+    def plan_again(
+        self,
+        again: Again,
+        change: AgainChange,
+        options: IntakeOptions | None = None,
+        *,
+        work: Work = UNWATCHED,
+        stdin: BinaryIO | None = None,
+    ) -> Plan:
+        """Plan a run once more with what is changed, staged; raises InputError, StoreError and Stopped."""
+        from batchtui.service import planning
+        from batchtui.service.again import plan_again
+
+        with planning.staging(self.context, True, "can't read the source or keep its copy") as folder:
+            assert folder is not None
+            complete = planning.options_for(self.context, change.sources, again.options(change, options))
+            return plan_again(self.context, again, change, complete, folder, work=work, stdin=stdin)
 
     def retry(self, local_ids: Sequence[str], work: Work = UNWATCHED) -> Retry:
         """What of these batches (of one run) is to be sent again: opens the run; close it.  Raises InputError."""
@@ -219,6 +267,7 @@ class Service:
         Raises InputError when there are none.
         """
         from batchtui.memory import give_back
+        from batchtui.results.review import REVIEW_FOLDER
         from batchtui.results.run_view import open_run
         from batchtui.results.storage import open_results
 
@@ -237,7 +286,23 @@ class Service:
         by_name = {r.local_id: r for r in records}
         for member in view.members if schema is None else ():
             self._agree(by_name[member.folder.name], member)
+        view.kept[REVIEW_FOLDER] = self.history.folder(self.run_of(record)[0].local_id)
         return view
+
+    def review(self, record: BatchRecord) -> Review:
+        """The verdicts and samples of a batch's run.  Raises StoreError."""
+        from batchtui.service.gold import review_of
+
+        return review_of(self.context, record.run)
+
+    def gold(self, view: View, names: Names, field: Name, text: str, record: BatchRecord) -> Gold:
+        """Gold for a field as ``--gold`` names it: a column, ``review``, ``review:ID``, a file by id.
+
+        Raises InputError, StoreError.
+        """
+        from batchtui.service.gold import find_gold
+
+        return find_gold(self.context, self.prices, view, names, field, text, record.run)
 
     def _has_results(self, record: BatchRecord) -> bool:
         """True when there is something to read: stored results, or a part of them."""
@@ -255,6 +320,27 @@ class Service:
                 record.local_id,
                 lambda r: replace(r, tally=tally, cost_usd=cost) if r.results == "stored" else r,
             )
+
+    def besides(self, view: View, records: Sequence[BatchRecord], work: Work = UNWATCHED) -> list[Beside]:
+        """The columns of these records' runs for the rows of a view, each run under its title; to be closed."""
+        from batchtui.results.beside import Beside
+        from batchtui.results.table import OwnColumns
+        from batchtui.service.run_sources import opened, title
+
+        titles = [title(r) for r in records]
+        columns = OwnColumns(view)
+        own = columns.names
+        columns.close()
+        found: list[Beside] = []
+        try:
+            for record, name in zip(records, titles, strict=True):
+                called = name if titles.count(name) == 1 else record.run
+                found.append(Beside(view, opened(self.context, record, work), called, own, work))
+        except BaseException:
+            for each in found:
+                each.close()
+            raise
+        return found
 
     def skipped_path(self, record: BatchRecord) -> Path:
         """Where the requests are that were skipped since they had errors; of a run, its first batch has them."""

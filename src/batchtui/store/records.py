@@ -326,7 +326,10 @@ class History:
                     shutil.rmtree(entry.path, ignore_errors=True)
 
     def resolve(self, text: str) -> BatchRecord:
-        """The record for a local id, a service's id, a unique beginning of either, or ``last``; raises InputError."""
+        """The record for a local id, a service's id, a unique beginning of either, a run's title, or ``last``.
+
+        Raises InputError.
+        """
         records = self.all()
         if text == "last":
             if not records:
@@ -334,6 +337,13 @@ class History:
             return records[0]
         exact = [r for r in records if text in (r.local_id, r.id)]
         found = exact or [r for r in records if r.local_id.startswith(text) or (r.id or "").startswith(text)]
+        if not found and text:
+            titled = [r for r in records if r.title == text]
+            if len({r.run for r in titled}) > 1:
+                names = ", ".join(dict.fromkeys(r.run for r in titled[:8]))
+                raise InputError(f"{text!r} is the title of several runs ({names})", advice="give an id")
+            # A title is the run's: its first batch stands for it.
+            found = [min(titled, key=lambda r: (r.attempt, r.part))] if titled else []
         if not found or not text:
             raise InputError(f"no batch has the id {text!r}", advice="batchtui list --all shows the ids")
         if len(found) > 1:

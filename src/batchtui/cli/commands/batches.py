@@ -8,8 +8,10 @@ import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
+import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
@@ -18,7 +20,10 @@ from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.present import batch, numbers
+from batchtui.present import recipe as recipe_words
 from batchtui.service import Service
+from batchtui.service.recipe import Recipe
+from batchtui.store import files
 
 RECENT = 50
 """Batches that list shows without --all, beside all that are under way or need the person."""
@@ -81,10 +86,15 @@ async def _watch_all(service: Service, *, others: bool) -> None:
 @verb("show")
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
 @click.option("--refresh", is_flag=True, help="Check with the API first.")
-def show_(session: Session, id_: str, refresh: bool) -> int:
-    """Show one batch.  Exit code 1 when the API does not know it any more."""
+@click.option("--template", is_flag=True, help="Print the template that its run was made with, or write it with -o.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write the template to FILE.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def show_(session: Session, id_: str, refresh: bool, template: bool, output: Path | None, force: bool) -> int:
+    """Show one batch and what its run was made from.  Exit code 1 when the API does not know it any more."""
     service = session.service()
     record = service.resolve(id_)
+    if template or output is not None:
+        return _template(service, record, output, force)
     if refresh and record.active:
         state = session.run(service.refresh, service)
         if state.blind_since is not None:
@@ -96,11 +106,45 @@ def show_(session: Session, id_: str, refresh: bool) -> int:
             service.open_results(record.local_id).close()
             record = service.resolve(record.local_id)
     if session.json:
-        print_json(record)
+        print_json({**msgspec.structs.asdict(record), **_made_from(service, record)})
         return 1 if record.unknown else 0
     for name, value in facts(service, record):
         show(f"{name:<12} {safetext.line(str(value), 600)}")
     return 1 if record.unknown else 0
+
+
+def _recipe(service: Service, record: BatchRecord) -> Recipe | None:
+    """What a record's run was made from, None when nothing says so; says what can't be read."""
+    try:
+        return service.again(record).recipe
+    except BatchtuiError as error:
+        say(f"warning: {error}")
+        return None
+
+
+def _made_from(service: Service, record: BatchRecord) -> dict[str, object]:
+    """What a record's run was made from and led to, for JSON."""
+    return {
+        "made_from": service.lineage.made_from(record.run),
+        "led_to": service.lineage.led_to(record.run),
+        "recipe": _recipe(service, record),
+    }
+
+
+def _template(service: Service, record: BatchRecord, output: Path | None, force: bool) -> int:
+    """Print or write the template of a record's run; raises InputError."""
+    held = service.again(record).recipe
+    if held is None or not held.has_template:
+        why = "it is not known: the run is of batchtui 0.1.0 or of elsewhere" if held is None else "its run had none"
+        raise InputError(f"no template of {batch.full_name(record)}: {why}")
+    if output is None:
+        sys.stdout.write(safetext.copied(held.template_text) if sys.stdout.isatty() else held.template_text)
+        return 0
+    if output.exists() and not force:
+        raise InputError(f"{output} exists", advice="add --force to replace it, or give another name")
+    files.write_atomic(output, held.template_text.encode("utf-8", "replace"))
+    say(f"template written to {output}")
+    return 0
 
 
 def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
@@ -160,6 +204,12 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         for name, value in (("source", record.source), ("note", record.note), ("error", record.error))
         if value
     ]
+    rows += [(name.lower(), value) for name, value in recipe_words.facts(_recipe(service, record), record)]
+    for label, found in (
+        ("made from", service.lineage.made_from(record.run)),
+        ("led to", service.lineage.led_to(record.run)),
+    ):
+        rows += [(label, recipe_words.relatives([each])) for each in found]
     if record.skipped:
         rows.append(("skipped", f"{batch.skipped(record.skipped)}, not sent, kept in {service.skipped_path(record)}"))
     rows.append(("folder", service.history.folder(record.local_id)))

@@ -1,4 +1,4 @@
-"""results, compare."""
+"""results."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
 from batchtui.domain.outcome import ALL_OUTCOMES
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from batchtui.results.answer_check import Schema
 
 OUTCOMES = ("succeeded", *ALL_OUTCOMES)
-_ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
+ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
 
 
 _MAX_SCHEMA = 16_000_000
@@ -86,7 +87,7 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     metavar="NAMES",
     help="csv, parquet, sqlite: only these columns, in this order: topic,answer.sentiment,run.cost_usd.",
 )
-@_ONLY
+@ONLY
 @filter_options
 @click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
 @click.option(
@@ -108,6 +109,19 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     default=None,
     help="Check answers by this JSON Schema where the request asked for none.",
 )
+@click.option(
+    "--with-origin",
+    is_flag=True,
+    help="csv, parquet, sqlite: also the columns and fields of the runs it was made from.",
+)
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    metavar="ID",
+    shell_complete=completion.ids,
+    help="csv, parquet, sqlite: also the columns and fields of another run over the same rows (repeatable).",
+)
 @strict_option
 @click.option("--raw", is_flag=True, help="Keep control characters, even on a terminal.")
 def results_(
@@ -126,6 +140,8 @@ def results_(
     strict: bool,
     raw: bool,
     columns: str,
+    with_origin: bool,
+    others: tuple[str, ...],
     **how: Any,
 ) -> int:
     """Write the results of a batch, or of its whole run, to standard output or to FILE, in the order of the source."""
@@ -137,7 +153,10 @@ def results_(
     if all_rows and (only or not wanted.empty):
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     place = agree_on(session, output, format_, force=force)
-    check_options(place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"])
+    beside = _others(service, record, with_origin, others)
+    check_options(
+        place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], beside=beside
+    )
     records = service.run_of(record) if run else [record]
     if any(r.active or r.results_due for r in records):
         session.run(lambda: bring(service, records), service)
@@ -153,6 +172,7 @@ def results_(
         raw=raw,
         columns=split_names(columns),
         schema=schema,
+        others=beside,
         **how,
     )
     if not written and (only or filter_) and not session.json:
@@ -187,6 +207,18 @@ def results_(
         return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
     code = words.exit_code(records, strict=strict)
     return code or int(strict and tally is not None and words.tally_failed(tally, strict=True) > 0)
+
+
+def _others(service: Service, record: BatchRecord, with_origin: bool, others: Sequence[str]) -> list[BatchRecord]:
+    """The first batches of the runs whose columns are written too; raises InputError."""
+    found = service.lineage.origins(record.run) if with_origin else []
+    if with_origin and not found:
+        raise InputError(
+            f"{batch.name(record)} was not made from another run that is still here", advice="--with ID names a run"
+        )
+    found += [service.run_of(service.resolve(each))[0] for each in others]
+    by_run = {each.run: each for each in found if each.run != record.run}
+    return list(by_run.values())
 
 
 def _read_schema(path: Path) -> Schema:
@@ -255,13 +287,21 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
             )
 
 
+def rows_of_filter(view: View, wanted: Filter, work: Work = UNWATCHED) -> array[int]:
+    """Rows that match ``--filter``; raises InputError for names that the results don't have."""
+    try:
+        return select(view, wanted, work)
+    except InputError as error:
+        raise InputError(f"--filter {error}", advice=error.advice) from error
+
+
 def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
     """Rows by outcome and filter in the order of the source, None for all."""
     if not only and wanted.empty:
         return None
-    kept = set(select(view, wanted)) if not wanted.empty else set(range(len(view)))
+    kept = set(rows_of_filter(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
-        kept &= {row for name in only for row in select(view, parse_filter(f"outcome:{name}"))}
+        kept &= {row for name in only for row in select(view, parse_filter(f"is:{name}"))}
     return by_source(view, kept)
 
 
@@ -276,6 +316,7 @@ def write_results(
     wanted: Filter = EVERYTHING,
     raw: bool = False,
     schema: Schema | None = None,
+    others: Sequence[BatchRecord] = (),
     **how: Unpack[ExportOptions],
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
@@ -291,9 +332,12 @@ def write_results(
             return 0
         else:
             out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
+        how["beside"] = beside = service.besides(view, others, work) if others else []
         try:
             return service.export(view, rows, format_, out, work=work, **how)
         finally:
+            for each in beside:
+                each.close()
             sys.stdout.flush()
 
 
@@ -316,24 +360,3 @@ class _SafeOut:
             sys.stdout.write(safetext.line(self._rest.decode("utf-8", "replace"), 1_000_000) + "\n")
             self._rest = b""
         sys.stdout.flush()
-
-
-@verb("compare")
-@click.argument("left", metavar="ID", shell_complete=completion.ids)
-@click.argument("right", metavar="ID", shell_complete=completion.ids)
-@click.option("--run", is_flag=True, help="Compare the whole runs.")
-@click.option("--all", "everything", is_flag=True, help="List requests with equal answers too.")
-def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
-    """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
-    service = session.service()
-    from batchtui.results.compare import compare
-
-    with session.work() as work:
-        views = [service.open_results(service.resolve(i).local_id, run=run, work=work) for i in (left, right)]
-        found: Any = compare(views[0], views[1], work)
-    if session.json:
-        print_json(found.summary())
-        return 0
-    for line in found.lines(everything):
-        print(safetext.line(line, 2000))
-    return 0

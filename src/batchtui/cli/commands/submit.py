@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchtui.cli import completion, words
+from batchtui.cli.commands.results import bring, filter_options
 from batchtui.cli.output import print_json, say, show
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
+from batchtui.domain.outcome import ALL_OUTCOMES
 from batchtui.domain.plan import Plan
-from batchtui.intake.options import FORMATS, IntakeOptions, TableOptions
+from batchtui.intake.options import FORMATS, IntakeOptions, RunChoice, TableOptions
 from batchtui.present import numbers
 from batchtui.present import plan as plan_words
-from batchtui.service import Service
+from batchtui.service import Service, run_sources
 
 if TYPE_CHECKING:
     from batchtui.cli.place import Place
@@ -86,6 +88,17 @@ _SOURCES: list[Callable[[Any], Any]] = [
 ]
 
 
+_RUN_ROWS: list[Callable[[Any], Any]] = [
+    click.option(
+        "--only",
+        multiple=True,
+        type=click.Choice(("all", "succeeded", *ALL_OUTCOMES)),
+        help="run:ID: rows with these outcomes (repeatable; default: usable).",
+    ),
+    filter_options,
+]
+
+
 def dollars(text: str) -> Decimal:
     """An amount given as an option; raises click's usage error."""
     try:
@@ -98,7 +111,7 @@ def dollars(text: str) -> Decimal:
 
 
 def _source_options(command: Any) -> Any:
-    for option in reversed(_SOURCES):
+    for option in (*reversed(_RUN_ROWS), *reversed(_SOURCES)):
         command = option(command)
     return command
 
@@ -115,8 +128,13 @@ def _options(
     encoding: str,
     skip_rows: int,
     comment: str,
+    only: tuple[str, ...],
+    filter_: str,
+    case: bool,
+    regex: bool,
 ) -> IntakeOptions:
     return IntakeOptions(
+        choice=RunChoice(only=only, filter=filter_, case=case, regex=regex),
         table=TableOptions(delimiter=delimiter, encoding=encoding, skip_rows=skip_rows, comment=comment),
         format=format_,
         template=template,
@@ -126,6 +144,14 @@ def _options(
         close_schemas=close_schemas,
         default_model=model,
     )
+
+
+def bring_runs(session: Session, service: Service, sources: Iterable[str]) -> None:
+    """Download what is due of the runs among the sources.  Raises InputError for one that there isn't."""
+    for source in filter(run_sources.is_run, sources):
+        due = [r for r in service.run_of(run_sources.record_of(service.context, source)) if r.results_due and r.id]
+        if due:
+            session.run(functools.partial(bring, service, due), service)
 
 
 def _plan(session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, *, keep: bool) -> Plan:
@@ -138,11 +164,13 @@ def _plan(session: Session, service: Service, sources: tuple[str, ...], options:
 def check_(session: Session, sources: tuple[str, ...], count: bool, api_version: str, **how: Any) -> int:
     """List all problems of SOURCE, the plan and the cost.  Nothing is sent.
 
-    SOURCE is a file, a folder, or - for standard input.  Exit code 0 when it can be sent, 2 when it can't.
+    SOURCE is a file, a folder, - for standard input, or run:ID for the rows of a run with their answers.  Exit code 0 when
+    it can be sent, 2 when it can't.
     """
     service = session.service()
     if api_version:
         service.use_api_version(api_version)
+    bring_runs(session, service, sources)
     plan = _plan(session, service, sources, _options(**how), keep=count)
     try:
         if count and plan.ok:
@@ -201,6 +229,7 @@ def submit_(
     if api_version:
         service.use_api_version(api_version)
     place = output_place(session, output, force=force, sources=sources)
+    bring_runs(session, service, sources)
     plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count)
     if not agreed:
         service.discard(plan)
@@ -209,7 +238,7 @@ def submit_(
         if session.json:
             print_json(words.plan_json(plan))
         return InputError.exit_code
-    label = title or plan_words.title_of(sources)
+    label = title or _title(service, sources, how["template"])
     try:
         return send_and_follow(
             session,
@@ -222,6 +251,16 @@ def submit_(
     except SourceChanged:
         service.discard(plan)
         raise
+
+
+def _title(service: Service, sources: tuple[str, ...], template: Path | None) -> str:
+    """A title for a run: of one made from another run, that one's title and the template's name."""
+    named = [
+        run_sources.title(run_sources.record_of(service.context, source)) if run_sources.is_run(source) else source
+        for source in sources
+    ]
+    made = plan_words.title_of(named)
+    return f"{made} {template.stem}" if template is not None and run_sources.is_run(sources[0]) else made
 
 
 def _agreed_plan(

@@ -45,6 +45,10 @@ def start(home: HomeScreen, name: str) -> None:
             run_task(home, edit(home, line.records if line else ()), opens=True)
         case "profiles":
             run_task(home, profiles(home), opens=True)
+        case "again":
+            run_task(home, make_again(home, chosen), opens=True)
+        case "from_rows":
+            run_task(home, from_rows(home, chosen), opens=True)
         case "resolve":
             run_task(home, resolve(home, line.record if line else None), opens=True)
         case _:
@@ -145,6 +149,44 @@ async def export(home: HomeScreen, chosen: Sequence[BatchRecord], line: Line | N
             await export_many(home, chosen)
     except BatchtuiError as error:
         home.fail(error)
+
+
+def _one_run(home: HomeScreen, chosen: Sequence[BatchRecord]) -> BatchRecord | None:
+    """The first batch of the one run that is chosen; says why when there isn't one."""
+    if len({r.run for r in chosen}) != 1:
+        home.nothing("choose one run", "clear the marks with esc" if chosen else "")
+        return None
+    return chosen[0]
+
+
+async def make_again(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
+    """Open the new screen filled with a run's recipe."""
+    from batchtui.tui.new.begun import again_of
+    from batchtui.tui.new.screen import NewScreen
+
+    record = _one_run(home, chosen)
+    if record is None:
+        return
+    try:
+        begun = await home.in_thread(again_of, home.service, record)
+    except BatchtuiError as error:
+        home.fail(error)
+        return
+    await home.app.push_screen(NewScreen(begun=begun))
+
+
+async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
+    """Open the new screen with a run's usable rows and their answers as its source."""
+    from batchtui.tui.new.begun import from_run
+    from batchtui.tui.new.screen import NewScreen
+
+    record = _one_run(home, chosen)
+    if record is None:
+        return
+    if not any(r.results in ("stored", "partial") for r in home.service.run_of(record)):
+        home.nothing("no results are downloaded yet", "results are downloaded automatically when a batch has ended")
+        return
+    await home.app.push_screen(NewScreen(begun=from_run(home.service, record)))
 
 
 async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
@@ -316,7 +358,9 @@ async def export_one(home: HomeScreen, record: BatchRecord, *, run: bool) -> Non
     from batchtui.tui.results.export import ExportScreen
 
     view = await home.in_thread(home.service.open_results, record.local_id, run=run)
-    said = await home.app.push_screen_wait(ExportScreen(view, range(len(view)), stem(record), whole=True))
+    origins = await home.in_thread(home.service.lineage.origins, record.run)
+    screen = ExportScreen(view, range(len(view)), stem(record), whole=True, origins=origins)
+    said = await home.app.push_screen_wait(screen)
     if said:
         home.say(said, level="good")
 

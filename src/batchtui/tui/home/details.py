@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from textual.content import Content
@@ -20,11 +20,14 @@ LABEL = 11
 _COLORS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "accent": "$text-primary"}
 
 
-def of_line(line: Line, now: datetime, usual: Usual, *, width: int) -> Content:
-    """The details of a row of the home screen, in lines of ``width`` cells."""
+def of_line(line: Line, now: datetime, usual: Usual, *, width: int, made: Sequence[tuple[str, str]] = ()) -> Content:
+    """The details of a row of the home screen, in lines of ``width`` cells; ``made`` is what its run was made from."""
     if line.record is None:
-        return of_run(line.group, width=width)
-    return of_batch(line.record, now, usual(line.record), width=width, group=line.group)
+        found = of_run(line.group, width=width)
+    else:
+        found = of_batch(line.record, now, usual(line.record), width=width, group=line.group)
+    safe = [(name, safetext.line(value, 400)) for name, value in made]
+    return Content.assemble(found, "\n", *_facts(safe, width)) if safe else found
 
 
 def of_batch(

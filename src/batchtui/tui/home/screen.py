@@ -71,6 +71,14 @@ class HomeScreen(BaseScreen[None]):
         Binding("enter", "open_row", "open", id="open", tooltip="open results, or what needs attention"),
         Binding("c", "act('cancel')", "cancel", id="cancel", tooltip="cancel running batches"),
         Binding("r", "act('retry')", "retry", id="retry", tooltip="retry failed requests"),
+        Binding("a", "act('again')", "again", id="again", tooltip="make the run again: other model, template or rows"),
+        Binding(
+            "b",
+            "act('from_rows')",
+            "new from answers",
+            id="from_rows",
+            tooltip="new batch from a run's rows and their answers",
+        ),
         Binding(
             "f",
             "act('fetch')",
@@ -106,7 +114,7 @@ class HomeScreen(BaseScreen[None]):
     ]
     KEY_LINE = (
         *("new", "import", "open", "cancel", "retry", "export", "filter", "sort", "edit", "delete", "details"),
-        *("refresh", "fold", "elsewhere", "spending", "profiles", "copy", "settings", "fetch"),
+        *("again", "from_rows", "refresh", "fold", "elsewhere", "spending", "profiles", "copy", "settings", "fetch"),
     )
 
     def __init__(self) -> None:
@@ -466,11 +474,10 @@ class HomeScreen(BaseScreen[None]):
             self._show_details(self.line)
 
     def _show_details(self, line: Line) -> None:
-        from batchtui.tui.dialogs import Reading
-        from batchtui.tui.home import details
+        from batchtui.tui.base import run_task
+        from batchtui.tui.home.lineage import show_details
 
-        width = min(90, self.size.width * 9 // 10 - 8)
-        self.app.push_screen(Reading("Details", details.of_line(line, self.tui.now(), self.usual, width=width)))
+        run_task(self, show_details(self, line), opens=True)
 
     def action_elsewhere(self) -> None:
         """The other batches in this workspace."""

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 from textual.message import Message
 
 from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.plan import Plan, Problem, ProblemGroup
 from batchtui.domain.work import Progress, Work
 from batchtui.intake.drafts import Form
-from batchtui.intake.options import IntakeOptions, TableOptions
+from batchtui.intake.options import IntakeOptions, RunChoice, TableOptions
 from batchtui.paths import expanded
+from batchtui.service.again import AgainChange
+from batchtui.service.run_sources import is_run
 from batchtui.tui.new.problem_list import ProblemGathering
 
 if TYPE_CHECKING:
@@ -34,6 +37,21 @@ class CheckInput:
     paths: tuple[str, ...] = ()
     lines: bytes = b""
     options: IntakeOptions = field(default_factory=IntakeOptions)
+    again: str = ""
+    """Local id of the run that is made again, "" for none; without paths its own rows are meant."""
+
+    @property
+    def change(self) -> AgainChange:
+        """What is other than in the run that is made again."""
+        settings = (
+            {"model": msgspec.json.encode(self.options.default_model).decode()} if self.options.default_model else {}
+        )
+        return AgainChange(
+            sources=self.paths,
+            template=self.options.template,
+            template_text=self.options.template_text,
+            set=settings,
+        )
 
     @property
     def empty(self) -> bool:
@@ -56,6 +74,12 @@ class FormState:
     skip_bad: bool = False
     cache_prefix: bool = False
     close_schemas: bool = False
+    choice: RunChoice = field(default_factory=RunChoice)
+    """Which rows of a run are meant."""
+    again: str = ""
+    """Local id of the run that is made again, "" for none."""
+    own_rows: bool = False
+    """True when the rows are that run's own."""
     forms: tuple[Form, ...] = ()
     """The composed requests, where they are composed."""
     account: tuple[object, ...] = ()
@@ -73,11 +97,13 @@ class FormState:
             cache_prefix=self.cache_prefix,
             close_schemas=self.close_schemas,
             default_model=self.model or None,
+            choice=self.choice,
         )
 
     def source(self) -> CheckInput:
         """The files that are to be checked; raises InputError."""
-        return CheckInput(paths=split_paths(self.typed), options=self.options())
+        paths = () if self.own_rows else split_paths(self.typed)
+        return CheckInput(paths=paths, options=self.options(), again=self.again)
 
 
 class CheckMoved(Message):
@@ -93,8 +119,16 @@ class CheckMoved(Message):
 class CheckEnded(Message):
     """A check is over: with a plan, stopped (neither), or with an error."""
 
-    def __init__(self, number: int, plan: Plan | None, error: BaseException | None, stopped_by: str = "") -> None:
+    def __init__(
+        self,
+        number: int,
+        plan: Plan | None,
+        error: BaseException | None,
+        stopped_by: str = "",
+        difference: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
+        self.difference = difference
         self.number = number
         self.plan = plan
         self.error = error
@@ -106,13 +140,13 @@ def split_paths(typed: str) -> tuple[str, ...]:
     whole = typed.strip()
     if not whole:
         return ()
-    if expanded(whole).exists():
+    if not is_run(whole) and expanded(whole).exists():
         return (str(expanded(whole)),)
     try:
         words = shlex.split(whole)
     except ValueError as error:
         raise InputError(f"the paths can't be read: {error}", advice="close the quotes") from error
-    return tuple(str(expanded(word)) for word in words)
+    return tuple(word if is_run(word) else str(expanded(word)) for word in words)
 
 
 def join_paths(paths: list[str]) -> str:
@@ -155,11 +189,10 @@ class SourceCheck:
         plan: Plan | None = None
         error: BaseException | None = None
         stopped_by = ""
+        difference: tuple[str, ...] = ()
         try:
             source = make()
-            stdin = io.BytesIO(source.lines) if source.lines else None
-            paths = ["-"] if source.lines else list(source.paths)
-            plan = service.plan(paths, source.options, work=work, on_problem=telling.found, stdin=stdin)
+            plan, difference = self._plan(service, source, telling, work)
             stopped_by = service.max_cost_problem(plan) or ""
         except Stopped:
             pass
@@ -170,7 +203,18 @@ class SourceCheck:
                 service.discard(plan)
             return
         self.running = False
-        self._post(CheckEnded(number, plan, error, stopped_by))
+        self._post(CheckEnded(number, plan, error, stopped_by, difference))
+
+    @staticmethod
+    def _plan(service: Service, source: CheckInput, telling: _Telling, work: Work) -> tuple[Plan, tuple[str, ...]]:
+        """The plan, and what it does otherwise than the run that is made again."""
+        if source.again:
+            again = service.again(service.resolve(source.again))
+            plan = service.plan_again(again, source.change, source.options, work=work)
+            return plan, tuple(again.difference(plan, work)) if plan.ok else ()
+        stdin = io.BytesIO(source.lines) if source.lines else None
+        paths = ["-"] if source.lines else list(source.paths)
+        return service.plan(paths, source.options, work=work, on_problem=telling.found, stdin=stdin), ()
 
 
 class CheckedForm:
@@ -181,6 +225,8 @@ class CheckedForm:
         self.form: FormState | None = None
         """What the plan, or the check that runs, is of.  None once something else is shown."""
         self.plan: Plan | None = None
+        self.difference: tuple[str, ...] = ()
+        """What the plan does otherwise than the run that is made again."""
         self.stopped_by = ""
         """The sentence that says what forbids the plan, "" when nothing does."""
 

@@ -10,12 +10,14 @@ import msgspec
 from rich.text import Text
 
 from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.money import PriceTable
 from batchtui.intake.options import IntakeOptions
-from batchtui.intake.preview import Peek, Previewer, peek
+from batchtui.intake.preview import Peek, Previewer
 from batchtui.intake.sources import Source as SourceFile
 from batchtui.intake.sources import SourceFault, Stream, open_source
 from batchtui.paths import expanded
+from batchtui.service import Service
 from batchtui.tui.new.check import CheckInput
 from batchtui.tui.results.detail import request_sections
 from batchtui.tui.widgets.answer_view import Section
@@ -90,10 +92,14 @@ LINE_SHOWN = 64_000
 _PLACE = re.compile(r"(.+):(\d+)\Z", re.DOTALL)
 
 
-def first_rows(make: Callable[[], CheckInput], prices: PriceTable) -> Peek:
+def first_rows(service: Service, make: Callable[[], CheckInput]) -> Peek:
     """The first rows of a source; for a thread."""
     source = make()
-    return peek(source.paths, source.options, prices=prices)
+    try:
+        again = (service.again(service.resolve(source.again)), source.change) if source.again else None
+        return service.peek(source.paths, source.options, again)
+    except BatchtuiError:
+        return Peek()  # The check says what is wrong.
 
 
 def render_row(

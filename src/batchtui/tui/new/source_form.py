@@ -31,7 +31,7 @@ class SourceForm(Vertical):
     SourceForm Select { width: 1fr; max-width: 44; background: $surface; }
     SourceForm Toggle { margin-left: 3; }
     SourceForm #source-model { width: 22; }
-    SourceForm #source-table { height: 1; }
+    SourceForm #source-table, SourceForm #source-run { height: 1; }
     """
 
     table = TableOptions()
@@ -78,10 +78,23 @@ class SourceForm(Vertical):
         with Horizontal(classes="form-line", id="source-table-line"):
             yield Static("Table", classes="form-label", markup=False)
             yield Static("", id="source-table", markup=False)
+        with Horizontal(classes="form-line", id="source-run-line"):
+            yield Static("Rows", classes="form-label", markup=False)
+            yield Static("", id="source-run", markup=False)
 
     def on_mount(self) -> None:
         """The line of the table's options is there while there are some."""
         self.set_table(self.table)
+        self.say_rows("")
+
+    def say_rows(self, words: str) -> None:
+        """Say which rows of a run are meant, "" where no run is."""
+        self.query_one("#source-run-line").display = bool(words)
+        self.query_one("#source-run", Static).update(Content(safetext.line(words, 160)))
+
+    def set_model(self, model: str) -> None:
+        """Write a model into its field."""
+        self.query_one("#source-model", Input).value = model
 
     def focus_path(self) -> None:
         """Put the cursor on the path."""

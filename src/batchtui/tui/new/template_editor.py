@@ -15,6 +15,7 @@ from textual.widgets import Static, TextArea
 
 from batchtui import safetext
 from batchtui.intake.preview import Peek
+from batchtui.intake.row import RunRow
 from batchtui.tui.new.write import quiet
 from batchtui.tui.widgets.answer_view import AnswerView, Section
 
@@ -29,6 +30,8 @@ BESIDE = 96
 """From this width on the preview stands beside the text, in cells."""
 
 
+MOST_ASKED = 12
+"""Columns of a run's rows that the begun template shows beside the answer."""
 MOST_NAMED = 200
 """Columns that are named beside the template."""
 
@@ -41,8 +44,34 @@ _OFFERED = """
 """
 
 
+_JUDGE = """
+You check the work of someone else. Is this answer right?
+{asked}
+<answer>
+{{{{ answer }}}}
+</answer>
+\"\"\"
+
+[answer]
+verdict = ["right", "wrong", "unclear"]
+reason = "string"
+"""
+
+
+def judge(peek: Peek, model: str) -> str:
+    """A template to begin with where the rows are a run's: it grades each answer, the row's columns beside it."""
+    row = peek.rows[0]
+    columns = list(row.own) if isinstance(row, RunRow) else []
+    names = [(name, name if name.isidentifier() else f"row[{name!r}]") for name in columns[:MOST_ASKED]]
+    lines = "".join(f"\n{safetext.line(name, 60)}: {{{{ {shown} }}}}" for name, shown in names)
+    asked = f"\n<row>{lines}\n</row>\n" if names else "\n<request>\n{{ prompt }}\n</request>\n"
+    return f'model = "{model}"\nmax_tokens = 1024\nprompt = """' + _JUDGE.format(asked=asked)
+
+
 def starter(peek: Peek, model: str) -> str:
     """A template to begin with: the id column as the id, the column with the longest texts as the prompt."""
+    if peek.rows and isinstance(peek.rows[0], RunRow) and peek.rows[0].scoped:
+        return judge(peek, model)
     ids = next((name for name in peek.columns if name.lower() in ("id", "custom_id", "key")), "")
     custom_id = f'custom_id = "{{{{ {ids} }}}}"\n' if ids.isidentifier() else ""
 

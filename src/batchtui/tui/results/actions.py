@@ -23,6 +23,47 @@ OSC52_LIMIT = 70_000
 """Terminals and tmux cut longer clipboard writes, in bytes of base64."""
 
 
+async def make_again(screen: ResultsScreen) -> None:
+    """Open the new screen filled with the run's recipe."""
+    from batchtui.tui.new.begun import again_of
+    from batchtui.tui.new.screen import NewScreen
+
+    if screen.record is None:
+        return
+    begun = await screen.in_thread(again_of, screen.service, screen.record)
+    await screen.app.push_screen(NewScreen(begun=begun))
+
+
+async def from_rows(screen: ResultsScreen) -> None:
+    """Open the new screen with the marked rows, or with those shown, as its source.
+
+    Of all rows, or of those a filter shows of them, the usable ones are taken; those of a tab and marked ones as they are.
+    """
+    from batchtui.tui.new.begun import from_run, usable_among
+    from batchtui.tui.new.screen import NewScreen
+
+    record, view = screen.record, screen.view
+    if record is None or view is None:
+        return
+    rows = screen.chosen_rows()
+    if not rows:
+        screen.say("No results are shown.", level="warn")
+        return
+    whole = not screen.marked and screen.tab == "all" and not screen.filtered
+    ids = [] if whole and screen.run else await screen.in_thread(lambda: [view.id(row) for row in rows])
+    if screen.marked:
+        begun = from_run(screen.service, record, ids, f"{numbers.plural(len(rows), 'marked row')}")
+    elif screen.tab != "all":
+        begun = from_run(screen.service, record, ids, f"the {numbers.plural(len(rows), 'row')} shown")
+    elif ids:
+        begun = usable_among(
+            screen.service, record, ids, f"usable answers among the {numbers.plural(len(rows), 'row')} shown"
+        )
+    else:
+        begun = from_run(screen.service, record)
+    await screen.app.push_screen(NewScreen(begun=begun))
+
+
 async def show_groups(screen: ResultsScreen) -> None:
     """Show the errors of the rows that are shown, grouped; then one group's rows, or send them again."""
     from batchtui.tui.results.error_groups import GroupsScreen
@@ -74,7 +115,10 @@ async def export(screen: ResultsScreen) -> None:
     rows = screen.chosen_rows() if screen.marked else list(screen.rows)
     name = safetext.filename(re.sub(r"\.[a-z]+$", "", batch.name(screen.record)))
     whole = len(rows) == len(screen.view)
-    said = await screen.app.push_screen_wait(ExportScreen(screen.view, rows, name, whole=whole))
+    record = screen.record
+    origins = await screen.in_thread(screen.service.lineage.origins, record.run) if record is not None else []
+    dialog = ExportScreen(screen.view, rows, name, whole=whole, origins=origins)
+    said = await screen.app.push_screen_wait(dialog)
     if said:
         screen.say(said, level="good")
 

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.domain.work import Work
 from batchtui.paths import expanded
@@ -76,10 +77,23 @@ class ExportScreen(BaseModal[str]):
             tooltip="include skipped rows (not sent) and rows without a result (no answer)",
             priority=True,
         ),
+        Binding(
+            "ctrl+o",
+            "origin",
+            "with origin",
+            id="export.origin",
+            tooltip="also the columns and fields of the runs it was made from",
+            priority=True,
+        ),
     ]
 
-    def __init__(self, view: View, rows: Sequence[int], name: str, *, whole: bool) -> None:
+    def __init__(
+        self, view: View, rows: Sequence[int], name: str, *, whole: bool, origins: Sequence[BatchRecord] = ()
+    ) -> None:
+        """``origins`` are the first batches of the runs it was made from."""
         super().__init__()
+        self._origins = origins
+        self._with_origin = False
         self._view = view
         self._rows = rows
         self._stem = name or "results"
@@ -137,6 +151,8 @@ class ExportScreen(BaseModal[str]):
             return []
         many = f"{len(self._columns)} chosen" if self._columns else "the usual ones"
         lines = [f"ctrl+k: columns: {many}"]
+        if self._origins:
+            lines.append(f"ctrl+o: columns of the runs it was made from: {_yes(self._with_origin)}")
         if format != "sqlite" and not self._columns:
             lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(bool(self._unfold))}")
         return [*lines, f"ctrl+b: byte order mark for Excel: {_yes(self._bom)}"] if format == "csv" else lines
@@ -166,6 +182,11 @@ class ExportScreen(BaseModal[str]):
         if self._whole:
             self._all_rows = not self._all_rows
             self._show_rows()
+
+    def action_origin(self) -> None:
+        """The columns of the runs it was made from too, or not."""
+        self._with_origin = not self._with_origin
+        self._suggest()
 
     def action_unfold(self) -> None:
         """Values of JSON answers instead of text, in the way of the format."""
@@ -214,18 +235,22 @@ class ExportScreen(BaseModal[str]):
             self._work = work_for(self)
             run_task(self, self._write(dest, format, self._work))
 
+    def _export(self, dest: Path, format: str, rows: Sequence[int] | None, work: Work) -> int:
+        origins = self._origins if self._with_origin and format in TABLES else ()
+        beside = self.service.besides(self._view, origins, work)
+        try:
+            how: ExportOptions = {**self._how(format), "beside": beside}
+            if beside and self._columns:
+                how["columns"] = [*self._columns, *(name for each in beside for name, _, _ in each.columns)]
+            return self.service.export(self._view, rows, format, dest, work=work, **how)
+        finally:
+            for each in beside:
+                each.close()
+
     async def _write(self, dest: Path, format: str, work: Work) -> None:
         try:
             rows = None if self._whole else await self.in_thread(by_source, self._view, self._rows)
-            written = await self.in_thread(
-                self.service.export,
-                self._view,
-                rows,
-                format,
-                dest,
-                work=work,
-                **self._how(format),
-            )
+            written = await self.in_thread(self._export, dest, format, rows, work)
         except Stopped:
             self._say("Export stopped; nothing was written.")
         except BatchtuiError as error:

@@ -1,0 +1,277 @@
+"""A run as a source: its rows in the order of their source, with their columns, their answers and what we know of them.
+
+Each row keeps its identity (its own id, or the first source's hash and its number there), so that what is made from a run
+matches it row by row.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from batchtui.domain.batch import CUSTOM_ID
+from batchtui.domain.outcome import STANDINGS, ended, standing
+from batchtui.intake.row import RunRow
+from batchtui.results.answer_parts import Parts, parts_of
+from batchtui.results.json_in_text import find_json
+from batchtui.results.names import RUN, said_beside
+from batchtui.results.row_ids import Place, SourceMark
+from batchtui.results.row_match import Sourced, sourced
+from batchtui.results.table import OwnColumns
+from batchtui.results.text import read_answer
+from batchtui.results.view import Rows, View
+
+Kind: TypeAlias = Literal["answers", "rows", "requests"]
+"""What is taken of a run: rows with their answers, the rows alone, or the requests as they were sent."""
+USABLE = ("usable",)
+"""What is taken of a run unless something else is asked for."""
+_SUCCEEDED = frozenset({"usable", "cut_short", "invalid"})
+_INDEXED = frozenset(RUN) - {
+    "answer",
+    "error_message",
+    "tool_calls",
+    "compaction",
+    "stop_details",
+    "thinking",
+    "content",
+}
+_REQUEST = frozenset({"prompt", "system"})
+"""What a request that was no row has for columns."""
+_decode = msgspec.json.Decoder().decode
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """A request of a run, to be sent once more."""
+
+    custom_id: str
+    """The one it had, "" when it was made here and is to be made anew."""
+    params: bytes
+    row_id: str
+    own: dict[str, Any] | None
+    betas: tuple[str, ...] = ()
+
+
+class RunSource:
+    """What is taken of a run; to be closed.  Raises StoreError."""
+
+    def __init__(
+        self,
+        view: View,
+        *,
+        run: str,
+        name: str,
+        kind: Kind = "answers",
+        only: Sequence[str] = USABLE,
+        among: Rows | None = None,
+        keys: Collection[str] | None = None,
+        reviewed: Mapping[str, dict[str, Any]] | None = None,
+        betas: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """``only`` are states as ``--only`` names them; ``among`` rows and ``keys`` row identities that are meant."""
+        self._view = view
+        self.run = run
+        """The run's local id."""
+        self.name = name
+        self.kind = kind
+        self._where: Sourced = sourced(view)
+        self._own = OwnColumns(view)
+        self._reviewed = reviewed or {}
+        self._betas = [(betas or {}).get(member.folder.name, ()) for member in view.members]
+        meant: Sequence[int] = self._where.rows
+        if among is not None:
+            chosen = set(among)
+            meant = [row for row in meant if row in chosen]
+        if keys is not None:
+            meant = [row for row in meant if self._where.places[row].key in keys]
+        self.total = len(meant)
+        """Rows that were meant, those that are left out included."""
+        self.rows, self.left_out = self._taken(meant, only)
+
+    def _taken(self, meant: Sequence[int], only: Sequence[str]) -> tuple[Rows, dict[str, int]]:
+        outcomes, flaws = self._view.column("outcome"), self._view.column("cut")
+        states = [standing(outcomes[row], flaws[row]).name for row in meant]
+        if self.kind != "answers" or "all" in only:
+            return array("I", meant), {}
+        wanted = {name for each in only for name in (_SUCCEEDED if each == "succeeded" else (each,))}
+        left = Counter(state for state in states if state not in wanted)
+        kept = array("I", [row for row, state in zip(meant, states, strict=True) if state in wanted])
+        return kept, {each.name: left[each.name] for each in STANDINGS if left[each.name]}
+
+    @property
+    def columns(self) -> list[str]:
+        """The rows' own columns."""
+        return self._own.names
+
+    def left_out_words(self) -> str:
+        """What is left out, counted, "" for nothing: ``12 of 300 rows left out: 9 errored, 3 invalid``."""
+        if not self.left_out:
+            return ""
+        parts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.left_out.items())
+        return f"{sum(self.left_out.values()):,} of {self.total:,} rows left out: {parts}"
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._own.close()
+        self._view.close()
+
+    def stretches(self) -> Iterator[tuple[SourceMark, Sequence[int]]]:
+        """The rows in stretches that are from one source each, with what is known of that source."""
+        places, held, at = self._where.places, [], None
+        for row in self.rows:
+            here = (places[row].source, places[row].sha256)
+            if at is not None and here != at:
+                yield self._mark(*at), held
+                held = []
+            at = here
+            held.append(row)
+        if at is not None:
+            yield self._mark(*at), held
+
+    def _mark(self, source: int, sha256: str) -> SourceMark:
+        return SourceMark(source, self._where.names.get(source, "") or self.name, sha256)
+
+    def number(self, row: int) -> int:
+        """The row's number in its source."""
+        place = self._where.places[row]
+        return place.number or row + 1
+
+    def row(self, row: int, names: Collection[str] | None = None) -> RunRow:
+        """A row with what a template of these names uses of it (None: all).  Raises StoreError."""
+        view, place = self._view, self._where.places[row]
+        custom_id = view.id(row)
+        raw = self._own.raw(view.place(row)[0], custom_id)
+        own: dict[str, Any] = _decode(raw)["row"] if raw else self._of_request(row, names)
+        if self.kind != "answers":
+            return RunRow(own, place.row_id)
+        wants = _All() if names is None else names
+        line = view.raw(row)
+        answer = self._fields(row, line) if names is None or "answer" in names or self._bare(names, own) else {}
+        run = self._say(row, custom_id, line, wants, place)
+        return RunRow(own, place.row_id, scoped=True, answer=answer, run=run)
+
+    @staticmethod
+    def _bare(names: Collection[str], own: dict[str, Any]) -> bool:
+        return any(name not in own and name not in RUN and name != "run" for name in names)
+
+    def _fields(self, row: int, line: bytes) -> dict[str, Any]:
+        parts = parts_of(line) if line else None
+        if parts is None:
+            return {}
+        if isinstance(parts, str):
+            return _object(parts)
+        return self._fields_of(row, parts)
+
+    def _fields_of(self, row: int, parts: Parts) -> dict[str, Any]:
+        member, place = self._view.place(row)
+        held = self._view.members[member]
+        main = held.asked.of(held.columns.seq[place]).main_call(parts.calls) if parts.calls else 0
+        inputs = {number: _object(bytes(call.input)) for number, call in enumerate(parts.calls, 1)}
+        found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
+        return {**found, "tool": inputs} if inputs and "tool" not in found else found
+
+    def _say(self, row: int, custom_id: str, line: bytes, wants: Collection[str], place: Place) -> dict[str, Any]:
+        every = "run" in wants
+        said: dict[str, Any] = {"custom_id": custom_id}
+        if every or "answer" in wants:
+            said["answer"] = (read_answer(line).text if line else None) or ""
+        if every or any(name in wants for name in _INDEXED):
+            said |= self._indexed(row)
+        for key in ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"):
+            if key in wants or (every and line and key != "content"):
+                invalid = self._view.why_invalid(row) if key == "error_message" else ""
+                said[key] = invalid or (said_beside(line, key) if line else "")
+        if every or "verdict" in wants:
+            said |= self._reviewed.get(place.key, {"verdict": "", "right_value": "", "note": ""})
+        return said
+
+    def _indexed(self, row: int) -> dict[str, Any]:
+        found, view = self._view.row(row), self._view
+        return {
+            "outcome": ended(view.column("outcome")[row], view.column("cut")[row]),
+            "model": found.model,
+            "stop_reason": found.stop_reason,
+            "error": found.error,
+            "input_tokens": found.input_tokens,
+            "output_tokens": found.output_tokens,
+            "cache_write_tokens": found.cache_write_tokens,
+            "cache_read_tokens": found.cache_read_tokens,
+            "cost_usd": None if found.cost_usd is None else f"{found.cost_usd.normalize():f}",
+            "attempt": found.attempt + 1,
+        }
+
+    def _of_request(self, row: int, names: Collection[str] | None) -> dict[str, Any]:
+        """The columns of a row that was sent as a request: its prompt and its system prompt, where they are used."""
+        if names is not None and not _REQUEST & set(names) and "row" not in names:
+            return {}
+        raw = self._view.request_raw(row)
+        return request_columns(raw) if raw is not None else {}
+
+    def request(self, row: int) -> RunRequest | None:
+        """A row's request as it was sent; None when it is not here.  Raises StoreError."""
+        raw = self._view.request_raw(row)
+        if raw is None:
+            return None
+        custom_id, place = self._view.id(row), self._where.places[row]
+        held = self._own.raw(self._view.place(row)[0], custom_id)
+        found = msgspec.json.decode(raw, type=_Request)
+        kept = place.row_id == custom_id and bool(CUSTOM_ID.match(custom_id))
+        own = _decode(held)["row"] if held else None
+        betas = self._betas[self._view.place(row)[0]]
+        return RunRequest(custom_id if kept else "", bytes(found.params), place.row_id, own, betas)
+
+
+class _Request(msgspec.Struct):
+    params: msgspec.Raw
+
+
+class _All(frozenset[str]):
+    """Every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    """The object that a text holds, numbers as plain ones; {} when it holds none."""
+    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+        found = _decode(text)
+        return found if isinstance(found, dict) else {}
+    if isinstance(text, bytes):
+        return {}
+    with suppress(RecursionError):
+        held = find_json(text)
+        return _plain(held) if isinstance(held, dict) else {}
+    return {}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def request_columns(raw: bytes) -> dict[str, Any]:
+    """What a request has for columns where no row is known: ``prompt``, the user's texts, and ``system``, where it has one."""
+    try:
+        params = msgspec.json.decode(raw)["params"]
+        turns = params["messages"]
+        said = [_texts(turn["content"]) for turn in turns if turn.get("role") == "user"]
+        system = _texts(params.get("system") or "")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, KeyError, TypeError, AttributeError):
+        return {}
+    return {"prompt": "\n\n".join(filter(None, said)), **({"system": system} if system else {})}
+
+
+def _texts(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    return "\n\n".join(b["text"] for b in blocks if isinstance(b, dict) and isinstance(b.get("text"), str))

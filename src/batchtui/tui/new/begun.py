@@ -1,0 +1,100 @@
+"""What the new screen is opened with where it begins with a run: its rows and answers, or the run once more."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
+from batchtui.intake.drafts import BegunDraft
+from batchtui.intake.options import RunChoice
+from batchtui.present import numbers
+from batchtui.service import Service
+from batchtui.service.run_sources import PREFIX, title
+
+
+@dataclass(frozen=True, slots=True)
+class BegunForm:
+    """The form as the screen opens with it."""
+
+    source: str = ""
+    """As it stands in the source field."""
+    title: str = ""
+    template: str = ""
+    choice: RunChoice = field(default_factory=RunChoice)
+    """Which rows of the run are meant."""
+    again: str = ""
+    """Local id of the run that is made again, "" for none."""
+    words: str = ""
+    """Which rows are meant, in words, while the source stands."""
+    other_words: str = ""
+    """The same once it was changed."""
+
+    def kept(self) -> BegunDraft:
+        """What a draft keeps of it; nothing where no run was the beginning."""
+        if not self.words:
+            return BegunDraft()
+        return BegunDraft(
+            source=self.source,
+            choice=self.choice,
+            again=self.again,
+            words=self.words,
+            other_words=self.other_words,
+        )
+
+
+def reopened(kept: BegunDraft) -> BegunForm:
+    """The beginning that a draft kept."""
+    return BegunForm(
+        source=kept.source,
+        choice=kept.choice,
+        again=kept.again,
+        words=kept.words,
+        other_words=kept.other_words,
+    )
+
+
+def source_of(service: Service, record: BatchRecord) -> str:
+    """How a run is typed as a source: by its title where that is a name of it alone, else by its local id."""
+    try:
+        if record.title and service.resolve(record.title).run == record.run:
+            return shlex.quote(f"{PREFIX}{record.title}")
+    except InputError:
+        pass
+    return f"{PREFIX}{record.run}"
+
+
+def from_run(service: Service, record: BatchRecord, ids: Iterable[str] | None = None, words: str = "") -> BegunForm:
+    """A new batch from a run's usable rows and their answers, or from all of those with these custom_ids."""
+    first = service.run_of(record)[0]
+    chosen = RunChoice() if ids is None else RunChoice(only=("all",), ids=frozenset(ids))
+    return BegunForm(
+        source=source_of(service, first),
+        title=f"{title(first)} judged",
+        choice=chosen,
+        words=f"{words or 'usable answers'} of {title(first)}",
+    )
+
+
+def usable_among(service: Service, record: BatchRecord, ids: Iterable[str], words: str) -> BegunForm:
+    """A new batch from those of a run's rows with these custom_ids that have a usable answer."""
+    begun = from_run(service, record, ids, words)
+    return BegunForm(begun.source, begun.title, choice=RunChoice(ids=begun.choice.ids), words=begun.words)
+
+
+def again_of(service: Service, record: BatchRecord) -> BegunForm:
+    """A run once more, filled in from its recipe.  Raises StoreError; slow, for a thread."""
+    again = service.again(record)
+    first = again.first
+    requests = sum(r.requests for r in again.run if r.attempt == 0)
+    known = "" if again.recipe is not None else "; template and options are not known"
+    return BegunForm(
+        source=source_of(service, first),
+        title=f"{title(first)} again",
+        template=again.recipe.template_text if again.recipe is not None else "",
+        again=first.run,
+        words=f"the {numbers.plural(requests, 'row')} of {title(first)}, from the data folder{known}; a path takes others",
+        other_words=f"compared with those of {title(first)}",
+    )
