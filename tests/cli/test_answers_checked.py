@@ -6,8 +6,8 @@ import csv
 import json
 
 from batchtui.demo import labels
+from batchtui.demo.examples import examples_dir
 from batchtui.demo.outcomes import decide
-from batchtui.demo.seed import examples_dir
 from tests.cli.calling import Caller
 
 TEMPLATE = """model = "claude-haiku-5-5"

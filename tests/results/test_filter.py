@@ -14,7 +14,7 @@ from result_lines import batch, canceled, errored, expired, good, line, message,
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import Work
 from batchtui.results import regex, search
-from batchtui.results.filter import group_filter, number, parse_filter, sort
+from batchtui.results.filter import group_filter, number, parse_filter, settle, sort
 from batchtui.results.search import select
 from batchtui.results.view import ResultSet
 
@@ -97,7 +97,10 @@ def found(view: ResultSet, text: str, **options: bool) -> list[str]:
         ("prompt:gamma-2", ["gamma-2"]),
         ("prompt:please id:beta-2", ["beta-2"]),
         ("-prompt:question", []),
-        ("http:foo", []),
+        ('"http:foo"', []),
+        ("http://foo", []),
+        ("10:30", []),
+        ("std::foo", []),
     ],
 )
 @pytest.mark.parametrize("few", [1, 1000])
@@ -118,7 +121,7 @@ def test_case_matters_when_asked(view: ResultSet) -> None:
     [("tokens>", "tokens"), ("tokens>abc", "abc"), ("is:wonderful", "wonderful"), ("stop:", "stop")],
 )
 def test_a_field_still_being_typed_is_left_out_and_named(view: ResultSet, text: str, problem: str) -> None:
-    chosen = parse_filter(f"quick {text}")
+    chosen = settle(view, parse_filter(f"quick {text}"))
     assert problem in chosen.problem
     assert [view.id(row) for row in select(view, chosen)] == ["alpha-1"]
 

@@ -66,10 +66,13 @@ def test_the_estimate_follows_what_the_changes_allow(service: Service, monkeypat
             assert bool(notes.difference) == bool(changes) and bool(notes.useless) == (not changes)
             service.discard(plan)
     assert opened == [1]
-    # 450 tokens an answer is what this source's answers took so far, a fifth more or less.
-    assert estimates["as it is"].output_tokens == estimates["tagged"].output_tokens == (count * 360, count * 500)
-    assert estimates["longer"].output_tokens == (count * 360, count * 4000)
+    # The range is what each answer may take; likely is what this source's answers took so far, where that still tells.
+    assert estimates["as it is"].output_tokens == estimates["tagged"].output_tokens == (count * 4, count * 500)
+    assert estimates["longer"].output_tokens == (count * 4, count * 4000)
     assert estimates["dearer"].output_tokens[1] == count * 500
+    likely = {name: each.likely_usd for name, each in estimates.items()}
+    assert likely["as it is"] == likely["tagged"] and likely["longer"] is likely["dearer"] is None
+    assert estimates["as it is"].batch_usd[0] < likely["as it is"] < estimates["as it is"].batch_usd[1]
     assert estimates["dearer"].batch_usd[1] > estimates["as it is"].batch_usd[1]
     assert [each.model for each in estimates["dearer"].models] == ["claude-opus-4-8"]
 

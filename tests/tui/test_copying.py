@@ -36,7 +36,7 @@ async def test_copying(tmp_path: Path, key: str, setting: bool, expected: str) -
         await until(pilot, lambda: "Copied" in line.said)
         assert expected in app.clipboard
         assert expected.replace("\r\n", "\n") in (service.data / "copied.txt").read_text("utf-8")
-        assert ("press Y" in line.said) == (expected is CLEAN)
+        assert ("Y copies the answer as received" in line.said) == (expected is CLEAN)
 
 
 async def test_whatever_copies_is_cleaned(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ WAYS: dict[str, Way] = {
     "answer": results("enter", cursor="markdown"),
     "groups": results("E"),
     "export": results("x"),
-    "retry": results("4", "r"),
+    "retry": results("5", "r"),
     "compare": compared,
     "new": new(),
     "plan": new("good.jsonl"),

@@ -76,7 +76,7 @@ def results() -> ResultsScreen:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("tab", range(1, 8))
+@pytest.mark.parametrize("tab", range(1, 9))
 def test_each_tab(snap_compare: Picture, app: BatchtuiApp, tab: int, size: tuple[int, int]) -> None:
     assert snap_compare(app, terminal_size=size, run_before=show(results, [str(tab)]))
 
@@ -102,7 +102,7 @@ def test_raw_and_plain(
         ("groups", ["E"]),
         ("group-shown", ["E", "j", "enter"]),
         ("export", ["x"]),
-        ("retry", ["4", "r"]),
+        ("retry", ["5", "r"]),
         ("filter", ["slash", "f", "o", "x"]),
     ],
 )
@@ -122,7 +122,7 @@ def test_compare(snap_compare: Picture, app: BatchtuiApp, name: str, keys: list[
 def test_other_colours(snap_compare: Picture, app: BatchtuiApp, theme: str) -> None:
     async def run(pilot: Pilot[Any]) -> None:
         pilot.app.theme = theme
-        await show(results, ["4", "j"])(pilot)
+        await show(results, ["5", "j"])(pilot)
 
     assert snap_compare(app, terminal_size=(120, 40), run_before=run)
 

@@ -27,6 +27,8 @@ from batchtui import tui
 from batchtui.config.load import Config, Profile
 from batchtui.domain.batch import RemoteBatch
 from batchtui.domain.errors import ServiceError
+from batchtui.intake.options import TableOptions
+from batchtui.results.table import column_names
 from batchtui.service import Service
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.base import BaseModal, BaseScreen
@@ -36,9 +38,11 @@ from batchtui.tui.help import HelpScreen
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.new.files import FilePicker
 from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.new.table_options import TableDialog
 from batchtui.tui.new.try_request import TryScreen
 from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.remote_batches import ElsewhereScreen
+from batchtui.tui.results.column_choice import ColumnsScreen
 from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.error_groups import GroupsScreen
 from batchtui.tui.results.export import ExportScreen
@@ -220,7 +224,7 @@ class Places:
         kind, _, which = place.partition(":")
         if kind == "home":
             self.row({"running": "news-summaries", "stored": "reviews", "lost": "translate-faq"}[which])
-        elif kind in ("results", "groups", "export", "retry"):
+        elif kind in ("results", "groups", "export", "columns", "retry"):
             await self._results(kind)
         elif kind == "new":
             await self._new(which)
@@ -237,6 +241,8 @@ class Places:
             await self.push(GroupsScreen(screen.view.groups(rows)))
         elif kind == "export":
             await self.push(ExportScreen(screen.view, rows, "reviews", whole=True))
+        elif kind == "columns":
+            await self.push(ColumnsScreen(column_names(screen.view), []))
         elif kind == "retry":
             retry = RetryScreen(screen.record, screen.view, rows[:4])
             await self.push(retry)
@@ -272,6 +278,7 @@ class Places:
             "compare": lambda: CompareScreen(STORED, OTHER),
             "elsewhere": ElsewhereScreen,
             "settings": SettingsScreen,
+            "table": lambda: TableDialog(TableOptions()),
             "spending": SpendingModal,
             "confirm": lambda: Confirm("Sure?", ["It costs."], yes="Do it", grave=True),
             "ask": lambda: Ask("What?", value=""),
@@ -287,9 +294,22 @@ class Places:
 
 
 PLACES = (
-    *("home:running", "home:stored", "home:lost", "results", "groups", "export", "retry"),
+    *("home:running", "home:stored", "home:lost", "results", "groups", "export", "columns", "retry"),
     *("new:", "new:planned", "new:rows", "new:written", "new:picker", "new:try", "new:upload"),
-    *("compare", "elsewhere", "settings", "spending", "confirm", "ask", "choose", "reading", "edit", "help", "palette"),
+    *(
+        "compare",
+        "elsewhere",
+        "settings",
+        "table",
+        "spending",
+        "confirm",
+        "ask",
+        "choose",
+        "reading",
+        "edit",
+        "help",
+        "palette",
+    ),
 )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
+from batchtui.cli.output import show
 from batchtui.cli.session import Session
 from batchtui.domain.errors import InputError
 from batchtui.results.export import format_of
-from batchtui.results.export_job import refuse_to_replace, there_already
+from batchtui.results.export_job import opened, refuse_to_replace, there_already
+from batchtui.results.spreadsheet import csv_line
 
 NEEDS_FILE = ("files", "parquet", "sqlite")
 """Formats that standard output can't take."""
@@ -54,3 +57,22 @@ def _same(dest: Path, source: str) -> bool:
     with suppress(OSError):
         return dest.samefile(source)
     return False
+
+
+def table_place(session: Session, output: Path | None, asked: str | None, *, force: bool) -> Place | None:
+    """Where a verb's own table of CSV goes; None when no table is asked for.  Raises InputError as ``agree_on`` does."""
+    if output is None and asked != "csv":
+        return None
+    return agree_on(session, output, "csv", force=force)
+
+
+def write_table(place: Place, rows: Iterable[Sequence[str]]) -> None:
+    """Write rows of cells as CSV, whole or not at all; on a terminal made safe to show.  Raises StoreError."""
+    if place.dest is None and sys.stdout.isatty():
+        for row in rows:
+            show(csv_line(row).decode("utf-8", "replace").rstrip())
+        return
+    with opened(place.dest if place.dest is not None else sys.stdout.buffer, replace=place.replace) as file:
+        for row in rows:
+            file.write(csv_line(row))
+    sys.stdout.flush()

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from batchtui.demo import prose
+from batchtui.demo.examples import examples_dir
 from batchtui.demo.outcomes import SimulatedOutcome
 from batchtui.demo.prose import MARK, as_object
 
@@ -107,8 +108,6 @@ def _row_in(question: str) -> dict[str, str]:
 
 
 def _example() -> Path:
-    from batchtui.demo.seed import examples_dir
-
     return examples_dir() / "feedback.csv"
 
 

@@ -18,6 +18,7 @@ import msgspec
 
 from batchtui.demo import seed_data
 from batchtui.demo.batches import BODY, RESULTS, Batch, BatchStore, Meta
+from batchtui.demo.examples import examples_dir
 from batchtui.demo.protocol import DemoClock, DemoOptions, base58, new_id
 from batchtui.demo.request_check import BadParams, read, tokens
 from batchtui.demo.request_rules import NEW_VERSION
@@ -193,12 +194,6 @@ class Seeder:
 
     def _cost(self, usages: list[Usage], *, batch: bool) -> Decimal:
         return sum((self.prices.cost(usage, batch) or Decimal(0) for usage in usages), Decimal(0))
-
-
-def examples_dir() -> Path:
-    """The example files: in the installed package, or at the top of a source tree."""
-    inside = Path(__file__).parent / "examples"
-    return inside if inside.is_dir() else Path(__file__).parents[3] / "examples"
 
 
 def clear(data: Path) -> None:

@@ -139,7 +139,7 @@ def _percent(part: int, total: int) -> int:
 
 def likely(value: Decimal | None) -> str:
     """What earlier runs say it will cost: ``~$3.10 likely``; empty where there were none."""
-    return f"~{usd(value)} likely" if value is not None else ""
+    return f"{about(value)} likely" if value is not None else ""
 
 
 def token_range(pair: tuple[int, int]) -> str:

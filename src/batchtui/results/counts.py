@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -66,45 +68,48 @@ def frequencies(values: Iterable[str], by: Iterable[str] | None = None) -> list[
 
 def summarize(numbers: Iterable[float]) -> NumberSummary | None:
     """Quartiles, mean and histogram of numbers; None when there is none.  What isn't finite is left out."""
-    ordered = sorted(n for n in numbers if math.isfinite(n))
+    return summarize_counted(Counter(numbers))
+
+
+def summarize_counted(counts: Mapping[float, int]) -> NumberSummary | None:
+    """The same of numbers by how often each occurs."""
+    ordered = sorted(n for n in counts if math.isfinite(n))
     if not ordered:
         return None
+    upto = [*accumulate(counts[n] for n in ordered)]
+    total = upto[-1]
+
+    def at(share: float) -> float:
+        place = (total - 1) * share
+        below = math.floor(place)
+        low = ordered[bisect_right(upto, below)]
+        part = place - below
+        return low * (1 - part) + ordered[bisect_right(upto, below + 1)] * part if part else low
+
     scale = max(abs(ordered[0]), abs(ordered[-1]), 1.0)
     return NumberSummary(
-        rows=len(ordered),
+        rows=total,
         minimum=ordered[0],
-        q1=quantile(ordered, 0.25),
-        median=quantile(ordered, 0.5),
-        q3=quantile(ordered, 0.75),
+        q1=at(0.25),
+        median=at(0.5),
+        q3=at(0.75),
         maximum=ordered[-1],
-        mean=math.fsum(n / scale for n in ordered) / len(ordered) * scale,  # A sum of huge numbers overflows.
-        bars=tuple(_bars(ordered)),
+        mean=math.fsum(n / scale * counts[n] for n in ordered) / total * scale,  # A sum of huge numbers overflows.
+        bars=tuple(_bars(ordered, counts, total)),
     )
 
 
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """The quantile of sorted numbers by linear interpolation between its neighbors."""
-    place = (len(ordered) - 1) * share
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    part = place - below
-    return ordered[below] * (1 - part) + ordered[above] * part if part else ordered[below]
-
-
-def _bars(ordered: Sequence[float]) -> list[Bar]:
+def _bars(ordered: Sequence[float], counts: Mapping[float, int], total: int) -> list[Bar]:
     low, high = ordered[0], ordered[-1]
     if low == high:
-        return [Bar(low, high, len(ordered))]
-    whole = (
-        all(n == int(n) for n in (low, high)) and high - low < BARS and all(n.is_integer() for n in map(float, ordered))
-    )
-    if whole:
-        counts = Counter(ordered)
-        return [Bar(float(n), float(n), counts[n]) for n in range(int(low), int(high) + 1)]
+        return [Bar(low, high, total)]
+    if high - low < BARS and all(float(n).is_integer() for n in ordered):
+        return [Bar(float(n), float(n), counts.get(n, 0)) for n in range(int(low), int(high) + 1)]
     width = high / BARS - low / BARS
-    if not width:
-        return [Bar(low, high, len(ordered))]
+    edges = [low + width * n for n in range(BARS)]
+    if edges[1] == low:
+        return [Bar(low, high, total)]
     rows = [0] * BARS
     for number in ordered:
-        rows[min(BARS - 1, max(0, int((number / BARS - low / BARS) / width * BARS)))] += 1
-    return [Bar(low + width * n, high if n == BARS - 1 else low + width * (n + 1), each) for n, each in enumerate(rows)]
+        rows[max(0, bisect_right(edges, number) - 1)] += counts[number]
+    return [Bar(edges[n], high if n == BARS - 1 else edges[n + 1], each) for n, each in enumerate(rows)]

@@ -255,7 +255,7 @@ class Builder:
             work.check("stopped while reading the fields")
             self._take_span(first, last)
             work.tell("reading the fields", last, total, "results")
-        listed = _listed(self._asked)
+        listed = listed_spellings(self._asked)
         for column in self._grower.columns:
             if not column.call and column.keys in listed:
                 column.respell(listed[column.keys])
@@ -341,7 +341,7 @@ class Builder:
         return found if isinstance(found, dict) else None
 
 
-def _listed(asked: Asked) -> dict[Key, dict[str, str]]:
+def listed_spellings(asked: Asked) -> dict[Key, dict[str, str]]:
     """For each path the texts that the requests' schemas list, by casefold; those of two spellings are left out."""
     found: dict[Key, dict[str, str]] = {}
     for wanted in asked.wanted:

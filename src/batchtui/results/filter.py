@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -11,8 +12,12 @@ from typing import Any
 
 import msgspec
 
+from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import CUT_SHORT, INVALID, OUTCOMES, SUCCEEDED, ErrorGroup
+from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Column, Json, as_text
 from batchtui.results.index import COST_DIGITS, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey
+from batchtui.results.names import SCOPES, names_of
 from batchtui.results.view import Rows, View
 
 KEYS = (
@@ -37,11 +42,39 @@ KEYS = (
 
 
 def sort(view: View, rows: Iterable[int], key: str, *, reverse: bool = False) -> Rows:
-    """Rows in the order of ``key`` (one of KEYS, others leave the order as it is); equal ones keep theirs."""
+    """Rows in the order of ``key``, one of KEYS or the name of a column or field; equal ones keep theirs, and those
+    without a value come last.  An unknown key leaves the order as it is.  Raises StoreError.
+    """
     given = list(rows)
-    if key not in KEYS:
+    if key in KEYS:
+        return array("I", sorted(given, key=_key(view, key), reverse=reverse))
+    names = names_of(view)
+    name = names.find(key)
+    if name is None:
         return array("I", given)
-    return array("I", sorted(given, key=_key(view, key), reverse=reverse))
+    column = names.column(name)
+    ranks = _ranks(column)
+    codes = column.codes
+    ranked = [ranks[code] for code in codes]
+    last = [row for row in given if not ranked[row]]
+    return array("I", [*sorted((row for row in given if ranked[row]), key=ranked.__getitem__, reverse=reverse), *last])
+
+
+def _ranks(column: Column) -> list[int]:
+    """The place of each code in the order of its values, numbers before texts and long texts at the end; 0 for none."""
+
+    def key(code: int) -> tuple[int, Any, str]:
+        value = column.entries[code - FIRST]
+        held = _as_number(value)
+        if held is not None:
+            return 0, held, ""
+        return 1, 0, as_text(value).casefold()
+
+    order = sorted(range(FIRST, FIRST + len(column.entries)), key=key)
+    ranks = [0, len(order) + 1, len(order) + 1, *([0] * len(order))]
+    for rank, code in enumerate(order, 1):
+        ranks[code] = rank
+    return ranks
 
 
 def _key(view: View, key: str) -> Callable[[int], Any]:
@@ -100,6 +133,7 @@ NUMBER_FIELDS = {
 
 NAME_FIELDS = ("id", "stop", "error", "outcome", "is", "model", "prompt")
 """Fields that look for a part of a name; ``prompt`` looks in the request's text."""
+_OURS = frozenset((*NUMBER_FIELDS, *NAME_FIELDS))
 
 STATES = (*OUTCOMES, "usable", "cut_short", "invalid", "good", "bad", "duplicate", "unexpected", "unpriced", "retried")
 """What ``is:`` and ``outcome:`` take, or the beginning of one."""
@@ -112,8 +146,13 @@ _COMPARE: dict[str, Callable[[Decimal | int, Decimal | int], bool]] = {
     "=": eq,
     ":": eq,
 }
-_TOKEN = re.compile(r'(-?)(?:([A-Za-z_]+)(:|>=|<=|>|<|=))?(?:"([^"]*)"?|(\S+))?')
-_NUMBER = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)([kKmMgG]?)[bB]?\Z")
+_KEY = r'(?:[\w-]+|"(?:[^"\\]|\\.)*")'
+_NAME = rf"[^\W\d][\w-]*(?:\[\d+\])?(?:\.{_KEY})*"
+_TOKEN = re.compile(
+    rf"""(-?)(?:(len\({_NAME}\)|{_NAME})(:(?!//|:)|>=|<=|>|<|=))?(?:"((?:[^"\\]|\\.)*)(?:"|\\?\Z)|(\S+))?"""
+)
+_ESCAPED = re.compile(r'\\(["\\])')
+_NUMBER = re.compile(r"(-?(?:[0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)([kKmMgG]?)[bB]?\Z")
 _SCALE = {"": 1, "k": 1000, "m": 1_000_000, "g": 1_000_000_000}
 
 
@@ -126,7 +165,7 @@ class Word(msgspec.Struct, frozen=True):
 
 
 class Term(msgspec.Struct, frozen=True):
-    """A condition on a field."""
+    """A condition on one of our fields, or on a column or field of an answer by its name."""
 
     field: str
     op: str
@@ -160,32 +199,34 @@ EVERYTHING = Filter()
 def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filter:
     """Read what was typed: words, "several words", -without, field:value, tokens>1000; never fails.
 
-    A field still being typed, or a value that is no number, is left out and named in ``problem``.  With ``regex`` all
-    that is not a field is one regular expression.
+    A field still being typed is left out and named in ``problem``.  Names and values are looked at by ``settle`` and
+    ``apply``, which know the view.  With ``regex`` all that is not a field is one regular expression; there only our
+    own fields, and those with their scope (``row.text:late``), are fields.
     """
     words: list[Word] = []
     terms: list[Term] = []
     loose: list[str] = []
-    problem = ""
+    problem, read = "", 0
     for found in _TOKEN.finditer(text):
         minus, field, op, quoted, bare = found.groups()
-        value = quoted if quoted is not None else bare or ""
-        name = (field or "").lower()
-        if name in NUMBER_FIELDS or (name in NAME_FIELDS and op in (":", "=")):
-            trouble = _check(name, value)
-            problem = problem or trouble
-            if name == "prompt" and value:
+        value = _ESCAPED.sub(r"\1", quoted) if quoted is not None else bare or ""
+        name = (field or "").lower() if field and field.lower() in _OURS else field or ""
+        if name and (not regex or name in _OURS or name.partition(".")[0] in SCOPES):
+            if not value and (quoted is None or op != "="):
+                problem = problem or f"{name}: a value is missing"
+            elif name == "prompt":
                 words.append(Word(value, bool(minus), in_request=True))
-            elif value and not trouble:
+            else:
                 terms.append(Term(name, op, value, bool(minus)))
+            loose.append(text[read : found.start()].strip())
+            read = found.end()
         elif found.group():
-            loose.append(found.group())
             inner = f"{field}{op}{value}" if field else value
             if inner:
                 words.append(Word(inner, bool(minus)))
     if not regex:
         return Filter(words=tuple(words), terms=tuple(terms), case=case, problem=problem)
-    pattern = " ".join(loose)
+    pattern = " ".join(filter(None, [*loose, text[read:].strip()]))
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
@@ -200,9 +241,8 @@ def group_filter(group: ErrorGroup) -> Filter:
     return Filter(groups=(key,))
 
 
-def _check(name: str, value: str) -> str:
-    if not value:
-        return f"{name}: a value is missing"
+def _trouble(name: str, value: str) -> str:
+    """What is wrong with the value of one of our fields."""
     if name in NUMBER_FIELDS and number(value) is None:
         return f"{name}: {value} is not a number"
     if name in ("is", "outcome") and not _states(value):
@@ -224,14 +264,37 @@ def _states(value: str) -> list[str]:
     return [wanted] if wanted in STATES else [state for state in STATES if state.startswith(wanted)]
 
 
-def apply(view: View, chosen: Filter) -> Rows:
-    """The rows that pass a filter's fields and groups; its words are not looked at."""
+def settle(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
+    """The filter without conditions on names that this view has not; they are named in ``problem``.
+
+    For a thread: where a name is not one of ours, columns and fields are read.  Raises StoreError, and Stopped.
+    """
+    kept, problem = [], chosen.problem
+    for term in chosen.terms:
+        try:
+            _column_of(view, term, work)
+            kept.append(term)
+        except InputError as error:
+            problem = problem or f"{error}. {error.advice}"
+    if not problem or problem == chosen.problem:
+        return chosen
+    return msgspec.structs.replace(chosen, terms=tuple(kept), problem=problem)
+
+
+def apply(view: View, chosen: Filter, work: Work = UNWATCHED) -> Rows:
+    """The rows that pass a filter's fields and groups; its words are not looked at.
+
+    Raises InputError for a name that there is neither a column nor a field of, StoreError, and Stopped.
+    """
     rows = array("I", range(len(view)))
     if chosen.groups:
         wanted = {n for n, key in enumerate(view.group_keys, 1) if key in chosen.groups}
         rows = _among(rows, view.column("group"), wanted, negated=False)
     for term in chosen.terms:
-        if term.field in NUMBER_FIELDS:
+        column = _column_of(view, term, work)
+        if column is not None:
+            rows = _by_value(rows, column, term, chosen.case, work)
+        elif term.field in NUMBER_FIELDS:
             rows = _by_number(view, rows, term)
         elif term.field == "id":
             rows = _by_id(view, rows, term)
@@ -240,6 +303,105 @@ def apply(view: View, chosen: Filter) -> Rows:
         else:
             rows = _by_name(view, rows, term)
     return rows
+
+
+def _column_of(view: View, term: Term, work: Work) -> Column | None:
+    """The column that a condition is on; None for our own fields.  A column or field of such a name goes first."""
+    if term.field == "is":
+        _check(term)
+        return None
+    names = names_of(view, work)
+    text = term.field.removeprefix("len(").removesuffix(")") if term.field.startswith("len(") else term.field
+    if text in _OURS:
+        found = names.find(text)
+        if found is None or found.scope == "run":
+            _check(term)
+            return None
+        return names.column(found)
+    try:
+        return names.column(names.resolve(text))
+    except InputError as error:
+        near = [name for name in difflib.get_close_matches(text, _OURS, 1, 0.75) if "did you mean" not in error.advice]
+        advice = f"did you mean {near[0]}?" if near else error.advice
+        raise InputError(str(error), advice=f"{advice} To search for the text itself, put it in quotes.") from error
+
+
+def _check(term: Term) -> None:
+    trouble = _trouble(term.field, term.value)
+    if trouble:
+        raise InputError(trouble, advice="batchtui help filters lists fields and values")
+
+
+def _by_value(rows: Rows, column: Column, term: Term, case: bool, work: Work) -> Rows:
+    """The rows whose value meets the condition; each different value is looked at once."""
+    if term.field.startswith("len("):
+        return _by_length(rows, column, term)
+    passes = _test(column, term, case)
+    wanted = bytearray(FIRST + len(column.entries))
+    for code, value in enumerate(column.entries, FIRST):
+        wanted[code] = passes(value)
+    if term.value == "*" and term.op == ":":
+        wanted = bytearray(b"\1" * len(wanted))
+        wanted[NOTHING] = 0
+    codes, expected = column.codes, not term.negated
+    if term.value == "*" or not column.sizes:
+        return array("I", [row for row in rows if wanted[codes[row]] == expected])
+    found = array("I")
+    for number, row in enumerate(rows):
+        if number % 1_000 == 0:
+            work.check("stopped while filtering")
+        code = codes[row]
+        if (wanted[code] if code >= FIRST or code == NOTHING else passes(column[row])) == expected:
+            found.append(row)
+    return found
+
+
+def _by_length(rows: Rows, column: Column, term: Term) -> Rows:
+    wanted = number(term.value)
+    if wanted is None:
+        raise InputError(f"{term.field}: {term.value} is not a number")
+    compare, expected = _COMPARE[term.op], not term.negated
+    passed = bytearray(FIRST)
+    passed += bytes(v is not None and compare(len(as_text(v)), wanted) for v in column.entries)
+    codes, long = column.codes, column.sizes
+    return array(
+        "I",
+        [
+            row
+            for row in rows
+            if (compare(long[row], wanted) if row in long and codes[row] else bool(passed[codes[row]])) == expected
+        ],
+    )
+
+
+def _test(column: Column, term: Term, case: bool) -> Callable[[Any], bool]:
+    """Whether a value meets a condition: numbers by size; texts by a part (``:``), whole (``=``), or their order."""
+    wanted, compare = number(term.value), _COMPARE[term.op]
+    fold = str if case else str.casefold
+    text = fold(term.value)
+    if term.op == "=" and any(as_text(value) == term.value for value in column.entries):
+        fold, text = str, term.value
+
+    def passes(value: Any) -> bool:
+        if value is ABSENT:
+            return False
+        held = None if wanted is None else _as_number(value)
+        if held is not None and wanted is not None:
+            return compare(held, wanted)
+        if term.op == ":":
+            return text in fold(as_text(value)) if isinstance(value, str | Json) else text == fold(as_text(value))
+        if term.op == "=":
+            return fold(as_text(value)) == text
+        return wanted is None and isinstance(value, str) and compare(fold(value), text)  # type: ignore[arg-type]
+
+    return passes
+
+
+def _as_number(value: object) -> Decimal | int | None:
+    """A number, or a text that is one."""
+    if isinstance(value, str):
+        return number(value.strip()) if len(value) <= 40 and value[-1:].isdigit() else None
+    return value if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
 def _among(rows: Rows, column: Sequence[int], wanted: set[int], *, negated: bool) -> Rows:

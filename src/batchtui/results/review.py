@@ -23,6 +23,8 @@ from batchtui.results.scores import Estimate, Stratum, estimate
 from batchtui.store import files
 
 REVIEW = "review.jsonl"
+REVIEW_FOLDER = "review folder"
+"""What a view keeps the folder of its run's first batch under."""
 LONGEST_NOTE = 2_000
 """Characters of a note, and of a right value."""
 _LONGEST_LINE = 64_000_000
@@ -42,7 +44,7 @@ class Verdict(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
     verdict: Judged = ""
     """"" takes a verdict back; a note alone has none either."""
     value: str | None = None
-    """The right value, where the answer's is wrong and the right one was given."""
+    """The right value: the answer's own where it is right, else the one that was given, if one was."""
     note: str = ""
     at: datetime
     result: str = ""
@@ -261,7 +263,9 @@ def gold_of(verdicts: Iterable[Verdict], answered: Callable[[Verdict], str | Non
     """
     found = {}
     for each in verdicts:
-        value = each.value if each.verdict == "wrong" else answered(each) if each.verdict == "right" else None
+        value = each.value if each.verdict else None
+        if value is None and each.verdict == "right":
+            value = answered(each)
         if value is not None:
             found[each.row] = value
     return found

@@ -101,6 +101,14 @@ def with_skipped(view: View) -> list[int | SkippedRow]:
     return [row for _, row in sorted(rows, key=itemgetter(0))]
 
 
+def identities(view: View) -> list[str]:
+    """The row identity of each row; one that several requests have is numbered in the order of the source.
+
+    Raises StoreError.
+    """
+    return _Side(view).keys
+
+
 def match(left: View, right: View) -> list[int]:
     """For each row of the left view the row of the right one that is from the same row of the source, -1 for none.
 

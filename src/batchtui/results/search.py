@@ -183,7 +183,7 @@ def find(view: View, chosen: Filter, work: Work = UNWATCHED) -> Iterator[Rows]:
 
     Raises StoreError, and InputError when a regular expression takes too long.
     """
-    rows = filter.apply(view, chosen)
+    rows = filter.apply(view, chosen, work)
     if chosen.regex:
         from batchtui.results.regex import find_regex
 

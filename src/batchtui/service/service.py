@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from batchtui.results.answer_check import Schema
     from batchtui.results.beside import Beside
     from batchtui.results.export import ExportOptions
+    from batchtui.results.gold import Gold
+    from batchtui.results.names import Name, Names
+    from batchtui.results.review import Review
     from batchtui.results.view import ResultSet, View
     from batchtui.service.again import Again, AgainChange
     from batchtui.service.parts import Parts
@@ -264,6 +267,7 @@ class Service:
         Raises InputError when there are none.
         """
         from batchtui.memory import give_back
+        from batchtui.results.review import REVIEW_FOLDER
         from batchtui.results.run_view import open_run
         from batchtui.results.storage import open_results
 
@@ -282,7 +286,23 @@ class Service:
         by_name = {r.local_id: r for r in records}
         for member in view.members if schema is None else ():
             self._agree(by_name[member.folder.name], member)
+        view.kept[REVIEW_FOLDER] = self.history.folder(self.run_of(record)[0].local_id)
         return view
+
+    def review(self, record: BatchRecord) -> Review:
+        """The verdicts and samples of a batch's run.  Raises StoreError."""
+        from batchtui.service.gold import review_of
+
+        return review_of(self.context, record.run)
+
+    def gold(self, view: View, names: Names, field: Name, text: str, record: BatchRecord) -> Gold:
+        """Gold for a field as ``--gold`` names it: a column, ``review``, ``review:ID``, a file by id.
+
+        Raises InputError, StoreError.
+        """
+        from batchtui.service.gold import find_gold
+
+        return find_gold(self.context, self.prices, view, names, field, text, record.run)
 
     def _has_results(self, record: BatchRecord) -> bool:
         """True when there is something to read: stored results, or a part of them."""

@@ -25,7 +25,7 @@ from batchtui import safetext, unexpected
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import symbols
 from batchtui.tui import bindings, terminal
-from batchtui.tui.base import Guard
+from batchtui.tui.base import Guard, run_task
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.messages import Happened
 from batchtui.tui.output_filter import Colorless, OutputFilter
@@ -216,7 +216,7 @@ class BatchtuiApp(Guard, App[int]):
         if config.notify != before.notify:
             self._listen()
         if self.service.look_state().trouble in ("no key", "wrong key") and not self.home.sending:
-            self.run_worker(self._try_profile(), exit_on_error=False)
+            run_task(self.home, self._try_profile())
 
     async def reread_config(self) -> None:
         """Go on with config.toml as it is by now; raises ConfigError when it can't be read."""

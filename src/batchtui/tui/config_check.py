@@ -18,7 +18,7 @@ _TOGETHER = {"NewScreen": ("WritePane",)}
 """Screens, with what on them has keys of its own."""
 _WITH_LIST = (
     *("HomeScreen", "ResultsScreen", "ElsewhereScreen", "CompareScreen", "SettingsScreen"),
-    *("GroupsScreen", "FilePicker", "ColumnsScreen"),
+    *("GroupsScreen", "FilePicker", "ColumnsScreen", "CountsScreen"),
 )
 """Screens on which the keys of the row list work as well."""
 

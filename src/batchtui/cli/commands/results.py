@@ -1,4 +1,4 @@
-"""results, compare."""
+"""results."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
 from batchtui.domain.outcome import ALL_OUTCOMES
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from batchtui.results.answer_check import Schema
 
 OUTCOMES = ("succeeded", *ALL_OUTCOMES)
-_ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
+ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
 
 
 _MAX_SCHEMA = 16_000_000
@@ -86,7 +87,7 @@ def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
     metavar="NAMES",
     help="csv, parquet, sqlite: only these columns, in this order: topic,answer.sentiment,run.cost_usd.",
 )
-@_ONLY
+@ONLY
 @filter_options
 @click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
 @click.option(
@@ -286,13 +287,21 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
             )
 
 
+def rows_of_filter(view: View, wanted: Filter, work: Work = UNWATCHED) -> array[int]:
+    """Rows that match ``--filter``; raises InputError for names that the results don't have."""
+    try:
+        return select(view, wanted, work)
+    except InputError as error:
+        raise InputError(f"--filter {error}", advice=error.advice) from error
+
+
 def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
     """Rows by outcome and filter in the order of the source, None for all."""
     if not only and wanted.empty:
         return None
-    kept = set(select(view, wanted)) if not wanted.empty else set(range(len(view)))
+    kept = set(rows_of_filter(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
-        kept &= {row for name in only for row in select(view, parse_filter(f"outcome:{name}"))}
+        kept &= {row for name in only for row in select(view, parse_filter(f"is:{name}"))}
     return by_source(view, kept)
 
 
@@ -351,24 +360,3 @@ class _SafeOut:
             sys.stdout.write(safetext.line(self._rest.decode("utf-8", "replace"), 1_000_000) + "\n")
             self._rest = b""
         sys.stdout.flush()
-
-
-@verb("compare")
-@click.argument("left", metavar="ID", shell_complete=completion.ids)
-@click.argument("right", metavar="ID", shell_complete=completion.ids)
-@click.option("--run", is_flag=True, help="Compare the whole runs.")
-@click.option("--all", "everything", is_flag=True, help="List requests with equal answers too.")
-def compare_(session: Session, left: str, right: str, *, run: bool, everything: bool) -> int:
-    """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
-    service = session.service()
-    from batchtui.results.compare import compare
-
-    with session.work() as work:
-        views = [service.open_results(service.resolve(i).local_id, run=run, work=work) for i in (left, right)]
-        found: Any = compare(views[0], views[1], work)
-    if session.json:
-        print_json(found.summary())
-        return 0
-    for line in found.lines(everything):
-        print(safetext.line(line, 2000))
-    return 0

@@ -65,20 +65,43 @@ class ColumnsScreen(BaseModal[list[str] | None]):
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "column_choice.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "back", key_display="esc", id="back", tooltip="back, nothing changed"),
+        Binding(
+            "less_than_sign",
+            "shift(-1)",
+            "left",
+            key_display="<",
+            id="columns.left",
+            tooltip="move the column to the left",
+        ),
+        Binding(
+            "greater_than_sign",
+            "shift(1)",
+            "right",
+            key_display=">",
+            id="columns.right",
+            tooltip="move the column to the right",
+        ),
     ]
 
-    def __init__(self, names: Sequence[Name], chosen: Sequence[str]) -> None:
+    def __init__(
+        self,
+        names: Sequence[Name],
+        chosen: Sequence[str],
+        *,
+        title: str = "Columns to export, in the order of the marks",
+    ) -> None:
         super().__init__()
+        self._title = title
         self._names = names
         self._chosen = list(chosen)
 
     def compose(self) -> ComposeResult:
         """The list."""
         with Vertical(id="columns"):
-            yield Static("Columns to export, in the order of the marks", classes="title", markup=False)
+            yield Static(self._title, classes="title", markup=False)
             yield RowList(COLUMNS, NameRows(self._names, self._chosen), id="columns-list")
             yield Static("", id="columns-said", markup=False)
-            yield KeyLine(("mark", "mark_all", "open"), last=("back",))
+            yield KeyLine(("mark", "open", "columns.left", "columns.right", "mark_all"), last=("back",))
 
     def on_mount(self) -> None:
         """The list has the keys."""
@@ -103,6 +126,18 @@ class ColumnsScreen(BaseModal[list[str] | None]):
     @on(RowSelected)
     def _selected(self) -> None:
         self.dismiss(self._chosen)
+
+    def action_shift(self, by: int) -> None:
+        """Move the chosen column under the cursor among the chosen ones."""
+        listed = self.query_one(RowList)
+        key = listed.cursor_key
+        if key not in self._chosen or not isinstance(key, str):
+            return
+        place = self._chosen.index(key)
+        self._chosen.remove(key)
+        self._chosen.insert(max(0, place + by), key)
+        listed.set_source(NameRows(self._names, self._chosen))
+        self._say()
 
     def action_leave(self) -> None:
         """Back, nothing changed."""

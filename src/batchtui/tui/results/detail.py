@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, Literal
 
 import msgspec
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.timer import Timer
 
+from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import meaning_of
 from batchtui.present import numbers
 from batchtui.results.answer_markdown import markdown
+from batchtui.results.field_columns import path_name
+from batchtui.results.json_in_text import find_json
 from batchtui.results.text import load, read_answer
 from batchtui.results.view import ResultRow, View
 from batchtui.tui.results.rows import ResultRows
 from batchtui.tui.widgets.answer_view import AnswerView, Section, pretty
 from batchtui.tui.widgets.row_list import RowList
 
+MOST_FIELDS = 60
+"""Lines of the table of fields."""
 _SHOWN_APART = frozenset({"model", "max_tokens", "system", "messages", "tools"})
 
 
@@ -38,7 +46,8 @@ def answer_sections(line: bytes, row: ResultRow, why: str = "") -> list[Section]
     if isinstance(message, dict):
         return (
             _flaw_note(row, why)
-            + (content_sections(message.get("content")) or [Section("", "The answer is empty.", "note")])
+            + _fields(line)
+            + (_json_apart(content_sections(message.get("content"))) or [Section("", "The answer is empty.", "note")])
             + _stop_details(message)
         )
     if "error" in result:
@@ -55,6 +64,37 @@ def _flaw_note(row: ResultRow, why: str) -> list[Section]:
         return []
     found = meaning_of(row.cut_short)
     return [Section(f"cut short: {row.cut_short.replace('_', ' ')}", f"{found.meaning} {found.advice}", "note", "warn")]
+
+
+def _fields(line: bytes) -> list[Section]:
+    """The fields of a JSON answer as a small table."""
+    text = read_answer(line).text
+    found = find_json(text) if text else None
+    if not isinstance(found, dict):
+        return []
+    pairs = list(islice(_pairs(found, ()), MOST_FIELDS))
+    width = min(24, max((cell_len(name) for name, _ in pairs), default=0))
+    lines = [f"{name}{' ' * max(0, width - cell_len(name))}  {value}" for name, value in pairs]
+    return [Section("", "\n".join(lines), "plain")] if lines else []
+
+
+def _pairs(found: dict[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for key, value in found.items():
+        if isinstance(value, dict) and value and len(keys) < 4:
+            yield from _pairs(value, (*keys, key))
+        else:
+            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            yield safetext.line(path_name(0, (*keys, key)), 60), safetext.line(text, 300)
+
+
+def _json_apart(sections: list[Section]) -> list[Section]:
+    """Text that is JSON from end to end as JSON, indented."""
+    return [
+        Section("JSON", pretty(each.body.encode("utf-8", "replace")), "json", "muted")
+        if each.form == "prose" and each.body.lstrip().startswith("{") and each.body.rstrip().endswith("}")
+        else each
+        for each in sections
+    ]
 
 
 def _stop_details(message: dict[str, Any]) -> list[Section]:
@@ -166,8 +206,8 @@ def _source(block: dict[str, Any]) -> str:
     return str(source.get("url") or source.get("file_id") or source.get("type", ""))
 
 
-def request_sections(line: bytes) -> list[Section]:
-    """A request as sections: system, turns, tools, other params."""
+def request_sections(line: bytes, *, shared_system: bool = False) -> list[Section]:
+    """A request as sections: turns, system (one line where all requests share it), tools, other params."""
     parsed = load(line)
     params = parsed.get("params") if isinstance(parsed, dict) else None
     if not isinstance(params, dict):
@@ -180,8 +220,6 @@ def request_sections(line: bytes) -> list[Section]:
             )
         ]
     sections = []
-    for each in content_sections(params.get("system")):
-        sections.append(said_by(each, "system"))
     messages = params.get("messages")
     for message in messages if isinstance(messages, list) else []:
         if isinstance(message, dict):
@@ -190,6 +228,11 @@ def request_sections(line: bytes) -> list[Section]:
                 said_by(each, str(message.get("role", ""))) if not number else each
                 for number, each in enumerate(blocks)
             ]
+    system = content_sections(params.get("system"))
+    if shared_system and system:
+        sections.append(Section("system, the same in all requests", _folded(system), "note", "muted"))
+    else:
+        sections += [said_by(each, "system") for each in system]
     tools = params.get("tools")
     if isinstance(tools, list) and tools:
         names = ", ".join(str(tool.get("name", tool.get("type", ""))) for tool in tools if isinstance(tool, dict))
@@ -201,6 +244,26 @@ def request_sections(line: bytes) -> list[Section]:
         )
     )
     return [*sections, *([Section("params", _json(rest), "json", "muted")] if rest else [])]
+
+
+def _folded(system: Sequence[Section]) -> str:
+    text = " ".join(each.body for each in system)
+    return f"{safetext.line(text, 70)}  ({len(text):,} characters; o opens the full request)"
+
+
+def system_is_shared(view: View) -> bool:
+    """Whether the first, the last and some requests between have one system prompt; for a thread.  Raises StoreError."""
+    found = view.kept.get("shared_system")
+    if isinstance(found, bool):
+        return found
+    systems = set()
+    for row in dict.fromkeys(len(view) * part // 8 for part in range(8)):
+        parsed = load(view.request_raw(row) or b"null") if row < len(view) else None
+        params = parsed.get("params") if isinstance(parsed, dict) else None
+        systems.add(msgspec.json.encode(params.get("system")) if isinstance(params, dict) else b"")
+    shared = len(view) > 1 and len(systems) == 1
+    view.kept["shared_system"] = shared
+    return shared
 
 
 def said_by(section: Section, role: str) -> Section:
@@ -241,6 +304,8 @@ class Read:
     note: str
     why: str = ""
     """Why the answer is invalid, in words."""
+    shared_system: bool = False
+    """Whether all requests have the same system prompt."""
 
 
 def read(shown: ShownResult) -> Read:
@@ -250,7 +315,7 @@ def read(shown: ShownResult) -> Read:
     request = view.request_raw(shown.row)
     if not shown.older:
         many = f" · answer 1 of {row.older + 1}" if row.older else ""
-        return Read(row, view.raw(shown.row), request, many, view.why_invalid(shown.row))
+        return Read(row, view.raw(shown.row), request, many, view.why_invalid(shown.row), system_is_shared(view))
     member, place = view.older(shown.row)[shown.older - 1]
     older = view.members[member]
     note = f" · answer {shown.older + 1} of {row.older + 1}, from attempt {view.attempt_of(member) + 1}"
@@ -288,9 +353,12 @@ class DetailPane(Container):
     DetailPane.beside #answer { width: 3fr; }
     """
 
-    def __init__(self, listed: RowList, *, id: str | None = None) -> None:
+    def __init__(
+        self, listed: RowList, hides: Callable[[int], bool] = lambda row: False, *, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self.mode: Mode = "markdown"
+        self._hides = hides
         self._listed = listed
         self._older = 0
         self._rest: Timer | None = None
@@ -362,6 +430,9 @@ class DetailPane(Container):
 
     async def _show(self, found: Read) -> None:
         asked, said = self._sections(found, self.mode)
+        wanted = self.wanted()
+        if wanted is not None and self._hides(wanted.row):
+            said = [Section("", "Hidden until your verdict: + or - asks for the right value.", "note")]
         markdown = self.mode == "markdown"
         await self.query_one("#request", AnswerView).show(asked, title=f"· {_model(found)}", markdown=markdown)
         await self.answer.show(said, title=title_of(found), note=note_of(found.row), markdown=markdown)
@@ -372,7 +443,7 @@ class DetailPane(Container):
             asked = [Section("", pretty(found.request), "json")] if found.request else []
             said = [Section("", pretty(found.answer), "json")] if found.answer else []
         else:
-            asked = request_sections(found.request) if found.request else []
+            asked = request_sections(found.request, shared_system=found.shared_system) if found.request else []
             said = (
                 answer_sections(found.answer, found.row, found.why)
                 if found.answer or found.row.outcome in ("missing", "waiting")

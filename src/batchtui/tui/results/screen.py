@@ -26,10 +26,13 @@ from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import Happened
 from batchtui.tui.new.plan_summary import progress_line
 from batchtui.tui.results import actions
+from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
-from batchtui.tui.results.rows import SORTS, ResultRows, columns_for, tabs
+from batchtui.tui.results.review import Reviewing
+from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
+from batchtui.tui.results.table import Table
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
@@ -53,6 +56,12 @@ _NEED_A_VIEW = frozenset(
         "sort",
         "reverse",
         "mode",
+        "count",
+        "columns",
+        "score",
+        "judge",
+        "note",
+        "sample",
     }
 )
 
@@ -68,11 +77,15 @@ class ResultsScreen(BaseScreen[None]):
     KEY_LINE: ClassVar[tuple[str, ...]] = (
         "open",
         "results.filter",
-        "results.errors",
+        "results.count",
+        "results.columns",
+        "results.score",
+        "results.sample",
         "retry",
         "export",
         "again",
         "from_rows",
+        "results.errors",
         "results.raw",
         "results.markdown",
         "sort",
@@ -97,7 +110,7 @@ class ResultsScreen(BaseScreen[None]):
             "filter",
             "filter",
             id="results.filter",
-            tooltip="words, tokens>1000, stop:max_tokens, error:overloaded, id:…",
+            tooltip="words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…; in an answer: find text",
         ),
         Binding("ctrl+t", "case", "case", show=False, id="results.case", tooltip="match case in the filter"),
         Binding(
@@ -110,6 +123,32 @@ class ResultsScreen(BaseScreen[None]):
         ),
         Binding("s", "sort", "sort", id="sort", tooltip="sort by the next column"),
         Binding("S", "reverse", "reverse", show=False, id="results.reverse", tooltip="reverse sort order"),
+        Binding(
+            "number_sign",
+            "count",
+            "count",
+            key_display="#",
+            id="results.count",
+            tooltip="count the values of a column or field",
+        ),
+        Binding("C", "columns", "columns", id="results.columns", tooltip="choose, order and hide columns"),
+        Binding("A", "score", "score", id="results.score", tooltip="score a field against the right values"),
+        Binding(
+            "V", "sample", "review", id="results.sample", tooltip="sample answers to review, or continue the sample"
+        ),
+        Binding(
+            "plus", "judge(True)", "right", show=False, key_display="+", id="review.right", tooltip="review: right"
+        ),
+        Binding(
+            "minus",
+            "judge(False)",
+            "wrong",
+            show=False,
+            key_display="-",
+            id="review.wrong",
+            tooltip="review: wrong, with the right value",
+        ),
+        Binding("t", "note", "note", show=False, id="review.note", tooltip="review: a note on the answer"),
         Binding("E", "groups", "errors", id="results.errors", tooltip="errors by group, with causes"),
         Binding("r", "retry", "retry", id="retry", tooltip="retry the marked requests, or all shown"),
         Binding("x", "export", "export", id="export", tooltip="export the results shown"),
@@ -153,8 +192,17 @@ class ResultsScreen(BaseScreen[None]):
             id="results.newer",
             tooltip="a newer answer to the same request",
         ),
-        Binding("n", "step(1)", "next", show=False, id="results.next", tooltip="next answer"),
-        Binding("p", "step(-1)", "previous", show=False, id="results.previous", tooltip="previous answer"),
+        Binding(
+            "n",
+            "step(1)",
+            "next",
+            show=False,
+            id="results.next",
+            tooltip="next answer, or next hit of a search in the answer",
+        ),
+        Binding(
+            "p,N", "step(-1)", "previous", show=False, id="results.previous", tooltip="previous answer, or previous hit"
+        ),
         Binding("equals_sign", "compare", "compare", id="results.compare", tooltip="compare with another batch or run"),
         Binding(
             "f",
@@ -174,10 +222,15 @@ class ResultsScreen(BaseScreen[None]):
         self.view: View | None = None
         self._search = Search(self.post_message)
         self._filter = line_input(
-            placeholder="words, tokens>1000, stop:max_tokens, error:overloaded, id:…", id="results-filter"
+            placeholder="words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…", id="results-filter"
         )
         self._list = RowList((), id="results-list")
-        self.detail = DetailPane(self._list, id="results-detail")
+        self.detail = DetailPane(self._list, self._hides, id="results-detail")
+        self.table = Table(self)
+        self.reviewing = Reviewing(self)
+        self._columns: tuple[TableColumn, ...] = ()
+        self._plain: tuple[TableColumn, ...] = ()
+        """The columns without the marks of the review."""
         self._opening = Work()
         self._cursor_at: int | None = None
         """The row that the cursor was on in the view before, until it is found in this one."""
@@ -190,6 +243,9 @@ class ResultsScreen(BaseScreen[None]):
         with Horizontal(id="results-filter-line"):
             yield Static("/", id="results-filter-sign", markup=False)
             yield self._filter
+        with Horizontal(id="results-find-line"):
+            yield Static("find", id="results-find-sign", markup=False)
+            yield line_input(placeholder="text in this answer", id="results-find")
         with Container(id="results-body"):
             yield self._list
             yield self.detail
@@ -200,6 +256,7 @@ class ResultsScreen(BaseScreen[None]):
     async def on_mount(self) -> None:
         """Open at once."""
         self.query_one("#results-filter-line").display = False
+        self.query_one("#results-find-line").display = False
         self._list.focus()
         self._lay_out(self.app.size.width, self.app.size.height)
         self.open()
@@ -238,13 +295,28 @@ class ResultsScreen(BaseScreen[None]):
         rows_of = await self.in_thread(_rows_by_id, view) if self.view is not None else {}
         if work.stopped or not self.is_attached:
             return
-        self._list.set_columns(columns_for(view))
+        self._columns = self._columns if self.view is not None else usual_columns(view)
+        self._list.set_columns([each.column for each in self._columns])
         self._take_view(view, rows_of)
         self.query_one(TabLine).set_tabs(tabs(view))
         self.show_message("")
         self._say_head()
         self.select()
         self.refresh_bindings()
+        await self.reviewing.open(view)
+        self.show_columns(self.columns)
+        await self.table.read(view, work)
+
+    def show_columns(self, columns: tuple[TableColumn, ...]) -> None:
+        """Show the same rows by other columns."""
+        self._plain = columns
+        columns = self.reviewing.columns(columns)
+        if columns == self._columns or self.view is None:
+            return
+        self._columns = columns
+        self._list.set_columns([each.column for each in columns])
+        self._list.set_source(ResultRows(self.view, self.rows, columns))
+        self.say_facts()
 
     def _take_view(self, view: View, rows_of: Mapping[str, int]) -> None:
         """Show another view, the marks and the cursor on the requests they were on; ``rows_of`` are its rows by id."""
@@ -252,9 +324,10 @@ class ResultsScreen(BaseScreen[None]):
         marks, at = (self.marked, self._list.cursor_key) if before is not None else ((), None)
         marked = [before.id(row) for row in marks if before is not None]
         self.view = view
+        self._search.only = None
         self._cursor_at = rows_of.get(before.id(at)) if before is not None and isinstance(at, int) else None
         # A number means another row from now on: none is to be taken for one of the view before.
-        self._list.set_source(ResultRows(view, array("I")), keep_cursor=False)
+        self._list.set_source(ResultRows(view, array("I"), self._columns), keep_cursor=False)
         self._list.set_marks(rows_of[name] for name in marked if name in rows_of)
 
     def _opened_nothing(self, error: BatchtuiError) -> None:
@@ -270,6 +343,8 @@ class ResultsScreen(BaseScreen[None]):
     def _progressed(self, event: Progressed) -> None:
         if self.view is None:
             self.show_message(progress_line(event.progress))
+        else:
+            self.table.progressed(event.progress)
 
     @on(Happened)
     def _happened(self, message: Happened) -> None:
@@ -311,7 +386,7 @@ class ResultsScreen(BaseScreen[None]):
             self.query_one("#results-title", Static).update(title_line(self.record, self.view, run=self.run))
             self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
 
-    def _say_facts(self) -> None:
+    def say_facts(self) -> None:
         """Say where the cursor is, and what of how much is shown."""
         if self.view is None:
             return
@@ -320,7 +395,12 @@ class ResultsScreen(BaseScreen[None]):
         if shown:
             parts.insert(0, f"row {numbers.count(self._list.cursor + 1)}")
         parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
-        parts += [f"by {order.key}{' down' if order.reverse else ''}"] if order.key != "file" else []
+        titles = {each.sort: each.column.title.lower() for each in self._columns}
+        by = safetext.line(titles.get(order.key, order.key), 30)
+        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "file" else []
+        parts += [f"{self.detail.answer.found}, n next, N previous"] if self.detail.answer.found else []
+        parts += [self.table.reading] if self.table.reading else []
+        parts += self.reviewing.facts(self.cursor_row)
         parts += ["searching, esc stops"] if self._search.running else []
         self.query_one(StatusLine).tell(" · ".join(parts))
 
@@ -331,6 +411,32 @@ class ResultsScreen(BaseScreen[None]):
         """The rows that are shown, in their order."""
         source = self._list.source
         return source.rows if isinstance(source, ResultRows) else array("I")
+
+    @property
+    def cursor_row(self) -> int | None:
+        """The row under the cursor, None when no row is shown."""
+        key = self._list.cursor_key
+        return key if isinstance(key, int) and self.view is not None else None
+
+    @property
+    def filter_text(self) -> str:
+        """The filter as it was typed; "" while an error group is shown."""
+        return "" if self._search.regex else self._filter.value.strip()
+
+    @property
+    def tab(self) -> str:
+        """The chosen tab."""
+        return self.query_one(TabLine).chosen
+
+    @property
+    def columns(self) -> tuple[TableColumn, ...]:
+        """The columns of the list, without the marks of the review."""
+        return self._plain or self._columns
+
+    @property
+    def sorted_by(self) -> str:
+        """The sort key of the rows shown."""
+        return self._search.order.key
 
     @property
     def marked(self) -> frozenset[int]:
@@ -349,7 +455,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def _say_sign(self) -> None:
         self.query_one("#results-filter-sign", Static).update(Content(self._search.sign))
-        shown = self._search.group is not None or bool(self._filter.value)
+        shown = self._search.group is not None or self._search.only is not None or bool(self._filter.value)
         self.query_one("#results-filter-line").display = shown or self._filter.has_focus
 
     @on(RowsFound)
@@ -362,10 +468,10 @@ class ResultsScreen(BaseScreen[None]):
             self.query_one(StatusLine).dismiss()
         order = self._search.order
         self._list.set_sort(None if order.key == "file" else order.key, order.reverse)
-        self._list.set_source(ResultRows(self.view, found.rows))
+        self._list.set_source(ResultRows(self.view, found.rows, self._columns))
         if self._cursor_at is not None and (self._list.move_to_key(self._cursor_at) or found.done):
             self._cursor_at = None
-        self._say_facts()
+        self.say_facts()
         if not found.rows:
             self.detail.show_soon()
 
@@ -378,7 +484,11 @@ class ResultsScreen(BaseScreen[None]):
         self.query_one(TabLine).choose_number(number)
 
     def action_filter(self) -> None:
-        """Type a filter."""
+        """Type a filter; in an answer, what to find there."""
+        if self.detail.answer.has_focus:
+            self.query_one("#results-find-line").display = True
+            self.query_one("#results-find").focus()
+            return
         self.query_one("#results-filter-line").display = True
         self._filter.focus()
 
@@ -390,7 +500,23 @@ class ResultsScreen(BaseScreen[None]):
     def _filter_done(self) -> None:
         self._list.focus()
 
-    def _set_filter(self, text: str, *, tab: str = "all") -> None:
+    @on(Input.Changed, "#results-find")
+    async def _find_typed(self, event: Input.Changed) -> None:
+        await self.detail.answer.find(event.value)
+        self.call_after_refresh(self.say_facts)
+
+    @on(Input.Submitted, "#results-find")
+    def _find_done(self) -> None:
+        self.detail.answer.focus()
+
+    async def _end_find(self) -> None:
+        self.query_one("#results-find", Input).value = ""
+        self.query_one("#results-find-line").display = False
+        await self.detail.answer.find("")
+        self.detail.answer.focus()
+        self.say_facts()
+
+    def set_filter(self, text: str, *, tab: str = "all") -> None:
         """Show what a filter lets through, in a tab."""
         self.query_one(TabLine).choose(tab, tell=False)
         if self._filter.value == text:
@@ -401,17 +527,32 @@ class ResultsScreen(BaseScreen[None]):
     def show_group(self, group: ErrorGroup) -> None:
         """Show one error group's rows."""
         self._search.group = group
-        self._set_filter("")
+        self.set_filter("")
 
-    @property
-    def tab(self) -> str:
-        """The tab that is shown."""
-        return self.query_one(TabLine).chosen
+    def show_rows(self, what: str, rows: Rows, *, first: int | None = None) -> None:
+        """Show some rows in their order, and say what they are; Escape shows all again."""
+        self._search.only = what, rows
+        self._cursor_at = first
+        self.set_filter("")
+
+    def move_to(self, row: int) -> None:
+        """The cursor to a row that is shown."""
+        self._list.move_to_key(row)
+
+    def _hides(self, row: int) -> bool:
+        return self.reviewing.hides(row)
+
+    def verdict_given(self) -> None:
+        """Show marks and answers as the review has them now."""
+        self.show_columns(self.columns)
+        self._list.reload()
+        self.say_facts()
+        self.detail.show_soon()
 
     @property
     def filtered(self) -> bool:
         """Whether a filter or a group of errors is shown."""
-        return bool(self._filter.value.strip()) or self._search.group is not None
+        return bool(self._filter.value.strip()) or self._search.group is not None or self._search.only is not None
 
     def action_again(self) -> None:
         """Make the run again."""
@@ -433,7 +574,8 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_sort(self) -> None:
         """By the next column."""
-        self._sort_by(SORTS[(SORTS.index(self._search.order.key) + 1) % len(SORTS)])
+        keys, now = sorts(self._columns), self._search.order.key
+        self._sort_by(keys[(keys.index(now) + 1) % len(keys)] if now in keys else "file")
 
     def action_reverse(self) -> None:
         """The other way round."""
@@ -441,24 +583,24 @@ class ResultsScreen(BaseScreen[None]):
 
     @on(HeaderClicked)
     def _header_clicked(self, event: HeaderClicked) -> None:
-        if event.column in SORTS:
+        if event.column in sorts(self._columns):
             self._sort_by(event.column)
 
     def _sort_by(self, key: str) -> None:
         """In another order; what a search has found, or kept when it was stopped, is not looked for anew."""
-        self._search.sort_by(key)
+        self._search.sort_by(key, number=key in numeric(self._columns))
         self.select(among=None if self._search.running else self.rows)
 
     # --- the answer -------------------------------------------------------------------------------------------------
 
     @on(RowHighlighted)
     def _highlighted(self) -> None:
-        self._say_facts()
+        self.say_facts()
         self.detail.cursor_moved()
 
     @on(MarksChanged)
     def _marked(self) -> None:
-        self._say_facts()
+        self.say_facts()
 
     def action_mode(self, mode: Mode) -> None:
         """Markdown, plain or raw; the same key goes back."""
@@ -475,7 +617,11 @@ class ResultsScreen(BaseScreen[None]):
         self.detail.step_older(by)
 
     def action_step(self, by: int) -> None:
-        """The next or previous row, wherever the focus is."""
+        """The next or previous hit while something is looked for in the answer, else the next or previous row."""
+        if self.detail.answer.found:
+            self.detail.answer.to_hit(by)
+            self.say_facts()
+            return
         self._list.action_move(by)
 
     @on(RowSelected)
@@ -491,7 +637,9 @@ class ResultsScreen(BaseScreen[None]):
         """One step back: the search, the filter line, the answer, the filter, the screen."""
         if self._search.running:
             self._search.keep()
-        if self._filter.has_focus:
+        if self.query_one("#results-find-line").display:
+            run_task(self, self._end_find())
+        elif self._filter.has_focus:
             self._list.focus()
         elif self.query_one("#results-body").has_class("opened"):
             self.query_one("#results-body").remove_class("opened")
@@ -499,9 +647,9 @@ class ResultsScreen(BaseScreen[None]):
             self._list.focus()
         elif self.detail.answer.has_focus or self.query_one("#request").has_focus:
             self._list.focus()
-        elif self._filter.value or self._search.group is not None:
-            self._search.group = None
-            self._set_filter("", tab=self.query_one(TabLine).chosen)
+        elif self._filter.value or self._search.group is not None or self._search.only is not None:
+            self._search.group = self._search.only = None
+            self.set_filter("", tab=self.query_one(TabLine).chosen)
         elif not self.query_one(StatusLine).dismiss():
             self.dismiss(None)
 
@@ -527,6 +675,32 @@ class ResultsScreen(BaseScreen[None]):
     def action_groups(self) -> None:
         """Errors grouped, of the rows that are shown."""
         run_task(self, actions.show_groups(self), opens=True)
+
+    def action_count(self) -> None:
+        """Count the values of a column or field."""
+        run_task(self, self.table.count(), opens=True)
+
+    def action_score(self) -> None:
+        """Score a field against gold."""
+        from batchtui.tui.results.score import score
+
+        run_task(self, score(self), opens=True)
+
+    def action_judge(self, right: bool) -> None:
+        """Say that the answer under the cursor is right or wrong."""
+        run_task(self, self.reviewing.judge(right), opens=True)
+
+    def action_note(self) -> None:
+        """Write a note on the answer under the cursor."""
+        run_task(self, self.reviewing.note(), opens=True)
+
+    def action_sample(self) -> None:
+        """Draw a sample to review, or go on with it."""
+        run_task(self, self.reviewing.sample(), opens=True)
+
+    def action_columns(self) -> None:
+        """Choose the columns of the list."""
+        run_task(self, self.table.choose(), opens=True)
 
     def action_retry(self) -> None:
         """Send again what is marked, or what is shown."""

@@ -59,6 +59,9 @@ MARKDOWN_LIMIT = 30_000
 MOST_SECTIONS = 60
 """Of one answer."""
 
+MOST_HITS = 2_000
+"""Of one search in an answer."""
+
 Form = Literal["prose", "plain", "json", "note"]
 
 
@@ -113,6 +116,11 @@ class AnswerView(VerticalScroll):
         super().__init__(id=id)
         self._label = title
         self._shown: tuple[object, ...] | None = None
+        self._given: tuple[tuple[Section, ...], str, str, bool] = ((), "", "", True)
+        self._needle = ""
+        self._hits: list[tuple[Static, Content, int, int]] = []
+        """The text's place in the pane: widget, its text, start and end of the hit."""
+        self._hit = 0
 
     def on_mount(self) -> None:
         """Only the name, until something is shown."""
@@ -122,10 +130,12 @@ class AnswerView(VerticalScroll):
         self, sections: Sequence[Section], *, title: str = "", note: str = "", markdown: bool = True
     ) -> None:
         """Show these sections from the top; nothing is drawn when they are shown already."""
-        wanted = (tuple(sections), title, note, markdown)
+        self._given = (tuple(sections), title, note, markdown)
+        wanted = (*self._given, self._needle)
         if wanted == self._shown:
             return
         self._shown = wanted
+        self._hits, self._hit = [], 0
         heading = Content(safetext.line(f"{self._label} {title}".strip(), 200))
         self.border_title = (
             heading + Content.styled(f"  {safetext.line(note, 200)}", "not bold dim") if note else heading
@@ -140,6 +150,48 @@ class AnswerView(VerticalScroll):
             await self.remove_children()
             await self.mount_all(widgets)
         self.scroll_home(animate=False)
+        if self._needle:
+            self.call_after_refresh(self._show_hit)
+
+    # --- searching in it --------------------------------------------------------------------------------------------
+
+    async def find(self, text: str) -> None:
+        """Mark each place that holds a text, capitals alike, and go to the first; an empty text ends the search."""
+        self._needle = text
+        sections, title, note, markdown = self._given
+        await self.show(sections, title=title, note=note, markdown=markdown)
+
+    @property
+    def found(self) -> str:
+        """Which hit of how many is shown, in words; "" while nothing is looked for."""
+        if not self._needle:
+            return ""
+        return f"hit {self._hit + 1:,} of {len(self._hits):,}" if self._hits else "no hit in this answer"
+
+    def to_hit(self, by: int) -> None:
+        """Go to the next or previous hit, round the ends."""
+        if self._hits:
+            self._hit = (self._hit + by) % len(self._hits)
+            self._show_hit()
+
+    def _show_hit(self) -> None:
+        """Mark the hits, the one that is gone to differently, and scroll to it."""
+        texts: dict[Static, Content] = {}
+        for number, (widget, content, start, end) in enumerate(self._hits):
+            style = "bold reverse underline" if number == self._hit else "reverse"
+            texts[widget] = texts.get(widget, content).stylize(style, start, end)
+        for widget, content in texts.items():
+            widget.update(content, layout=False)
+        if self._hits:
+            widget, content, start, _ = self._hits[self._hit]
+            above = content[:start].get_height({}, max(1, widget.content_size.width)) if start else 1
+            y = widget.virtual_region.y + above - 1
+            self.scroll_to(y=max(0, y - self.size.height // 3), animate=False)
+
+    def _look(self, widget: Static, content: Content) -> None:
+        for match in re.finditer(re.escape(self._needle), content.plain, re.IGNORECASE):
+            if len(self._hits) < MOST_HITS:
+                self._hits.append((widget, content, match.start(), match.end()))
 
     def _widgets(self, section: Section, *, markdown: bool, first: bool) -> list[Widget]:
         made: list[Widget] = []
@@ -149,7 +201,7 @@ class AnswerView(VerticalScroll):
         if not section.body:
             return made
         gap = "" if section.title or first or section.form == "note" else " gap"
-        if section.form == "prose" and markdown and len(section.body) <= MARKDOWN_LIMIT:
+        if section.form == "prose" and markdown and not self._needle and len(section.body) <= MARKDOWN_LIMIT:
             made.append(prose(section.body, gap))
             return made
         if section.form == "json":
@@ -158,7 +210,10 @@ class AnswerView(VerticalScroll):
             body = Content(safetext.block(section.body, SHOWN))
             if section.form == "note":
                 body = body.stylize("dim")
-        made.append(Static(body, markup=False, classes=f"section-body {section.form}{gap}"))
+        shown = Static(body, markup=False, classes=f"section-body {section.form}{gap}")
+        if self._needle:
+            self._look(shown, body)
+        made.append(shown)
         return made
 
 

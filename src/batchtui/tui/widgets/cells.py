@@ -122,6 +122,12 @@ def paint_cells(
         while follower < len(placed) and cells[placed[follower].index] is None:
             end = placed[follower].x + placed[follower].width
             follower += 1
+        if (
+            follower == len(placed)
+            and len(cells) > place.index + 1
+            and all(each is None for each in cells[place.index + 1 :])
+        ):
+            end = max(end, width - start - 1)  # Columns that there is no room for would have let it run on.
         align: Align = place.column.align if follower == number + 1 else "left"
         if start + place.x > at:
             parts.append(Segment(" " * (start + place.x - at), base))

@@ -1,0 +1,135 @@
+"""compare."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batchtui import safetext
+from batchtui.cli import completion
+from batchtui.cli.output import print_json, say, show
+from batchtui.cli.place import Place, table_place, write_table
+from batchtui.cli.session import Session, verb
+from batchtui.domain.errors import InputError
+from batchtui.present import batch, numbers
+from batchtui.present import scores as present
+
+if TYPE_CHECKING:
+    from batchtui.domain.batch import BatchRecord
+    from batchtui.domain.work import Work
+    from batchtui.results.field_scores import Agreement
+    from batchtui.results.view import View
+    from batchtui.service import Service
+
+
+@verb("compare")
+@click.argument("left", metavar="ID", shell_complete=completion.ids)
+@click.argument("right", metavar="ID", shell_complete=completion.ids)
+@click.option("--run", is_flag=True, help="Compare the whole runs.")
+@click.option("--all", "everything", is_flag=True, help="List requests with equal answers too.")
+@click.option(
+    "--field", default="", metavar="FIELD", help="Compare a field: agreement, kappa, a matrix, rows that differ."
+)
+@click.option(
+    "--gold",
+    default="",
+    metavar="COLUMN|FILE",
+    help="With --field: which of the two is right how often, with McNemar's exact test; as for score.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "csv"]),
+    default=None,
+    help="With --field: text (the default), or csv: the rows that differ.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write CSV to FILE.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def compare_(
+    session: Session,
+    left: str,
+    right: str,
+    *,
+    run: bool,
+    everything: bool,
+    field: str,
+    gold: str,
+    format_: str | None,
+    output: Path | None,
+    force: bool,
+) -> int:
+    """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
+    for asked, option in ((gold, "--gold"), (format_, "--format"), (output, "-o")):
+        if asked and not field:
+            raise InputError(f"{option} needs --field", advice="name a field, such as --field sentiment")
+    service = session.service()
+    place = table_place(session, output, format_, force=force)
+    records = service.resolve(left), service.resolve(right)
+    with session.work() as work:
+        views = tuple(service.open_results(each.local_id, run=run, work=work) for each in records)
+        if field:
+            return _by_field(session, service, records, views, (field, gold), place, everything, work)
+        return _row_by_row(session, views, everything, work)
+
+
+def _row_by_row(session: Session, views: tuple[View, ...], everything: bool, work: Work) -> int:
+    from batchtui.results.compare import compare
+
+    found: Any = compare(views[0], views[1], work)
+    fields = _agreements(views, work) if found.counts()["only_left"] < len(found) else []
+    if session.json:
+        print_json({**found.summary(), "fields": fields})
+        return 0
+    for line in present.agreement_lines(fields):
+        show(line)
+    for line in found.lines(everything):
+        print(safetext.line(line, 2000))
+    return 0
+
+
+def _agreements(views: tuple[View, ...], work: Work) -> list[Agreement]:
+    from batchtui.results.field_scores import agreements, shared
+    from batchtui.results.names import names_of
+
+    one, other = views
+    return agreements((one, other), (names_of(one, work), names_of(other, work)), shared(one, other))
+
+
+def _by_field(
+    session: Session,
+    service: Service,
+    records: tuple[BatchRecord, BatchRecord],
+    views: tuple[View, ...],
+    asked: tuple[str, str],
+    place: Place | None,
+    everything: bool,
+    work: Work,
+) -> int:
+    from batchtui.results.field_scores import compare_field
+    from batchtui.results.names import names_of
+
+    one, other = views
+    names = names_of(one, work), names_of(other, work)
+    field, gold = asked
+    resolved = names[0].resolve(field), names[1].resolve(field)
+    right = service.gold(one, names[0], resolved[0], gold, records[0]) if gold else None
+    found = compare_field((one, other), names, resolved, right)
+    titles = present.told_apart([batch.full_name(each) for each in records])
+    if session.json:
+        print_json(present.comparison_json(found, titles))
+    elif place is None:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        for line in present.comparison_lines(found, titles, width):
+            show(line)
+    if place is not None and (place.dest is not None or not session.json):
+        own = [(name, names[0].column(name)) for name in names[0].own]
+        write_table(place, present.comparison_csv(found, one.id, own, titles, everything=everything))
+        said = "row" if everything else "row that differs", "rows" if everything else "rows that differ"
+        written = len(found.pairs) if everything else len(found.differing())
+        where = f" written to {place.dest}" if place.dest is not None else ""
+        say(f"{numbers.plural(written, *said)}{where}" if found.pairs else present.no_rows_shared())
+    return 0

@@ -1,0 +1,78 @@
+"""count."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import Any
+
+import click
+
+from batchtui.cli import completion
+from batchtui.cli.commands.results import ONLY, bring, chosen_rows, filter_options, wanted_filter
+from batchtui.cli.output import print_json, show
+from batchtui.cli.session import Session, verb
+from batchtui.present import counts as present
+
+TOP = 30
+"""Values shown on a terminal unless it is said how many."""
+
+
+@verb("count")
+@click.argument("id_", metavar="ID", shell_complete=completion.ids)
+@click.argument("field", metavar="FIELD")
+@click.argument("by", metavar="[BY]", required=False, default="")
+@click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
+@ONLY
+@filter_options
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "csv"]), default="text", help="text (the default), or csv."
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=0),
+    default=None,
+    metavar="N",
+    help="text: show the N most frequent values, 0 for all; on a terminal 30 unless given.",
+)
+def count_(
+    session: Session,
+    id_: str,
+    *,
+    field: str,
+    by: str,
+    run: bool,
+    only: tuple[str, ...],
+    filter_: str,
+    regex: bool,
+    case: bool,
+    format_: str,
+    top: int | None,
+) -> int:
+    """Count how often each value of a field or column occurs: numbers as quartiles and a histogram, BY another crossed."""
+    from batchtui.results.column_counts import count
+    from batchtui.results.names import names_of
+
+    service = session.service()
+    record = service.resolve(id_)
+    records = service.run_of(record) if run else [record]
+    if any(r.active or r.results_due for r in records):
+        session.run(lambda: bring(service, records), service)
+    wanted = wanted_filter(filter_, case, regex)
+    with session.work() as work:
+        view = service.open_results(record.local_id, run=run, work=work)
+        names = names_of(view, work)
+        rows = chosen_rows(view, only, wanted)
+        counts: Any = count(view, names, field, by, rows, work)
+    if session.json:
+        print_json(present.to_json(counts))
+        return 0
+    if format_ == "csv":
+        lines = present.to_csv(counts).splitlines()
+    else:
+        terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else 0
+        lines = present.table(counts, width, most=top if top is not None else TOP if terminal else 0)
+    for line in lines:
+        show(line)
+    return 0

@@ -1,0 +1,80 @@
+"""score."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchtui.cli import completion
+from batchtui.cli.commands.results import ONLY, bring, chosen_rows, filter_options, wanted_filter
+from batchtui.cli.output import print_json, say, show
+from batchtui.cli.place import table_place, write_table
+from batchtui.cli.session import Session, verb
+from batchtui.present import scores as present
+
+
+@verb("score")
+@click.argument("id_", metavar="ID", shell_complete=completion.ids)
+@click.argument("field", metavar="FIELD")
+@click.option(
+    "--gold",
+    "gold",
+    required=True,
+    metavar="COLUMN|FILE",
+    help="A column with the right values, a file by id (FILE:COLUMN names its column), review, or review:ID.",
+)
+@click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
+@ONLY
+@filter_options
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "csv"]), default=None, help="text (the default), or csv."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write CSV to FILE.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def score_(
+    session: Session,
+    id_: str,
+    *,
+    field: str,
+    gold: str,
+    run: bool,
+    only: tuple[str, ...],
+    filter_: str,
+    regex: bool,
+    case: bool,
+    format_: str | None,
+    output: Path | None,
+    force: bool,
+) -> int:
+    """Score a field against gold: accuracy with its 95 % interval, kappa, precision, recall and F1 a class, a matrix."""
+    from batchtui.results.field_scores import score_field
+    from batchtui.results.names import names_of
+
+    service = session.service()
+    record = service.resolve(id_)
+    records = service.run_of(record) if run else [record]
+    if any(r.active or r.results_due for r in records):
+        session.run(lambda: bring(service, records), service)
+    wanted = wanted_filter(filter_, case, regex)
+    place = table_place(session, output, format_, force=force)
+    with session.work() as work:
+        view = service.open_results(record.local_id, run=run, work=work)
+        names = names_of(view, work)
+        name = names.resolve(field)
+        rows = chosen_rows(view, only, wanted)
+        found: Any = score_field(view, names, name, service.gold(view, names, name, gold, record), rows)
+    if session.json:
+        print_json(present.score_json(found))
+    elif place is None:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        for line in present.score_lines(found, width):
+            show(line)
+    if place is not None and (place.dest is not None or not session.json):
+        write_table(place, present.score_csv(found))
+        for note in present.score_notes(found):
+            say(note)
+    return 0

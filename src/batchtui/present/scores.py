@@ -1,0 +1,503 @@
+"""Scores, agreement and reviews as text for both faces: figures, tables of answers by gold, CSV and JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from rich.cells import cell_len, set_cell_size
+
+from batchtui import safetext
+from batchtui.present import numbers
+from batchtui.present.symbols import GLYPHS
+from batchtui.results.field_columns import Column, as_text
+from batchtui.results.field_scores import Agreement, FieldComparison, FieldScore, GoldCounts
+from batchtui.results.gold import Gold
+from batchtui.results.names import Name
+from batchtui.results.review import Review
+from batchtui.results.scores import FEW_ROWS, ClassScore, Estimate, Proportion, label_order
+
+NOT_USABLE = "not usable"
+"""The column of rows without a usable answer."""
+_LABEL, _CELL = 20, 14
+"""Cells of a row's label, and of a column's, at most."""
+_GAP = "  "
+
+
+# --- figures --------------------------------------------------------------------------------------------------------
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share of 1 as ``91.1%``; ``–`` where it is undefined."""
+    return GLYPHS.dash if value is None else f"{value:.{digits}%}"
+
+
+def figure(value: float | None) -> str:
+    """Kappa or F1 as ``0.84``; ``–`` where it is undefined."""
+    return GLYPHS.dash if value is None else f"{value:.2f}"
+
+
+def p_value(value: float | None) -> str:
+    """``p 0.012``, ``p <0.001``; ``p –`` where it is undefined."""
+    if value is None:
+        return f"p {GLYPHS.dash}"
+    return "p <0.001" if value < 0.001 else f"p {value:.3f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """``95%: 87.3–93.9``."""
+    return "" if low is None or high is None else f"95%: {100 * low:.1f}{GLYPHS.dash}{100 * high:.1f}"
+
+
+def proportion(found: Proportion) -> str:
+    """``91.1% (95%: 87.3–93.9)``."""
+    said = interval(found.low, found.high)
+    return percent(found.value) + (f" ({said})" if said else "")
+
+
+def dot(*parts: str) -> str:
+    """Parts on one line, those that say nothing left out."""
+    return f" {GLYPHS.dot} ".join(filter(None, parts))
+
+
+def name_of(text: str, limit: int = 40) -> str:
+    """A label or name, safe to show and not too long."""
+    clean = safetext.line(text, 200)
+    return clean if cell_len(clean) <= limit else set_cell_size(clean, limit - 1).rstrip() + GLYPHS.ellipsis
+
+
+def gold_name(gold: Gold) -> str:
+    """``column gold_sentiment``, ``file labels.csv``, ``review``."""
+    name = name_of(gold.name, 60)
+    return name if gold.kind == "review" else f"{gold.kind} {name}"
+
+
+# --- against gold ---------------------------------------------------------------------------------------------------
+
+
+def score_title(found: FieldScore) -> str:
+    """``sentiment against gold (column label) · 292 rows``."""
+    rows = numbers.plural(found.score.rows, "row")
+    return dot(f"{name_of(found.field)} against gold ({gold_name(found.gold)})", rows)
+
+
+def score_figures(found: FieldScore) -> list[str]:
+    """Accuracy over all rows with gold, beside it over the usable ones, kappa and macro F1."""
+    score = found.score
+    kappa, whole = f"kappa {figure(score.kappa)}", f"accuracy {proportion(score.accuracy)}"
+    if score.usable == score.rows:
+        return [f"{whole}   {kappa}   macro F1 {figure(score.macro_f1)}"]
+    usable = f"of {score.usable:,} usable: accuracy {proportion(score.accuracy_usable)}   {kappa}"
+    return [f"of {score.rows:,} rows: {whole}   macro F1 {figure(score.macro_f1)}", usable]
+
+
+def score_notes(found: FieldScore) -> list[str]:
+    """What has to be known beside the figures: few rows, rows without gold, ids that match no row."""
+    score, gold, notes = found.score, found.gold, []
+    if score.rows == 0:
+        notes.append("No row has gold: nothing to score.")
+    elif score.few:
+        notes.append(f"Fewer than {FEW_ROWS} rows: these figures say little.")
+    if score.rows != score.usable:
+        notes.append(f"{numbers.plural(score.rows - score.usable, 'answer')} not usable, counted as wrong.")
+    if score.without_gold:
+        notes.append(f"{numbers.plural(score.without_gold, 'row')} without gold left out.")
+    if gold.unmatched:
+        what = "reviewed row" if gold.kind == "review" else "id"
+        notes.append(f"{numbers.plural(gold.unmatched, what)} of the gold not among these rows.")
+    if gold.repeated:
+        notes.append(f"{numbers.plural(gold.repeated, 'id')} twice with different values: the last one counts.")
+    if gold.folded:
+        notes.append(f"Gold of {numbers.plural(gold.folded, 'row')} differs from the schema only in capitals: it fits.")
+    if gold.near:
+        pairs = ", ".join(f"{name_of(a)}/{name_of(b)}" for a, b in gold.near[:3])
+        notes.append(f"Gold and answers differ only in capitals and count as different: {pairs}.")
+    return notes
+
+
+def score_matrix(found: FieldScore, width: int, height: int = 0) -> Matrix:
+    """Answers by gold with recall and F1 of each class beside it and precision below, within ``width`` cells."""
+    score = found.score
+    classes = {each.label: each for each in score.classes}
+    counts: dict[str, dict[str | None, int]] = {}
+    for label in (each.label for each in score.classes if each.gold):
+        cells: dict[str | None, int] = dict(score.matrix.get(label, {}).items())
+        if label in score.unusable:
+            cells[None] = score.unusable[label]
+        counts[label] = cells
+    beside = {label: (percent(each.recall, 0), figure(each.f1)) for label, each in classes.items()}
+    below = {label: percent(each.precision, 0) for label, each in classes.items()}
+    return matrix(
+        counts, ("gold", "answer"), width, height, beside=(("recall", "F1"), beside), below=("precision", below)
+    )
+
+
+def score_lines(found: FieldScore, width: int) -> list[str]:
+    """The whole score for a terminal of ``width`` cells, or a file where it is 0."""
+    drawn = score_matrix(found, width)
+    lines = [score_title(found), *(f"  {line}" for line in score_figures(found))]
+    if found.score.rows:
+        lines += ["", *drawn.lines]
+    if drawn.hidden:
+        lines += ["", *class_table(found, 0 if not width else 40)]
+    return [*lines, *([""] if score_notes(found) else []), *(f"  {note}" for note in score_notes(found))]
+
+
+def class_table(found: FieldScore, most: int = 0) -> list[str]:
+    """Precision, recall and F1 a class, the most frequent first where only ``most`` are shown."""
+    classes = list(found.score.classes)
+    if most and len(classes) > most:
+        classes = sorted(classes, key=lambda each: -each.gold)[:most]
+    rows = [("class", "gold", "answered", "precision", "recall", "F1"), *map(_class_row, classes)]
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(6)]
+    lines = [
+        "  " + _pad(row[0], widths[0]) + "".join(_GAP + row[n].rjust(widths[n]) for n in range(1, 6)) for row in rows
+    ]
+    rest = len(found.score.classes) - len(classes)
+    return (
+        [*lines, f"  {GLYPHS.ellipsis} {numbers.plural(rest, 'more class', 'more classes')}: --format csv has all"]
+        if rest
+        else lines
+    )
+
+
+def _class_row(each: ClassScore) -> tuple[str, ...]:
+    shares = percent(each.precision), percent(each.recall), figure(each.f1)
+    return name_of(each.label, _LABEL), f"{each.gold:,}", f"{each.answered:,}", *shares
+
+
+def score_json(found: FieldScore) -> dict[str, Any]:
+    """The value of ``score --json``."""
+    score = found.score
+    return {
+        "field": found.field,
+        "gold": {"kind": found.gold.kind, "name": found.gold.name},
+        "rows": score.rows,
+        "usable": score.usable,
+        "without_gold": score.without_gold,
+        "unmatched": found.gold.unmatched,
+        "repeated": found.gold.repeated,
+        "few": score.few,
+        "accuracy": score.accuracy,
+        "accuracy_usable": score.accuracy_usable,
+        "kappa": score.kappa,
+        "macro_f1": score.macro_f1,
+        "classes": score.classes,
+        "matrix": score.matrix,
+        "not_usable": score.unusable,
+    }
+
+
+def score_csv(found: FieldScore) -> list[list[str]]:
+    """The matrix as rows of a table: a line a gold value, a column an answer, then precision, recall and F1 of the class."""
+    score = found.score
+    labels = [each.label for each in score.classes]
+    head = ["gold", *(f"answer:{label}" for label in labels), "not_usable", "precision", "recall", "f1"]
+    rows = [head]
+    for each in score.classes:
+        row = score.matrix.get(each.label, {})
+        shares = ["" if share is None else repr(round(share, 6)) for share in (each.precision, each.recall, each.f1)]
+        lost = str(score.unusable.get(each.label, 0))
+        rows.append([each.label, *(str(row.get(label, 0)) for label in labels), lost, *shares])
+    return rows
+
+
+# --- a table of one label by another --------------------------------------------------------------------------------
+
+
+class Spot(msgspec.Struct, frozen=True):
+    """A cell of a matrix, and where it stands in the lines."""
+
+    row: str
+    column: str | None
+    """None is *not usable*."""
+    rows: int
+    line: int
+    start: int
+    end: int
+
+    @property
+    def same(self) -> bool:
+        """Whether both are the same value."""
+        return self.row == self.column
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """Rows counted by one label and by another, drawn."""
+
+    lines: list[str]
+    spots: list[list[Spot]]
+    """By row, then by column."""
+    hidden: int = 0
+    """Labels that did not fit."""
+
+
+Counts = Mapping[str, Mapping[str | None, int]]
+
+
+def matrix(
+    counts: Counts,
+    heads: tuple[str, str],
+    width: int,
+    height: int = 0,
+    *,
+    beside: tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]] = ((), {}),
+    below: tuple[str, Mapping[str, str]] = ("", {}),
+) -> Matrix:
+    """Draw counts within ``width`` cells and ``height`` lines, 0 for as many as it takes.
+
+    ``heads`` name what stands in rows and in columns, ``beside`` has columns and ``below`` a line of figures by label.
+    Of labels that don't all fit the most frequent ones are shown, and how many are not.
+    """
+    columns, rows = _labels(counts)
+    left = max(
+        cell_len(f"{heads[0]} {_down()}") + 2, *(cell_len(name_of(row, _LABEL)) for row in rows), cell_len(below[0]), 4
+    )
+    right = [max(len(name), 5) for name in beside[0]]
+    room = (width or 100_000) - 4 - left - sum(size + len(_GAP) for size in right)
+    shown_columns, sizes = _fit_columns(counts, columns, room)
+    frame = 2 + bool(below[0]) + 1
+    shown_rows = _most(rows, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0)
+    hidden = len({*rows, *columns} - {*shown_rows, *shown_columns})
+    indent = "  "
+    head = f"{indent}{' ' * left}  {heads[1]} {_across()}"
+    names = "".join(_GAP + _right(_column_name(each), size) for each, size in zip(shown_columns, sizes, strict=True))
+    more = "".join(_GAP + name.rjust(size) for name, size in zip(beside[0], right, strict=True))
+    lines = [head.rstrip(), f"{indent}{_pad(f'{heads[0]} {_down()}', left)}{names}{more}"]
+    spots: list[list[Spot]] = []
+    for row in shown_rows:
+        line, here = f"{indent}{_pad(name_of(row, _LABEL), left)}", []
+        for each, size in zip(shown_columns, sizes, strict=True):
+            count = counts[row].get(each, 0)
+            text = _GAP + (f"{count:,}" if count else GLYPHS.dot).rjust(size)
+            here.append(Spot(row, each, count, len(lines), cell_len(line) + 1, cell_len(line + text)))
+            line += text
+        line += "".join(_GAP + text.rjust(size) for text, size in zip(beside[1].get(row, ()), right, strict=False))
+        spots.append(here)
+        lines.append(line)
+    if below[0]:
+        texts = (below[1].get(each, "") if each is not None else "" for each in shown_columns)
+        line = "".join(_GAP + text.rjust(size) for text, size in zip(texts, sizes, strict=True))
+        lines.append(f"{indent}{_pad(below[0], left)}{line}".rstrip())
+    if hidden:
+        what = numbers.plural(hidden, "more value", "more values")
+        lines.append(f"{indent}{GLYPHS.ellipsis} {what} not shown")
+    return Matrix(lines, spots, hidden)
+
+
+def _down() -> str:
+    return "v" if GLYPHS.plain else "↓"
+
+
+def _across() -> str:
+    return "->" if GLYPHS.plain else "→"
+
+
+def _labels(counts: Counts) -> tuple[list[str | None], list[str]]:
+    rows = label_order(counts)
+    answered = {each for row in counts.values() for each in row}
+    columns: list[str | None] = [*label_order({*(each for each in answered if each is not None), *rows})]
+    return [*columns, *([None] if None in answered else [])], rows
+
+
+def _column_name(label: str | None) -> str:
+    return NOT_USABLE if label is None else name_of(label, _CELL)
+
+
+def _fit_columns(counts: Counts, columns: list[str | None], room: int) -> tuple[list[str | None], list[int]]:
+    """The columns that fit, in their order, and their sizes: *not usable* always, then by how often they come."""
+    sums: Counter[str | None] = Counter()
+    for row, cells in counts.items():
+        sums[row] += sum(cells.values())
+        sums.update(cells)
+    sizes = {
+        each: max(cell_len(_column_name(each)), *(len(f"{row.get(each, 0):,}") for row in counts.values()), 5)
+        for each in columns
+    }
+    kept: set[str | None] = set()
+    for each in sorted(columns, key=lambda label: (label is not None, -sums[label])):
+        room -= sizes[each] + len(_GAP)
+        if room < 0 and kept - {None}:
+            break
+        kept.add(each)
+    shown = [each for each in columns if each in kept]
+    return shown, [sizes[each] for each in shown]
+
+
+def _most(labels: list[str], sums: Mapping[str, int], most: int) -> list[str]:
+    if not most or len(labels) <= most:
+        return labels
+    kept = set(sorted(labels, key=lambda label: -sums[label])[:most])
+    return [label for label in labels if label in kept]
+
+
+def _right(text: str, size: int) -> str:
+    return " " * (size - cell_len(text)) + text
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * max(0, width - cell_len(text))
+
+
+# --- two runs -------------------------------------------------------------------------------------------------------
+
+
+def no_rows_shared() -> str:
+    """What is said of runs without a row in both."""
+    return "No row is in both runs: rows match by their ids, or where both runs were made from the same file."
+
+
+def comparison_title(found: FieldComparison, names: Sequence[str]) -> str:
+    """``haiku vs sonnet · sentiment · 288 rows in both``."""
+    shared = f"{numbers.plural(len(found.pairs), 'row')} in both"
+    return dot(f"{name_of(names[0])} vs {name_of(names[1])}", name_of(found.field), shared)
+
+
+def comparison_figures(found: FieldComparison, names: Sequence[str]) -> list[str]:
+    """Agreement, kappa, which of the two is right, what each cost."""
+    agreement = found.agreement
+    lines = [
+        f"agree {proportion(agreement.agree)} of {numbers.plural(agreement.agree.rows, 'row')} usable in both"
+        f"   kappa {figure(agreement.kappa)}"
+    ]
+    if found.counts is not None:
+        lines.append(gold_counts(found.counts, names))
+    costs = [numbers.usd(cost) for cost in found.cost_usd]
+    gold = f"   gold: {gold_name(found.gold)}" if found.gold is not None else ""
+    lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}{gold}")
+    return lines
+
+
+def gold_counts(counts: GoldCounts, names: Sequence[str]) -> str:
+    """``right of 288: both 262 · only haiku 4 · only sonnet 16 (p 0.012) · neither 6``."""
+    one, other = (name_of(name, 24) for name in names)
+    return f"right of {counts.rows:,}: " + dot(
+        f"both {counts.both:,}",
+        f"only {one} {counts.left:,}",
+        f"only {other} {counts.right:,} ({p_value(counts.p_value)})",
+        f"neither {counts.neither:,}",
+    )
+
+
+def comparison_matrix(found: FieldComparison, names: Sequence[str], width: int, height: int = 0) -> Matrix:
+    """One run's values by the other's."""
+    heads = name_of(names[0], 16), name_of(names[1], 24)
+    counts: dict[str, dict[str | None, int]] = {row: dict(cells.items()) for row, cells in found.matrix.items()}
+    return matrix(counts, heads, width, height)
+
+
+def comparison_notes(found: FieldComparison) -> list[str]:
+    """What has to be known beside the figures."""
+    if not found.pairs:
+        return [no_rows_shared()]
+    notes = []
+    rows = found.counts.rows if found.counts is not None else found.agreement.agree.rows
+    if rows < FEW_ROWS:
+        notes.append(f"Fewer than {FEW_ROWS} rows: these figures say little.")
+    lost = len(found.pairs) - found.agreement.agree.rows
+    if lost:
+        notes.append(f"{numbers.plural(lost, 'row')} not usable in one or both, left out of agreement and kappa.")
+    if found.counts is not None:
+        without = len(found.pairs) - found.counts.rows
+        notes += [f"{numbers.plural(without, 'row')} without gold left out of what is right."] if without else []
+    return notes
+
+
+def comparison_lines(found: FieldComparison, names: Sequence[str], width: int) -> list[str]:
+    """The whole comparison of a field, for a terminal of ``width`` cells or a file where it is 0."""
+    if not found.pairs:
+        return [no_rows_shared()]
+    names = told_apart(names)
+    lines = [comparison_title(found, names), *(f"  {line}" for line in comparison_figures(found, names))]
+    if found.matrix:
+        lines += ["", *comparison_matrix(found, names, width).lines]
+    notes = comparison_notes(found)
+    return [*lines, *([""] if notes else []), *(f"  {note}" for note in notes)]
+
+
+def told_apart(names: Sequence[str]) -> tuple[str, str]:
+    """Two names that differ: equal ones are called first and second."""
+    one, other = names
+    return (one, other) if one != other else (f"{one} (1)", f"{other} (2)")
+
+
+def agreement_lines(found: Sequence[Agreement]) -> list[str]:
+    """Agreement and kappa a field, a line each."""
+    if not found:
+        return []
+    width = max(5, *(cell_len(name_of(each.field)) for each in found))
+    lines = [f"{_pad('field', width)}   agree   kappa    rows"]
+    for each in found:
+        agree = percent(each.agree.value).rjust(6)
+        lines.append(
+            f"{_pad(name_of(each.field), width)}  {agree}  {figure(each.kappa).rjust(6)}  {each.agree.rows:>6,}"
+        )
+    return lines
+
+
+def comparison_json(found: FieldComparison, names: Sequence[str]) -> dict[str, Any]:
+    """The value of ``compare --field --json``."""
+    return {
+        "field": found.field,
+        "runs": list(names),
+        "rows": len(found.pairs),
+        "usable": list(found.usable),
+        "agree": found.agreement.agree,
+        "kappa": found.agreement.kappa,
+        "matrix": found.matrix,
+        "differ": len(found.differing()),
+        "gold": None if found.gold is None else {"kind": found.gold.kind, "name": found.gold.name},
+        "right": found.counts,
+        "cost_usd": list(found.cost_usd),
+    }
+
+
+def comparison_csv(
+    found: FieldComparison,
+    id_of: Callable[[int], str],
+    own: Sequence[tuple[Name, Column]],
+    titles: Sequence[str],
+    *,
+    everything: bool = False,
+) -> Iterator[list[str]]:
+    """The rows that differ, or all, as cells: own columns, both values, gold and which of the two is correct."""
+    golden = ["gold", "correct"] if found.gold is not None else []
+    values = [f"{title}: {found.field}" for title in titles]
+    yield ["custom_id", *(name.bare for name, _ in own), *values, *golden]
+    for number, (row, other) in enumerate(found.pairs):
+        if not everything and not found.differs(number):
+            continue
+        cells = [id_of(row), *("" if column[row] is None else as_text(column[row]) for _, column in own)]
+        cells += [found.left[row] or "", found.right[other] or ""]
+        if found.gold is not None:
+            which = found.right_of(number)
+            cells += [
+                found.gold.labels[row] or "",
+                {"left": titles[0], "right": titles[1]}.get(which or "", which or ""),
+            ]
+        yield cells
+
+
+# --- review ---------------------------------------------------------------------------------------------------------
+
+
+def estimate(found: Estimate) -> str:
+    """``accuracy 91.1% (95%: 87.3–93.9)``."""
+    said = interval(found.low, found.high)
+    return f"accuracy {percent(found.value)}" + (f" ({said})" if said else "")
+
+
+def review_line(review: Review) -> str:
+    """How far the review of the sample is, and what it says so far."""
+    sample = review.sample
+    if sample is None:
+        return f"{len(review):,} reviewed" if len(review) else ""
+    done, total = review.progress()
+    found = review.accuracy()
+    what = f"{name_of(sample.field, 24)} " if sample.field else ""
+    said = interval(found.low, found.high).removeprefix("95%: ")
+    right = f"{percent(found.value)} right" + (f" ({said})" if said else "") if done else ""
+    few = "few rows" if 0 < done < FEW_ROWS else ""
+    return dot(f"{what}{done:,} of {total:,} reviewed", right, few)
