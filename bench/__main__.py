@@ -35,6 +35,7 @@ ROWS: dict[str, Callable[[Bench], list[Line]]] = {
     "search": rows_results.search,
     "export": rows_results.export,
     "fields": rows_results.fields,
+    "table": rows_results.table,
     "look": rows_transfer.look,
     "lag": rows_screen.lag,
     "wire": rows_screen.wire,

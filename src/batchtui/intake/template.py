@@ -21,7 +21,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 from batchtui import plainfile, tomltext
 from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_protocol as wire
-from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
+from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schema
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id
@@ -125,7 +125,7 @@ class RequestTemplate:
             what = "[answer] and output_config.format in one template: give one of them"
             raise BadTemplate(error("template", what), _line_of(text, "output_config"))
         try:
-            sent = sent_schema(whole_schema(table))
+            sent = sent_schema(checked_schema(table))
         except AnswerFault as bad:
             raise BadTemplate(error("template", safe(str(bad), 300)), _answer_line(text)) from bad
         # Its texts are no templates.

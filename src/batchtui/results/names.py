@@ -161,7 +161,8 @@ class Names:
         advice = (
             f"did you mean {' or '.join(near)}?" if near else f"there are {_short(names)}, and {', '.join(RUN[:4])} …"
         )
-        raise InputError(f"there is no column or field {text!r}", advice=advice)
+        shown = text if len(text) <= 120 else f"{text[:120]}…"
+        raise InputError(f"there is no column or field {shown!r}", advice=advice)
 
     def resolve_all(self, text: str) -> list[Name]:
         """The names in a list with commas; quotes keep a comma together.  Raises InputError."""

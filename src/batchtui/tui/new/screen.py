@@ -19,7 +19,7 @@ from textual.widgets import ContentSwitcher, Input, OptionList, Static
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError, changed_words
 from batchtui.domain.plan import Plan, Problem, ProblemGroup
-from batchtui.intake.drafts import Draft
+from batchtui.intake.drafts import Draft, first_words
 from batchtui.intake.options import RunChoice
 from batchtui.intake.preview import Previewer
 from batchtui.present import numbers
@@ -28,7 +28,7 @@ from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.new import actions
-from batchtui.tui.new.begun import BegunForm
+from batchtui.tui.new.begun import BegunForm, reopened
 from batchtui.tui.new.check import (
     CheckedForm,
     CheckEnded,
@@ -38,7 +38,7 @@ from batchtui.tui.new.check import (
     SourceCheck,
     join_paths,
 )
-from batchtui.tui.new.drafts import DraftKeeper
+from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
 from batchtui.tui.new.plan_summary import PlanSummary, progress_line
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
@@ -128,7 +128,9 @@ class NewScreen(BaseScreen[None]):
         ),
         Binding("ctrl+r", "check", "check", id="new.again", tooltip="check the source again"),
         Binding("ctrl+g", "editor", "$EDITOR", id="new.editor", tooltip="edit the field or the template in $EDITOR"),
-        Binding("ctrl+y", "drafts", "drafts", id="new.drafts", tooltip="open a draft", priority=True),
+        Binding(
+            "ctrl+y", "drafts", "drafts", id="new.drafts", tooltip="list drafts: open or delete one", priority=True
+        ),
         Binding(
             "left_square_bracket", "sample(-1)", "previous", show=False, id="new.previous", tooltip="previous request"
         ),
@@ -144,6 +146,8 @@ class NewScreen(BaseScreen[None]):
         self.drafts = DraftKeeper(lambda: self.service.data)
         self._unsaved = False
         """True once the draft could not be saved, and that was said."""
+        self._requests_before: int | None = None
+        """Requests of a reopened draft when it was saved, until its first check here is over."""
         self.jumped = False
         """True while the request shown was jumped to from its problem."""
 
@@ -175,6 +179,8 @@ class NewScreen(BaseScreen[None]):
         form.focus_path()
         if self._begun.source:
             self._begin()
+        else:
+            run_task(self, self._offer_last())
         run_task(self, self._load_models())
 
     def _begin(self) -> None:
@@ -342,7 +348,10 @@ class NewScreen(BaseScreen[None]):
     def default_title(self) -> str:
         """The title that was typed, or the file's name."""
         typed = self.query_one("#new-name", Input).value.strip()
-        return typed or (self.drafts.name if self.writing else Path(self.query_one(SourceForm).first_path).stem)
+        if typed or not self.writing:
+            return typed or Path(self.query_one(SourceForm).first_path).stem
+        draft = self._draft()
+        return first_words(draft) if draft is not None else ""
 
     def take_paths(self, paths: list[str]) -> None:
         """Use these files."""
@@ -552,11 +561,19 @@ class NewScreen(BaseScreen[None]):
             and not self.query_one(SourceForm).has_template
         ):
             self.say("Rows need a template. This one is a start: edit it, or load one.", level="warn")
+        self._compare_with_draft(plan)
         pane = self.query_one("#new-panes", TabLine).chosen
         if plan.errors and pane == "requests":
             self.show_pane("problems")
         elif not plan.problems and pane == "problems":
             self.show_pane("requests")
+
+    def _compare_with_draft(self, plan: Plan) -> None:
+        """Say when a reopened draft makes another number of requests than when it was saved."""
+        before, self._requests_before = self._requests_before, None
+        if before is not None and plan.requests != before:
+            then = numbers.plural(before, "request")
+            self.say(f"This draft had {then} when it was saved, now {plan.requests:,}.", level="warn")
 
     def show_plan(self, plan: Plan) -> None:
         """The plan and its cost, or what keeps it from being one."""
@@ -581,9 +598,9 @@ class NewScreen(BaseScreen[None]):
         form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(WritePane)
         if pane.untouched and not editor.composed:
             return None
-        stem = safetext.filename(Path(form.first_path).stem) if editor.edited and form.first_path else "draft"
+        kept, plan = self.drafts.kept, self.plan
         return Draft(
-            name=self.drafts.named(stem),
+            name=self.drafts.name,
             title=self.query_one("#new-name", Input).value,
             sources=(form.typed,) if form.typed else (),
             format=form.format or "",
@@ -595,24 +612,42 @@ class NewScreen(BaseScreen[None]):
             skip_bad=form.skip_bad,
             default_model=form.model,
             forms=() if pane.untouched else tuple(pane.current),
+            mode="write" if self.writing else "files",
+            requests=plan.requests if plan is not None and plan.ok else kept.requests if kept is not None else None,
+            begun=self._begun.kept(),
         )
 
     async def keep_draft(self) -> None:
         """Save what the screen holds, when it differs from what was saved."""
         draft = self._draft()
         if draft is not None and await self.drafts.keep(draft):
-            self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(draft.name, 30)}"))
+            self._name_draft(draft)
+
+    def _name_draft(self, draft: Draft) -> None:
+        self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(first_words(draft), 30)}"))
+
+    async def _offer_last(self) -> None:
+        """Name the draft that was saved last, while the form is empty."""
+        draft = await self.drafts.last()
+        if draft is None or self.checked.form is not None or self.writing or self.query_one(SourceForm).typed:
+            return
+        offer = f" {self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
+        empty = Content.styled(f" {EMPTY}", "dim")
+        self.query_one(PlanSummary).say(empty, Content.styled(offer, "$text-accent"))
 
     async def show_draft(self, draft: Draft) -> None:
         """Put a draft into the fields, and check it."""
         self.drafts.reopened(draft)
+        self._name_draft(draft)
+        self._begun = reopened(draft.begun)
+        self._requests_before = None if draft.composing else draft.requests
         self.query_one("#new-name", Input).value = draft.title
         self.query_one(SourceForm).restore(draft)
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
         if draft.forms:
             await self.query_one(WritePane).load(draft.forms)
         mode = self.query_one("#new-mode", TabLine)
-        wanted = "write" if draft.forms and not draft.sources else "files"
+        wanted = "write" if draft.composing else "files"
         if mode.chosen == wanted:
             await self.check_anew()
         mode.choose(wanted)
@@ -682,9 +717,10 @@ class NewScreen(BaseScreen[None]):
         again = bindings.true_key(chosen, type(self.tui.home), "new")
         if self.drafts.kept is not None and not self._unsaved:
             drafts = bindings.true_key(chosen, NewScreen, "new.drafts")
-            name = safetext.line(self.drafts.kept.name, 40)
             self.say_below(
-                f"Draft {name} saved.", advice=f"Press {again}, then {drafts} to reopen the draft.", level="good"
+                f"Draft {label(self.drafts.kept)} saved.",
+                advice=f"Press {again}, then {drafts} to reopen the draft.",
+                level="good",
             )
         elif self.drafts.kept is not None or self.query_one(SourceForm).typed:
             self.say_below("Form closed; no draft saved.", advice=f"Press {again} to start over.")
