@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -182,6 +183,8 @@ class Term(msgspec.Struct, frozen=True):
     op: str
     value: str
     negated: bool = False
+    quoted: bool = False
+    """With ``=``: exactly this text, 1 is not 1.0, and null is not a text."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,7 +231,7 @@ def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filte
             elif name == "prompt":
                 words.append(Word(value, bool(minus), in_request=True))
             else:
-                terms.append(Term(name, op, value, bool(minus)))
+                terms.append(Term(name, op, value, bool(minus), quoted is not None))
             loose.append(text[read : found.start()].strip())
             read = found.end()
         elif found.group():
@@ -239,7 +242,8 @@ def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filte
         return Filter(words=tuple(words), terms=tuple(terms), case=case, problem=problem)
     pattern = " ".join(filter(None, [*loose, text[read:].strip()]))
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         problem, pattern = f"not a regular expression: {error}", ""
     asked = tuple(word for word in words if word.in_request)
@@ -387,9 +391,13 @@ def _by_length(rows: Rows, column: Column, term: Term) -> Rows:
 
 def _test(column: Column, term: Term, case: bool) -> Callable[[Any], bool]:
     """Whether a value meets a condition: numbers by size; texts by a part (``:``), whole (``=``), or their order."""
+    if term.op == "=" and term.quoted:
+        return lambda value: value is not None and value is not ABSENT and as_text(value) == term.value
     wanted, compare = number(term.value), _COMPARE[term.op]
     fold = str if case else str.casefold
     text = fold(term.value)
+    if term.op == "=" and term.value == "null" and None in column.entries:
+        return lambda value: value is None
     if term.op == "=" and any(as_text(value) == term.value for value in column.entries):
         fold, text = str, term.value
 

@@ -678,7 +678,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_count(self) -> None:
         """Count the values of a column or field."""
-        run_task(self, self.table.count(), opens=True)
+        run_task(self, self.table.open_counts(), opens=True)
 
     def action_score(self) -> None:
         """Score a field against gold."""
@@ -700,7 +700,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_columns(self) -> None:
         """Choose the columns of the list."""
-        run_task(self, self.table.choose(), opens=True)
+        run_task(self, self.table.choose_columns(), opens=True)
 
     def action_retry(self) -> None:
         """Send again what is marked, or what is shown."""
