@@ -168,3 +168,37 @@ def fields(bench: Bench) -> list[Line]:
         lines.append(Line(f"a loop's worst pause beside {what}", 1_000 * found["pause"].value, "ms", target=50))
         lines.append(Line(f"count a field, {what}", 1_000 * found["count"].value, "ms", target=50))
     return lines
+
+
+TABLE = {
+    "count": ("count a field", 50),
+    "cross": ("cross two fields", 50),
+    "numbers": ("quartiles and histogram of a field", 50),
+    "filter": ("filter by two fields", 100),
+    "sort": ("sort by a field", 100),
+}
+"""What is done with fields once they are read, and how many milliseconds it may take."""
+
+
+def table(bench: Bench) -> list[Line]:
+    """Count, cross, filter and sort by fields that are read, beside pandas over a frame that is there."""
+    lines: list[Line] = []
+    env = environment(data.DATA)
+    folder = data.answers(bench.count)
+    pandas = importlib.util.find_spec("pandas") is not None
+    if not pandas:
+        bench.missing.add("pandas")
+    for what, (done, most) in TABLE.items():
+        works: dict[str, Callable[[], Sample]] = {
+            "ours": lambda what=what: work("bench.ours:table", env=env, folder=str(folder), what=what)
+        }
+        if pandas:
+            results = str(folder / "results.jsonl")
+            works["pandas"] = lambda what=what, results=results: work(
+                "bench.peers:pandas_table", env=env, results=results, what=what
+            )
+        found = in_turn(bench.rounds, works)
+        words = f"{done}, {bench.count:,} rows"
+        lines.append(Line(words, 1_000 * found["ours"].value, "ms", target=most))
+        lines += beside(f"{words}, beside", found["ours"], found, [("pandas", None)]) if pandas else []
+    return lines

@@ -54,7 +54,8 @@ class Schema:
     def flaw_in_text(self, text: str) -> Flaw | None:
         """What is wrong with the JSON in a text: the whole of it, or else the first fenced or balanced value."""
         try:
-            return self.flaw(_decode(text))
+            # A text that is not ASCII would keep its bytes beside it if it were decoded as text.
+            return self.flaw(_decode(text if text.isascii() else text.encode()))
         except RecursionError:
             return TOO_DEEP
         except (msgspec.MsgspecError, UnicodeError):

@@ -12,6 +12,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import compress
+from operator import or_
 from typing import Literal
 
 import msgspec
@@ -79,7 +81,7 @@ def count_column(
 ) -> Counts:
     """Count a column over ``rows`` or all, crossed with ``by``.  Raises StoreError."""
     one = _Grouped(view, names, name, rows)
-    counted = Counter(one.codes) if rows is None else Counter(map(one.codes.__getitem__, rows))
+    counted = one.counted
     total = sum(counted.values())
     if by is None:
         sums: Counter[int] = Counter()
@@ -131,7 +133,7 @@ class _Grouped:
         self.summary: NumberSummary | None = None
         self._column = names.column(name)
         self.codes: Sequence[int] = self._column.codes if name.scope != "answer" else _apart(view, self._column)
-        counted = Counter(self.codes) if rows is None else Counter(map(self.codes.__getitem__, rows))
+        self.counted = counted = _counter(self.codes, rows)
         self.distinct = sum(code >= FIRST and code < _BEYOND for code in counted)
         self._take_apart(counted)
         values = {c: count for c, count in counted.items() if NOTHING < c < _BEYOND}
@@ -165,7 +167,7 @@ class _Grouped:
             also = self._column.respelled.get(code, ())
             if code < FIRST:
                 kind: Kind = "long"
-                label, term = ("(long text)" if code == LONG_TEXT else "(long JSON)"), self._term(":*")
+                label, term = "(long)", self._long()
             elif value is None:
                 kind, label, term = "null", "null", self._term("=null")
             elif value == "":
@@ -179,6 +181,14 @@ class _Grouped:
                 self._add(code, Group(label, kind, term, also))
             else:
                 self.group_of[code] = place
+
+    def _long(self) -> str:
+        """The filter of long values: by their length where all others are shorter."""
+        most = max((len(as_text(value)) for value in self._column.entries), default=0)
+        if all(size > most for size in self._column.sizes.values()):
+            usable = "is:usable " if self.name.scope == "answer" else ""
+            return f"{usable}len({self.name.full})>{most}"
+        return self._term(":*")
 
     def _as_numbers(self, values: dict[int, int], numbers: dict[int, float]) -> None:
         self.form = "numbers"
@@ -225,14 +235,14 @@ class _Grouped:
         for row, size in long.items():
             if NOTHING < codes[row] < FIRST:
                 sizes[row] = size
-        counts = Counter(sizes) if rows is None else Counter(map(sizes.__getitem__, rows))
+        counts = _counter(sizes, rows)
         self.summary = summarize_counted({float(size): count for size, count in counts.items() if size >= 0})
         if self.summary is None:
             return
         number_of = self._bars(self.summary.bars, f"len({self.name.full})")
         apart = {-code - 1: place for code, place in self.group_of.items()}
         self.group_of = {**apart, **{size: number_of(size) for size in counts if size >= 0}}
-        self.codes = sizes
+        self.codes, self.counted = sizes, counts
 
     def ordered(self, sums: Counter[int], *, by_label: bool = False) -> list[int]:
         """The groups that have rows in the order they are shown; empty bars stay."""
@@ -257,14 +267,17 @@ def quote(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _counter(codes: Sequence[int], rows: Sequence[int] | None) -> Counter[int]:
+    return Counter(codes) if rows is None else Counter(map(codes.__getitem__, rows))
+
+
 def _apart(view: View, column: Column) -> Sequence[int]:
     """A field's codes, where rows without a usable answer have codes of their own."""
     codes = array("I", column.codes)
     seen: dict[tuple[int, int], int] = {}
     outcomes, flaws = view.column("outcome"), view.column("cut")
-    for row, ended in enumerate(zip(outcomes, flaws, strict=True)):
-        if ended == (0, 0):
-            continue
+    for row in compress(range(len(codes)), map(or_, outcomes, flaws)):
+        ended = outcomes[row], flaws[row]
         code = seen.get(ended)
         if code is None:
             words = standing(*ended).counted

@@ -21,6 +21,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of, quoted
 from batchtui.results.fields import Field, view_fields
 from batchtui.results.index import UNPRICED, dollars
+from batchtui.results.review_columns import review_column
 from batchtui.results.row_columns import RowColumns
 from batchtui.results.text import raw_content, read_answer, tool_calls
 from batchtui.results.view import View
@@ -46,10 +47,16 @@ RUN = (
     "stop_details",
     "thinking",
     "content",
+    "review",
+    "review_value",
+    "review_note",
 )
-"""What we say of a request, by name; from ``tool_calls`` on what an answer holds beside its text, ``content`` all of it."""
+"""What we say of a request, by name; from ``tool_calls`` on what an answer holds beside its text, ``content`` all of it;
+from ``review`` on what you said of it."""
 _READ = frozenset({"answer", "error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"})
 """Those that stand in the lines only."""
+REVIEWED = ("review", "review_value", "review_note")
+"""What you said of an answer."""
 _TOKENS = {
     "input_tokens": "input",
     "output_tokens": "output",
@@ -168,6 +175,11 @@ class Names:
             found = self._columns[name] = self._made(name)
         return found
 
+    def forget_review(self) -> None:
+        """Read what was said of answers anew when it is asked for."""
+        for name in [name for name in self._columns if name.scope == "run" and name.key in REVIEWED]:
+            del self._columns[name]
+
     def _made(self, name: Name) -> Column:
         if name.scope == "row":
             return self.rows.column(name.key)
@@ -209,6 +221,8 @@ _Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"
 
 def run_column(view: View, key: str) -> Column:
     """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError."""
+    if key in REVIEWED:
+        return review_column(view, key)
     if key in _READ:
         return column_of(_said(view, key))
     if key == "custom_id":

@@ -28,6 +28,7 @@ TOPICS = {
   submit   {run, batches[record]}; retry the same
   list     [record]; show record; watch, cancel, fetch [record]; delete [local_id]
   results  {records[record], output, skipped}
+  count    {field, by, form, rows, distinct, values[{value, kind, rows, share, also[], filter, by{}}], summary}
   sync     {fetched[], adopted[], sent[], unconfirmed[], unknown{local_id: why}, failed{local_id: why}, error}
   record   local_id, id, run, attempt, retry_of, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
            canceled, expired}, requests, created_at, ended_at, expires_at, results, tally, estimate, cost_usd, error, …""",
@@ -47,15 +48,23 @@ TOPICS = {
   <config>/config.toml                     settings and profiles; never a key
 
 <data> is --data-dir, BATCHTUI_DATA_DIR, or the platform's own; <config> is BATCHTUI_CONFIG_DIR or the platform's own.""",
-    "filters": """Filters of results (/ on the screen, --filter of results and retry); all parts must match
+    "filters": """Filters of results (/ on the screen, --filter of results, retry and count); all parts must match
 
   kettle "late delivery"   words in the id or the answer; -kettle excludes, also before a field
   prompt:kettle            words in the request
+  sentiment:negative       a column or field that has the text in it; a number is equal
+  topic=price              exactly this value; also note=null
+  urgency>3                numbers by size, texts by their order; with > < >= <=
+  note:* -note:*           has a value; has none
+  len(reason)>80           the length of a text in characters
   is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, usable, cut_short,
                            invalid, bad, duplicate, unexpected, unpriced, retried; a beginning is enough
   id: stop: error: model:  a part of the id, the stop reason, the error's type or message, the model
   tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
                            1.5k and 5MB work too
+
+A column goes before a field of the same name, a field before batchtui's own; row.x, answer.x and run.x decide. Quote what
+is text and looks like a field: "name: x".
 
 On home: words of title, note, source, ids, models and status; status:a,b (status:needs is what needs attention),
 model:, profile:, title:, note:, id:, source:, age<2d, cost>1, requests>1000.""",

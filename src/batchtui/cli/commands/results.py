@@ -19,6 +19,7 @@ from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
 from batchtui.domain.outcome import ALL_OUTCOMES
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
@@ -289,11 +290,19 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
             )
 
 
+def filtered(view: View, wanted: Filter, work: Work = UNWATCHED) -> Sequence[int]:
+    """The rows that --filter lets through; raises InputError for a name or value that this view has not."""
+    try:
+        return select(view, wanted, work)
+    except InputError as error:
+        raise InputError(f"--filter: {error}", advice=error.advice) from error
+
+
 def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
     """Rows by outcome and filter in the order of the source, None for all."""
     if not only and wanted.empty:
         return None
-    kept = set(select(view, wanted)) if not wanted.empty else set(range(len(view)))
+    kept = set(filtered(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
         kept &= {row for name in only for row in select(view, parse_filter(f"is:{name}"))}
     return by_source(view, kept)

@@ -10,7 +10,7 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring, filter_options, wanted_filter
+from batchtui.cli.commands.results import bring, filter_options, filtered, wanted_filter
 from batchtui.cli.output import print_json, say
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
@@ -18,7 +18,6 @@ from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
 from batchtui.present import plan as plan_words
 from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY
-from batchtui.results.search import select
 from batchtui.service import Service
 from batchtui.service.retry import Notes
 
@@ -75,7 +74,7 @@ def retry_(
     with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
         rows = retry.rows(only or NOT_SUCCEEDED)
         if not wanted.empty:
-            passed = set(select(retry.view, wanted, work))
+            passed = set(filtered(retry.view, wanted, work))
             rows = array("I", (row for row in rows if row in passed))
         plan = retry.plan(rows, settings, work)
         notes = retry.notes(rows, settings)

@@ -157,7 +157,7 @@ def _by_what_there_is(view: View, names: Names) -> tuple[TableColumn, ...]:
     long = [each for each in (*fields, *own) if each.column.flex]
     short_own = [each for each in own if not each.column.flex][:MOST_OWN]
     usual = {each.name: each for each in usual_columns(view)}
-    first = usual.pop("run.custom_id")
+    first = _request_column(view, usual.pop("run.custom_id"))
     if not fields:
         outcome, answer = usual.pop("run.outcome"), usual.pop("run.answer")
         kept = [_at(each, 10 + place) for place, each in enumerate(short_own)]
@@ -170,6 +170,13 @@ def _by_what_there_is(view: View, names: Names) -> tuple[TableColumn, ...]:
         *(_at(each, place) for place, each in enumerate(short)),
         *(_at(each, 40 + place) for place, each in enumerate(long)),
     )
+
+
+def _request_column(view: View, usual: TableColumn) -> TableColumn:
+    """The id no wider than ids are, so that what is said across the answer's columns has room."""
+    widest = max((cell_len(view.id(row)) for row in range(min(_SAMPLE, len(view)))), default=0)
+    column = Column(usual.column.key, usual.column.title, min(max(7, widest), 20))
+    return TableColumn(column, usual.cell, usual.name)
 
 
 def _is_id(view: View, values: Values) -> bool:
@@ -265,8 +272,8 @@ def _became(view: View, row: ResultRow) -> Text:
 
 
 def sorts(columns: Sequence[TableColumn]) -> list[str]:
-    """Sort keys in the order that ``s`` goes through them: the file's own, then the columns'."""
-    return ["file", *(each.sort for each in columns)]
+    """Sort keys in the order that ``s`` goes through them: the source's own, then the columns'."""
+    return ["source", *(each.sort for each in columns)]
 
 
 def numeric(columns: Sequence[TableColumn]) -> frozenset[str]:

@@ -30,11 +30,11 @@ from batchtui.tui.dialogs import Ask, Choose, Confirm
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import ListedRows, NoRows, RowList, RowSelected
+from batchtui.tui.widgets.row_list import GUTTER, ListedRows, NoRows, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 
-BAR = 24
-"""Cells of the longest bar."""
+BAR = (10, 60)
+"""Cells of the longest bar: at least, and where there is room."""
 MOST_ACROSS = 40
 """A column of more different values is not crossed with."""
 MOST_COLUMNS = 60
@@ -44,9 +44,10 @@ _CROSSED = ("outcome", "model", "stop_reason", "attempt")
 class CountRows(ListedRows[Counted]):
     """Groups as rows; a cell each for value, rows, share, and the bar or the groups of the other column."""
 
-    def __init__(self, counts: Counts, *, shares: bool) -> None:
+    def __init__(self, counts: Counts, bar: int, *, shares: bool) -> None:
         self._counts = counts
         self._shares = shares
+        self._bar = bar
         self._longest = present.longest(counts)
         super().__init__(counts.groups)
 
@@ -64,7 +65,10 @@ class CountRows(ListedRows[Counted]):
         if self._counts.by:
             places = range(min(len(counted.by), MOST_COLUMNS))
             return [*cells, *(self._beside(counted, place) for place in places)]
-        return [*cells, Text(present.bar(counted.share / self._longest, BAR), style="muted" if aside else "accent")]
+        return [
+            *cells,
+            Text(present.bar(counted.share / self._longest, self._bar), style="muted" if aside else "accent"),
+        ]
 
     def _beside(self, counted: Counted, place: int) -> Cell:
         text = present.beside(counted, place, shares=self._shares)
@@ -79,7 +83,8 @@ def columns_of(counts: Counts, width: int) -> list[Column]:
     fixed = [Column("value", "Value", min(max(5, widest), 40, max(12, width // 3)))]
     fixed += [Column("rows", "Rows", max(5, rows), align="right"), share]
     if not counts.by:
-        return [*fixed, Column("bar", "", BAR)]
+        taken = GUTTER + 1 + sum(each.width + 2 for each in fixed)
+        return [*fixed, Column("bar", "", max(BAR[0], min(BAR[1], width - taken)))]
     across = counts.across[:MOST_COLUMNS]
     return [
         *fixed,
@@ -199,8 +204,10 @@ class CountsScreen(BaseScreen[str | None]):
         note = present.respelled(counts)
         self.query_one("#counts-note", Static).update(Content(note))
         self.query_one("#counts-note").display = bool(note)
-        listed.set_columns(columns_of(counts, self.size.width))
-        listed.set_source(CountRows(counts, shares=self._shares) if counts.groups else NoRows())
+        columns = columns_of(counts, self.size.width)
+        listed.set_columns(columns)
+        rows = CountRows(counts, columns[-1].width, shares=self._shares)
+        listed.set_source(rows if counts.groups else NoRows())
         hidden = len(counts.across) - MOST_COLUMNS
         more = f" · {numbers.plural(hidden, 'more column')}: x exports all" if hidden > 0 else ""
         self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "No rows.")
