@@ -64,7 +64,7 @@ def test_zero_bytes_in_plain_text_are_not_taken_for_wide_text() -> None:
 def _problems(path: Path, **options: Any) -> list[str]:
     given = IntakeOptions(default_model="claude-haiku-4-5", **options)
     made = make_plan([str(path)], given, prices=load_prices(), staging=None)
-    return [f"{each.where} {each.message}" for each in made.problems if each.level == "error"]
+    return [f"{each.where} {each.message}" for group in made.problems for each in group.first if each.level == "error"]
 
 
 def test_a_deep_schema_of_another_provider_is_a_problem_of_its_line(tmp_path: Path) -> None:
