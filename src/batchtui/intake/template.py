@@ -149,7 +149,7 @@ class RequestTemplate:
         field = ""
         self._said = []
         try:
-            given, row = row, {**row["run"], **row["answer"], **row["row"]} if scoped else row
+            given, row = row, _merged(row) if scoped else row
             names = self._names(row, number)
             if scoped:
                 names["row"] = given["row"]
@@ -313,6 +313,12 @@ def too_much(bad: BaseException) -> str:
     if isinstance(bad, MemoryError):
         return f"needs more than {MAX_MEMORY >> 20} MB of memory"
     return "calls itself too deeply" if isinstance(bad, RecursionError) else str(bad)
+
+
+def _merged(given: dict[str, Any]) -> dict[str, Any]:
+    """What bare names mean in a row of a run: its column, else the field, else what we say of it; columns come first."""
+    own, answer = given["row"], given["answer"]
+    return {**own, **answer, **given["run"], **answer, **own}
 
 
 def _has_marks(part: Any) -> bool:
