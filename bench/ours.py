@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,9 @@ from batchtui.service import Service
 def plan(sources: list[str], data: str, keep: bool, template: str = "") -> dict[str, Any]:
     """Check and plan; with ``keep`` the requests are staged as they will be sent."""
 
+    import_module("batchtui.intake.plan")  # Imports are a row of their own, for the peer too.
     service = Service(Path(data))
     options = IntakeOptions(template=Path(template) if template else None)
-    if template:
-        pass
     began = time.perf_counter()
     made = service.plan(sources, options, keep=keep)
     seconds = time.perf_counter() - began
@@ -136,7 +136,6 @@ def checked_fields(folder: str) -> dict[str, Any]:
     from batchtui.domain.money import load_prices
     from batchtui.results.answer_check import AnswerChecker
     from batchtui.results.answer_parts import plain_parts
-    from batchtui.results.asked import read_asked
     from batchtui.results.fields import view_fields
     from batchtui.results.storage import open_results
 
@@ -144,7 +143,7 @@ def checked_fields(folder: str) -> dict[str, Any]:
     (Path(folder) / "results.fields").unlink(missing_ok=True)
     began = time.perf_counter()
     view_fields(view)
-    checker, invalid, row = AnswerChecker(read_asked(Path(folder))), 0, 0
+    checker, invalid, row = AnswerChecker(view.members[0].asked), 0, 0
     with (Path(folder) / "results.jsonl").open("rb") as file:
         while lines := file.readlines(1 << 18):
             for parts in plain_parts(b"".join(lines), len(lines)) or ():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from datetime import date, datetime, time
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 MOST_PARTS = 32
 """Parts of one dotted key: Python's reader needs a time that grows with their square."""
@@ -27,6 +30,14 @@ def loads(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any
             column = found.start() - bare.rfind("\n", 0, found.start())
             raise tomllib.TOMLDecodeError(f"A key of more than {MOST_PARTS} parts (at line {line}, column {column})")
     return tomllib.loads(text, parse_float=parse_float)
+
+
+def decode(text: str | bytes, type: type[T]) -> T:
+    """What a TOML text says as a record; raises what ``loads`` raises, and msgspec.ValidationError, which is a ValueError."""
+    import msgspec
+
+    found = loads(text if isinstance(text, str) else text.decode().replace("\r\n", "\n"))
+    return msgspec.convert(found, type, builtin_types=(datetime, date, time), str_keys=True)
 
 
 def _blanked(found: re.Match[str]) -> str:

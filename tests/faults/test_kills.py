@@ -200,7 +200,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-@pytest.mark.parametrize("seed", [2, 3, 4, 7])
+@pytest.mark.parametrize("seed", [3, 7])
 def test_a_submit_survives_kills(tmp_path: Path, seed: int) -> None:
     one_round(tmp_path, seed)
 

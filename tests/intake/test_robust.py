@@ -106,7 +106,7 @@ def test_any_params_are_checked_without_a_crash(changes: dict[str, Any], message
 CELL = st.text(max_size=20) | st.sampled_from(['"', "{{ x }}", "\x1b[31m", "\u202e", "=1+1", "a" * 70, "日本"])
 
 
-@settings(SLOW, max_examples=30)  # Each starts a process.
+@settings(SLOW, max_examples=10)  # Each starts a process.
 @given(rows=st.lists(st.dictionaries(st.sampled_from(["id", "a", "b c", "é"]), CELL | JSON, max_size=4), max_size=8))
 def test_any_rows_give_sendable_requests_or_problems_that_name_the_row(rows: list[dict[str, Any]]) -> None:
     data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)

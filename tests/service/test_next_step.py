@@ -23,6 +23,7 @@ from tests.service.harness import plan_retry, request, running, service_on
 LABEL = """
 model = "claude-haiku-5-5"
 max_tokens = 200
+metadata.user_id = "demo-ok"
 prompt = "demo-ok {{ text }}"
 [answer]
 mood = ["good", "bad"]
@@ -30,6 +31,7 @@ mood = ["good", "bad"]
 JUDGE = """
 model = "claude-haiku-5-5"
 max_tokens = 200
+metadata.user_id = "demo-ok"
 prompt = "{{ row.text }}|{{ answer }}|{{ answer.mood }}|{{ mood }}|{{ run.outcome }}|{{ custom_id }}|{{ run.verdict }}"
 """
 

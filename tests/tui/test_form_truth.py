@@ -24,6 +24,7 @@ from batchtui.tui.new.try_request import TryScreen
 from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import TABLE, TEMPLATE, named_template, on_demo, opened, request, summary, until
+from tests.tui.waiting import settled
 from tests.tui.work import make_service
 
 SORT = TEMPLATE.replace("Label:", "Sort:")
@@ -66,6 +67,7 @@ def as_shown(screen: NewScreen) -> list[dict[str, Any]]:
 async def planned(pilot: Pilot[Any], screen: NewScreen, word: str) -> None:
     """Wait for a plan with this word in it, and hold it against what is shown."""
     await until(pilot, lambda: screen.plan is not None and screen.plan.ok and word in screen.plan.sample[0])
+    await settled(pilot)
     assert staged(screen) == as_shown(screen)
     assert word in screen.query_one(TemplateEditor).text
 
@@ -103,7 +105,6 @@ async def test_a_template_file_edited_undone_and_changed_on_the_disk(
         await named_template(pilot, screen, template)
         await planned(pilot, screen, "Sort: ")
         area = await edited(pilot, screen, "Sort:", "Rank:")
-        await until(pilot, lambda: screen.plan is None)
         await planned(pilot, screen, "Rank: ")
         area.undo()
         await until(pilot, lambda: "Sort:" in area.text)
@@ -181,7 +182,6 @@ async def test_an_emptied_template_plans_nothing(service: Service, table: Path, 
         await named_template(pilot, screen, template)
         await planned(pilot, screen, "Sort: ")
         screen.query_one("#template-text", TextArea).text = ""
-        await until(pilot, lambda: screen.plan is None)
         await until(pilot, lambda: screen.plan is not None and not screen.plan.ok)
 
 

@@ -54,7 +54,7 @@ async def test_what_was_kept_and_the_keys_that_reopen_it(
         await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
         await left(pilot)
         line = app.home.query_one(StatusLine)
-        await until(pilot, lambda: "Draft reviews saved" in line.said)
+        await until(pilot, lambda: "Draft 20" in line.said and "Label: {{ text }} saved" in line.said)
         assert f"Press {press[0]}, then {press[1]} to reopen the draft." in line._said[1]
         await pilot.press(press[0])
         await until(pilot, lambda: isinstance(app.screen, NewScreen))

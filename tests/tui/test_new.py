@@ -72,6 +72,10 @@ async def opened(
         yield app, pilot, screen
 
 
+def drafts(service: Service) -> list[Draft]:
+    return [load_draft(service.data, name) for name in list_drafts(service.data)]
+
+
 def summary(screen: NewScreen) -> str:
     return str(screen.query_one(PlanSummary).content)
 
@@ -176,8 +180,7 @@ async def test_a_template_is_kept_as_a_draft_and_found_again(service: Service, t
         await pilot.press("enter")
         await until(pilot, lambda: screen.query_one(TablePeek).count)
         screen.query_one("#template-text", TextArea).text = TEMPLATE
-        await until(pilot, lambda: list_drafts(service.data) == ("reviews",))
-        await until(pilot, lambda: load_draft(service.data, "reviews").template_text == TEMPLATE)
+        await until(pilot, lambda: [each.template_text for each in drafts(service)] == [TEMPLATE])
         while app.screen is screen:
             await pilot.press("escape")
             await settled(pilot)
@@ -207,9 +210,8 @@ async def test_a_composed_request_is_planned_as_it_is_typed(service: Service) ->
         assert line["params"]["messages"] == [{"role": "user", "content": "Hi"}]
         await pilot.press("f2", *"Ho")
         await until(pilot, lambda: screen.plan is not None and screen.plan.requests == 2)
-        assert list_drafts(service.data) == ("draft-1",)
         await until(
-            pilot, lambda: [form.turns[0].text for form in load_draft(service.data, "draft-1").forms] == ["Hi", "Ho"]
+            pilot, lambda: [[form.turns[0].text for form in each.forms] for each in drafts(service)] == [["Hi", "Ho"]]
         )
 
 
@@ -463,7 +465,7 @@ async def test_a_template_written_here_is_set_aside_when_another_file_is_named(
         await until(pilot, lambda: screen.plan is not None and "Label: " in screen.plan.sample[0])
         await named_template(pilot, screen, template)
         await until(pilot, lambda: screen.plan is not None and "Sort: " in screen.plan.sample[0])
-        assert load_draft(service.data, "reviews").template_text == TEMPLATE
+        assert [each.template_text for each in drafts(service)] == [TEMPLATE]
         assert screen.query_one(TemplateEditor).text == template.read_text()
 
 

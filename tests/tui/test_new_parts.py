@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,27 +24,33 @@ PLAN = cast("Plan", object())
 async def test_a_draft_goes_by_a_free_name_and_is_written_when_it_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_draft(tmp_path, Draft(name="reviews"))
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    save_draft(tmp_path, Draft(name=f"{today}-one"))
     keeper = DraftKeeper(lambda: tmp_path)
-    assert keeper.named("reviews") == "reviews-2" == keeper.named("other")
-    draft = Draft(name=keeper.name, title="one")
+    draft = Draft(name="", title="one")
     assert await keeper.keep(draft)
+    assert keeper.name.startswith("20") and keeper.name.endswith("-one-2")
     monkeypatch.setattr(drafts, "save_draft", lambda *_: pytest.fail("it was written twice"))
     assert not await keeper.keep(draft)
-    assert load_draft(tmp_path, "reviews-2").title == "one"
+    assert load_draft(tmp_path, keeper.name).title == "one"
 
 
 async def test_a_draft_set_aside_stays_and_one_that_was_sent_goes(tmp_path: Path) -> None:
     keeper = DraftKeeper(lambda: tmp_path)
-    await keeper.keep(Draft(name=keeper.named("draft")))
-    assert keeper.set_aside() == "draft-1"
+    await keeper.keep(Draft(name="", title="first"))
+    first = keeper.name
+    assert keeper.set_aside().endswith(" first")
     assert keeper.kept is None
-    await keeper.keep(Draft(name=keeper.named("draft")))
+    await keeper.keep(Draft(name="", title="second"))
     await keeper.forget()
     await keeper.forget()
-    assert await keeper.names() == list_drafts(tmp_path) == ("draft-1",)
-    keeper.reopened(await keeper.load("draft-1"))
-    assert keeper.named("draft") == "draft-1" and keeper.kept is not None
+    assert not await keeper.keep(Draft(name="", title="second")), "what was sent came back as a draft"
+    assert list_drafts(tmp_path) == (first,)
+    again = DraftKeeper(lambda: tmp_path)
+    draft = await again.load(first)
+    again.reopened(draft)
+    assert not await again.keep(Draft(name="", title="first")), "reopening alone made it newer"
+    assert again.name == first and await again.last() == draft
 
 
 def test_a_plan_goes_with_the_form_it_is_of_unless_it_was_handed_over() -> None:

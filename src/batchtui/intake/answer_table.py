@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from batchtui import tomltext
 from batchtui.intake.schema_rules import ODD_PATTERNS, REFUSED, closed
 from batchtui.intake.wording import kind_of, near, quoted
@@ -52,6 +54,22 @@ def whole_schema(table: Any) -> dict[str, Any]:
     return _object(table, "answer", 0)
 
 
+def checked_schema(table: Any) -> dict[str, Any]:
+    """The whole schema of a table, once it is known that answers can be checked by it; raises AnswerFault."""
+    import jsonschema_rs
+
+    whole = whole_schema(table)
+    try:
+        # Dates of TOML are texts in what is sent.
+        jsonschema_rs.validator_for(msgspec.to_builtins(whole), offline=True)
+    except jsonschema_rs.ValidationError as bad:
+        where = "".join(f".{each}" for each in ("answer", *bad.instance_path) if each != "properties").lstrip(".")
+        raise AnswerFault(f"{where} is no part of a JSON Schema: {bad.message}") from bad
+    except (ValueError, OverflowError) as bad:
+        raise AnswerFault(f"answer is no JSON Schema: {str(bad).partition(chr(10))[0]}") from bad
+    return whole
+
+
 def answer_of(template: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The sent and the whole schema of a template that was compiled before; None when it has no ``[answer]``."""
     table = tomltext.loads(template).get("answer")
@@ -90,8 +108,12 @@ def _nested(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
 
 def _is_schema(table: dict[str, Any]) -> bool:
     kind = table.get("type")
-    typed = kind in TYPES if isinstance(kind, str) else isinstance(kind, list) and bool(kind) and set(kind) <= {*TYPES}
+    typed = kind in TYPES if isinstance(kind, str) else isinstance(kind, list) and bool(kind) and _all_types(kind)
     return typed or any(name in table and not isinstance(table[name], str) for name in _WORDS) or "$ref" in table
+
+
+def _all_types(names: list[Any]) -> bool:
+    return all(isinstance(each, str) and each in TYPES for each in names)
 
 
 def _enum(values: list[Any], where: str) -> dict[str, Any]:
@@ -117,6 +139,7 @@ def _schema(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
         found |= {"type": kind or "object", "properties": fields}
         found.setdefault("required", [*fields])
         found.setdefault("additionalProperties", False)
+        _need(found, where)
     elif kind == "object":
         raise AnswerFault(f"{where} is an object without properties")
     items = found.get("items")
@@ -128,6 +151,14 @@ def _schema(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
         if low in found and high in found and _over(found[low], found[high]):
             raise AnswerFault(f"{low} is over {high} in {where}")
     return found
+
+
+def _need(schema: dict[str, Any], where: str) -> None:
+    """Refuse a required field that a closed object has no room for: no answer would fit."""
+    required = schema["required"]
+    for name in required if isinstance(required, list) and schema["additionalProperties"] is False else ():
+        if isinstance(name, str) and name not in schema["properties"] and "patternProperties" not in schema:
+            raise AnswerFault(f"{where} requires {quoted(name)}, which is not among its properties")
 
 
 def _over(low: Any, high: Any) -> bool:
@@ -191,8 +222,8 @@ def _range(schema: dict[str, Any]) -> list[int]:
     high = most - 1 if high is None and _is_whole(most) else high
     if not (_is_whole(low) and _is_whole(high) and _is_whole(step)) or step < 1 or not 0 <= high - low < _LISTED * step:
         return []
-    numbers = range(low, high + 1)
-    return [each for each in numbers if each % step == 0 and each not in (least, most)]
+    multiples = range(low + -low % step, high + 1, step)
+    return [each for each in multiples if each not in (least, most)]
 
 
 def _is_whole(value: Any) -> bool:

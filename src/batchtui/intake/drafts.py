@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import tomli_w
 
-from batchtui import plainfile, safetext
-from batchtui.domain.errors import InputError
+from batchtui import plainfile, safetext, tomltext
+from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
 from batchtui.intake.model_limits import ModelCatalog
-from batchtui.intake.options import IntakeOptions, TableOptions
+from batchtui.intake.options import IntakeOptions, RunChoice, TableOptions
 from batchtui.intake.problems import Found, error
 from batchtui.intake.rules import check_custom_id, check_params
 from batchtui.intake.wording import kind_of, quoted
@@ -107,7 +107,7 @@ def _field_of(found: Found, extra: dict[str, Any]) -> str:
 
 
 FOLDER = "drafts"
-MAX_DRAFT = 8_000_000
+MAX_DRAFT = 16_000_000
 """Bytes of a draft's file."""
 
 
@@ -129,10 +129,24 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     extra_json: str = ""
 
 
+class BegunDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a form that was opened with a run: which of its rows are meant."""
+
+    source: str = ""
+    """The source as it was filled in; the rest holds while it stands there."""
+    choice: RunChoice = RunChoice()
+    again: str = ""
+    """Local id of the run that is made again, "" for none."""
+    words: str = ""
+    other_words: str = ""
+    """Which rows are meant, in words, while the source stands and once it was changed."""
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the new screen holds."""
 
     name: str
+    """Of its file, without the ending."""
     saved_at: datetime | None = None
     title: str = ""
     sources: tuple[str, ...] = ()
@@ -145,26 +159,107 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     skip_bad: bool = False
     default_model: str = ""
     forms: tuple[Form, ...] = ()
+    mode: Literal["", "files", "write"] = ""
+    """Which side of the screen was shown; "" in drafts of batchtui 0.1.0."""
+    requests: int | None = None
+    """Requests of the last check without an error; None when there was none."""
+    begun: BegunDraft = BegunDraft()
+
+    @property
+    def composing(self) -> bool:
+        """True when composed requests were shown, and not a source."""
+        return self.mode == "write" if self.mode else bool(self.forms and not self.sources)
+
+    def same_as(self, other: Draft | None) -> bool:
+        """True when both hold the same, whenever they were saved."""
+        return other is not None and msgspec.structs.replace(self, saved_at=other.saved_at) == other
+
+
+class UnreadableDraft(msgspec.Struct, frozen=True):
+    """A draft's file that can't be read."""
+
+    name: str
+    problem: str
+
+
+WORDS = 6
+"""Words that name a draft."""
+MOST_LISTED = 200
+"""Drafts that a list reads, the latest ones."""
+
+
+def first_words(draft: Draft) -> str:
+    """The first words of a draft: of its title, the composed text, its template's prompt, or its source's name."""
+    composed = (turn.text for form in draft.forms for turn in form.turns)
+    source = Path(draft.sources[0]).stem if draft.sources else ""
+    texts = (draft.title, *(composed if draft.composing else ()), _prompt(draft.template_text), *composed, source)
+    text = next((text for text in texts if text.strip()), "")
+    return " ".join(text.split(maxsplit=WORDS)[:WORDS])[:60]
+
+
+def models_of(draft: Draft) -> tuple[str, ...]:
+    """The models a draft names, each once."""
+    if draft.composing:
+        return tuple(dict.fromkeys(form.model for form in draft.forms if form.model))
+    model = draft.default_model or _decoded(draft.template_text).get("model")
+    return (model,) if isinstance(model, str) and model else ()
+
+
+def name_for(draft: Draft, today: date, taken: Sequence[str]) -> str:
+    """A free name for a draft's file: the date and the draft's first words."""
+    stem = safetext.filename(f"{today:%Y-%m-%d}-{first_words(draft)}", 50)
+    number = 1
+    while (name := stem if number == 1 else f"{stem}-{number}") in taken:
+        number += 1
+    return name
+
+
+def _prompt(template: str) -> str:
+    found = _decoded(template)
+    messages = found.get("messages")
+    turns = [turn.get("content") for turn in messages if isinstance(turn, dict)] if isinstance(messages, list) else []
+    texts = [each for each in (found.get("prompt"), *turns, found.get("system")) if isinstance(each, str)]
+    return next((text for text in texts if text.strip()), "")
+
+
+def _decoded(template: str) -> dict[str, Any]:
+    try:
+        return msgspec.toml.decode(template, type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return {}
+
+
+def _told(value: Any) -> Any:
+    """A value without what is None, which TOML can't say."""
+    if isinstance(value, dict):
+        return {key: _told(each) for key, each in value.items() if each is not None}
+    return value
+
+
+def _path(data: Path, name: str) -> Path:
+    """A draft's file; a name that was given by hand holds what ours never do."""
+    listed = name in list_drafts(data)
+    return data / FOLDER / f"{name if listed else safetext.filename(name)}.toml"
 
 
 def save_draft(data: Path, draft: Draft) -> Path:
     """Write a draft whole, in place of the one of the same name; raises StoreError."""
-    folder = make_private_dir(data / FOLDER)
-    name = safetext.filename(draft.name)
-    kept = msgspec.structs.replace(draft, name=name, saved_at=datetime.now(UTC).replace(microsecond=0))
-    text = tomli_w.dumps(
-        {key: value for key, value in msgspec.to_builtins(kept, builtin_types=(datetime,)).items() if value is not None}
-    )
-    path = folder / f"{name}.toml"
+    make_private_dir(data / FOLDER)
+    path = _path(data, draft.name)
+    kept = msgspec.structs.replace(draft, name=path.stem, saved_at=datetime.now(UTC).replace(microsecond=0))
+    text = tomli_w.dumps(_told(msgspec.to_builtins(kept, builtin_types=(datetime,))))
     write_atomic(path, text.encode("utf-8", "replace"))
     return path
 
 
 def load_draft(data: Path, name: str) -> Draft:
     """A draft by its name; raises InputError when there is none or it can't be read."""
-    path = data / FOLDER / f"{safetext.filename(name)}.toml"
+    path = _path(data, name)
     try:
-        return msgspec.toml.decode(plainfile.read_text(path, MAX_DRAFT), type=Draft)
+        found = tomltext.decode(plainfile.read_text(path, MAX_DRAFT), Draft)
+        saved_at = found.saved_at or datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+        # The file's name is the draft's, also of one that was copied or renamed by hand.
+        return msgspec.structs.replace(found, name=path.stem, saved_at=saved_at)
     except plainfile.FileTooLarge as bad:
         raise InputError(
             f"{path} is too large for a draft", advice="remove it, or load its template from a file"
@@ -175,7 +270,7 @@ def load_draft(data: Path, name: str) -> Draft:
         ) from bad
     except OSError as bad:
         raise explain(bad, f"can't read {path}") from bad
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as bad:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as bad:
         raise InputError(
             f"{path} can't be read: {safetext.line(str(bad), 200)}", advice="fix it in an editor, or remove it"
         ) from bad
@@ -194,9 +289,20 @@ def list_drafts(data: Path) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(files, reverse=True))
 
 
+def read_drafts(data: Path, most: int = MOST_LISTED) -> tuple[Draft | UnreadableDraft, ...]:
+    """The ``most`` latest drafts, latest first."""
+    found: list[Draft | UnreadableDraft] = []
+    for name in list_drafts(data)[:most]:
+        try:
+            found.append(load_draft(data, name))
+        except BatchtuiError as bad:
+            found.append(UnreadableDraft(name, str(bad)))
+    return tuple(found)
+
+
 def delete_draft(data: Path, name: str) -> None:
     """Remove a draft, if it is there; raises StoreError."""
-    path = data / FOLDER / f"{safetext.filename(name)}.toml"
+    path = _path(data, name)
     try:
         path.unlink(missing_ok=True)
     except OSError as bad:

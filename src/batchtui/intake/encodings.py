@@ -60,6 +60,9 @@ def wide(head: bytes) -> str:
     sample = head[: 1 << 16]
     if b"\x00" not in sample:
         return ""
+    # Where text is wide every line end has a zero byte beside it; a few zero bytes in plain text are damage.
+    if sample.isascii() and sample.count(b"\n") > 2 * (sample.count(b"\n\0") + sample.count(b"\0\n")):
+        return ""
     for name in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
         width = 4 if "32" in name else 2
         cut = sample[: len(sample) // width * width]
@@ -380,6 +383,7 @@ class Decoded:
 
     def __init__(self, source: ReadableLines, encoding: str) -> None:
         self._source = source
+        self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         self._begun = False
 
@@ -387,7 +391,12 @@ class Decoded:
         """About ``size`` bytes, empty at the end."""
         while True:
             piece = self._source.read(size if size > 0 else PIECE)
-            text = self._decoder.decode(piece, final=not piece)
+            try:
+                text = self._decoder.decode(piece, final=not piece)
+            except UnicodeError as bad:
+                # Some encodings have rules beyond their signs: UTF-16 by this name begins with a mark.
+                what = f"not {plain_name(self._encoding)}: {bad.args[-1] or _NAME_IT}"
+                raise SourceFault(error("encoding", what)) from bad
             if text and not self._begun:
                 self._begun = True
                 text = text.removeprefix("\ufeff")

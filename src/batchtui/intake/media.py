@@ -15,6 +15,8 @@ _HEADER = 262_144
 """Base64 letters of an image that are read for its kind and size: a JPEG may carry a preview before its size."""
 _INFLATED = 64_000_000
 """The most bytes of a PDF's compressed objects that are looked at."""
+_LEAST, _PIECE = 1_024, 262_144
+"""Bytes of a compressed stream that are handed on at once, first and at most."""
 _PATCH = 28
 _COUNT = re.compile(rb"/Count\s+(\d{1,6})\b")
 _PAGE = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
@@ -114,13 +116,28 @@ def _object_streams(raw: bytes) -> list[bytes]:
         start = _STREAM.search(raw, mark.end(), mark.end() + 2_000)
         if start is None or left <= 0:
             continue
-        try:
-            text = zlib.decompressobj().decompress(raw[start.end() :], left)
-        except zlib.error:
-            continue
-        left -= len(text)
-        found.append(text)
+        text = _inflated(memoryview(raw)[start.end() :], left)
+        left -= len(text) + _LEAST
+        if text:
+            found.append(text)
     return found
+
+
+def _inflated(data: memoryview, limit: int) -> bytes:
+    """What a compressed stream holds, at most ``limit`` bytes of it; as far as it can be read."""
+    stream = zlib.decompressobj()
+    pieces: list[bytes] = []
+    place, step = 0, _LEAST
+    while limit > 0 and not stream.eof and place < len(data):
+        try:
+            piece = stream.decompress(stream.unconsumed_tail or data[place : place + step], limit)
+        except zlib.error:
+            break
+        if not stream.unconsumed_tail:
+            place, step = place + step, min(2 * step, _PIECE)
+        pieces.append(piece)
+        limit -= len(piece)
+    return b"".join(pieces)
 
 
 def _sized(media_type: str, read: Callable[[bytes], tuple[int, int]], head: bytes) -> Image:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -221,7 +222,8 @@ class Reader:
         made = None
         own = json_errors.looks_like_id(line)
         if value is not None and not faults:
-            own, made, faults = self._translator.translate(value)
+            with _nested(faults):
+                own, made, faults = self._translator.translate(value)
         self._take_translated(line, number, own, made, faults)
 
     def _take_translated(
@@ -273,7 +275,8 @@ class Reader:
         faults: list[Found] = []
         made: dict[str, Any] | None = None
         if turns_column(row):
-            made, faults = self._translator.conversation(row)
+            with _nested(faults):
+                made, faults = self._translator.conversation(row)
         else:
             columns = ", ".join(map(quoted, list(row)[:12]))
             faults = [error("chat_turns", f"no column holds a list of turns; the columns: {columns}")]
@@ -353,6 +356,15 @@ class Reader:
 
     def _note(self, found: Found, number: int) -> None:
         self._checker.report(found, number)
+
+
+@contextmanager
+def _nested(faults: list[Found]) -> Iterator[None]:
+    """Name what is nested too deeply to be translated."""
+    try:
+        yield
+    except RecursionError:
+        faults.append(error("nested", "nested too deeply"))
 
 
 def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Found]]:

@@ -21,7 +21,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 from batchtui import plainfile, tomltext
 from batchtui.domain.plan import CheckedSource
 from batchtui.intake import template_protocol as wire
-from batchtui.intake.answer_table import AnswerFault, sent_schema, whole_schema
+from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schema
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id
@@ -125,7 +125,7 @@ class RequestTemplate:
             what = "[answer] and output_config.format in one template: give one of them"
             raise BadTemplate(error("template", what), _line_of(text, "output_config"))
         try:
-            sent = sent_schema(whole_schema(table))
+            sent = sent_schema(checked_schema(table))
         except AnswerFault as bad:
             raise BadTemplate(error("template", safe(str(bad), 300)), _answer_line(text)) from bad
         # Its texts are no templates.
@@ -499,11 +499,11 @@ class Renderer:
     def render(self, row: dict[str, Any], number: int) -> None:
         """Take one row; what is wrong with it or those before is named with the row's place.  Raises SourceFault."""
         self._count += 1
-        self._empty.count(row, number)
         try:
             raw = _encoded(row)
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
             self.flush()
+            self._empty.count([(row, number)])
             self._refuse(row, number, error("template_row", "the row can't be written as JSON", safe(str(bad), 120)))
             return
         self._block.append(_Sent(row, number, self._count, raw))
@@ -542,6 +542,7 @@ class Renderer:
         block, self._block, self._size = self._block, [], 0
         if not block:
             return
+        self._empty.count([(sent.row, sent.number) for sent in block])
         try:
             self._flying.extend(block)
             self._in_flight += sum(len(each.raw) for each in block)
@@ -699,16 +700,17 @@ class EmptyCells:
         self._counts: dict[str, int] = {}
         self._first: dict[str, list[str]] = {}
 
-    def count(self, row: dict[str, Any], number: int) -> None:
-        """Look at one row."""
+    def count(self, rows: list[tuple[dict[str, Any], int]]) -> None:
+        """Look at rows of one source, each with its place there."""
         for name in self._names:
-            value = row.get(name, _ABSENT)
-            if value and (value.__class__ is not str or value[0] > " "):
-                if value is not _ABSENT:
-                    continue
-                value = row.get(self._column(name, row), _ABSENT)
-            if value is None or value == "" or (value.__class__ is str and value.isspace()):
-                self._note(name if name in row else self._column(name, row), number)
+            for row, number in rows:
+                value = row.get(name, _ABSENT)
+                if value and (value.__class__ is not str or value[0] > " "):
+                    if value is not _ABSENT:
+                        continue
+                    value = row.get(self._column(name, row), _ABSENT)
+                if value is None or value == "" or (value.__class__ is str and value.isspace()):
+                    self._note(name if name in row else self._column(name, row), number)
 
     def _note(self, column: str, number: int) -> None:
         self._counts[column] = self._counts.get(column, 0) + 1

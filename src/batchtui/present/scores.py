@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,8 +12,10 @@ from rich.cells import cell_len, set_cell_size
 from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
+from batchtui.results.field_columns import Column, as_text
 from batchtui.results.field_scores import Agreement, FieldComparison, FieldScore, GoldCounts
 from batchtui.results.gold import Gold
+from batchtui.results.names import Name
 from batchtui.results.review import Review
 from batchtui.results.scores import FEW_ROWS, ClassScore, Estimate, Proportion, label_order
 
@@ -254,11 +256,15 @@ def matrix(
         cell_len(f"{heads[0]} {_down()}") + 2, *(cell_len(name_of(row, _LABEL)) for row in rows), cell_len(below[0]), 4
     )
     right = [max(len(name), 5) for name in beside[0]]
-    room = (width or 100_000) - 4 - left - sum(size + len(_GAP) for size in right)
-    shown_columns, sizes = _fit_columns(counts, columns, room)
+    room = (width or 100_000) - 2 - left
+    shown_columns, sizes = _fit_columns(counts, columns, room - sum(size + len(_GAP) for size in right))
+    if right and len(shown_columns) < len(columns):
+        alone = _fit_columns(counts, columns, room)
+        if len(alone[0]) == len(columns):  # All values say more than figures that the other lines have.
+            (shown_columns, sizes), beside, right = alone, ((), {}), []
     frame = 2 + bool(below[0]) + 1
     shown_rows = _most(rows, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0)
-    hidden = len({*rows, *columns} - {*shown_rows, *shown_columns})
+    hidden = len((set(rows) - set(shown_rows)) | (set(columns) - set(shown_columns)))
     indent = "  "
     head = f"{indent}{' ' * left}  {heads[1]} {_across()}"
     names = "".join(_GAP + _right(_column_name(each), size) for each, size in zip(shown_columns, sizes, strict=True))
@@ -360,10 +366,11 @@ def comparison_figures(found: FieldComparison, names: Sequence[str]) -> list[str
         f"agree {proportion(agreement.agree)} of {numbers.plural(agreement.agree.rows, 'row')} usable in both"
         f"   kappa {figure(agreement.kappa)}"
     ]
-    if found.counts is not None and found.gold is not None:
-        lines.append(f"{gold_counts(found.counts, names)}   gold: {gold_name(found.gold)}")
+    if found.counts is not None:
+        lines.append(gold_counts(found.counts, names))
     costs = [numbers.usd(cost) for cost in found.cost_usd]
-    lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}")
+    gold = f"   gold: {gold_name(found.gold)}" if found.gold is not None else ""
+    lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}{gold}")
     return lines
 
 
@@ -451,6 +458,32 @@ def comparison_json(found: FieldComparison, names: Sequence[str]) -> dict[str, A
     }
 
 
+def comparison_csv(
+    found: FieldComparison,
+    id_of: Callable[[int], str],
+    own: Sequence[tuple[Name, Column]],
+    titles: Sequence[str],
+    *,
+    everything: bool = False,
+) -> Iterator[list[str]]:
+    """The rows that differ, or all, as cells: own columns, both values, gold and which of the two is correct."""
+    golden = ["gold", "correct"] if found.gold is not None else []
+    values = [f"{title}: {found.field}" for title in titles]
+    yield ["custom_id", *(name.bare for name, _ in own), *values, *golden]
+    for number, (row, other) in enumerate(found.pairs):
+        if not everything and not found.differs(number):
+            continue
+        cells = [id_of(row), *("" if column[row] is None else as_text(column[row]) for _, column in own)]
+        cells += [found.left[row] or "", found.right[other] or ""]
+        if found.gold is not None:
+            which = found.right_of(number)
+            cells += [
+                found.gold.labels[row] or "",
+                {"left": titles[0], "right": titles[1]}.get(which or "", which or ""),
+            ]
+        yield cells
+
+
 # --- review ---------------------------------------------------------------------------------------------------------
 
 
@@ -464,10 +497,11 @@ def review_line(review: Review) -> str:
     """How far the review of the sample is, and what it says so far."""
     sample = review.sample
     if sample is None:
-        return f"{numbers.plural(len(review), 'verdict')}" if len(review) else ""
+        return f"{len(review):,} reviewed" if len(review) else ""
     done, total = review.progress()
-    field = name_of(sample.field or "whole answer", 24)
-    by = f"by {name_of(sample.by, 24)}" if sample.by else ""
-    said = estimate(review.accuracy()) if done else ""
-    few = f"fewer than {FEW_ROWS} rows" if 0 < done < FEW_ROWS else ""
-    return dot(f"review of {field}: {done:,} of {total:,}", by, said, few)
+    found = review.accuracy()
+    what = f"{name_of(sample.field, 24)} " if sample.field else ""
+    said = interval(found.low, found.high).removeprefix("95%: ")
+    right = f"{percent(found.value)} right" + (f" ({said})" if said else "") if done else ""
+    few = "few rows" if 0 < done < FEW_ROWS else ""
+    return dot(f"{what}{done:,} of {total:,} reviewed", right, few)

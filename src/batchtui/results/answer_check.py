@@ -6,6 +6,7 @@ is imported when the first schema is there.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -21,6 +22,9 @@ from batchtui.safetext import line as safe
 _SHOWN = 60
 """Characters of a value that a reason shows."""
 _KEPT = 1_000
+_PLACES = 20_000
+"""Places in a schema whose listed texts are told: one that refers to itself has no end of them."""
+_DEEPEST = 24
 _decode = msgspec.json.Decoder().decode
 
 
@@ -50,7 +54,8 @@ class Schema:
     def flaw_in_text(self, text: str) -> Flaw | None:
         """What is wrong with the JSON in a text: the whole of it, or else the first fenced or balanced value."""
         try:
-            return self.flaw(_decode(text))
+            # A text that is not ASCII would keep its bytes beside it if it were decoded as text.
+            return self.flaw(_decode(text if text.isascii() else text.encode()))
         except RecursionError:
             return TOO_DEEP
         except (msgspec.MsgspecError, UnicodeError):
@@ -193,30 +198,35 @@ def respelled(value: Any, known: dict[str, str], depth: int = 0) -> Any:
 
 
 def listed_at(schema: Any) -> dict[tuple[str, ...], list[str]]:
-    """The texts that a schema lists for each path of an object, where it does."""
+    """The texts that a schema lists for each path of an object, where it does; of one that refers to itself, the first paths."""
     found: dict[tuple[str, ...], list[str]] = {}
-    _gather(schema, schema, (), found, 0)
+    waiting: deque[tuple[Any, tuple[str, ...], int]] = deque([(schema, (), 0)])
+    looked_at = 0
+    while waiting and looked_at < _PLACES:
+        here, path, depth = waiting.popleft()
+        looked_at += 1
+        if not isinstance(here, dict) or depth > _DEEPEST:
+            continue
+        options = here.get("enum")
+        given = (*(options if isinstance(options, list) else ()), here.get("const"))
+        texts = [each for each in given if isinstance(each, str)]
+        if texts and path:
+            found.setdefault(path, []).extend(texts)
+        waiting.extend((each, to, depth + 1) for each, to in _within(schema, here, path))
     return found
 
 
-def _gather(root: Any, here: Any, path: tuple[str, ...], found: dict[tuple[str, ...], list[str]], depth: int) -> None:
-    if not isinstance(here, dict) or depth > 24:
-        return
-    options = here.get("enum")
-    texts = [
-        each for each in (*(options if isinstance(options, list) else ()), here.get("const")) if isinstance(each, str)
-    ]
-    if texts and path:
-        found.setdefault(path, []).extend(texts)
+def _within(root: Any, here: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """The schemas right inside one, with the paths that they are of."""
     for name in ("anyOf", "oneOf", "allOf"):
         for each in here[name] if isinstance(here.get(name), list) else ():
-            _gather(root, each, path, found, depth + 1)
+            yield each, path
     target = here.get("$ref")
     if isinstance(target, str) and target.startswith("#/"):
-        _gather(root, _pointed(root, target), path, found, depth + 1)
+        yield _pointed(root, target), path
     properties = here.get("properties")
     for key, each in properties.items() if isinstance(properties, dict) else ():
-        _gather(root, each, (*path, str(key)), found, depth + 1)
+        yield each, (*path, str(key))
 
 
 def _pointed(root: Any, target: str) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,12 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_parts import Call
+from batchtui.results.request_matcher import read_requests
 from batchtui.store.records import ANSWER, REQUESTS
 
 if TYPE_CHECKING:
     from batchtui.results.view import View
 
-_BLOCK = 1 << 18
 _MAX_SCHEMAS = 64_000_000
 """Bytes of the file of whole schemas."""
 _NONE = msgspec.Raw(b"")
@@ -85,6 +85,45 @@ class Asked:
         return any(each.checks for each in self.wanted)
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """What a batch's requests asked for, as its index keeps it."""
+
+    wanted: tuple[Wanted, ...]
+    runs: tuple[tuple[int, int], ...]
+    """Places in ``wanted``, each with how many requests in a row have it."""
+
+
+NOT_KEPT = msgspec.Raw(b"null")
+"""Nothing, as an index has it."""
+_MOST_KEPT = 4_000_000
+"""Bytes of it; more is read from the requests again."""
+
+
+def keep(asked: Asked) -> msgspec.Raw:
+    """What an index keeps of it: null when that is too much, or can't be written as it was read."""
+    runs = tuple((number, sum(1 for _ in same)) for number, same in groupby(asked.numbers()))
+    try:
+        kept = msgspec.json.encode(Kept(tuple(asked.wanted), runs))
+    except (msgspec.MsgspecError, OverflowError, RecursionError):
+        return NOT_KEPT
+    return msgspec.Raw(kept) if len(kept) <= _MOST_KEPT else NOT_KEPT
+
+
+def taken(kept: msgspec.Raw) -> Asked | None:
+    """What an index kept; None when it kept nothing that can be read."""
+    try:
+        found = msgspec.json.decode(kept, type=Kept | None)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    if found is None or any(not 0 <= number < len(found.wanted) for number, _ in found.runs):
+        return None
+    asked = Asked()
+    asked.wanted = list(found.wanted)
+    for number, count in found.runs:
+        asked.numbers().extend(array("I", [number]) * count)
+    return asked
+
+
 class _Params(msgspec.Struct, gc=False):
     output_config: msgspec.Raw = _NONE
     tools: msgspec.Raw = _NONE
@@ -97,27 +136,33 @@ class _Request(msgspec.Struct, gc=False):
 
 _decoder = msgspec.json.Decoder(_Request)
 _UNREAD = _Params()
+_SIGNS = (b'"output_config"', b'"tools"', b"\\u00")
+"""One of them is in each line that asks for something: its key, or a key written with escapes."""
+
+
+class AskedReader:
+    """Reads what requests asked for, some lines at a time (``take``), into ``asked``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked = Asked()
+        self._whole = read_pairs(folder)
+        self._numbers: dict[tuple[bytes, bytes, bytes], int] = {(b"", b"", b""): 0}
+
+    def take(self, lines: bytes, count: int) -> None:
+        """Take whole lines with ``count`` requests."""
+        if any(sign in lines for sign in _SIGNS):
+            _take(self.asked, _params(lines), self._numbers, self._whole)
+        else:
+            self.asked.numbers().frombytes(bytes(count * self.asked.numbers().itemsize))
 
 
 def read_asked(folder: Path, work: Work = UNWATCHED) -> Asked:
     """What the requests in a batch's folder asked for, in one pass over them; raises OSError, Stopped."""
-    asked = Asked()
-    whole = read_pairs(folder)
-    numbers: dict[tuple[bytes, bytes, bytes], int] = {(b"", b"", b""): 0}
-    rest = b""
-    try:
-        fd = plainfile.open_fd(folder / REQUESTS)[0]
-    except FileNotFoundError:
-        return asked
-    with os.fdopen(fd, "rb", buffering=0) as file:
-        while block := file.read(_BLOCK):
+    reader = AskedReader(folder)
+    with suppress(FileNotFoundError):
+        for _ in read_requests(folder / REQUESTS, reader.take):
             work.check("stopped while reading the requests")
-            data = rest + block
-            end = data.rfind(b"\n") + 1
-            rest = data[end:]
-            _take(asked, _params(data[:end]), numbers, whole)
-    _take(asked, _params(rest), numbers, whole)
-    return asked
+    return reader.asked
 
 
 def _params(lines: bytes) -> list[_Params]:

@@ -62,8 +62,13 @@ def is_special(dest: Path) -> bool:
 
 
 def there_already(dest: Path) -> bool:
-    """Whether writing to a path would replace a file."""
-    return dest.is_file() and not is_special(dest)
+    """Whether writing to a path would replace a file; raises InputError for a path that can't be one."""
+    try:
+        return dest.is_file() and not is_special(dest)
+    except OSError as bad:
+        shown = str(dest)
+        shown = shown if len(shown) <= 80 else f"{shown[:80]}…"
+        raise InputError(f"can't write {shown}: {bad.strerror}", advice="give another name with -o") from bad
 
 
 def refuse_to_replace(dest: Path) -> InputError:

@@ -19,6 +19,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Column, Json, as_text
 from batchtui.results.index import COST_DIGITS, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey
 from batchtui.results.names import SCOPES, names_of
+from batchtui.results.row_match import in_source_order
 from batchtui.results.view import Rows, View
 
 KEYS = (
@@ -78,6 +79,17 @@ def _ranks(column: Column) -> list[int]:
     return ranks
 
 
+def _source_places(view: View) -> array[int]:
+    """Where each row stands in its source, counted from 0 and kept with the view."""
+    found = view.kept.get("source_places")
+    if not isinstance(found, array):
+        found = array("I", bytes(4 * len(view)))
+        for place, row in enumerate(in_source_order(view)):
+            found[row] = place
+        view.kept["source_places"] = found
+    return found
+
+
 def _key(view: View, key: str) -> Callable[[int], Any]:
     if key == "file":
         return int
@@ -100,8 +112,7 @@ def _key(view: View, key: str) -> Callable[[int], Any]:
         outcome, cut = view.column("outcome"), view.column("cut")
         return lambda row: (outcome[row], cut[row])
     if key == "source":
-        order = view.column("seq")
-        return lambda row: order[row] if order[row] >= 0 else 1 << 40
+        return _source_places(view).__getitem__
     if key in ("tokens", "in"):
         names = ("input", "cache_write", "cache_read") + (("output",) if key == "tokens" else ())
         columns = [view.column(name) for name in names]

@@ -88,6 +88,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally
     prices: tuple[str, ...]
     """What the models' prices were; see ``price_marks``."""
+    asked: msgspec.Raw = msgspec.Raw(b"null")
+    """What the requests asked for (``asked.Kept``), null when it is not kept; holds where ``schemas`` fits."""
     ids_size: int = 0
 
 
@@ -217,10 +219,9 @@ def load(path: Path, results: Stamp, requests: Stamp, prices: PriceTable, schema
     return index if index.header.prices == price_marks(prices, index.header.models) else None
 
 
-def load_requests(path: Path, requests: Stamp) -> Columns | None:
+def load_requests(path: Path, requests: Stamp) -> Index | None:
     """Ids and places of the requests in an index made before any result came, if it fits them: no other column is there."""
-    index = _load(path, NOTHING, requests, frozenset({"request_offset", "request_length", "id_end"}))
-    return index.columns if index is not None else None
+    return _load(path, NOTHING, requests, frozenset({"request_offset", "request_length", "id_end"}))
 
 
 def _load(path: Path, results: Stamp, requests: Stamp, wanted: frozenset[str]) -> Index | None:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import accumulate
 from operator import sub
 
+import msgspec
+
 from batchtui.domain.batch import Tally
 from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import (
@@ -28,7 +30,7 @@ from batchtui.domain.outcome import (
 from batchtui.domain.work import Work
 from batchtui.results.answer_check import AnswerChecker
 from batchtui.results.answer_parts import content_parts, parts_of
-from batchtui.results.asked import Asked
+from batchtui.results.asked import NOT_KEPT, Asked
 from batchtui.results.costs import CostSum
 from batchtui.results.index import (
     AT_LEAST,
@@ -315,8 +317,16 @@ class Indexer:
         self._columns.ids += b"".join(self._ids)
         self._ids.clear()
 
-    def finish(self, results: Stamp, requests: Stamp, schemas: Stamp = NOTHING, *, waiting: bool = False) -> Index:
-        """The index of what was fed, made from files with these stamps.
+    def finish(
+        self,
+        results: Stamp,
+        requests: Stamp,
+        schemas: Stamp = NOTHING,
+        asked: msgspec.Raw = NOT_KEPT,
+        *,
+        waiting: bool = False,
+    ) -> Index:
+        """The index of what was fed, made from files with these stamps; ``asked`` is kept with it.
 
         Requests without a line become rows of their own: missing, or ``waiting`` when lines are still to come.
         """
@@ -335,6 +345,7 @@ class Indexer:
             results=results,
             requests=requests,
             schemas=schemas,
+            asked=asked,
             rows=len(columns),
             lines=self.lines,
             blank=self.cutter.blank,

@@ -21,6 +21,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of, quoted
 from batchtui.results.fields import Field, view_fields
 from batchtui.results.index import UNPRICED, dollars
+from batchtui.results.review_columns import review_column
 from batchtui.results.row_columns import RowColumns
 from batchtui.results.text import raw_content, read_answer, tool_calls
 from batchtui.results.view import View
@@ -46,10 +47,16 @@ RUN = (
     "stop_details",
     "thinking",
     "content",
+    "review",
+    "review_value",
+    "review_note",
 )
-"""What we say of a request, by name; from ``tool_calls`` on what an answer holds beside its text, ``content`` all of it."""
+"""What we say of a request, by name; from ``tool_calls`` on what an answer holds beside its text, ``content`` all of it;
+from ``review`` on what you said of it."""
 _READ = frozenset({"answer", "error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"})
 """Those that stand in the lines only."""
+REVIEWED = ("review", "review_value", "review_note")
+"""What you said of an answer."""
 _TOKENS = {
     "input_tokens": "input",
     "output_tokens": "output",
@@ -154,7 +161,8 @@ class Names:
         advice = (
             f"did you mean {' or '.join(near)}?" if near else f"there are {_short(names)}, and {', '.join(RUN[:4])} …"
         )
-        raise InputError(f"there is no column or field {text!r}", advice=advice)
+        shown = text if len(text) <= 120 else f"{text[:120]}…"
+        raise InputError(f"there is no column or field {shown!r}", advice=advice)
 
     def resolve_all(self, text: str) -> list[Name]:
         """The names in a list with commas; quotes keep a comma together.  Raises InputError."""
@@ -166,6 +174,11 @@ class Names:
         if found is None:
             found = self._columns[name] = self._made(name)
         return found
+
+    def forget_review(self) -> None:
+        """Read what was said of answers anew when it is asked for."""
+        for name in [name for name in self._columns if name.scope == "run" and name.key in REVIEWED]:
+            del self._columns[name]
 
     def _made(self, name: Name) -> Column:
         if name.scope == "row":
@@ -208,6 +221,8 @@ _Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"
 
 def run_column(view: View, key: str) -> Column:
     """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError."""
+    if key in REVIEWED:
+        return review_column(view, key)
     if key in _READ:
         return column_of(_said(view, key))
     if key == "custom_id":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
@@ -30,20 +30,24 @@ Found = tuple[list[str], Sequence[int], Sequence[int]]
 """Requests' custom_ids, offsets and lengths in bytes."""
 
 
-def read_requests(path: Path) -> Iterator[Found]:
+def read_requests(path: Path, also: Callable[[bytes, int], None] | None = None) -> Iterator[Found]:
     """All requests in the order of the file, some hundreds at a time; raises OSError.
 
-    A custom_id that can't be read is ''.
+    A custom_id that can't be read is ''.  ``also`` is given the same lines, and how many requests they are.
     """
     base, rest = 0, b""
     with os.fdopen(plainfile.open_fd(path)[0], "rb", buffering=0) as file:
         while block := file.read(_BLOCK):
             data = rest + block
             found, start = _in_block(data, base)
+            if also is not None:
+                also(data[:start], len(found[0]))
             yield found
             base += start
             rest = data[start:]
     if rest.strip():
+        if also is not None:
+            also(rest, 1)
         yield [_read_id(rest.strip())], [base], [len(rest)]
 
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from batchtui import plainfile
 from batchtui.domain.batch import Tally
 from batchtui.domain.errors import IncompleteResults, StoreError
@@ -15,7 +17,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results import completeness, index
 from batchtui.results.answer_check import AnswerChecker
-from batchtui.results.asked import Asked, read_asked
+from batchtui.results.asked import Asked, AskedReader, keep, read_asked, taken
 from batchtui.results.completeness import Held
 from batchtui.results.indexer import Indexer, waiting_index
 from batchtui.results.request_matcher import RequestMatcher, read_requests
@@ -35,7 +37,7 @@ Bytes = bytes
 
 
 class ResultSink:
-    """Takes results as they come from the service, byte for byte, and indexes them on the way.
+    """Takes results as they come from the API, byte for byte, and indexes them on the way.
 
     What came is in ``results.jsonl.part`` until ``finish`` finds it whole; with ``beside`` it is in ``results.jsonl.new``,
     and what is here already stays until ``holding.keep_better`` has compared the two.  With ``resume`` a part that is
@@ -59,18 +61,17 @@ class ResultSink:
         self._unread: OSError | None = None
         """Why the requests can't be read: what comes is stored all the same."""
         try:
-            self._requests, matcher = _matcher(folder)
-            checker = AnswerChecker(read_asked(folder))
+            self._requests, matcher, self._asked = _matcher(folder)
         except OSError as error:
-            self._requests, matcher, self._unread = index.NOTHING, RequestMatcher(None), error
-            checker = AnswerChecker(Asked())
+            self._requests, matcher, self._asked = index.NOTHING, RequestMatcher(None), Asked()
+            self._unread = error
         try:
             self._file: BinaryIO = files.open_private(self._part, "r+b")
             if not resume:
                 self._file.truncate(0)
         except OSError as error:
             raise files.explain(error, f"can't write {self._part}") from error
-        self._indexer = Indexer(prices, self._flushed, matcher, checker)
+        self._indexer = Indexer(prices, self._flushed, matcher, AnswerChecker(self._asked))
         if resume:
             self._take_up()
 
@@ -122,7 +123,8 @@ class ResultSink:
                 raise self._unread
             with ThreadPoolExecutor(1, thread_name_prefix="fsync") as beside:
                 synced = beside.submit(os.fsync, self._flushed())
-                made = indexer.finish(index.stamp(self._part), self._requests, index.stamp(self._folder / ANSWER))
+                schemas = index.stamp(self._folder / ANSWER)
+                made = indexer.finish(index.stamp(self._part), self._requests, schemas, keep(self._asked))
                 synced.result()
             held = completeness.held(made)
             if self._part.name == NEWER and (here := self._whole_already()) is not None:
@@ -227,7 +229,7 @@ def open_results(folder: Path, prices: PriceTable, work: Work = UNWATCHED) -> Re
         made = None if partial else index.load(folder / INDEX, results, requests, prices, index.stamp(folder / ANSWER))
         if made is None:
             if fd is None:
-                made = waiting_index(read_requests(folder / REQUESTS), requests, prices, work)
+                made = _waiting(folder, requests, prices, work)
                 # Results that came in the meantime have an index of their own.
                 lasts = index.stamp(folder / RESULTS) == index.NOTHING
             else:
@@ -243,6 +245,14 @@ def open_results(folder: Path, prices: PriceTable, work: Work = UNWATCHED) -> Re
         if isinstance(error, OSError):
             raise files.explain(error, f"can't read the results in {folder}") from error
         raise
+
+
+def _waiting(folder: Path, requests: index.Stamp, prices: PriceTable, work: Work) -> index.Index:
+    """The index of requests alone, made in one pass."""
+    schemas, reader = index.stamp(folder / ANSWER), AskedReader(folder)
+    made = waiting_index(read_requests(folder / REQUESTS, reader.take), requests, prices, work)
+    made.header = msgspec.structs.replace(made.header, schemas=schemas, asked=keep(reader.asked))
+    return made
 
 
 def index_requests(folder: Path, prices: PriceTable) -> None:
@@ -311,15 +321,19 @@ def take_short(folder: Path, prices: PriceTable) -> Tally:
     return opened.tally
 
 
-def _matcher(folder: Path, work: Work = UNWATCHED) -> tuple[index.Stamp, RequestMatcher]:
-    """The requests of a batch and their file's stamp, from an index of them alone when there is one."""
+def _matcher(folder: Path, work: Work = UNWATCHED) -> tuple[index.Stamp, RequestMatcher, Asked]:
+    """The requests of a batch, their file's stamp, and what they asked for, from an index of them alone when there is one."""
     stamp = index.stamp(folder / REQUESTS)
     if stamp == index.NOTHING:
-        return stamp, RequestMatcher(None)
+        return stamp, RequestMatcher(None), Asked()
     held = index.load_requests(folder / INDEX, stamp)
-    if held is not None and not held.cut_short():
-        return stamp, RequestMatcher([(held.id_texts(), held.request_offset, held.request_length)], work)
-    return stamp, RequestMatcher(read_requests(folder / REQUESTS), work)
+    if held is not None and not held.columns.cut_short():
+        columns = held.columns
+        matcher = RequestMatcher([(columns.id_texts(), columns.request_offset, columns.request_length)], work)
+        fits = held.header.schemas == index.stamp(folder / ANSWER)
+        return stamp, matcher, (taken(held.header.asked) if fits else None) or read_asked(folder, work)
+    reader = AskedReader(folder)
+    return stamp, RequestMatcher(read_requests(folder / REQUESTS, reader.take), work), reader.asked
 
 
 def _open(folder: Path) -> tuple[int | None, bool]:
@@ -332,8 +346,9 @@ def _open(folder: Path) -> tuple[int | None, bool]:
 
 def _indexed(folder: Path, fd: int, results: index.Stamp, prices: PriceTable, partial: bool, work: Work) -> index.Index:
     """The index of results that lie there, made in one pass."""
-    requests, matcher = _matcher(folder, work)
-    indexer = Indexer(prices, lambda: fd, matcher, AnswerChecker(read_asked(folder, work)))
+    schemas = index.stamp(folder / ANSWER)
+    requests, matcher, asked = _matcher(folder, work)
+    indexer = Indexer(prices, lambda: fd, matcher, AnswerChecker(asked))
     place, size = 0, results[0]
     while place < size and (block := os.pread(fd, min(BLOCK, size - place), place)):
         work.check("stopped while reading the results")
@@ -343,4 +358,4 @@ def _indexed(folder: Path, fd: int, results: index.Stamp, prices: PriceTable, pa
     if partial:
         indexer.cutter.drop_tail()
     indexer.cutter.take_tail()
-    return indexer.finish(results, requests, index.stamp(folder / ANSWER), waiting=partial)
+    return indexer.finish(results, requests, schemas, keep(asked), waiting=partial)

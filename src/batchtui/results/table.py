@@ -17,7 +17,8 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, Column, Json, column_of
 from batchtui.results.fields import Field, view_fields
 from batchtui.results.json_in_text import decode
-from batchtui.results.names import FieldList, Name, Names, Scope
+from batchtui.results.names import REVIEWED, FieldList, Name, Names, Scope
+from batchtui.results.review_columns import review_of
 from batchtui.results.row_ids import decode_columns
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
@@ -48,8 +49,15 @@ SAID: dict[str, Kind] = {
     "cost_usd": "money",
 }
 """What we say of a request, in the order of the columns."""
-ON_REQUEST: dict[str, Kind] = {"attempt": "integer", "thinking": "text", "content": "text"}
-"""What is written only when it is named."""
+ON_REQUEST: dict[str, Kind] = {
+    "attempt": "integer",
+    "thinking": "text",
+    "content": "text",
+    "review": "text",
+    "review_value": "text",
+    "review_note": "text",
+}
+"""What is written only when it is named; reviews also where there are any."""
 _PLACES = {key: place for place, key in enumerate((*SAID, *ON_REQUEST))}
 NOT_SENT, NO_ANSWER = "not sent", "no answer"
 """Outcomes of rows that were skipped, and that no result is here for, where all rows are asked for."""
@@ -190,7 +198,10 @@ class Table:
         found += [self._column(name) for name in names.answers[:MAX_COLUMNS]]
         found += [TableColumn("other_fields", "answer", "")] if names.answers[MAX_COLUMNS:] else []
         bare = {name.key: name.bare for name in names.run}
-        found += [TableColumn(bare[key], "run", key, kind) for key, kind in SAID.items()]
+        said = dict(SAID)
+        if review_of(self._view) is not None:
+            said |= {key: ON_REQUEST[key] for key in REVIEWED}
+        found += [TableColumn(bare[key], "run", key, kind) for key, kind in said.items()]
         return [*found, *(TableColumn(name, "beside", name, kind) for name, (kind, _) in self._beside.items())]
 
     def _chosen(self, columns: Sequence[str]) -> list[TableColumn]:
@@ -297,7 +308,14 @@ class Table:
         )
         if not self._on_request:
             return said
-        return (*said, self._view.attempt_of(row.member) + 1, answer.thinking, raw_content(line) if line else "")
+        reviewed = (self._reviewed(key, row.number) for key in REVIEWED)
+        attempt = self._view.attempt_of(row.member) + 1
+        return (*said, attempt, answer.thinking, raw_content(line) if line else "", *reviewed)
+
+    def _reviewed(self, key: str, row: int) -> object:
+        name = self._names.find(f"run.{key}")
+        found = self._names.column(name)[row] if name is not None else ABSENT
+        return None if found is ABSENT else found
 
     def flat(self, item: int | SkippedRow) -> list[str]:
         """The same as texts; what is absent, null or unknown is empty."""

@@ -32,11 +32,11 @@ from batchtui.domain.outcome import (
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import AnswerChecker, Schema
 from batchtui.results.answer_parts import parts_of
-from batchtui.results.asked import Asked, read_asked
-from batchtui.results.index import AT_LEAST, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars
+from batchtui.results.asked import Asked, read_asked, taken
+from batchtui.results.index import AT_LEAST, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars, stamp
 from batchtui.results.text import first_words
 from batchtui.store import files
-from batchtui.store.records import REQUESTS
+from batchtui.store.records import ANSWER, REQUESTS
 
 Rows: TypeAlias = "array[int]"
 """Row numbers of a view, array type I."""
@@ -332,6 +332,9 @@ class ResultSet(View):
     @property
     def asked(self) -> Asked:
         """What the requests asked for, read when first needed; raises StoreError."""
+        if self._asked is None:
+            fits = self.header.schemas == stamp(self.folder / ANSWER)
+            self._asked = taken(self.header.asked) if fits else None
         if self._asked is None:
             try:
                 self._asked = read_asked(self.folder)

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 import tomli_w
 
-from batchtui import plainfile, safetext
+from batchtui import plainfile, safetext, tomltext
 from batchtui.domain.errors import StoreError
 from batchtui.domain.plan import Origin, Plan
 
@@ -148,7 +148,7 @@ def read(folder: Path) -> Recipe | None:
     """The recipe in a batch's folder, None when there is none.  Raises StoreError when it can't be read."""
     path = folder / RECIPE
     try:
-        found = msgspec.toml.decode(plainfile.read(path, MAX_RECIPE), type=Recipe)
+        found = tomltext.decode(plainfile.read(path, MAX_RECIPE), Recipe)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as bad:

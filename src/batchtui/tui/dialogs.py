@@ -111,14 +111,22 @@ class Choose(BaseModal[str | None]):
         Binding("k", "move('cursor_up')", show=False),
     ]
 
-    def __init__(self, title: str, choices: Sequence[tuple[str, str | Content]], *, lines: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[tuple[str, str | Content]],
+        *,
+        lines: Sequence[str] = (),
+        wide: bool = False,
+    ) -> None:
         super().__init__()
         self._title = safetext.line(title, 300)
-        self._choices = choices
+        self._choices = list(choices)
         self._lines = lines
+        self._wide = wide
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="box"):
+        with Vertical(classes="box wide" if self._wide else "box"):
             yield Static(self._title, classes="title", markup=False)
             for line in self._lines:
                 yield Static(safetext.block(line), classes="said", markup=False)
@@ -127,6 +135,11 @@ class Choose(BaseModal[str | None]):
 
     def on_mount(self) -> None:
         self.query_one(OptionList).focus()
+
+    def take_out(self, index: int) -> None:
+        """Take a choice out of the list."""
+        del self._choices[index]
+        self.query_one(OptionList).remove_option_at_index(index)
 
     def action_move(self, how: str) -> None:
         """The cursor with j and k."""

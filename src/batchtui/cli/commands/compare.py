@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from batchtui.present import scores as present
 if TYPE_CHECKING:
     from batchtui.domain.batch import BatchRecord
     from batchtui.domain.work import Work
-    from batchtui.results.field_scores import Agreement, FieldComparison
+    from batchtui.results.field_scores import Agreement
     from batchtui.results.view import View
     from batchtui.service import Service
 
@@ -127,32 +126,10 @@ def _by_field(
         for line in present.comparison_lines(found, titles, width):
             show(line)
     if place is not None and (place.dest is not None or not session.json):
-        write_table(place, rows_of(found, one, titles, everything=everything))
+        own = [(name, names[0].column(name)) for name in names[0].own]
+        write_table(place, present.comparison_csv(found, one.id, own, titles, everything=everything))
         said = "row" if everything else "row that differs", "rows" if everything else "rows that differ"
         written = len(found.pairs) if everything else len(found.differing())
         where = f" written to {place.dest}" if place.dest is not None else ""
         say(f"{numbers.plural(written, *said)}{where}" if found.pairs else present.no_rows_shared())
     return 0
-
-
-def rows_of(found: FieldComparison, view: View, titles: tuple[str, str], *, everything: bool) -> Iterator[list[str]]:
-    """The rows that differ, or all, as cells: own columns, both values, gold and which of the two is right."""
-    from batchtui.results.field_columns import ABSENT
-    from batchtui.results.names import names_of
-    from batchtui.results.table import flat_text
-
-    names = names_of(view)
-    own = [(name.bare, names.column(name)) for name in names.own]
-    golden = ["gold", "correct"] if found.gold is not None else []
-    yield ["custom_id", *(name for name, _ in own), *(f"{title}: {found.field}" for title in titles), *golden]
-    for number, (row, other) in enumerate(found.pairs):
-        if not everything and not found.differs(number):
-            continue
-        cells = [view.id(row)]
-        cells += [flat_text(None if column[row] is ABSENT else column[row]) for _, column in own]
-        cells += [found.left[row] or "", found.right[other] or ""]
-        if found.gold is not None:
-            which = found.right_of(number)
-            said = {"left": titles[0], "right": titles[1]}.get(which or "", which or "")
-            cells += [found.gold.labels[row] or "", said]
-        yield cells

@@ -287,19 +287,19 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
             )
 
 
-def filtered(view: View, wanted: Filter, work: Work = UNWATCHED) -> Sequence[int]:
-    """The rows that --filter lets through; raises InputError for a name or value that this view has not."""
+def rows_of_filter(view: View, wanted: Filter, work: Work = UNWATCHED) -> array[int]:
+    """Rows that match ``--filter``; raises InputError for names that the results don't have."""
     try:
         return select(view, wanted, work)
     except InputError as error:
-        raise InputError(f"--filter: {error}", advice=error.advice) from error
+        raise InputError(f"--filter {error}", advice=error.advice) from error
 
 
 def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
     """Rows by outcome and filter in the order of the source, None for all."""
     if not only and wanted.empty:
         return None
-    kept = set(filtered(view, wanted)) if not wanted.empty else set(range(len(view)))
+    kept = set(rows_of_filter(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
         kept &= {row for name in only for row in select(view, parse_filter(f"is:{name}"))}
     return by_source(view, kept)

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.plan import Plan
 from batchtui.intake.template import read_template
@@ -17,7 +18,8 @@ from batchtui.paths import NoFolder, expanded
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import planning
-from batchtui.tui.dialogs import Choose, Confirm
+from batchtui.tui.dialogs import Confirm
+from batchtui.tui.new.drafts import DraftList
 from batchtui.tui.new.problem_list import ProblemList
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
@@ -88,8 +90,9 @@ async def sync_template(screen: NewScreen) -> None:
         if editor.name_of == path:
             return
         await screen.keep_draft()
-        kept = safetext.line(screen.drafts.set_aside(), 30)
-        screen.say(f"Your template is saved as draft {kept}; {safetext.line(path, 60)} is used now.")
+        screen.say(
+            f"Your template is saved as draft {screen.drafts.set_aside()}; {safetext.line(path, 60)} is used now."
+        )
     editor.load(text, path)
 
 
@@ -129,11 +132,11 @@ async def edit(screen: NewScreen) -> None:
 async def open_draft(screen: NewScreen) -> None:
     """Choose a draft, and go on with it; what stands here is kept first."""
     await screen.keep_draft()
-    names = await screen.drafts.names()
-    if not names:
+    drafts = await screen.drafts.listed()
+    if not drafts:
         screen.say("No drafts yet; what you compose is saved when you leave.")
         return
-    name = await screen.app.push_screen_wait(Choose("Open a draft", [(each, each) for each in names]))
+    name = await screen.app.push_screen_wait(DraftList(drafts, screen.drafts))
     if name is not None:
         await screen.show_draft(await screen.drafts.load(name))
 
@@ -196,10 +199,21 @@ async def submit(screen: NewScreen) -> None:
         screen.discard_soon(plan)
         await screen.check_anew()
     elif screen.is_attached:
-        await screen.drafts.forget()
+        sent = await screen.drafts.forget()
+        if sent is not None and sent.template_text and not sent.composing and upload.known:
+            _say_where_template_is(screen, upload.known[0])
         screen.dismiss(None)
         if upload.known:
             screen.tui.home.go_to(upload.known[0])
+
+
+def _say_where_template_is(screen: NewScreen, record: BatchRecord) -> None:
+    """The draft of what was sent is gone, its template is not."""
+    screen.say_below(
+        "Draft submitted; its template is kept in the run's recipe.toml.",
+        advice=f"batchtui show {record.local_id} --template -o FILE writes it to a file.",
+        level="good",
+    )
 
 
 def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Content]:

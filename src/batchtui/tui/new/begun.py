@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
+from batchtui.intake.drafts import BegunDraft
 from batchtui.intake.options import RunChoice
 from batchtui.present import numbers
 from batchtui.service import Service
@@ -30,6 +31,29 @@ class BegunForm:
     """Which rows are meant, in words, while the source stands."""
     other_words: str = ""
     """The same once it was changed."""
+
+    def kept(self) -> BegunDraft:
+        """What a draft keeps of it; nothing where no run was the beginning."""
+        if not self.words:
+            return BegunDraft()
+        return BegunDraft(
+            source=self.source,
+            choice=self.choice,
+            again=self.again,
+            words=self.words,
+            other_words=self.other_words,
+        )
+
+
+def reopened(kept: BegunDraft) -> BegunForm:
+    """The beginning that a draft kept."""
+    return BegunForm(
+        source=kept.source,
+        choice=kept.choice,
+        again=kept.again,
+        words=kept.words,
+        other_words=kept.other_words,
+    )
 
 
 def source_of(service: Service, record: BatchRecord) -> str:

@@ -1,12 +1,62 @@
-"""Drafts of the new screen: saved by themselves, and reopened."""
+"""Drafts of the new screen: saved by themselves, listed, reopened and deleted."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
-from batchtui.intake.drafts import Draft, delete_draft, list_drafts, load_draft, save_draft
+import msgspec
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList, Static
+
+from batchtui import safetext
+from batchtui.intake.drafts import (
+    Draft,
+    UnreadableDraft,
+    delete_draft,
+    first_words,
+    list_drafts,
+    load_draft,
+    models_of,
+    name_for,
+    read_drafts,
+    save_draft,
+)
+from batchtui.present import numbers
+from batchtui.tui.base import run_task
+from batchtui.tui.dialogs import Choose, Confirm
+
+
+def label(draft: Draft) -> str:
+    """A draft by its date and first words, as every message names it."""
+    day = f"{draft.saved_at or datetime.now(UTC):%Y-%m-%d}"
+    return f"{day} {safetext.line(first_words(draft), 60)}".strip()
+
+
+def contents(draft: Draft) -> str:
+    """What is in a draft: source, template, model, requests."""
+    template = Path(draft.template_path).name
+    if draft.template_text:
+        template = f"template {template}, edited" if template else "template written here"
+    elif template:
+        template = f"template {template}"
+    requests = len(draft.forms) if draft.composing else draft.requests
+    facts = (
+        "composed" if draft.composing else ", ".join(Path(source).name for source in draft.sources) or "no source",
+        "" if draft.composing else template,
+        ", ".join(models_of(draft)[:2]),
+        "" if requests is None else numbers.plural(requests, "request"),
+    )
+    return " · ".join(safetext.line(fact, 40) for fact in facts if fact)
+
+
+def age(draft: Draft) -> str:
+    """``2h ago``."""
+    return f"{numbers.short(datetime.now(UTC) - draft.saved_at)} ago" if draft.saved_at else ""
 
 
 class DraftKeeper:
@@ -17,48 +67,110 @@ class DraftKeeper:
         self.kept: Draft | None = None
         """The draft as it was saved last; None when nothing is worth keeping yet."""
         self.name = ""
-        """What the draft is called, "" until there is something to keep."""
-
-    def named(self, stem: str) -> str:
-        """The draft's name; the first time one that is free, made from ``stem``."""
-        if not self.name:
-            self.name = _free(stem, list_drafts(self._data()))
-        return self.name
+        """Of the draft's file, "" until there is something to keep."""
+        self._sent = False
+        self._writing = asyncio.Lock()
 
     async def keep(self, draft: Draft) -> bool:
-        """Save a draft when it differs from what was saved, and tell whether it did; raises StoreError."""
-        if draft == self.kept:
-            return False
-        await asyncio.to_thread(save_draft, self._data(), draft)
-        self.kept = draft
-        return True
+        """Save a draft, under this form's name, when it differs from what was saved, and tell whether it did; raises
+        StoreError.  What was sent is no draft any more.
+        """
+        async with self._writing:
+            if self._sent:
+                return False
+            if not self.name:
+                taken = await asyncio.to_thread(list_drafts, self._data())
+                self.name = name_for(draft, datetime.now(UTC).date(), taken)
+            draft = msgspec.structs.replace(draft, name=self.name)
+            if draft.same_as(self.kept):
+                return False
+            await asyncio.to_thread(save_draft, self._data(), draft)
+            self.kept = draft
+            return True
 
     def set_aside(self) -> str:
-        """Go on under another name; returns the one that what was kept so far is found by."""
-        kept, self.kept, self.name = self.name, None, ""
-        return kept
+        """Go on under another name; returns what is said of the draft that was kept so far."""
+        kept, self.kept, self.name = self.kept, None, ""
+        return label(kept) if kept is not None else ""
 
-    async def names(self) -> tuple[str, ...]:
+    async def listed(self) -> tuple[Draft | UnreadableDraft, ...]:
         """The drafts there are, latest first."""
-        return await asyncio.to_thread(list_drafts, self._data())
+        return await asyncio.to_thread(read_drafts, self._data())
+
+    async def last(self) -> Draft | None:
+        """The draft that was saved last."""
+
+        def find() -> Draft | None:
+            return next((each for each in read_drafts(self._data(), 5) if isinstance(each, Draft)), None)
+
+        return await asyncio.to_thread(find)
 
     async def load(self, name: str) -> Draft:
         """A draft by its name; raises InputError."""
         return await asyncio.to_thread(load_draft, self._data(), name)
 
+    async def delete(self, name: str) -> None:
+        """Remove a draft; one that is this form's is saved anew when the form is left.  Raises StoreError."""
+        await asyncio.to_thread(delete_draft, self._data(), name)
+        if name == self.name:
+            self.kept, self.name = None, ""
+
     def reopened(self, draft: Draft) -> None:
         """This draft is the form's from here on."""
         self.kept, self.name = draft, draft.name
 
-    async def forget(self) -> None:
-        """What was composed is a batch now: its draft goes; raises StoreError."""
-        if self.kept is not None:
-            await asyncio.to_thread(delete_draft, self._data(), self.kept.name)
-            self.kept = None
+    async def forget(self) -> Draft | None:
+        """What was composed is a batch now: its draft goes, and is returned; raises StoreError."""
+        async with self._writing:
+            kept, self.kept, self._sent = self.kept, None, True
+            if kept is not None:
+                await asyncio.to_thread(delete_draft, self._data(), kept.name)
+            return kept
 
 
-def _free(stem: str, taken: tuple[str, ...]) -> str:
-    number = 1
-    while (name := stem if number == 1 and stem != "draft" else f"{stem}-{number}") in taken:
-        number += 1
-    return name
+class DraftList(Choose):
+    """The drafts with what is in them; answers with a name, None when left."""
+
+    CSS_PATH = "../dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "delete", "delete", id="drafts.delete", tooltip="delete the draft; asks first"),
+    ]
+
+    def __init__(self, drafts: Sequence[Draft | UnreadableDraft], keeper: DraftKeeper) -> None:
+        super().__init__("Drafts", [(each.name, self._line(each, keeper.name)) for each in drafts], wide=True)
+        self._drafts = list(drafts)
+        self._keeper = keeper
+
+    def on_mount(self) -> None:
+        """The keys, below."""
+        super().on_mount()
+        self.query_one(".box").mount(Static("enter  open    d  delete    esc  back", classes="hint", markup=False))
+
+    @staticmethod
+    def _line(draft: Draft | UnreadableDraft, own: str) -> Content:
+        if isinstance(draft, UnreadableDraft):
+            name = safetext.line(draft.name, 60)
+            return Content.assemble((name, "bold"), (f"\n  {safetext.line(draft.problem, 200)}", "$text-error"))
+        mark = " · in this form" if draft.name == own else ""
+        return Content.assemble(
+            (label(draft), "bold"), (f"  {age(draft)}{mark}", "dim"), (f"\n  {contents(draft)}", "$foreground 70%")
+        )
+
+    def action_delete(self) -> None:
+        """Delete the draft under the cursor, after a yes."""
+        at = self.query_one(OptionList).highlighted
+        if at is not None:
+            run_task(self, self._delete(at), opens=True)
+
+    async def _delete(self, at: int) -> None:
+        draft = self._drafts[at]
+        shown = safetext.line(draft.name, 80) if isinstance(draft, UnreadableDraft) else label(draft)
+        holds = [] if isinstance(draft, UnreadableDraft) else [contents(draft)]
+        lines = [*holds, "This can't be undone."]
+        if not await self.app.push_screen_wait(Confirm(f"Delete draft {shown}?", lines, yes="Delete", grave=True)):
+            return
+        await self._keeper.delete(draft.name)
+        del self._drafts[at]
+        self.take_out(at)
+        if not self._drafts:
+            self.dismiss(None)

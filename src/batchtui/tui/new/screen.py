@@ -14,12 +14,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input, OptionList, Static
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError, changed_words
 from batchtui.domain.plan import Plan, Problem, ProblemGroup
-from batchtui.intake.drafts import Draft
+from batchtui.intake.drafts import Draft, first_words
 from batchtui.intake.options import RunChoice
 from batchtui.intake.preview import Previewer
 from batchtui.present import numbers
@@ -28,7 +29,7 @@ from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.new import actions
-from batchtui.tui.new.begun import BegunForm
+from batchtui.tui.new.begun import BegunForm, reopened
 from batchtui.tui.new.check import (
     CheckedForm,
     CheckEnded,
@@ -38,7 +39,8 @@ from batchtui.tui.new.check import (
     SourceCheck,
     join_paths,
 )
-from batchtui.tui.new.drafts import DraftKeeper
+from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
+from batchtui.tui.new.folded_form import FoldedForm, form_facts
 from batchtui.tui.new.plan_summary import PlanSummary, progress_line
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
@@ -126,9 +128,12 @@ class NewScreen(BaseScreen[None]):
             id="new.close",
             tooltip="add additionalProperties: false to the objects of schemas, or leave them as they are",
         ),
+        Binding("f9", "form", "form", id="new.form", tooltip="fold the form to one line, or unfold it"),
         Binding("ctrl+r", "check", "check", id="new.again", tooltip="check the source again"),
         Binding("ctrl+g", "editor", "$EDITOR", id="new.editor", tooltip="edit the field or the template in $EDITOR"),
-        Binding("ctrl+y", "drafts", "drafts", id="new.drafts", tooltip="open a draft", priority=True),
+        Binding(
+            "ctrl+y", "drafts", "drafts", id="new.drafts", tooltip="list drafts: open or delete one", priority=True
+        ),
         Binding(
             "left_square_bracket", "sample(-1)", "previous", show=False, id="new.previous", tooltip="previous request"
         ),
@@ -144,8 +149,12 @@ class NewScreen(BaseScreen[None]):
         self.drafts = DraftKeeper(lambda: self.service.data)
         self._unsaved = False
         """True once the draft could not be saved, and that was said."""
+        self._requests_before: int | None = None
+        """Requests of a reopened draft when it was saved, until its first check here is over."""
         self.jumped = False
         """True while the request shown was jumped to from its problem."""
+        self._fold_from: Widget | None = None
+        """What had the cursor when a check was asked for: the form folds when that is over, unless the cursor moved on."""
 
     def compose(self) -> ComposeResult:
         """Where from, with what, the panes, the plan."""
@@ -153,6 +162,7 @@ class NewScreen(BaseScreen[None]):
             yield Static("New batch", id="new-title", markup=False)
             yield TabLine([Tab("files", "Import"), Tab("write", "Compose")], id="new-mode")
             yield Static("", id="new-draft", markup=False)
+        yield FoldedForm(id="new-folded")
         yield SourceForm(id="new-source")
         with Horizontal(classes="form-line", id="new-name-line"):
             yield Static("Title", classes="form-label", markup=False)
@@ -175,6 +185,8 @@ class NewScreen(BaseScreen[None]):
         form.focus_path()
         if self._begun.source:
             self._begin()
+        else:
+            run_task(self, self._offer_last())
         run_task(self, self._load_models())
 
     def _begin(self) -> None:
@@ -184,7 +196,7 @@ class NewScreen(BaseScreen[None]):
         self.query_one("#new-name", Input).value = begun.title
         if begun.template:
             self.query_one(TemplateEditor).load(begun.template, "")
-        self.start_check()
+        self.start_check(fold_from=self.focused)
 
     @property
     def _begun_holds(self) -> bool:
@@ -212,6 +224,8 @@ class NewScreen(BaseScreen[None]):
             return self.plan is not None and self.plan.ok
         if action == "close_schemas":
             return self.closing_helps
+        if action == "form":
+            return self.is_mounted and not self.writing and (self.plan is not None or self.folded)
         if action in ("browse", "table", "skip_errors"):
             return self.is_mounted and not self.writing
         return True
@@ -246,6 +260,7 @@ class NewScreen(BaseScreen[None]):
 
     @on(TabLine.Chosen, "#new-mode")
     def _mode_chosen(self, event: TabLine.Chosen) -> None:
+        self.fold(False)
         self.query_one(SourceForm).display = not self.writing
         self.show_tabs()
         self.show_pane("write" if self.writing else "requests")
@@ -314,6 +329,45 @@ class NewScreen(BaseScreen[None]):
     def _title_typed(self) -> None:
         self.query_one("#new-panes").focus()
 
+    # --- the form in one line ---------------------------------------------------------------------------------------
+
+    @property
+    def folded(self) -> bool:
+        """True while one line stands in the form's place."""
+        return self.is_mounted and bool(self.query_one(FoldedForm).display)
+
+    def fold(self, folded: bool) -> None:
+        """Fold the form to one line, or unfold it; the cursor goes along."""
+        line, form, title = self.query_one(FoldedForm), self.query_one(SourceForm), self.query_one("#new-name-line")
+        if folded == self.folded:
+            return
+        if folded:
+            line.display = True
+            if self.focused is not None and {form, title} & set(self.focused.ancestors):
+                self.set_focus(line)
+            form.display = title.display = False
+        else:
+            form.display = title.display = True
+            if line.has_focus:
+                form.focus_path()
+            line.display = False
+        self.refresh_bindings()
+
+    def _tell_form(self) -> None:
+        form, editor = self.query_one(SourceForm), self.query_one(TemplateEditor)
+        columns = self.query_one(TablePeek).columns_found
+        facts = form_facts(form, self.plan, columns=columns, template_edited=bool(columns and editor.edited))
+        self.query_one(FoldedForm).tell(facts, self._key("new.form"))
+
+    @on(FoldedForm.Opened)
+    def action_form(self) -> None:
+        """Unfold the form, with the cursor in its first line, or fold it."""
+        if self.folded:
+            self.fold(False)
+            self.query_one(SourceForm).focus_path()
+        else:
+            self.fold(True)
+
     # --- what stands here becomes a plan ----------------------------------------------------------------------------
 
     def shown(self) -> FormState:
@@ -342,12 +396,15 @@ class NewScreen(BaseScreen[None]):
     def default_title(self) -> str:
         """The title that was typed, or the file's name."""
         typed = self.query_one("#new-name", Input).value.strip()
-        return typed or (self.drafts.name if self.writing else Path(self.query_one(SourceForm).first_path).stem)
+        if typed or not self.writing:
+            return typed or Path(self.query_one(SourceForm).first_path).stem
+        draft = self._draft()
+        return first_words(draft) if draft is not None else ""
 
     def take_paths(self, paths: list[str]) -> None:
         """Use these files."""
         self.query_one(SourceForm).set_path(join_paths(paths))
-        self.start_check()
+        self.start_check(fold_from=self.focused)
 
     @on(WritePane.Changed)
     def _written_anew(self) -> None:
@@ -363,7 +420,7 @@ class NewScreen(BaseScreen[None]):
     async def _source_changed(self, event: SourceForm.Changed) -> None:
         await actions.sync_template(self)
         if event.asked or self.shown() != self.checked.form:
-            self.start_check()
+            self.start_check(fold_from=event.asked)
 
     @on(SourceForm.Edited)
     @on(TemplateEditor.Edited)
@@ -379,8 +436,11 @@ class NewScreen(BaseScreen[None]):
         when = "press Enter to check again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
         self.query_one(PlanSummary).say(Content.styled(f" changed: {when}", "dim"))
 
-    def start_check(self) -> None:
-        """Check what is shown now, in a thread."""
+    def start_check(self, *, fold_from: Widget | None = None) -> None:
+        """Check what is shown now, in a thread; the form folds once its source was read, if ``fold_from`` has the cursor
+        then.
+        """
+        self._fold_from = fold_from
         run_task(self, self.keep_draft())
         shown = self.shown()
         make = self._written() if self.writing else shown.source if shown.typed else None
@@ -401,8 +461,9 @@ class NewScreen(BaseScreen[None]):
 
     async def check_anew(self) -> None:
         """Check what is shown now, the template as its file says unless it was edited here."""
+        focused = self.focused
         await actions.sync_template(self)
-        self.start_check()
+        self.start_check(fold_from=focused)
 
     async def current_plan(self) -> Plan | None:
         """The plan, None when it can't be sent or is of something else than what is shown now; that is said then, and
@@ -503,6 +564,7 @@ class NewScreen(BaseScreen[None]):
         template = self.query_one(TemplateEditor)
         template.set_table(found)
         self.show_tabs()
+        self._tell_form()
         begins = found.rows and not self.query_one(SourceForm).has_template and not template.composed
         if begins and template.begin(starter(found, self._model)):
             self.show_pane("template")
@@ -525,6 +587,7 @@ class NewScreen(BaseScreen[None]):
         self.checked.stopped_by, self.checked.difference = event.stopped_by, event.difference
         if event.error is not None:
             self.query_one(PlanSummary).say(Content.styled(" no plan", "dim"))
+            self.fold(False)
             self.fail(event.error)
         elif event.plan is None:
             self.query_one(PlanSummary).say(Content.styled(" stopped; ctrl+r checks again", "dim"))
@@ -552,11 +615,25 @@ class NewScreen(BaseScreen[None]):
             and not self.query_one(SourceForm).has_template
         ):
             self.say("Rows need a template. This one is a start: edit it, or load one.", level="warn")
+        self._compare_with_draft(plan)
+        self._tell_form()
+        if not plan.format and not self.writing:
+            self.fold(False)  # Nothing could be read: what is wrong stands in the form.
+        if plan.requests and not self.writing and self._fold_from is not None and self._fold_from is self.focused:
+            self.fold(True)
+        self._fold_from = None
         pane = self.query_one("#new-panes", TabLine).chosen
         if plan.errors and pane == "requests":
             self.show_pane("problems")
         elif not plan.problems and pane == "problems":
             self.show_pane("requests")
+
+    def _compare_with_draft(self, plan: Plan) -> None:
+        """Say when a reopened draft makes another number of requests than when it was saved."""
+        before, self._requests_before = self._requests_before, None
+        if before is not None and plan.requests != before:
+            then = numbers.plural(before, "request")
+            self.say(f"This draft had {then} when it was saved, now {plan.requests:,}.", level="warn")
 
     def show_plan(self, plan: Plan) -> None:
         """The plan and its cost, or what keeps it from being one."""
@@ -581,9 +658,9 @@ class NewScreen(BaseScreen[None]):
         form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(WritePane)
         if pane.untouched and not editor.composed:
             return None
-        stem = safetext.filename(Path(form.first_path).stem) if editor.edited and form.first_path else "draft"
+        kept, plan = self.drafts.kept, self.plan
         return Draft(
-            name=self.drafts.named(stem),
+            name=self.drafts.name,
             title=self.query_one("#new-name", Input).value,
             sources=(form.typed,) if form.typed else (),
             format=form.format or "",
@@ -595,24 +672,42 @@ class NewScreen(BaseScreen[None]):
             skip_bad=form.skip_bad,
             default_model=form.model,
             forms=() if pane.untouched else tuple(pane.current),
+            mode="write" if self.writing else "files",
+            requests=plan.requests if plan is not None and plan.ok else kept.requests if kept is not None else None,
+            begun=self._begun.kept(),
         )
 
     async def keep_draft(self) -> None:
         """Save what the screen holds, when it differs from what was saved."""
         draft = self._draft()
         if draft is not None and await self.drafts.keep(draft):
-            self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(draft.name, 30)}"))
+            self._name_draft(draft)
+
+    def _name_draft(self, draft: Draft) -> None:
+        self.query_one("#new-draft", Static).update(Content(f"draft {safetext.line(first_words(draft), 30)}"))
+
+    async def _offer_last(self) -> None:
+        """Name the draft that was saved last, while the form is empty."""
+        draft = await self.drafts.last()
+        if draft is None or self.checked.form is not None or self.writing or self.query_one(SourceForm).typed:
+            return
+        offer = f" {self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
+        empty = Content.styled(f" {EMPTY}", "dim")
+        self.query_one(PlanSummary).say(empty, Content.styled(offer, "$text-accent"))
 
     async def show_draft(self, draft: Draft) -> None:
         """Put a draft into the fields, and check it."""
         self.drafts.reopened(draft)
+        self._name_draft(draft)
+        self._begun = reopened(draft.begun)
+        self._requests_before = None if draft.composing else draft.requests
         self.query_one("#new-name", Input).value = draft.title
         self.query_one(SourceForm).restore(draft)
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
         if draft.forms:
             await self.query_one(WritePane).load(draft.forms)
         mode = self.query_one("#new-mode", TabLine)
-        wanted = "write" if draft.forms and not draft.sources else "files"
+        wanted = "write" if draft.composing else "files"
         if mode.chosen == wanted:
             await self.check_anew()
         mode.choose(wanted)
@@ -682,9 +777,10 @@ class NewScreen(BaseScreen[None]):
         again = bindings.true_key(chosen, type(self.tui.home), "new")
         if self.drafts.kept is not None and not self._unsaved:
             drafts = bindings.true_key(chosen, NewScreen, "new.drafts")
-            name = safetext.line(self.drafts.kept.name, 40)
             self.say_below(
-                f"Draft {name} saved.", advice=f"Press {again}, then {drafts} to reopen the draft.", level="good"
+                f"Draft {label(self.drafts.kept)} saved.",
+                advice=f"Press {again}, then {drafts} to reopen the draft.",
+                level="good",
             )
         elif self.drafts.kept is not None or self.query_one(SourceForm).typed:
             self.say_below("Form closed; no draft saved.", advice=f"Press {again} to start over.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar, Literal
@@ -353,9 +353,12 @@ class DetailPane(Container):
     DetailPane.beside #answer { width: 3fr; }
     """
 
-    def __init__(self, listed: RowList, *, id: str | None = None) -> None:
+    def __init__(
+        self, listed: RowList, hides: Callable[[int], bool] = lambda row: False, *, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self.mode: Mode = "markdown"
+        self._hides = hides
         self._listed = listed
         self._older = 0
         self._rest: Timer | None = None
@@ -427,6 +430,9 @@ class DetailPane(Container):
 
     async def _show(self, found: Read) -> None:
         asked, said = self._sections(found, self.mode)
+        wanted = self.wanted()
+        if wanted is not None and self._hides(wanted.row):
+            said = [Section("", "Hidden until your verdict: + or - asks for the right value.", "note")]
         markdown = self.mode == "markdown"
         await self.query_one("#request", AnswerView).show(asked, title=f"· {_model(found)}", markdown=markdown)
         await self.answer.show(said, title=title_of(found), note=note_of(found.row), markdown=markdown)

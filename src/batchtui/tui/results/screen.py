@@ -29,6 +29,7 @@ from batchtui.tui.results import actions
 from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
+from batchtui.tui.results.review import Reviewing
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import Table
@@ -57,6 +58,10 @@ _NEED_A_VIEW = frozenset(
         "mode",
         "count",
         "columns",
+        "score",
+        "judge",
+        "note",
+        "sample",
     }
 )
 
@@ -74,6 +79,8 @@ class ResultsScreen(BaseScreen[None]):
         "results.filter",
         "results.count",
         "results.columns",
+        "results.score",
+        "results.sample",
         "retry",
         "export",
         "again",
@@ -125,6 +132,23 @@ class ResultsScreen(BaseScreen[None]):
             tooltip="count the values of a column or field",
         ),
         Binding("C", "columns", "columns", id="results.columns", tooltip="choose, order and hide columns"),
+        Binding("A", "score", "score", id="results.score", tooltip="score a field against the right values"),
+        Binding(
+            "V", "sample", "review", id="results.sample", tooltip="sample answers to review, or continue the sample"
+        ),
+        Binding(
+            "plus", "judge(True)", "right", show=False, key_display="+", id="review.right", tooltip="review: right"
+        ),
+        Binding(
+            "minus",
+            "judge(False)",
+            "wrong",
+            show=False,
+            key_display="-",
+            id="review.wrong",
+            tooltip="review: wrong, with the right value",
+        ),
+        Binding("t", "note", "note", show=False, id="review.note", tooltip="review: a note on the answer"),
         Binding("E", "groups", "errors", id="results.errors", tooltip="errors by group, with causes"),
         Binding("r", "retry", "retry", id="retry", tooltip="retry the marked requests, or all shown"),
         Binding("x", "export", "export", id="export", tooltip="export the results shown"),
@@ -201,9 +225,12 @@ class ResultsScreen(BaseScreen[None]):
             placeholder="words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…", id="results-filter"
         )
         self._list = RowList((), id="results-list")
-        self.detail = DetailPane(self._list, id="results-detail")
+        self.detail = DetailPane(self._list, self._hides, id="results-detail")
         self.table = Table(self)
+        self.reviewing = Reviewing(self)
         self._columns: tuple[TableColumn, ...] = ()
+        self._plain: tuple[TableColumn, ...] = ()
+        """The columns without the marks of the review."""
         self._opening = Work()
         self._cursor_at: int | None = None
         """The row that the cursor was on in the view before, until it is found in this one."""
@@ -276,10 +303,14 @@ class ResultsScreen(BaseScreen[None]):
         self._say_head()
         self.select()
         self.refresh_bindings()
+        await self.reviewing.open(view)
+        self.show_columns(self.columns)
         await self.table.read(view, work)
 
     def show_columns(self, columns: tuple[TableColumn, ...]) -> None:
         """Show the same rows by other columns."""
+        self._plain = columns
+        columns = self.reviewing.columns(columns)
         if columns == self._columns or self.view is None:
             return
         self._columns = columns
@@ -293,6 +324,7 @@ class ResultsScreen(BaseScreen[None]):
         marks, at = (self.marked, self._list.cursor_key) if before is not None else ((), None)
         marked = [before.id(row) for row in marks if before is not None]
         self.view = view
+        self._search.only = None
         self._cursor_at = rows_of.get(before.id(at)) if before is not None and isinstance(at, int) else None
         # A number means another row from now on: none is to be taken for one of the view before.
         self._list.set_source(ResultRows(view, array("I"), self._columns), keep_cursor=False)
@@ -365,9 +397,10 @@ class ResultsScreen(BaseScreen[None]):
         parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
-        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "file" else []
+        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "source" else []
         parts += [f"{self.detail.answer.found}, n next, N previous"] if self.detail.answer.found else []
         parts += [self.table.reading] if self.table.reading else []
+        parts += self.reviewing.facts(self.cursor_row)
         parts += ["searching, esc stops"] if self._search.running else []
         self.query_one(StatusLine).tell(" · ".join(parts))
 
@@ -378,6 +411,12 @@ class ResultsScreen(BaseScreen[None]):
         """The rows that are shown, in their order."""
         source = self._list.source
         return source.rows if isinstance(source, ResultRows) else array("I")
+
+    @property
+    def cursor_row(self) -> int | None:
+        """The row under the cursor, None when no row is shown."""
+        key = self._list.cursor_key
+        return key if isinstance(key, int) and self.view is not None else None
 
     @property
     def filter_text(self) -> str:
@@ -391,8 +430,8 @@ class ResultsScreen(BaseScreen[None]):
 
     @property
     def columns(self) -> tuple[TableColumn, ...]:
-        """The columns of the list."""
-        return self._columns
+        """The columns of the list, without the marks of the review."""
+        return self._plain or self._columns
 
     @property
     def sorted_by(self) -> str:
@@ -416,7 +455,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def _say_sign(self) -> None:
         self.query_one("#results-filter-sign", Static).update(Content(self._search.sign))
-        shown = self._search.group is not None or bool(self._filter.value)
+        shown = self._search.group is not None or self._search.only is not None or bool(self._filter.value)
         self.query_one("#results-filter-line").display = shown or self._filter.has_focus
 
     @on(RowsFound)
@@ -428,7 +467,7 @@ class ResultsScreen(BaseScreen[None]):
         elif found.done and self.query_one(StatusLine).said:
             self.query_one(StatusLine).dismiss()
         order = self._search.order
-        self._list.set_sort(None if order.key == "file" else order.key, order.reverse)
+        self._list.set_sort(None if order.key == "source" else order.key, order.reverse)
         self._list.set_source(ResultRows(self.view, found.rows, self._columns))
         if self._cursor_at is not None and (self._list.move_to_key(self._cursor_at) or found.done):
             self._cursor_at = None
@@ -490,10 +529,30 @@ class ResultsScreen(BaseScreen[None]):
         self._search.group = group
         self.set_filter("")
 
+    def show_rows(self, what: str, rows: Rows, *, first: int | None = None) -> None:
+        """Show some rows in their order, and say what they are; Escape shows all again."""
+        self._search.only = what, rows
+        self._cursor_at = first
+        self.set_filter("")
+
+    def move_to(self, row: int) -> None:
+        """The cursor to a row that is shown."""
+        self._list.move_to_key(row)
+
+    def _hides(self, row: int) -> bool:
+        return self.reviewing.hides(row)
+
+    def verdict_given(self) -> None:
+        """Show marks and answers as the review has them now."""
+        self.show_columns(self.columns)
+        self._list.reload()
+        self.say_facts()
+        self.detail.show_soon()
+
     @property
     def filtered(self) -> bool:
         """Whether a filter or a group of errors is shown."""
-        return bool(self._filter.value.strip()) or self._search.group is not None
+        return bool(self._filter.value.strip()) or self._search.group is not None or self._search.only is not None
 
     def action_again(self) -> None:
         """Make the run again."""
@@ -516,7 +575,7 @@ class ResultsScreen(BaseScreen[None]):
     def action_sort(self) -> None:
         """By the next column."""
         keys, now = sorts(self._columns), self._search.order.key
-        self._sort_by(keys[(keys.index(now) + 1) % len(keys)] if now in keys else "file")
+        self._sort_by(keys[(keys.index(now) + 1) % len(keys)] if now in keys else "source")
 
     def action_reverse(self) -> None:
         """The other way round."""
@@ -588,8 +647,8 @@ class ResultsScreen(BaseScreen[None]):
             self._list.focus()
         elif self.detail.answer.has_focus or self.query_one("#request").has_focus:
             self._list.focus()
-        elif self._filter.value or self._search.group is not None:
-            self._search.group = None
+        elif self._filter.value or self._search.group is not None or self._search.only is not None:
+            self._search.group = self._search.only = None
             self.set_filter("", tab=self.query_one(TabLine).chosen)
         elif not self.query_one(StatusLine).dismiss():
             self.dismiss(None)
@@ -620,6 +679,24 @@ class ResultsScreen(BaseScreen[None]):
     def action_count(self) -> None:
         """Count the values of a column or field."""
         run_task(self, self.table.open_counts(), opens=True)
+
+    def action_score(self) -> None:
+        """Score a field against gold."""
+        from batchtui.tui.results.score import score
+
+        run_task(self, score(self), opens=True)
+
+    def action_judge(self, right: bool) -> None:
+        """Say that the answer under the cursor is right or wrong."""
+        run_task(self, self.reviewing.judge(right), opens=True)
+
+    def action_note(self) -> None:
+        """Write a note on the answer under the cursor."""
+        run_task(self, self.reviewing.note(), opens=True)
+
+    def action_sample(self) -> None:
+        """Draw a sample to review, or go on with it."""
+        run_task(self, self.reviewing.sample(), opens=True)
 
     def action_columns(self) -> None:
         """Choose the columns of the list."""

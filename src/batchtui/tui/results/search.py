@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -26,7 +26,7 @@ EVERY = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By which key the rows are sorted; ``file`` is the order they are stored in."""
+    """By which key the rows are sorted; ``source`` is the order of the source."""
 
     key: str
     reverse: bool
@@ -62,10 +62,12 @@ class Search:
     """One search at a time, in a thread; starting another stops the one that runs."""
 
     def __init__(self, post: Callable[[Message], object]) -> None:
-        self.order = Order("file", False)
+        self.order = Order("source", False)
         self.case = self.regex = False
         self.group: ErrorGroup | None = None
         """The error group that is looked within."""
+        self.only: tuple[str, Rows] | None = None
+        """Rows that are looked within, in their order, and what they are."""
         self.number = 0
         self.running = False
         self._post = post
@@ -75,7 +77,8 @@ class Search:
     def sign(self) -> str:
         """What stands before the filter: how its words are read, and the error group it is within."""
         group = f" {safetext.line(self.group.title, 40)} ·" if self.group is not None else ""
-        return "/" + ("Aa" if self.case else "") + (".*" if self.regex else "") + group
+        only = f" {safetext.line(self.only[0], 60)} ·" if self.only is not None else ""
+        return "/" + ("Aa" if self.case else "") + (".*" if self.regex else "") + group + only
 
     def sort_by(self, key: str, *, number: bool = False) -> None:
         """Order by a column, what is large first where it is a number; the same column once more turns the order round."""
@@ -89,7 +92,8 @@ class Search:
         self._work = Work()
         self.running = True
         wanted = Wanted(text, self.case, self.regex, self.group)
-        arguments = (self.number, view, tab, wanted, self.order, self._work, among)
+        only = self.only[1] if self.only is not None else None
+        arguments = (self.number, view, tab, wanted, self.order, self._work, among, only)
         threading.Thread(target=self._run, args=arguments, name="batchtui-search", daemon=True).start()
 
     def keep(self) -> None:
@@ -111,8 +115,10 @@ class Search:
         order: Order,
         work: Work,
         among: Rows | None,
+        only: Rows | None,
     ) -> None:
         rows, problem = array("I"), ""
+        places = {row: place for place, row in enumerate(only)} if only is not None else None
         try:
             chosen = settle(view, wanted.filter(), work)
             problem = chosen.problem
@@ -121,13 +127,13 @@ class Search:
             elif not chosen.empty:
                 last = time.monotonic()
                 for some in find(view, chosen, work):
-                    rows.extend(in_tab(view, tab, some))
+                    rows.extend(_within(in_tab(view, tab, some), places))
                     if time.monotonic() - last >= EVERY:
-                        self._tell(number, _ordered(view, rows, order), done=False)
+                        self._tell(number, _ordered(view, rows, order, places), done=False)
                         last = time.monotonic()
             else:
-                rows = in_tab(view, tab)
-            rows = _ordered(view, rows, order)
+                rows = _within(in_tab(view, tab), places)
+            rows = _ordered(view, rows, order, places)
         except BatchtuiError as error:
             problem = f"{error}. {error.advice}" if error.advice else str(error)
         self._tell(number, rows, done=True, problem=problem)
@@ -138,7 +144,11 @@ class Search:
             self._post(RowsFound(number, rows, done=done, problem=problem))
 
 
-def _ordered(view: View, rows: Rows, order: Order) -> Rows:
-    if order.key == "file":
-        return array("I", sorted(rows, reverse=order.reverse))
+def _within(rows: Rows, places: Mapping[int, int] | None) -> Rows:
+    return rows if places is None else array("I", [row for row in rows if row in places])
+
+
+def _ordered(view: View, rows: Rows, order: Order, places: Mapping[int, int] | None = None) -> Rows:
+    if order.key == "source" and places is not None:
+        return array("I", sorted(rows, key=places.__getitem__, reverse=order.reverse))
     return sort(view, rows, order.key, reverse=order.reverse)

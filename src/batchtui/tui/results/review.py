@@ -1,0 +1,361 @@
+"""Review on the results screen: verdicts, notes, samples, and the marks in the list."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
+from batchtui.present import numbers
+from batchtui.present import scores as present
+from batchtui.results.field_scores import answered, usable_rows
+from batchtui.results.gold import labels_of
+from batchtui.results.names import Name, Names, names_of
+from batchtui.results.review import LONGEST_NOTE, Judged, Review, Verdict, draw, hash_of
+from batchtui.results.row_match import identities
+from batchtui.results.scores import label_of
+from batchtui.results.view import ResultRow, View
+from batchtui.tui.dialogs import Ask, Choose
+from batchtui.tui.results.columns import TableColumn
+from batchtui.tui.widgets.cells import Cell
+from batchtui.tui.widgets.columns import Column
+
+if TYPE_CHECKING:
+    from batchtui.tui.results.screen import ResultsScreen
+
+_OTHER, _UNKNOWN = "\0other", "\0unknown"
+"""Choices that are no value."""
+MOST_VALUES = 100
+HIDDEN = "hidden until your verdict"
+
+
+class Reviewing:
+    """What a results screen knows of its run's review; it belongs to one view."""
+
+    def __init__(self, screen: ResultsScreen) -> None:
+        self._screen = screen
+        self._view: View | None = None
+        self._review: Review | None = None
+        self._keys: list[str] = []
+        self._rows: dict[str, int] = {}
+        self.field: Name | None = None
+        """The field that verdicts are about, once one was given; ``run.answer`` is the answer as a whole."""
+        self.blind: frozenset[str] = frozenset()
+        """Identities of the sample's rows, where their answers are hidden until they have a verdict."""
+        self._older: dict[tuple[int, str], bool] = {}
+        self._column = TableColumn(Column("run.review", "Rev", 3), self._cell, "run.review")
+
+    async def open(self, view: View) -> None:
+        """Read the review of a view's run, and the identities of its rows where there is one."""
+        self._view, self._review, self._keys, self._rows = view, None, [], {}
+        self._older.clear()
+        record = self._screen.record
+        if record is None:
+            return
+        try:
+            review = await self._screen.in_thread(self._screen.service.review, record)
+            if len(review) or review.sample is not None:
+                await self._ready(review)
+        except BatchtuiError as error:
+            self._screen.fail(error)
+
+    async def _ready(self, given: Review | None = None) -> Review:
+        """The review with what a verdict needs.  Raises StoreError."""
+        view, record = self._screen.view, self._screen.record
+        assert view is not None and record is not None
+        held = given if given is not None else self._review
+        review = held if held is not None else await self._screen.in_thread(self._screen.service.review, record)
+        if self._view is not view or not self._keys:
+            keys = await self._screen.in_thread(identities, view)
+            self._view, self._keys = view, keys
+            self._rows = {key: row for row, key in enumerate(keys) if key}
+        await self._screen.in_thread(review.reload)
+        self._review = review
+        sample = review.sample
+        self.blind = frozenset(each.row for each in sample.rows) if sample is not None and sample.blind else frozenset()
+        if self.field is None and sample is not None:
+            names = await self._screen.in_thread(names_of, view)
+            self.field = self._named(names, sample.field)
+        return review
+
+    @staticmethod
+    def _named(names: Names, judged: str) -> Name | None:
+        return names.find(f"answer.{judged}" if judged else "run.answer")
+
+    @property
+    def _judged(self) -> str:
+        return "" if self.field is None or self.field.scope == "run" else self.field.key
+
+    # --- what the list shows ----------------------------------------------------------------------------------------
+
+    def columns(self, columns: tuple[TableColumn, ...]) -> tuple[TableColumn, ...]:
+        """The list's columns with the marks in front, where there are any, and answers hidden that are to be."""
+        plain = tuple(each for each in columns if each is not self._column)
+        if self._review is None or self._view is not self._screen.view:
+            return plain
+        if self.blind:
+            plain = tuple(self._veiled(each) if _of_answer(each) else each for each in plain)
+        return (self._column, *plain)
+
+    def _veiled(self, each: TableColumn) -> TableColumn:
+        cell = each.cell
+
+        def veiled(view: View, row: ResultRow) -> Cell:
+            return Text("(hidden)", style="muted") if self.hides(row.number) else cell(view, row)
+
+        return replace(each, cell=veiled)
+
+    def hides(self, row: int) -> bool:
+        """Whether a row's answer is to be hidden: it is in a blind sample and has no verdict yet."""
+        if not self.blind or self._review is None or row >= len(self._keys):
+            return False
+        key = self._keys[row]
+        sample = self._review.sample
+        found = self._review.of(key, sample.field if sample is not None else "")
+        return key in self.blind and (found is None or not found.verdict)
+
+    def of(self, row: int) -> Verdict | None:
+        """What was said of a row: about the field under review, else about any."""
+        if self._review is None or row >= len(self._keys):
+            return None
+        found = self._review.of(self._keys[row], self._judged)
+        if found is None and self.field is None:
+            each = (self._review.of(self._keys[row], field) for field in self._review.fields())
+            found = next(filter(None, each), None)
+        return found
+
+    def _cell(self, view: View, row: ResultRow) -> Cell:
+        found = self.of(row.number)
+        if found is None:
+            return ""
+        sign, style = {"right": ("+", "good"), "wrong": ("-", "bad"), "": ("", "muted")}[found.verdict]
+        return Text(f"{sign}{'t' if found.note else ''}{'~' if self.is_older(row.number) else ''}", style=style)
+
+    def is_older(self, row: int) -> bool:
+        """Whether a row has a newer answer than the one that was reviewed."""
+        found, view = self.of(row), self._view
+        if found is None or not found.result or view is None:
+            return False
+        key = row, found.result
+        if key not in self._older:
+            try:
+                self._older[key] = hash_of(view.raw(row)) != found.result
+            except BatchtuiError:
+                return False
+        return self._older[key]
+
+    def facts(self, row: int | None) -> list[str]:
+        """What the status line says: how far the review is, and what was said of the row under the cursor."""
+        if self._review is None or self._view is not self._screen.view:
+            return []
+        parts = [present.review_line(self._review)]
+        found = self.of(row) if row is not None else None
+        if row is not None and found is not None:
+            value = found.value if found.verdict == "wrong" and found.value else ""
+            said = [f"{found.verdict}, right value {present.name_of(value, 24)}" if value else found.verdict]
+            said += ["an older answer was reviewed"] if self.is_older(row) else []
+            said += [f"note: {present.name_of(found.note, 40)}"] if found.note else []
+            parts.append(", ".join(filter(None, said)))
+        return [part for part in parts if part]
+
+    # --- verdicts ---------------------------------------------------------------------------------------------------
+
+    async def judge(self, right: bool) -> None:
+        """Say that the answer under the cursor is right or wrong; the same once more takes it back."""
+        row = self._screen.cursor_row
+        if row is None:
+            return
+        review = await self._ready()
+        names = await self._field_known()
+        if names is None or self.field is None:
+            return
+        before = review.of(self._keys[row], self._judged)
+        verdict: Judged = "right" if right else "wrong"
+        if before is not None and before.verdict == verdict and not self.is_older(row):
+            await self._say(review, row, "", None, before.note)
+            self._screen.say("Verdict removed.")
+            return
+        own = (await self._screen.in_thread(answered, self._screen.view, names, self.field))[row]
+        value: str | None = own if right else None
+        if self.hides(row):
+            chosen = await self._right_value(names, "What is the right value?", None)
+            if chosen is None:
+                return
+            value = chosen or None
+            verdict = "right" if value is not None and value == own else "wrong"
+            said = (
+                "right" if verdict == "right" else f"wrong: the answer is {present.name_of(own or present.NOT_USABLE)}"
+            )
+            self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
+        elif right and own is None and self._judged:
+            self._screen.say("This answer is not usable: - says what is right.", level="warn")
+            return
+        elif not right and self.field.scope != "run":
+            chosen = await self._right_value(names, "Wrong. What is the right value?", own)
+            if chosen is None:
+                return
+            value = chosen or None
+        elif right and self.field.scope == "run":
+            value = None
+        await self._say(review, row, verdict, value, before.note if before is not None else "")
+        self._next(review, row)
+
+    async def note(self) -> None:
+        """Write a note on the answer under the cursor; an empty one takes it away."""
+        row = self._screen.cursor_row
+        if row is None:
+            return
+        review = await self._ready()
+        if await self._field_known() is None:
+            return
+        before = review.of(self._keys[row], self._judged)
+        typed = await self._screen.app.push_screen_wait(
+            Ask("Note on this answer", value=before.note if before is not None else "")
+        )
+        if typed is not None:
+            kept = (before.verdict, before.value) if before is not None else ("", None)
+            await self._say(review, row, kept[0], kept[1], typed.strip()[:LONGEST_NOTE])
+
+    async def _field_known(self) -> Names | None:
+        """The names, once it is known which field is judged; None when that was left."""
+        from batchtui.tui.results.score import choose_field
+
+        names = await self._screen.in_thread(names_of, self._screen.view)
+        if self.field is None:
+            self.field = await choose_field(self._screen, names, "Review which field?")
+        return names if self.field is not None else None
+
+    async def _right_value(self, names: Names, title: str, own: str | None) -> str | None:
+        """The right value, "" when it isn't said, None when left."""
+        assert self.field is not None
+        found = await self._screen.in_thread(lambda: labels_of(names.column(self.field)))  # type: ignore[arg-type]
+        values = [value for value, _ in Counter(found).most_common(MOST_VALUES) if value is not None and value != own]
+        choices = [(value, safetext.line(value, 60)) for value in values if len(value) <= 200]
+        choices += [(_OTHER, "another value…"), (_UNKNOWN, "not said")]
+        chosen = await self._screen.app.push_screen_wait(Choose(title, choices))
+        if chosen == _OTHER:
+            typed = await self._screen.app.push_screen_wait(Ask("Right value", value=""))
+            return None if typed is None else label_of(typed[:LONGEST_NOTE]) or ""
+        return "" if chosen == _UNKNOWN else chosen
+
+    async def _say(self, review: Review, row: int, verdict: Judged, value: str | None, note: str) -> None:
+        view = self._screen.view
+        assert view is not None
+        line = await self._screen.in_thread(view.raw, row)
+        said = Verdict(
+            row=self._keys[row],
+            custom_id=view.id(row),
+            field=self._judged,
+            verdict=verdict,
+            value=value,
+            note=note,
+            at=datetime.now(UTC),
+            result=hash_of(line),
+        )
+        await self._screen.in_thread(review.say, said)
+        names = view.kept.get("names")
+        if isinstance(names, Names):
+            names.forget_review()
+        self._screen.verdict_given()
+
+    def _next(self, review: Review, row: int) -> None:
+        """To the next row of the sample without a verdict, or say what the sample says."""
+        sample = review.sample
+        drawn = {each.row for each in sample.rows} if sample is not None and sample.field == self._judged else set()
+        if self._keys[row] not in drawn:
+            self._screen.action_step(1)
+            return
+        done, total = review.progress()
+        if done == total:
+            self._screen.say(f"Sample reviewed: {present.estimate(review.accuracy())}", level="good")
+            return
+        shown = self._screen.rows
+        place = next((n for n, each in enumerate(shown) if each == row), -1)
+        for each in (*shown[place + 1 :], *shown[: max(place, 0)]):
+            found = review.of(self._keys[each], self._judged)
+            if self._keys[each] in drawn and (found is None or not found.verdict):
+                self._screen.move_to(each)
+                return
+
+    # --- samples ----------------------------------------------------------------------------------------------------
+
+    async def sample(self) -> None:
+        """Go on with the sample, or draw one of the usable answers shown."""
+        review = await self._ready()
+        if review.sample is not None:
+            done, total = review.progress()
+            again = [("go", f"Continue the sample: {done:,} of {total:,} reviewed"), ("new", "Draw a new sample")]
+            chosen = await self._screen.app.push_screen_wait(Choose("Review", again))
+            if chosen is None:
+                return
+            if chosen == "go":
+                names = await self._screen.in_thread(names_of, self._screen.view)
+                self.field = self._named(names, review.sample.field)
+                self._show_sample(review)
+                return
+        await self._draw(review)
+
+    async def _draw(self, review: Review) -> None:
+        from batchtui.tui.results.score import choose_field
+
+        view = self._screen.view
+        assert view is not None
+        names = await self._screen.in_thread(names_of, view)
+        usable = await self._screen.in_thread(usable_rows, view)
+        rows = [row for row in self._screen.chosen_rows() if usable[row]]
+        if not rows:
+            self._screen.say("No usable answers are shown.", advice="Choose another tab, or clear the filter.")
+            return
+        self.field = await choose_field(self._screen, names, "Review which field?")
+        if self.field is None:
+            return
+        typed = await self._screen.app.push_screen_wait(
+            Ask(f"Sample how many of {numbers.plural(len(rows), 'usable answer')}?", value=str(min(30, len(rows))))
+        )
+        if typed is None:
+            return
+        if not typed.strip().isdecimal() or not int(typed):
+            self._screen.say(f"{typed} is not a number of answers.", level="warn")
+            return
+        field = safetext.line(self.field.bare, 40)
+        ways = [("random", "At random"), ("random blind", "At random, answers hidden until your verdict")]
+        if self.field.scope == "answer":
+            ways += [
+                ("equal", f"The same number of each {field}"),
+                ("equal blind", f"The same number of each {field}, answers hidden until your verdict"),
+            ]
+        else:
+            ways = ways[:1]
+        way = await self._screen.app.push_screen_wait(Choose("Draw the sample", ways))
+        if way is None:
+            return
+        labels = await self._screen.in_thread(answered, view, names, self.field) if "equal" in way else None
+        drawn = draw(
+            [self._keys[row] for row in rows],
+            int(typed),
+            at=datetime.now(UTC),
+            field=self._judged,
+            by=self.field.bare if labels is not None else "",
+            values=[labels[row] or "" for row in rows] if labels is not None else None,
+            blind="blind" in way,
+        )
+        await self._screen.in_thread(review.begin, drawn)
+        await self._ready(review)
+        self._show_sample(review)
+
+    def _show_sample(self, review: Review) -> None:
+        assert review.sample is not None
+        drawn = [self._rows[each.row] for each in review.sample.rows if each.row in self._rows]
+        self._screen.verdict_given()
+        open_rows = [row for row in drawn if (found := self.of(row)) is None or not found.verdict]
+        self._screen.show_rows("review sample", array("I", drawn), first=open_rows[0] if open_rows else None)
+
+
+def _of_answer(each: TableColumn) -> bool:
+    return each.answered or each.name in ("run.answer", "run.content", "run.thinking", "run.tool_calls")

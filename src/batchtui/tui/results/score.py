@@ -1,0 +1,191 @@
+"""The score screen: a field against gold, figures and a matrix in which Enter opens a cell's rows."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from batchtui import safetext
+from batchtui.domain.errors import BatchtuiError
+from batchtui.present import numbers
+from batchtui.present import scores as present
+from batchtui.results.field_scores import FieldScore, score_field
+from batchtui.results.gold import Gold
+from batchtui.results.names import Name, Names, names_of
+from batchtui.results.spreadsheet import csv_line
+from batchtui.results.view import Rows, View
+from batchtui.tui.base import BaseScreen, run_task
+from batchtui.tui.dialogs import Ask, Choose
+from batchtui.tui.results.matrix import MatrixView
+from batchtui.tui.results.save_table import save_table
+from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from batchtui.tui.results.screen import ResultsScreen
+
+_FILE = "\0file"
+"""The choice of a file among the choices of gold; no column is called so."""
+_REVIEW = "review"
+_HINT = "CSV, TSV, JSON, JSONL or Parquet with a column id and one with the right values"
+
+Cell = tuple[str, Rows]
+"""Rows to show, and what they are."""
+
+
+class ScoreScreen(BaseScreen[Cell | None]):
+    """Dismisses with the rows of the cell that was chosen and what they are; None when left."""
+
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "score.tcss"
+    KEY_LINE: ClassVar[tuple[str, ...]] = ("matrix.open", "score.wrong", "export")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
+        Binding("w", "wrong", "wrong rows", id="score.wrong", tooltip="show all rows that are wrong"),
+        Binding("x", "export", "export", id="export", tooltip="save the matrix and the classes as CSV"),
+    ]
+
+    def __init__(self, found: FieldScore) -> None:
+        super().__init__()
+        self.found = found
+
+    def compose(self) -> ComposeResult:
+        """Title, figures, the matrix, notes, status, keys."""
+        yield Static("", id="score-title", markup=False)
+        yield Static("", id="score-figures", markup=False)
+        yield MatrixView(id="score-matrix")
+        yield Static("", id="score-notes", markup=False)
+        yield StatusLine()
+        yield KeyLine(self.KEY_LINE, last=("help", "back"))
+
+    def on_mount(self) -> None:
+        """The matrix has the keys."""
+        self.query_one(MatrixView).focus()
+        self._show()
+
+    def on_resize(self) -> None:
+        """The matrix goes by the room."""
+        self._show()
+
+    def _show(self) -> None:
+        found, width, height = self.found, self.size.width, self.size.height
+        notes = present.score_notes(found)
+        self.query_one("#score-title", Static).update(Content(present.score_title(found)).stylize("bold"))
+        figures = present.score_figures(found)
+        self.query_one("#score-figures", Static).update(Content("\n".join(figures)))
+        self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
+        self.query_one("#score-notes").display = bool(notes)
+        room = height - 4 - len(figures) - len(notes)
+        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else present.Matrix([], [])
+        self.query_one(MatrixView).show(drawn)
+
+    @on(MatrixView.Moved)
+    def _moved(self) -> None:
+        spot = self.query_one(MatrixView).spot
+        if spot is not None:
+            self.query_one(StatusLine).tell(
+                present.dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row"))
+            )
+
+    def _words(self, gold: str, answer: str | None) -> str:
+        said = present.NOT_USABLE if answer is None else f"answer {present.name_of(answer)}"
+        return f"gold {present.name_of(gold)}, {said}"
+
+    @on(MatrixView.Chosen)
+    def _chosen(self, event: MatrixView.Chosen) -> None:
+        spot = event.spot
+        rows = self.found.cell(spot.row, spot.column)
+        if rows:
+            self.dismiss((self._words(spot.row, spot.column), rows))
+        else:
+            self.say("This cell has no rows.")
+
+    def action_wrong(self) -> None:
+        """Show all rows that are wrong."""
+        rows = self.found.wrong()
+        if rows:
+            self.dismiss((f"{present.name_of(self.found.field)} wrong", rows))
+        else:
+            self.say("No row is wrong.", level="good")
+
+    def action_export(self) -> None:
+        """Save matrix and classes as CSV."""
+        lines = (csv_line(row) for row in present.score_csv(self.found))
+        name = f"score-{safetext.filename(self.found.field)}.csv"
+        run_task(self, save_table(self, "Save the score as CSV", name, lines), opens=True)
+
+    def action_leave(self) -> None:
+        """Back to the list."""
+        self.dismiss(None)
+
+
+async def score(screen: ResultsScreen) -> None:
+    """Ask which field and which gold, score the rows shown, and show the rows of the cell that is chosen."""
+    view, record = screen.view, screen.record
+    assert view is not None and record is not None
+    names = await screen.in_thread(names_of, view)
+    field = await choose_field(screen, names, "Score which field?")
+    if field is None:
+        return
+    gold = await choose_gold(screen, view, names, field)
+    if gold is None:
+        return
+    rows = None if len(screen.rows) == len(view) else screen.rows
+    found = await screen.in_thread(score_field, view, names, field, gold, rows)
+    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found))
+    if chosen is not None:
+        screen.show_rows(*chosen)
+
+
+async def choose_field(screen: BaseScreen[None], names: Names, title: str) -> Name | None:
+    """One of the fields, the text of the answer where there is none; None when left."""
+    fields = names.answers[:200]
+    if not fields:
+        return names.resolve("run.answer")
+    if len(fields) == 1:
+        return fields[0]
+    choices = [(name.full, safetext.line(name.bare, 60)) for name in fields]
+    chosen = await screen.app.push_screen_wait(Choose(title, [*choices, ("run.answer", "whole answer, as text")]))
+    return names.resolve(chosen) if chosen is not None else None
+
+
+async def choose_gold(
+    screen: ResultsScreen | BaseScreen[None], view: View, names: Names, field: Name, record: object = None
+) -> Gold | None:
+    """A column, the review or a file with the right values; None when left.  Raises BatchtuiError."""
+    owner = record if record is not None else getattr(screen, "record", None)
+    review = await screen.in_thread(screen.service.review, owner)
+    judged = sum(each.field == ("" if field.scope == "run" else field.key) for each in review.verdicts())
+    choices = [(name.full, f"column {safetext.line(name.bare, 60)}") for name in _likely(names, field)[:60]]
+    if judged:
+        choices.append((_REVIEW, f"your review ({numbers.plural(judged, 'verdict')})"))
+    choices.append((_FILE, "a file with ids and values…"))
+    chosen = await screen.app.push_screen_wait(
+        Choose(f"What holds the right values of {safetext.line(field.bare, 40)}?", choices)
+    )
+    if chosen == _FILE:
+        chosen = await screen.app.push_screen_wait(Ask("Gold file", placeholder="~/data/labels.csv", hint=_HINT))
+    if not chosen:
+        return None
+    try:
+        return await screen.in_thread(screen.service.gold, view, names, field, chosen, owner)
+    except BatchtuiError as error:
+        screen.fail(error)
+        return None
+
+
+def _likely(names: Names, field: Name) -> list[Name]:
+    """The rows' columns, those first that are called like the field or like gold."""
+    key = field.key.rpartition(".")[2].lower()
+
+    def rank(name: Name) -> tuple[int, int]:
+        own = name.key.lower()
+        golden = any(word in own for word in ("gold", "label", "expected", "target", "truth"))
+        return (0 if key in own and golden else 1 if own == key else 2 if key in own else 3 if golden else 4), 0
+
+    return sorted(names.own, key=rank)

@@ -1,0 +1,114 @@
+"""Drafts on the new screen: offered, listed with what is in them, reopened as they were, deleted, gone once sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import OptionList, TextArea
+
+from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, save_draft
+from batchtui.service import Service
+from batchtui.tui.dialogs import Confirm
+from batchtui.tui.new.drafts import DraftList
+from batchtui.tui.new.screen import NewScreen
+from batchtui.tui.new.source_form import SourceForm
+from batchtui.tui.new.upload import UploadScreen
+from batchtui.tui.widgets.status_line import StatusLine
+from tests.tui.test_new import TABLE, TEMPLATE, on_demo, opened, summary
+from tests.tui.waiting import settled, until
+from tests.tui.work import make_service
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return make_service(tmp_path / "data")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "reviews.csv"
+    path.write_text(TABLE)
+    return path
+
+
+def lines(screen: DraftList) -> list[str]:
+    return [str(option.prompt) for option in screen.query_one(OptionList).options]
+
+
+async def test_the_last_draft_is_offered_listed_and_deleted_after_a_yes(service: Service, table: Path) -> None:
+    forms = (Form(model="claude-opus-5", turns=(Turn(text="Which river is longest?"),)),)
+    save_draft(service.data, Draft(name="old", forms=forms, mode="write", sources=(str(table),)))
+    made = Draft(name="new", sources=(str(table),), template_text=TEMPLATE, requests=2)
+    save_draft(service.data, made)
+    (service.data / "drafts" / "broken.toml").write_text("[")
+    async with opened(service) as (app, pilot, screen):
+        await until(pilot, lambda: "Label: {{ text }} (reviews.csv · template written here" in summary(screen))
+        assert "ctrl+y" in summary(screen).split("\n")[1]
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: isinstance(app.screen, DraftList))
+        listed = app.screen
+        assert isinstance(listed, DraftList)
+        broken, new, old = lines(listed)
+        assert "can't be read" in broken
+        assert "Label: {{ text }}" in new and "claude-haiku-5-5 · 2 requests" in new
+        assert "Which river is longest?" in old and "composed · claude-opus-5 · 1 request" in old
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen is listed)
+        assert len(list_drafts(service.data)) == 3
+        await pilot.press("down", "d")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: app.screen is listed and len(lines(listed)) == 2)
+        assert sorted(list_drafts(service.data)) == ["broken", "old"]
+        assert listed.query_one(OptionList).highlighted == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.plan is not None)
+        assert screen.writing and screen.plan is not None and screen.plan.requests == 1
+        assert screen.query_one(SourceForm).typed == str(table)
+
+
+async def test_a_draft_that_makes_another_number_of_requests_now_says_so(service: Service, table: Path) -> None:
+    async with opened(service, table) as (app, pilot, screen):
+        screen.query_one("#template-text", TextArea).text = TEMPLATE
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await pilot.press("escape")
+        await settled(pilot)
+        while app.screen is screen:
+            await pilot.press("escape")
+            await settled(pilot)
+        for more, said in (("", ""), ("a3,fine,pos\n", "This draft had 2 requests when it was saved, now 3.")):
+            table.write_text(TABLE + more)
+            again = NewScreen()
+            await app.push_screen(again)
+            await pilot.press("ctrl+y")
+            await until(pilot, lambda: isinstance(app.screen, DraftList))
+            assert "2 requests" in lines(app.screen)[0]  # type: ignore[arg-type]
+            await pilot.press("enter")
+            await until(pilot, lambda again=again: again.plan is not None and again.plan.ok)
+            await settled(pilot)
+            shown = again.query_one(StatusLine).said
+            assert said in shown and ("when it was saved" in shown) == bool(said)
+            if not more:
+                again.dismiss(None)
+                await settled(pilot)
+
+
+async def test_a_draft_that_was_sent_is_gone_and_its_template_is_said_to_be_kept(tmp_path: Path, table: Path) -> None:
+    async with on_demo(tmp_path, table) as (app, pilot, screen, service):
+        screen.query_one("#template-text", TextArea).text = TEMPLATE
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await until(pilot, lambda: len(list_drafts(service.data)) == 1)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, UploadScreen) and app.screen._done is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.home)
+        line = app.home.query_one(StatusLine)
+        await until(pilot, lambda: "recipe.toml" in line.said)
+        (recipe,) = (service.data / "batches").glob("*/recipe.toml")
+        assert recipe.parent.name in line._said[1] and "Label: {{ text }}" in recipe.read_text()
+        assert list_drafts(service.data) == ()
