@@ -157,3 +157,12 @@ def test_a_matrix_of_many_values_is_bounded(width: int) -> None:
     assert any(spot.column is None for spot in drawn.spots[0]) and "not shown" in drawn.lines[-1]
     for spot in drawn.spots[-1]:
         assert drawn.lines[spot.line][spot.start : spot.end].strip() in (f"{spot.rows:,}", "·")
+
+
+def test_a_column_that_does_not_fit_is_said_and_figures_go_first() -> None:
+    counts: dict[str, dict[str | None, int]] = {f"value{n}": {f"value{n}": 9, None: 1} for n in range(4)}
+    beside = ("recall", "F1"), dict.fromkeys(counts, ("90%", "0.95"))
+    sizes = {width: present.matrix(counts, ("gold", "answer"), width, beside=beside) for width in (80, 60, 40)}
+    assert [drawn.hidden for drawn in sizes.values()] == [0, 0, 3]
+    assert ["recall" in drawn.lines[1] for drawn in sizes.values()] == [True, False, True]
+    assert "3 more values not shown" in sizes[40].lines[-1]

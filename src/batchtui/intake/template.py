@@ -153,7 +153,7 @@ class RequestTemplate:
         field = ""
         self._said = []
         try:
-            given, row = row, {**row["run"], **row["answer"], **row["row"]} if scoped else row
+            given, row = row, _merged(row) if scoped else row
             names = self._names(row, number)
             if scoped:
                 names["row"] = given["row"]
@@ -317,6 +317,12 @@ def too_much(bad: BaseException) -> str:
     if isinstance(bad, MemoryError):
         return f"needs more than {MAX_MEMORY >> 20} MB of memory"
     return "calls itself too deeply" if isinstance(bad, RecursionError) else str(bad)
+
+
+def _merged(given: dict[str, Any]) -> dict[str, Any]:
+    """What bare names mean in a row of a run: its column, else the field, else what we say of it; columns come first."""
+    own, answer = given["row"], given["answer"]
+    return {**own, **answer, **given["run"], **answer, **own}
 
 
 def _has_marks(part: Any) -> bool:
@@ -504,11 +510,11 @@ class Renderer:
     def render(self, row: dict[str, Any], number: int) -> None:
         """Take one row; what is wrong with it or those before is named with the row's place.  Raises SourceFault."""
         self._count += 1
-        self._empty.count(row, number)
         try:
             raw = _encoded(row)
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
             self.flush()
+            self._empty.count([(row, number)])
             self._refuse(row, number, error("template_row", "the row can't be written as JSON", safe(str(bad), 120)))
             return
         self._block.append(_Sent(row, number, self._count, raw))
@@ -547,6 +553,7 @@ class Renderer:
         block, self._block, self._size = self._block, [], 0
         if not block:
             return
+        self._empty.count([(sent.row, sent.number) for sent in block])
         try:
             self._flying.extend(block)
             self._in_flight += sum(len(each.raw) for each in block)
@@ -704,16 +711,17 @@ class EmptyCells:
         self._counts: dict[str, int] = {}
         self._first: dict[str, list[str]] = {}
 
-    def count(self, row: dict[str, Any], number: int) -> None:
-        """Look at one row."""
+    def count(self, rows: list[tuple[dict[str, Any], int]]) -> None:
+        """Look at rows of one source, each with its place there."""
         for name in self._names:
-            value = row.get(name, _ABSENT)
-            if value and (value.__class__ is not str or value[0] > " "):
-                if value is not _ABSENT:
-                    continue
-                value = row.get(self._column(name, row), _ABSENT)
-            if value is None or value == "" or (value.__class__ is str and value.isspace()):
-                self._note(name if name in row else self._column(name, row), number)
+            for row, number in rows:
+                value = row.get(name, _ABSENT)
+                if value and (value.__class__ is not str or value[0] > " "):
+                    if value is not _ABSENT:
+                        continue
+                    value = row.get(self._column(name, row), _ABSENT)
+                if value is None or value == "" or (value.__class__ is str and value.isspace()):
+                    self._note(name if name in row else self._column(name, row), number)
 
     def _note(self, column: str, number: int) -> None:
         self._counts[column] = self._counts.get(column, 0) + 1

@@ -256,11 +256,15 @@ def matrix(
         cell_len(f"{heads[0]} {_down()}") + 2, *(cell_len(name_of(row, _LABEL)) for row in rows), cell_len(below[0]), 4
     )
     right = [max(len(name), 5) for name in beside[0]]
-    room = (width or 100_000) - 4 - left - sum(size + len(_GAP) for size in right)
-    shown_columns, sizes = _fit_columns(counts, columns, room)
+    room = (width or 100_000) - 2 - left
+    shown_columns, sizes = _fit_columns(counts, columns, room - sum(size + len(_GAP) for size in right))
+    if right and len(shown_columns) < len(columns):
+        alone = _fit_columns(counts, columns, room)
+        if len(alone[0]) == len(columns):  # All values say more than figures that the other lines have.
+            (shown_columns, sizes), beside, right = alone, ((), {}), []
     frame = 2 + bool(below[0]) + 1
     shown_rows = _most(rows, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0)
-    hidden = len({*rows, *columns} - {*shown_rows, *shown_columns})
+    hidden = len((set(rows) - set(shown_rows)) | (set(columns) - set(shown_columns)))
     indent = "  "
     head = f"{indent}{' ' * left}  {heads[1]} {_across()}"
     names = "".join(_GAP + _right(_column_name(each), size) for each, size in zip(shown_columns, sizes, strict=True))

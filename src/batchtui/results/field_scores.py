@@ -14,7 +14,7 @@ from batchtui.domain.outcome import standing
 from batchtui.results.gold import Gold, fitted, labels_of
 from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.names import Name, Names
-from batchtui.results.row_match import in_source_order, match
+from batchtui.results.row_match import matched
 from batchtui.results.scores import Confusion, Proportion, Score, cohen_kappa, mcnemar, proportion
 from batchtui.results.view import Rows, View
 
@@ -145,8 +145,7 @@ def _which(left: bool, right: bool) -> Right:
 
 def shared(left: View, right: View) -> list[tuple[int, int]]:
     """The rows that both views have, by row identity, in the order of the source.  Raises StoreError."""
-    other = match(left, right)
-    return [(row, other[row]) for row in in_source_order(left) if other[row] >= 0]
+    return matched(left, right)
 
 
 def compare_field(

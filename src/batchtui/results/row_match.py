@@ -115,13 +115,27 @@ def match(left: View, right: View) -> list[int]:
     Rows are the same by their own ids, or by their source's fingerprint and their number there.  Where a batch of 0.1.0
     says nothing of its rows, the custom_id counts, or, of ids made then, the order of the requests.  Raises StoreError.
     """
-    one, other = _Side(left), _Side(right)
+    return _match(_Side(left), _Side(right))
+
+
+def matched(left: View, right: View) -> list[tuple[int, int]]:
+    """The rows that both views have, as ``match`` says it, in the order of the source.  Raises StoreError."""
+    one = _Side(left)
+    found = _match(one, _Side(right))
+    places = one.places
+    ordered = sorted(_as_sent(left), key=lambda row: _spot(places[row]))
+    return [(row, found[row]) for row in ordered if found[row] >= 0]
+
+
+def _match(one: _Side, other: _Side) -> list[int]:
     found = _by(one.keys, other.keys)
+    if -1 not in found:
+        return found
     _fill(found, _by(one.spots(), other.spots()))
     if one.old or other.old:
         by_id = _by(one.ids, other.ids)
         _fill(found, [to if to >= 0 and (one.is_old(row) or other.is_old(to)) else -1 for row, to in enumerate(by_id)])
-        if len(left) == len(right):
+        if len(one.ids) == len(other.ids):
             _fill(found, _by_order(one, other))
     return found
 

@@ -41,9 +41,11 @@ class SourceForm(Vertical):
         """A field reads differently, and may go on changing."""
 
     class Changed(Message):
-        """Another source, format, template or switch; ``asked`` is False where a field was only left."""
+        """Another source, format, template or switch; ``asked`` is the field that Enter was pressed in, None where a
+        field was only left.
+        """
 
-        def __init__(self, *, asked: bool) -> None:
+        def __init__(self, *, asked: Input | None) -> None:
             super().__init__()
             self.asked = asked
 
@@ -192,11 +194,11 @@ class SourceForm(Vertical):
     @on(Input.Blurred)
     def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
         event.stop()
-        self.post_message(self.Changed(asked=isinstance(event, Input.Submitted)))
+        self.post_message(self.Changed(asked=event.input if isinstance(event, Input.Submitted) else None))
 
     @on(Select.Changed)
     @on(Toggle.Changed)
     def _switched(self, event: Select.Changed | Toggle.Changed) -> None:
         event.stop()
         if self.typed:
-            self.post_message(self.Changed(asked=False))
+            self.post_message(self.Changed(asked=None))

@@ -399,7 +399,7 @@ class ResultsScreen(BaseScreen[None]):
         parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
-        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "file" else []
+        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "source" else []
         parts += [f"{self.detail.answer.found}, n next, N previous"] if self.detail.answer.found else []
         parts += [self.table.reading] if self.table.reading else []
         parts += self.reviewing.facts(self.cursor_row)
@@ -469,7 +469,7 @@ class ResultsScreen(BaseScreen[None]):
         elif found.done and self.query_one(StatusLine).said:
             self.query_one(StatusLine).dismiss()
         order = self._search.order
-        self._list.set_sort(None if order.key == "file" else order.key, order.reverse)
+        self._list.set_sort(None if order.key == "source" else order.key, order.reverse)
         self._list.set_source(ResultRows(self.view, found.rows, self._columns))
         if self._cursor_at is not None and (self._list.move_to_key(self._cursor_at) or found.done):
             self._cursor_at = None
@@ -584,7 +584,7 @@ class ResultsScreen(BaseScreen[None]):
     def action_sort(self) -> None:
         """By the next column."""
         keys, now = sorts(self._columns), self._search.order.key
-        self._sort_by(keys[(keys.index(now) + 1) % len(keys)] if now in keys else "file")
+        self._sort_by(keys[(keys.index(now) + 1) % len(keys)] if now in keys else "source")
 
     def action_reverse(self) -> None:
         """The other way round."""
@@ -688,7 +688,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_count(self) -> None:
         """Count the values of a column or field."""
-        run_task(self, self.table.count(), opens=True)
+        run_task(self, self.table.open_counts(), opens=True)
 
     def action_score(self) -> None:
         """Score a field against gold."""
@@ -710,7 +710,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_columns(self) -> None:
         """Choose the columns of the list."""
-        run_task(self, self.table.choose(), opens=True)
+        run_task(self, self.table.choose_columns(), opens=True)
 
     def action_retry(self) -> None:
         """Send again what is marked, or what is shown."""

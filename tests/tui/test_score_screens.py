@@ -1,0 +1,220 @@
+"""Score, review and compare by field on the screen: a whole job by keys, and pictures at the four sizes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
+
+from batchtui.present import symbols
+from batchtui.results.review import Review
+from batchtui.tui.app import BatchtuiApp
+from batchtui.tui.results.compare import CompareScreen
+from batchtui.tui.results.compare_field import FieldCompareScreen
+from batchtui.tui.results.diff_view import DiffView
+from batchtui.tui.results.matrix import MatrixView
+from batchtui.tui.results.score import ScoreScreen
+from batchtui.tui.results.screen import ResultsScreen
+from batchtui.tui.widgets.row_list import RowList
+from batchtui.tui.widgets.status_line import StatusLine
+from tests.tui.test_every_size import SIZES, compare, readable, text_of
+from tests.tui.waiting import settled, until
+from tests.tui.work import add_batch, answered, failed, make_app, make_service, request
+
+FIRST, SECOND = "20261122T110000Z-aaaaaa", "20261122T113000Z-bbbbbb"
+LABELS = ("positive", "negative", "mixed")
+ROWS = 40
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BatchtuiApp:
+    """Two runs over the same labelled rows; row 7 has no answer in the first."""
+    monkeypatch.chdir(tmp_path)
+    service = make_service(Path("data"))
+    for local_id, title, shift in ((FIRST, "labels", 5), (SECOND, "labels, new prompt", 8)):
+        requests, lines, ids = [], [], []
+        for n in range(ROWS):
+            gold = LABELS[n % 3]
+            name = f"r{n:02}"
+            said = LABELS[(n + (n % shift == 0)) % 3]
+            content = json.dumps({"tone": said, "reason": f"It says {said} in line {n % 4} of the text."})
+            requests.append(request(name, f"Text {n}"))
+            late = n == 7 and local_id == FIRST
+            lines.append(
+                failed(name, "api_error", "late") if late else answered(name, [{"type": "text", "text": content}])
+            )
+            row = {"gold_tone": gold, "text": f"Text {n}"}
+            line = {"custom_id": name, "row_id": f"R{n:02}", "source": 1, "number": n + 2, "row": row}
+            ids.append(json.dumps(line).encode() + b"\n")
+        add_batch(service, requests, lines, local_id=local_id, title=title)
+        (service.history.folder(local_id) / "ids.jsonl").write_bytes(b"".join(ids))
+    return make_app(service)
+
+
+async def opened(pilot: Pilot[Any]) -> ResultsScreen:
+    screen = ResultsScreen(FIRST)
+    await pilot.app.push_screen(screen)
+    await until(pilot, lambda: screen.table.names is not None and len(screen.query_one(RowList).source))
+    await settled(pilot)
+    return screen
+
+
+async def keys(pilot: Pilot[Any], *pressed: str) -> None:
+    for key in pressed:
+        await pilot.press(key)
+        await settled(pilot)
+
+
+async def scored(pilot: Pilot[Any]) -> ScoreScreen:
+    await opened(pilot)
+    await keys(pilot, "A", "enter", "enter")  # tone, gold_tone
+    screen = pilot.app.screen
+    assert isinstance(screen, ScoreScreen)
+    return screen
+
+
+async def by_field(pilot: Pilot[Any]) -> FieldCompareScreen:
+    screen = CompareScreen(FIRST, SECOND)
+    await pilot.app.push_screen(screen)
+    await until(pilot, lambda: len(screen.query_one(RowList).source))
+    await keys(pilot, "F", "enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, FieldCompareScreen))
+    shown = pilot.app.screen
+    assert isinstance(shown, FieldCompareScreen)
+    await until(pilot, lambda: shown.found is not None)
+    return shown
+
+
+async def reviewed(pilot: Pilot[Any]) -> ResultsScreen:
+    """A few verdicts on the first rows."""
+    screen = await opened(pilot)
+    await keys(pilot, "plus", "enter", "minus", "enter", "plus")
+    return screen
+
+
+async def test_score_to_the_rows_of_a_cell_and_back(app: BatchtuiApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await scored(pilot)
+        assert screen.found.score.rows == ROWS and screen.found.score.usable == ROWS - 1
+        spot = screen.query_one(MatrixView).spot
+        assert spot is not None and not spot.same and spot.rows
+        wanted = screen.found.cell(spot.row, spot.column)
+        await keys(pilot, "x", "enter")
+        assert len(list(csv.reader(Path("score-tone.csv").read_text().splitlines()))) == 4
+        await keys(pilot, "enter")
+        shown = pilot.app.screen
+        assert isinstance(shown, ResultsScreen)
+        await until(pilot, lambda: list(shown.rows) == list(wanted))
+        assert f"gold {spot.row}" in text_of(app)
+        await keys(pilot, "escape")
+        await until(pilot, lambda: len(shown.rows) == ROWS)
+        # A file by id, and one that has none of them.
+        Path("gold.csv").write_text("id,tone\nR00,negative\nR01,negative\n")
+        Path("other.csv").write_text("id,tone\nX,negative\n")
+        for name, ends in (("other.csv", ResultsScreen), ("gold.csv", ScoreScreen)):
+            await keys(pilot, "A", "enter")
+            pilot.app.screen.query_one(OptionList).highlighted = pilot.app.screen.query_one(OptionList).option_count - 1
+            await keys(pilot, "enter")
+            pilot.app.screen.query_one(Input).value = name
+            await keys(pilot, "enter")
+            assert isinstance(pilot.app.screen, ends)
+        assert pilot.app.screen.found.score.rows == 2  # type: ignore[attr-defined]
+
+
+async def test_review_verdicts_notes_and_a_blind_sample(app: BatchtuiApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await reviewed(pilot)
+        assert screen.view is not None
+        folder = app.service.history.folder(FIRST)
+        review = Review(folder)
+        said = [review.of(f"id:R{n:02}", "tone") for n in range(3)]
+        assert [each.verdict if each else None for each in said] == ["right", "wrong", "right"]
+        assert (
+            said[0] is not None and said[0].value == "negative" and said[1] is not None and said[1].value != "negative"
+        )
+        await keys(pilot, "p", "plus")  # The same once more takes it back.
+        assert Review(folder).of("id:R02", "tone") is None
+        await keys(pilot, "t", *"hm", "enter")
+        noted = Review(folder).of("id:R02", "tone")
+        assert noted is not None and (noted.verdict, noted.note) == ("", "hm") and "note: hm" in text_of(app)
+        # A newer answer than the one that was reviewed.
+        review.say(said[0].__class__(**{**{f: getattr(said[0], f) for f in said[0].__struct_fields__}, "result": "00"}))
+        screen.open()
+        await until(pilot, lambda: "+~" in text_of(app))
+
+        await keys(pilot, "V", "enter")
+        pilot.app.screen.query_one(Input).value = "6"
+        await keys(pilot, "enter", "j", "j", "j", "enter")
+        assert pilot.app.screen is screen
+        await until(pilot, lambda: len(screen.rows) == 6)
+        await settled(pilot)
+        sample = Review(folder).sample
+        assert sample is not None and sample.blind and sample.by == "tone" and len(sample.strata) == 3
+        first = next(n for n, row in enumerate(screen.rows) if screen.reviewing.hides(row))
+        assert screen.cursor_row == screen.rows[first]
+        assert "(hidden)" in text_of(app) and "Hidden until your verdict" in text_of(app)
+        while any(screen.reviewing.hides(row) for row in screen.rows):
+            row = screen.cursor_row
+            await keys(pilot, "plus", "enter")
+            assert row is not None and not screen.reviewing.hides(row)
+        assert "Sample reviewed: accuracy" in screen.query_one(StatusLine).said and "(hidden)" not in text_of(app)
+
+
+async def test_a_field_of_two_runs(app: BatchtuiApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await by_field(pilot)
+        assert screen.found is not None
+        differing = screen.found.differing()
+        assert len(screen.query_one(RowList).source) == len(differing) > 3
+        await keys(pilot, "A", "enter")
+        await until(pilot, lambda: screen.found is not None and screen.found.counts is not None)
+        await settled(pilot)
+        assert "only labels, new prompt" in text_of(app) and "gold: column gold_tone" in text_of(app)
+        spot = screen.query_one(MatrixView).spot
+        assert spot is not None and spot.rows
+        await keys(pilot, "enter")
+        assert len(screen.query_one(RowList).source) == spot.rows and screen.query_one(RowList).has_focus
+        await keys(pilot, "enter")
+        assert screen.query_one(DiffView).display and spot.row in text_of(app)
+        await keys(pilot, "escape", "w", "x", "enter")
+        assert len(Path("differ-tone.csv").read_text().splitlines()) == len(differing) + 1
+        await keys(pilot, "escape")
+        assert isinstance(pilot.app.screen, FieldCompareScreen | CompareScreen)
+
+
+@pytest.mark.parametrize(("name", "way"), [("score", scored), ("review", reviewed), ("compare-field", by_field)])
+async def test_pictures_at_four_sizes(request: pytest.FixtureRequest, app: BatchtuiApp, name: str, way: Any) -> None:
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await way(pilot)
+        await settled(pilot)
+        usual = text_of(app)
+        for theme in ("textual-light", "high-contrast", "ansi-dark"):
+            app.theme = theme
+            await settled(pilot)
+            assert theme == "ansi-dark" or text_of(app) == usual, theme
+            readable(app, theme)
+        app.theme = "textual-dark"
+        shown = []
+        for width, height in SIZES:
+            await pilot.resize_terminal(width, height)
+            await settled(pilot)
+            shown.append(f"=== {width}x{height}\n{text_of(app)}\n")
+        compare(request, name, "".join(shown))
+
+
+async def test_in_ascii_all_of_it_can_be_read(app: BatchtuiApp) -> None:
+    symbols.use(True)
+    try:
+        async with app.run_test(size=(80, 24)) as pilot:
+            screen = await scored(pilot)
+            drawn = "\n".join(screen.query_one(MatrixView)._matrix.lines)
+            assert drawn.isascii() and "gold v" in drawn
+            cursor = screen.query_one(MatrixView).spot
+            assert cursor is not None and f"> {'':>0}" in text_of(app)
+    finally:
+        symbols.use(False)
