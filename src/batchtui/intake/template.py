@@ -119,6 +119,10 @@ class RequestTemplate:
         """Put the schema of the ``[answer]`` table into the params; raises BadTemplate."""
         table = data.pop("answer", None)
         if table is None:
+            for name, value in data.items():
+                if isinstance(value, dict) and name not in KNOWN_PARAMS and near(name, ("answer",)):
+                    what = f"unknown table [{safe(name, 60)}], did you mean [answer]?"
+                    raise BadTemplate(error("template", what), _answer_line(text, name))
             return
         config = data.get("output_config", {})
         if not isinstance(config, dict) or "format" in config:
@@ -396,10 +400,11 @@ def _number(text: str) -> Any:
         return text
 
 
-def _answer_line(text: str) -> int:
-    """The line of the ``[answer]`` table."""
+def _answer_line(text: str, name: str = "answer") -> int:
+    """The line of the ``[answer]`` table, or of one that is called otherwise."""
+    begins = re.compile(rf"\s*(?:\[{re.escape(name)}\b|{re.escape(name)}\s*[.=])")
     lines = enumerate(text.splitlines(), 1)
-    return next((number for number, line in lines if re.match(r"\s*(?:\[answer\b|answer\s*[.=])", line)), 0)
+    return next((number for number, line in lines if begins.match(line)), 0)
 
 
 def _line_of(text: str, name: str, inner: int = 1) -> int:

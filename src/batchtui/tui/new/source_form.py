@@ -53,7 +53,8 @@ class SourceForm(Vertical):
         """One line each."""
         with Horizontal(classes="form-line"):
             yield Static("Source", classes="form-label", markup=False)
-            yield PathInput(placeholder="~/data/tickets.jsonl   (tab completes, ctrl+o browses)", id="source-path")
+            example = "~/data/tickets.jsonl   (tab completes, ctrl+o browses)"
+            yield PathInput(placeholder=example, id="source-path", last=(".toml",))
         with Horizontal(classes="form-line"):
             yield Static("Format", classes="form-label", markup=False)
             options = [

@@ -29,7 +29,7 @@ from batchtui.tui.results import actions
 from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
-from batchtui.tui.results.review import Reviewing
+from batchtui.tui.results.review import SAMPLE, Reviewing
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import Table
@@ -97,6 +97,7 @@ class ResultsScreen(BaseScreen[None]):
         "results.regex",
         "results.fetch",
     )
+    REVIEW_KEYS: ClassVar[tuple[str, ...]] = ("review.right", "review.wrong", "review.note")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "escape",
@@ -325,6 +326,7 @@ class ResultsScreen(BaseScreen[None]):
         marked = [before.id(row) for row in marks if before is not None]
         self.view = view
         self._search.only = None
+        self._show_keys()
         self._cursor_at = rows_of.get(before.id(at)) if before is not None and isinstance(at, int) else None
         # A number means another row from now on: none is to be taken for one of the view before.
         self._list.set_source(ResultRows(view, array("I"), self._columns), keep_cursor=False)
@@ -534,6 +536,13 @@ class ResultsScreen(BaseScreen[None]):
         self._search.only = what, rows
         self._cursor_at = first
         self.set_filter("")
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """The keys of a review first, while its sample is shown."""
+        only = self._search.only
+        first = self.REVIEW_KEYS if only is not None and only[0] == SAMPLE else ()
+        self.query_one(KeyLine).show((*first, *self.KEY_LINE))
 
     def move_to(self, row: int) -> None:
         """The cursor to a row that is shown."""
@@ -650,6 +659,7 @@ class ResultsScreen(BaseScreen[None]):
         elif self._filter.value or self._search.group is not None or self._search.only is not None:
             self._search.group = self._search.only = None
             self.set_filter("", tab=self.query_one(TabLine).chosen)
+            self._show_keys()
         elif not self.query_one(StatusLine).dismiss():
             self.dismiss(None)
 
