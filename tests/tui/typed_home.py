@@ -20,6 +20,7 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 from textual import events
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static, TextArea
 
@@ -29,6 +30,9 @@ from batchtui.domain.batch import RemoteBatch
 from batchtui.domain.errors import ServiceError
 from batchtui.intake.drafts import Draft
 from batchtui.intake.options import TableOptions
+from batchtui.results.field_scores import score_field
+from batchtui.results.gold import gold_column
+from batchtui.results.names import names_of
 from batchtui.results.table import column_names
 from batchtui.service import Service
 from batchtui.tui.app import BatchtuiApp
@@ -36,6 +40,7 @@ from batchtui.tui.base import BaseModal, BaseScreen
 from batchtui.tui.commands import Palette
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
 from batchtui.tui.help import HelpScreen
+from batchtui.tui.home.lineage import Details
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.new.drafts import DraftKeeper, DraftList
 from batchtui.tui.new.files import FilePicker
@@ -46,9 +51,12 @@ from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.remote_batches import ElsewhereScreen
 from batchtui.tui.results.column_choice import ColumnsScreen
 from batchtui.tui.results.compare import CompareScreen
+from batchtui.tui.results.compare_field import FieldCompareScreen
+from batchtui.tui.results.counts import CountsScreen
 from batchtui.tui.results.error_groups import GroupsScreen
 from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.results.retry import RetryScreen
+from batchtui.tui.results.score import ScoreScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.settings import SettingsScreen
 from batchtui.tui.spending import SpendingModal
@@ -58,6 +66,8 @@ from tests.tui.home_data import furnish
 from tests.tui.work import MODEL, NOW, QuietEngine, add_batch, make_service, mixed, request
 
 STORED, OTHER = "20261122T110000Z-aaaaaa", "20261122T100000Z-bbbbbb"
+KEY = "run.outcome"
+"""What is counted and scored."""
 ACTS = ("cancel", "delete", "submit", "edit", "adopt", "fetch", "refresh", "try_one", "give_up", "adopt_candidate")
 MOVES = frozenset({"cursor_left", "cursor_right", "home", "end", "delete_left", "delete_right"})
 """Actions by which text is typed into a line."""
@@ -226,7 +236,7 @@ class Places:
         kind, _, which = place.partition(":")
         if kind == "home":
             self.row({"running": "news-summaries", "stored": "reviews", "lost": "translate-faq"}[which])
-        elif kind in ("results", "groups", "export", "columns", "retry"):
+        elif kind in ("results", "groups", "export", "columns", "counts", "score", "retry"):
             await self._results(kind)
         elif kind == "new":
             await self._new(which)
@@ -245,6 +255,13 @@ class Places:
             await self.push(ExportScreen(screen.view, rows, "reviews", whole=True))
         elif kind == "columns":
             await self.push(ColumnsScreen(column_names(screen.view), []))
+        elif kind == "counts":
+            names = names_of(screen.view)
+            await self.push(CountsScreen(screen.view, names, names.resolve(KEY), screen.rows, whole=True))
+        elif kind == "score":
+            names = names_of(screen.view)
+            gold = gold_column(names, names.resolve(KEY))
+            await self.push(ScoreScreen(score_field(screen.view, names, names.resolve(KEY), gold)))
         elif kind == "retry":
             retry = RetryScreen(screen.record, screen.view, rows[:4])
             await self.push(retry)
@@ -286,33 +303,34 @@ class Places:
             "confirm": lambda: Confirm("Sure?", ["It costs."], yes="Do it", grave=True),
             "ask": lambda: Ask("What?", value=""),
             "choose": lambda: Choose("Which?", [("a", "one"), ("b", "another")]),
+            "details": lambda: Details(Content("one"), []),
             "reading": lambda: Reading("Read", "one\ntwo"),
             "edit": lambda: EditModal("", ""),
             "help": lambda: HelpScreen(self.app.screen),
             "palette": lambda: Palette(id="--command-palette"),
         }
+        if kind == "by-field":
+            compare = await self.push(CompareScreen(STORED, OTHER))
+            assert isinstance(compare, CompareScreen)
+            await self.until(lambda: compare._comparison is not None)
+            both, service = compare._comparison, self.app.service
+            assert both is not None
+            records, names = (
+                (service.resolve(STORED), service.resolve(OTHER)),
+                (names_of(both.left), names_of(both.right)),
+            )
+            await self.push(FieldCompareScreen(both, records, names, names[0].resolve(KEY)))
+            return
         screen = await self.push(makes[kind]())
         if kind in ("compare", "elsewhere"):
             await self.until(lambda: len(screen.query_one(RowList).source))
 
 
 PLACES = (
-    *("home:running", "home:stored", "home:lost", "results", "groups", "export", "columns", "retry"),
+    *("home:running", "home:stored", "home:lost", "results", "groups", "export", "columns", "counts", "score", "retry"),
     *("new:", "new:planned", "new:rows", "new:written", "new:picker", "new:try", "new:upload"),
-    *(
-        "compare",
-        "elsewhere",
-        "settings",
-        "table",
-        "spending",
-        "confirm",
-        "ask",
-        "choose",
-        "reading",
-        "edit",
-        "help",
-        "palette",
-    ),
+    *("compare", "by-field", "details", "elsewhere", "settings", "table", "spending", "confirm", "ask", "choose"),
+    *("reading", "edit", "help", "palette"),
 )
 
 
