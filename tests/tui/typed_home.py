@@ -330,7 +330,7 @@ PLACES = (
     *("home:running", "home:stored", "home:lost", "results", "groups", "export", "columns", "counts", "score", "retry"),
     *("new:", "new:planned", "new:rows", "new:written", "new:picker", "new:try", "new:upload"),
     *("compare", "by-field", "details", "elsewhere", "settings", "table", "spending", "confirm", "ask", "choose"),
-    *("reading", "edit", "help", "palette"),
+    *("drafts", "reading", "edit", "help", "palette"),
 )
 
 
