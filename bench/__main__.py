@@ -28,6 +28,7 @@ ROWS: dict[str, Callable[[Bench], list[Line]]] = {
     "keys": rows_start.keys,
     "check": rows_intake.check,
     "template": rows_intake.template,
+    "run": rows_intake.run,
     "submit": rows_transfer.submit,
     "fetch": rows_transfer.fetch,
     "open": rows_results.open_,

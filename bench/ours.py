@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,9 @@ from batchtui.service import Service
 def plan(sources: list[str], data: str, keep: bool, template: str = "") -> dict[str, Any]:
     """Check and plan; with ``keep`` the requests are staged as they will be sent."""
 
+    import_module("batchtui.intake.plan")  # Imports are a row of their own, for the peer too.
     service = Service(Path(data))
     options = IntakeOptions(template=Path(template) if template else None)
-    if template:
-        pass
     began = time.perf_counter()
     made = service.plan(sources, options, keep=keep)
     seconds = time.perf_counter() - began

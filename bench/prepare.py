@@ -184,6 +184,41 @@ def stored(data: str, requests: str, results: str, index: bool = True) -> dict[s
     return {"seconds": 0, "local_id": made.local_id}
 
 
+def answered_table(data: str, source: str, template: str) -> dict[str, Any]:
+    """A batch made of a table's rows, each with an answer, stored and indexed."""
+    from batchtui.intake.options import IntakeOptions
+    from batchtui.service import Service
+
+    service = Service(Path(data))
+    plan = service.plan([source], IntakeOptions(template=Path(template)))
+    (part,) = plan.parts
+    assert part.path is not None and part.ids_path is not None
+    now, counts = datetime.now(UTC), Counts(succeeded=part.requests)
+    made = record(
+        0, status="ended", results="stored", counts=counts, requests=part.requests, ended_at=now, ids_kept=True
+    )
+    folder = _put(Path(data), made)
+    part.path.rename(folder / records.REQUESTS)
+    part.ids_path.rename(folder / records.IDS)
+    with (folder / records.REQUESTS).open("rb") as given, (folder / records.RESULTS).open("wb") as out:
+        for line in given:
+            out.write(_ANSWERED % msgspec.json.encode(msgspec.json.decode(line, type=_Request).custom_id))
+    open_results(folder, load_prices())
+    service.discard(plan)
+    return {"seconds": 0, "local_id": made.local_id}
+
+
+class _Request(msgspec.Struct):
+    custom_id: str
+
+
+_ANSWERED = (
+    b'{"custom_id":%s,"result":{"type":"succeeded","message":{"id":"msg_1","type":"message","role":"assistant",'
+    b'"model":"claude-haiku-5-5","content":[{"type":"text","text":"{\\"label\\":\\"price\\"}"}],'
+    b'"stop_reason":"end_turn","usage":{"input_tokens":90,"output_tokens":12}}}}\n'
+)
+
+
 def stir(data: str, count: int, every: float, seconds: float) -> float:
     """Change ``count`` records every ``every`` seconds, as another batchtui would, until ``seconds`` are over."""
     import time

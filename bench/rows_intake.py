@@ -1,9 +1,9 @@
-"""Before sending: check and plan, with and without the stored copy, and a template over a table."""
+"""Before sending: check and plan, with and without the stored copy, and a template over a table and over a run."""
 
 from __future__ import annotations
 
 from bench import data
-from bench.measure import command, environment, in_turn, work
+from bench.measure import Sample, command, environment, in_turn, work
 from bench.rows import Bench, Line, beside
 from bench.serving import scratch
 
@@ -50,3 +50,27 @@ def template(bench: Bench) -> list[Line]:
         )
     what = f"template over {bench.count:,} CSV rows, checked and stored"
     return beside(what, found.pop("ours"), found, [(peer, 1.0)])
+
+
+def run(bench: Bench) -> list[Line]:
+    """Render a template over the rows of a run with their answers, and over the CSV that the run was made from."""
+    source, letters = data.table(bench.count)
+    peer = "the same CSV"
+    with scratch("run") as folder:
+        env, own = environment(folder), str(folder / "data")
+        told = work("bench.prepare:answered_table", env=env, data=own, source=str(source), template=str(letters))
+        judge = folder / "judge.toml"
+        judge.write_text(data.TEMPLATE.replace("{{ letter }}", "{{ letter }} {{ answer.label }}"), encoding="utf-8")
+
+        def planned(name: str, template: str) -> Sample:
+            return work("bench.ours:plan", env=env, sources=[name], data=own, keep=True, template=template)
+
+        found = in_turn(
+            bench.rounds,
+            {
+                peer: lambda: planned(str(source), str(letters)),
+                "ours": lambda: planned(f"run:{told.told['local_id']}", str(judge)),
+            },
+        )
+    what = f"template over {bench.count:,} rows of a run with their answers"
+    return beside(what, found.pop("ours"), found, [(peer, 1.5)])

@@ -28,8 +28,10 @@ IMPORTED = (
     "batchtui.cli.program",
     *(module for module, _ in VERBS.values()),
     *("batchtui.service", "batchtui.api.gateway", "batchtui.demo.server", "batchtui.demo.runner", "batchtui.tui.app"),
-    *("anthropic", "jinja2", "pytest", "tests.quick"),
+    *("batchtui.intake.template_worker", "anthropic", "jinja2", "pytest", "tests.quick"),
 )
+RENDER = "from batchtui.intake.template_worker import main\nmain()\n"
+"""What renders templates."""
 _REPORT = struct.Struct("=i")
 
 
@@ -141,6 +143,12 @@ class Child:
             if stream is not None:
                 stream.close()
         return found.get("stdout", b""), found.get("stderr", b"")
+
+
+def renderer(_: Sequence[str], *, env: Mapping[str, str], **streams: Any) -> Child:
+    """What renders templates, in place of the ``Popen`` that starts it: a screen's test starts four of them."""
+    wanted = {name: streams[name] for name in ("stdin", "stdout", "stderr")}
+    return Child([], code=RENDER, env=env, session=True, **wanted)
 
 
 class _Server:

@@ -1,4 +1,4 @@
-"""Makes text from files and from the service safe to show in a terminal.
+"""Makes text from files and from the API safe to show in a terminal.
 
 Replaced are C0 and C1 controls, DEL, ESC sequences' introducers, bidi and format marks, line and paragraph separators, lone
 surrogates, and whatever else is drawn as nothing (Unicode's Default_Ignorable_Code_Point, fillers, noncharacters); what is

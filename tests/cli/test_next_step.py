@@ -8,14 +8,9 @@ from pathlib import Path
 
 from tests.cli.calling import Caller
 
-LABEL = (
-    'model = "claude-haiku-5-5"\nmax_tokens = 99\nmetadata.user_id = "demo-ok"\n'
-    'prompt = "{{ text }}"\n[answer]\nmood = ["good", "bad"]\n'
-)
-JUDGE = (
-    'model = "claude-haiku-5-5"\nmax_tokens = 99\nmetadata.user_id = "demo-ok"\n'
-    'prompt = "{{ text }}: {{ mood }}"\n[answer]\nfair = "boolean"\n'
-)
+HEAD = 'model = "claude-haiku-5-5"\nmax_tokens = 99\nmetadata.user_id = "demo-ok"\n'
+LABEL = HEAD + 'prompt = "{{ text }}"\n[answer]\nmood = ["good", "bad"]\n'
+JUDGE = HEAD + 'prompt = "{{ text }}: {{ mood }}"\n[answer]\nfair = "boolean"\n'
 
 
 def test_the_chain_from_the_guide(call: Caller, tmp_path: Path) -> None:

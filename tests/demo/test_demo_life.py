@@ -135,7 +135,7 @@ def test_the_seeded_batches_are_in_different_states(tmp_path: Path) -> None:
     assert mixed.tally is not None and mixed.tally.errored > 5 and mixed.tally.cut_short > 5
     canceled = by_title["translate-notes", 1, 0]
     assert canceled.cancel_initiated_at and canceled.counts.canceled > 20 and canceled.counts.succeeded > 20
-    first, second, retry = (by_title["labels", part, attempt] for part, attempt in ((1, 0), (2, 0), (1, 1)))
+    first, second, retry = (by_title["triage", part, attempt] for part, attempt in ((1, 0), (2, 0), (1, 1)))
     assert first.run == second.run == retry.run == first.local_id
     assert retry.requests == first.counts.failed + second.counts.failed
     assert retry.counts.succeeded == retry.requests

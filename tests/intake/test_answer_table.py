@@ -120,3 +120,12 @@ def test_the_api_takes_what_is_sent_and_it_refuses_nothing_that_fits(table: dict
     strict, loose = jsonschema_rs.validator_for(whole), jsonschema_rs.validator_for(sent)
     for tried in (answer, dict.fromkeys(table, answer)):
         assert loose.is_valid(tried) or not strict.is_valid(tried)
+
+
+def test_a_misspelled_answer_table_is_an_error_with_its_line() -> None:
+    for wrong in ("anwser", "Answer", "answers"):
+        with pytest.raises(BadTemplate) as told:
+            RequestTemplate(f'prompt = "x"\n[{wrong}]\nok = "boolean"\n')
+        assert "did you mean [answer]?" in str(told.value)
+        assert told.value.line == 2
+    RequestTemplate('prompt = "x"\n[metadata]\nuser_id = "u"\n')

@@ -15,6 +15,7 @@ import pytest
 
 from batchtui.domain.batch import SCHEMA_VERSION, BatchRecord
 from batchtui.domain.errors import InputError, StoreError
+from batchtui.paths import demo_dir
 from batchtui.store.records import RECORD, REQUESTS, History
 
 replace = msgspec.structs.replace
@@ -164,3 +165,11 @@ def test_a_title_from_a_file_name_of_odd_bytes_can_be_stored(tmp_path: Path) -> 
     history = History(tmp_path)
     history.create(record("a", title="caf\udce9", source="/tmp/x\udcff.jsonl"))
     assert History(tmp_path).get("a").title == "caf?"  # type: ignore[union-attr]
+
+
+def test_what_is_only_on_the_demo_server_asks_for_demo(tmp_path: Path) -> None:
+    History(demo_dir(tmp_path)).create(record("20261128T010000Z-aaaaaa", title="labels"))
+    for text, advice in (("labels", "add --demo"), ("lables", "list --all")):
+        with pytest.raises(InputError) as told:
+            History(tmp_path).resolve(text)
+        assert advice in told.value.advice

@@ -259,6 +259,8 @@ def test_completion_goes_as_far_as_is_certain(tmp_path: Path) -> None:
     typed = f"{tmp_path}/re"
     assert completions(typed) == [f"{tmp_path}/rest/", f"{tmp_path}/reviews-1.csv", f"{tmp_path}/reviews-2.csv"]
     assert common_start(completions(f"{tmp_path}/rev")) == f"{tmp_path}/reviews-"
+    (tmp_path / "reviews-0.toml").touch()
+    assert completions(f"{tmp_path}/rev", last=(".toml",))[-1] == f"{tmp_path}/reviews-0.toml"
 
 
 async def test_tab_completes_and_then_moves_on(service: Service, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from batchtui import tui
 from batchtui.config.load import Config, Profile
 from batchtui.domain.batch import RemoteBatch
 from batchtui.domain.errors import ServiceError
+from batchtui.intake.drafts import Draft
 from batchtui.intake.options import TableOptions
 from batchtui.results.table import column_names
 from batchtui.service import Service
@@ -36,6 +37,7 @@ from batchtui.tui.commands import Palette
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
 from batchtui.tui.help import HelpScreen
 from batchtui.tui.home.screen import HomeScreen
+from batchtui.tui.new.drafts import DraftKeeper, DraftList
 from batchtui.tui.new.files import FilePicker
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.table_options import TableDialog
@@ -279,6 +281,7 @@ class Places:
             "elsewhere": ElsewhereScreen,
             "settings": SettingsScreen,
             "table": lambda: TableDialog(TableOptions()),
+            "drafts": lambda: DraftList([Draft(name="one")], DraftKeeper(Path)),
             "spending": SpendingModal,
             "confirm": lambda: Confirm("Sure?", ["It costs."], yes="Do it", grave=True),
             "ask": lambda: Ask("What?", value=""),

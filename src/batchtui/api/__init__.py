@@ -1,1 +1,1 @@
-"""The way to the service."""
+"""The way to the API."""

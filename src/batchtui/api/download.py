@@ -69,7 +69,7 @@ class Download:
         self.headers: Mapping[str, str] = {n: response.headers[n][:200] for n in _HEADERS if n in response.headers}
         length = re.fullmatch(r"[0-9]{1,15}", response.headers.get("content-length", ""))
         self.length = int(length[0]) if length else None
-        """Bytes to come, None when the service did not say."""
+        """Bytes to come, None when the API did not say."""
 
     async def receive(self, take: Callable[[bytes], None], most: int | None = None) -> None:
         """Hand every piece to ``take``, in the download's thread; raises our errors when the connection breaks.
@@ -126,7 +126,7 @@ class Download:
             self._over.set()
 
     def _interrupt(self) -> None:
-        """Have a read that waits for the service return at once."""
+        """Have a read that waits for the API return at once."""
         self._ended = True
         if self._over.is_set():
             return

@@ -171,7 +171,7 @@ def _from_status(error: Any, secrets: tuple[str, ...]) -> ServiceError:
 
 
 def retry_after(headers: Any) -> float | None:
-    """Seconds the service asks to wait (``retry-after`` in seconds or as a date), None when it names none."""
+    """Seconds the API asks to wait (``retry-after`` in seconds or as a date), None when it names none."""
     value = (headers.get("retry-after") or "").strip()[:100]
     if not value:
         return None
@@ -186,7 +186,7 @@ def retry_after(headers: Any) -> float | None:
 
 
 def clock_offset(headers: Any, now: datetime) -> float | None:
-    """Seconds the service's clock is ahead of ours (``now``), by the Date of a reply; None when it has none.
+    """Seconds the API's clock is ahead of ours (``now``), by the Date of a reply; None when it has none.
 
     A Date has whole seconds (RFC 9110), so that a second says nothing.
     """

@@ -257,7 +257,7 @@ _UPLOAD_STALL = 300.0
 
 
 class Gateway:
-    """One profile's way to the service.  Methods raise errors of domain.errors only."""
+    """One profile's way to the API.  Methods raise errors of domain.errors only."""
 
     def __init__(self, profile: Profile, *, key: str = "", shown_url: str = "") -> None:
         """``key`` and ``shown_url`` are the demo's: a key of no worth, and a name for a server whose port changes."""
@@ -273,7 +273,7 @@ class Gateway:
         self._building = threading.Lock()
         self._secrets: tuple[str, ...] = ()
         self.clock_offset: float | None = None
-        """Seconds the service's clock is ahead of ours, by its last reply; None before one came."""
+        """Seconds the API's clock is ahead of ours, by its last reply; None before one came."""
         self.organization = ""
         """The organization that the last reply named; "" before one did."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -483,7 +483,7 @@ class Gateway:
         return self._batch(await self._send("POST", f"{BATCHES}/{api_client.path_id(batch_id)}/cancel"), batch_id)
 
     async def delete(self, batch_id: str) -> None:
-        """Delete an ended batch at the service, its results with it."""
+        """Delete an ended batch at the API, its results with it."""
         await self._send("DELETE", f"{BATCHES}/{api_client.path_id(batch_id)}")
 
     async def results(self, batch_id: str, *, start: int = 0) -> Download:

@@ -18,7 +18,7 @@ _MOST = 200
 
 
 def ids(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Ids of batches: local ones, the service's once that much was typed, and ``last``."""
+    """Ids of batches: local ones, the API's once that much was typed, and ``last``."""
     return list(starting(begun, _batches(ctx, begun)))
 
 

@@ -100,7 +100,7 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
     looks: _Some = 6
     seconds: _Seconds = 180.0
     leeway_seconds: _Seconds = 300.0
-    """How far the service's clock may be from ours."""
+    """How far the API's clock may be from ours."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

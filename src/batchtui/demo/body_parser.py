@@ -25,7 +25,7 @@ _DROP_EVERY = 32 * 1024 * 1024
 
 
 class BadBody(Exception):
-    """The body is not what a create takes; the message is the service's kind of sentence."""
+    """The body is not what a create takes; the message is the API's kind of sentence."""
 
 
 class _Element(msgspec.Struct, forbid_unknown_fields=True):

@@ -23,7 +23,7 @@ class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     """Divides the time a batch takes."""
     moving_counts: bool = False
-    """Let request_counts move while a batch runs; the service keeps them all-processing until it ended."""
+    """Let request_counts move while a batch runs; the API keeps them all-processing until it ended."""
     failure_rate: float = 0.055
     """Share of requests that fail by chance the first time they are sent, 0 to 1."""
     answer_bytes: int | None = None
@@ -121,7 +121,7 @@ def new_id(prefix: str) -> str:
 
 
 def stamp(moment: datetime | None) -> str | None:
-    """RFC 3339 with microseconds, as the service writes it."""
+    """RFC 3339 with microseconds, as the API writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
 
 

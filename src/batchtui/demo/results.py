@@ -154,7 +154,7 @@ def _succeeded(job: Job, params: DemoParams, question: str, lot: outcomes.Simula
     try:
         message = answers.message(params, question, lot, answer_bytes=job.answer_bytes)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        # Params that the check let through and the simulation can't follow fail alone, as they do at the service.
+        # Params that the check let through and the simulation can't follow fail alone, as they do at the API.
         return _errored("api_error", "Internal server error")
     return {"type": "succeeded", "message": message}
 

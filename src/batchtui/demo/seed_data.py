@@ -146,7 +146,7 @@ SEED_BATCHES: tuple[SeedBatch, ...] = (
         source="eval-prompt-b.jsonl",
     ),
     SeedBatch(
-        "labels",
+        "triage",
         2 * _HOUR,
         31 * _MINUTE,
         _many("msg", 1, 240, _label),
@@ -155,7 +155,7 @@ SEED_BATCHES: tuple[SeedBatch, ...] = (
         source="messages.csv",
     ),
     SeedBatch(
-        "labels",
+        "triage",
         2 * _HOUR - 0.2 * _MINUTE,
         35 * _MINUTE,
         _many("msg", 241, 235, _label),
@@ -163,7 +163,7 @@ SEED_BATCHES: tuple[SeedBatch, ...] = (
         parts=2,
         source="messages.csv",
     ),
-    SeedBatch("labels", 70 * _MINUTE, 6 * _MINUTE, [], attempt=1, retry_of=("labels",), source="retry of labels"),
+    SeedBatch("triage", 70 * _MINUTE, 6 * _MINUTE, [], attempt=1, retry_of=("triage",), source="retry of triage"),
     SeedBatch(
         "product-texts",
         41 * _MINUTE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -344,7 +345,7 @@ class Checker:
         special = self._options.cache_prefix or self._options.changes
         found = None if special else fast_path.survey(block, self)
         if found is not None and self.placer.has_room(self._betas, found, len(block)):
-            if self._ids.add_all(found.ids, self._place_of(number)):
+            if self._ids.add_all(found.ids, count(self._place_of(number))):
                 self.placer.place_block(block, found, self._betas, len(self._sources), number)
                 return len(found.ids)
             self._again = True
@@ -366,8 +367,8 @@ class Checker:
         all_betas = tuple(sorted({*self._betas, *betas})) if betas else self._betas
         if found is None or len(found.ids) != len(rows) or not self.placer.has_room(all_betas, found, len(block)):
             return False
-        for custom_id, number in zip(found.ids, numbers, strict=True):
-            self._ids.add(custom_id, self._place_of(number))
+        base = self._place_of(0)
+        self._ids.add_all(found.ids, [base | number for number in numbers])
         self.placer.place_rows(block, found, all_betas, len(self._sources), numbers, rows)
         return True
 

@@ -11,7 +11,7 @@ import msgspec
 
 from batchtui.intake.chat import is_chat
 from batchtui.intake.dialect import Dialect, Table, table_of
-from batchtui.intake.encodings import Guess, guess, is_utf8, known, marked, mostly_utf8, wide
+from batchtui.intake.encodings import Guess, breaks_rules, guess, is_utf8, known, marked, mostly_utf8, wide
 from batchtui.intake.json_array import array_start
 from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.intake.problems import error
@@ -108,7 +108,10 @@ _FEW = 400
 def _text(head: bytes, encoding: str) -> str:
     if not encoding:
         return head.removeprefix(BOM).decode(errors="replace")
-    return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head).removeprefix("\ufeff")
+    try:
+        return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head).removeprefix("\ufeff")
+    except UnicodeError as bad:
+        raise breaks_rules(encoding, bad) from bad
 
 
 def _tell(text: str, name: str, options: IntakeOptions, *, whole: bool) -> DetectedFormat | None:

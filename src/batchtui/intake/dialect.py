@@ -21,8 +21,7 @@ MAX_CELL = 32_000_000
 """Characters of one cell, as many as a request may have bytes."""
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d[\d.,]*(?:e[-+]?\d+)?%?\s*", re.IGNORECASE)
-BACKSLASHED = re.compile(r'(?<!\\)(?:\\\\)*\\"')
-"""A quote behind a backslash that is not itself behind one."""
+_BACKSLASHED = re.compile(r'(?<!\\)(?:\\\\)*\\"')
 _LONE_BACKSLASH: dict[str, re.Pattern[str]] = {}
 
 
@@ -62,6 +61,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
             pattern = re.compile(rf'\\(?:([\\"\r\n{re.escape(self.delimiter)}])|)', re.DOTALL)
             _LONE_BACKSLASH[self.delimiter] = pattern
         return pattern.sub(lambda found: found[0] if found[1] else "\\\\", line)
+
+
+def is_backslashed(text: str) -> bool:
+    """Whether a quote stands behind a backslash that is not itself behind one."""
+    return '\\"' in text and _BACKSLASHED.search(text) is not None
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +126,7 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> Table:
     dialect = msgspec.structs.replace(dialect, returns=end == "\r", skip=skip, comment=options.comment)
     doubt = 0
     if found.doubtful:
-        doubt = next((number for number, line in enumerate(lines, 1) if BACKSLASHED.search(line)), 0)
+        doubt = next((number for number, line in enumerate(lines, 1) if is_backslashed(line)), 0)
     return Table(dialect=dialect, sure=found.sure, records=found.records, said=said, doubt=doubt)
 
 
@@ -153,7 +157,7 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
     for rank, delimiter in enumerate(sign or _DELIMITERS):
         if delimiter not in text:
             continue
-        quoted_so = re.search(rf"{BACKSLASHED.pattern}(?![{re.escape(delimiter)}\r\n]|\Z)", text) is not None
+        quoted_so = re.search(rf"{_BACKSLASHED.pattern}(?![{re.escape(delimiter)}\r\n]|\Z)", text) is not None
         escapes = any(f"\\{each}" in text for each in ('"', delimiter, "\n"))
         padded = delimiter != " " and is_padded(text, delimiter)
         for escape in (False, True) if escapes else (False,):
@@ -174,7 +178,7 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
     best, dialect, look = max(found, key=lambda each: each[0])
     if not look.sure and not sign:
         return None
-    if not dialect.escape and look.sure and BACKSLASHED.search(text):
+    if not dialect.escape and look.sure and is_backslashed(text):
         same = [
             each
             for other, where, each in found

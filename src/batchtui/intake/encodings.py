@@ -378,6 +378,11 @@ _DETECTED = ("cp874", "tis_620", "iso8859_11", "cp1256", "iso8859_6")
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
+def breaks_rules(encoding: str, bad: UnicodeError) -> SourceFault:
+    """What is said where an encoding has rules beyond its signs: UTF-16 by this name begins with a mark."""
+    return SourceFault(error("encoding", f"not valid {plain_name(encoding)} ({bad.args[-1]}): {_NAME_IT}"))
+
+
 class Decoded:
     """A stream in some encoding as UTF-8, without a byte order mark; what can't be decoded becomes U+FFFD."""
 
@@ -394,9 +399,7 @@ class Decoded:
             try:
                 text = self._decoder.decode(piece, final=not piece)
             except UnicodeError as bad:
-                # Some encodings have rules beyond their signs: UTF-16 by this name begins with a mark.
-                what = f"not {plain_name(self._encoding)}: {bad.args[-1] or _NAME_IT}"
-                raise SourceFault(error("encoding", what)) from bad
+                raise breaks_rules(self._encoding, bad) from bad
             if text and not self._begun:
                 self._begun = True
                 text = text.removeprefix("\ufeff")

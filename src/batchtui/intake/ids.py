@@ -6,7 +6,7 @@ import re
 import secrets
 import unicodedata
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 MAX_ID = 64
 NOT_SENT = "row"
@@ -50,13 +50,14 @@ class IdTable:
             self._grow()
         return 0
 
-    def add_all(self, custom_ids: list[str], place: int) -> bool:
-        """Note ids at places that follow one another; False, with only those before it noted, at one that was seen before."""
+    def add_all(self, custom_ids: Sequence[str], at: Iterable[int]) -> bool:
+        """Note ids at these places, of which there may be more; False, with only those before it noted, at one that was
+        seen before."""
         while (self._count + len(custom_ids)) * 2 > 1 << self._bits:
             self._grow()
         mask = (1 << self._bits) - 1
         hashes, places = self._hashes, self._places
-        for here, custom_id in enumerate(custom_ids, place):
+        for custom_id, here in zip(custom_ids, at, strict=False):
             key = (hash(custom_id) & _MASK64) or 1
             slot = key & mask
             while there := hashes[slot]:

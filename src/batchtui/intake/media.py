@@ -97,7 +97,7 @@ def _decoded(data: str) -> bytes:
 
 def _pages(raw: bytes) -> int:
     """Pages by the page tree's root, whose count is the largest; else by the page objects."""
-    objects = [raw, *_object_streams(raw)]
+    objects: list[bytes | bytearray] = [raw, *_object_streams(raw)]
     counts = [int(found) for text in objects if _PAGES.search(text) for found in _COUNT.findall(text)]
     singles = sum(len(_PAGE.findall(text)) for text in objects)
     return max([*counts, singles]) if singles == 0 or not counts else _plausible(max(counts), singles)
@@ -108,9 +108,9 @@ def _plausible(counted: int, singles: int) -> int:
     return counted if counted <= singles else singles
 
 
-def _object_streams(raw: bytes) -> list[bytes]:
+def _object_streams(raw: bytes) -> list[bytearray]:
     """Objects that lie compressed (PDF 1.5 and later)."""
-    found: list[bytes] = []
+    found: list[bytearray] = []
     left = _INFLATED
     for mark in _OBJECT_STREAM.finditer(raw):
         start = _STREAM.search(raw, mark.end(), mark.end() + 2_000)
@@ -123,10 +123,10 @@ def _object_streams(raw: bytes) -> list[bytes]:
     return found
 
 
-def _inflated(data: memoryview, limit: int) -> bytes:
+def _inflated(data: memoryview, limit: int) -> bytearray:
     """What a compressed stream holds, at most ``limit`` bytes of it; as far as it can be read."""
     stream = zlib.decompressobj()
-    pieces: list[bytes] = []
+    found = bytearray()
     place, step = 0, _LEAST
     while limit > 0 and not stream.eof and place < len(data):
         try:
@@ -135,9 +135,9 @@ def _inflated(data: memoryview, limit: int) -> bytes:
             break
         if not stream.unconsumed_tail:
             place, step = place + step, min(2 * step, _PIECE)
-        pieces.append(piece)
+        found += piece
         limit -= len(piece)
-    return b"".join(pieces)
+    return found
 
 
 def _sized(media_type: str, read: Callable[[bytes], tuple[int, int]], head: bytes) -> Image:

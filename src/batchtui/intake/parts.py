@@ -28,15 +28,16 @@ _AHEAD = 4
 
 
 class _File:
-    """A staged file: written in large pieces and hashed in a thread beside the reading, on the disk when closed."""
+    """A staged file: written in large pieces and, when ``hashed``, hashed in a thread beside the reading; on the disk when
+    closed."""
 
     __slots__ = ("_file", "_hash", "_held", "_lines", "_pending", "_writer", "made", "path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hashed: bool) -> None:
         self.path = path
         self.made = b""
         """How lines with made ids begin, once there are any."""
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256() if hashed else None
         self._lines: list[bytes] = []
         self._held = 0
         self._pending: deque[Future[None]] = deque()
@@ -63,7 +64,8 @@ class _File:
 
     def _write(self, piece: bytes, made: bytes) -> None:
         self._file.write(piece)
-        self._hash.update(piece.replace(made, _NO_MARK) if made else piece)
+        if self._hash is not None:
+            self._hash.update(piece.replace(made, _NO_MARK) if made else piece)
 
     def _wait(self, most: int) -> None:
         """Wait until at most so many pieces are still to be written; raises StoreError."""
@@ -74,7 +76,7 @@ class _File:
             raise explain(bad, f"can't stage {self.path}") from bad
 
     def close(self) -> str:
-        """Make it last; returns the sha256 of what was written, made ids taken without their mark, in hex."""
+        """Make it last; returns the sha256 of what was written, made ids taken without their mark, in hex; '' if not hashed."""
         self._flush()
         try:
             self._wait(0)
@@ -84,7 +86,7 @@ class _File:
             raise explain(bad, f"can't stage {self.path}") from bad
         finally:
             self._end()
-        return self._hash.hexdigest()
+        return self._hash.hexdigest() if self._hash is not None else ""
 
     def _end(self) -> None:
         self._writer.shutdown(cancel_futures=True)
@@ -112,8 +114,8 @@ class Part:
         self.requests = 0
         self.bytes = 0
         self.meters: dict[str, Meter] = {}
-        self.file = _File(staging / f"part-{number:03d}.jsonl") if staging is not None else None
-        self.ids = _File(staging / f"ids-{number:03d}.jsonl") if staging is not None else None
+        self.file = _File(staging / f"part-{number:03d}.jsonl", hashed=True) if staging is not None else None
+        self.ids = _File(staging / f"ids-{number:03d}.jsonl", hashed=False) if staging is not None else None
         self.ids_made = True
         """Whether all ids so far were made here."""
         self.sources: set[int] = set()

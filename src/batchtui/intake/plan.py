@@ -26,7 +26,6 @@ from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, o
 from batchtui.intake.template import Renderer, load_template, read_template, template_mark
 from batchtui.intake.template_process import TemplateProcess
 from batchtui.intake.wording import quoted
-from batchtui.results.asked import Pair
 from batchtui.store.files import make_private_dir, write_atomic
 from batchtui.store.records import ANSWER
 
@@ -270,6 +269,8 @@ class _Making:
         """Keep the whole schema of a template's answers where what is sent is only a part of it."""
         pair = answer_of(template)
         if pair is not None and pair[0] != pair[1]:
+            from batchtui.results.asked import Pair  # All that reads results comes with it.
+
             write_atomic(staging / ANSWER, msgspec.json.encode([Pair(*pair)]))
 
 

@@ -151,16 +151,17 @@ class RunSource:
             return RunRow(own, place.row_id)
         wants = _All() if names is None else names
         line = view.raw(row)
-        answer = self._fields(row, line) if names is None or "answer" in names or self._bare(names, own) else {}
-        run = self._say(row, custom_id, line, wants, place)
+        looks = names is None or "answer" in names or "run" in names or self._bare(names, own)
+        parts = parts_of(line) if looks and line else None
+        run = self._say(row, custom_id, line, wants, place, parts)
+        answer = self._fields(row, parts)
         return RunRow(own, place.row_id, scoped=True, answer=answer, run=run)
 
     @staticmethod
     def _bare(names: Collection[str], own: dict[str, Any]) -> bool:
         return any(name not in own and name not in RUN and name != "run" for name in names)
 
-    def _fields(self, row: int, line: bytes) -> dict[str, Any]:
-        parts = parts_of(line) if line else None
+    def _fields(self, row: int, parts: Parts | str | None) -> dict[str, Any]:
         if parts is None:
             return {}
         if isinstance(parts, str):
@@ -175,11 +176,19 @@ class RunSource:
         found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
 
-    def _say(self, row: int, custom_id: str, line: bytes, wants: Collection[str], place: Place) -> dict[str, Any]:
+    def _say(
+        self,
+        row: int,
+        custom_id: str,
+        line: bytes,
+        wants: Collection[str],
+        place: Place,
+        parts: Parts | str | None,
+    ) -> dict[str, Any]:
         every = "run" in wants
         said: dict[str, Any] = {"custom_id": custom_id}
         if every or "answer" in wants:
-            said["answer"] = (read_answer(line).text if line else None) or ""
+            said["answer"] = parts if isinstance(parts, str) else (read_answer(line).text if line else None) or ""
         if every or any(name in wants for name in _INDEXED):
             said |= self._indexed(row)
         for key in ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"):

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from batchtui.intake.detect_format import BOM, DetectedFormat
-from batchtui.intake.dialect import BACKSLASHED, Dialect, is_padded
+from batchtui.intake.dialect import Dialect, is_backslashed, is_padded
 from batchtui.intake.encodings import Decoded, Guess, Sniffed, decode_text, plain_name
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, lines
@@ -158,7 +158,7 @@ class _Table:
 
     def _swallows(self, record: list[str]) -> bool:
         """Whether a record of several lines is several rows in truth, its quotes being written with a backslash."""
-        return not self._dialect.escape and any(BACKSLASHED.search(line) for line in record) and self._reread(record, 2)
+        return not self._dialect.escape and any(map(is_backslashed, record)) and self._reread(record, 2)
 
     def _reread(self, record: list[str], least: int = 1) -> bool:
         """Take another dialect from here on when the record is rows as wide as the header in it, and give its lines back."""
@@ -178,7 +178,7 @@ class _Table:
 
     def _others(self, text: str) -> Iterator[Dialect]:
         dialect, sign = self._dialect, self._dialect.delimiter
-        escapes = BACKSLASHED.search(text) or any(f"\\{each}" in text for each in (sign, "\n", "\r\n"))
+        escapes = is_backslashed(text) or any(f"\\{each}" in text for each in (sign, "\n", "\r\n"))
         if not dialect.escape and escapes:
             yield replace(dialect, escape=True)
         if not dialect.spaces and sign != " " and is_padded(text, sign):

@@ -119,6 +119,10 @@ class RequestTemplate:
         """Put the schema of the ``[answer]`` table into the params; raises BadTemplate."""
         table = data.pop("answer", None)
         if table is None:
+            for name, value in data.items():
+                if isinstance(value, dict) and name not in KNOWN_PARAMS and near(name, ("answer",)):
+                    what = f"unknown table [{safe(name, 60)}], did you mean [answer]?"
+                    raise BadTemplate(error("template", what), _answer_line(text, name))
             return
         config = data.get("output_config", {})
         if not isinstance(config, dict) or "format" in config:
@@ -149,7 +153,7 @@ class RequestTemplate:
         field = ""
         self._said = []
         try:
-            given, row = row, {**row["run"], **row["answer"], **row["row"]} if scoped else row
+            given, row = row, _merged(row) if scoped else row
             names = self._names(row, number)
             if scoped:
                 names["row"] = given["row"]
@@ -315,6 +319,12 @@ def too_much(bad: BaseException) -> str:
     return "calls itself too deeply" if isinstance(bad, RecursionError) else str(bad)
 
 
+def _merged(given: dict[str, Any]) -> dict[str, Any]:
+    """What bare names mean in a row of a run: its column, else the field, else what we say of it; columns come first."""
+    own, answer = given["row"], given["answer"]
+    return {**own, **answer, **given["run"], **answer, **own}
+
+
 def _has_marks(part: Any) -> bool:
     """Whether anything of a compiled value depends on the row."""
     if isinstance(part, list | dict):
@@ -390,10 +400,11 @@ def _number(text: str) -> Any:
         return text
 
 
-def _answer_line(text: str) -> int:
-    """The line of the ``[answer]`` table."""
+def _answer_line(text: str, name: str = "answer") -> int:
+    """The line of the ``[answer]`` table, or of one that is called otherwise."""
+    begins = re.compile(rf"\s*(?:\[{re.escape(name)}\b|{re.escape(name)}\s*[.=])")
     lines = enumerate(text.splitlines(), 1)
-    return next((number for number, line in lines if re.match(r"\s*(?:\[answer\b|answer\s*[.=])", line)), 0)
+    return next((number for number, line in lines if begins.match(line)), 0)
 
 
 def _line_of(text: str, name: str, inner: int = 1) -> int:
@@ -499,11 +510,11 @@ class Renderer:
     def render(self, row: dict[str, Any], number: int) -> None:
         """Take one row; what is wrong with it or those before is named with the row's place.  Raises SourceFault."""
         self._count += 1
-        self._empty.count(row, number)
         try:
             raw = _encoded(row)
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
             self.flush()
+            self._empty.count([(row, number)])
             self._refuse(row, number, error("template_row", "the row can't be written as JSON", safe(str(bad), 120)))
             return
         self._block.append(_Sent(row, number, self._count, raw))
@@ -542,6 +553,7 @@ class Renderer:
         block, self._block, self._size = self._block, [], 0
         if not block:
             return
+        self._empty.count([(sent.row, sent.number) for sent in block])
         try:
             self._flying.extend(block)
             self._in_flight += sum(len(each.raw) for each in block)
@@ -699,16 +711,17 @@ class EmptyCells:
         self._counts: dict[str, int] = {}
         self._first: dict[str, list[str]] = {}
 
-    def count(self, row: dict[str, Any], number: int) -> None:
-        """Look at one row."""
+    def count(self, rows: list[tuple[dict[str, Any], int]]) -> None:
+        """Look at rows of one source, each with its place there."""
         for name in self._names:
-            value = row.get(name, _ABSENT)
-            if value and (value.__class__ is not str or value[0] > " "):
-                if value is not _ABSENT:
-                    continue
-                value = row.get(self._column(name, row), _ABSENT)
-            if value is None or value == "" or (value.__class__ is str and value.isspace()):
-                self._note(name if name in row else self._column(name, row), number)
+            for row, number in rows:
+                value = row.get(name, _ABSENT)
+                if value and (value.__class__ is not str or value[0] > " "):
+                    if value is not _ABSENT:
+                        continue
+                    value = row.get(self._column(name, row), _ABSENT)
+                if value is None or value == "" or (value.__class__ is str and value.isspace()):
+                    self._note(name if name in row else self._column(name, row), number)
 
     def _note(self, column: str, number: int) -> None:
         self._counts[column] = self._counts.get(column, 0) + 1

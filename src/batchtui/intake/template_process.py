@@ -103,7 +103,7 @@ class TemplateProcess:
                 self._wait()
                 self._watch()
         try:
-            found = wire.ANSWERS.decode(bytes(self._in[wire.HEAD.size : size]))
+            found = wire.ANSWERS.decode(self._in[wire.HEAD.size : size])
         except (msgspec.MsgspecError, UnicodeDecodeError) as bad:
             raise self._end("breaks the renderer's replies") from bad
         del self._in[:size]

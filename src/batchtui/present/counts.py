@@ -76,7 +76,7 @@ def quartiles(summary: NumberSummary) -> str:
 def respelled(counts: Counts) -> str:
     """What ``*`` means, where there is one: the other spellings that were answered."""
     found = [f"{each.group.label}: {', '.join(each.group.also)}" for each in counts.groups if each.group.also]
-    return f"* also answered as {safetext.line('; '.join(found), 200)}" if found else ""
+    return f"* with other capitals: {safetext.line('; '.join(found), 200)}" if found else ""
 
 
 def longest(counts: Counts) -> float:

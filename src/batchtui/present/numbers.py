@@ -61,7 +61,7 @@ def plural(value: int, one: str, many: str = "") -> str:
 
 
 def size(value: int) -> str:
-    """Bytes in decimal units, as the service counts them: ``12.3 MB``."""
+    """Bytes in decimal units, as the API counts them: ``12.3 MB``."""
     amount = float(value)
     for unit in _UNITS:
         if amount < 999.5 or unit == _UNITS[-1]:

@@ -38,6 +38,19 @@ def calibration(plan: Plan) -> str:
     return "counted on a sample" if plan.estimate.calibrated else "rule of thumb"
 
 
+def models(plan: Plan) -> str:
+    """The models it names, the most used first, with their requests where there are several."""
+    seen: dict[str, int] = {}
+    for part in plan.parts:
+        for model, requests in part.models.items():
+            seen[model] = seen.get(model, 0) + requests
+    names = sorted(seen, key=lambda name: -seen[name])
+    if len(names) == 1:
+        return safetext.line(names[0], 60)
+    told = ", ".join(f"{safetext.line(name, 40)} {seen[name]:,}" for name in names[:3])
+    return told + (" …" if len(names) > 3 else "")
+
+
 def unpriced(plan: Plan) -> str:
     """That models have no price, "" when all have one."""
     names = [safetext.line(name, 40) for name in plan.estimate.unpriced]

@@ -10,7 +10,7 @@ from batchtui.present import numbers
 from batchtui.service.lineage import Relative
 from batchtui.service.recipe import Recipe
 
-UNKNOWN = "not known: submitted by batchtui 0.1.0"
+UNKNOWN = "not known: no recipe was kept"
 
 
 def facts(recipe: Recipe | None, record: BatchRecord) -> list[tuple[str, str]]:

@@ -167,7 +167,7 @@ class _Grouped:
             also = self._column.respelled.get(code, ())
             if code < FIRST:
                 kind: Kind = "long"
-                label, term = ("(long text)" if code == LONG_TEXT else "(long JSON)"), self._term(":*")
+                label, term = "(long)", self._long()
             elif value is None:
                 kind, label, term = "null", "null", self._term("=null")
             elif value == "":
@@ -181,6 +181,14 @@ class _Grouped:
                 self._add(code, Group(label, kind, term, also))
             else:
                 self.group_of[code] = place
+
+    def _long(self) -> str:
+        """The filter of long values: by their length where all others are shorter."""
+        most = max((len(as_text(value)) for value in self._column.entries), default=0)
+        if all(size > most for size in self._column.sizes.values()):
+            usable = "is:usable " if self.name.scope == "answer" else ""
+            return f"{usable}len({self.name.full})>{most}"
+        return self._term(":*")
 
     def _as_numbers(self, values: dict[int, int], numbers: dict[int, float]) -> None:
         self.form = "numbers"

@@ -35,6 +35,10 @@ ENDINGS = {
 }
 """Formats, and the endings of file names that mean them."""
 FORMATS = tuple(ENDINGS)
+_OTHER_ENDINGS = frozenset(
+    {".xlsx", ".xls", ".ods", ".tsv", ".tab", ".gz", ".zst", ".zip", ".html", ".feather", ".arrow", ".xml", ".yaml"}
+)
+"""Endings of what is not written here: whoever gives one expects another file than would be made."""
 TABLES = ("csv", "parquet", "sqlite")
 """Formats with columns."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -64,6 +68,11 @@ def format_of(dest: Path | None, asked: str | None = None) -> str:
     """
     ending = dest.suffix.lower() if dest is not None and not is_special(dest) else ""
     told = next((name for name, endings in ENDINGS.items() if ending in endings), None) if ending else None
+    if dest is not None and ending in _OTHER_ENDINGS and not asked:
+        raise InputError(
+            f"{ending} is not a format that results are written in",
+            advice=f"name the file {dest.stem}.csv, or say the format with --format",
+        )
     if asked and told and asked != told:
         raise InputError(
             f"{dest} ends like {told}, but the format asked for is {asked}",

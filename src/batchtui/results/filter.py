@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -18,6 +19,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Column, Json, as_text
 from batchtui.results.index import COST_DIGITS, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey
 from batchtui.results.names import SCOPES, names_of
+from batchtui.results.row_match import in_source_order
 from batchtui.results.view import Rows, View
 
 KEYS = (
@@ -77,6 +79,17 @@ def _ranks(column: Column) -> list[int]:
     return ranks
 
 
+def _source_places(view: View) -> array[int]:
+    """Where each row stands in its source, counted from 0 and kept with the view."""
+    found = view.kept.get("source_places")
+    if not isinstance(found, array):
+        found = array("I", bytes(4 * len(view)))
+        for place, row in enumerate(in_source_order(view)):
+            found[row] = place
+        view.kept["source_places"] = found
+    return found
+
+
 def _key(view: View, key: str) -> Callable[[int], Any]:
     if key == "file":
         return int
@@ -99,8 +112,7 @@ def _key(view: View, key: str) -> Callable[[int], Any]:
         outcome, cut = view.column("outcome"), view.column("cut")
         return lambda row: (outcome[row], cut[row])
     if key == "source":
-        order = view.column("seq")
-        return lambda row: order[row] if order[row] >= 0 else 1 << 40
+        return _source_places(view).__getitem__
     if key in ("tokens", "in"):
         names = ("input", "cache_write", "cache_read") + (("output",) if key == "tokens" else ())
         columns = [view.column(name) for name in names]
@@ -171,6 +183,8 @@ class Term(msgspec.Struct, frozen=True):
     op: str
     value: str
     negated: bool = False
+    quoted: bool = False
+    """With ``=``: exactly this text, 1 is not 1.0, and null is not a text."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,7 +231,7 @@ def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filte
             elif name == "prompt":
                 words.append(Word(value, bool(minus), in_request=True))
             else:
-                terms.append(Term(name, op, value, bool(minus)))
+                terms.append(Term(name, op, value, bool(minus), quoted is not None))
             loose.append(text[read : found.start()].strip())
             read = found.end()
         elif found.group():
@@ -228,7 +242,8 @@ def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filte
         return Filter(words=tuple(words), terms=tuple(terms), case=case, problem=problem)
     pattern = " ".join(filter(None, [*loose, text[read:].strip()]))
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         problem, pattern = f"not a regular expression: {error}", ""
     asked = tuple(word for word in words if word.in_request)
@@ -376,9 +391,13 @@ def _by_length(rows: Rows, column: Column, term: Term) -> Rows:
 
 def _test(column: Column, term: Term, case: bool) -> Callable[[Any], bool]:
     """Whether a value meets a condition: numbers by size; texts by a part (``:``), whole (``=``), or their order."""
+    if term.op == "=" and term.quoted:
+        return lambda value: value is not None and value is not ABSENT and as_text(value) == term.value
     wanted, compare = number(term.value), _COMPARE[term.op]
     fold = str if case else str.casefold
     text = fold(term.value)
+    if term.op == "=" and term.value == "null" and None in column.entries:
+        return lambda value: value is None
     if term.op == "=" and any(as_text(value) == term.value for value in column.entries):
         fold, text = str, term.value
 

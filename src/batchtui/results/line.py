@@ -194,7 +194,7 @@ class Plain(msgspec.Struct, gc=False):
 
 
 def plain_lines(lines: list[Line[Message]]) -> Plain | None:
-    """The lines as columns; None when no line plainly succeeded.  One that did not, or used the service's tools, is odd."""
+    """The lines as columns; None when no line plainly succeeded.  One that did not, or used the API's tools, is odd."""
     results = [each.result for each in lines]
     filler = next((r.message for r in results if r.message is not None and r.type == "succeeded"), None)
     if filler is None:

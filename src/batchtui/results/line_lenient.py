@@ -13,7 +13,7 @@ from batchtui.domain.outcome import CODES, EMPTY, SUCCEEDED, UNKNOWN, UNREADABLE
 from batchtui.results.charges import amount, charges_of, tokens_of
 
 ID_LIMIT = 256
-"""Longer custom_ids are cut in the index, in characters; the service allows 64."""
+"""Longer custom_ids are cut in the index, in characters; the API allows 64."""
 MESSAGE_KEPT = 2_000
 """Of an error's message, in characters."""
 _ID_HEAD = re.compile(rb'\s*\{\s*"custom_id"\s*:\s*"([^"\\]{1,256})"')
@@ -34,7 +34,7 @@ class LineFacts(msgspec.Struct, gc=False):
     custom_id: str
     outcome: int
     kind: str = ""
-    """The error's type; for an unknown outcome the type as the service named it."""
+    """The error's type; for an unknown outcome the type as the API named it."""
     message: str = ""
     code: str = ""
     model: str = ""

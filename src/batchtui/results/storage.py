@@ -37,7 +37,7 @@ Bytes = bytes
 
 
 class ResultSink:
-    """Takes results as they come from the service, byte for byte, and indexes them on the way.
+    """Takes results as they come from the API, byte for byte, and indexes them on the way.
 
     What came is in ``results.jsonl.part`` until ``finish`` finds it whole; with ``beside`` it is in ``results.jsonl.new``,
     and what is here already stays until ``holding.keep_better`` has compared the two.  With ``resume`` a part that is

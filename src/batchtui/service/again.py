@@ -209,9 +209,7 @@ class Again:
         """What the plan does otherwise than the run it is made from, in lines; not yet safe to show."""
         lines = [f"again: {self.name} ({self.first.run})"]
         if self.recipe is None:
-            lines.append(
-                "template and options of that run are not known: it was submitted by batchtui 0.1.0 or elsewhere"
-            )
+            lines.append("template and options of that run are not known: no recipe was kept")
         origin = plan.origin
         view = run_sources.opened(self._context, self.first, work)
         try:

@@ -83,7 +83,7 @@ class Context:
 
     @property
     def gateway(self) -> Gateway:
-        """The profile's way to the service; made when first needed."""
+        """The profile's way to the API; made when first needed."""
         with self._guard:
             if self._gateway is None:
                 from batchtui.api.gateway import Gateway
@@ -134,7 +134,7 @@ class Context:
                 unexpected.note(error, f"telling of {type(event).__name__}")
 
     def service_time(self, when: datetime) -> datetime:
-        """A time by our clock as the service's clock tells it, as far as a reply said how far they are apart."""
+        """A time by our clock as the API's clock tells it, as far as a reply said how far they are apart."""
         return when + timedelta(seconds=self.gateway.clock_offset or 0.0)
 
     def machine_seconds(self, seconds: float) -> float:
@@ -170,7 +170,7 @@ class Context:
             raise files.explain(error, f"can't keep {path}") from error
 
     def owning(self) -> contextlib.AbstractContextManager[None]:
-        """Held while a record takes a batch of the service's as its own, so that no two ever take the same."""
+        """Held while a record takes a batch of the API's as its own, so that no two ever take the same."""
         files.make_private_dir(self.data)
         return lock(self.data / "owning.lock", _OWNING_SECONDS, _OWNING)
 
@@ -182,7 +182,7 @@ class Context:
             yield
 
     def must_be_free(self, batch_id: str, local_id: str) -> None:
-        """Raise InputError when another record than ``local_id`` owns a batch at the service; call it while ``owning``."""
+        """Raise InputError when another record than ``local_id`` owns a batch at the API; call it while ``owning``."""
         owner = next((r for r in self.history.all() if r.id == batch_id and r.local_id != local_id), None)
         if owner is not None:
             raise InputError(f"{batch_id} belongs to {owner.local_id} already", advice=f"see batchtui show {batch_id}")

@@ -34,7 +34,7 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     """Batches that the API did not know when it was last asked."""
     failed: dict[str, str] = {}
     error: str = ""
-    """Why the service could not be asked, or not for everything; "" when it could."""
+    """Why the API could not be asked, or not for everything; "" when it could."""
 
 
 class RecordChanged(msgspec.Struct, frozen=True):

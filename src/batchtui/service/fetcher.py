@@ -1,4 +1,4 @@
-"""Results, from the service to the disk: whole and counted, or tried again for as long as they can be had."""
+"""Results, from the API to the disk: whole and counted, or tried again for as long as they can be had."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ class Fetcher:
             await download.close()
 
     async def _go_on(self, record: BatchRecord) -> Tally:
-        """Take up a partial file where it ends; raises _NotProven until the service proved that it sends the same bytes on."""
+        """Take up a partial file where it ends; raises _NotProven until the API proved that it sends the same bytes on."""
         part = self.context.history.folder(record.local_id) / PART
         if not part.exists() or part.stat().st_size < OVERLAP:
             raise _NotProven
@@ -243,7 +243,7 @@ class Fetcher:
         except IncompleteResults as error:
             if not proof.given:
                 raise _NotProven from error
-            # What is held may not be the service's.
+            # What is held may not be the API's.
             self._whole_only.add(record.local_id)
             raise
         except (BatchtuiError, OSError) as error:

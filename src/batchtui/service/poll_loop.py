@@ -102,9 +102,9 @@ class Poller:
         self.context.emit(events.Looked(state))
 
     async def look(self, *, asked: bool = False) -> LookState:
-        """Look once, now; its worth is in the state.  Only a look that really asked the service counts as one.
+        """Look once, now; its worth is in the state.  Only a look that really asked the API counts as one.
 
-        ``asked``: a person wants to know, so that the service is called though nothing is under way.
+        ``asked``: a person wants to know, so that the API is called though nothing is under way.
         """
         async with self._one:
             records = await asyncio.to_thread(self.context.reread)
@@ -153,7 +153,7 @@ class Poller:
         )
 
     async def _update(self, active: list[BatchRecord], asked: bool) -> bool:
-        """Ask after the active batches; True when the service was called."""
+        """Ask after the active batches; True when the API was called."""
         if not active:
             if asked or self.state.blind_since is not None:
                 # The way out of blindness is an answer, and the smallest list is the cheapest.

@@ -476,7 +476,7 @@ class Reconciler:
     # What is decided.
 
     def adopt(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
-        """Take a batch at the service as this record's; verified when its results come."""
+        """Take a batch at the API as this record's; verified when its results come."""
 
         def take(r: BatchRecord) -> BatchRecord:
             if r.status != "unconfirmed" and not (r.status == "refused" and r.posted and r.id is None):

@@ -401,7 +401,7 @@ def _answered(error: BatchtuiError) -> int:
 
 
 def taken_up(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRecord:
-    """A record with its batch at the service: what the service said of it, taken over."""
+    """A record with its batch at the API: what the API said of it, taken over."""
     record = replace(
         record, id=remote.id, error="", looks=0, unproven=0, next_try_at=None, candidates=(), doubts=(), asked_at=None,
         resend_at=None, answer_status=0, id_seen=True,
@@ -410,7 +410,7 @@ def taken_up(record: BatchRecord, remote: RemoteBatch, context: Context) -> Batc
 
 
 def seen(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRecord:
-    """A record after the service told of its batch; only facts, so an unchanged batch gives an equal record."""
+    """A record after the API told of its batch; only facts, so an unchanged batch gives an equal record."""
     told = remote.processing_status if remote.processing_status in _STEPS else "in_progress"
     if record.status in _STEPS and _STEPS.index(told) < _STEPS.index(record.status):
         # A reply that was overtaken by a later one: a batch never goes back.

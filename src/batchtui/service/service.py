@@ -99,7 +99,7 @@ class Service:
 
     @property
     def gateway(self) -> Gateway:
-        """The profile's way to the service."""
+        """The profile's way to the API."""
         return self.context.gateway
 
     @property
@@ -361,7 +361,7 @@ class Service:
 
         return write_export(view, rows, format, dest, work=work, **how)
 
-    # What asks the service, on its loop.
+    # What asks the API, on its loop.
 
     def reach(self, record: BatchRecord) -> Reach:
         """Whether a batch is being looked after: this profile's, and those of others that could be asked."""
@@ -442,7 +442,7 @@ class Service:
             )
 
     async def refresh(self, *, asked: bool = True) -> LookState:
-        """Look now; ``asked`` calls the service though nothing is under way, since a person wants to know."""
+        """Look now; ``asked`` calls the API though nothing is under way, since a person wants to know."""
         return await self.parts.looker.look(asked=asked)
 
     async def wait(self, local_ids: Sequence[str], *, settled: bool = False) -> None:
@@ -500,7 +500,7 @@ class Service:
     async def delete(
         self, local_ids: Sequence[str], *, here: bool = True, there: bool = True
     ) -> dict[str, BatchtuiError | None]:
-        """Delete batches at the service (``there``, only once ended) and their folders (``here``)."""
+        """Delete batches at the API (``there``, only once ended) and their folders (``here``)."""
         done: dict[str, BatchtuiError | None] = {}
         for local_id in local_ids:
             try:
@@ -539,7 +539,7 @@ class Service:
         )
 
     async def adopt_candidate(self, local_id: str, remote_id: str) -> BatchRecord:
-        """The person says which batch at the service an unconfirmed record is."""
+        """The person says which batch at the API an unconfirmed record is."""
         record = await self.parts.settler.choose(local_id, remote_id)
         self.parts.looker.wake()
         return record
@@ -583,7 +583,7 @@ class Service:
         return report
 
     async def models(self) -> list[ModelInfo]:
-        """The models to choose from: the service's list, a cached one, or the built-in one offline."""
+        """The models to choose from: the API's list, a cached one, or the built-in one offline."""
         from batchtui.service import planning
 
         return await planning.models(self.context)

@@ -52,11 +52,11 @@ class RemoteBatches:
         self.settler = settler
 
     def take(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
-        """Take over what the service just said of a record's batch."""
+        """Take over what the API just said of a record's batch."""
         return self.context.change(local_id, lambda r: known(r, remote, self.context))
 
     async def delete(self, record: BatchRecord) -> None:
-        """Delete a batch at the service; one that is not there any more is fine."""
+        """Delete a batch at the API; one that is not there any more is fine."""
         assert record.id is not None
         try:
             await self.context.gateway.delete(record.id)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui import plainfile
+from batchtui import paths, plainfile
 from batchtui.domain.batch import SCHEMA_VERSION, BatchRecord
 from batchtui.domain.errors import InputError, LockBusy, StoreError
 from batchtui.store import files, record_repair
@@ -345,13 +345,20 @@ class History:
             # A title is the run's: its first batch stands for it.
             found = [min(titled, key=lambda r: (r.attempt, r.part))] if titled else []
         if not found or not text:
-            raise InputError(f"no batch has the id {text!r}", advice="batchtui list --all shows the ids")
+            raise InputError(f"no batch has the id {text!r}", advice=self._where_else(text))
         if len(found) > 1:
             names = ", ".join(r.local_id for r in found[:4])
             raise InputError(
                 f"{text!r} is the beginning of {len(found)} batches ({names}…)", advice="give more of the id"
             )
         return found[0]
+
+    def _where_else(self, text: str) -> str:
+        """What to do about an id or title that is not here: it may be the demo's."""
+        demo = History(paths.demo_dir(self.data)).all()
+        if text and any(text in (r.title, r.local_id, r.id) for r in demo):
+            return "it is on the demo server: add --demo"
+        return "batchtui list --all shows the ids"
 
 
 @contextlib.contextmanager

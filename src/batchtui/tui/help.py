@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from textual.content import Content
@@ -13,6 +14,7 @@ from batchtui.tui import bindings
 from batchtui.tui.dialogs import Reading
 
 Piece = Content | str | tuple[str, str]
+_TAB = re.compile(r"(.+\.tab)\d")
 
 
 class HelpScreen(Reading):
@@ -31,16 +33,20 @@ def _keys(screen: Screen[Any]) -> list[Piece]:
         if not binding.tooltip or not active.enabled:
             continue
         kind = "app" if active.node is screen.app else "screen" if active.node is screen else "widget"
-        shown, _ = found.setdefault((order[kind], binding.id or binding.action), ([], binding.tooltip))
+        name, tip = binding.id or binding.action, binding.tooltip
+        if numbered := _TAB.fullmatch(name):
+            name, tip = numbered[1], "the tab with that number"
+        shown, _ = found.setdefault((order[kind], name), ([], tip))
         key = bindings.shown(screen.app, binding)
         if key not in shown:
             shown.append(key)
     parts: list[Piece] = []
     last = 0
-    for (kind_number, _), (shown, tip) in sorted(found.items(), key=lambda item: item[0][0]):
+    for (kind_number, name), (shown, tip) in sorted(found.items(), key=lambda item: item[0][0]):
         parts += ["\n"] if kind_number != last else []
         last = kind_number
-        parts += [(f"{' '.join(shown):<12}", "bold $text-primary"), f" {safetext.line(tip, 100)}\n"]
+        keys = f"{shown[0]} … {shown[-1]}" if name.endswith(".tab") and len(shown) > 1 else " ".join(shown)
+        parts += [(f"{keys:<12}", "bold $text-primary"), f" {safetext.line(tip, 100)}\n"]
     return parts
 
 

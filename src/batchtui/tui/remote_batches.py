@@ -39,7 +39,7 @@ NEAR = 10
 
 
 class RemoteRows:
-    """Batches as the service lists them."""
+    """Batches as the API lists them."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.batches: list[RemoteBatch] = []

@@ -135,7 +135,7 @@ def _template(service: Service, record: BatchRecord, output: Path | None, force:
     """Print or write the template of a record's run; raises InputError."""
     held = service.again(record).recipe
     if held is None or not held.has_template:
-        why = "it is not known: the run is of batchtui 0.1.0 or of elsewhere" if held is None else "its run had none"
+        why = "it is not known, no recipe was kept" if held is None else "its run had none"
         raise InputError(f"no template of {batch.full_name(record)}: {why}")
     if output is None:
         sys.stdout.write(safetext.copied(held.template_text) if sys.stdout.isatty() else held.template_text)

@@ -13,6 +13,7 @@ from batchtui.cli.commands.results import ONLY, bring, chosen_rows, filter_optio
 from batchtui.cli.output import print_json, show
 from batchtui.cli.session import Session, verb
 from batchtui.present import counts as present
+from batchtui.present import symbols
 
 TOP = 30
 """Values shown on a terminal unless it is said how many."""
@@ -67,6 +68,8 @@ def count_(
     if session.json:
         print_json(present.to_json(counts))
         return 0
+    if symbols.terminal_is_ascii():
+        symbols.use(True)
     if format_ == "csv":
         lines = present.to_csv(counts).splitlines()
     else:

@@ -226,7 +226,10 @@ def _read_schema(path: Path) -> Schema:
     from batchtui.results.answer_check import Schema
 
     try:
-        return Schema(msgspec.json.decode(plainfile.read(path, _MAX_SCHEMA)))
+        given = msgspec.json.decode(plainfile.read(path, _MAX_SCHEMA))
+        if not isinstance(given, dict | bool):
+            raise InputError(f"{path} is not a valid JSON Schema: expected an object")
+        return Schema(given)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror or error}") from error
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -287,19 +290,19 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
             )
 
 
-def rows_of_filter(view: View, wanted: Filter, work: Work = UNWATCHED) -> array[int]:
-    """Rows that match ``--filter``; raises InputError for names that the results don't have."""
+def filtered(view: View, wanted: Filter, work: Work = UNWATCHED) -> Sequence[int]:
+    """The rows that --filter lets through; raises InputError for a name or value that this view has not."""
     try:
         return select(view, wanted, work)
     except InputError as error:
-        raise InputError(f"--filter {error}", advice=error.advice) from error
+        raise InputError(f"--filter: {error}", advice=error.advice) from error
 
 
 def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
     """Rows by outcome and filter in the order of the source, None for all."""
     if not only and wanted.empty:
         return None
-    kept = set(rows_of_filter(view, wanted)) if not wanted.empty else set(range(len(view)))
+    kept = set(filtered(view, wanted)) if not wanted.empty else set(range(len(view)))
     if only:
         kept &= {row for name in only for row in select(view, parse_filter(f"is:{name}"))}
     return by_source(view, kept)

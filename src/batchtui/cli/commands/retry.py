@@ -10,7 +10,7 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring, filter_options, rows_of_filter, wanted_filter
+from batchtui.cli.commands.results import bring, filter_options, filtered, wanted_filter
 from batchtui.cli.output import print_json, say
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
@@ -74,7 +74,7 @@ def retry_(
     with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
         rows = retry.rows(only or NOT_SUCCEEDED)
         if not wanted.empty:
-            passed = set(rows_of_filter(retry.view, wanted, work))
+            passed = set(filtered(retry.view, wanted, work))
             rows = array("I", (row for row in rows if row in passed))
         plan = retry.plan(rows, settings, work)
         notes = retry.notes(rows, settings)

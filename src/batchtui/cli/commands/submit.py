@@ -338,7 +338,7 @@ def send_and_follow(
 
 
 def _say_what_goes_on(records: list[BatchRecord]) -> None:
-    """After an interrupt: what runs at the service all the same, and what still waits here."""
+    """After an interrupt: what runs at the API all the same, and what still waits here."""
     waiting = [r for r in records if r.waiting]
     owed = [r for r in records if r.results_due]
     doubtful = [r for r in records if r.status == "unconfirmed"]

@@ -190,7 +190,7 @@ async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
 
 
 async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
-    """Delete here, at the service, or both."""
+    """Delete here, at the API, or both."""
     if not chosen:
         return
     busy = [r for r in chosen if r.active and not r.waiting]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from textual import events
 from textual.content import Content
 from textual.widgets import Static
 
@@ -13,50 +15,44 @@ from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
 from batchtui.present import plan as words
 
-_LABEL = 8
 
-
-def _line(label: str, *parts: str | Content | tuple[str, str]) -> Content:
-    return Content.assemble((f" {label:<{_LABEL}}", "dim"), *parts)
-
-
-def _models(plan: Plan) -> str:
-    seen: dict[str, int] = {}
-    for part in plan.parts:
-        for model, requests in part.models.items():
-            seen[model] = seen.get(model, 0) + requests
-    names = sorted(seen, key=lambda name: -seen[name])
-    if len(names) == 1:
-        return safetext.line(names[0], 60)
-    return ", ".join(f"{safetext.line(name, 40)} {seen[name]:,}" for name in names[:3]) + (
-        " …" if len(names) > 3 else ""
-    )
-
-
-def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "") -> list[Content]:
-    """What a plan will send, use and cost; ``stopped_by`` is the sentence that says what forbids it."""
+def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "", width: int = 0) -> list[Content]:
+    """What a plan will send and cost in one line, with as many details as have room in ``width`` (0: all); then what
+    is doubtful about it.  ``stopped_by`` is the sentence that says what forbids it.
+    """
     estimate = plan.estimate
-    what = " · ".join(
-        [
-            numbers.plural(len(plan.parts), "batch", "batches"),
-            numbers.plural(plan.requests, "request"),
-            numbers.size(plan.bytes),
-        ]
-    )
-    lines = [_line("Plan", (what, "bold"), f" · {_models(plan)}" if plan.parts else "")]
-    lines.append(_line("Tokens", words.tokens(plan), (f"  {words.calibration(plan)}", "dim")))
-    limit = f" · limit {numbers.usd(max_cost)}" if max_cost is not None else ""
-    price = numbers.usd_range(estimate.batch_usd)
+    batches = numbers.plural(len(plan.parts), "batch", "batches")
     likely = f" · {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
-    rest = ((likely, "bold"), f" ({words.standard(plan)})", (limit, "dim"))
-    lines.append(_line("Cost", (price, "bold $text-success"), *rest))
+    line = Content.assemble(
+        (f" {batches} · {numbers.plural(plan.requests, 'request')}", "bold"),
+        " · ",
+        (numbers.usd_range(estimate.batch_usd), "bold $text-success"),
+        (likely, "bold"),
+        f" ({words.standard(plan)})",
+        f" · {words.calibration(plan)}" if estimate.calibrated else "",
+    )
+    details = (
+        f"limit {numbers.usd(max_cost)}" if max_cost is not None else "",
+        "" if estimate.calibrated else words.calibration(plan),
+        words.models(plan),
+        words.tokens(plan),
+        numbers.size(plan.bytes),
+    )
+    for detail in details:
+        if detail and (not width or line.cell_length + len(detail) + 3 <= width):
+            line = Content.assemble(line, (f" · {detail}", "dim"))
+    lines = [line]
     if stopped_by:
-        lines.append(_line("", ("! " + safetext.line(stopped_by, 300), "bold $text-warning")))
+        lines.append(_doubt(safetext.line(stopped_by, 300)))
     elif estimate.unpriced:
-        lines.append(_line("", (f"! {words.unpriced(plan)}", "bold $text-warning")))
+        lines.append(_doubt(words.unpriced(plan)))
     if plan.skipped:
-        lines.append(_line("", (f"! {batch.skipped(plan.skipped)} skipped", "$text-warning")))
+        lines.append(_doubt(f"{batch.skipped(plan.skipped)} skipped"))
     return lines
+
+
+def _doubt(text: str) -> Content:
+    return Content.styled(f" ! {text}", "bold $text-warning")
 
 
 def progress_line(progress: Progress, key: str = "esc") -> Content:
@@ -86,15 +82,20 @@ class PlanSummary(Static):
     """Says what would be sent and what it would cost; drawn again only when the words change."""
 
     DEFAULT_CSS = """
-    PlanSummary { height: auto; min-height: 3; max-height: 6; border-top: solid $foreground 25%; }
+    PlanSummary { height: auto; min-height: 2; max-height: 6; border-top: solid $foreground 25%; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__("", markup=False, id=id)
         self._shown: Content | None = None
+        self._of_width: Callable[[int], list[Content]] | None = None
 
     def say(self, *lines: Content | str) -> None:
         """Show these lines."""
+        self._of_width = None
+        self._say(lines)
+
+    def _say(self, lines: Iterable[Content | str]) -> None:
         content = Content("\n").join([line if isinstance(line, Content) else Content(line) for line in lines])
         if self._shown is not None and self._shown.is_same(content):
             return
@@ -103,4 +104,10 @@ class PlanSummary(Static):
 
     def show_plan(self, plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "") -> None:
         """Show a plan."""
-        self.say(*plan_lines(plan, max_cost=max_cost, stopped_by=stopped_by))
+        self._of_width = lambda width: plan_lines(plan, max_cost=max_cost, stopped_by=stopped_by, width=width)
+        self._say(self._of_width(self.size.width))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """As many details as have room."""
+        if self._of_width is not None:
+            self._say(self._of_width(event.size.width))

@@ -68,6 +68,9 @@ class TablePeek(RowList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__((Column("n", "", 4, align="right"),), id=id)
 
+    columns_found = 0
+    """Columns of the table, those that are not shown among them."""
+
     @property
     def count(self) -> int:
         """Rows that are shown."""
@@ -85,6 +88,7 @@ class TablePeek(RowList):
         ]
         self.set_columns((Column("n", "", 4, align="right"), *columns))
         self.set_source(PeekRows(peek), keep_cursor=False)
+        self.columns_found = len(peek.columns) if peek.rows else 0
 
 
 LINE_SHOWN = 64_000

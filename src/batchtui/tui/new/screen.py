@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input, OptionList, Static
 
 from batchtui import safetext
@@ -39,6 +40,7 @@ from batchtui.tui.new.check import (
     join_paths,
 )
 from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
+from batchtui.tui.new.folded_form import FoldedForm, form_facts
 from batchtui.tui.new.plan_summary import PlanSummary, progress_line
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
@@ -126,6 +128,7 @@ class NewScreen(BaseScreen[None]):
             id="new.close",
             tooltip="add additionalProperties: false to the objects of schemas, or leave them as they are",
         ),
+        Binding("f9", "form", "form", id="new.form", tooltip="fold the form to one line, or unfold it"),
         Binding("ctrl+r", "check", "check", id="new.again", tooltip="check the source again"),
         Binding("ctrl+g", "editor", "$EDITOR", id="new.editor", tooltip="edit the field or the template in $EDITOR"),
         Binding(
@@ -150,6 +153,8 @@ class NewScreen(BaseScreen[None]):
         """Requests of a reopened draft when it was saved, until its first check here is over."""
         self.jumped = False
         """True while the request shown was jumped to from its problem."""
+        self._fold_from: Widget | None = None
+        """What had the cursor when a check was asked for: the form folds when that is over, unless the cursor moved on."""
 
     def compose(self) -> ComposeResult:
         """Where from, with what, the panes, the plan."""
@@ -157,6 +162,7 @@ class NewScreen(BaseScreen[None]):
             yield Static("New batch", id="new-title", markup=False)
             yield TabLine([Tab("files", "Import"), Tab("write", "Compose")], id="new-mode")
             yield Static("", id="new-draft", markup=False)
+        yield FoldedForm(id="new-folded")
         yield SourceForm(id="new-source")
         with Horizontal(classes="form-line", id="new-name-line"):
             yield Static("Title", classes="form-label", markup=False)
@@ -190,7 +196,7 @@ class NewScreen(BaseScreen[None]):
         self.query_one("#new-name", Input).value = begun.title
         if begun.template:
             self.query_one(TemplateEditor).load(begun.template, "")
-        self.start_check()
+        self.start_check(fold_from=self.focused)
 
     @property
     def _begun_holds(self) -> bool:
@@ -218,6 +224,8 @@ class NewScreen(BaseScreen[None]):
             return self.plan is not None and self.plan.ok
         if action == "close_schemas":
             return self.closing_helps
+        if action == "form":
+            return self.is_mounted and not self.writing and (self.plan is not None or self.folded)
         if action in ("browse", "table", "skip_errors"):
             return self.is_mounted and not self.writing
         return True
@@ -252,6 +260,7 @@ class NewScreen(BaseScreen[None]):
 
     @on(TabLine.Chosen, "#new-mode")
     def _mode_chosen(self, event: TabLine.Chosen) -> None:
+        self.fold(False)
         self.query_one(SourceForm).display = not self.writing
         self.show_tabs()
         self.show_pane("write" if self.writing else "requests")
@@ -320,6 +329,45 @@ class NewScreen(BaseScreen[None]):
     def _title_typed(self) -> None:
         self.query_one("#new-panes").focus()
 
+    # --- the form in one line ---------------------------------------------------------------------------------------
+
+    @property
+    def folded(self) -> bool:
+        """True while one line stands in the form's place."""
+        return self.is_mounted and bool(self.query_one(FoldedForm).display)
+
+    def fold(self, folded: bool) -> None:
+        """Fold the form to one line, or unfold it; the cursor goes along."""
+        line, form, title = self.query_one(FoldedForm), self.query_one(SourceForm), self.query_one("#new-name-line")
+        if folded == self.folded:
+            return
+        if folded:
+            line.display = True
+            if self.focused is not None and {form, title} & set(self.focused.ancestors):
+                self.set_focus(line)
+            form.display = title.display = False
+        else:
+            form.display = title.display = True
+            if line.has_focus:
+                form.focus_path()
+            line.display = False
+        self.refresh_bindings()
+
+    def _tell_form(self) -> None:
+        form, editor = self.query_one(SourceForm), self.query_one(TemplateEditor)
+        columns = self.query_one(TablePeek).columns_found
+        facts = form_facts(form, self.plan, columns=columns, template_edited=bool(columns and editor.edited))
+        self.query_one(FoldedForm).tell(facts, self._key("new.form"))
+
+    @on(FoldedForm.Opened)
+    def action_form(self) -> None:
+        """Unfold the form, with the cursor in its first line, or fold it."""
+        if self.folded:
+            self.fold(False)
+            self.query_one(SourceForm).focus_path()
+        else:
+            self.fold(True)
+
     # --- what stands here becomes a plan ----------------------------------------------------------------------------
 
     def shown(self) -> FormState:
@@ -356,7 +404,7 @@ class NewScreen(BaseScreen[None]):
     def take_paths(self, paths: list[str]) -> None:
         """Use these files."""
         self.query_one(SourceForm).set_path(join_paths(paths))
-        self.start_check()
+        self.start_check(fold_from=self.focused)
 
     @on(WritePane.Changed)
     def _written_anew(self) -> None:
@@ -372,7 +420,7 @@ class NewScreen(BaseScreen[None]):
     async def _source_changed(self, event: SourceForm.Changed) -> None:
         await actions.sync_template(self)
         if event.asked or self.shown() != self.checked.form:
-            self.start_check()
+            self.start_check(fold_from=event.asked)
 
     @on(SourceForm.Edited)
     @on(TemplateEditor.Edited)
@@ -388,8 +436,11 @@ class NewScreen(BaseScreen[None]):
         when = "press Enter to check again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
         self.query_one(PlanSummary).say(Content.styled(f" changed: {when}", "dim"))
 
-    def start_check(self) -> None:
-        """Check what is shown now, in a thread."""
+    def start_check(self, *, fold_from: Widget | None = None) -> None:
+        """Check what is shown now, in a thread; the form folds once its source was read, if ``fold_from`` has the cursor
+        then.
+        """
+        self._fold_from = fold_from
         run_task(self, self.keep_draft())
         shown = self.shown()
         make = self._written() if self.writing else shown.source if shown.typed else None
@@ -410,8 +461,9 @@ class NewScreen(BaseScreen[None]):
 
     async def check_anew(self) -> None:
         """Check what is shown now, the template as its file says unless it was edited here."""
+        focused = self.focused
         await actions.sync_template(self)
-        self.start_check()
+        self.start_check(fold_from=focused)
 
     async def current_plan(self) -> Plan | None:
         """The plan, None when it can't be sent or is of something else than what is shown now; that is said then, and
@@ -512,6 +564,7 @@ class NewScreen(BaseScreen[None]):
         template = self.query_one(TemplateEditor)
         template.set_table(found)
         self.show_tabs()
+        self._tell_form()
         begins = found.rows and not self.query_one(SourceForm).has_template and not template.composed
         if begins and template.begin(starter(found, self._model)):
             self.show_pane("template")
@@ -534,6 +587,7 @@ class NewScreen(BaseScreen[None]):
         self.checked.stopped_by, self.checked.difference = event.stopped_by, event.difference
         if event.error is not None:
             self.query_one(PlanSummary).say(Content.styled(" no plan", "dim"))
+            self.fold(False)
             self.fail(event.error)
         elif event.plan is None:
             self.query_one(PlanSummary).say(Content.styled(" stopped; ctrl+r checks again", "dim"))
@@ -562,6 +616,12 @@ class NewScreen(BaseScreen[None]):
         ):
             self.say("Rows need a template. This one is a start: edit it, or load one.", level="warn")
         self._compare_with_draft(plan)
+        self._tell_form()
+        if not plan.format and not self.writing:
+            self.fold(False)  # Nothing could be read: what is wrong stands in the form.
+        if plan.requests and not self.writing and self._fold_from is not None and self._fold_from is self.focused:
+            self.fold(True)
+        self._fold_from = None
         pane = self.query_one("#new-panes", TabLine).chosen
         if plan.errors and pane == "requests":
             self.show_pane("problems")

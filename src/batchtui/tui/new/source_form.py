@@ -41,9 +41,11 @@ class SourceForm(Vertical):
         """A field reads differently, and may go on changing."""
 
     class Changed(Message):
-        """Another source, format, template or switch; ``asked`` is False where a field was only left."""
+        """Another source, format, template or switch; ``asked`` is the field that Enter was pressed in, None where a
+        field was only left.
+        """
 
-        def __init__(self, *, asked: bool) -> None:
+        def __init__(self, *, asked: Input | None) -> None:
             super().__init__()
             self.asked = asked
 
@@ -51,7 +53,8 @@ class SourceForm(Vertical):
         """One line each."""
         with Horizontal(classes="form-line"):
             yield Static("Source", classes="form-label", markup=False)
-            yield PathInput(placeholder="~/data/tickets.jsonl   (tab completes, ctrl+o browses)", id="source-path")
+            example = "~/data/tickets.jsonl   (tab completes, ctrl+o browses)"
+            yield PathInput(placeholder=example, id="source-path", last=(".toml",))
         with Horizontal(classes="form-line"):
             yield Static("Format", classes="form-label", markup=False)
             options = [
@@ -191,11 +194,11 @@ class SourceForm(Vertical):
     @on(Input.Blurred)
     def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
         event.stop()
-        self.post_message(self.Changed(asked=isinstance(event, Input.Submitted)))
+        self.post_message(self.Changed(asked=event.input if isinstance(event, Input.Submitted) else None))
 
     @on(Select.Changed)
     @on(Toggle.Changed)
     def _switched(self, event: Select.Changed | Toggle.Changed) -> None:
         event.stop()
         if self.typed:
-            self.post_message(self.Changed(asked=False))
+            self.post_message(self.Changed(asked=None))

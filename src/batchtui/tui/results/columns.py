@@ -272,8 +272,8 @@ def _became(view: View, row: ResultRow) -> Text:
 
 
 def sorts(columns: Sequence[TableColumn]) -> list[str]:
-    """Sort keys in the order that ``s`` goes through them: the file's own, then the columns'."""
-    return ["file", *(each.sort for each in columns)]
+    """Sort keys in the order that ``s`` goes through them: the source's own, then the columns'."""
+    return ["source", *(each.sort for each in columns)]
 
 
 def numeric(columns: Sequence[TableColumn]) -> frozenset[str]:

@@ -203,8 +203,12 @@ class ExportScreen(BaseModal[str]):
 
     def action_columns(self) -> None:
         """Choose the columns of formats that have some."""
-        if self.query_one(TabLine).chosen in TABLES and self._work is None:
+        if self._work is not None:
+            return
+        if self.query_one(TabLine).chosen in TABLES:
             run_task(self, self._choose_columns(), opens=True)
+        else:
+            self._say("Only csv, parquet and sqlite have columns: choose one of them first.", "$text-warning")
 
     async def _choose_columns(self) -> None:
         try:

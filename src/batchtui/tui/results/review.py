@@ -33,6 +33,8 @@ _OTHER, _UNKNOWN = "\0other", "\0unknown"
 """Choices that are no value."""
 MOST_VALUES = 100
 HIDDEN = "hidden until your verdict"
+SAMPLE = "review sample"
+"""What the rows of a sample are called where they are shown."""
 
 
 class Reviewing:
@@ -354,7 +356,7 @@ class Reviewing:
         drawn = [self._rows[each.row] for each in review.sample.rows if each.row in self._rows]
         self._screen.verdict_given()
         open_rows = [row for row in drawn if (found := self.of(row)) is None or not found.verdict]
-        self._screen.show_rows("review sample", array("I", drawn), first=open_rows[0] if open_rows else None)
+        self._screen.show_rows(SAMPLE, array("I", drawn), first=open_rows[0] if open_rows else None)
 
 
 def _of_answer(each: TableColumn) -> bool:

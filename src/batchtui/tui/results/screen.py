@@ -29,7 +29,7 @@ from batchtui.tui.results import actions
 from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
-from batchtui.tui.results.review import Reviewing
+from batchtui.tui.results.review import SAMPLE, Reviewing
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import Table
@@ -79,10 +79,10 @@ class ResultsScreen(BaseScreen[None]):
         "results.filter",
         "results.count",
         "results.columns",
-        "results.score",
-        "results.sample",
         "retry",
         "export",
+        "results.score",
+        "results.sample",
         "again",
         "from_rows",
         "results.errors",
@@ -97,6 +97,7 @@ class ResultsScreen(BaseScreen[None]):
         "results.regex",
         "results.fetch",
     )
+    REVIEW_KEYS: ClassVar[tuple[str, ...]] = ("review.right", "review.wrong", "review.note")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "escape",
@@ -325,6 +326,7 @@ class ResultsScreen(BaseScreen[None]):
         marked = [before.id(row) for row in marks if before is not None]
         self.view = view
         self._search.only = None
+        self._show_keys()
         self._cursor_at = rows_of.get(before.id(at)) if before is not None and isinstance(at, int) else None
         # A number means another row from now on: none is to be taken for one of the view before.
         self._list.set_source(ResultRows(view, array("I"), self._columns), keep_cursor=False)
@@ -397,7 +399,7 @@ class ResultsScreen(BaseScreen[None]):
         parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
-        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "file" else []
+        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "source" else []
         parts += [f"{self.detail.answer.found}, n next, N previous"] if self.detail.answer.found else []
         parts += [self.table.reading] if self.table.reading else []
         parts += self.reviewing.facts(self.cursor_row)
@@ -467,7 +469,7 @@ class ResultsScreen(BaseScreen[None]):
         elif found.done and self.query_one(StatusLine).said:
             self.query_one(StatusLine).dismiss()
         order = self._search.order
-        self._list.set_sort(None if order.key == "file" else order.key, order.reverse)
+        self._list.set_sort(None if order.key == "source" else order.key, order.reverse)
         self._list.set_source(ResultRows(self.view, found.rows, self._columns))
         if self._cursor_at is not None and (self._list.move_to_key(self._cursor_at) or found.done):
             self._cursor_at = None
@@ -534,6 +536,13 @@ class ResultsScreen(BaseScreen[None]):
         self._search.only = what, rows
         self._cursor_at = first
         self.set_filter("")
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """The keys of a review first, while its sample is shown."""
+        only = self._search.only
+        first = self.REVIEW_KEYS if only is not None and only[0] == SAMPLE else ()
+        self.query_one(KeyLine).show((*first, *self.KEY_LINE))
 
     def move_to(self, row: int) -> None:
         """The cursor to a row that is shown."""
@@ -575,7 +584,7 @@ class ResultsScreen(BaseScreen[None]):
     def action_sort(self) -> None:
         """By the next column."""
         keys, now = sorts(self._columns), self._search.order.key
-        self._sort_by(keys[(keys.index(now) + 1) % len(keys)] if now in keys else "file")
+        self._sort_by(keys[(keys.index(now) + 1) % len(keys)] if now in keys else "source")
 
     def action_reverse(self) -> None:
         """The other way round."""
@@ -650,6 +659,7 @@ class ResultsScreen(BaseScreen[None]):
         elif self._filter.value or self._search.group is not None or self._search.only is not None:
             self._search.group = self._search.only = None
             self.set_filter("", tab=self.query_one(TabLine).chosen)
+            self._show_keys()
         elif not self.query_one(StatusLine).dismiss():
             self.dismiss(None)
 
@@ -678,7 +688,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_count(self) -> None:
         """Count the values of a column or field."""
-        run_task(self, self.table.count(), opens=True)
+        run_task(self, self.table.open_counts(), opens=True)
 
     def action_score(self) -> None:
         """Score a field against gold."""
@@ -700,7 +710,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_columns(self) -> None:
         """Choose the columns of the list."""
-        run_task(self, self.table.choose(), opens=True)
+        run_task(self, self.table.choose_columns(), opens=True)
 
     def action_retry(self) -> None:
         """Send again what is marked, or what is shown."""

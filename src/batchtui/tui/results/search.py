@@ -26,7 +26,7 @@ EVERY = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By which key the rows are sorted; ``file`` is the order they are stored in."""
+    """By which key the rows are sorted; ``source`` is the order of the source."""
 
     key: str
     reverse: bool
@@ -62,7 +62,7 @@ class Search:
     """One search at a time, in a thread; starting another stops the one that runs."""
 
     def __init__(self, post: Callable[[Message], object]) -> None:
-        self.order = Order("file", False)
+        self.order = Order("source", False)
         self.case = self.regex = False
         self.group: ErrorGroup | None = None
         """The error group that is looked within."""
@@ -149,7 +149,6 @@ def _within(rows: Rows, places: Mapping[int, int] | None) -> Rows:
 
 
 def _ordered(view: View, rows: Rows, order: Order, places: Mapping[int, int] | None = None) -> Rows:
-    if order.key == "file":
-        key = places.__getitem__ if places is not None else None
-        return array("I", sorted(rows, key=key, reverse=order.reverse))
+    if order.key == "source" and places is not None:
+        return array("I", sorted(rows, key=places.__getitem__, reverse=order.reverse))
     return sort(view, rows, order.key, reverse=order.reverse)

@@ -63,7 +63,7 @@ class Table:
         assert view is not None
         return view, await self._screen.in_thread(names_of, view, work_for(self._screen))
 
-    async def choose(self) -> None:
+    async def choose_columns(self) -> None:
         """Choose, order and hide columns, and remember them for the run."""
         from batchtui.tui.results.column_choice import ColumnsScreen
 
@@ -78,7 +78,7 @@ class Table:
         remember(self._screen.service.data, self._run, chosen)
         self._screen.show_columns(await self._screen.in_thread(table_columns, view, names, chosen))
 
-    async def count(self) -> None:
+    async def open_counts(self) -> None:
         """Count the column that the rows are sorted by, else the first field, and filter by what is chosen there."""
         from batchtui.tui.results.counts import CountsScreen
 

@@ -16,10 +16,10 @@ MOST = 5_000
 """Entries of one folder that are looked at for a completion."""
 
 
-def completions(typed: str, limit: int = 50, endings: tuple[str, ...] = ()) -> list[str]:
+def completions(typed: str, limit: int = 50, endings: tuple[str, ...] = (), last: tuple[str, ...] = ()) -> list[str]:
     """Paths that begin with ``typed``, folders ended by a slash, in order; nothing when the folder can't be read.
 
-    Of files only those with one of the ``endings``, when there are any.
+    Of files only those with one of the ``endings``, when there are any; those that end in ``last`` come after the others.
     """
     home = str(expanded("~")) if typed == "~" or typed.startswith("~/") else ""
     folder, start = os.path.split(home + typed[1:] if home else typed)
@@ -36,7 +36,7 @@ def completions(typed: str, limit: int = 50, endings: tuple[str, ...] = ()) -> l
                         found.append(shown + entry.name + ("/" if folder_like else ""))
     except (OSError, ValueError):
         return []
-    return sorted(found)[:limit]
+    return sorted(found, key=lambda path: (path.endswith(last), path))[:limit]
 
 
 def common_start(paths: list[str]) -> str:
@@ -53,15 +53,15 @@ def common_start(paths: list[str]) -> str:
 class PathSuggester(Suggester):
     """Suggests the first path that begins with what was typed, read in a thread."""
 
-    def __init__(self, endings: tuple[str, ...]) -> None:
+    def __init__(self, endings: tuple[str, ...], last: tuple[str, ...] = ()) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self._endings = endings
+        self._endings, self._last = endings, last
 
     async def get_suggestion(self, value: str) -> str | None:
         """The suggestion, None when there is none."""
         if not value:
             return None
-        found = await asyncio.to_thread(completions, value, 2, self._endings)
+        found = await asyncio.to_thread(completions, value, 2, self._endings, self._last)
         return found[0] if found else None
 
 
@@ -80,17 +80,24 @@ class PathInput(Input):
     ]
 
     def __init__(
-        self, value: str = "", *, placeholder: str = "", id: str | None = None, endings: tuple[str, ...] = ()
+        self,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        id: str | None = None,
+        endings: tuple[str, ...] = (),
+        last: tuple[str, ...] = (),
     ) -> None:
+        suggester = PathSuggester(endings, last)
         super().__init__(
-            value, placeholder=placeholder, id=id, suggester=PathSuggester(endings), compact=True, select_on_focus=False
+            value, placeholder=placeholder, id=id, suggester=suggester, compact=True, select_on_focus=False
         )
-        self._endings = endings
+        self._endings, self._last = endings, last
         self.cursor_blink = False
 
     async def action_complete(self) -> None:
         """Take as much as is certain, then the suggestion; with nothing to take, move to the next field."""
-        found = await asyncio.to_thread(completions, self.value, endings=self._endings) if self.value else []
+        found = await asyncio.to_thread(completions, self.value, 50, self._endings, self._last) if self.value else []
         start = common_start(found)
         if len(start) > len(self.value):
             taken = start
