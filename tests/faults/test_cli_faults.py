@@ -31,7 +31,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_submit_wait_goes_on_by_itself_to_the_last_result(call: Caller, faults: list[str]) -> None:
     patient = Path(os.environ["BATCHTUI_CONFIG_DIR"]) / "config.toml"
-    patient.write_text("[settle]\nlooks = 2\nseconds = 30\n")  # What was made is found, however long it is hidden.
+    # What was made is found, however long it is hidden; what was not is sent again after five times as long.
+    seconds = 1 if "status:429,0@create*2" in faults else 30
+    patient.write_text(f"[settle]\nlooks = 2\nseconds = {seconds}\n")
     call.demo.set_faults(faults)
     out = call.folder / "out.jsonl"
     said = call("submit", call.source(20), "--wait", "-o", out, "--json")
@@ -88,7 +90,7 @@ def test_a_full_disk_is_said_with_exit_3_and_sync_sends_what_waits(
 
     monkeypatch.setattr(Sender, "_send_once", full)
     said = call("submit", call.source())
-    assert said.code == 3 and "No space" in said.err and "do not submit it again" in said.err
+    assert said.code == 3 and "No space" in said.err and "do not submit again" in said.err
     monkeypatch.setattr(Sender, "_send_once", real)
     assert call("sync").code == 0
     assert call("watch").code == 0

@@ -232,7 +232,11 @@ class CountsScreen(BaseScreen[str | None]):
             self.dismiss(self.counts.groups[event.index].group.filter)
 
     def _countable(self) -> list[Name]:
-        run = [name for name in self._names.run if name.key in (*_CROSSED, "input_tokens", "output_tokens", "cost_usd")]
+        run = [
+            name
+            for name in self._names.run
+            if name.key in (*_CROSSED, "answer", "input_tokens", "output_tokens", "cost_usd")
+        ]
         return [*self._names.answers, *self._names.own, *run]
 
     def action_field(self, by: int) -> None:
@@ -267,10 +271,10 @@ class CountsScreen(BaseScreen[str | None]):
         return None
 
     def _few(self, name: Name) -> bool:
-        column = self._names.column(name)
-        codes = set(column.codes)
-        numeric = name.scope == "run" and name.key not in _CROSSED
-        return 1 < len(codes) <= MOST_ACROSS and not numeric and all(code >= FIRST or code == 0 for code in codes)
+        if name.scope == "run" and name.key not in _CROSSED:
+            return False
+        codes = set(self._names.column(name).codes)
+        return 1 < len(codes) <= MOST_ACROSS and all(code >= FIRST or code == 0 for code in codes)
 
     def action_shares(self) -> None:
         """Rows, or shares of a value's rows."""
