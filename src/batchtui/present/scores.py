@@ -274,11 +274,8 @@ def matrix(
         if len(alone[0]) == len(columns):  # All values say more than figures that the other lines have.
             (shown_columns, sizes), beside, right = alone, ((), {}), []
     frame = 2 + bool(below[0]) + 1
-    if len(shown_columns) < len(columns):
-        # A row whose own value has no column would say little.
-        rows_left = [row for row in rows if row in shown_columns] or rows
-    else:
-        rows_left = rows
+    # A row whose own value has no column would say little.
+    rows_left = [row for row in rows if row in shown_columns or len(shown_columns) == len(columns)] or rows
     shown_rows = _most(
         rows_left, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0
     )
