@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def source(path: str, *keys: str, template: str = "", pane: str = "") -> Act:
     async def act(pilot: Any) -> None:
         from textual.widgets import Input
 
-        screen = NewScreen(importing=True)
+        screen = NewScreen()
         await pilot.app.push_screen(screen)
         await pilot.pause()
         if template:
@@ -151,12 +151,42 @@ async def compared(pilot: Any) -> None:
     await settle(pilot)
 
 
+def labelled(*keys: str) -> Act:
+    """Label examples/feedback.csv once, open its results, and press keys."""
+
+    async def act(pilot: Any) -> None:
+        from batchtui.demo.protocol import DemoClock
+        from batchtui.intake.options import IntakeOptions
+
+        app = pilot.app
+        if not any(record.title == "feedback" for record in app.service.records()):
+            options = IntakeOptions(template=Path(FEEDBACK_LABELS))
+            plan = await asyncio.to_thread(app.service.plan, [FEEDBACK], options)
+            await asyncio.wrap_future(app.engine.call(app.service.submit(plan, title="feedback")))
+            now = DemoClock.now
+            DemoClock.now = lambda self: NOW + timedelta(hours=2)  # type: ignore[method-assign]
+            while named(pilot, "feedback").status != "ended":
+                await asyncio.wrap_future(app.engine.call(app.service.refresh()))
+                await pilot.pause(0.1)
+            await asyncio.wrap_future(app.engine.call(app.service.fetch(named(pilot, "feedback").local_id)))
+            DemoClock.now = now  # type: ignore[method-assign]
+        await results("feedback")(pilot)
+        await until(pilot, lambda: not app.screen.table.reading)
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+
+    return act
+
+
 def named(pilot: Any, title: str) -> Any:
     """A record by its title."""
     return next(record for record in pilot.app.service.records() if record.title == title)
 
 
 TICKETS, MISTAKES = "examples/support-tickets.jsonl", "examples/with-mistakes.jsonl"
+FEEDBACK, FEEDBACK_LABELS = "examples/feedback.csv", "examples/feedback-labels.toml"
 REVIEWS, LABELS = "examples/reviews.csv", "examples/review-labels.toml"
 
 
@@ -183,6 +213,9 @@ def pictures() -> dict[str, Picture]:
         "export": Picture(SMALL, results("review-summaries", "x")),
         "compose": Picture(SMALL, composed),
         "compare": Picture(WIDE, compared),
+        "table": Picture(WIDE, labelled()),
+        "counts": Picture(SMALL, labelled("number_sign")),
+        "score": Picture(SMALL, labelled("A", "enter", "enter")),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from batchtui.present import scores as present
-from batchtui.results.field_scores import agreements, compare_field, score_field, shared
-from batchtui.results.gold import gold_by_id, gold_column, gold_review
+from batchtui.results.field_scores import FieldScore, agreements, compare_field, score_field, shared
+from batchtui.results.gold import Gold, gold_by_id, gold_column, gold_review
 from batchtui.results.names import Names, names_of
 from batchtui.results.review import Review, Verdict
+from batchtui.results.scores import Confusion
 from batchtui.results.view import ResultSet
 from results.result_lines import batch, errored, good, request
 
@@ -166,3 +168,16 @@ def test_a_column_that_does_not_fit_is_said_and_figures_go_first() -> None:
     assert [drawn.hidden for drawn in sizes.values()] == [0, 0, 3]
     assert ["recall" in drawn.lines[1] for drawn in sizes.values()] == [True, False, True]
     assert "3 more values not shown" in sizes[40].lines[-1]
+
+
+def test_a_hundred_thousand_different_values_are_scored_and_drawn() -> None:
+    confusion = Confusion()
+    for number in range(100_000):
+        confusion.add(f"text {number}", f"text {number + number % 2}")
+    score = confusion.score()
+    assert score.accuracy.value == 0.5 and len(score.classes) == 100_001
+    gold = Gold(kind="column", name="g", labels=[])
+    found = FieldScore(field="f", gold=gold, score=score, rows=array("I"), answers=[])
+    drawn = present.score_matrix(found, 80, 20)
+    assert len(drawn.lines) <= 20 and drawn.hidden > 99_000
+    assert len(present.score_csv(found)[1]) == 5 and len(present.score_lines(found, 80)) < 400

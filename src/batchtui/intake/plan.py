@@ -152,9 +152,7 @@ class _Making:
         template = loaded[0]
         if template is not None and template.replaced_model:
             model, own = quoted(self.options.default_model or ""), quoted(template.replaced_model)
-            self._problems.add(
-                warning("model_option", f"model {model} (--model) replaces the template's {own}"), "--model"
-            )
+            self._problems.add(warning("model_option", f"model {model} replaces the template's {own}"), "--model")
         return loaded
 
     def _read(self, source: Source) -> None:

@@ -259,6 +259,8 @@ def _minutes(minutes: int) -> str:
 def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> Text:
     """How far a batch is that has not ended."""
     if record.waiting:
+        if record.next_try_at is not None and record.next_try_at > now:
+            return Text(f"for a check in {numbers.words(record.next_try_at - now)}", "muted")
         return Text("for room in the queue", "muted")
     if record.status == "submitting":
         return Text(numbers.size(record.bytes), "muted")

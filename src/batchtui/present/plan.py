@@ -19,7 +19,9 @@ def cost(plan: Plan) -> str:
     """The estimated cost at batch price, with the likely one where earlier runs tell it; a part without a price is said."""
     likely = plan.estimate.likely_usd
     known = numbers.usd_range(plan.estimate.batch_usd) + (f", {numbers.likely(likely)}" if likely is not None else "")
-    return f"{known} and models without a price" if plan.estimate.unpriced else known
+    if not plan.estimate.unpriced:
+        return known
+    return f"{known} and models without a price" if plan.estimate.batch_usd[1] else "an unknown cost"
 
 
 def standard(plan: Plan) -> str:
@@ -55,7 +57,8 @@ def unpriced(plan: Plan) -> str:
     """That models have no price, "" when all have one."""
     names = [safetext.line(name, 40) for name in plan.estimate.unpriced]
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return f"no price for {', '.join(names[:4])}{more}: not in the cost" if names else ""
+    rest = ": not in the cost" if plan.estimate.batch_usd[1] else ""
+    return f"no price for {', '.join(names[:4])}{more}{rest}" if names else ""
 
 
 def title_of(sources: Iterable[str]) -> str:
@@ -96,9 +99,12 @@ def plan_lines(plan: Plan) -> list[str]:
             + ("; they are kept with the batch" if plan.skipped_kept and plan.ok else "")
         )
     lines.append(f"tokens: {tokens(plan)} ({calibration(plan)})")
-    lines.append(f"cost: {cost(plan)} at batch price ({standard(plan)})")
-    if plan.estimate.unpriced:
-        lines.append(unpriced(plan))
+    if plan.estimate.unpriced and not plan.estimate.batch_usd[1]:
+        lines.append(f"cost: unknown: {unpriced(plan)}")
+    else:
+        lines.append(f"cost: {cost(plan)} at batch price ({standard(plan)})")
+        if plan.estimate.unpriced:
+            lines.append(unpriced(plan))
     if plan.errors:
         lines.append(f"{errors}: nothing can be sent; fix them, or skip these requests with --skip-bad")
     elif not plan.requests:

@@ -24,6 +24,10 @@ NOT_USABLE = "not usable"
 _LABEL, _CELL = 20, 14
 """Cells of a row's label, and of a column's, at most."""
 _GAP = "  "
+PIPED = 200
+"""Cells of a line that goes to a file."""
+_DRAWN, _CROSSED = 300, 1_000
+"""Labels that may be drawn, and that a CSV crosses with each other."""
 
 
 # --- figures --------------------------------------------------------------------------------------------------------
@@ -191,9 +195,14 @@ def score_json(found: FieldScore) -> dict[str, Any]:
 
 
 def score_csv(found: FieldScore) -> list[list[str]]:
-    """The matrix as rows of a table: a line a gold value, a column an answer, then precision, recall and F1 of the class."""
+    """The matrix as rows of a table: a line a gold value, a column an answer, then precision, recall and F1 of the class.
+
+    Of more than a thousand values only the figures of each.
+    """
     score = found.score
     labels = [each.label for each in score.classes]
+    if len(labels) > _CROSSED:
+        labels = []
     head = ["gold", *(f"answer:{label}" for label in labels), "not_usable", "precision", "recall", "f1"]
     rows = [head]
     for each in score.classes:
@@ -251,20 +260,28 @@ def matrix(
     ``heads`` name what stands in rows and in columns, ``beside`` has columns and ``below`` a line of figures by label.
     Of labels that don't all fit the most frequent ones are shown, and how many are not.
     """
+    every = len({*counts, *(each for row in counts.values() for each in row if each is not None)})
+    counts = _most_frequent(counts)
     columns, rows = _labels(counts)
     left = max(
         cell_len(f"{heads[0]} {_down()}") + 2, *(cell_len(name_of(row, _LABEL)) for row in rows), cell_len(below[0]), 4
     )
     right = [max(len(name), 5) for name in beside[0]]
-    room = (width or 100_000) - 2 - left
+    room = (width or PIPED) - 2 - left
     shown_columns, sizes = _fit_columns(counts, columns, room - sum(size + len(_GAP) for size in right))
     if right and len(shown_columns) < len(columns):
         alone = _fit_columns(counts, columns, room)
         if len(alone[0]) == len(columns):  # All values say more than figures that the other lines have.
             (shown_columns, sizes), beside, right = alone, ((), {}), []
     frame = 2 + bool(below[0]) + 1
-    shown_rows = _most(rows, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0)
-    hidden = len((set(rows) - set(shown_rows)) | (set(columns) - set(shown_columns)))
+    # A row whose own value has no column would say little.
+    rows_left = [row for row in rows if row in shown_columns or len(shown_columns) == len(columns)] or rows
+    shown_rows = _most(
+        rows_left, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0
+    )
+    hidden = every - len(
+        ({*rows, *columns} - {None}) - (set(rows) - set(shown_rows)) - (set(columns) - set(shown_columns))
+    )
     indent = "  "
     head = f"{indent}{' ' * left}  {heads[1]} {_across()}"
     names = "".join(_GAP + _right(_column_name(each), size) for each, size in zip(shown_columns, sizes, strict=True))
@@ -289,6 +306,24 @@ def matrix(
         what = numbers.plural(hidden, "more value", "more values")
         lines.append(f"{indent}{GLYPHS.ellipsis} {what} not shown")
     return Matrix(lines, spots, hidden)
+
+
+def _most_frequent(counts: Counts) -> Counts:
+    """The counts of the labels that come most often, where there are too many to be drawn anyway."""
+    sums: Counter[str] = Counter()
+    for row, cells in counts.items():
+        for column, count in cells.items():
+            sums[row] += count
+            if column is not None:
+                sums[column] += count
+    if len(sums) <= _DRAWN:
+        return counts
+    kept = {label for label, _ in sums.most_common(_DRAWN)}
+    return {
+        row: {column: count for column, count in cells.items() if column is None or column in kept}
+        for row, cells in counts.items()
+        if row in kept
+    }
 
 
 def _down() -> str:

@@ -181,8 +181,13 @@ class Confusion:
         labels = label_order(
             {*(gold for gold, _ in self._pairs), *(answer for _, answer in self._pairs), *self._unusable}
         )
-        matrix = {gold: {a: n for a in labels if (n := self._pairs[gold, a])} for gold in labels}
-        classes = tuple(self._class(label, matrix) for label in labels)
+        place = {label: number for number, label in enumerate(labels)}
+        matrix: dict[str, dict[str, int]] = {label: {} for label in labels}
+        answered: Counter[str] = Counter()
+        for (gold, answer), count in sorted(self._pairs.items(), key=lambda item: place[item[0][1]]):
+            matrix[gold][answer] = count
+            answered[answer] += count
+        classes = tuple(self._class(label, matrix[label], answered[label]) for label in labels)
         usable, right = sum(self._pairs.values()), sum(matrix[label].get(label, 0) for label in labels)
         rows = usable + sum(self._unusable.values())
         with_gold = [each for each in classes if each.gold]
@@ -199,10 +204,9 @@ class Confusion:
             unusable=dict(self._unusable),
         )
 
-    def _class(self, label: str, matrix: Mapping[str, Mapping[str, int]]) -> ClassScore:
-        right = matrix[label].get(label, 0)
-        gold = sum(matrix[label].values()) + self._unusable[label]
-        answered = sum(row.get(label, 0) for row in matrix.values())
+    def _class(self, label: str, row: Mapping[str, int], answered: int) -> ClassScore:
+        right = row.get(label, 0)
+        gold = sum(row.values()) + self._unusable[label]
         return ClassScore(
             label=label,
             gold=gold,

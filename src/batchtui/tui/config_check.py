@@ -14,11 +14,11 @@ from batchtui.domain.errors import ConfigError
 from batchtui.tui import bindings, themes
 from batchtui.tui.home.rows import COLUMNS
 
-_TOGETHER = {"NewScreen": ("WritePane",)}
+_TOGETHER = {"NewScreen": ("WritePane",), "ScoreScreen": ("MatrixView",), "FieldCompareScreen": ("MatrixView",)}
 """Screens, with what on them has keys of its own."""
 _WITH_LIST = (
     *("HomeScreen", "ResultsScreen", "ElsewhereScreen", "CompareScreen", "SettingsScreen"),
-    *("GroupsScreen", "FilePicker", "ColumnsScreen", "CountsScreen"),
+    *("GroupsScreen", "FilePicker", "ColumnsScreen", "CountsScreen", "FieldCompareScreen"),
 )
 """Screens on which the keys of the row list work as well."""
 
@@ -47,7 +47,9 @@ def of_keys(config: Config) -> list[str]:
     places["BatchtuiApp"]["palette"] = bindings.PALETTE
     for screen, parts in _TOGETHER.items():
         for part in parts:
-            places[screen] |= places.pop(part)
+            places[screen] |= places[part]
+    for part in {part for parts in _TOGETHER.values() for part in parts}:
+        del places[part]
     shared = places["BatchtuiApp"]
     for screen in places:
         everywhere = {**shared, **places["RowList"]} if screen in _WITH_LIST else shared

@@ -507,6 +507,8 @@ class NewScreen(BaseScreen[None]):
     def _fix_or_skip(self) -> str:
         if self.writing:
             return "Fix them first."
+        if self.plan is not None and not self.plan.requests and not self.closing_helps:
+            return "Fix them first." if self.plan.errors > 1 else "Fix it first."
         closing = f", {self._key('new.close')} to close the schemas" if self.closing_helps else ""
         return f"Fix them, or press {self._key('new.skip')} to skip requests with errors{closing}."
 
