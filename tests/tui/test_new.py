@@ -504,7 +504,7 @@ async def test_tab_leaves_an_empty_path_empty_and_takes_what_is_suggested(
         await pilot.press(*"rev", "tab")
         await until(pilot, lambda: source.value == "review")
         await pilot.press("tab")
-        await until(pilot, lambda: source.value == "review-a.toml")
+        await until(pilot, lambda: source.value == "reviews.csv")
         template.focus()
         await pilot.press(*"rev", "tab")
         await until(pilot, lambda: template.value == "review-a.toml")
