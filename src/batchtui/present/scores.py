@@ -274,7 +274,11 @@ def matrix(
         if len(alone[0]) == len(columns):  # All values say more than figures that the other lines have.
             (shown_columns, sizes), beside, right = alone, ((), {}), []
     frame = 2 + bool(below[0]) + 1
-    shown_rows = _most(rows, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0)
+    # A row whose own value has no column would say little.
+    rows_left = [row for row in rows if row in shown_columns or len(shown_columns) == len(columns)] or rows
+    shown_rows = _most(
+        rows_left, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0
+    )
     hidden = every - len(
         ({*rows, *columns} - {None}) - (set(rows) - set(shown_rows)) - (set(columns) - set(shown_columns))
     )
