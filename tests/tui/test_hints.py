@@ -7,9 +7,11 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
+from batchtui.tui.dialogs import Choose
 from batchtui.tui.help import HelpScreen
+from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.results.review import SAMPLE
 from batchtui.tui.widgets.key_line import KeyLine
@@ -51,3 +53,22 @@ async def test_keys_are_named_where_they_work(tmp_path: Path) -> None:
         assert app.screen.query_one(TabLine).chosen == "jsonl"
         await pilot.press("ctrl+k")
         await until(pilot, lambda: "choose one of them" in words(app.screen, "#export-said"))
+
+
+async def test_a_batch_without_retries_is_compared_with_whole_runs(tmp_path: Path) -> None:
+    service = make_service(tmp_path)
+    sent = [request("a", "x"), request("b", "y")]
+    first = add_batch(service, sent, [line("a")], title="labels")
+    retry = {"local_id": "20261122T110100Z-bbbbbb", "run": first.run, "attempt": 1}
+    add_batch(service, sent[1:], [line("b")], title="labels", **retry)
+    other = add_batch(service, sent, [line("a"), line("b")], title="other", local_id="20261122T110200Z-cccccc")
+    async with opened(service, other.local_id) as (app, pilot, _):
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        shown = app.screen.query_one(OptionList)
+        assert shown.option_count == 1 and "whole run: 2 batches" in str(shown.get_option_at_index(0).prompt)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, CompareScreen))
+        compared = app.screen
+        await until(pilot, lambda: "usable 2 → 2" in words(compared, "#compare-sums"))
+        assert "labels" in words(compared, "#compare-title") and "retry" not in words(compared, "#compare-title")

@@ -17,6 +17,9 @@ from batchtui.tui.results.detail import ShownResult, read, text_of, whole_text
 from batchtui.tui.terminal import edit_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from batchtui.domain.batch import BatchRecord
     from batchtui.tui.results.screen import ResultsScreen
 
 OSC52_LIMIT = 70_000
@@ -197,19 +200,31 @@ async def compare(screen: ResultsScreen) -> None:
     from batchtui.tui.results.compare import CompareScreen
 
     assert screen.view is not None and screen.record is not None
-    run = screen.record.run if screen.run else ""
+    records = screen.service.records()
+    own = screen.record.run
+    # A batch without retries or other parts is its whole run, so it is compared with whole runs.
+    runs = screen.run or sum(r.run == own for r in records) == 1
     others = [
-        r
-        for r in screen.service.records()
-        if r.results == "stored" and r.local_id != screen.local_id and (r.run != run or not run)
+        r for r in records if r.results == "stored" and r.local_id != screen.local_id and (r.run != own or not runs)
     ]
+    if runs:
+        # A run's first batch stands for it.
+        others = list({r.run: r for r in others}.values())
     if not others:
         screen.say("No other batch has results to compare with.")
         return
     choices = [
-        (r.local_id, f"{batch.name(r)} {batch.part_name(r)}  {numbers.plural(r.requests, 'request')}  {batch.cost(r)}")
-        for r in others[:200]
+        (r.local_id, _other(r, [each for each in records if each.run == r.run] if runs else [r])) for r in others[:200]
     ]
     chosen = await screen.app.push_screen_wait(Choose("Compare with", choices))
     if chosen is not None:
-        await screen.app.push_screen(CompareScreen(screen.local_id, chosen, runs=screen.run))
+        await screen.app.push_screen(CompareScreen(screen.local_id, chosen, runs=runs))
+
+
+def _other(record: BatchRecord, taken: Sequence[BatchRecord]) -> str:
+    """One of the choices to compare with: a batch, or all batches of a run."""
+    if len(taken) == 1:
+        part = batch.part_name(record)
+        return f"{batch.name(record)} {part}  {numbers.plural(record.requests, 'request')}  {batch.cost(record)}"
+    first = sum(r.requests for r in taken if not r.attempt)
+    return f"{batch.name(record)}  {numbers.plural(first, 'request')}  whole run: {len(taken)} batches"

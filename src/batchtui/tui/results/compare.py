@@ -158,7 +158,8 @@ class CompareScreen(BaseScreen[None]):
     async def _compare(self) -> None:
         self._work.stop()
         self._work = work_for(self)
-        names = [f"{batch.name(self._record(n))} {batch.part_name(self._record(n))}".strip() for n in (0, 1)]
+        records = [self._record(n) for n in (0, 1)]
+        names = [f"{batch.name(r)} {'' if self._runs else batch.part_name(r)}".strip() for r in records]
         title = Content.assemble(("before ", "dim"), (names[0], "bold"), ("   after ", "dim"), (names[1], "bold"))
         self.query_one("#compare-title", Static).update(title)
         comparison = await self.in_thread(self._read, self._work)
