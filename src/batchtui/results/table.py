@@ -371,7 +371,7 @@ def kind_of(fields: FieldList, path: str) -> Kind:
 
 def exact_float(value: Decimal) -> float | None:
     """The float whose shortest text is this number; None when there is none."""
-    near = float(value) if abs(value.adjusted()) < 300 else None
+    near = float(value) if abs(value.adjusted()) < 330 else None
     return near if near is not None and Decimal(repr(near)) == value else None
 
 

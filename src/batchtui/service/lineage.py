@@ -40,7 +40,8 @@ class Lineage:
         """The runs that were made from a run, the oldest first."""
         with self._reading:
             firsts = self._firsts()
-            return self._relatives(sorted(each for each, first in firsts.items() if run in self._of(first)))
+            led = [first for first in firsts.values() if run in self._of(first)]
+            return self._relatives(each.run for each in sorted(led, key=lambda each: (each.intent_at or each.made_at, each.run)))
 
     def origins(self, run: str) -> list[BatchRecord]:
         """The first batches of all runs that a run was made from in the end, the nearest first; deleted ones are left out."""
