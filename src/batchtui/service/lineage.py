@@ -41,7 +41,9 @@ class Lineage:
         with self._reading:
             firsts = self._firsts()
             led = [first for first in firsts.values() if run in self._of(first)]
-            return self._relatives(each.run for each in sorted(led, key=lambda each: (each.intent_at or each.made_at, each.run)))
+            return self._relatives(
+                each.run for each in sorted(led, key=lambda each: (each.intent_at or each.made_at, each.run))
+            )
 
     def origins(self, run: str) -> list[BatchRecord]:
         """The first batches of all runs that a run was made from in the end, the nearest first; deleted ones are left out."""
