@@ -95,7 +95,10 @@ class Child:
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code, minus a signal's number when that ended it; subprocess.TimeoutExpired after ``timeout``."""
         if self.returncode is None:
-            if not select.select([self._report], [], [], timeout)[0]:
+            # poll takes any descriptor, select only the first 1,024.
+            ready = select.poll()
+            ready.register(self._report, select.POLLIN)
+            if not ready.poll(None if timeout is None else timeout * 1000):
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
             self.returncode = self._read()
             os.close(self._report)

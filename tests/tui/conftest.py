@@ -12,6 +12,7 @@ import pytest
 
 from batchtui.intake import template_process
 from batchtui.present import symbols
+from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
 from tests.preloaded import renderer
 from tests.tui import waiting
@@ -39,6 +40,23 @@ def renderers_are_forked(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     if request.path.name != "test_new_template_process.py":
         forking = SimpleNamespace(**{**vars(subprocess), "Popen": renderer})
         monkeypatch.setattr(template_process, "subprocess", forking)
+
+
+@pytest.fixture(autouse=True)
+def loops_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The loop of each app's engine gives its three descriptors back once its thread has ended."""
+    made: list[ServiceThread] = []
+    begin = ServiceThread.__init__
+
+    def counted(engine: ServiceThread, service: Service) -> None:
+        begin(engine, service)
+        made.append(engine)
+
+    monkeypatch.setattr(ServiceThread, "__init__", counted)
+    yield
+    for engine in made:
+        if not engine._thread.is_alive() and not engine._loop.is_running():
+            engine._loop.close()
 
 
 @pytest.fixture(autouse=True)

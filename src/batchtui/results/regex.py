@@ -87,9 +87,10 @@ def _records(view: View, rows: Rows, numbers: dict[int, int]) -> bytes:
 def _answers(fd: int, work: Work) -> Iterator[list[int]]:
     """What the other process finds; each line is '+N' for a hit or '.' for a sign of life, the last one is 'done'."""
     heard, rest = time.monotonic(), b""
+    ready = select.poll()
+    ready.register(fd, select.POLLIN)
     while not work.stopped:
-        ready, _, _ = select.select([fd], [], [], 0.1)
-        if not ready:
+        if not ready.poll(100):
             if time.monotonic() - heard > PATIENCE:
                 raise InputError(
                     "the regular expression takes too long on one of the results",
