@@ -164,7 +164,7 @@ async def home(demo: RunningDemo, data: Path, patience: float = 0.0) -> None:
     from batchtui.config.load import load_config
 
     service = service_on(demo, data, load_config())
-    until = time.monotonic() + 120
+    until = time.monotonic() + 270
     try:
         while not await _is_home(demo, service, patience):
             assert time.monotonic() < until, [

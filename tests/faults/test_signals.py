@@ -49,6 +49,7 @@ def hurried(demo: RunningDemo) -> None:
     store.options = msgspec.structs.replace(store.options, duration=0.05)
 
 
+@pytest.mark.timeout(420)  # A reply that was cut off is given up after three minutes of checks.
 @pytest.mark.parametrize("seed", range(3))
 def test_signals_end_a_waiting_submit_with_130_and_a_whole_state(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
