@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from batchtui import clock
 from batchtui.domain.batch import SCHEMA_VERSION
 from batchtui.domain.errors import BatchtuiError
 from batchtui.service import Service
@@ -28,7 +27,6 @@ from tests.preloaded import Child
 from tests.service.harness import service_on, source
 
 COUNT = 40
-SPEED = 60.0
 SETTLED = 180.0
 """Seconds by which the looks for a lost batch are over."""
 LAGS = [0.0, 20.0, 60.0, 120.0, 1.3 * SETTLED, 2 * SETTLED, 4 * SETTLED]
@@ -164,7 +162,7 @@ async def home(demo: RunningDemo, data: Path, patience: float = 0.0) -> None:
     from batchtui.config.load import load_config
 
     service = service_on(demo, data, load_config())
-    until = time.monotonic() + 270
+    until = time.monotonic() + 120
     try:
         while not await _is_home(demo, service, patience):
             assert time.monotonic() < until, [
@@ -191,12 +189,6 @@ async def _is_home(demo: RunningDemo, service: Service, patience: float) -> bool
         return False
     there = {b["id"] for b in demo.stats()["batches"]}
     return there == {r.id for r in records if r.id}
-
-
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One clock for the server, the commands and the service of a test."""
-    monkeypatch.setenv(clock.VARIABLE, clock.Clock(SPEED).variable())
 
 
 @pytest.mark.usefixtures("fast")

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from batchtui import clock
 from tests.demo_server import running_demo
 from tests.faults.driving import ids_in, record_json
-from tests.faults.test_kills import SPEED, environment, home, killed
+from tests.faults.test_kills import environment, home, killed
 from tests.preloaded import Child
 from tests.service.harness import source
 
 
+@pytest.mark.usefixtures("fast")
 @pytest.mark.parametrize("after", [20, *(pytest.param(n, marks=pytest.mark.slow) for n in (8, 14, 30, 45, 60))])
-async def test_a_run_again_survives_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    monkeypatch.setenv(clock.VARIABLE, clock.Clock(SPEED).variable())
+async def test_a_run_again_survives_a_kill(tmp_path: Path, after: int) -> None:
     config = Path(os.environ["BATCHTUI_CONFIG_DIR"])
     config.mkdir(parents=True, exist_ok=True)
     (config / "config.toml").write_text("[limits]\nmax_requests = 3\n")

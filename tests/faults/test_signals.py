@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from tests.demo_server import RunningDemo, running_demo
+from tests.faults.conftest import SPEED
 from tests.faults.test_kills import COUNT, assert_whole, environment, home, killed
 from tests.preloaded import Child
 from tests.quick import HURRIED
@@ -49,13 +50,13 @@ def hurried(demo: RunningDemo) -> None:
     store.options = msgspec.structs.replace(store.options, duration=0.05)
 
 
-@pytest.mark.timeout(420)  # A reply that was cut off is given up after three minutes of checks.
+@pytest.mark.usefixtures("fast")  # A reply that was cut off is given up after three minutes of checks.
 @pytest.mark.parametrize("seed", range(3))
 def test_signals_end_a_waiting_submit_with_130_and_a_whole_state(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     data = tmp_path / "data"
-    faults = [[], ["slow:0.5@create*1"]][seed % 2]
-    with running_demo(tmp_path / "server", faults=faults, duration=60) as demo:
+    faults = [[], [f"slow:{0.5 * SPEED}@create*1"]][seed % 2]
+    with running_demo(tmp_path / "server", faults=faults, duration=60 * SPEED) as demo:
         code, said = interrupted(
             demo,
             data,
