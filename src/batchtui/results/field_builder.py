@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -267,7 +266,7 @@ class Builder:
         if last - first == 1 and columns.length[first] > WHOLE_LIMIT:
             self._too_large += columns.outcome[first] == SUCCEEDED
             return
-        block = _pread(results.results_fd(), begin, end - begin)
+        block = results.read_stretch(begin, end - begin)
         found = plain_parts(block, last - first)
         if found is None:
             lines = [
@@ -365,13 +364,6 @@ def _spans(results: ResultSet) -> Iterator[tuple[int, int]]:
             last += 1
         yield first, last
         first = last
-
-
-def _pread(fd: int, offset: int, length: int) -> bytes:
-    found = os.pread(fd, length, offset)
-    while len(found) < length and (more := os.pread(fd, length - len(found), offset + len(found))):
-        found += more
-    return found
 
 
 def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:

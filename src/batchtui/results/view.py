@@ -378,7 +378,11 @@ class ResultSet(View):
         offset, length = self.columns.offset[row], self.columns.length[row]
         if offset < 0:
             return b""
-        return self._read_at(self.results_fd(), offset, length if limit is None else min(length, limit))
+        return self.read_stretch(offset, length if limit is None else min(length, limit))
+
+    def read_stretch(self, offset: int, length: int) -> bytes:
+        """So many bytes of the results from ``offset`` on.  Raises StoreError."""
+        return self._read_at(self.results_fd(), offset, length)
 
     def read_request(self, row: int) -> bytes | None:
         """A row's request; None when it is not known.  Raises StoreError."""
