@@ -20,9 +20,9 @@ import msgspec
 
 from batchtui.domain.outcome import STANDINGS, standing
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.counts import Bar, NumberSummary, summarize_counted
 from batchtui.results.field_columns import FIRST, LONG_TEXT, NOTHING, Column, as_text
 from batchtui.results.names import Name, Names
+from batchtui.results.number_summary import Bar, NumberSummary, summarize
 from batchtui.results.scores import label_order
 from batchtui.results.view import View
 
@@ -195,7 +195,7 @@ class _Grouped:
         counts: Counter[float] = Counter()
         for code, number in numbers.items():
             counts[number] += values[code]
-        self.summary = summarize_counted(counts)
+        self.summary = summarize(counts)
         assert self.summary is not None
         number_of = self._bars(self.summary.bars, self.name.full)
         for code in values:
@@ -236,7 +236,7 @@ class _Grouped:
             if NOTHING < codes[row] < FIRST:
                 sizes[row] = size
         counts = _counter(sizes, rows)
-        self.summary = summarize_counted({float(size): count for size, count in counts.items() if size >= 0})
+        self.summary = summarize({float(size): count for size, count in counts.items() if size >= 0})
         if self.summary is None:
             return
         number_of = self._bars(self.summary.bars, f"len({self.name.full})")

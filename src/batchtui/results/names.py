@@ -164,10 +164,6 @@ class Names:
         shown = text if len(text) <= 120 else f"{text[:120]}…"
         raise InputError(f"there is no column or field {shown!r}", advice=advice)
 
-    def resolve_all(self, text: str) -> list[Name]:
-        """The names in a list with commas; quotes keep a comma together.  Raises InputError."""
-        return [self.resolve(each) for each in split_names(text)]
-
     def column(self, name: Name) -> Column:
         """A name's values by the view's row; what stands in the lines only, as ``run.answer``, reads them.  Raises StoreError."""
         found = self._columns.get(name)

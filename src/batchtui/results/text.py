@@ -1,4 +1,4 @@
-"""Texts of result and request lines: first words, whole answers, errors, fields of JSON answers."""
+"""Texts of result and request lines: first words, whole answers, errors."""
 
 from __future__ import annotations
 
@@ -269,25 +269,3 @@ def join_text(blocks: list[Block]) -> str:
     if not inputs:
         return text
     return inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]"
-
-
-def unfolded(text: str) -> dict[str, object] | None:
-    """The fields of an answer that is a JSON object, alone or in a fenced block; None when it is none."""
-    body = text.strip()
-    if body.startswith("```"):
-        first, _, rest = body.partition("\n")
-        body = rest.rsplit("```", 1)[0].strip() if len(first) < 20 else body
-    if not body.startswith("{"):
-        return None
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def cell(value: object) -> str:
-    """A JSON value as the text of a table's cell."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
