@@ -215,7 +215,7 @@ def _kind(left: View, row: int, right: View, other: int, states: tuple[_States, 
 def _said(line: bytes) -> str:
     answer = read_answer(line)
     if answer.text is None:
-        return ": ".join(part for part in (answer.error, answer.message) if part)
+        return answer.why
     beside = () if answer.text in answer.inputs else answer.inputs
     return "\n\n".join(part for part in (answer.text, *beside) if part)
 

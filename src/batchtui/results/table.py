@@ -340,16 +340,21 @@ def column_names(view: View, work: Work = UNWATCHED) -> list[Name]:
 
 
 def unique(columns: Iterable[TableColumn]) -> list[TableColumn]:
-    """The columns without repetition; one whose name another has is called by its scope, or numbered."""
+    """The columns without repetition; one whose name another has is numbered."""
     taken: set[str] = set()
     found = []
     for column in dict.fromkeys(columns):
-        name, number = column.name, 1
-        while name in taken:
-            number += 1
-            name = f"{column.name}_{number}"
-        taken.add(name)
-        found.append(msgspec.structs.replace(column, name=name))
+        found.append(msgspec.structs.replace(column, name=free_name(column.name, taken)))
+    return found
+
+
+def free_name(name: str, taken: set[str], *, joint: str = "_", fold: Callable[[str], str] = str) -> str:
+    """The name, numbered where another has it, and added to ``taken``; names that ``fold`` makes equal are the same."""
+    found, number = name, 1
+    while fold(found) in taken:
+        number += 1
+        found = f"{name}{joint}{number}"
+    taken.add(fold(found))
     return found
 
 

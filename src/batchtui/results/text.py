@@ -121,8 +121,9 @@ class Answer(msgspec.Struct, gc=False):
     text: str | None
     """None when there is no answer; a tool call's input as JSON when the answer is nothing but tool calls."""
     error: str = ""
-    """The error's type and message."""
+    """The error's type."""
     message: str = ""
+    """The error's message."""
     blocks: list[Block] = []
     """All of them in their order; none when there is no answer."""
     stop_details: str = ""
@@ -132,6 +133,11 @@ class Answer(msgspec.Struct, gc=False):
     def inputs(self) -> tuple[str, ...]:
         """What it calls tools with, as JSON."""
         return tool_inputs(self.blocks)
+
+    @property
+    def why(self) -> str:
+        """Why there is no answer: the error's type and message; '' where there is one."""
+        return ": ".join(filter(None, (self.error, self.message)))
 
     @property
     def only_text(self) -> bool:
