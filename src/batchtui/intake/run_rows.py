@@ -169,9 +169,7 @@ class RunSource:
         return self._fields_of(row, parts)
 
     def _fields_of(self, row: int, parts: Parts) -> dict[str, Any]:
-        member, place = self._view.place(row)
-        held = self._view.members[member]
-        main = held.asked.of(held.columns.seq[place]).main_call(parts.calls) if parts.calls else 0
+        main = self._view.wanted(row).main_call(parts.calls) if parts.calls else 0
         inputs = {number: _object(bytes(call.input)) for number, call in enumerate(parts.calls, 1)}
         found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
