@@ -32,15 +32,9 @@ Kind: TypeAlias = Literal["answers", "rows", "requests"]
 USABLE = ("usable",)
 """What is taken of a run unless something else is asked for."""
 _SUCCEEDED = frozenset({"usable", "cut_short", "invalid"})
-_INDEXED = frozenset(RUN) - {
-    "answer",
-    "error_message",
-    "tool_calls",
-    "compaction",
-    "stop_details",
-    "thinking",
-    "content",
-}
+_BESIDE = ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content")
+"""What a line says beside its answer's text."""
+_INDEXED = frozenset(RUN) - {"answer", *_BESIDE}
 _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
 _decode = msgspec.json.Decoder().decode
@@ -185,14 +179,16 @@ class RunSource:
     ) -> dict[str, Any]:
         every = "run" in wants
         said: dict[str, Any] = {"custom_id": custom_id}
-        if every or "answer" in wants:
-            said["answer"] = parts if isinstance(parts, str) else (read_answer(line).text if line else None) or ""
+        beside = [key for key in _BESIDE if key in wants or (every and line and key != "content")]
+        asks = every or "answer" in wants
+        answer = read_answer(line) if beside or (asks and not isinstance(parts, str)) else None
+        if asks:
+            said["answer"] = parts if isinstance(parts, str) else (answer.text if answer is not None else None) or ""
         if every or any(name in wants for name in _INDEXED):
             said |= self._indexed(row)
-        for key in ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"):
-            if key in wants or (every and line and key != "content"):
-                invalid = self._view.why_invalid(row) if key == "error_message" else ""
-                said[key] = invalid or (said_beside(line, key) if line else "")
+        for key in beside:
+            invalid = self._view.why_invalid(row) if key == "error_message" else ""
+            said[key] = invalid or (said_beside(line, key, answer) if line else "")
         if every or "verdict" in wants:
             said |= self._reviewed.get(place.key, {"verdict": "", "right_value": "", "note": ""})
         return said
