@@ -19,7 +19,7 @@ from batchtui.domain.work import Progress, Work
 from batchtui.results.export import export
 from batchtui.results.run_view import open_run
 from batchtui.results.spreadsheet import csv_line, safe_cell
-from batchtui.results.text import read_answer, unfolded
+from batchtui.results.text import read_answer
 from batchtui.results.view import ResultSet
 
 LINES = [
@@ -234,12 +234,6 @@ def testcsv_lines_read_back_as_they_were(rows: list[list[str]]) -> None:
 )
 def test_the_text_of_an_answer(content: object, text: str) -> None:
     assert read_answer(message("a", content)).text == text  # type: ignore[arg-type]
-
-
-def test_unfolding_takes_objects_only() -> None:
-    assert unfolded('{"a": 1}') == {"a": 1}
-    assert unfolded("[1]") is None
-    assert unfolded("{not json}") is None
 
 
 def test_json_holds_the_last_line_of_an_id_and_every_line_without_one(tmp_path: Path) -> None:

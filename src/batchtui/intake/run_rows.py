@@ -32,15 +32,9 @@ Kind: TypeAlias = Literal["answers", "rows", "requests"]
 USABLE = ("usable",)
 """What is taken of a run unless something else is asked for."""
 _SUCCEEDED = frozenset({"usable", "cut_short", "invalid"})
-_INDEXED = frozenset(RUN) - {
-    "answer",
-    "error_message",
-    "tool_calls",
-    "compaction",
-    "stop_details",
-    "thinking",
-    "content",
-}
+_BESIDE = ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content")
+"""What a line says beside its answer's text."""
+_INDEXED = frozenset(RUN) - {"answer", *_BESIDE}
 _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
 _decode = msgspec.json.Decoder().decode
@@ -169,9 +163,7 @@ class RunSource:
         return self._fields_of(row, parts)
 
     def _fields_of(self, row: int, parts: Parts) -> dict[str, Any]:
-        member, place = self._view.place(row)
-        held = self._view.members[member]
-        main = held.asked.of(held.columns.seq[place]).main_call(parts.calls) if parts.calls else 0
+        main = self._view.wanted(row).main_call(parts.calls) if parts.calls else 0
         inputs = {number: _object(bytes(call.input)) for number, call in enumerate(parts.calls, 1)}
         found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
@@ -187,14 +179,16 @@ class RunSource:
     ) -> dict[str, Any]:
         every = "run" in wants
         said: dict[str, Any] = {"custom_id": custom_id}
-        if every or "answer" in wants:
-            said["answer"] = parts if isinstance(parts, str) else (read_answer(line).text if line else None) or ""
+        beside = [key for key in _BESIDE if key in wants or (every and line and key != "content")]
+        asks = every or "answer" in wants
+        answer = read_answer(line) if beside or (asks and not isinstance(parts, str)) else None
+        if asks:
+            said["answer"] = parts if isinstance(parts, str) else (answer.text if answer is not None else None) or ""
         if every or any(name in wants for name in _INDEXED):
             said |= self._indexed(row)
-        for key in ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"):
-            if key in wants or (every and line and key != "content"):
-                invalid = self._view.why_invalid(row) if key == "error_message" else ""
-                said[key] = invalid or (said_beside(line, key) if line else "")
+        for key in beside:
+            invalid = self._view.why_invalid(row) if key == "error_message" else ""
+            said[key] = invalid or (said_beside(line, key, answer) if line else "")
         if every or "verdict" in wants:
             said |= self._reviewed.get(place.key, {"verdict": "", "right_value": "", "note": ""})
         return said

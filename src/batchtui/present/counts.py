@@ -12,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from batchtui import safetext
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.column_counts import Counted, Counts, Group
-from batchtui.results.counts import NumberSummary
+from batchtui.results.number_summary import NumberSummary
 from batchtui.results.spreadsheet import safe_cell
 
 _PARTS = "▏▎▍▌▋▊▉"

@@ -7,7 +7,7 @@ is imported when the first schema is there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -161,9 +161,14 @@ class _Compiled:
 
 def spellings(schema: Any) -> dict[str, str]:
     """The texts that a schema lists, by what they are without capitals; those that differ only in capitals are left out."""
+    return by_casefold(_listed(schema))
+
+
+def by_casefold(texts: Iterable[str]) -> dict[str, str]:
+    """Texts by what they are without capitals; those that differ only in capitals are left out."""
     found: dict[str, str] = {}
     twice: set[str] = set()
-    for each in _listed(schema):
+    for each in texts:
         key = each.casefold()
         if found.setdefault(key, each) != each:
             twice.add(key)
@@ -175,13 +180,16 @@ def _listed(schema: Any) -> Iterator[str]:
     while waiting:
         here = waiting.pop()
         if isinstance(here, dict):
-            options = here.get("enum")
-            for each in (*(options if isinstance(options, list) else ()), here.get("const")):
-                if isinstance(each, str):
-                    yield each
+            yield from _listed_right_here(here)
             waiting.extend(value for key, value in here.items() if key not in ("enum", "const", "default", "examples"))
         elif isinstance(here, list):
             waiting.extend(here)
+
+
+def _listed_right_here(schema: dict[str, Any]) -> list[str]:
+    options = schema.get("enum")
+    given = (*(options if isinstance(options, list) else ()), schema.get("const"))
+    return [each for each in given if isinstance(each, str)]
 
 
 def respelled(value: Any, known: dict[str, str], depth: int = 0) -> Any:
@@ -207,9 +215,7 @@ def listed_at(schema: Any) -> dict[tuple[str, ...], list[str]]:
         looked_at += 1
         if not isinstance(here, dict) or depth > _DEEPEST:
             continue
-        options = here.get("enum")
-        given = (*(options if isinstance(options, list) else ()), here.get("const"))
-        texts = [each for each in given if isinstance(each, str)]
+        texts = _listed_right_here(here)
         if texts and path:
             found.setdefault(path, []).extend(texts)
         waiting.extend((each, to, depth + 1) for each, to in _within(schema, here, path))

@@ -43,11 +43,16 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there is anything to check an answer by."""
         return self.text is not None or bool(self.calls)
 
+    @property
+    def main_tool(self) -> str:
+        """The tool whose input is the answer; "" when none is more than another."""
+        return self.forced or (self.tools[0] if len(self.tools) == 1 else "")
+
     def main_call(self, calls: Sequence[Call]) -> int:
         """The number of the call whose input is the answer, from 1; 0 when the text is it or no call is."""
         if self.text is not None or not calls:
             return 0
-        name = self.forced or (self.tools[0] if len(self.tools) == 1 else "")
+        name = self.main_tool
         if not name:
             return 0 if self.tools else 1
         return next((number for number, call in enumerate(calls, 1) if call.name == name), 0)

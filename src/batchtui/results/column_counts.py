@@ -20,9 +20,9 @@ import msgspec
 
 from batchtui.domain.outcome import STANDINGS, standing
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.counts import Bar, NumberSummary, summarize_counted
 from batchtui.results.field_columns import FIRST, LONG_TEXT, NOTHING, Column, as_text
 from batchtui.results.names import Name, Names
+from batchtui.results.number_summary import Bar, NumberSummary, summarize
 from batchtui.results.scores import label_order
 from batchtui.results.view import View
 
@@ -127,6 +127,8 @@ class _Grouped:
 
     def __init__(self, view: View, names: Names, name: Name, rows: Sequence[int] | None) -> None:
         self.name = name
+        self._usable = "is:usable " if name.scope == "answer" else ""
+        """Before each filter on a field: rows without a usable answer are counted apart."""
         self.groups: list[Group] = []
         self.group_of: dict[int, int] = {}
         self.form: Form = "values"
@@ -146,8 +148,7 @@ class _Grouped:
             self._as_values(values)
 
     def _term(self, rest: str, negated: str = "") -> str:
-        usable = "is:usable " if self.name.scope == "answer" else ""
-        return f"{usable}{negated}{self.name.full}{rest}"
+        return f"{self._usable}{negated}{self.name.full}{rest}"
 
     def _add(self, code: int, group: Group) -> None:
         self.group_of[code] = len(self.groups)
@@ -186,8 +187,7 @@ class _Grouped:
         """The filter of long values: by their length where all others are shorter."""
         most = max((len(as_text(value)) for value in self._column.entries), default=0)
         if all(size > most for size in self._column.sizes.values()):
-            usable = "is:usable " if self.name.scope == "answer" else ""
-            return f"{usable}len({self.name.full})>{most}"
+            return f"{self._usable}len({self.name.full})>{most}"
         return self._term(":*")
 
     def _as_numbers(self, values: dict[int, int], numbers: dict[int, float]) -> None:
@@ -195,7 +195,7 @@ class _Grouped:
         counts: Counter[float] = Counter()
         for code, number in numbers.items():
             counts[number] += values[code]
-        self.summary = summarize_counted(counts)
+        self.summary = summarize(counts)
         assert self.summary is not None
         number_of = self._bars(self.summary.bars, self.name.full)
         for code in values:
@@ -206,7 +206,6 @@ class _Grouped:
     def _bars(self, bars: Sequence[Bar], term: str) -> Callable[[float], int]:
         """Add a group a bar; the group of a number."""
         first = len(self.groups)
-        usable = "is:usable " if self.name.scope == "answer" else ""
         for place, bar in enumerate(bars):
             low, high = _plain(bar.low), _plain(bar.high)
             if bar.low == bar.high:
@@ -215,7 +214,7 @@ class _Grouped:
                 label, wanted = f"{_short(bar.low)}–{_short(bar.high)}", f"{term}>={low} {term}<={high}"
             else:
                 label, wanted = f"{_short(bar.low)}–{_short(bar.high)}", f"{term}>={low} {term}<{high}"
-            self.groups.append(Group(label, "range", f"{usable}{wanted}"))
+            self.groups.append(Group(label, "range", f"{self._usable}{wanted}"))
         lows = [bar.low for bar in bars]
         return lambda number: first + max(0, bisect_right(lows, number) - 1)
 
@@ -236,7 +235,7 @@ class _Grouped:
             if NOTHING < codes[row] < FIRST:
                 sizes[row] = size
         counts = _counter(sizes, rows)
-        self.summary = summarize_counted({float(size): count for size, count in counts.items() if size >= 0})
+        self.summary = summarize({float(size): count for size, count in counts.items() if size >= 0})
         if self.summary is None:
             return
         number_of = self._bars(self.summary.bars, f"len({self.name.full})")

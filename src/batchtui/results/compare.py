@@ -12,7 +12,6 @@ import msgspec
 
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.row_match import match
 from batchtui.results.text import read_answer
 from batchtui.results.view import ResultRow, Rows, View
@@ -162,16 +161,13 @@ class _Sums:
     def __init__(self, view: View, rows: Sequence[int]) -> None:
         self._view = view
         self._rows = rows
-        outcome, cut = view.column("outcome"), view.column("cut")
-        self.good = sum(1 for row in rows if outcome[row] == SUCCEEDED and not cut[row])
+        self.good = sum(map(_States(view).good, rows))
 
     def sum(self, *names: str) -> int:
         return sum(sum(map(self._view.column(name).__getitem__, self._rows)) for name in names)
 
     def cost(self) -> Decimal | None:
-        column = self._view.column("cost")
-        costs = [column[row] for row in self._rows]
-        return None if UNPRICED in costs else dollars(sum(costs))
+        return self._view.cost_of(self._rows)
 
 
 def compare(left: View, right: View, work: Work = UNWATCHED) -> Comparison:
@@ -215,7 +211,7 @@ def _kind(left: View, row: int, right: View, other: int, states: tuple[_States, 
 def _said(line: bytes) -> str:
     answer = read_answer(line)
     if answer.text is None:
-        return ": ".join(part for part in (answer.error, answer.message) if part)
+        return answer.why
     beside = () if answer.text in answer.inputs else answer.inputs
     return "\n\n".join(part for part in (answer.text, *beside) if part)
 

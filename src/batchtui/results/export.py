@@ -247,9 +247,7 @@ def parsed_value(view: View, row: int, line: bytes) -> bytes | None:
         return None
     if isinstance(parts, str):
         parts = Parts(parts, parts)
-    member, place = view.place(row)
-    held = view.members[member]
-    main = held.asked.of(held.columns.seq[place]).main_call(parts.calls) if parts.calls else 0
+    main = view.wanted(row).main_call(parts.calls) if parts.calls else 0
     if main:
         return _json(parts.calls[main - 1])
     with suppress(RecursionError, msgspec.MsgspecError, UnicodeError):

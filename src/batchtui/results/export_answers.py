@@ -17,7 +17,7 @@ from batchtui.results.answer_markdown import markdown, stop_words
 from batchtui.results.export_job import Job
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.spreadsheet import safe_cell
-from batchtui.results.table import NO_ANSWER, NOT_SENT
+from batchtui.results.table import NO_ANSWER, NOT_SENT, free_name
 from batchtui.results.text import Answer, read_answer, tool_calls
 from batchtui.store import files
 
@@ -44,13 +44,8 @@ def _section(job: Job, number: int) -> str:
     facts += [row.model] if row.model else []
     facts += [f"{row.tokens:,} tokens"] if row.tokens else []
     facts += [f"${row.cost_usd.normalize():f}"] if row.cost_usd else []
-    body = markdown(answer) if answer.text is not None else error_words(answer)
+    body = markdown(answer) if answer.text is not None else answer.why
     return f"## {row.custom_id or '(no id)'}\n\n*{' · '.join(facts)}*\n\n{body.rstrip()}\n\n"
-
-
-def error_words(answer: Answer) -> str:
-    """Why there is no answer."""
-    return ": ".join(part for part in (answer.error, answer.message) if part)
 
 
 def write_files(job: Job, dest: Path) -> int:
@@ -93,16 +88,16 @@ def _fill(job: Job, folder: Path) -> int:
             answer = read_answer(raw)
             name, more = "", ""
             if answer.text is not None:
-                base = _free(row.custom_id, taken)
+                # Capitals don't count on every disk.
+                base = free_name(safetext.filename(row.custom_id), taken, joint="-", fold=str.lower)
                 name = f"{base}.txt"
                 _put(folder / name, answer.text.encode("utf-8", "replace"))
                 written += 1
                 if beside := _beside(raw, answer):
                     more = f"{base}.json"
                     _put(folder / more, beside)
-            why = f"{answer.error}: {answer.message}" if answer.message else answer.error
             state = NO_ANSWER if job.every and not raw else row.flaw or row.outcome
-            why = why or (stop_words(answer.stop_details) if answer.stop_details else "")
+            why = answer.why or (stop_words(answer.stop_details) if answer.stop_details else "")
             index.writerow([safe_cell(each) for each in (row.custom_id, name, state, why, more)])
         text.flush()
     return written
@@ -122,14 +117,3 @@ def _beside(raw: bytes, answer: Answer) -> bytes:
     if answer.compaction:
         said["compaction"] = answer.compaction
     return msgspec.json.format(msgspec.json.encode(said), indent=2) if said else b""
-
-
-def _free(custom_id: str, taken: set[str]) -> str:
-    """A name without an ending made of the id, that no other has even where capitals don't count."""
-    base = safetext.filename(custom_id)
-    name, number = base, 1
-    while name.lower() in taken:
-        number += 1
-        name = f"{base}-{number}"
-    taken.add(name.lower())
-    return name

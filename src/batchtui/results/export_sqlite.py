@@ -11,7 +11,7 @@ from pathlib import Path
 from batchtui.domain.errors import StoreError
 from batchtui.results.export_job import Job, placed
 from batchtui.results.names import Scope
-from batchtui.results.table import Table, TableColumn, exact_float, flat_text
+from batchtui.results.table import Table, TableColumn, exact_float, flat_text, free_name
 from batchtui.store import files
 
 TABLES: dict[Scope, str] = {"row": "rows", "run": "answers", "answer": "fields"}
@@ -74,19 +74,10 @@ def _declared(columns: Sequence[TableColumn]) -> list[str]:
     if sum(len(name.encode()) for name in names) > _NAMES_ROOM:
         names = [name[:_CUT] for name in names]
     taken: set[str] = set()
-    names = [_free(name or "column", taken) for name in names]
+    names = [free_name(name or "column", taken, fold=str.casefold) for name in names]
     kinds = [_TYPES.get(column.kind, "") for column in columns]
-    key = f"{_quoted(_free(KEY, taken))} INTEGER PRIMARY KEY"
+    key = f"{_quoted(free_name(KEY, taken, fold=str.casefold))} INTEGER PRIMARY KEY"
     return [key, *(f"{_quoted(name)}{kind}" for name, kind in zip(names, kinds, strict=True))]
-
-
-def _free(name: str, taken: set[str]) -> str:
-    found, number = name, 1
-    while found.casefold() in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found.casefold())
-    return found
 
 
 def _quoted(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ import msgspec
 
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Work
-from batchtui.results.answer_check import listed_at
+from batchtui.results.answer_check import by_casefold, listed_at
 from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
 from batchtui.results.asked import Asked
 from batchtui.results.field_columns import (
@@ -267,7 +266,7 @@ class Builder:
         if last - first == 1 and columns.length[first] > WHOLE_LIMIT:
             self._too_large += columns.outcome[first] == SUCCEEDED
             return
-        block = _pread(results.results_fd(), begin, end - begin)
+        block = results.read_stretch(begin, end - begin)
         found = plain_parts(block, last - first)
         if found is None:
             lines = [
@@ -343,16 +342,12 @@ class Builder:
 
 def listed_spellings(asked: Asked) -> dict[Key, dict[str, str]]:
     """For each path the texts that the requests' schemas list, by casefold; those of two spellings are left out."""
-    found: dict[Key, dict[str, str]] = {}
+    found: dict[Key, dict[str, None]] = {}
     for wanted in asked.wanted:
-        main = wanted.forced or (wanted.tools[0] if len(wanted.tools) == 1 else "")
-        schema = wanted.text if wanted.text is not None else wanted.calls.get(main)
+        schema = wanted.text if wanted.text is not None else wanted.calls.get(wanted.main_tool)
         for keys, texts in listed_at(schema).items() if schema is not None else ():
-            known = found.setdefault(keys, {})
-            for text in texts:
-                if known.setdefault(text.casefold(), text) != text:
-                    known[text.casefold()] = ""
-    return {keys: {key: text for key, text in known.items() if text} for keys, known in found.items()}
+            found.setdefault(keys, {}).update(dict.fromkeys(texts))
+    return {keys: by_casefold(texts) for keys, texts in found.items()}
 
 
 def _spans(results: ResultSet) -> Iterator[tuple[int, int]]:
@@ -365,13 +360,6 @@ def _spans(results: ResultSet) -> Iterator[tuple[int, int]]:
             last += 1
         yield first, last
         first = last
-
-
-def _pread(fd: int, offset: int, length: int) -> bytes:
-    found = os.pread(fd, length, offset)
-    while len(found) < length and (more := os.pread(fd, length - len(found), offset + len(found))):
-        found += more
-    return found
 
 
 def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -130,17 +129,6 @@ class Column:
     def value_of(self, code: int) -> Value | Absent:
         """The value that a code from FIRST on stands for; ABSENT for the others."""
         return self.entries[code - FIRST] if code >= FIRST else ABSENT
-
-    def counts(self, rows: Iterable[int] | None = None) -> Counter[int]:
-        """How many rows (of ``rows`` or all) have each code."""
-        return Counter(self.codes if rows is None else map(self.codes.__getitem__, rows))
-
-    def size(self, row: int) -> int:
-        """A value's length in characters as text, without reading a long one; 0 when absent."""
-        code = self.codes[row]
-        if code >= FIRST:
-            return len(as_text(self.entries[code - FIRST]))
-        return self.sizes.get(row, 0) if code else 0
 
     @property
     def sizes(self) -> dict[int, int]:

@@ -12,7 +12,6 @@ import msgspec
 
 from batchtui.domain.outcome import standing
 from batchtui.results.gold import Gold, fitted, labels_of
-from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.names import Name, Names
 from batchtui.results.row_match import matched
 from batchtui.results.scores import Confusion, Proportion, Score, cohen_kappa, mcnemar, proportion
@@ -172,7 +171,7 @@ def compare_field(
         agreement=agreement,
         matrix=matrix,
         usable=(sum(a is not None for a, _ in labels), sum(b is not None for _, b in labels)),
-        cost_usd=(_cost(views[0], [a for a, _ in pairs]), _cost(views[1], [b for _, b in pairs])),
+        cost_usd=(views[0].cost_of(a for a, _ in pairs), views[1].cost_of(b for _, b in pairs)),
         gold=gold,
         counts=counts,
     )
@@ -217,9 +216,3 @@ def _gold_counts(triples: Iterable[tuple[str | None, str | None, str | None]]) -
         neither=found["neither"],
         p_value=mcnemar(found["left"], found["right"]),
     )
-
-
-def _cost(view: View, rows: Sequence[int]) -> Decimal | None:
-    column = view.column("cost")
-    costs = [column[row] for row in rows]
-    return None if UNPRICED in costs else dollars(sum(costs))

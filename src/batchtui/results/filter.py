@@ -80,13 +80,10 @@ def _ranks(column: Column) -> list[int]:
 
 
 def _source_places(view: View) -> array[int]:
-    """Where each row stands in its source, counted from 0 and kept with the view."""
-    found = view.kept.get("source_places")
-    if not isinstance(found, array):
-        found = array("I", bytes(4 * len(view)))
-        for place, row in enumerate(in_source_order(view)):
-            found[row] = place
-        view.kept["source_places"] = found
+    """Where each row stands in its source, counted from 0."""
+    found = array("I", bytes(4 * len(view)))
+    for place, row in enumerate(in_source_order(view)):
+        found[row] = place
     return found
 
 

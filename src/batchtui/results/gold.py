@@ -19,7 +19,6 @@ from batchtui.results.row_match import places as places_of
 from batchtui.results.scores import label_of
 from batchtui.results.view import View
 
-Label = str | None
 EMPTY = "(empty)"
 """The label of an answer that is there and is an empty text."""
 _encode = msgspec.json.Encoder(decimal_format="number", order="sorted").encode

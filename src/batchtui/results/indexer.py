@@ -128,10 +128,7 @@ def waiting_index(known: Iterable[Found], requests: Stamp, prices: PriceTable, w
         columns.request_offset.extend(offsets)
         columns.request_length.extend([min(length, _U32) for length in lengths])
     count = len(columns.id_end)
-    fixed = {"offset": -1, "outcome": WAITING, "group": 1}
-    for name, kind in LAYOUT:
-        if name not in ("id_end", "seq", "request_offset", "request_length"):
-            getattr(columns, name).extend(array(kind, [fixed.get(name, 0)]) * count)
+    _extend_without_lines(columns, count, WAITING, 1)
     columns.seq.extend(range(count))
     header = Header(
         results=NOTHING,
@@ -146,6 +143,14 @@ def waiting_index(known: Iterable[Found], requests: Stamp, prices: PriceTable, w
         prices=price_marks(prices, ("",)),
     )
     return Index(header, columns)
+
+
+def _extend_without_lines(columns: Columns, count: int, outcome: int, group: int) -> None:
+    """Add to the columns rows of requests without a line; their ids and requests are added by who knows them."""
+    fixed = {"offset": -1, "outcome": outcome, "group": group}
+    for name, kind in LAYOUT:
+        if name not in ("id_end", "seq", "request_offset", "request_length"):
+            getattr(columns, name).extend(array(kind, [fixed.get(name, 0)]) * count)
 
 
 class Indexer:
@@ -360,11 +365,8 @@ class Indexer:
     def _add_absent(self, lost: list[tuple[str, int]], outcome: int) -> None:
         if not lost:
             return
-        columns, count = self._columns, len(lost)
-        fixed = {"offset": -1, "outcome": outcome, "group": self._groups.number(GroupKey(outcome, OUTCOMES[outcome]))}
-        for name, kind in LAYOUT:
-            if name not in ("id_end", "seq", "request_offset", "request_length"):
-                getattr(columns, name).extend(array(kind, [fixed.get(name, 0)]) * count)
+        columns = self._columns
+        _extend_without_lines(columns, len(lost), outcome, self._groups.number(GroupKey(outcome, OUTCOMES[outcome])))
         for custom_id, seq in lost:
             columns.ids += custom_id[:ID_LIMIT].encode("utf-8", "replace")
             columns.id_end.append(len(columns.ids))

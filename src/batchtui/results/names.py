@@ -23,7 +23,7 @@ from batchtui.results.fields import Field, view_fields
 from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.review_columns import review_column
 from batchtui.results.row_columns import RowColumns
-from batchtui.results.text import raw_content, read_answer, tool_calls
+from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
 from batchtui.results.view import View
 
 Scope = Literal["row", "answer", "run"]
@@ -164,10 +164,6 @@ class Names:
         shown = text if len(text) <= 120 else f"{text[:120]}…"
         raise InputError(f"there is no column or field {shown!r}", advice=advice)
 
-    def resolve_all(self, text: str) -> list[Name]:
-        """The names in a list with commas; quotes keep a comma together.  Raises InputError."""
-        return [self.resolve(each) for each in split_names(text)]
-
     def column(self, name: Name) -> Column:
         """A name's values by the view's row; what stands in the lines only, as ``run.answer``, reads them.  Raises StoreError."""
         found = self._columns.get(name)
@@ -291,11 +287,14 @@ def _said(view: View, key: str) -> Iterable[Value | Absent]:
             yield (view.why_invalid(row) if key == "error_message" else "") or said_beside(line, key) or ABSENT
 
 
-def said_beside(line: bytes, key: str) -> str:
-    """What a line says beside its answer's text, by its name in RUN; '' when it says nothing."""
+def said_beside(line: bytes, key: str, answer: Answer | None = None) -> str:
+    """What a line says beside its answer's text, by its name in RUN; '' when it says nothing.
+
+    ``answer`` is the line's answer where it was read before.
+    """
     if key == "content":
         return raw_content(line)
-    found = read_answer(line)
+    found = answer or read_answer(line)
     if key == "tool_calls":
         return tool_calls(line, found)
     return {

@@ -64,16 +64,23 @@ def sourced(view: View) -> Sourced:
 
 
 def in_source_order(view: View) -> Rows:
-    """A view's rows in the order of the source; where that is not known, in the order of the requests, else as received."""
+    """A view's rows in the order of the source; where that is not known, in the order of the requests, else as received.
+
+    It is kept with the view: not to be changed.
+    """
+    kept = view.kept.get("source_order")
+    if isinstance(kept, array):
+        return kept
     sent = _as_sent(view)
     try:
         known = [_row_ids(member) for member in view.members]
-        if len(known) == 1 and known[0].as_sent:
-            return array("I", sent)
-        found = _places(view, known)
+        if len(known) != 1 or not known[0].as_sent:
+            found = _places(view, known)
+            sent.sort(key=lambda row: _spot(found[row]))
     except StoreError:
         return array("I", sent)
-    return array("I", sorted(sent, key=lambda row: _spot(found[row])))
+    order = view.kept["source_order"] = array("I", sent)
+    return order
 
 
 def by_source(view: View, rows: Iterable[int]) -> Rows:

@@ -14,10 +14,10 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.outcome import ended
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_columns import ABSENT, Column, Json, column_of
-from batchtui.results.fields import Field, view_fields
+from batchtui.results.field_columns import ABSENT, Column, Json, as_text, column_of
+from batchtui.results.fields import Field
 from batchtui.results.json_in_text import decode
-from batchtui.results.names import REVIEWED, FieldList, Name, Names, Scope
+from batchtui.results.names import REVIEWED, FieldList, Name, Names, Scope, names_of
 from batchtui.results.review_columns import review_of
 from batchtui.results.row_ids import decode_columns
 from batchtui.results.skipped import SkippedRow
@@ -331,25 +331,26 @@ class Table:
 
 
 def column_names(view: View, work: Work = UNWATCHED) -> list[Name]:
-    """All names that columns of a view can have; reads the fields.  Raises StoreError, Stopped."""
-    own = OwnColumns(view)
-    try:
-        return list(Names(view, fields=view_fields(view, work), rows=own))
-    finally:
-        own.close()
+    """All names that columns of a view can have, in a list; for a thread.  Raises StoreError, Stopped."""
+    return list(names_of(view, work))
 
 
 def unique(columns: Iterable[TableColumn]) -> list[TableColumn]:
-    """The columns without repetition; one whose name another has is called by its scope, or numbered."""
+    """The columns without repetition; one whose name another has is numbered."""
     taken: set[str] = set()
     found = []
     for column in dict.fromkeys(columns):
-        name, number = column.name, 1
-        while name in taken:
-            number += 1
-            name = f"{column.name}_{number}"
-        taken.add(name)
-        found.append(msgspec.structs.replace(column, name=name))
+        found.append(msgspec.structs.replace(column, name=free_name(column.name, taken)))
+    return found
+
+
+def free_name(name: str, taken: set[str], *, joint: str = "_", fold: Callable[[str], str] = str) -> str:
+    """The name, numbered where another has it, and added to ``taken``; names that ``fold`` makes equal are the same."""
+    found, number = name, 1
+    while fold(found) in taken:
+        number += 1
+        found = f"{name}{joint}{number}"
+    taken.add(fold(found))
     return found
 
 
@@ -379,13 +380,9 @@ def flat_text(value: object) -> str:
     """A value as the text of a cell: text as it is, others as JSON; empty for null and what is absent."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | Decimal):
-        return str(value)
-    return value.text if isinstance(value, Json) else _encode(value).decode("utf-8", "replace")
+    if isinstance(value, str | int | Decimal | Json):
+        return as_text(value)
+    return _encode(value).decode("utf-8", "replace")
 
 
 _FLAT: dict[type, Callable[[Any], str]] = {int: str, Decimal: str, type(None): lambda value: ""}

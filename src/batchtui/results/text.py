@@ -1,4 +1,4 @@
-"""Texts of result and request lines: first words, whole answers, errors, fields of JSON answers."""
+"""Texts of result and request lines: first words, whole answers, errors."""
 
 from __future__ import annotations
 
@@ -121,8 +121,9 @@ class Answer(msgspec.Struct, gc=False):
     text: str | None
     """None when there is no answer; a tool call's input as JSON when the answer is nothing but tool calls."""
     error: str = ""
-    """The error's type and message."""
+    """The error's type."""
     message: str = ""
+    """The error's message."""
     blocks: list[Block] = []
     """All of them in their order; none when there is no answer."""
     stop_details: str = ""
@@ -132,6 +133,11 @@ class Answer(msgspec.Struct, gc=False):
     def inputs(self) -> tuple[str, ...]:
         """What it calls tools with, as JSON."""
         return tool_inputs(self.blocks)
+
+    @property
+    def why(self) -> str:
+        """Why there is no answer: the error's type and message; '' where there is one."""
+        return ": ".join(filter(None, (self.error, self.message)))
 
     @property
     def only_text(self) -> bool:
@@ -269,25 +275,3 @@ def join_text(blocks: list[Block]) -> str:
     if not inputs:
         return text
     return inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]"
-
-
-def unfolded(text: str) -> dict[str, object] | None:
-    """The fields of an answer that is a JSON object, alone or in a fenced block; None when it is none."""
-    body = text.strip()
-    if body.startswith("```"):
-        first, _, rest = body.partition("\n")
-        body = rest.rsplit("```", 1)[0].strip() if len(first) < 20 else body
-    if not body.startswith("{"):
-        return None
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def cell(value: object) -> str:
-    """A JSON value as the text of a table's cell."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -32,7 +32,7 @@ from batchtui.domain.outcome import (
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import AnswerChecker, Schema
 from batchtui.results.answer_parts import parts_of
-from batchtui.results.asked import Asked, read_asked, taken
+from batchtui.results.asked import Asked, Wanted, read_asked, taken
 from batchtui.results.index import AT_LEAST, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars, stamp
 from batchtui.results.text import first_words
 from batchtui.store import files
@@ -213,6 +213,18 @@ class View(ABC):
         member, place = self.place(row)
         return self.members[member].read_request(place)
 
+    def wanted(self, row: int) -> Wanted:
+        """What the row's request asked its answer to be.  Raises StoreError."""
+        member, place = self.place(row)
+        held = self.members[member]
+        return held.asked.of(held.columns.seq[place])
+
+    def cost_of(self, rows: Iterable[int]) -> Decimal | None:
+        """What these rows' answers cost at batch price, in dollars; None when one has no price."""
+        column = self.column("cost")
+        costs = [column[row] for row in rows]
+        return None if UNPRICED in costs else dollars(sum(costs))
+
     def first_words(self, row: int, limit: int = 120) -> str:
         """The beginning of the answer's text or of the error's message, on one line; not yet safe to show."""
         member, place = self.place(row)
@@ -378,7 +390,11 @@ class ResultSet(View):
         offset, length = self.columns.offset[row], self.columns.length[row]
         if offset < 0:
             return b""
-        return self._read_at(self.results_fd(), offset, length if limit is None else min(length, limit))
+        return self.read_stretch(offset, length if limit is None else min(length, limit))
+
+    def read_stretch(self, offset: int, length: int) -> bytes:
+        """So many bytes of the results from ``offset`` on.  Raises StoreError."""
+        return self._read_at(self.results_fd(), offset, length)
 
     def read_request(self, row: int) -> bytes | None:
         """A row's request; None when it is not known.  Raises StoreError."""

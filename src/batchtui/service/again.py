@@ -21,6 +21,7 @@ from batchtui.intake.run_rows import Kind, RunSource
 from batchtui.results.asked import carried
 from batchtui.results.requests_again import prepare
 from batchtui.results.row_match import sourced
+from batchtui.results.table import OwnColumns
 from batchtui.results.view import View
 from batchtui.service import run_sources
 from batchtui.service.context import Context
@@ -48,7 +49,7 @@ class AgainChange(msgspec.Struct, frozen=True, kw_only=True):
 
 def base_recipe(context: Context, record: BatchRecord) -> Recipe | None:
     """The recipe of a record's run, None when there is none.  Raises StoreError."""
-    return read(context.history.folder(context.history.of_run(record.run)[0].local_id))
+    return read(context.history.run_folder(record.run))
 
 
 def rereadable(context: Context, record: BatchRecord) -> tuple[str, ...]:
@@ -71,8 +72,8 @@ class Again:
 
     def __init__(self, context: Context, record: BatchRecord) -> None:
         self._context = context
-        self.first = context.history.of_run(record.run)[0]
         self.run = context.history.of_run(record.run)
+        self.first = self.run[0]
         self.recipe = base_recipe(context, record)
 
     @property
@@ -325,8 +326,6 @@ def _by_id(rows: Iterator[tuple[str, int]]) -> tuple[dict[str, int], Counter[int
 
 
 def _of_run(view: View, left_out: frozenset[str], work: Work) -> Iterator[tuple[str, int]]:
-    from batchtui.results.table import OwnColumns
-
     own, where = OwnColumns(view), sourced(view)
     try:
         for row in where.rows:

@@ -32,7 +32,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 def review_of(context: Context, run: str) -> Review:
     """The verdicts and samples of a run.  Raises StoreError."""
-    return Review(context.history.folder(context.history.of_run(run)[0].local_id))
+    return Review(context.history.run_folder(run))
 
 
 def find_gold(context: Context, prices: PriceTable, view: View, names: Names, field: Name, text: str, run: str) -> Gold:

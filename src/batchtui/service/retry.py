@@ -22,7 +22,7 @@ from batchtui.results.requests_again import NOT_SUCCEEDED, choose, difference, p
 from batchtui.results.row_ids import lines_again
 from batchtui.results.run_view import open_run
 from batchtui.results.storage import open_results
-from batchtui.results.view import Rows
+from batchtui.results.view import ResultSet, Rows
 from batchtui.service import planning
 from batchtui.service.context import Context
 from batchtui.service.reconcile import RESEND_AFTER
@@ -128,20 +128,20 @@ class Retry:
         for record in records:
             # A batch made elsewhere has no requests here, and nothing of it may have come yet.
             with contextlib.suppress(StoreError):
-                opened = open_results(self._context.history.folder(record.local_id), self._context.prices)
+                member = self._member(record)
                 found.update(
-                    opened.id(row) for row, outcome in enumerate(opened.columns.outcome) if outcome in _NOT_HERE
+                    member.id(row) for row, outcome in enumerate(member.columns.outcome) if outcome in _NOT_HERE
                 )
-                opened.close()
         return found
 
     def _ids(self, records: Sequence[BatchRecord]) -> set[str]:
-        found: set[str] = set()
-        for record in records:
-            opened = open_results(self._context.history.folder(record.local_id), self._context.prices)
-            found.update(opened.ids())
-            opened.close()
-        return found
+        return {custom_id for record in records for custom_id in self._member(record).ids()}
+
+    def _member(self, record: BatchRecord) -> ResultSet:
+        """A batch of the run as the view has it; of one that the view had to leave out, this raises why."""
+        folder = self._context.history.folder(record.local_id)
+        found = next((member for member in self.view.members if member.folder == folder), None)
+        return found if found is not None else open_results(folder, self._context.prices)
 
     def notes(self, rows: Rows, changes: Mapping[str, str]) -> Notes:
         """What should be known before these rows are sent again with these changes.  Raises InputError."""

@@ -124,7 +124,7 @@ def _among(view: View, choice: RunChoice, work: Work) -> Rows | None:
 
 def reviewed(context: Context, record: BatchRecord) -> dict[str, dict[str, Any]]:
     """Your verdicts on a run's answers by row identity: ``verdict``, ``right_value`` and ``note``.  Raises StoreError."""
-    review = Review(context.history.folder(context.history.of_run(record.run)[0].local_id))
+    review = Review(context.history.run_folder(record.run))
     return {
         each.row: {"verdict": each.verdict, "right_value": each.value or "", "note": each.note}
         for each in review.verdicts()

@@ -286,7 +286,7 @@ class Service:
         by_name = {r.local_id: r for r in records}
         for member in view.members if schema is None else ():
             self._agree(by_name[member.folder.name], member)
-        view.kept[REVIEW_FOLDER] = self.history.folder(self.run_of(record)[0].local_id)
+        view.kept[REVIEW_FOLDER] = self.history.run_folder(record.run)
         return view
 
     def review(self, record: BatchRecord) -> Review:

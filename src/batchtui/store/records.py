@@ -175,6 +175,10 @@ class History:
         """All records of a run, by attempt and part."""
         return sorted((r for r in self.all() if r.run == run), key=lambda r: (r.attempt, r.part, r.local_id))
 
+    def run_folder(self, run: str) -> Path:
+        """The folder of a run's first batch, which has what is of the run: its recipe, verdicts and skipped rows."""
+        return self.folder(self.of_run(run)[0].local_id)
+
     def changed_at(self, local_id: str) -> datetime | None:
         """When a record was written last, aware UTC; None when there is none."""
         with self._guard:

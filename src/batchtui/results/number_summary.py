@@ -1,28 +1,16 @@
-"""How often each value occurs, crossed with another, and what numbers and lengths look like as a whole."""
+"""What numbers look like as a whole: quartiles, mean and a histogram."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 import msgspec
 
-from batchtui.results.scores import label_order
-
 BARS = 10
 """Bars of a histogram."""
-
-
-class ValueCount(msgspec.Struct, frozen=True):
-    """One value, the rows that have it, their share of all rows, and these rows by the value of a second column."""
-
-    value: str
-    rows: int
-    share: float
-    by: dict[str, int]
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -46,33 +34,11 @@ class NumberSummary(msgspec.Struct, frozen=True, kw_only=True):
     bars: tuple[Bar, ...]
 
 
-def frequencies(values: Iterable[str], by: Iterable[str] | None = None) -> list[ValueCount]:
-    """Values by how often they occur, the most frequent first and equal ones by name; with ``by`` crossed with it."""
-    if by is None:
-        counts = Counter(values)
-        crossed: dict[str, Counter[str]] = {}
-    else:
-        pairs = Counter(zip(values, by, strict=True))
-        counts, crossed = Counter(), {}
-        for (value, other), rows in pairs.items():
-            counts[value] += rows
-            crossed.setdefault(value, Counter())[other] += rows
-    total = sum(counts.values())
-    place = {value: number for number, value in enumerate(label_order(counts))}
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], place[item[0]]))
-    return [
-        ValueCount(value, rows, rows / total, {o: crossed[value][o] for o in label_order(crossed.get(value, ()))})
-        for value, rows in ordered
-    ]
+def summarize(counts: Mapping[float, int]) -> NumberSummary | None:
+    """Quartiles, mean and histogram of numbers, by how often each occurs; None when there is none.
 
-
-def summarize(numbers: Iterable[float]) -> NumberSummary | None:
-    """Quartiles, mean and histogram of numbers; None when there is none.  What isn't finite is left out."""
-    return summarize_counted(Counter(numbers))
-
-
-def summarize_counted(counts: Mapping[float, int]) -> NumberSummary | None:
-    """The same of numbers by how often each occurs."""
+    What isn't finite is left out.
+    """
     ordered = sorted(n for n in counts if math.isfinite(n))
     if not ordered:
         return None
