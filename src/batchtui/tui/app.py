@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.color import Color
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
@@ -26,6 +26,7 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.present import symbols
 from batchtui.tui import bindings, terminal
 from batchtui.tui.base import Guard, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.messages import Happened
 from batchtui.tui.output_filter import Colorless, OutputFilter
@@ -60,25 +61,19 @@ class BatchtuiApp(Guard, App[int]):
     COMMANDS: ClassVar[set[Any]] = {_commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "question_mark,f1",
-            "help",
-            "help",
-            id="help",
-            tooltip="keyboard shortcuts, and what the signs mean",
-        ),
+        bind("question_mark,f1", "help", "help", "help", "keyboard shortcuts, and what the signs mean"),
         bindings.PALETTE,
-        Binding(
+        bind(
             "f5",
             "redraw",
             "redraw",
+            "redraw",
+            "redraw the screen, e.g. when another program wrote over it",
             show=False,
             priority=True,
-            id="redraw",
-            tooltip="redraw the screen, e.g. when another program wrote over it",
         ),
-        Binding("q", "leave", "quit", id="quit", tooltip="quit; batches keep running at the API"),
-        Binding("ctrl+c", "leave", "quit", show=False, id="quit_now", tooltip="quit"),
+        bind("q", "leave", "quit", "quit", "quit; batches keep running at the API"),
+        bind("ctrl+c", "leave", "quit", "quit_now", "quit", show=False),
     ]
 
     def __init__(

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.dom import DOMNode
 
-PALETTE = Binding("ctrl+p", "command_palette", "palette", id="palette", tooltip="all actions, and all batches by name")
-
 _MODIFIERS = frozenset({"ctrl", "shift", "alt", "meta", "super", "hyper"})
 _NAMES = {
     "escape": "esc",
@@ -25,6 +23,10 @@ _NAMES = {
     "question_mark": "?",
     "dollar_sign": "$",
     "equals_sign": "=",
+    "number_sign": "#",
+    "percent_sign": "%",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "asterisk": "*",
     "colon": ":",
     "full_stop": ".",
@@ -42,6 +44,27 @@ _NAMES = {
     "backspace": "bksp",
     "delete": "del",
 }
+
+
+def bind(
+    keys: str,
+    action: str,
+    label: str,
+    name: str,
+    tip: str,
+    *,
+    show: bool = True,
+    priority: bool = False,
+    key_display: str | None = None,
+) -> Binding:
+    """A key that people can look up and choose: ``name`` is its id in [keys], ``label`` is in the key line, ``tip`` in the help.
+
+    ``key_display`` is what stands for several keys; one key is shown by its name.
+    """
+    return Binding(keys, action, label, show, key_display, priority, tip, name)
+
+
+PALETTE = bind("ctrl+p", "command_palette", "palette", "palette", "all actions, and all batches by name")
 
 
 def name_of(key: str) -> str:

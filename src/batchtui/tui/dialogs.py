@@ -19,8 +19,9 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch, numbers
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseModal
+from batchtui.tui.bindings import bind
 
-BACK = Binding("escape", "leave", "back", id="back", tooltip="close without changes")
+BACK = bind("escape", "leave", "back", "back", "close without changes")
 
 
 class Confirm(BaseModal[bool]):
@@ -28,9 +29,9 @@ class Confirm(BaseModal[bool]):
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "yes", id="yes", tooltip="confirm"),
-        Binding("n", "answer(False)", "no", id="no", tooltip="cancel"),
-        Binding("escape", "answer(False)", "no", id="back", tooltip="cancel"),
+        bind("y", "answer(True)", "yes", "yes", "confirm"),
+        bind("n", "answer(False)", "no", "no", "cancel"),
+        bind("escape", "answer(False)", "no", "back", "cancel"),
         Binding("left,h", "app.focus_previous", show=False),
         Binding("right,l", "app.focus_next", show=False),
     ]
@@ -159,7 +160,7 @@ class Reading(BaseModal[None]):
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q", "leave", "back", id="back", tooltip="leave"),
+        bind("escape,enter,q", "leave", "back", "back", "leave"),
         Binding("down,j", "scroll(1)", show=False),
         Binding("up,k", "scroll(-1)", show=False),
         Binding("pagedown,space", "page(1)", show=False),
@@ -251,7 +252,7 @@ class EditModal(BaseModal[tuple[str, str] | None]):
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         BACK,
-        Binding("ctrl+s", "save", "save", id="save", priority=True, tooltip="save"),
+        bind("ctrl+s", "save", "save", "save", "save", priority=True),
     ]
 
     def __init__(self, title: str, note: str, *, heading: str = "Title and note", hint: str = "") -> None:

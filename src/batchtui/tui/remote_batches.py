@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import Static
 
 from batchtui import safetext
@@ -19,6 +19,7 @@ from batchtui.present import batch as present_batch
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.base import BaseScreen, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import EditModal
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -80,10 +81,10 @@ class ElsewhereScreen(BaseScreen[None]):
 
     CSS_PATH = "remote_batches.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "adopt", "adopt", id="adopt", tooltip="adopt: track the batch here and download its results"),
-        Binding("m", "more", "more", id="more", tooltip="load the next page"),
-        Binding("R", "again", "refresh", id="refresh", tooltip="refresh the list"),
-        Binding("escape", "leave", "back", id="back", tooltip="back to home"),
+        bind("a", "adopt", "adopt", "adopt", "adopt: track the batch here and download its results"),
+        bind("m", "more", "more", "more", "load the next page"),
+        bind("R", "again", "refresh", "refresh", "refresh the list"),
+        bind("escape", "leave", "back", "back", "back to home"),
     ]
 
     def __init__(self) -> None:

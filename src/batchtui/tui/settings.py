@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
@@ -24,6 +24,7 @@ from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import Service
 from batchtui.tui.base import BaseScreen, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Ask, Choose
 from batchtui.tui.terminal import run_outside
 from batchtui.tui.themes import theme_names
@@ -143,10 +144,10 @@ class SettingsScreen(BaseScreen[None]):
     CSS_PATH = "settings.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = ("settings.change", "settings.default", "edit")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "change", "change", id="settings.change", priority=True, tooltip="change this setting"),
-        Binding("d", "default", "default", id="settings.default", tooltip="remove the setting: the default is used"),
-        Binding("e", "edit", "$EDITOR", id="edit", tooltip="open config.toml in $EDITOR"),
-        Binding("escape", "leave", "back", id="back", tooltip="back"),
+        bind("enter,space", "change", "change", "settings.change", "change this setting", priority=True),
+        bind("d", "default", "default", "settings.default", "remove the setting: the default is used"),
+        bind("e", "edit", "$EDITOR", "edit", "open config.toml in $EDITOR"),
+        bind("escape", "leave", "back", "back", "back"),
     ]
 
     def __init__(self) -> None:

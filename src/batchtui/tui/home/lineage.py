@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 
 from batchtui import safetext
@@ -14,6 +14,7 @@ from batchtui.present import recipe as recipe_words
 from batchtui.service import Service
 from batchtui.service.lineage import Relative
 from batchtui.tui.base import run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Choose, Reading
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ class Details(Reading):
 
     CSS_PATH = "../dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "f", "follow", "follow", id="details.follow", tooltip="go to a run it was made from, or that it led to"
-        ),
+        bind("f", "follow", "follow", "details.follow", "go to a run it was made from, or that it led to"),
     ]
 
     def __init__(self, body: Content, relatives: Sequence[tuple[str, Relative]]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
@@ -28,6 +28,7 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.service import events
 from batchtui.service.history_stats import usual_minutes
 from batchtui.tui.base import BaseScreen
+from batchtui.tui.bindings import bind
 from batchtui.tui.home.first_steps import first_steps
 from batchtui.tui.home.model import SORTS, HomeModel, Line
 from batchtui.tui.home.rows import HomeRows, chosen_columns
@@ -66,51 +67,37 @@ class HomeScreen(BaseScreen[None]):
     """All batches of the data folder, by run; the bottom of the screens."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "new", id="new", tooltip="new batch: compose requests or import files"),
-        Binding("i", "import", "import", id="import", tooltip="check and submit a file"),
-        Binding("enter", "open_row", "open", id="open", tooltip="open results, or what needs attention"),
-        Binding("c", "act('cancel')", "cancel", id="cancel", tooltip="cancel running batches"),
-        Binding("r", "act('retry')", "retry", id="retry", tooltip="retry failed requests"),
-        Binding("a", "act('again')", "again", id="again", tooltip="make the run again: other model, template or rows"),
-        Binding(
-            "b",
-            "act('from_rows')",
-            "new from answers",
-            id="from_rows",
-            tooltip="new batch from a run's rows and their answers",
-        ),
-        Binding(
+        bind("n", "new", "new", "new", "new batch: compose requests or import files"),
+        bind("i", "import", "import", "import", "check and submit a file"),
+        bind("enter", "open_row", "open", "open", "open results, or what needs attention"),
+        bind("c", "act('cancel')", "cancel", "cancel", "cancel running batches"),
+        bind("r", "act('retry')", "retry", "retry", "retry failed requests"),
+        bind("a", "act('again')", "again", "again", "make the run again: other model, template or rows"),
+        bind("b", "act('from_rows')", "new from answers", "from_rows", "new batch from a run's rows and their answers"),
+        bind(
             "f",
             "act('fetch')",
             "download",
-            id="fetch",
-            tooltip="download results again; they replace the ones on disk only if they hold more",
+            "fetch",
+            "download results again; they replace the ones on disk only if they hold more",
         ),
-        Binding("x", "act('export')", "export", id="export", tooltip="export results to a file"),
-        Binding(
-            "slash",
-            "filter",
-            "filter",
-            id="filter",
-            tooltip="filter by words, status:, model:, profile:, age<2d, cost>1",
-        ),
-        Binding("s", "sort", "sort", id="sort", tooltip="sort by the next column"),
-        Binding("S", "reverse", "reverse", id="reverse", tooltip="reverse sort order"),
-        Binding("e", "act('edit')", "edit", id="edit", tooltip="edit title and note"),
-        Binding("d", "act('delete')", "delete", id="delete", tooltip="delete here, at the API, or both"),
-        Binding("v", "details", "details", id="details", tooltip="details of a batch"),
-        Binding("R", "refresh", "refresh", id="refresh", tooltip="check all batches now"),
-        Binding("z", "fold", "fold", id="fold", tooltip="fold or unfold a run"),
-        Binding("left,h", "fold(True)", "fold", show=False, id="fold_run", tooltip="fold a run"),
-        Binding("right,l", "fold(False)", "unfold", show=False, id="unfold_run", tooltip="unfold a run"),
-        Binding("y", "copy", "copy", id="copy", tooltip="copy the batch's ID"),
-        Binding("o", "elsewhere", "other batches", id="elsewhere", tooltip="other batches in this workspace"),
-        Binding(
-            "dollar_sign", "spending", "spending", id="spending", tooltip="spending by day, month, model and profile"
-        ),
-        Binding("p", "act('profiles')", "profiles", id="profiles", tooltip="switch profile"),
-        Binding("comma", "app.settings", "settings", id="settings", tooltip="settings in config.toml"),
-        Binding("escape", "clear", "back", show=False, id="back", tooltip="clear the message, the filter, the marks"),
+        bind("x", "act('export')", "export", "export", "export results to a file"),
+        bind("slash", "filter", "filter", "filter", "filter by words, status:, model:, profile:, age<2d, cost>1"),
+        bind("s", "sort", "sort", "sort", "sort by the next column"),
+        bind("S", "reverse", "reverse", "reverse", "reverse sort order"),
+        bind("e", "act('edit')", "edit", "edit", "edit title and note"),
+        bind("d", "act('delete')", "delete", "delete", "delete here, at the API, or both"),
+        bind("v", "details", "details", "details", "details of a batch"),
+        bind("R", "refresh", "refresh", "refresh", "check all batches now"),
+        bind("z", "fold", "fold", "fold", "fold or unfold a run"),
+        bind("left,h", "fold(True)", "fold", "fold_run", "fold a run", show=False),
+        bind("right,l", "fold(False)", "unfold", "unfold_run", "unfold a run", show=False),
+        bind("y", "copy", "copy", "copy", "copy the batch's ID"),
+        bind("o", "elsewhere", "other batches", "elsewhere", "other batches in this workspace"),
+        bind("dollar_sign", "spending", "spending", "spending", "spending by day, month, model and profile"),
+        bind("p", "act('profiles')", "profiles", "profiles", "switch profile"),
+        bind("comma", "app.settings", "settings", "settings", "settings in config.toml"),
+        bind("escape", "clear", "back", "back", "clear the message, the filter, the marks", show=False),
     ]
     KEY_LINE = (
         *("new", "import", "open", "cancel", "retry", "export", "filter", "sort", "edit", "delete", "details"),

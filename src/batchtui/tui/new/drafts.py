@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import msgspec
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static
 
@@ -28,6 +28,7 @@ from batchtui.intake.drafts import (
 )
 from batchtui.present import numbers
 from batchtui.tui.base import run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Choose, Confirm
 
 
@@ -133,7 +134,7 @@ class DraftList(Choose):
 
     CSS_PATH = "../dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("d", "delete", "delete", id="drafts.delete", tooltip="delete the draft; asks first"),
+        bind("d", "delete", "delete", "drafts.delete", "delete the draft; asks first"),
     ]
 
     def __init__(self, drafts: Sequence[Draft | UnreadableDraft], keeper: DraftKeeper) -> None:

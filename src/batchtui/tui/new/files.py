@@ -12,7 +12,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -21,6 +21,7 @@ from textual.widgets import Input, Static
 from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.tui.base import BaseModal
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.typed_ahead import Opening
 from batchtui.tui.widgets.cells import Cell
@@ -87,19 +88,13 @@ class FilePicker(BaseModal[list[str] | None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "files.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "back", id="back", tooltip="close without choosing"),
-        Binding("backspace,left", "parent", "parent", id="files.parent", tooltip="parent folder"),
-        Binding("right", "enter", "open", show=False, id="files.enter", tooltip="open the folder"),
-        Binding(
-            "ctrl+s",
-            "take",
-            "choose",
-            id="files.take",
-            tooltip="choose the marked files, or the one under the cursor",
-        ),
-        Binding("f", "folder", "whole folder", id="files.folder", tooltip="choose this folder with all its files"),
-        Binding("full_stop", "hidden", "hidden", id="files.hidden", tooltip="show or hide hidden files"),
-        Binding("slash", "filter", "filter", id="files.filter", tooltip="filter names"),
+        bind("escape", "leave", "back", "back", "close without choosing"),
+        bind("backspace,left", "parent", "parent", "files.parent", "parent folder"),
+        bind("right", "enter", "open", "files.enter", "open the folder", show=False),
+        bind("ctrl+s", "take", "choose", "files.take", "choose the marked files, or the one under the cursor"),
+        bind("f", "folder", "whole folder", "files.folder", "choose this folder with all its files"),
+        bind("full_stop", "hidden", "hidden", "files.hidden", "show or hide hidden files"),
+        bind("slash", "filter", "filter", "files.filter", "filter names"),
     ]
 
     class Listed(Message):

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -27,6 +27,7 @@ from batchtui.present import numbers
 from batchtui.service import planning
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.new import actions
 from batchtui.tui.new.begun import BegunForm, reopened
@@ -77,67 +78,42 @@ class NewScreen(BaseScreen[None]):
         "new.drafts",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape",
-            "back",
-            "back",
-            id="back",
-            tooltip="stop the check, or leave; what you composed is saved as a draft",
+        bind("escape", "back", "back", "back", "stop the check, or leave; what you composed is saved as a draft"),
+        bind("ctrl+s", "submit", "submit", "new.submit", "submit; shows the price and asks first", priority=True),
+        bind("ctrl+t", "try_one", "test one", "new.try", "test one request now at standard price; asks first"),
+        bind(
+            "ctrl+l", "count", "count tokens", "new.count", "count the tokens of a sample (free) for a better estimate"
         ),
-        Binding(
-            "ctrl+s",
-            "submit",
-            "submit",
-            id="new.submit",
-            tooltip="submit; shows the price and asks first",
-            priority=True,
-        ),
-        Binding(
-            "ctrl+t", "try_one", "test one", id="new.try", tooltip="test one request now at standard price; asks first"
-        ),
-        Binding(
-            "ctrl+l",
-            "count",
-            "count tokens",
-            id="new.count",
-            tooltip="count the tokens of a sample (free) for a better estimate",
-        ),
-        Binding("ctrl+o", "browse", "browse", id="new.browse", tooltip="browse files"),
-        Binding(
+        bind("ctrl+o", "browse", "browse", "new.browse", "browse files"),
+        bind(
             "ctrl+f",
             "table",
             "table options",
-            id="new.table",
-            tooltip="delimiter, encoding, rows to skip and comment lines of a table",
+            "new.table",
+            "delimiter, encoding, rows to skip and comment lines of a table",
             priority=True,
         ),
-        Binding(
-            "ctrl+n", "next_pane", "next pane", id="new.pane", tooltip="next pane: requests, problems, rows, template"
-        ),
-        Binding(
+        bind("ctrl+n", "next_pane", "next pane", "new.pane", "next pane: requests, problems, rows, template"),
+        bind(
             "f3",
             "skip_errors",
             "skip errors",
-            id="new.skip",
-            tooltip="skip requests with errors, or check them all again; they are kept with the batch",
+            "new.skip",
+            "skip requests with errors, or check them all again; they are kept with the batch",
         ),
-        Binding(
+        bind(
             "f4",
             "close_schemas",
             "close schemas",
-            id="new.close",
-            tooltip="add additionalProperties: false to the objects of schemas, or leave them as they are",
+            "new.close",
+            "add additionalProperties: false to the objects of schemas, or leave them as they are",
         ),
-        Binding("f9", "form", "form", id="new.form", tooltip="fold the form to one line, or unfold it"),
-        Binding("ctrl+r", "check", "check", id="new.again", tooltip="check the source again"),
-        Binding("ctrl+g", "editor", "$EDITOR", id="new.editor", tooltip="edit the field or the template in $EDITOR"),
-        Binding(
-            "ctrl+y", "drafts", "drafts", id="new.drafts", tooltip="list drafts: open or delete one", priority=True
-        ),
-        Binding(
-            "left_square_bracket", "sample(-1)", "previous", show=False, id="new.previous", tooltip="previous request"
-        ),
-        Binding("right_square_bracket", "sample(1)", "next", show=False, id="new.next", tooltip="next request"),
+        bind("f9", "form", "form", "new.form", "fold the form to one line, or unfold it"),
+        bind("ctrl+r", "check", "check", "new.again", "check the source again"),
+        bind("ctrl+g", "editor", "$EDITOR", "new.editor", "edit the field or the template in $EDITOR"),
+        bind("ctrl+y", "drafts", "drafts", "new.drafts", "list drafts: open or delete one", priority=True),
+        bind("left_square_bracket", "sample(-1)", "previous", "new.previous", "previous request", show=False),
+        bind("right_square_bracket", "sample(1)", "next", "new.next", "next request", show=False),
     ]
 
     def __init__(self, *, path: str = "", begun: BegunForm | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from batchtui import safetext
 from batchtui.intake.options import TableOptions
 from batchtui.tui.base import BaseModal
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import BACK, line_input
 
 _FIELDS = (
@@ -30,7 +31,7 @@ class TableDialog(BaseModal[TableOptions | None]):
     CSS_PATH = "../dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         BACK,
-        Binding("ctrl+s", "save", "save", id="save", priority=True, tooltip="use these options"),
+        bind("ctrl+s", "save", "save", "save", "use these options", priority=True),
     ]
 
     def __init__(self, options: TableOptions) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Static
@@ -18,6 +18,7 @@ from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.present import numbers
 from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import button
 from batchtui.tui.results.detail import content_sections
 from batchtui.tui.widgets.answer_view import AnswerView, Section
@@ -28,17 +29,10 @@ class TryScreen(BaseModal[None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "try_request.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "leave", key_display="esc", id="back", tooltip="leave"),
-        Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
-        Binding("y", "send", "send", show=False, id="yes", tooltip="send the request"),
-        Binding(
-            "l",
-            "longest",
-            "longest",
-            show=False,
-            id="try.longest",
-            tooltip="switch between the request shown and the longest",
-        ),
+        bind("escape,q", "leave", "leave", "back", "leave", key_display="esc"),
+        bind("n", "leave", "no", "no", "send nothing", show=False),
+        bind("y", "send", "send", "yes", "send the request", show=False),
+        bind("l", "longest", "longest", "try.longest", "switch between the request shown and the longest", show=False),
     ]
 
     def __init__(self, plan: Plan, shown: str) -> None:

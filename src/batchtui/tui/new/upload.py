@@ -21,6 +21,7 @@ from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import events
 from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import button
 from batchtui.tui.messages import Happened
 from batchtui.tui.new.plan_summary import bar_text
@@ -67,7 +68,7 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "upload.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q", "leave", "leave", id="back", tooltip="leave; sending continues"),
+        bind("escape,enter,q", "leave", "leave", "back", "leave; sending continues"),
         Binding("down,j", "scroll_body(1)", show=False),
         Binding("up,k", "scroll_body(-1)", show=False),
     ]

@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -20,6 +20,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
 from batchtui.intake.drafts import Form, Turn, request_from_form
 from batchtui.intake.options import IntakeOptions
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import button, line_input
 
 ROLES = ("user", "assistant")
@@ -96,7 +97,7 @@ class RequestForm(VerticalScroll):
     RequestForm Input:focus { background: $primary 20%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+a", "add_turn", "turn", show=False, id="form.turn", tooltip="add a turn"),
+        bind("ctrl+a", "add_turn", "turn", "form.turn", "add a turn", show=False),
     ]
 
     class Edited(Message):
@@ -250,9 +251,9 @@ class WritePane(Vertical):
     WritePane RequestForm { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "another", "+ request", id="write.another", tooltip="add a request like this one"),
-        Binding("ctrl+up", "go(-1)", "previous", show=False, id="write.previous", tooltip="previous request"),
-        Binding("ctrl+down", "go(1)", "next", show=False, id="write.next", tooltip="next request"),
+        bind("f2", "another", "+ request", "write.another", "add a request like this one"),
+        bind("ctrl+up", "go(-1)", "previous", "write.previous", "previous request", show=False),
+        bind("ctrl+down", "go(1)", "next", "write.next", "next request", show=False),
     ]
 
     class Edited(Message):

@@ -9,13 +9,14 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.results.names import Name
 from batchtui.tui.base import BaseModal
+from batchtui.tui.bindings import bind
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -64,23 +65,9 @@ class ColumnsScreen(BaseModal[list[str] | None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "column_choice.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "back", key_display="esc", id="back", tooltip="back, nothing changed"),
-        Binding(
-            "less_than_sign",
-            "shift(-1)",
-            "left",
-            key_display="<",
-            id="columns.left",
-            tooltip="move the column to the left",
-        ),
-        Binding(
-            "greater_than_sign",
-            "shift(1)",
-            "right",
-            key_display=">",
-            id="columns.right",
-            tooltip="move the column to the right",
-        ),
+        bind("escape,q", "leave", "back", "back", "back, nothing changed", key_display="esc"),
+        bind("less_than_sign", "shift(-1)", "left", "columns.left", "move the column to the left"),
+        bind("greater_than_sign", "shift(1)", "right", "columns.right", "move the column to the right"),
     ]
 
     def __init__(

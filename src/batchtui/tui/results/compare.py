@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.timer import Timer
@@ -23,6 +23,7 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
 from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
+from batchtui.tui.bindings import bind
 from batchtui.tui.new.plan_summary import progress_line
 from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.widgets.cells import Cell
@@ -119,12 +120,12 @@ class CompareScreen(BaseScreen[None]):
     CSS_PATH = "compare.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = ("open", "compare.field", "compare.swap", "compare.tab", "compare.next")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", id="back", tooltip="back to the list, then leave"),
-        Binding("F", "field", "by field", id="compare.field", tooltip="compare a field: agreement, kappa, a matrix"),
-        Binding("w", "swap", "swap sides", id="compare.swap", tooltip="swap before and after"),
-        Binding("n", "step(1)", "next", show=False, id="compare.next", tooltip="next request"),
-        Binding("p", "step(-1)", "previous", show=False, id="compare.previous", tooltip="previous request"),
-        *(Binding(str(n), f"tab({n})", show=False, id=f"compare.tab{n}", tooltip=f"tab {n}") for n in range(1, 9)),
+        bind("escape", "back", "back", "back", "back to the list, then leave"),
+        bind("F", "field", "by field", "compare.field", "compare a field: agreement, kappa, a matrix"),
+        bind("w", "swap", "swap sides", "compare.swap", "swap before and after"),
+        bind("n", "step(1)", "next", "compare.next", "next request", show=False),
+        bind("p", "step(-1)", "previous", "compare.previous", "previous request", show=False),
+        *(bind(str(n), f"tab({n})", "", f"compare.tab{n}", f"tab {n}", show=False) for n in range(1, 9)),
     ]
 
     def __init__(self, left: str, right: str, *, runs: bool = False) -> None:

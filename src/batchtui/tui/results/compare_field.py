@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
@@ -27,6 +27,7 @@ from batchtui.results.names import Name, Names, names_of
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows
 from batchtui.tui.base import BaseScreen, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.matrix import MatrixView
@@ -65,11 +66,11 @@ class FieldCompareScreen(BaseScreen[None]):
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = ["score.tcss"]
     KEY_LINE: ClassVar[tuple[str, ...]] = ("matrix.open", "field.switch", "field.gold", "field.all", "export")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "back", "back", key_display="esc", id="back", tooltip="back to the list, then leave"),
-        Binding("tab", "switch", "matrix/rows", key_display="tab", id="field.switch", tooltip="matrix or rows"),
-        Binding("A", "gold", "gold", id="field.gold", tooltip="which of the two is right, by a column or file"),
-        Binding("w", "all", "all that differ", id="field.all", tooltip="list all rows that differ"),
-        Binding("x", "export", "export", id="export", tooltip="save the rows that differ as CSV"),
+        bind("escape,q", "back", "back", "back", "back to the list, then leave", key_display="esc"),
+        bind("tab", "switch", "matrix/rows", "field.switch", "matrix or rows"),
+        bind("A", "gold", "gold", "field.gold", "which of the two is right, by a column or file"),
+        bind("w", "all", "all that differ", "field.all", "list all rows that differ"),
+        bind("x", "export", "export", "export", "save the rows that differ as CSV"),
     ]
 
     def __init__(

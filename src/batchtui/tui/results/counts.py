@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
@@ -26,6 +26,7 @@ from batchtui.results.names import Name, Names
 from batchtui.results.view import Rows, View
 from batchtui.store import files
 from batchtui.tui.base import BaseScreen, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Ask, Choose, Confirm
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -100,49 +101,14 @@ class CountsScreen(BaseScreen[str | None]):
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "counts.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
-        Binding(
-            "tab",
-            "cross(1)",
-            "by another",
-            key_display="tab",
-            id="counts.by",
-            tooltip="cross with the next field",
-        ),
-        Binding(
-            "shift+tab",
-            "cross(-1)",
-            "by previous",
-            show=False,
-            id="counts.by_previous",
-            tooltip="cross with the field before",
-        ),
-        Binding(
-            "right,l",
-            "field(1)",
-            "next field",
-            key_display="→",
-            id="counts.next",
-            tooltip="count the next field",
-        ),
-        Binding(
-            "left,h",
-            "field(-1)",
-            "previous",
-            show=False,
-            id="counts.previous",
-            tooltip="count the previous field",
-        ),
-        Binding("number_sign", "choose", "field", key_display="#", id="counts.choose", tooltip="choose what to count"),
-        Binding(
-            "percent_sign",
-            "shares",
-            "shares",
-            key_display="%",
-            id="counts.shares",
-            tooltip="switch between rows and shares",
-        ),
-        Binding("x", "export", "export", id="export", tooltip="save the counts as CSV"),
+        bind("escape,q", "leave", "back", "back", "back to the list", key_display="esc"),
+        bind("tab", "cross(1)", "by another", "counts.by", "cross with the next field"),
+        bind("shift+tab", "cross(-1)", "by previous", "counts.by_previous", "cross with the field before", show=False),
+        bind("right,l", "field(1)", "next field", "counts.next", "count the next field", key_display="→"),
+        bind("left,h", "field(-1)", "previous", "counts.previous", "count the previous field", show=False),
+        bind("number_sign", "choose", "field", "counts.choose", "choose what to count"),
+        bind("percent_sign", "shares", "shares", "counts.shares", "switch between rows and shares"),
+        bind("x", "export", "export", "export", "save the counts as CSV"),
     ]
 
     def __init__(self, view: View, names: Names, name: Name, rows: Rows, *, whole: bool) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -18,6 +18,7 @@ from textual.strip import Strip
 from batchtui import safetext
 from batchtui.results.compare import DiffLine
 from batchtui.results.word_diff import word_pieces
+from batchtui.tui.bindings import bind
 
 MOST = 50_000
 """Lines that are laid out."""
@@ -42,11 +43,11 @@ class DiffView(ScrollView, can_focus=True):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"diff--removed", "diff--added", "diff--rule"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "down", show=False, id="diff.down", tooltip="scroll down"),
-        Binding("k", "scroll_up", "up", show=False, id="diff.up", tooltip="scroll up"),
-        Binding("g", "scroll_home", "top", show=False, id="diff.top", tooltip="to the top"),
-        Binding("G", "scroll_end", "end", show=False, id="diff.end", tooltip="to the end"),
-        Binding("space", "page_down", "page down", show=False, id="diff.page", tooltip="one page down"),
+        bind("j", "scroll_down", "down", "diff.down", "scroll down", show=False),
+        bind("k", "scroll_up", "up", "diff.up", "scroll up", show=False),
+        bind("g", "scroll_home", "top", "diff.top", "to the top", show=False),
+        bind("G", "scroll_end", "end", "diff.end", "to the end", show=False),
+        bind("space", "page_down", "page down", "diff.page", "one page down", show=False),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:

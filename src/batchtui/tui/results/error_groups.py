@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -18,6 +18,7 @@ from batchtui import safetext
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.present import numbers
 from batchtui.tui.base import BaseModal
+from batchtui.tui.bindings import bind
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -58,8 +59,8 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "error_groups.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "retry", "retry", id="retry", tooltip="retry this group"),
-        Binding("escape,E,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
+        bind("r", "retry", "retry", "retry", "retry this group"),
+        bind("escape,E,q", "leave", "back", "back", "back to the list", key_display="esc"),
     ]
 
     def __init__(self, groups: Sequence[ErrorGroup]) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
@@ -26,6 +26,7 @@ from batchtui.results.row_match import by_source, skipped_of
 from batchtui.results.table import column_names
 from batchtui.results.view import View
 from batchtui.tui.base import BaseModal, Progressed, run_task, work_for
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Confirm, button
 from batchtui.tui.new.plan_summary import bar_text
 from batchtui.tui.results.column_choice import ColumnsScreen
@@ -48,41 +49,32 @@ class ExportScreen(BaseModal[str]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "export.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "back", id="back", tooltip="stop the export, or leave"),
-        Binding("enter", "write", "write", id="export.write", tooltip="export"),
-        Binding(
+        bind("escape", "leave", "back", "back", "stop the export, or leave"),
+        bind("enter", "write", "write", "export.write", "export"),
+        bind(
             "ctrl+u",
             "unfold",
             "fields",
-            id="export.unfold",
-            tooltip="CSV, Parquet: one column per field of JSON answers; JSON: values instead of text",
+            "export.unfold",
+            "CSV, Parquet: one column per field of JSON answers; JSON: values instead of text",
             priority=True,
         ),
-        Binding(
-            "ctrl+k", "columns", "columns", id="export.columns", tooltip="choose and order the columns", priority=True
-        ),
-        Binding(
-            "ctrl+b",
-            "bom",
-            "BOM",
-            id="export.bom",
-            tooltip="CSV: begin with a byte order mark, for Excel",
-            priority=True,
-        ),
-        Binding(
+        bind("ctrl+k", "columns", "columns", "export.columns", "choose and order the columns", priority=True),
+        bind("ctrl+b", "bom", "BOM", "export.bom", "CSV: begin with a byte order mark, for Excel", priority=True),
+        bind(
             "ctrl+r",
             "all_rows",
             "all rows",
-            id="export.all_rows",
-            tooltip="include skipped rows (not sent) and rows without a result (no answer)",
+            "export.all_rows",
+            "include skipped rows (not sent) and rows without a result (no answer)",
             priority=True,
         ),
-        Binding(
+        bind(
             "ctrl+o",
             "origin",
             "with origin",
-            id="export.origin",
-            tooltip="also the columns and fields of the runs it was made from",
+            "export.origin",
+            "also the columns and fields of the runs it was made from",
             priority=True,
         ),
     ]

@@ -7,7 +7,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from batchtui.present.scores import Matrix, Spot
 from batchtui.present.symbols import GLYPHS
+from batchtui.tui.bindings import bind
 
 
 class MatrixView(ScrollView, can_focus=True):
@@ -34,11 +35,11 @@ class MatrixView(ScrollView, can_focus=True):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"matrix--cursor", "matrix--same", "matrix--differs", "matrix--head"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(0, -1)", "left", show=False, id="matrix.left", tooltip="one cell to the left"),
-        Binding("right,l", "move(0, 1)", "right", show=False, id="matrix.right", tooltip="one cell to the right"),
-        Binding("up,k", "move(-1, 0)", "up", show=False, id="matrix.up", tooltip="one cell up"),
-        Binding("down,j", "move(1, 0)", "down", show=False, id="matrix.down", tooltip="one cell down"),
-        Binding("enter", "choose", "show rows", id="matrix.open", tooltip="show the rows of the cell"),
+        bind("left,h", "move(0, -1)", "left", "matrix.left", "one cell to the left", show=False),
+        bind("right,l", "move(0, 1)", "right", "matrix.right", "one cell to the right", show=False),
+        bind("up,k", "move(-1, 0)", "up", "matrix.up", "one cell up", show=False),
+        bind("down,j", "move(1, 0)", "down", "matrix.down", "one cell down", show=False),
+        bind("enter", "choose", "show rows", "matrix.open", "show the rows of the cell"),
     ]
 
     class Moved(Message):

@@ -28,6 +28,7 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import View
 from batchtui.service.retry import Notes, Retry, useless
 from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Choose, Confirm, button, line_input
 from batchtui.tui.new.plan_summary import plan_lines
 from batchtui.tui.new.upload import UploadScreen
@@ -106,12 +107,12 @@ class RetryScreen(BaseModal[bool]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "retry.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "no", id="back", tooltip="send nothing"),
-        Binding("n", "leave", "no", show=False, id="no", tooltip="send nothing"),
+        bind("escape", "leave", "no", "back", "send nothing"),
+        bind("n", "leave", "no", "no", "send nothing", show=False),
         Binding("down,j", "scroll_body(1)", show=False),
         Binding("up,k", "scroll_body(-1)", show=False),
-        Binding("y", "send", "send", show=False, id="yes", tooltip="retry them"),
-        Binding("c", "change", "change", show=False, id="retry.change", tooltip="change a param of all requests first"),
+        bind("y", "send", "send", "yes", "retry them", show=False),
+        bind("c", "change", "change", "retry.change", "change a param of all requests first", show=False),
     ]
 
     def __init__(self, record: BatchRecord, view: View, rows: Sequence[int]) -> None:

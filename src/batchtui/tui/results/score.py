@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
@@ -21,6 +21,7 @@ from batchtui.results.names import Name, Names, names_of
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows, View
 from batchtui.tui.base import BaseScreen, run_task
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Ask, Choose
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
@@ -45,9 +46,9 @@ class ScoreScreen(BaseScreen[Cell | None]):
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "score.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = ("matrix.open", "score.wrong", "export")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "back", key_display="esc", id="back", tooltip="back to the list"),
-        Binding("w", "wrong", "wrong rows", id="score.wrong", tooltip="show all rows that are wrong"),
-        Binding("x", "export", "export", id="export", tooltip="save the matrix and the classes as CSV"),
+        bind("escape,q", "leave", "back", "back", "back to the list", key_display="esc"),
+        bind("w", "wrong", "wrong rows", "score.wrong", "show all rows that are wrong"),
+        bind("x", "export", "export", "export", "save the matrix and the classes as CSV"),
     ]
 
     def __init__(self, found: FieldScore) -> None:

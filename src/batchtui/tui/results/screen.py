@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
@@ -22,6 +22,7 @@ from batchtui.present import numbers
 from batchtui.results.view import Rows, View
 from batchtui.service import events as told
 from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
+from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import Happened
 from batchtui.tui.new.plan_summary import progress_line
@@ -99,120 +100,77 @@ class ResultsScreen(BaseScreen[None]):
     )
     REVIEW_KEYS: ClassVar[tuple[str, ...]] = ("review.right", "review.wrong", "review.note")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape",
-            "back",
-            "back",
-            id="back",
-            tooltip="stop the search, close the answer, clear the filter, leave",
-        ),
-        Binding(
+        bind("escape", "back", "back", "back", "stop the search, close the answer, clear the filter, leave"),
+        bind(
             "slash",
             "filter",
             "filter",
-            id="results.filter",
-            tooltip="words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…; in an answer: find text",
+            "results.filter",
+            "words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…; in an answer: find text",
         ),
-        Binding("ctrl+t", "case", "case", show=False, id="results.case", tooltip="match case in the filter"),
-        Binding(
-            "ctrl+r",
-            "regex",
-            "regex",
-            show=False,
-            id="results.regex",
-            tooltip="filter by a regular expression",
-        ),
-        Binding("s", "sort", "sort", id="sort", tooltip="sort by the next column"),
-        Binding("S", "reverse", "reverse", show=False, id="results.reverse", tooltip="reverse sort order"),
-        Binding(
-            "number_sign",
-            "count",
-            "count",
-            key_display="#",
-            id="results.count",
-            tooltip="count the values of a column or field",
-        ),
-        Binding("C", "columns", "columns", id="results.columns", tooltip="choose, order and hide columns"),
-        Binding("A", "score", "score", id="results.score", tooltip="score a field against the right values"),
-        Binding(
-            "V", "sample", "review", id="results.sample", tooltip="sample answers to review, or continue the sample"
-        ),
-        Binding(
-            "plus", "judge(True)", "right", show=False, key_display="+", id="review.right", tooltip="review: right"
-        ),
-        Binding(
-            "minus",
-            "judge(False)",
-            "wrong",
-            show=False,
-            key_display="-",
-            id="review.wrong",
-            tooltip="review: wrong, with the right value",
-        ),
-        Binding("t", "note", "note", show=False, id="review.note", tooltip="review: a note on the answer"),
-        Binding("E", "groups", "errors", id="results.errors", tooltip="errors by group, with causes"),
-        Binding("r", "retry", "retry", id="retry", tooltip="retry the marked requests, or all shown"),
-        Binding("x", "export", "export", id="export", tooltip="export the results shown"),
-        Binding("a", "again", "again", id="again", tooltip="make the run again: other model, template or rows"),
-        Binding(
+        bind("ctrl+t", "case", "case", "results.case", "match case in the filter", show=False),
+        bind("ctrl+r", "regex", "regex", "results.regex", "filter by a regular expression", show=False),
+        bind("s", "sort", "sort", "sort", "sort by the next column"),
+        bind("S", "reverse", "reverse", "results.reverse", "reverse sort order", show=False),
+        bind("number_sign", "count", "count", "results.count", "count the values of a column or field"),
+        bind("C", "columns", "columns", "results.columns", "choose, order and hide columns"),
+        bind("A", "score", "score", "results.score", "score a field against the right values"),
+        bind("V", "sample", "review", "results.sample", "sample answers to review, or continue the sample"),
+        bind("plus", "judge(True)", "right", "review.right", "review: right", show=False),
+        bind("minus", "judge(False)", "wrong", "review.wrong", "review: wrong, with the right value", show=False),
+        bind("t", "note", "note", "review.note", "review: a note on the answer", show=False),
+        bind("E", "groups", "errors", "results.errors", "errors by group, with causes"),
+        bind("r", "retry", "retry", "retry", "retry the marked requests, or all shown"),
+        bind("x", "export", "export", "export", "export the results shown"),
+        bind("a", "again", "again", "again", "make the run again: other model, template or rows"),
+        bind(
             "b",
             "from_rows",
             "new from answers",
-            id="from_rows",
-            tooltip="new batch from the marked rows and their answers, or from all shown",
+            "from_rows",
+            "new batch from the marked rows and their answers, or from all shown",
         ),
-        Binding("y", "copy", "copy", id="copy", tooltip="copy the answer, control characters as symbols"),
-        Binding(
+        bind("y", "copy", "copy", "copy", "copy the answer, control characters as symbols"),
+        bind(
             "Y",
             "copy(True)",
             "copy raw",
+            "copy.raw",
+            "copy the answer as received, with control characters",
             show=False,
-            id="copy.raw",
-            tooltip="copy the answer as received, with control characters",
         ),
-        Binding("o", "pager", "pager", id="results.pager", tooltip="open request and answer in $PAGER"),
-        Binding("O", "editor", "editor", show=False, id="results.editor", tooltip="open request and answer in $EDITOR"),
-        Binding("m", "mode('plain')", "plain", id="results.markdown", tooltip="switch between Markdown and plain text"),
-        Binding(
-            "v,J", "mode('raw')", "raw", key_display="v", id="results.raw", tooltip="switch between raw JSON and text"
-        ),
-        Binding("u", "run", "run", id="results.run", tooltip="switch between the whole run and this batch"),
-        Binding(
+        bind("o", "pager", "pager", "results.pager", "open request and answer in $PAGER"),
+        bind("O", "editor", "editor", "results.editor", "open request and answer in $EDITOR", show=False),
+        bind("m", "mode('plain')", "plain", "results.markdown", "switch between Markdown and plain text"),
+        bind("v,J", "mode('raw')", "raw", "results.raw", "switch between raw JSON and text", key_display="v"),
+        bind("u", "run", "run", "results.run", "switch between the whole run and this batch"),
+        bind(
             "left_square_bracket",
             "older(1)",
             "older",
+            "results.older",
+            "an older answer to the same request",
             show=False,
-            id="results.older",
-            tooltip="an older answer to the same request",
         ),
-        Binding(
+        bind(
             "right_square_bracket",
             "older(-1)",
             "newer",
+            "results.newer",
+            "a newer answer to the same request",
             show=False,
-            id="results.newer",
-            tooltip="a newer answer to the same request",
         ),
-        Binding(
-            "n",
-            "step(1)",
-            "next",
-            show=False,
-            id="results.next",
-            tooltip="next answer, or next hit of a search in the answer",
-        ),
-        Binding(
-            "p,N", "step(-1)", "previous", show=False, id="results.previous", tooltip="previous answer, or previous hit"
-        ),
-        Binding("equals_sign", "compare", "compare", id="results.compare", tooltip="compare with another batch or run"),
-        Binding(
+        bind("n", "step(1)", "next", "results.next", "next answer, or next hit of a search in the answer", show=False),
+        bind("p,N", "step(-1)", "previous", "results.previous", "previous answer, or previous hit", show=False),
+        bind("equals_sign", "compare", "compare", "results.compare", "compare with another batch or run"),
+        bind(
             "f",
             "fetch",
             "download results",
-            id="results.fetch",
-            tooltip="download results again; they replace the ones on disk only if they hold more",
+            "results.fetch",
+            "download results again; they replace the ones on disk only if they hold more",
         ),
-        *(Binding(str(n), f"tab({n})", show=False, id=f"results.tab{n}", tooltip=f"tab {n}") for n in range(1, 10)),
+        *(bind(str(n), f"tab({n})", "", f"results.tab{n}", f"tab {n}", show=False) for n in range(1, 10)),
     ]
 
     def __init__(self, local_id: str, *, run: bool = False) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import msgspec
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content, Span
 from textual.widget import Widget
@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.present import numbers
+from batchtui.tui.bindings import bind
 
 FORMAT_LIMIT = 2_000_000
 """Longer JSON is shown as it came, in bytes."""
@@ -105,11 +106,11 @@ class AnswerView(VerticalScroll):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "down", show=False, id="answer.down", tooltip="scroll down"),
-        Binding("k", "scroll_up", "up", show=False, id="answer.up", tooltip="scroll up"),
-        Binding("g", "scroll_home", "top", show=False, id="answer.top", tooltip="top"),
-        Binding("G", "scroll_end", "end", show=False, id="answer.end", tooltip="end"),
-        Binding("space", "page_down", "page down", show=False, id="answer.page", tooltip="one page down"),
+        bind("j", "scroll_down", "down", "answer.down", "scroll down", show=False),
+        bind("k", "scroll_up", "up", "answer.up", "scroll up", show=False),
+        bind("g", "scroll_home", "top", "answer.top", "top", show=False),
+        bind("G", "scroll_end", "end", "answer.end", "end", show=False),
+        bind("space", "page_down", "page down", "answer.page", "one page down", show=False),
     ]
 
     def __init__(self, title: str, *, id: str | None = None) -> None:

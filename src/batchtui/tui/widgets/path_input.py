@@ -6,11 +6,12 @@ import asyncio
 import os
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.suggester import Suggester
 from textual.widgets import Input
 
 from batchtui.paths import expanded
+from batchtui.tui.bindings import bind
 
 MOST = 5_000
 """Entries of one folder that are looked at for a completion."""
@@ -69,14 +70,7 @@ class PathInput(Input):
     """An Input for a path."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "tab",
-            "complete",
-            "complete",
-            show=False,
-            id="path.complete",
-            tooltip="accept the suggestion, or next field",
-        ),
+        bind("tab", "complete", "complete", "path.complete", "accept the suggestion, or next field", show=False),
     ]
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from batchtui.present.symbols import GLYPHS
+from batchtui.tui.bindings import bind
 from batchtui.tui.typed_ahead import rows_moved
 from batchtui.tui.widgets.cells import Cell, CellStyles, difference, paint_cells, paint_header
 from batchtui.tui.widgets.columns import Column, Placed, lay_out
@@ -143,15 +144,15 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         *(f"row-list--{name}" for name in CellStyles.NAMES),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False, id="down", tooltip="down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="up", tooltip="up"),
-        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, id="page_down", tooltip="one page down"),
-        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, id="page_up", tooltip="one page up"),
-        Binding("home,g", "first", "First", show=False, id="first", tooltip="first row"),
-        Binding("end,G", "last", "Last", show=False, id="last", tooltip="last row"),
-        Binding("enter", "select", "open", show=False, id="open", tooltip="open the row"),
-        Binding("space", "mark", "mark", show=False, id="mark", tooltip="mark the row and move down"),
-        Binding("asterisk", "mark_all", "mark all", show=False, id="mark_all", tooltip="mark all rows, or none"),
+        bind("down,j", "move(1)", "Down", "down", "down", show=False),
+        bind("up,k", "move(-1)", "Up", "up", "up", show=False),
+        bind("pagedown,ctrl+d", "page(1)", "Page down", "page_down", "one page down", show=False),
+        bind("pageup,ctrl+u", "page(-1)", "Page up", "page_up", "one page up", show=False),
+        bind("home,g", "first", "First", "first", "first row", show=False),
+        bind("end,G", "last", "Last", "last", "last row", show=False),
+        bind("enter", "select", "open", "open", "open the row", show=False),
+        bind("space", "mark", "mark", "mark", "mark the row and move down", show=False),
+        bind("asterisk", "mark_all", "mark all", "mark_all", "mark all rows, or none", show=False),
     ]
 
     def __init__(

@@ -8,12 +8,13 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import RenderResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
 from batchtui.present.numbers import count as shown_count
+from batchtui.tui.bindings import bind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class TabLine(Widget, can_focus=True):
     TabLine { height: 1; width: 1fr; text-wrap: nowrap; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "previous tab", show=False, id="tabs.previous", tooltip="previous tab"),
-        Binding("right", "move(1)", "next tab", show=False, id="tabs.next", tooltip="next tab"),
+        bind("left", "move(-1)", "previous tab", "tabs.previous", "previous tab", show=False),
+        bind("right", "move(1)", "next tab", "tabs.next", "next tab", show=False),
     ]
 
     class Chosen(Message):

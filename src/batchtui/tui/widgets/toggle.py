@@ -6,10 +6,12 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import RenderResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
+
+from batchtui.tui.bindings import bind
 
 
 class Toggle(Widget, can_focus=True):
@@ -20,7 +22,7 @@ class Toggle(Widget, can_focus=True):
     Toggle:focus { text-style: reverse; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space,enter", "turn", "turn", show=False, id="toggle.turn", tooltip="toggle"),
+        bind("space,enter", "turn", "turn", "toggle.turn", "toggle", show=False),
     ]
 
     class Changed(Message):
