@@ -11,9 +11,9 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring
 from batchtui.cli.commands.retry import settings_of
 from batchtui.cli.commands.submit import bring_runs, dollars, output_place, send_and_follow
+from batchtui.cli.downloads import bring_due
 from batchtui.cli.output import print_json, say
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.errors import InputError, SourceChanged
@@ -117,9 +117,7 @@ def again_(
 def _bring(session: Session, service: Service, runs: tuple[str, ...], sources: tuple[str, ...]) -> None:
     """Download what is due of the runs that rows are taken from."""
     bring_runs(session, service, sources)
-    due = [r for r in service.records() if r.run in runs and r.results_due and r.id]
-    if due:
-        session.run(lambda: bring(service, due), service)
+    bring_due(session, service, [r for r in service.records() if r.run in runs])
 
 
 def _agreed(session: Session, plan: Plan, blocked: str | None) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from batchtui.cli import completion
-from batchtui.cli.commands.results import ONLY, bring, chosen_rows, filter_options, wanted_filter
+from batchtui.cli.downloads import brought
 from batchtui.cli.output import print_json, show
+from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import counts as present
 from batchtui.present import symbols
@@ -56,9 +57,7 @@ def count_(
 
     service = session.service()
     record = service.resolve(id_)
-    records = service.run_of(record) if run else [record]
-    if any(r.active or r.results_due for r in records):
-        session.run(lambda: bring(service, records), service)
+    brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     with session.work() as work:
         view = service.open_results(record.local_id, run=run, work=work)

@@ -10,8 +10,9 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring, filter_options, filtered, wanted_filter
+from batchtui.cli.downloads import bring_due
 from batchtui.cli.output import print_json, say
+from batchtui.cli.row_choice import filter_options, filtered, wanted_filter
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
@@ -69,8 +70,7 @@ def retry_(
     place = output_place(session, output, force=force)
     settings, wanted = settings_of(changes), wanted_filter(filter_, case, regex)
     records = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else [record]
-    if any(r.results_due and r.id for r in records):
-        session.run(lambda: bring(service, records), service)
+    bring_due(session, service, records)
     with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
         rows = retry.rows(only or NOT_SUCCEEDED)
         if not wanted.empty:

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from batchtui.cli import completion
-from batchtui.cli.commands.results import ONLY, bring, chosen_rows, filter_options, wanted_filter
+from batchtui.cli.downloads import brought
 from batchtui.cli.output import print_json, say, show
 from batchtui.cli.place import table_place, write_table
+from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import scores as present
 
@@ -56,9 +57,7 @@ def score_(
 
     service = session.service()
     record = service.resolve(id_)
-    records = service.run_of(record) if run else [record]
-    if any(r.active or r.results_due for r in records):
-        session.run(lambda: bring(service, records), service)
+    brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     place = table_place(session, output, format_, force=force)
     with session.work() as work:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring, filter_options
+from batchtui.cli.downloads import bring_due
 from batchtui.cli.output import print_json, say, show
+from batchtui.cli.row_choice import filter_options
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
@@ -149,9 +150,7 @@ def _options(
 def bring_runs(session: Session, service: Service, sources: Iterable[str]) -> None:
     """Download what is due of the runs among the sources.  Raises InputError for one that there isn't."""
     for source in filter(run_sources.is_run, sources):
-        due = [r for r in service.run_of(run_sources.record_of(service.context, source)) if r.results_due and r.id]
-        if due:
-            session.run(functools.partial(bring, service, due), service)
+        bring_due(session, service, service.run_of(run_sources.record_of(service.context, source)))
 
 
 def _plan(session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, *, keep: bool) -> Plan:
