@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,7 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion
-from batchtui.cli.output import print_json, say, show
+from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import Place, table_place, write_table
 from batchtui.cli.session import Session, verb
 from batchtui.domain.errors import InputError
@@ -122,8 +120,7 @@ def _by_field(
     if session.json:
         print_json(present.comparison_json(found, titles))
     elif place is None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        for line in present.comparison_lines(found, titles, width):
+        for line in present.comparison_lines(found, titles, terminal_width()):
             show(line)
     if place is not None and (place.dest is not None or not session.json):
         own = [(name, names[0].column(name)) for name in names[0].own]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import Any
 
 import click
 
 from batchtui.cli import completion
 from batchtui.cli.downloads import brought
-from batchtui.cli.output import print_json, show
+from batchtui.cli.output import print_json, show, terminal_width
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import counts as present
@@ -72,9 +70,8 @@ def count_(
     if format_ == "csv":
         lines = present.to_csv(counts).splitlines()
     else:
-        terminal = sys.stdout.isatty()
-        width = shutil.get_terminal_size().columns if terminal else 0
-        lines = present.table(counts, width, most=top if top is not None else TOP if terminal else 0)
+        width = terminal_width()
+        lines = present.table(counts, width, most=top if top is not None else TOP if width else 0)
     for line in lines:
         show(line)
     return 0

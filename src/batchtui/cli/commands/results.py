@@ -144,14 +144,7 @@ def results_(
         say("no result matches --only and --filter")
     if place.dest is not None:
         say(f"{numbers.plural(written, 'result')} written to {place.dest}")
-    if not all_rows:
-        for each in records:
-            words.say_skipped(service, each, "; --all-rows includes them")
-    sent_again = {local_id for r in records for local_id in r.retry_of}
-    for each in (r for r in records if r.active or r.results_due or (run and r.status == "refused")):
-        if each.local_id in sent_again:
-            continue
-        say(f"not in it: {batch.line(each)}")
+    _say_left_out(service, records, skipped=not all_rows, run=run)
     tally, whole = _standing(service, record, run, schema) if run or schema is not None else (None, None)
     if tally is not None and schema is not None:
         say(
@@ -172,6 +165,17 @@ def results_(
         return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
     code = words.exit_code(records, strict=strict)
     return code or int(strict and tally is not None and words.tally_failed(tally, strict=True) > 0)
+
+
+def _say_left_out(service: Service, records: Sequence[BatchRecord], *, skipped: bool, run: bool) -> None:
+    """What was not written: requests that were skipped, and batches without results."""
+    for each in records if skipped else ():
+        words.say_skipped(service, each, "; --all-rows includes them")
+    sent_again = {local_id for r in records for local_id in r.retry_of}
+    for each in records:
+        lacks = each.active or each.results_due or (run and each.status == "refused")
+        if lacks and each.local_id not in sent_again:
+            say(f"not in it: {batch.line(each)}")
 
 
 def _others(service: Service, record: BatchRecord, with_origin: bool, others: Sequence[str]) -> list[BatchRecord]:

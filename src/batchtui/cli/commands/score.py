@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import click
 
 from batchtui.cli import completion
 from batchtui.cli.downloads import brought
-from batchtui.cli.output import print_json, say, show
+from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import table_place, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
@@ -69,8 +67,7 @@ def score_(
     if session.json:
         print_json(present.score_json(found))
     elif place is None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        for line in present.score_lines(found, width):
+        for line in present.score_lines(found, terminal_width()):
             show(line)
     if place is not None and (place.dest is not None or not session.json):
         write_table(place, present.score_csv(found))
