@@ -141,7 +141,9 @@ def _template(service: Service, record: BatchRecord, output: Path | None, force:
         sys.stdout.write(safetext.copied(held.template_text) if sys.stdout.isatty() else held.template_text)
         return 0
     if output.exists() and not force:
-        raise InputError(f"{output} exists", advice="add --force to replace it, or give another name")
+        from batchtui.results.export_job import refuse_to_replace
+
+        raise refuse_to_replace(output)
     files.write_atomic(output, held.template_text.encode("utf-8", "replace"))
     say(f"template written to {output}")
     return 0

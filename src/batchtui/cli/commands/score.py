@@ -10,7 +10,7 @@ import click
 from batchtui.cli import completion
 from batchtui.cli.downloads import brought
 from batchtui.cli.output import print_json, say, show, terminal_width
-from batchtui.cli.place import table_place, write_table
+from batchtui.cli.place import table_options, table_place, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import scores as present
@@ -32,8 +32,7 @@ from batchtui.present import scores as present
 @click.option(
     "--format", "format_", type=click.Choice(["text", "csv"]), default=None, help="text (the default), or csv."
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write CSV to FILE.")
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@table_options
 def score_(
     session: Session,
     id_: str,
@@ -69,7 +68,7 @@ def score_(
     elif place is None:
         for line in present.score_lines(found, terminal_width()):
             show(line)
-    if place is not None and (place.dest is not None or not session.json):
+    if place is not None:
         write_table(place, present.score_csv(found))
         for note in present.score_notes(found):
             say(note)
