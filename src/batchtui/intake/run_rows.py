@@ -32,15 +32,9 @@ Kind: TypeAlias = Literal["answers", "rows", "requests"]
 USABLE = ("usable",)
 """What is taken of a run unless something else is asked for."""
 _SUCCEEDED = frozenset({"usable", "cut_short", "invalid"})
-_INDEXED = frozenset(RUN) - {
-    "answer",
-    "error_message",
-    "tool_calls",
-    "compaction",
-    "stop_details",
-    "thinking",
-    "content",
-}
+_BESIDE = ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content")
+"""What is read of a result's line."""
+_INDEXED = frozenset(RUN) - {"answer", *_BESIDE}
 _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
 _decode = msgspec.json.Decoder().decode
@@ -191,7 +185,7 @@ class RunSource:
             said["answer"] = parts if isinstance(parts, str) else (read_answer(line).text if line else None) or ""
         if every or any(name in wants for name in _INDEXED):
             said |= self._indexed(row)
-        for key in ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"):
+        for key in _BESIDE:
             if key in wants or (every and line and key != "content"):
                 invalid = self._view.why_invalid(row) if key == "error_message" else ""
                 said[key] = invalid or (said_beside(line, key) if line else "")
