@@ -144,6 +144,13 @@ def show(text: str) -> None:
     _put(lambda: print(safetext.line(text), flush=True))
 
 
+def terminal_width() -> int:
+    """Cells of a line of the terminal on standard output; 0 where that is none."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
 def print_json(value: Any) -> None:
     """The one JSON value of --json on standard output; dollars are numbers.  On a terminal what it would obey is escaped."""
     import msgspec

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -59,11 +59,25 @@ def _same(dest: Path, source: str) -> bool:
     return False
 
 
+def table_options(command: Any) -> Any:
+    """The options of a verb that can write its own table of CSV to a file."""
+    for option in (
+        click.option("--force", is_flag=True, help="Replace FILE if it exists."),
+        click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write CSV to FILE."),
+    ):
+        command = option(command)
+    return command
+
+
 def table_place(session: Session, output: Path | None, asked: str | None, *, force: bool) -> Place | None:
-    """Where a verb's own table of CSV goes; None when no table is asked for.  Raises InputError as ``agree_on`` does."""
+    """Where a verb's own table of CSV goes; None when none is asked for, or --json has standard output.
+
+    Raises InputError as ``agree_on`` does.
+    """
     if output is None and asked != "csv":
         return None
-    return agree_on(session, output, "csv", force=force)
+    place = agree_on(session, output, "csv", force=force)
+    return None if place.dest is None and session.json else place
 
 
 def write_table(place: Place, rows: Iterable[Sequence[str]]) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from batchtui import tomltext
-from batchtui.intake.schema_rules import ODD_PATTERNS, REFUSED, closed
-from batchtui.intake.wording import kind_of, near, quoted
+from batchtui.intake.schema_rules import ODD_PATTERNS, REFUSED, closed, with_inner
+from batchtui.intake.wording import did_you_mean, kind_of, near, quoted
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 _WORDS = frozenset({"$ref", "anyOf", "const", "enum", "items", "oneOf", "allOf", "properties"})
@@ -21,7 +21,6 @@ _WORDS = frozenset({"$ref", "anyOf", "const", "enum", "items", "oneOf", "allOf",
 _LISTED = 30
 """A range of whole numbers of at most so many is sent as a list of them."""
 _DEEPEST = 20
-_MAPS = ("properties", "$defs", "definitions")
 _SAID = {
     "minimum": "at least {}",
     "exclusiveMinimum": "more than {}",
@@ -91,7 +90,7 @@ def _field(value: Any, where: str, depth: int) -> dict[str, Any]:
         if value in TYPES[:4]:
             return {"type": value}
         guess = near(value, TYPES[:4], 0.5)
-        hint = f", did you mean {guess}?" if guess else f": one of {', '.join(TYPES[:4])}, or a list of values"
+        hint = did_you_mean(guess, f": one of {', '.join(TYPES[:4])}, or a list of values")
         raise AnswerFault(f"{quoted(value)} in {where} is no type{hint}")
     if isinstance(value, list):
         return _enum(value, where)
@@ -177,15 +176,8 @@ def _sent(schema: Any) -> Any:
         return [_sent(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {
-        name: {key: _sent(each) for key, each in value.items()}
-        if name in _MAPS and isinstance(value, dict)
-        else _sent(value)
-        if name in ("items", "anyOf", "allOf", "oneOf", "prefixItems", "not")
-        else value
-        for name, value in schema.items()
-        if name != "$schema"
-    }
+    found = with_inner(schema, _sent)
+    found.pop("$schema", None)
     dropped = {name: found.pop(name) for name in list(found) if _refused(name, found[name])}
     listed = _range(schema)
     if listed:

@@ -383,13 +383,8 @@ class Checker:
         if not line:
             return
         given = line if given is None else given
-        if self._options.changes:
-            try:
-                line = changed(line, self._options.changes)
-            except InputError as bad:
-                self.report(error("set", str(bad), bad.advice), number)
-                self.leave_out(given, [str(bad)], number, row=row)
-                return
+        if self._options.changes and not (line := self._changed(line, number, row, given)):
+            return
         if len(line) > self.room:
             self.too_large(number, given)
             return
@@ -428,6 +423,15 @@ class Checker:
             ),
             given,
         )
+
+    def _changed(self, line: bytes, number: int, row: Row | None, given: bytes) -> bytes:
+        """The line with the params that were asked for; b"" when they can't be set, which is named."""
+        try:
+            return changed(line, self._options.changes)
+        except InputError as bad:
+            self.report(error("set", str(bad), bad.advice), number)
+            self.leave_out(given, [str(bad)], number, row=row)
+            return b""
 
     def _ordinary(self, line: bytes, params: fast_path.Params) -> Size | None:
         """The size of a decoded request in which nothing asks for a careful look; None when something does."""

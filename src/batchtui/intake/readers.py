@@ -96,9 +96,7 @@ class Reader:
                 if run.kind == "requests":
                     self._again(run, row)
                 elif self._rows is None:
-                    columns = ", ".join(map(quoted, run.columns[:12])) or "none"
-                    what = f"rows need a template to become requests (--template FILE.toml); their columns: {columns}"
-                    raise SourceFault(error("no_template", what))
+                    raise _needs_template(run.columns)
                 else:
                     self._rows.render(run.row(row, names), run.number(row))
                 self._tick()
@@ -203,16 +201,28 @@ class Reader:
         line = line.strip()
         if not line:
             return
-        checker = self._checker
-        value, faults = _read_object(line)
-        if value is None or faults:
-            for found in faults:
-                checker.report(found, number)
-            checker.leave_out(line, [found.text for found in faults], number)
+        if self._object(line, number) is None:
             return
         self._made += 1
-        custom_id, _ = checker.free_id("", self._made)
-        checker.take(b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), line), number, given=line)
+        custom_id, _ = self._checker.free_id("", self._made)
+        self._checker.take(b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), line), number, given=line)
+
+    def _object(self, line: bytes, number: int) -> dict[str, Any] | None:
+        """The object of a line; None when it holds none, which is named, and the line left out."""
+        value, faults = _read_object(line)
+        if value is not None and not faults:
+            return value
+        for found in faults:
+            self._checker.report(found, number)
+        self._checker.leave_out(line, [found.text for found in faults], number)
+        return None
+
+    def _row_of(self, line: bytes, number: int) -> dict[str, Any] | None:
+        """The row of a line, its keys that stand there twice named; None as for ``_object``."""
+        row = self._object(line, number)
+        for found in _repeated(line, row) if row is not None else ():
+            self._checker.report(found, number)
+        return row
 
     def _openai(self, line: bytes, number: int) -> None:
         line = line.strip()
@@ -260,15 +270,9 @@ class Reader:
         line = line.strip()
         if not line:
             return
-        value, faults = _read_object(line)
-        if value is None or faults:
-            for found in faults:
-                self._checker.report(found, number)
-            self._checker.leave_out(line, [found.text for found in faults], number)
-            return
-        for found in _repeated(line, value):
-            self._checker.report(found, number)
-        self._converse(line, value, number)
+        row = self._row_of(line, number)
+        if row is not None:
+            self._converse(line, row, number)
 
     def _converse(self, line: bytes, row: dict[str, Any], number: int) -> None:
         """A row that holds turns as a request."""
@@ -286,24 +290,11 @@ class Reader:
         line = line.strip()
         if not line:
             return
-        checker = self._checker
-        value, faults = _read_object(line)
         if self._rows is None:
-            columns = ", ".join(map(quoted, list(value or {})[:12]))
-            raise SourceFault(
-                error(
-                    "no_template",
-                    f"rows need a template to become requests (--template FILE.toml); their columns: {columns}",
-                )
-            )
-        if value is None or faults:
-            for found in faults:
-                checker.report(found, number)
-            checker.leave_out(line, [found.text for found in faults], number)
-            return
-        for found in _repeated(line, value):
-            checker.report(found, number)
-        self._rows.render(value, number)
+            raise _needs_template(list(_read_object(line)[0] or {}))
+        row = self._row_of(line, number)
+        if row is not None:
+            self._rows.render(row, number)
 
     def _read_table(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
         self._checker.source(source.name, counted=told.kind == "parquet")
@@ -339,9 +330,7 @@ class Reader:
         """True for a table with a column of turns, the only one that makes requests by itself; raises SourceFault."""
         if turns_column(row):
             return True
-        columns = ", ".join(map(quoted, list(row)[:12]))
-        what = f"rows need a template to become requests (--template FILE.toml); their columns: {columns}"
-        raise SourceFault(error("no_template", what))
+        raise _needs_template(list(row))
 
     def _leave_out(self, text: str, found: Found, number: int) -> None:
         """Name a row that can't be rendered, and keep it with what is left out."""
@@ -356,6 +345,13 @@ class Reader:
 
     def _note(self, found: Found, number: int) -> None:
         self._checker.report(found, number)
+
+
+def _needs_template(columns: Sequence[str]) -> SourceFault:
+    """Why rows of these columns can't be read alone."""
+    named = ", ".join(map(quoted, columns[:12])) or "none"
+    what = f"rows need a template to become requests (--template FILE.toml); their columns: {named}"
+    return SourceFault(error("no_template", what))
 
 
 @contextmanager

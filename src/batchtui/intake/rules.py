@@ -17,7 +17,7 @@ from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.rules_messages import ContentRules, cache_mark, check_messages, check_system
 from batchtui.intake.rules_tools import MAX_OPTIONAL, MAX_UNIONS, check_mcp_servers, check_tool_choice, check_tools
 from batchtui.intake.schema_rules import check_schema
-from batchtui.intake.wording import KNOWN_PARAMS, beta_missing, kind_of, near, quoted, unknown_param
+from batchtui.intake.wording import KNOWN_PARAMS, beta_missing, did_you_mean, kind_of, near, quoted, unknown_param
 
 MOST_UNKNOWN = 50
 """Unknown fields of one request that are named: to look for what each may have meant takes a while."""
@@ -137,7 +137,7 @@ def _thinking(params: dict[str, Any], model: ModelFacts | None, betas: tuple[str
     kind = thinking["type"]
     if kind not in THINKING:
         guess = near(kind, THINKING)
-        hint = f", did you mean {guess}?" if guess else f": one of {', '.join(THINKING)}"
+        hint = did_you_mean(guess, f": one of {', '.join(THINKING)}")
         yield error("thinking", f"unknown thinking type {quoted(kind)}{hint}")
         return
     if model is not None and model.rules is not None:

@@ -15,7 +15,7 @@ from batchtui.intake import media
 from batchtui.intake.model_limits import ModelFacts
 from batchtui.intake.options import API_VERSION
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.wording import a_, beta_missing, kind_of, near, quoted
+from batchtui.intake.wording import a_, beta_missing, did_you_mean, kind_of, near, quoted
 
 Json = dict[str, Any]
 
@@ -533,7 +533,7 @@ def _role(role: object, there: bool, place: int) -> Iterator[Found]:
     elif role not in _ROLES:
         name = role if isinstance(role, str) else ""
         guess = _OTHER_ROLES.get(name.lower()) or near(name, _ROLES)
-        hint = f", did you mean {guess}?" if guess else ": user or assistant"
+        hint = did_you_mean(guess, ": user or assistant")
         yield error("role", f"unknown role {quoted(str(role))}{hint}", where)
 
 

@@ -13,7 +13,7 @@ from batchtui.intake.model_limits import ModelFacts
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.rules_messages import ContentRules
 from batchtui.intake.schema_rules import check_schema
-from batchtui.intake.wording import beta_missing, kind_of, near, quoted
+from batchtui.intake.wording import beta_missing, did_you_mean, kind_of, near, quoted
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}\Z")
 _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}\Z")
@@ -105,7 +105,7 @@ def check_tool_choice(params: dict[str, Any], model: ModelFacts | None) -> Itera
     if kind not in _CHOICES:
         hints = {"required": "any", "function": "tool"}
         guess = hints.get(str(kind)) or near(str(kind), _CHOICES)
-        hint = f", did you mean {guess}?" if guess else f": one of {', '.join(_CHOICES)}"
+        hint = did_you_mean(guess, f": one of {', '.join(_CHOICES)}")
         yield error("tool_choice", f"unknown tool_choice type {quoted(str(kind))}{hint}")
         return
     parallel = choice.get("disable_parallel_tool_use")
@@ -133,7 +133,7 @@ def _named_tool(params: dict[str, Any], choice: dict[str, Any], kind: str) -> It
         yield warning("tool_choice", f"tool_choice names {quoted(name)}: whether a toolset has it can't be seen here")
     elif name not in names:
         guess = near(name, [str(each) for each in names if each])
-        hint = f", did you mean {guess}?" if guess else ""
+        hint = did_you_mean(guess)
         yield error("tool_choice", f"tool_choice names {quoted(name)}, which is not among the tools{hint}")
 
 
@@ -234,7 +234,7 @@ def _typed(
     typed = _TYPED.get(kind)
     if typed is None:
         guess = near(kind, _TYPED, cutoff=0.8)
-        hint = f", did you mean {guess}?" if guess else ""
+        hint = did_you_mean(guess)
         yield warning("tool_type", f"unknown tool type {quoted(kind)}{hint}", where)
         return
     name = tool.get("name")
@@ -275,7 +275,7 @@ def _input_schema(tool: dict[str, Any], where: str) -> Iterator[Found]:
     schema = tool.get("input_schema")
     if "input_schema" not in tool:
         guess = next((name for name in ("parameters", "schema", "inputSchema") if name in tool), "")
-        hint = f", did you mean {guess}?" if guess else ""
+        hint = did_you_mean(guess)
         yield error("tool_schema", f"a tool has no input_schema{hint}", where)
     elif not isinstance(schema, dict):
         yield error("tool_schema", f"input_schema must be an object, not {kind_of(schema)}", where)

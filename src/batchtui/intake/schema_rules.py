@@ -5,7 +5,7 @@ Source: structured outputs documentation (August 2026), as api facts of November
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from batchtui.intake.problems import Found, error
@@ -77,15 +77,20 @@ def closed(schema: Any) -> Any:
         return [closed(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {
-        name: {key: closed(each) for key, each in value.items()}
+    inner = with_inner(schema, closed)
+    return {**inner, "additionalProperties": False} if _open_object(schema) else inner
+
+
+def with_inner(schema: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """A schema with what ``change`` makes of each schema, and each list of schemas, right inside it."""
+    return {
+        name: {key: change(each) for key, each in value.items()}
         if name in _MAPS and isinstance(value, dict)
-        else closed(value)
+        else change(value)
         if name in (*_LISTS, *_SINGLE)
         else value
         for name, value in schema.items()
     }
-    return {**inner, "additionalProperties": False} if _open_object(schema) else inner
 
 
 def _open_object(schema: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from batchtui.intake.detect_format import BOM, DetectedFormat
-from batchtui.intake.dialect import Dialect, is_backslashed, is_padded
+from batchtui.intake.dialect import MAX_CELL, Dialect, is_backslashed, is_padded
 from batchtui.intake.encodings import Decoded, Guess, Sniffed, decode_text, plain_name
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, lines
@@ -24,8 +24,6 @@ Guessed = Callable[[Guess], None]
 LeaveOut = Callable[[str, Found, int], None]
 """Hears of a row that can't be one: its text, what is wrong with it, and its line."""
 
-MAX_CELL = 32_000_000
-"""Characters of one cell, as many as a request may have bytes."""
 _FIX_QUOTES = "double each quote inside a quoted cell, or tell how the table is written (--delimiter)"
 replace = msgspec.structs.replace
 

@@ -30,7 +30,7 @@ from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
 from batchtui.intake.template_process import Died, TemplateProcess
 from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, BadTemplate
-from batchtui.intake.wording import KNOWN_PARAMS, kind_of, near, quoted
+from batchtui.intake.wording import KNOWN_PARAMS, did_you_mean, kind_of, near, quoted
 from batchtui.safetext import line as safe
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class RequestTemplate:
             data["messages"] = [{"role": "user", "content": data.pop("prompt")}]
         elif "messages" not in data:
             guess = near(next(iter(set(data) - KNOWN_PARAMS), ""), ("prompt", "messages"))
-            hint = f", did you mean {guess}?" if guess else ""
+            hint = did_you_mean(guess)
             raise BadTemplate(error("template", f"neither prompt nor messages in the template{hint}"))
         self._text = text
         self._said: list[Found] = []

@@ -67,6 +67,11 @@ def near(name: str, known: Iterable[str], cutoff: float = 0.7) -> str:
     return found[0] if found else ""
 
 
+def did_you_mean(guess: str, otherwise: str = "") -> str:
+    """The end of a message about a name that is not known, by what was guessed; ``otherwise`` without a guess."""
+    return f", did you mean {guess}?" if guess else otherwise
+
+
 def unknown_param(name: str, betas: tuple[str, ...]) -> Iterator[Found]:
     """What to say about a field of params that is not among those without a beta."""
     if name in BETA_PARAMS:

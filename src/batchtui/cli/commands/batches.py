@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.output import fail, print_json, say, show
+from batchtui.cli.output import fail, print_json, say, show, terminal_width
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
@@ -53,9 +52,10 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
     if session.json:
         print_json(shown)
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
         for line in (
-            words.table(shown, width=width) if shown else ["no batches yet: batchtui submit FILE, or batchtui demo"]
+            words.table(shown, width=terminal_width())
+            if shown
+            else ["no batches yet: batchtui submit FILE, or batchtui demo"]
         ):
             show(line)
         if len(shown) < len(records):
@@ -141,7 +141,9 @@ def _template(service: Service, record: BatchRecord, output: Path | None, force:
         sys.stdout.write(safetext.copied(held.template_text) if sys.stdout.isatty() else held.template_text)
         return 0
     if output.exists() and not force:
-        raise InputError(f"{output} exists", advice="add --force to replace it, or give another name")
+        from batchtui.results.export_job import refuse_to_replace
+
+        raise refuse_to_replace(output)
     files.write_atomic(output, held.template_text.encode("utf-8", "replace"))
     say(f"template written to {output}")
     return 0
@@ -149,7 +151,6 @@ def _template(service: Service, record: BatchRecord, output: Path | None, force:
 
 def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
     """What there is to say of a record, as name and value."""
-    now = datetime.now(UTC)
     rows: list[tuple[str, object]] = [
         ("batch", batch.full_name(record)),
         ("local ID", record.local_id),
@@ -161,27 +162,41 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         ("profile", f"{record.profile} at {record.base_url}"),
         ("results", record.results),
         ("cost", batch.cost(record) or "—"),
+        *_cost_facts(record),
+        *_times(record, datetime.now(UTC)),
+        *_doubts(record),
+        *((name, value) for name in ("source", "note", "error") if (value := getattr(record, name))),
+        *((name.lower(), value) for name, value in recipe_words.facts(_recipe(service, record), record)),
+        *(("made from", recipe_words.relatives([each])) for each in service.lineage.made_from(record.run)),
+        *(("led to", recipe_words.relatives([each])) for each in service.lineage.led_to(record.run)),
     ]
-    tally, estimate = record.tally, record.estimate
-    if estimate is not None:
-        rows.append(("estimate", numbers.usd_range(estimate.batch_usd)))
-    if tally is not None and tally.cost_missing:
-        rows.append(("not in cost", safetext.line("; ".join(tally.cost_missing), 300)))
-    if tally is not None:
-        odd = {"missing": tally.missing, "not sent": tally.unexpected, "received twice": tally.duplicates}
-        rows += (
-            [("ids", ", ".join(f"{count:,} {what}" for what, count in odd.items() if count))]
-            if any(odd.values())
-            else []
-        )
-        rows.append(("standard", f"{numbers.usd(tally.standard_usd)} at standard price"))
-        rows.append(
-            (
-                "tokens",
-                f"{tally.input_tokens:,} in, {tally.output_tokens:,} out, "
-                f"cache {tally.cache_write_tokens:,} written, {tally.cache_read_tokens:,} read",
-            )
-        )
+    if record.skipped:
+        rows.append(("skipped", f"{batch.skipped(record.skipped)}, not sent, kept in {service.skipped_path(record)}"))
+    rows.append(("folder", service.history.folder(record.local_id)))
+    return rows
+
+
+def _cost_facts(record: BatchRecord) -> Iterator[tuple[str, object]]:
+    """What was estimated, and what its results came to."""
+    if record.estimate is not None:
+        yield "estimate", numbers.usd_range(record.estimate.batch_usd)
+    tally = record.tally
+    if tally is None:
+        return
+    if tally.cost_missing:
+        yield "not in cost", safetext.line("; ".join(tally.cost_missing), 300)
+    odd = {"missing": tally.missing, "not sent": tally.unexpected, "received twice": tally.duplicates}
+    if any(odd.values()):
+        yield "ids", ", ".join(f"{count:,} {what}" for what, count in odd.items() if count)
+    yield "standard", f"{numbers.usd(tally.standard_usd)} at standard price"
+    yield (
+        "tokens",
+        f"{tally.input_tokens:,} in, {tally.output_tokens:,} out, "
+        f"cache {tally.cache_write_tokens:,} written, {tally.cache_read_tokens:,} read",
+    )
+
+
+def _times(record: BatchRecord, now: datetime) -> Iterator[tuple[str, object]]:
     for name, when in (
         ("created", record.created_at),
         ("ended", record.ended_at),
@@ -190,30 +205,17 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
     ):
         if when is not None:
             ago = f"{numbers.words(now - when)} ago" if when <= now else f"in {numbers.words(when - now)}"
-            rows.append((name, f"{when:%Y-%m-%d %H:%M:%S} UTC ({ago})"))
-    rows += [
-        (f"candidate {n}", f"{c.id} created {c.created_at:%H:%M:%S} UTC, {c.requests:,} requests")
-        for n, c in enumerate(record.candidates, 1)
-    ]
+            yield name, f"{when:%Y-%m-%d %H:%M:%S} UTC ({ago})"
+
+
+def _doubts(record: BatchRecord) -> Iterator[tuple[str, object]]:
+    """Which batch an unconfirmed one may be, and what to do about it."""
+    for number, each in enumerate(record.candidates, 1):
+        yield f"candidate {number}", f"{each.id} created {each.created_at:%H:%M:%S} UTC, {each.requests:,} requests"
     if record.asks:
         mine = record.local_id
-        rows.append(("what to do", f"batchtui adopt {mine} MSGBATCH_ID if you know which batch it is,"))
-        rows.append(("", f"batchtui adopt {mine} --none if it was not created; batchtui sync checks again"))
-    rows += [
-        (name, value)
-        for name, value in (("source", record.source), ("note", record.note), ("error", record.error))
-        if value
-    ]
-    rows += [(name.lower(), value) for name, value in recipe_words.facts(_recipe(service, record), record)]
-    for label, found in (
-        ("made from", service.lineage.made_from(record.run)),
-        ("led to", service.lineage.led_to(record.run)),
-    ):
-        rows += [(label, recipe_words.relatives([each])) for each in found]
-    if record.skipped:
-        rows.append(("skipped", f"{batch.skipped(record.skipped)}, not sent, kept in {service.skipped_path(record)}"))
-    rows.append(("folder", service.history.folder(record.local_id)))
-    return rows
+        yield "what to do", f"batchtui adopt {mine} MSGBATCH_ID if you know which batch it is,"
+        yield "", f"batchtui adopt {mine} --none if it was not created; batchtui sync checks again"
 
 
 @verb("watch")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +9,8 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion
-from batchtui.cli.output import print_json, say, show
-from batchtui.cli.place import Place, table_place, write_table
+from batchtui.cli.output import print_json, say, show, terminal_width
+from batchtui.cli.place import Place, table_options, table_place, write_table
 from batchtui.cli.session import Session, verb
 from batchtui.domain.errors import InputError
 from batchtui.present import batch, numbers
@@ -47,8 +45,7 @@ if TYPE_CHECKING:
     default=None,
     help="With --field: text (the default), or csv: the rows that differ.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write CSV to FILE.")
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@table_options
 def compare_(
     session: Session,
     left: str,
@@ -122,10 +119,9 @@ def _by_field(
     if session.json:
         print_json(present.comparison_json(found, titles))
     elif place is None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        for line in present.comparison_lines(found, titles, width):
+        for line in present.comparison_lines(found, titles, terminal_width()):
             show(line)
-    if place is not None and (place.dest is not None or not session.json):
+    if place is not None:
         own = [(name, names[0].column(name)) for name in names[0].own]
         write_table(place, present.comparison_csv(found, one.id, own, titles, everything=everything))
         said = "row" if everything else "row that differs", "rows" if everything else "rows that differ"

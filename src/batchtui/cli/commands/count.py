@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import Any
 
 import click
 
 from batchtui.cli import completion
-from batchtui.cli.commands.results import ONLY, bring, chosen_rows, filter_options, wanted_filter
-from batchtui.cli.output import print_json, show
+from batchtui.cli.downloads import brought
+from batchtui.cli.output import print_json, show, terminal_width
+from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import counts as present
 from batchtui.present import symbols
@@ -56,9 +55,7 @@ def count_(
 
     service = session.service()
     record = service.resolve(id_)
-    records = service.run_of(record) if run else [record]
-    if any(r.active or r.results_due for r in records):
-        session.run(lambda: bring(service, records), service)
+    brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     with session.work() as work:
         view = service.open_results(record.local_id, run=run, work=work)
@@ -73,9 +70,8 @@ def count_(
     if format_ == "csv":
         lines = present.to_csv(counts).splitlines()
     else:
-        terminal = sys.stdout.isatty()
-        width = shutil.get_terminal_size().columns if terminal else 0
-        lines = present.table(counts, width, most=top if top is not None else TOP if terminal else 0)
+        width = terminal_width()
+        lines = present.table(counts, width, most=top if top is not None else TOP if width else 0)
     for line in lines:
         show(line)
     return 0

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import click
 
 from batchtui.cli import completion, words
+from batchtui.cli.downloads import look, no_results_yet
 from batchtui.cli.output import fail, print_json, say
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import BatchtuiError, IncompleteResults, ServiceError
+from batchtui.domain.errors import BatchtuiError, IncompleteResults
 from batchtui.present import batch
 from batchtui.service import Service
 
@@ -43,19 +44,13 @@ def fetch_(session: Session, ids: tuple[str, ...]) -> int:
 
 async def _download(service: Service, records: Sequence[BatchRecord]) -> dict[str, BatchtuiError]:
     """Download each batch's results; the errors by local id."""
-    if any(r.active for r in records):
-        state = await service.refresh()
-        if state.blind_since is not None:
-            raise ServiceError(state.error, advice=state.advice)
+    await look(service, records)
     failed: dict[str, BatchtuiError] = {}
     for record in records:
         fresh = service.resolve(record.local_id)
         try:
             if fresh.status != "ended" and not fresh.unknown_looks:
-                raise ServiceError(
-                    f"{batch.full_name(fresh)} has no results yet: it is {batch.status(fresh)}",
-                    advice=f"batchtui watch {fresh.local_id} follows it until it ends",
-                )
+                raise no_results_yet(fresh)
             await service.fetch(fresh.local_id, again=True)
         except BatchtuiError as error:
             failed[record.local_id] = error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -13,55 +12,24 @@ import msgspec
 
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
+from batchtui.cli.downloads import brought
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Place, agree_on
+from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord, Tally
-from batchtui.domain.errors import IncompleteResults, InputError, ServiceError
-from batchtui.domain.outcome import ALL_OUTCOMES
-from batchtui.domain.work import UNWATCHED, Work
+from batchtui.domain.errors import InputError
 from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
-from batchtui.results.filter import EVERYTHING, Filter, parse_filter
+from batchtui.results.filter import EVERYTHING, Filter
 from batchtui.results.names import split_names
-from batchtui.results.row_match import by_source
-from batchtui.results.search import select
-from batchtui.results.view import View
 from batchtui.service import Service
 
 if TYPE_CHECKING:
     from batchtui.results.answer_check import Schema
 
-OUTCOMES = ("succeeded", *ALL_OUTCOMES)
-ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
-
-
 _MAX_SCHEMA = 16_000_000
 """Bytes of a schema file."""
-
-
-def filter_options(command: Any) -> Any:
-    """The options that say which results are meant."""
-    for option in (
-        click.option("--case", is_flag=True, help="Match case in --filter."),
-        click.option("--regex", is_flag=True, help="Read the words of --filter as a regular expression."),
-        click.option(
-            "--filter",
-            "filter_",
-            default="",
-            help='Words and fields as on the screen, e.g. "tokens>1000 stop:max_tokens".',
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
-    """The filter as typed; raises InputError for what the screen would leave out."""
-    found = parse_filter(text, case=case, regex=regex)
-    if found.problem:
-        raise InputError(f"--filter {found.problem}", advice="batchtui help filters lists fields and values")
-    return found
 
 
 @verb("results")
@@ -157,10 +125,7 @@ def results_(
     check_options(
         place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], beside=beside
     )
-    records = service.run_of(record) if run else [record]
-    if any(r.active or r.results_due for r in records):
-        session.run(lambda: bring(service, records), service)
-        records = [service.resolve(r.local_id) for r in records]
+    records = brought(session, service, record, run=run)
     written = write_results(
         session,
         service,
@@ -179,14 +144,7 @@ def results_(
         say("no result matches --only and --filter")
     if place.dest is not None:
         say(f"{numbers.plural(written, 'result')} written to {place.dest}")
-    if not all_rows:
-        for each in records:
-            words.say_skipped(service, each, "; --all-rows includes them")
-    sent_again = {local_id for r in records for local_id in r.retry_of}
-    for each in (r for r in records if r.active or r.results_due or (run and r.status == "refused")):
-        if each.local_id in sent_again:
-            continue
-        say(f"not in it: {batch.line(each)}")
+    _say_left_out(service, records, skipped=not all_rows, run=run)
     tally, whole = _standing(service, record, run, schema) if run or schema is not None else (None, None)
     if tally is not None and schema is not None:
         say(
@@ -207,6 +165,17 @@ def results_(
         return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
     code = words.exit_code(records, strict=strict)
     return code or int(strict and tally is not None and words.tally_failed(tally, strict=True) > 0)
+
+
+def _say_left_out(service: Service, records: Sequence[BatchRecord], *, skipped: bool, run: bool) -> None:
+    """What was not written: requests that were skipped, and batches without results."""
+    for each in records if skipped else ():
+        words.say_skipped(service, each, "; --all-rows includes them")
+    sent_again = {local_id for r in records for local_id in r.retry_of}
+    for each in records:
+        lacks = each.active or each.results_due or (run and each.status == "refused")
+        if lacks and each.local_id not in sent_again:
+            say(f"not in it: {batch.line(each)}")
 
 
 def _others(service: Service, record: BatchRecord, with_origin: bool, others: Sequence[str]) -> list[BatchRecord]:
@@ -263,49 +232,6 @@ def _run_line(whole: dict[str, Any]) -> str:
     steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
     paid = numbers.at_least(numbers.usd(whole["cost_usd"]), bool(whole["cost_missing"]))
     return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {paid} in all"
-
-
-async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
-    """Look, and fetch what has ended; a batch that is still running is an error of its own only when it is the only one."""
-    if any(r.active for r in records):
-        state = await service.refresh()
-        if state.blind_since is not None:
-            raise ServiceError(state.error, advice=state.advice)
-    for record in records:
-        fresh = service.resolve(record.local_id)
-        if fresh.results_due and fresh.id:
-            try:
-                await service.fetch(fresh.local_id)
-            except IncompleteResults as error:
-                if not service.resolve(fresh.local_id).have:
-                    raise
-                # What is here can be had; what lacks is said and counts in the exit code.
-                say(f"warning: {fresh.local_id}: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
-    if len(records) == 1:
-        fresh = service.resolve(records[0].local_id)
-        if fresh.status != "ended":
-            advice = f"batchtui watch {fresh.local_id} follows it until it ends"
-            raise ServiceError(
-                f"{batch.full_name(fresh)} has no results yet: it is {batch.status(fresh)}", advice=advice
-            )
-
-
-def filtered(view: View, wanted: Filter, work: Work = UNWATCHED) -> Sequence[int]:
-    """The rows that --filter lets through; raises InputError for a name or value that this view has not."""
-    try:
-        return select(view, wanted, work)
-    except InputError as error:
-        raise InputError(f"--filter: {error}", advice=error.advice) from error
-
-
-def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
-    """Rows by outcome and filter in the order of the source, None for all."""
-    if not only and wanted.empty:
-        return None
-    kept = set(filtered(view, wanted)) if not wanted.empty else set(range(len(view)))
-    if only:
-        kept &= {row for name in only for row in select(view, parse_filter(f"is:{name}"))}
-    return by_source(view, kept)
 
 
 def write_results(

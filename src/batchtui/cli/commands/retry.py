@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring, filter_options, filtered, wanted_filter
+from batchtui.cli.downloads import bring_due
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Session, strict_option, verb
+from batchtui.cli.row_choice import filter_options, filtered, wanted_filter
+from batchtui.cli.sending import Sending, follow_options, output_place, say_not_sent, send, set_option, settings_of
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
@@ -26,24 +27,9 @@ from batchtui.service.retry import Notes
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
 @click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (repeatable).")
 @filter_options
-@click.option(
-    "--set",
-    "changes",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a param of all requests first: max_tokens=4096, model=…",
-)
+@set_option
 @click.option("--run", is_flag=True, help="Retry all batches of the run, not only this one.")
-@click.option("--wait", is_flag=True, help="Wait until the batches have ended and download the results.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Write the retry's results to FILE (implies --wait); its ending says the format.",
-)
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
-@strict_option
+@follow_options
 @click.option("--dry-run", is_flag=True, help="Only check, price and show the changes.")
 def retry_(
     session: Session,
@@ -55,22 +41,16 @@ def retry_(
     case: bool,
     changes: tuple[str, ...],
     run: bool,
-    wait: bool,
-    output: Path | None,
-    force: bool,
-    strict: bool,
+    sending: Sending,
     dry_run: bool,
 ) -> int:
     """Retry failed requests as a new batch of the same run; requests with a usable answer are left out."""
-    from batchtui.cli.commands.submit import output_place, send_and_follow
-
     service = session.service()
     record = service.resolve(id_)
-    place = output_place(session, output, force=force)
+    place = output_place(session, sending)
     settings, wanted = settings_of(changes), wanted_filter(filter_, case, regex)
     records = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else [record]
-    if any(r.results_due and r.id for r in records):
-        session.run(lambda: bring(service, records), service)
+    bring_due(session, service, records)
     with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
         rows = retry.rows(only or NOT_SUCCEEDED)
         if not wanted.empty:
@@ -87,25 +67,7 @@ def retry_(
         if session.json:
             print_json(words.plan_json(plan))
         return 0 if plan.ok and dry_run else InputError.exit_code
-    return send_and_follow(
-        session,
-        service,
-        lambda: service.submit(plan, retry_of=record),
-        wait=wait or place is not None,
-        place=place,
-        strict=strict,
-    )
-
-
-def settings_of(changes: Sequence[str]) -> dict[str, str]:
-    """KEY=VALUE options as a dict; raises InputError."""
-    found = {}
-    for each in changes:
-        key, sign, value = each.partition("=")
-        if not sign or not key:
-            raise InputError(f"--set wants KEY=VALUE, not {safetext.line(each, 60)!r}")
-        found[key] = value
-    return found
+    return send(session, service, plan, sending, place, retry_of=record)
 
 
 def _say_left_alone(records: Sequence[BatchRecord]) -> None:
@@ -140,5 +102,5 @@ def _agreed(session: Session, service: Service, plan: Plan) -> bool:
     question = f"Retry {plan_words.batches(plan)} for {plan_words.cost(plan)}?"
     if not blocked and (session.demo or session.confirm(question)):
         return True
-    say("nothing was sent" + (f": {blocked}" if blocked else ""))
+    say_not_sent(blocked)
     return False

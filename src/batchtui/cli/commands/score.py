@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from batchtui.cli import completion
-from batchtui.cli.commands.results import ONLY, bring, chosen_rows, filter_options, wanted_filter
-from batchtui.cli.output import print_json, say, show
-from batchtui.cli.place import table_place, write_table
+from batchtui.cli.downloads import brought
+from batchtui.cli.output import print_json, say, show, terminal_width
+from batchtui.cli.place import table_options, table_place, write_table
+from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import scores as present
 
@@ -33,8 +32,7 @@ from batchtui.present import scores as present
 @click.option(
     "--format", "format_", type=click.Choice(["text", "csv"]), default=None, help="text (the default), or csv."
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write CSV to FILE.")
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@table_options
 def score_(
     session: Session,
     id_: str,
@@ -56,9 +54,7 @@ def score_(
 
     service = session.service()
     record = service.resolve(id_)
-    records = service.run_of(record) if run else [record]
-    if any(r.active or r.results_due for r in records):
-        session.run(lambda: bring(service, records), service)
+    brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     place = table_place(session, output, format_, force=force)
     with session.work() as work:
@@ -70,10 +66,9 @@ def score_(
     if session.json:
         print_json(present.score_json(found))
     elif place is None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        for line in present.score_lines(found, width):
+        for line in present.score_lines(found, terminal_width()):
             show(line)
-    if place is not None and (place.dest is not None or not session.json):
+    if place is not None:
         write_table(place, present.score_csv(found))
         for note in present.score_notes(found):
             say(note)

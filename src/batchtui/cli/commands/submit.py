@@ -5,27 +5,23 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from batchtui.cli import completion, words
-from batchtui.cli.commands.results import bring, filter_options
+from batchtui.cli.downloads import bring_due
 from batchtui.cli.output import print_json, say, show
-from batchtui.cli.session import Session, strict_option, verb
-from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError, SourceChanged, StoreError, changed_words
+from batchtui.cli.row_choice import filter_options
+from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options
+from batchtui.cli.session import Session, verb
+from batchtui.domain.errors import InputError, changed_words
 from batchtui.domain.outcome import ALL_OUTCOMES
 from batchtui.domain.plan import Plan
 from batchtui.intake.options import FORMATS, IntakeOptions, RunChoice, TableOptions
-from batchtui.present import numbers
 from batchtui.present import plan as plan_words
 from batchtui.service import Service, run_sources
-
-if TYPE_CHECKING:
-    from batchtui.cli.place import Place
 
 _SOURCES: list[Callable[[Any], Any]] = [
     click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=completion.files),
@@ -99,17 +95,6 @@ _RUN_ROWS: list[Callable[[Any], Any]] = [
 ]
 
 
-def dollars(text: str) -> Decimal:
-    """An amount given as an option; raises click's usage error."""
-    try:
-        found = Decimal(text)
-    except ArithmeticError:
-        found = Decimal("nan")
-    if not found.is_finite():
-        raise click.BadParameter(f"{text!r} is not an amount of dollars")
-    return found
-
-
 def _source_options(command: Any) -> Any:
     for option in (*reversed(_RUN_ROWS), *reversed(_SOURCES)):
         command = option(command)
@@ -149,9 +134,7 @@ def _options(
 def bring_runs(session: Session, service: Service, sources: Iterable[str]) -> None:
     """Download what is due of the runs among the sources.  Raises InputError for one that there isn't."""
     for source in filter(run_sources.is_run, sources):
-        due = [r for r in service.run_of(run_sources.record_of(service.context, source)) if r.results_due and r.id]
-        if due:
-            session.run(functools.partial(bring, service, due), service)
+        bring_due(session, service, service.run_of(run_sources.record_of(service.context, source)))
 
 
 def _plan(session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, *, keep: bool) -> Plan:
@@ -187,34 +170,12 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, api_version:
 
 @verb("submit")
 @_source_options
-@click.option("--title", default="", help="Title of the run.")
-@click.option("--note", default="", help="Note kept with the run.")
-@click.option("--wait", is_flag=True, help="Wait until the batches have ended and download the results.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Write the results to FILE once all batches have ended (implies --wait); its ending says the format.",
-)
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
-@click.option("--max-cost", type=dollars, default=None, help="Dollars; send nothing if the high estimate is above.")
-@click.option(
-    "--allow-duplicate", "again", is_flag=True, help="Send even if the same requests are already in progress."
-)
-@strict_option
+@send_options
 def submit_(
     session: Session,
     sources: tuple[str, ...],
     count: bool,
-    title: str,
-    note: str,
-    wait: bool,
-    output: Path | None,
-    force: bool,
-    max_cost: Decimal | None,
-    again: bool,
-    strict: bool,
+    sending: Sending,
     api_version: str,
     **how: Any,
 ) -> int:
@@ -224,33 +185,20 @@ def submit_(
     network; 4 sent, and the outcome is unknown (batchtui sync checks again).
     """
     service = session.service()
-    if max_cost is not None:
-        service.limit_cost(max_cost)
+    if sending.max_cost is not None:
+        service.limit_cost(sending.max_cost)
     if api_version:
         service.use_api_version(api_version)
-    place = output_place(session, output, force=force, sources=sources)
+    place = output_place(session, sending, sources)
     bring_runs(session, service, sources)
     plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count)
     if not agreed:
         service.discard(plan)
-        if plan.ok:
-            say("nothing was sent" + (f": {blocked}" if blocked else ""))
         if session.json:
             print_json(words.plan_json(plan))
         return InputError.exit_code
-    label = title or _title(service, sources, how["template"])
-    try:
-        return send_and_follow(
-            session,
-            service,
-            lambda: service.submit(plan, title=label, note=note, allow_cost=blocked is not None, again=again),
-            wait=wait or place is not None,
-            place=place,
-            strict=strict,
-        )
-    except SourceChanged:
-        service.discard(plan)
-        raise
+    label = sending.title or _title(service, sources, how["template"])
+    return send(session, service, plan, sending, place, title=label, allow_cost=blocked is not None)
 
 
 def _title(service: Service, sources: tuple[str, ...], template: Path | None) -> str:
@@ -273,111 +221,9 @@ def _agreed_plan(
             plan = session.run(functools.partial(service.count_sample, plan), service)
         words.say_plan(plan)
         blocked = service.max_cost_problem(plan) if plan.ok else None
-        agreed = plan.ok and _agreed(session, plan, blocked)
+        agreed = plan.ok and agreed_to(session, plan, blocked)
         changed = service.changed_sources(plan) if agreed and session.asks and "-" not in sources else ()
         if not changed:
             return plan, blocked, agreed
         say(f"{changed_words(changed)} after the check: checking again; nothing was sent yet")
         service.discard(plan)
-
-
-def _agreed(session: Session, plan: Plan, blocked: str | None) -> bool:
-    """What costs money asks first; what max_cost stops needs a person's yes to exactly that."""
-    if blocked:
-        return session.asks and session.confirm(f"{blocked}.  Send anyway?")
-    return session.demo or session.confirm(f"Send {plan_words.batches(plan)} for {plan_words.cost(plan)}?")
-
-
-def output_place(session: Session, output: Path | None, *, force: bool, sources: tuple[str, ...] = ()) -> Place | None:
-    """Where the results go in the end, agreed on before anything is sent; None without ``-o``.  Raises InputError."""
-    if output is None:
-        return None
-    from batchtui.cli.place import agree_on
-
-    return agree_on(session, output, force=force, sources=sources)
-
-
-def send_and_follow(
-    session: Session,
-    service: Service,
-    send: Callable[[], Any],
-    *,
-    wait: bool,
-    place: Place | None,
-    strict: bool = False,
-) -> int:
-    """Send, settle what is in doubt, follow to the end when asked, write the results; the exit code."""
-    before = {r.local_id for r in service.records()}
-    try:
-        records: list[BatchRecord] = session.run(lambda: _follow(session, service, send, wait), service)
-    except KeyboardInterrupt:
-        _say_what_goes_on([r for r in service.records() if r.local_id not in before])
-        raise
-    for record in records:
-        words.say_skipped(service, record)
-        for each in record.candidates:
-            say(
-                f"  it may be {each.id}, created {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"
-            )
-    if place is not None and any(r.results == "stored" for r in records):
-        from batchtui.cli.commands.results import write_results
-
-        try:
-            written = write_results(session, service, records[0], run=len(records) > 1, place=place)
-        except InputError as error:
-            # All was sent: this is no error of what was asked for.
-            advice = f"batchtui results {records[0].local_id} -o FILE writes the results"
-            raise StoreError(str(error), advice=advice) from error
-        say(f"{numbers.plural(written, 'result')} written to {place.dest or 'standard output'}")
-    if session.json:
-        print_json({"run": records[0].run if records else None, "batches": records})
-    if session.troubles and any(r.waiting for r in records):
-        say("waiting batches are sent by batchtui sync, or while batchtui runs; do not submit again")
-        return StoreError.exit_code
-    return words.exit_code(records, waited=wait, strict=strict)
-
-
-def _say_what_goes_on(records: list[BatchRecord]) -> None:
-    """After an interrupt: what runs at the API all the same, and what still waits here."""
-    waiting = [r for r in records if r.waiting]
-    owed = [r for r in records if r.results_due]
-    doubtful = [r for r in records if r.status == "unconfirmed"]
-    running = [r for r in records if r.active and not r.waiting and r not in doubtful]
-    if doubtful:
-        say(f"{words.ids(doubtful)} may have been created: batchtui sync checks, and never sends twice")
-    if owed:
-        say(f"{words.ids(owed)} has ended and is not downloaded: batchtui sync downloads the results")
-    if running:
-        say(f"{words.ids(running)} is still running: batchtui watch follows it, batchtui cancel stops it")
-    if waiting:
-        say(f"{words.ids(waiting)} is waiting to be sent: batchtui sync sends it, batchtui cancel cancels it")
-
-
-async def _follow(session: Session, service: Service, send: Callable[[], Any], wait: bool) -> list[BatchRecord]:
-    import asyncio
-
-    if wait:
-        await service.start(others=False)
-    sent: list[BatchRecord] = await send()
-    ids = [r.local_id for r in sent]
-    narrator = words.Narrator(set(ids), session.bars)
-    for record in sent:
-        narrator.tell(record)
-    if wait:
-        ends = [service.subscribe(narrator), service.subscribe(words.BlindSayer())]
-        try:
-            await service.wait(ids)
-        finally:
-            for end in ends:
-                end()
-    elif any(r.status == "unconfirmed" or (r.waiting and r.next_try_at is not None) for r in sent):
-        say("no clear reply; checking whether the batch was created …")
-        try:
-            async with asyncio.timeout(service.context.machine_seconds(words.SETTLE_PATIENCE)):
-                await service.settle(ids)
-        except TimeoutError:
-            say("not confirmed yet: run batchtui sync later; it checks again and never sends twice")
-    records = [r for i in ids if (r := service.history.get(i)) is not None]
-    for record in records:
-        narrator.tell(record)
-    return records

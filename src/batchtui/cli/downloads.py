@@ -1,0 +1,66 @@
+"""Before a verb reads results: a look at the API, and the download of what has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from batchtui.cli.output import say
+from batchtui.cli.session import Session
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import IncompleteResults, ServiceError
+from batchtui.present import batch
+from batchtui.service import Service
+
+
+def brought(session: Session, service: Service, record: BatchRecord, *, run: bool) -> list[BatchRecord]:
+    """The batch, or all of its run, with what has ended downloaded.  Raises as ``bring`` does."""
+    records = service.run_of(record) if run else [record]
+    if any(r.active or r.results_due for r in records):
+        session.run(lambda: bring(service, records), service)
+        return [service.resolve(r.local_id) for r in records]
+    return records
+
+
+def bring_due(session: Session, service: Service, records: Sequence[BatchRecord]) -> None:
+    """Download the results of those that have ended and are not here.  Raises as ``bring`` does."""
+    due = [r for r in records if r.results_due and r.id]
+    if due:
+        session.run(lambda: bring(service, due), service)
+
+
+async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
+    """Look, and fetch what has ended; a batch that is still running is an error of its own only when it is the only one."""
+    await look(service, records)
+    for record in records:
+        fresh = service.resolve(record.local_id)
+        if fresh.results_due and fresh.id:
+            try:
+                await service.fetch(fresh.local_id)
+            except IncompleteResults as error:
+                if not service.resolve(fresh.local_id).have:
+                    raise
+                # What is here can be had; what lacks is said and counts in the exit code.
+                say(f"warning: {fresh.local_id}: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
+    if len(records) == 1:
+        fresh = service.resolve(records[0].local_id)
+        if fresh.status != "ended":
+            advice = f"batchtui watch {fresh.local_id} follows it until it ends"
+            raise ServiceError(
+                f"{batch.full_name(fresh)} has no results yet: it is {batch.status(fresh)}", advice=advice
+            )
+
+
+async def look(service: Service, records: Sequence[BatchRecord]) -> None:
+    """Check with the API how those in progress stand; raises ServiceError when it can't be reached."""
+    if any(r.active for r in records):
+        state = await service.refresh()
+        if state.blind_since is not None:
+            raise ServiceError(state.error, advice=state.advice)
+
+
+def no_results_yet(record: BatchRecord) -> ServiceError:
+    """What is wrong when the results of a batch that has not ended are asked for."""
+    return ServiceError(
+        f"{batch.full_name(record)} has no results yet: it is {batch.status(record)}",
+        advice=f"batchtui watch {record.local_id} follows it until it ends",
+    )

@@ -1,0 +1,233 @@
+"""Verbs that send: their options, the yes to what costs money, and following what was sent."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from batchtui import safetext
+from batchtui.cli import words
+from batchtui.cli.output import print_json, say
+from batchtui.cli.session import Session, strict_option
+from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError, SourceChanged, StoreError
+from batchtui.domain.plan import Plan
+from batchtui.present import numbers
+from batchtui.present import plan as plan_words
+from batchtui.service import Service
+
+if TYPE_CHECKING:
+    from batchtui.cli.place import Place
+
+
+class Sending(msgspec.Struct, frozen=True, kw_only=True):
+    """What the options say of how a plan is sent and followed."""
+
+    title: str = ""
+    note: str = ""
+    wait: bool
+    output: Path | None
+    force: bool
+    strict: bool
+    max_cost: Decimal | None = None
+    """Dollars."""
+    allow_duplicate: bool = False
+
+
+def dollars(text: str) -> Decimal:
+    """An amount given as an option; raises click's usage error."""
+    try:
+        found = Decimal(text)
+    except ArithmeticError:
+        found = Decimal("nan")
+    if not found.is_finite():
+        raise click.BadParameter(f"{text!r} is not an amount of dollars")
+    return found
+
+
+_FOLLOW: list[Callable[[Any], Any]] = [
+    click.option("--wait", is_flag=True, help="Wait until the batches have ended and download the results."),
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="Write the results to FILE once all batches have ended (implies --wait); its ending says the format.",
+    ),
+    click.option("--force", is_flag=True, help="Replace FILE if it exists."),
+    strict_option,
+]
+_SEND: list[Callable[[Any], Any]] = [
+    click.option("--title", default="", help="Title of the run."),
+    click.option("--note", default="", help="Note kept with the run."),
+    *_FOLLOW,
+    click.option("--max-cost", type=dollars, default=None, help="Dollars; send nothing if the high estimate is above."),
+    click.option("--allow-duplicate", is_flag=True, help="Send even if the same requests are already in progress."),
+]
+
+
+def follow_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of how what was sent is followed, as ``sending``."""
+    return _gathered(command, _FOLLOW)
+
+
+def send_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a new run: how it is named, stopped by its cost, and followed, as ``sending``."""
+    return _gathered(command, _SEND)
+
+
+def _gathered(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def call(*args: Any, **given: Any) -> Any:
+        mine = {name: given.pop(name) for name in Sending.__struct_fields__ if name in given}
+        return command(*args, sending=Sending(**mine), **given)
+
+    for option in reversed(options):
+        call = option(call)
+    return call
+
+
+def set_option(command: Any) -> Any:
+    """The option that changes params, as ``changes``."""
+    return click.option(
+        "--set",
+        "changes",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a param of all requests: max_tokens=4096, model=…",
+    )(command)
+
+
+def settings_of(changes: Sequence[str]) -> dict[str, str]:
+    """KEY=VALUE options as a dict; raises InputError."""
+    found = {}
+    for each in changes:
+        key, sign, value = each.partition("=")
+        if not sign or not key:
+            raise InputError(f"--set wants KEY=VALUE, not {safetext.line(each, 60)!r}")
+        found[key] = value
+    return found
+
+
+def agreed_to(session: Session, plan: Plan, blocked: str | None) -> bool:
+    """Whether a plan is to be sent: what costs money asks first; what max_cost stops needs a person's yes to exactly that."""
+    if blocked:
+        agreed = session.asks and session.confirm(f"{blocked}.  Send anyway?")
+    else:
+        agreed = session.demo or session.confirm(f"Send {plan_words.batches(plan)} for {plan_words.cost(plan)}?")
+    if not agreed:
+        say_not_sent(blocked)
+    return agreed
+
+
+def say_not_sent(blocked: str | None) -> None:
+    """That nothing was sent, and what of its cost stopped it."""
+    say("nothing was sent" + (f": {blocked}" if blocked else ""))
+
+
+def output_place(session: Session, sending: Sending, sources: Iterable[str] = ()) -> Place | None:
+    """Where the results go in the end, agreed on before anything is sent; None without ``-o``.  Raises InputError."""
+    if sending.output is None:
+        return None
+    from batchtui.cli.place import agree_on
+
+    return agree_on(session, sending.output, force=sending.force, sources=sources)
+
+
+def send(session: Session, service: Service, plan: Plan, sending: Sending, place: Place | None, **how: Any) -> int:
+    """Send a plan, settle what is in doubt, follow to the end when asked, write the results; the exit code.
+
+    ``how`` is as for ``Service.submit``.  Raises as that does.
+    """
+    how = {"note": sending.note, "again": sending.allow_duplicate, **how}
+    wait = sending.wait or place is not None
+    before = {r.local_id for r in service.records()}
+    try:
+        records = session.run(
+            lambda: _follow(session, service, functools.partial(service.submit, plan, **how), wait), service
+        )
+    except KeyboardInterrupt:
+        _say_what_goes_on([r for r in service.records() if r.local_id not in before])
+        raise
+    except SourceChanged:
+        service.discard(plan)
+        raise
+    for record in records:
+        words.say_skipped(service, record)
+        for each in record.candidates:
+            say(
+                f"  it may be {each.id}, created {each.created_at:%H:%M:%S} UTC: batchtui adopt {record.local_id} {each.id}"
+            )
+    if place is not None and any(r.results == "stored" for r in records):
+        _write(session, service, records, place)
+    if session.json:
+        print_json({"run": records[0].run if records else None, "batches": records})
+    if session.troubles and any(r.waiting for r in records):
+        say("waiting batches are sent by batchtui sync, or while batchtui runs; do not submit again")
+        return StoreError.exit_code
+    return words.exit_code(records, waited=wait, strict=sending.strict)
+
+
+def _write(session: Session, service: Service, records: Sequence[BatchRecord], place: Place) -> None:
+    """Write the results of what was sent; raises StoreError."""
+    from batchtui.cli.commands.results import write_results
+
+    try:
+        written = write_results(session, service, records[0], run=len(records) > 1, place=place)
+    except InputError as error:
+        # All was sent: this is no error of what was asked for.
+        advice = f"batchtui results {records[0].local_id} -o FILE writes the results"
+        raise StoreError(str(error), advice=advice) from error
+    say(f"{numbers.plural(written, 'result')} written to {place.dest or 'standard output'}")
+
+
+def _say_what_goes_on(records: list[BatchRecord]) -> None:
+    """After an interrupt: what runs at the API all the same, and what still waits here."""
+    waiting = [r for r in records if r.waiting]
+    owed = [r for r in records if r.results_due]
+    doubtful = [r for r in records if r.status == "unconfirmed"]
+    running = [r for r in records if r.active and not r.waiting and r not in doubtful]
+    if doubtful:
+        say(f"{words.ids(doubtful)} may have been created: batchtui sync checks, and never sends twice")
+    if owed:
+        say(f"{words.ids(owed)} has ended and is not downloaded: batchtui sync downloads the results")
+    if running:
+        say(f"{words.ids(running)} is still running: batchtui watch follows it, batchtui cancel stops it")
+    if waiting:
+        say(f"{words.ids(waiting)} is waiting to be sent: batchtui sync sends it, batchtui cancel cancels it")
+
+
+async def _follow(session: Session, service: Service, send: Callable[[], Any], wait: bool) -> list[BatchRecord]:
+    import asyncio
+
+    if wait:
+        await service.start(others=False)
+    sent: list[BatchRecord] = await send()
+    ids = [r.local_id for r in sent]
+    narrator = words.Narrator(set(ids), session.bars)
+    for record in sent:
+        narrator.tell(record)
+    if wait:
+        ends = [service.subscribe(narrator), service.subscribe(words.BlindSayer())]
+        try:
+            await service.wait(ids)
+        finally:
+            for end in ends:
+                end()
+    elif any(r.status == "unconfirmed" or (r.waiting and r.next_try_at is not None) for r in sent):
+        say("no clear reply; checking whether the batch was created …")
+        try:
+            async with asyncio.timeout(service.context.machine_seconds(words.SETTLE_PATIENCE)):
+                await service.settle(ids)
+        except TimeoutError:
+            say("not confirmed yet: run batchtui sync later; it checks again and never sends twice")
+    records = [r for i in ids if (r := service.history.get(i)) is not None]
+    for record in records:
+        narrator.tell(record)
+    return records
