@@ -13,7 +13,7 @@ from batchtui.cli.words import tally_failed
 from batchtui.domain.outcome import ALL_OUTCOMES, CODES, FLAWS, STANDINGS, meaning_of, standing
 from batchtui.results import index
 from batchtui.results.answer_check import Schema
-from batchtui.results.asked import Pair
+from batchtui.results.asked import SchemaPair
 from batchtui.results.filter import parse_filter
 from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY, choose
 from batchtui.results.run_view import open_run
@@ -120,7 +120,7 @@ def test_the_whole_schema_beside_the_requests_checks_what_was_sent_of_it(tmp_pat
         "additionalProperties": False,
     }
     whole = {**sent, "properties": {"u": {"type": "integer", "maximum": 5}}}
-    (tmp_path / ANSWER).write_bytes(msgspec.json.encode([Pair(sent, whole)]))
+    (tmp_path / ANSWER).write_bytes(msgspec.json.encode([SchemaPair(sent, whole)]))
     requests = [asking("a", sent), asking("b", sent), asking("c", {**sent, "required": []})]
     view = batch(tmp_path, [good(each, '{"u": 7}') for each in "abc"], requests=requests)
     assert [row.invalid for row in map(view.row, range(3))] == [True, True, False]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchtui.domain.errors import InputError
-from batchtui.results.column_counts import Counts, count
+from batchtui.results.column_counts import ColumnCounts, count
 from batchtui.results.filter import parse_filter, settle, sort
 from batchtui.results.names import names_of
 from batchtui.results.search import select
@@ -56,11 +56,11 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> ResultSet:
     return batch(folder, lines, requests=[request(f"r{n}", **FORMAT) for n in range(len(ROWS))])
 
 
-def counted(view: ResultSet, field: str, by: str = "", rows: list[int] | None = None) -> Counts:
+def counted(view: ResultSet, field: str, by: str = "", rows: list[int] | None = None) -> ColumnCounts:
     return count(view, names_of(view), field, by, rows)
 
 
-def table(found: Counts) -> dict[str, int]:
+def table(found: ColumnCounts) -> dict[str, int]:
     return {each.group.label: each.rows for each in found.groups}
 
 

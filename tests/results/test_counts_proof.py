@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from batchtui.results.column_counts import Counts, count
+from batchtui.results.column_counts import ColumnCounts, count
 from batchtui.results.names import names_of
 from results.result_lines import batch, good
 
@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[dict[str, 
     return batch(folder, [good(f"r{n}", json.dumps(each)) for n, each in enumerate(answers)]), answers
 
 
-def by_label(found: Counts) -> dict[str, int]:
+def by_label(found: ColumnCounts) -> dict[str, int]:
     return {each.group.label: each.rows for each in found.groups}
 
 

@@ -14,7 +14,7 @@ import pytest
 from batchtui.present import scores as present
 from batchtui.results.field_scores import FieldScore, agreements, compare_field, score_field, shared
 from batchtui.results.gold import Gold, gold_by_id, gold_column, gold_review
-from batchtui.results.names import Names, names_of
+from batchtui.results.names import ValueNames, names_of
 from batchtui.results.review import Review, Verdict
 from batchtui.results.scores import Confusion
 from batchtui.results.view import ResultSet
@@ -64,7 +64,7 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> tuple[ResultSet, ResultSe
     return made(folder / "a", [a for _, a, _ in ROWS]), made(folder / "b", [b for _, _, b in ROWS])
 
 
-def names(view: ResultSet) -> Names:
+def names(view: ResultSet) -> ValueNames:
     return names_of(view)
 
 

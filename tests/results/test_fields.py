@@ -19,7 +19,7 @@ from batchtui.results import field_builder
 from batchtui.results.field_columns import ABSENT, FIRST, LONG_TEXT, Json, as_text, column_of
 from batchtui.results.fields import open_fields, view_fields
 from batchtui.results.json_in_text import decode, find_json
-from batchtui.results.names import Names, split_names
+from batchtui.results.names import ValueNames, split_names
 from batchtui.results.run_view import open_run
 from batchtui.results.storage import open_results
 from batchtui.store.records import FIELDS
@@ -283,7 +283,7 @@ def test_names_are_resolved_column_first_then_field_then_ours(tmp_path: Path) ->
         for n in range(2)
     ]
     (tmp_path / "ids.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    names = Names(open_results(tmp_path, PRICES))
+    names = ValueNames(open_results(tmp_path, PRICES))
     said = {
         "review": ("row", ["text 0", "text 1"]),
         "row.review": ("row", ["text 0", "text 1"]),

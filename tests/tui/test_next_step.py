@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from batchtui.service.recipe import RECIPE, Recipe, encode
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.home.lineage import Details
+from batchtui.tui.home.lineage import DetailsDialog
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
@@ -99,7 +99,7 @@ async def test_the_details_lead_to_the_run_before_and_after(tmp_path: Path) -> N
         for start, end in ((SECOND, "20261122T110000Z-aaaaaa"), ("20261122T110000Z-aaaaaa", SECOND)):
             home.go_to(app.service.resolve(start))
             await pilot.press("v")
-            await until(pilot, lambda: isinstance(app.screen, Details))
+            await until(pilot, lambda: isinstance(app.screen, DetailsDialog))
             await pilot.press("f")
             await until(pilot, lambda: app.screen is home)
             assert [record.local_id for record in home.chosen()] == [end]

@@ -40,7 +40,7 @@ from batchtui.tui.base import BaseModal, BaseScreen
 from batchtui.tui.commands import Palette
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
 from batchtui.tui.help import HelpScreen
-from batchtui.tui.home.lineage import Details
+from batchtui.tui.home.lineage import DetailsDialog
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.new.drafts import DraftKeeper, DraftList
 from batchtui.tui.new.files import FilePicker
@@ -303,7 +303,7 @@ class Places:
             "confirm": lambda: Confirm("Sure?", ["It costs."], yes="Do it", grave=True),
             "ask": lambda: Ask("What?", value=""),
             "choose": lambda: Choose("Which?", [("a", "one"), ("b", "another")]),
-            "details": lambda: Details(Content("one"), []),
+            "details": lambda: DetailsDialog(Content("one"), []),
             "reading": lambda: Reading("Read", "one\ntwo"),
             "edit": lambda: EditModal("", ""),
             "help": lambda: HelpScreen(self.app.screen),

@@ -21,7 +21,7 @@ NEEDS_FILE = ("files", "parquet", "sqlite")
 """Formats that standard output can't take."""
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """Where results go, and how."""
 
     dest: Path | None
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 def agree_on(
     session: Session, output: Path | None, asked: str | None = None, *, force: bool, sources: Iterable[str] = ()
-) -> Place:
+) -> Destination:
     """Where ``-o`` and ``--format`` say that results go; asks on a terminal before a file is replaced.
 
     Raises InputError for a contradiction, when the file is there and is not to be replaced, and when it is a source.
@@ -43,14 +43,14 @@ def agree_on(
     if dest is None and format_ in NEEDS_FILE:
         raise InputError(f"--format {format_} needs -o")
     if dest is None or not there_already(dest) or format_ == "files":
-        return Place(dest, format_, force)
+        return Destination(dest, format_, force)
     if any(_same(dest, source) for source in sources):
         raise InputError(f"{dest} is a source of this batch", advice="give another name with -o")
     if not force and not session.asks:
         raise refuse_to_replace(dest)
     if not force and not click.confirm(f"{dest} exists. Replace it?", default=False, err=True):
         raise InputError(f"{dest} was not replaced", advice="give another name with -o")
-    return Place(dest, format_, True)
+    return Destination(dest, format_, True)
 
 
 def _same(dest: Path, source: str) -> bool:
@@ -69,7 +69,7 @@ def table_options(command: Any) -> Any:
     return command
 
 
-def table_place(session: Session, output: Path | None, asked: str | None, *, force: bool) -> Place | None:
+def table_place(session: Session, output: Path | None, asked: str | None, *, force: bool) -> Destination | None:
     """Where a verb's own table of CSV goes; None when none is asked for, or --json has standard output.
 
     Raises InputError as ``agree_on`` does.
@@ -80,7 +80,7 @@ def table_place(session: Session, output: Path | None, asked: str | None, *, for
     return None if place.dest is None and session.json else place
 
 
-def write_table(place: Place, rows: Iterable[Sequence[str]]) -> None:
+def write_table(place: Destination, rows: Iterable[Sequence[str]]) -> None:
     """Write rows of cells as CSV, whole or not at all; on a terminal made safe to show.  Raises StoreError."""
     if place.dest is None and sys.stdout.isatty():
         for row in rows:

@@ -23,7 +23,7 @@ from batchtui.present import plan as plan_words
 from batchtui.service import Service
 
 if TYPE_CHECKING:
-    from batchtui.cli.place import Place
+    from batchtui.cli.place import Destination
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +131,7 @@ def say_not_sent(blocked: str | None) -> None:
     say("nothing was sent" + (f": {blocked}" if blocked else ""))
 
 
-def output_place(session: Session, sending: Sending, sources: Iterable[str] = ()) -> Place | None:
+def output_place(session: Session, sending: Sending, sources: Iterable[str] = ()) -> Destination | None:
     """Where the results go in the end, agreed on before anything is sent; None without ``-o``.  Raises InputError."""
     if sending.output is None:
         return None
@@ -140,7 +140,9 @@ def output_place(session: Session, sending: Sending, sources: Iterable[str] = ()
     return agree_on(session, sending.output, force=sending.force, sources=sources)
 
 
-def send(session: Session, service: Service, plan: Plan, sending: Sending, place: Place | None, **how: Any) -> int:
+def send(
+    session: Session, service: Service, plan: Plan, sending: Sending, place: Destination | None, **how: Any
+) -> int:
     """Send a plan, settle what is in doubt, follow to the end when asked, write the results; the exit code.
 
     ``how`` is as for ``Service.submit``.  Raises as that does.
@@ -174,7 +176,7 @@ def send(session: Session, service: Service, plan: Plan, sending: Sending, place
     return words.exit_code(records, waited=wait, strict=sending.strict)
 
 
-def _write(session: Session, service: Service, records: Sequence[BatchRecord], place: Place) -> None:
+def _write(session: Session, service: Service, records: Sequence[BatchRecord], place: Destination) -> None:
     """Write the results of what was sent; raises StoreError."""
     from batchtui.cli.commands.results import write_results
 

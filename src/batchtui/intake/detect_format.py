@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from batchtui.intake.chat import is_chat
-from batchtui.intake.dialect import Dialect, Table, table_of
+from batchtui.intake.dialect import DetectedTable, Dialect, table_of
 from batchtui.intake.encodings import Guess, breaks_rules, guess, is_utf8, known, marked, mostly_utf8, wide
 from batchtui.intake.json_array import array_start
 from batchtui.intake.options import IntakeOptions, TableOptions
@@ -251,7 +251,7 @@ def _object(line: bytes) -> Any:
         return None
 
 
-def _table_or_text(table: Table, name: str, has_template: bool, *, given: bool) -> DetectedFormat:
+def _table_or_text(table: DetectedTable, name: str, has_template: bool, *, given: bool) -> DetectedFormat:
     ending = PurePath(name.removesuffix(".gz")).suffix.lower()
     sure, dialect = table.sure or given, table.dialect
     if not sure and ending in _TABLE_NAMES:

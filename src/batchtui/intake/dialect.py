@@ -68,7 +68,7 @@ def is_backslashed(text: str) -> bool:
     return '\\"' in text and _BACKSLASHED.search(text) is not None
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+class DetectedTable(msgspec.Struct, frozen=True, kw_only=True):
     """What the beginning of a text is as a table."""
 
     dialect: Dialect
@@ -91,7 +91,7 @@ def line_end(text: str) -> str:
     return "\r" if lone and not outside.count("\n") else "\n"
 
 
-def table_of(text: str, options: TableOptions, *, whole: bool) -> Table:
+def table_of(text: str, options: TableOptions, *, whole: bool) -> DetectedTable:
     """How the table that begins like this is written; ``whole`` when that is all of it."""
     end = line_end(text)
     lines = text.split(end)
@@ -114,7 +114,7 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> Table:
     if best is None:
         returns = end == "\r"
         plain = Dialect(delimiter=sign or ",", returns=returns, skip=skip, comment=options.comment)
-        return Table(dialect=plain, sure=False, records=0 if not whole else len(rows))
+        return DetectedTable(dialect=plain, sure=False, records=0 if not whole else len(rows))
     dialect, found = best
     titles = 0 if options.skip_rows else found.titles
     if notes and _is_header(rows[notes - 1], dialect, found.first):
@@ -127,7 +127,7 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> Table:
     doubt = 0
     if found.doubtful:
         doubt = next((number for number, line in enumerate(lines, 1) if is_backslashed(line)), 0)
-    return Table(dialect=dialect, sure=found.sure, records=found.records, said=said, doubt=doubt)
+    return DetectedTable(dialect=dialect, sure=found.sure, records=found.records, said=said, doubt=doubt)
 
 
 class _Look(msgspec.Struct, frozen=True):

@@ -267,9 +267,9 @@ class _Making:
         """Keep the whole schema of a template's answers where what is sent is only a part of it."""
         pair = answer_of(template)
         if pair is not None and pair[0] != pair[1]:
-            from batchtui.results.asked import Pair  # All that reads results comes with it.
+            from batchtui.results.asked import SchemaPair  # All that reads results comes with it.
 
-            write_atomic(staging / ANSWER, msgspec.json.encode([Pair(*pair)]))
+            write_atomic(staging / ANSWER, msgspec.json.encode([SchemaPair(*pair)]))
 
 
 def source_name(given: Sequence[str], options: IntakeOptions) -> str:

@@ -18,7 +18,7 @@ import msgspec
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.outcome import STANDINGS, ended, standing
 from batchtui.intake.row import RunRow
-from batchtui.results.answer_parts import Parts, parts_of
+from batchtui.results.answer_parts import AnswerParts, parts_of
 from batchtui.results.json_in_text import find_json
 from batchtui.results.names import RUN, said_beside
 from batchtui.results.row_ids import Place, SourceMark
@@ -155,14 +155,14 @@ class RunSource:
     def _bare(names: Collection[str], own: dict[str, Any]) -> bool:
         return any(name not in own and name not in RUN and name != "run" for name in names)
 
-    def _fields(self, row: int, parts: Parts | str | None) -> dict[str, Any]:
+    def _fields(self, row: int, parts: AnswerParts | str | None) -> dict[str, Any]:
         if parts is None:
             return {}
         if isinstance(parts, str):
             return _object(parts)
         return self._fields_of(row, parts)
 
-    def _fields_of(self, row: int, parts: Parts) -> dict[str, Any]:
+    def _fields_of(self, row: int, parts: AnswerParts) -> dict[str, Any]:
         main = self._view.wanted(row).main_call(parts.calls) if parts.calls else 0
         inputs = {number: _object(bytes(call.input)) for number, call in enumerate(parts.calls, 1)}
         found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
@@ -175,7 +175,7 @@ class RunSource:
         line: bytes,
         wants: Collection[str],
         place: Place,
-        parts: Parts | str | None,
+        parts: AnswerParts | str | None,
     ) -> dict[str, Any]:
         every = "run" in wants
         said: dict[str, Any] = {"custom_id": custom_id}

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 
 from batchtui import safetext
 from batchtui.present.symbols import GLYPHS
-from batchtui.results.column_counts import Counted, Counts, Group
+from batchtui.results.column_counts import ColumnCounts, Counted, ValueGroup
 from batchtui.results.number_summary import NumberSummary
 from batchtui.results.spreadsheet import safe_cell
 
@@ -43,7 +43,7 @@ def bar(part: float, width: int) -> str:
     return GLYPHS.full * (eighths // 8) + (_PARTS[eighths % 8 - 1] if eighths % 8 else "")
 
 
-def label(group: Group, width: int = _LABEL) -> str:
+def label(group: ValueGroup, width: int = _LABEL) -> str:
     """A group's label, safe to show; ``*`` marks values that were answered in other capitals too."""
     text = safetext.line(group.label, 200)
     mark = " *" if group.also else ""
@@ -51,7 +51,7 @@ def label(group: Group, width: int = _LABEL) -> str:
     return (text if cell_len(text) <= room else set_cell_size(text, room - 1) + GLYPHS.ellipsis) + mark
 
 
-def title(counts: Counts) -> str:
+def title(counts: ColumnCounts) -> str:
     """What is counted over how many rows: ``sentiment by stars · 300 rows · 3 different values``."""
     by = f" by {safetext.line(counts.by, 60)}" if counts.by else ""
     what = f"{safetext.line(counts.name, 60)}{by} {GLYPHS.dot} {counts.rows:,} {'row' if counts.rows == 1 else 'rows'}"
@@ -73,13 +73,13 @@ def quartiles(summary: NumberSummary) -> str:
     return f" {GLYPHS.dot} ".join(f"{name} {number(value)}" for name, value in parts)
 
 
-def respelled(counts: Counts) -> str:
+def respelled(counts: ColumnCounts) -> str:
     """What ``*`` means, where there is one: the other spellings that were answered."""
     found = [f"{each.group.label}: {', '.join(each.group.also)}" for each in counts.groups if each.group.also]
     return f"* with other capitals: {safetext.line('; '.join(found), 200)}" if found else ""
 
 
-def longest(counts: Counts) -> float:
+def longest(counts: ColumnCounts) -> float:
     """The largest share, which has the longest bar."""
     return max((each.share for each in counts.groups), default=0.0) or 1.0
 
@@ -92,7 +92,7 @@ def beside(counted: Counted, place: int, *, shares: bool = False) -> str:
     return f"{rows:,}"
 
 
-def table(counts: Counts, width: int, *, most: int = 0) -> list[str]:
+def table(counts: ColumnCounts, width: int, *, most: int = 0) -> list[str]:
     """Lines for a terminal of ``width`` cells, or for a file where it is 0: a title, the values with a bar each.
 
     ``most`` values are shown, all where it is 0; crossed, as many columns as there is room for.
@@ -129,7 +129,7 @@ def _first(groups: Sequence[Counted], most: int) -> list[Counted]:
     return [each for each in groups if id(each) not in skip]
 
 
-def _columns(counts: Counts, room: int) -> list[tuple[str, int]]:
+def _columns(counts: ColumnCounts, room: int) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     for place, group in enumerate(counts.across):
         name = label(group, 14)
@@ -145,7 +145,7 @@ def _pad(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
 
 
-def to_csv(counts: Counts) -> str:
+def to_csv(counts: ColumnCounts) -> str:
     """A row a value: value, what kind of row it is, rows, share, and crossed a column a value of the other."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
@@ -155,7 +155,7 @@ def to_csv(counts: Counts) -> str:
     return out.getvalue()
 
 
-def to_json(counts: Counts) -> dict[str, Any]:
+def to_json(counts: ColumnCounts) -> dict[str, Any]:
     """The value of ``count --json``."""
     return {
         "field": counts.name,

@@ -12,12 +12,12 @@ from rich.cells import cell_len, set_cell_size
 from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
-from batchtui.results.field_columns import Column, as_text
+from batchtui.results.field_columns import ValueColumn, as_text
 from batchtui.results.field_scores import Agreement, FieldComparison, FieldScore, GoldCounts
 from batchtui.results.gold import Gold
 from batchtui.results.names import Name
 from batchtui.results.review import Review
-from batchtui.results.scores import FEW_ROWS, ClassScore, Estimate, Proportion, label_order
+from batchtui.results.scores import FEW_ROWS, ClassScore, Proportion, SampleEstimate, label_order
 
 NOT_USABLE = "not usable"
 """The column of rows without a usable answer."""
@@ -496,7 +496,7 @@ def comparison_json(found: FieldComparison, names: Sequence[str]) -> dict[str, A
 def comparison_csv(
     found: FieldComparison,
     id_of: Callable[[int], str],
-    own: Sequence[tuple[Name, Column]],
+    own: Sequence[tuple[Name, ValueColumn]],
     titles: Sequence[str],
     *,
     everything: bool = False,
@@ -522,7 +522,7 @@ def comparison_csv(
 # --- review ---------------------------------------------------------------------------------------------------------
 
 
-def estimate(found: Estimate) -> str:
+def estimate(found: SampleEstimate) -> str:
     """``accuracy 91.1% (95%: 87.3–93.9)``."""
     said = interval(found.low, found.high)
     return f"accuracy {percent(found.value)}" + (f" ({said})" if said else "")

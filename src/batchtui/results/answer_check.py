@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from batchtui.results.answer_parts import Parts
-from batchtui.results.asked import Asked, Wanted
+from batchtui.results.answer_parts import AnswerParts
+from batchtui.results.asked import Asked, AskedFor
 from batchtui.results.field_columns import quoted
 from batchtui.results.json_in_text import find_json
 from batchtui.safetext import line as safe
@@ -105,7 +105,7 @@ class AnswerChecker:
             return True
         return 0 <= seq < len(self._numbers) and self._checks[self._numbers[seq]]
 
-    def flaw(self, seq: int, parts: Parts | str | None) -> Flaw | None:
+    def flaw(self, seq: int, parts: AnswerParts | str | None) -> Flaw | None:
         """What is wrong with an answer that is whole; None when nothing is, or there is nothing to check it by."""
         if parts is None:
             return None
@@ -119,7 +119,7 @@ class AnswerChecker:
         return compiled.flaw(parts)
 
 
-def _said(parts: Parts | str) -> str:
+def _said(parts: AnswerParts | str) -> str:
     if isinstance(parts, str):
         return parts
     return (
@@ -130,12 +130,12 @@ def _said(parts: Parts | str) -> str:
 class _Compiled:
     """The schemas of one request, compiled."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: AskedFor) -> None:
         self._wanted = wanted
         self._text = _schema(wanted.text) if wanted.text is not None else None
         self._calls = {name: made for name, given in wanted.calls.items() if (made := _schema(given)) is not None}
 
-    def flaw(self, parts: Parts | str) -> Flaw | None:
+    def flaw(self, parts: AnswerParts | str) -> Flaw | None:
         if isinstance(parts, str):
             calls: Sequence[Any] = ()
             text = parts

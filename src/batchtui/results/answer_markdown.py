@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from batchtui.results.line import Block
+from batchtui.results.line import ContentBlock
 from batchtui.results.text import Answer, join_text
 
 _TITLES = {"tool_use": "Tool call", "server_tool_use": "Server tool call", "mcp_tool_use": "MCP tool call"}
@@ -18,8 +18,8 @@ _SPACE = re.compile(r"\s+")
 def markdown(answer: Answer) -> str:
     """All that an answer says beside what it thought; its very text when there is nothing else."""
     parts: list[str] = []
-    texts: list[Block] = []
-    for block in [*answer.blocks, Block("end")]:
+    texts: list[ContentBlock] = []
+    for block in [*answer.blocks, ContentBlock("end")]:
         if block.type == "text":
             texts.append(block)
             continue

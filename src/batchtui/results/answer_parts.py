@@ -7,26 +7,26 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import UNDECODED, Line, Result, ladder
+from batchtui.results.line import UNDECODED, Result, ResultLine, ladder
 from batchtui.results.text import load
 
 _NULL = msgspec.Raw(b"null")
 _HELD = frozenset({"text", "tool_use"})
 
 
-class Call(msgspec.Struct, gc=False):
+class ToolCall(msgspec.Struct, gc=False):
     """A tool call."""
 
     name: str
     input: msgspec.Raw | bytes
 
 
-class Parts(msgspec.Struct, gc=False):
+class AnswerParts(msgspec.Struct, gc=False):
     """The texts of an answer joined, its first text block, and its tool calls in order."""
 
     text: str
     first_text: str
-    calls: Sequence[Call] = ()
+    calls: Sequence[ToolCall] = ()
 
 
 class _Block(msgspec.Struct, gc=False):
@@ -40,11 +40,11 @@ class _Message(msgspec.Struct, gc=False):
     content: list[_Block] = []
 
 
-_decoder: msgspec.json.Decoder[Line[_Message]] = msgspec.json.Decoder(Line[_Message])
+_decoder: msgspec.json.Decoder[ResultLine[_Message]] = msgspec.json.Decoder(ResultLine[_Message])
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 
 
-def plain_parts(block: bytes, count: int) -> Sequence[Parts | str | None] | None:
+def plain_parts(block: bytes, count: int) -> Sequence[AnswerParts | str | None] | None:
     """The parts of ``count`` lines decoded at once; None when a line is odd.
 
     An answer that says one text and calls no tool is that text alone; None stands for one that did not succeed.
@@ -58,7 +58,7 @@ def plain_parts(block: bytes, count: int) -> Sequence[Parts | str | None] | None
     return [_parts(line.result) for line in lines]
 
 
-def content_parts(content: bytes | msgspec.Raw) -> Parts | str | None:
+def content_parts(content: bytes | msgspec.Raw) -> AnswerParts | str | None:
     """The parts of an answer's content alone; None when it is odd."""
     try:
         return _of_blocks(_decode_blocks(content))
@@ -66,16 +66,16 @@ def content_parts(content: bytes | msgspec.Raw) -> Parts | str | None:
         return None
 
 
-def _of_blocks(content: list[_Block]) -> Parts | str | None:
+def _of_blocks(content: list[_Block]) -> AnswerParts | str | None:
     said = [block for block in content if block.type in _HELD] if len(content) != 1 else content
     if len(said) == 1 and said[0].type == "text":
         return said[0].text
     texts = [block.text or "" for block in said if block.type == "text"]
-    calls = [Call(block.name or "", block.input) for block in said if block.type == "tool_use"]
-    return Parts("".join(texts), next((text for text in texts if text.strip()), ""), calls)
+    calls = [ToolCall(block.name or "", block.input) for block in said if block.type == "tool_use"]
+    return AnswerParts("".join(texts), next((text for text in texts if text.strip()), ""), calls)
 
 
-def parts_of(line: bytes) -> Parts | str | None:
+def parts_of(line: bytes) -> AnswerParts | str | None:
     """The parts of one line; None when it has no answer or can't be read."""
     parsed = ladder(line, _decoder.decode) if line else None
     if parsed is None:
@@ -83,13 +83,13 @@ def parts_of(line: bytes) -> Parts | str | None:
     return _parts(parsed.result)
 
 
-def _parts(result: Result[_Message]) -> Parts | str | None:
+def _parts(result: Result[_Message]) -> AnswerParts | str | None:
     if result.message is None or result.type != "succeeded":
         return None
     return _of_blocks(result.message.content)
 
 
-def _leniently(parsed: Any) -> Parts | str | None:
+def _leniently(parsed: Any) -> AnswerParts | str | None:
     result = parsed.get("result") if isinstance(parsed, dict) else None
     message = result.get("message") if isinstance(result, dict) else None
     if not isinstance(result, dict) or not isinstance(message, dict) or result.get("type") != "succeeded":
@@ -100,8 +100,8 @@ def _leniently(parsed: Any) -> Parts | str | None:
     blocks = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
     said = [block["text"] for block in blocks if block.get("type") == "text" and isinstance(block.get("text"), str)]
     calls = [
-        Call(str(block.get("name") or ""), msgspec.json.encode(block.get("input")))
+        ToolCall(str(block.get("name") or ""), msgspec.json.encode(block.get("input")))
         for block in blocks
         if block.get("type") == "tool_use"
     ]
-    return Parts("".join(said), next((text for text in said if text.strip()), ""), calls)
+    return AnswerParts("".join(said), next((text for text in said if text.strip()), ""), calls)

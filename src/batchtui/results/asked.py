@@ -13,7 +13,7 @@ import msgspec
 
 from batchtui import plainfile
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.answer_parts import Call
+from batchtui.results.answer_parts import ToolCall
 from batchtui.results.request_matcher import read_requests
 from batchtui.store.records import ANSWER, REQUESTS
 
@@ -27,7 +27,7 @@ _MAX_WANTED = 10_000
 """Different wishes of one batch; requests beyond them are not checked."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class AskedFor(msgspec.Struct, frozen=True, kw_only=True):
     """What one request, and those like it, asked for."""
 
     text: Any = None
@@ -48,7 +48,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         """The tool whose input is the answer; "" when none is more than another."""
         return self.forced or (self.tools[0] if len(self.tools) == 1 else "")
 
-    def main_call(self, calls: Sequence[Call]) -> int:
+    def main_call(self, calls: Sequence[ToolCall]) -> int:
         """The number of the call whose input is the answer, from 1; 0 when the text is it or no call is."""
         if self.text is not None or not calls:
             return 0
@@ -58,11 +58,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return next((number for number, call in enumerate(calls, 1) if call.name == name), 0)
 
 
-NOTHING = Wanted()
+NOTHING = AskedFor()
 """Asks for nothing in particular; of an answer with calls the first is taken for it."""
 
 
-class Pair(msgspec.Struct, frozen=True):
+class SchemaPair(msgspec.Struct, frozen=True):
     """A schema as it is sent, and the whole one that answers are checked by."""
 
     sent: Any
@@ -73,10 +73,10 @@ class Asked:
     """What the requests of a batch asked for, by their place in requests.jsonl."""
 
     def __init__(self) -> None:
-        self.wanted: list[Wanted] = [NOTHING]
+        self.wanted: list[AskedFor] = [NOTHING]
         self._of = array("I")
 
-    def of(self, seq: int) -> Wanted:
+    def of(self, seq: int) -> AskedFor:
         """What the request at this place asked for; NOTHING for place -1 and for requests that are not known."""
         return self.wanted[self._of[seq]] if 0 <= seq < len(self._of) else NOTHING
 
@@ -93,7 +93,7 @@ class Asked:
 class Kept(msgspec.Struct, frozen=True):
     """What a batch's requests asked for, as its index keeps it."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[AskedFor, ...]
     runs: tuple[tuple[int, int], ...]
     """Places in ``wanted``, each with how many requests in a row have it."""
 
@@ -184,7 +184,7 @@ def _one(line: bytes) -> _Params:
 
 
 def _take(
-    asked: Asked, found: list[_Params], numbers: dict[tuple[bytes, bytes, bytes], int], whole: Sequence[Pair]
+    asked: Asked, found: list[_Params], numbers: dict[tuple[bytes, bytes, bytes], int], whole: Sequence[SchemaPair]
 ) -> None:
     keys = [(bytes(each.output_config), bytes(each.tools), bytes(each.tool_choice)) for each in found]
     for key in dict.fromkeys(keys):
@@ -199,7 +199,7 @@ def _take(
     asked.numbers().extend([*map(numbers.__getitem__, keys)])
 
 
-def _wanted(config: bytes, tools: bytes, choice: bytes, whole: Sequence[Pair]) -> Wanted:
+def _wanted(config: bytes, tools: bytes, choice: bytes, whole: Sequence[SchemaPair]) -> AskedFor:
     format_ = _dict(_dict(_json(config)).get("format"))
     schema = format_.get("schema") if format_.get("type") == "json_schema" else None
     text = next((pair.whole for pair in whole if pair.sent == schema), schema) if schema is not None else None
@@ -219,7 +219,7 @@ def _wanted(config: bytes, tools: bytes, choice: bytes, whole: Sequence[Pair]) -
         for each in own
         if (each.get("strict") is True or each["name"] == forced) and isinstance(each.get("input_schema"), dict)
     }
-    return Wanted(text=text, calls=calls, forced=forced if forced in names else "", tools=names)
+    return AskedFor(text=text, calls=calls, forced=forced if forced in names else "", tools=names)
 
 
 def _json(raw: bytes) -> Any:
@@ -232,16 +232,16 @@ def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def read_pairs(folder: Path) -> list[Pair]:
+def read_pairs(folder: Path) -> list[SchemaPair]:
     """The whole schemas that are kept beside a batch's requests; none when there are none or they can't be read."""
     with suppress(OSError, msgspec.MsgspecError, RecursionError):
-        return msgspec.json.decode(plainfile.read(folder / ANSWER, _MAX_SCHEMAS), type=list[Pair])
+        return msgspec.json.decode(plainfile.read(folder / ANSWER, _MAX_SCHEMAS), type=list[SchemaPair])
     return []
 
 
 def carried(folders: Sequence[Path]) -> bytes | None:
     """The whole schemas of several batches as one file's content; None when there are none."""
-    found: list[Pair] = []
+    found: list[SchemaPair] = []
     for folder in folders:
         found += [pair for pair in read_pairs(folder) if pair not in found]
     return msgspec.json.encode(found) if found else None

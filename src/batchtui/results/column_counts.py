@@ -20,9 +20,9 @@ import msgspec
 
 from batchtui.domain.outcome import STANDINGS, standing
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_columns import FIRST, LONG_TEXT, NOTHING, Column, as_text
-from batchtui.results.names import Name, Names
-from batchtui.results.number_summary import Bar, NumberSummary, summarize
+from batchtui.results.field_columns import FIRST, LONG_TEXT, NOTHING, ValueColumn, as_text
+from batchtui.results.names import Name, ValueNames
+from batchtui.results.number_summary import HistogramBar, NumberSummary, summarize
 from batchtui.results.scores import label_order
 from batchtui.results.view import View
 
@@ -38,7 +38,7 @@ _APART_FILTER = {"cut short": "is:cut_short", "invalid": "is:invalid"}
 _MANY = 2_000
 
 
-class Group(msgspec.Struct, frozen=True):
+class ValueGroup(msgspec.Struct, frozen=True):
     """Rows that are counted as one."""
 
     label: str
@@ -52,13 +52,13 @@ class Group(msgspec.Struct, frozen=True):
 class Counted(msgspec.Struct, frozen=True):
     """A group, its rows, their share of all rows counted, and these rows by the groups of the other column."""
 
-    group: Group
+    group: ValueGroup
     rows: int
     share: float
     by: tuple[int, ...] = ()
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
+class ColumnCounts(msgspec.Struct, frozen=True, kw_only=True):
     """How often each value of a column occurs."""
 
     name: str
@@ -70,15 +70,15 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Different values."""
     groups: tuple[Counted, ...]
     """Values by frequency (numbers and lengths in their order), then what is counted apart."""
-    across: tuple[Group, ...] = ()
+    across: tuple[ValueGroup, ...] = ()
     """The groups of the other column, in the order of ``Counted.by``."""
     summary: NumberSummary | None = None
     """Of numbers, or of the lengths of texts in characters."""
 
 
 def count_column(
-    view: View, names: Names, name: Name, by: Name | None = None, rows: Sequence[int] | None = None
-) -> Counts:
+    view: View, names: ValueNames, name: Name, by: Name | None = None, rows: Sequence[int] | None = None
+) -> ColumnCounts:
     """Count a column over ``rows`` or all, crossed with ``by``.  Raises StoreError."""
     one = _Grouped(view, names, name, rows)
     counted = one.counted
@@ -102,7 +102,7 @@ def count_column(
             sums[one.group_of[code]] += count
             crossed[one.group_of[code], other.group_of[beside]] += count
         across = other.ordered(Counter(number for _, number in crossed), by_label=True)
-    return Counts(
+    return ColumnCounts(
         name=name.bare,
         by=by.bare if by is not None else "",
         form=one.form,
@@ -125,11 +125,11 @@ def count_column(
 class _Grouped:
     """How the rows of a view fall into groups by one column: ``groups[group_of[codes[row]]]``."""
 
-    def __init__(self, view: View, names: Names, name: Name, rows: Sequence[int] | None) -> None:
+    def __init__(self, view: View, names: ValueNames, name: Name, rows: Sequence[int] | None) -> None:
         self.name = name
         self._usable = "is:usable " if name.scope == "answer" else ""
         """Before each filter on a field: rows without a usable answer are counted apart."""
-        self.groups: list[Group] = []
+        self.groups: list[ValueGroup] = []
         self.group_of: dict[int, int] = {}
         self.form: Form = "values"
         self.summary: NumberSummary | None = None
@@ -150,16 +150,16 @@ class _Grouped:
     def _term(self, rest: str, negated: str = "") -> str:
         return f"{self._usable}{negated}{self.name.full}{rest}"
 
-    def _add(self, code: int, group: Group) -> None:
+    def _add(self, code: int, group: ValueGroup) -> None:
         self.group_of[code] = len(self.groups)
         self.groups.append(group)
 
     def _take_apart(self, counted: Counter[int]) -> None:
         if NOTHING in counted:
-            self._add(NOTHING, Group("(none)", "absent", self._term(":*", "-")))
+            self._add(NOTHING, ValueGroup("(none)", "absent", self._term(":*", "-")))
         for number, words in enumerate(_APART):
             if _BEYOND + number in counted:
-                self._add(_BEYOND + number, Group(words, "apart", _APART_FILTER.get(words, "-is:succeeded")))
+                self._add(_BEYOND + number, ValueGroup(words, "apart", _APART_FILTER.get(words, "-is:succeeded")))
 
     def _as_values(self, values: dict[int, int]) -> None:
         places: dict[tuple[str, str], int] = {}
@@ -179,7 +179,7 @@ class _Grouped:
             place = places.get((kind, label))
             if place is None:
                 places[kind, label] = len(self.groups)
-                self._add(code, Group(label, kind, term, also))
+                self._add(code, ValueGroup(label, kind, term, also))
             else:
                 self.group_of[code] = place
 
@@ -203,7 +203,7 @@ class _Grouped:
                 self.group_of[code] = number_of(numbers[code])
         self._as_values({code: count for code, count in values.items() if code not in numbers})
 
-    def _bars(self, bars: Sequence[Bar], term: str) -> Callable[[float], int]:
+    def _bars(self, bars: Sequence[HistogramBar], term: str) -> Callable[[float], int]:
         """Add a group a bar; the group of a number."""
         first = len(self.groups)
         for place, bar in enumerate(bars):
@@ -214,7 +214,7 @@ class _Grouped:
                 label, wanted = f"{_short(bar.low)}–{_short(bar.high)}", f"{term}>={low} {term}<={high}"
             else:
                 label, wanted = f"{_short(bar.low)}–{_short(bar.high)}", f"{term}>={low} {term}<{high}"
-            self.groups.append(Group(label, "range", f"{self._usable}{wanted}"))
+            self.groups.append(ValueGroup(label, "range", f"{self._usable}{wanted}"))
         lows = [bar.low for bar in bars]
         return lambda number: first + max(0, bisect_right(lows, number) - 1)
 
@@ -256,7 +256,7 @@ class _Grouped:
         return [*values, *ranges, *rest]
 
 
-def _place_of(group: Group) -> tuple[int, int]:
+def _place_of(group: ValueGroup) -> tuple[int, int]:
     kinds = ("long", "empty", "null", "absent", "apart")
     return kinds.index(group.kind), _APART.index(group.label) if group.kind == "apart" else 0
 
@@ -270,7 +270,7 @@ def _counter(codes: Sequence[int], rows: Sequence[int] | None) -> Counter[int]:
     return Counter(codes) if rows is None else Counter(map(codes.__getitem__, rows))
 
 
-def _apart(view: View, column: Column) -> Sequence[int]:
+def _apart(view: View, column: ValueColumn) -> Sequence[int]:
     """A field's codes, where rows without a usable answer have codes of their own."""
     codes = array("I", column.codes)
     seen: dict[tuple[int, int], int] = {}
@@ -286,7 +286,7 @@ def _apart(view: View, column: Column) -> Sequence[int]:
     return codes
 
 
-def _numbers(column: Column, values: dict[int, int], *, text: bool) -> dict[int, float] | None:
+def _numbers(column: ValueColumn, values: dict[int, int], *, text: bool) -> dict[int, float] | None:
     """The numbers of a column by code, null and the empty text apart; None when others are among them, or none at all."""
     found: dict[int, float] = {}
     for code in values:
@@ -317,7 +317,7 @@ def as_number(value: object, *, text: bool = False) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _by_length(column: Column, values: dict[int, int], long: int) -> bool:
+def _by_length(column: ValueColumn, values: dict[int, int], long: int) -> bool:
     """Whether texts are counted by length: most differ, and they are long on average."""
     texts = length = different = 0
     for code, count in values.items():
@@ -349,12 +349,12 @@ def _short(number: float) -> str:
 
 def count(
     view: View,
-    names: Names,
+    names: ValueNames,
     field: str,
     by: str = "",
     rows: Sequence[int] | None = None,
     work: Work = UNWATCHED,
-) -> Counts:
+) -> ColumnCounts:
     """Count a column by its name as typed.  Raises InputError for a name there is none of, StoreError, Stopped."""
     name = names.resolve(field)
     other = names.resolve(by) if by else None

@@ -12,8 +12,8 @@ import msgspec
 
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.answer_parts import Call, Parts, parts_of
-from batchtui.results.export_job import Job, is_special, opened, ticker
+from batchtui.results.answer_parts import AnswerParts, ToolCall, parts_of
+from batchtui.results.export_job import ExportJob, is_special, opened, ticker
 from batchtui.results.fields import ViewFields, view_fields
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line_lenient import mend
@@ -111,7 +111,7 @@ def export(
     """
     check_options(format, columns=columns, unfold=unfold, parsed=parsed, bom=bom, beside=beside)
     chosen = _chosen(view, rows, all_rows)
-    job = Job(
+    job = ExportJob(
         view=view,
         rows=chosen,
         tick=ticker(len(chosen), work),
@@ -172,7 +172,7 @@ def check_options(
             raise InputError(f"{option} is not for {format}", advice=f"it is for {', '.join(has_it)}")
 
 
-def _writer(format: str) -> Callable[[Job, IO[bytes]], int]:
+def _writer(format: str) -> Callable[[ExportJob, IO[bytes]], int]:
     """How a format is written to a stream; what is slow to import, only when it is used."""
     if format == "markdown":
         from batchtui.results.export_answers import write_markdown
@@ -194,7 +194,7 @@ def _chosen(view: View, rows: Sequence[int] | None, all_rows: bool) -> Items:
     return with_skipped(view) if all_rows else in_source_order(view)
 
 
-def _write_jsonl(job: Job, out: IO[bytes]) -> int:
+def _write_jsonl(job: ExportJob, out: IO[bytes]) -> int:
     written = 0
     for number, row in enumerate(job.rows):
         job.tick(number)
@@ -213,7 +213,7 @@ def _line_of(row: SkippedRow) -> bytes:
     return msgspec.json.encode({"custom_id": row.custom_id, "result": {"type": "not_sent"}, "skipped": row})
 
 
-def _write_json(job: Job, out: IO[bytes]) -> int:
+def _write_json(job: ExportJob, out: IO[bytes]) -> int:
     names = _names(job.view, job.rows)
     last = {name: number for number, name in enumerate(names)}
     written = 0
@@ -246,7 +246,7 @@ def parsed_value(view: View, row: int, line: bytes) -> bytes | None:
     if parts is None:
         return None
     if isinstance(parts, str):
-        parts = Parts(parts, parts)
+        parts = AnswerParts(parts, parts)
     main = view.wanted(row).main_call(parts.calls) if parts.calls else 0
     if main:
         return _json(parts.calls[main - 1])
@@ -260,7 +260,7 @@ def parsed_value(view: View, row: int, line: bytes) -> bytes | None:
     return inputs[0] if len(inputs) == 1 else b"[" + b", ".join(inputs) + b"]"
 
 
-def _json(call: Call) -> bytes:
+def _json(call: ToolCall) -> bytes:
     return mend(bytes(call.input)).decode("utf-8", "replace").encode() or b"null"
 
 
@@ -275,7 +275,7 @@ def _names(view: View, rows: Items) -> list[str]:
     ]
 
 
-def _write_csv(job: Job, out: IO[bytes]) -> int:
+def _write_csv(job: ExportJob, out: IO[bytes]) -> int:
     table = job.table()
     try:
         out.write((BOM if job.bom else b"") + csv_line(table.header))

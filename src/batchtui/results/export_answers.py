@@ -14,7 +14,7 @@ import msgspec
 from batchtui import safetext
 from batchtui.domain.errors import InputError
 from batchtui.results.answer_markdown import markdown, stop_words
-from batchtui.results.export_job import Job
+from batchtui.results.export_job import ExportJob
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.spreadsheet import safe_cell
 from batchtui.results.table import NO_ANSWER, NOT_SENT, free_name
@@ -22,7 +22,7 @@ from batchtui.results.text import Answer, read_answer, tool_calls
 from batchtui.store import files
 
 
-def write_markdown(job: Job, out: IO[bytes]) -> int:
+def write_markdown(job: ExportJob, out: IO[bytes]) -> int:
     """A heading a request, what is known of it, and all that the answer says."""
     for number, row in enumerate(job.rows):
         job.tick(number)
@@ -35,7 +35,7 @@ def _not_sent(row: SkippedRow) -> str:
     return f"## {row.name}\n\n*{NOT_SENT} · {row.where}*\n\n{row.why}\n\n"
 
 
-def _section(job: Job, number: int) -> str:
+def _section(job: ExportJob, number: int) -> str:
     row = job.view.row(number)
     raw = job.view.raw(number)
     answer = read_answer(raw)
@@ -48,7 +48,7 @@ def _section(job: Job, number: int) -> str:
     return f"## {row.custom_id or '(no id)'}\n\n*{' · '.join(facts)}*\n\n{body.rstrip()}\n\n"
 
 
-def write_files(job: Job, dest: Path) -> int:
+def write_files(job: ExportJob, dest: Path) -> int:
     """A file with each answer's text, beside it one with its tool calls and what else it says, and ``index.csv``.
 
     The index names each request's files and outcome.
@@ -71,7 +71,7 @@ def write_files(job: Job, dest: Path) -> int:
     return written
 
 
-def _fill(job: Job, folder: Path) -> int:
+def _fill(job: ExportJob, folder: Path) -> int:
     taken: set[str] = set()
     written = 0
     with files.open_private(folder / "index.csv", "xb") as file:

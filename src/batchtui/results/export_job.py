@@ -18,7 +18,7 @@ from batchtui.results.view import View
 from batchtui.store import files
 
 
-class Job(msgspec.Struct, frozen=True):
+class ExportJob(msgspec.Struct, frozen=True):
     """Which rows are written, and how."""
 
     view: View

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import IO, Any
 
 from batchtui.domain.errors import InputError
-from batchtui.results.export_job import Job
+from batchtui.results.export_job import ExportJob
 from batchtui.results.table import Kind, flat_text
 
 _ROWS = 2_000
 """Of one group."""
 
 
-def write_parquet(job: Job, out: IO[bytes]) -> int:
+def write_parquet(job: ExportJob, out: IO[bytes]) -> int:
     """Fields of one kind keep it, dollars are decimals; the source's columns and mixed fields are texts.  Null where absent."""
     try:
         import pyarrow as pa

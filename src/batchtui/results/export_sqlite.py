@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from batchtui.domain.errors import StoreError
-from batchtui.results.export_job import Job, placed
+from batchtui.results.export_job import ExportJob, placed
 from batchtui.results.names import Scope
-from batchtui.results.table import Table, TableColumn, exact_float, flat_text, free_name
+from batchtui.results.table import ExportColumn, Table, exact_float, flat_text, free_name
 from batchtui.store import files
 
 TABLES: dict[Scope, str] = {"row": "rows", "run": "answers", "answer": "fields"}
@@ -26,7 +26,7 @@ _TYPES = {"text": " TEXT"}
 """Only what keeps its values as they are."""
 
 
-def write_sqlite(job: Job, dest: Path, *, replace: bool) -> int:
+def write_sqlite(job: ExportJob, dest: Path, *, replace: bool) -> int:
     """Write a database in one transaction, whole or not at all.  Raises InputError, StoreError, Stopped."""
     table = job.table()
     try:
@@ -48,7 +48,7 @@ def write_sqlite(job: Job, dest: Path, *, replace: bool) -> int:
     return len(job.rows)
 
 
-def _fill(job: Job, table: Table, database: sqlite3.Connection) -> None:
+def _fill(job: ExportJob, table: Table, database: sqlite3.Connection) -> None:
     inserts: list[tuple[str, list[int]]] = []
     for scope, name in TABLES.items():
         places = [number for number, column in enumerate(table.columns) if column.scope == scope]
@@ -66,7 +66,7 @@ def _fill(job: Job, table: Table, database: sqlite3.Connection) -> None:
             database.executemany(statement, [(n, *(values[place] for place in places)) for n, values in numbered])
 
 
-def _declared(columns: Sequence[TableColumn]) -> list[str]:
+def _declared(columns: Sequence[ExportColumn]) -> list[str]:
     """The columns of a table as SQL, its key first; names that SQLite takes for the same get a number."""
     names = [
         (column.key or column.name).replace("\0", "\ufffd").encode("utf-8", "replace").decode() for column in columns

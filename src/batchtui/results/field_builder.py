@@ -14,7 +14,7 @@ import msgspec
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Work
 from batchtui.results.answer_check import by_casefold, listed_at
-from batchtui.results.answer_parts import Call, Parts, parts_of, plain_parts
+from batchtui.results.answer_parts import AnswerParts, ToolCall, parts_of, plain_parts
 from batchtui.results.asked import Asked
 from batchtui.results.field_columns import (
     ABSENT,
@@ -276,7 +276,7 @@ class Builder:
             found = [*map(parts_of, lines)]
         self._take(range(first, last), found)
 
-    def _take(self, rows: Sequence[int], found: Sequence[Parts | str | None]) -> None:
+    def _take(self, rows: Sequence[int], found: Sequence[AnswerParts | str | None]) -> None:
         """Take the answers of some rows: those of text together, calls by their number and name."""
         rows_of: list[int] = []
         roots: list[Any] = []
@@ -284,7 +284,7 @@ class Builder:
         for row, parts in zip(rows, found, strict=True):
             if parts is None:
                 continue
-            if isinstance(parts, Parts):
+            if isinstance(parts, AnswerParts):
                 roots.append(self._take_parts(row, parts, calls))
             else:
                 try:
@@ -305,7 +305,7 @@ class Builder:
             self._grower.objects(source, shown, (), call_rows, inputs)
 
     def _take_parts(
-        self, row: int, parts: Parts, calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
+        self, row: int, parts: AnswerParts, calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
     ) -> Any:
         """Sort the inputs of an answer's calls by which call they are of; returns what its text holds."""
         wanted = self._asked.of(self._results.columns.seq[row])
@@ -329,7 +329,7 @@ class Builder:
             self._too_deep += 1
         return None
 
-    def _input(self, call: Call) -> dict[str, Any] | None:
+    def _input(self, call: ToolCall) -> dict[str, Any] | None:
         try:
             found = decode(bytes(call.input))
         except RecursionError:

@@ -90,7 +90,7 @@ def entry_key(value: Value) -> tuple[type, object]:
     return type(value), str(value) if isinstance(value, Decimal) else value
 
 
-class Column:
+class ValueColumn:
     """The values of one name by row of a view: ``column[row]`` is a value or ABSENT.
 
     ``codes[row]`` is NOTHING, LONG_TEXT, LONG_JSON or FIRST + the value's number in ``entries``; equal values have equal
@@ -136,7 +136,7 @@ class Column:
         return self._long_sizes() if self._long_sizes is not None else {}
 
 
-def column_of(values: Iterable[Value | Absent]) -> Column:
+def column_of(values: Iterable[Value | Absent]) -> ValueColumn:
     """A column made of values as they come."""
     numbers: dict[tuple[type, object], int] = {}
     entries: list[Value] = []
@@ -149,4 +149,4 @@ def column_of(values: Iterable[Value | Absent]) -> Column:
         if code == FIRST + len(entries):
             entries.append(value)
         codes.append(code)
-    return Column(codes, entries)
+    return ValueColumn(codes, entries)

@@ -12,7 +12,7 @@ import msgspec
 
 from batchtui.domain.outcome import standing
 from batchtui.results.gold import Gold, fitted, labels_of
-from batchtui.results.names import Name, Names
+from batchtui.results.names import Name, ValueNames
 from batchtui.results.row_match import matched
 from batchtui.results.scores import Confusion, Proportion, Score, cohen_kappa, mcnemar, proportion
 from batchtui.results.view import Rows, View
@@ -27,7 +27,7 @@ def usable_rows(view: View) -> bytearray:
     return bytearray(counted[pair] for pair in pairs)
 
 
-def answered(view: View, names: Names, name: Name) -> list[str | None]:
+def answered(view: View, names: ValueNames, name: Name) -> list[str | None]:
     """A field's labels by row; None where the answer is not usable or has no such field.  Raises StoreError."""
     usable = usable_rows(view)
     labels = labels_of(names.column(name), answers=True)
@@ -55,7 +55,7 @@ class FieldScore(msgspec.Struct, frozen=True, kw_only=True):
         return array("I", [row for row in self.rows if golds[row] is not None and golds[row] != answers[row]])
 
 
-def score_field(view: View, names: Names, name: Name, gold: Gold, rows: Sequence[int] | None = None) -> FieldScore:
+def score_field(view: View, names: ValueNames, name: Name, gold: Gold, rows: Sequence[int] | None = None) -> FieldScore:
     """Score a field over ``rows`` or all.  Raises StoreError."""
     answers = answered(view, names, name)
     gold = fitted(view, name, gold, answers)
@@ -149,7 +149,7 @@ def shared(left: View, right: View) -> list[tuple[int, int]]:
 
 def compare_field(
     views: tuple[View, View],
-    names: tuple[Names, Names],
+    names: tuple[ValueNames, ValueNames],
     fields: tuple[Name, Name],
     gold: Gold | None = None,
     pairs: list[tuple[int, int]] | None = None,
@@ -178,7 +178,7 @@ def compare_field(
 
 
 def agreements(
-    views: tuple[View, View], names: tuple[Names, Names], pairs: list[tuple[int, int]], most: int = 50
+    views: tuple[View, View], names: tuple[ValueNames, ValueNames], pairs: list[tuple[int, int]], most: int = 50
 ) -> list[Agreement]:
     """How two runs agree on each field that both have, at most ``most`` fields.  Raises StoreError."""
     found = []

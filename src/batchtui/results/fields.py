@@ -29,10 +29,10 @@ from batchtui.results.field_columns import (
     KINDS,
     LONG_TEXT,
     Absent,
-    Column,
     Json,
     Key,
     Value,
+    ValueColumn,
     entry_key,
     kind_of,
 )
@@ -104,7 +104,7 @@ class Fields:
         self._header = header
         self._read = read
         self._places: dict[str, tuple[_Stored, int]] = {}
-        self._columns: dict[str, Column] = {}
+        self._columns: dict[str, ValueColumn] = {}
         self.names: list[Field] = []
         """All fields, in the order in which answers have them."""
         for each in header.columns:
@@ -123,14 +123,14 @@ class Fields:
     def __contains__(self, path: str) -> bool:
         return path in self._places
 
-    def values(self, path: str) -> Column:
+    def values(self, path: str) -> ValueColumn:
         """A field's values by result line; raises KeyError when there is no such field, StoreError when it can't be read."""
         found = self._columns.get(path)
         if found is None:
             found = self._columns[path] = self._load(*self._places[path])
         return found
 
-    def _load(self, stored: _Stored, start: int) -> Column:
+    def _load(self, stored: _Stored, start: int) -> ValueColumn:
         data = self._read(start, sum(stored.sizes))
         if zlib.crc32(data) != stored.checksum:
             raise StoreError("the fields of these results can't be read", advice="open the results again")
@@ -154,7 +154,7 @@ class Fields:
         def read_long(row: int) -> Value | Absent:
             return read_value(self._results.read(row), sources[row], stored.keys)
 
-        return Column(codes, entries, read_long, lambda: long, stored.respelled)
+        return ValueColumn(codes, entries, read_long, lambda: long, stored.respelled)
 
 
 def _value(line: bytes) -> Value:
@@ -316,7 +316,7 @@ class ViewFields:
     def __init__(self, view: View, parts: Sequence[Fields]) -> None:
         self._view = view
         self._parts = parts
-        self._columns: dict[str, Column] = {}
+        self._columns: dict[str, ValueColumn] = {}
         self.names = _union(parts)
         """All fields; ``rows`` and ``kinds`` of a run's are sums over its batches, ``distinct`` the most of one of them."""
         self._paths = {field.path for field in self.names}
@@ -329,7 +329,7 @@ class ViewFields:
     def __contains__(self, path: str) -> bool:
         return path in self._paths
 
-    def column(self, path: str) -> Column:
+    def column(self, path: str) -> ValueColumn:
         """A field's values by the view's row; raises KeyError when there is no such field, StoreError."""
         found = self._columns.get(path)
         if found is None:
@@ -338,16 +338,16 @@ class ViewFields:
             found = self._columns[path] = self._single(path) if len(self._parts) == 1 else self._merged(path)
         return found
 
-    def _single(self, path: str) -> Column:
+    def _single(self, path: str) -> ValueColumn:
         held = self._parts[0].values(path)
         count = len(self._view)
         places = [self._view.place(row)[1] for row in range(count)] if self._view.members[0] is not self._view else None
         codes = array("I", held.codes)
         codes.extend(array("I", bytes(4 * max(0, len(self._view.members[0]) - len(codes)))))
         if places is None:
-            return Column(codes, held.entries, held.__getitem__, lambda: held.sizes, held.respelled)
+            return ValueColumn(codes, held.entries, held.__getitem__, lambda: held.sizes, held.respelled)
         shown = array("I", [codes[place] for place in places])
-        return Column(
+        return ValueColumn(
             shown,
             held.entries,
             lambda row: held[places[row]],
@@ -355,10 +355,10 @@ class ViewFields:
             held.respelled,
         )
 
-    def _merged(self, path: str) -> Column:
+    def _merged(self, path: str) -> ValueColumn:
         numbers: dict[tuple[type, object], int] = {}
         entries: list[Value] = []
-        columns: list[Column | None] = []
+        columns: list[ValueColumn | None] = []
         maps: list[list[int]] = []
         respelled: dict[int, tuple[str, ...]] = {}
         for part in self._parts:
@@ -389,7 +389,7 @@ class ViewFields:
             long = [column.sizes if column is not None else {} for column in columns]
             return {row: long[member][at] for row, (member, at) in enumerate(places) if at in long[member]}
 
-        return Column(codes, entries, read_long, sizes, respelled)
+        return ValueColumn(codes, entries, read_long, sizes, respelled)
 
 
 def _union(parts: Sequence[Fields]) -> list[Field]:

@@ -16,7 +16,7 @@ import msgspec
 from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import CUT_SHORT, INVALID, OUTCOMES, SUCCEEDED, ErrorGroup
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Column, Json, as_text
+from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Json, ValueColumn, as_text
 from batchtui.results.index import COST_DIGITS, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey
 from batchtui.results.names import SCOPES, names_of
 from batchtui.results.row_match import in_source_order
@@ -62,7 +62,7 @@ def sort(view: View, rows: Iterable[int], key: str, *, reverse: bool = False) ->
     return array("I", [*sorted((row for row in given if ranked[row]), key=ranked.__getitem__, reverse=reverse), *last])
 
 
-def _ranks(column: Column) -> list[int]:
+def _ranks(column: ValueColumn) -> list[int]:
     """The place of each code in the order of its values, numbers before texts and long texts at the end; 0 for none."""
 
     def key(code: int) -> tuple[int, Any, str]:
@@ -317,7 +317,7 @@ def apply(view: View, chosen: Filter, work: Work = UNWATCHED) -> Rows:
     return rows
 
 
-def _column_of(view: View, term: Term, work: Work) -> Column | None:
+def _column_of(view: View, term: Term, work: Work) -> ValueColumn | None:
     """The column that a condition is on; None for our own fields.  A column or field of such a name goes first."""
     if term.field == "is":
         _check(term)
@@ -344,7 +344,7 @@ def _check(term: Term) -> None:
         raise InputError(trouble, advice="batchtui help filters lists fields and values")
 
 
-def _by_value(rows: Rows, column: Column, term: Term, case: bool, work: Work) -> Rows:
+def _by_value(rows: Rows, column: ValueColumn, term: Term, case: bool, work: Work) -> Rows:
     """The rows whose value meets the condition; each different value is looked at once."""
     if term.field.startswith("len("):
         return _by_length(rows, column, term)
@@ -368,7 +368,7 @@ def _by_value(rows: Rows, column: Column, term: Term, case: bool, work: Work) ->
     return found
 
 
-def _by_length(rows: Rows, column: Column, term: Term) -> Rows:
+def _by_length(rows: Rows, column: ValueColumn, term: Term) -> Rows:
     wanted = number(term.value)
     if wanted is None:
         raise InputError(f"{term.field}: {term.value} is not a number")
@@ -386,7 +386,7 @@ def _by_length(rows: Rows, column: Column, term: Term) -> Rows:
     )
 
 
-def _test(column: Column, term: Term, case: bool) -> Callable[[Any], bool]:
+def _test(column: ValueColumn, term: Term, case: bool) -> Callable[[Any], bool]:
     """Whether a value meets a condition: numbers by size; texts by a part (``:``), whole (``=``), or their order."""
     if term.op == "=" and term.quoted:
         return lambda value: value is not None and value is not ABSENT and as_text(value) == term.value

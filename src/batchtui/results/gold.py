@@ -10,9 +10,9 @@ from typing import Literal
 import msgspec
 
 from batchtui.results.field_builder import listed_spellings
-from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Absent, Column, Json, Value, as_text, path_name
+from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Absent, Json, Value, ValueColumn, as_text, path_name
 from batchtui.results.json_in_text import decode
-from batchtui.results.names import Name, Names
+from batchtui.results.names import Name, ValueNames
 from batchtui.results.review import Review, gold_of
 from batchtui.results.row_match import identities
 from batchtui.results.row_match import places as places_of
@@ -55,7 +55,7 @@ def value_label(value: Value | Absent) -> str | None:
     return label_of(value)
 
 
-def labels_of(column: Column, *, answers: bool = False) -> list[str | None]:
+def labels_of(column: ValueColumn, *, answers: bool = False) -> list[str | None]:
     """A column's labels by row; of ``answers`` null is the label ``null``, and an empty text one of its own."""
     by_code: list[str | None] = [None] * FIRST
     for entry in column.entries:
@@ -72,7 +72,7 @@ def labels_of(column: Column, *, answers: bool = False) -> list[str | None]:
     return found
 
 
-def gold_column(names: Names, name: Name) -> Gold:
+def gold_column(names: ValueNames, name: Name) -> Gold:
     """Gold of a column.  Raises StoreError."""
     return Gold(kind="column", name=name.bare, labels=labels_of(names.column(name)))
 
@@ -90,7 +90,7 @@ def gold_by_id(view: View, name: str, values: Mapping[str, Value], *, repeated: 
     return Gold(kind="file", name=name, labels=found, unmatched=unmatched, repeated=repeated)
 
 
-def gold_review(view: View, names: Names, review: Review, field: Name, name: str = "") -> Gold:
+def gold_review(view: View, names: ValueNames, review: Review, field: Name, name: str = "") -> Gold:
     """Gold of the verdicts on a field (or on the answer as a whole, for ``run.answer``).  Raises StoreError."""
     judged = "" if field.scope == "run" else field.key
     keys = identities(view)

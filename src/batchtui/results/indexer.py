@@ -45,7 +45,7 @@ from batchtui.results.index import (
     Stamp,
     price_marks,
 )
-from batchtui.results.line import RAN_CODE, Line, Message, Plain, decode_block, plain_lines, read_line
+from batchtui.results.line import RAN_CODE, AnswerMessage, Plain, ResultLine, decode_block, plain_lines, read_line
 from batchtui.results.line_lenient import ID_LIMIT, LineFacts
 from batchtui.results.line_splitter import LineSplitter, line_ends
 from batchtui.results.request_matcher import Found, RequestMatcher
@@ -234,7 +234,7 @@ class Indexer:
                 getattr(columns, name)[first + odd] = value
         return count
 
-    def _check(self, decoded: Sequence[Line[Message]], plain: Plain, first: int) -> dict[int, str]:
+    def _check(self, decoded: Sequence[ResultLine[AnswerMessage]], plain: Plain, first: int) -> dict[int, str]:
         """Find the invalid among answers that are whole, by place, and put them down in ``plain.cuts``; why they are."""
         found: dict[int, str] = {}
         odd, seqs, checker = set(plain.odd), self._columns.seq, self._checker

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 
 
-class Details(msgspec.Struct, gc=False):
+class ErrorDetails(msgspec.Struct, gc=False):
     """What an error tells in codes."""
 
     error_code: str | None = None
@@ -38,7 +38,7 @@ class ErrorBody(msgspec.Struct, gc=False):
 
     type: str = ""
     message: str = ""
-    details: Details | None = None
+    details: ErrorDetails | None = None
 
 
 class Error(msgspec.Struct, gc=False):
@@ -55,14 +55,14 @@ class Result(msgspec.Struct, Generic[M], gc=False):
     error: Error | None = None
 
 
-class Line(msgspec.Struct, Generic[M], gc=False):
+class ResultLine(msgspec.Struct, Generic[M], gc=False):
     """A line of results."""
 
     result: Result[M]
     custom_id: str = ""
 
 
-class Block(msgspec.Struct, gc=False):
+class ContentBlock(msgspec.Struct, gc=False):
     """A block of an answer's content."""
 
     type: str = ""
@@ -101,7 +101,7 @@ def as_text(raw: msgspec.Raw) -> str:
 class Spoken(msgspec.Struct, gc=False):
     """Of a message what it says."""
 
-    content: list[Block] = []
+    content: list[ContentBlock] = []
     stop_details: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -146,7 +146,7 @@ _NO_USAGE = _Usage()
 _SPOKE = msgspec.Raw(b'[{"type":"text","text":"."}]')
 
 
-class Message(msgspec.Struct, gc=False):
+class AnswerMessage(msgspec.Struct, gc=False):
     """Of a message what the index keeps, its content unread."""
 
     model: str = ""
@@ -161,15 +161,15 @@ class Message(msgspec.Struct, gc=False):
         return self.usage.iterations == _NULL and self.container == _NULL
 
 
-_lines: msgspec.json.Decoder[Line[Message]] = msgspec.json.Decoder(Line[Message])
-_decode_blocks = msgspec.json.Decoder(list[Block]).decode
+_lines: msgspec.json.Decoder[ResultLine[AnswerMessage]] = msgspec.json.Decoder(ResultLine[AnswerMessage])
+_decode_blocks = msgspec.json.Decoder(list[ContentBlock]).decode
 _PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
 RAN_CODE = b"code_execution"
 """In each answer for which code was run."""
 _SPOKEN = frozenset({"tool_use", "server_tool_use"})
 
 
-def decode_block(block: bytes | memoryview, count: int) -> list[Line[Message]] | None:
+def decode_block(block: bytes | memoryview, count: int) -> list[ResultLine[AnswerMessage]] | None:
     """``count`` whole lines decoded at once; None when one of them is not of the documented shape, or blank."""
     try:
         found = _lines.decode_lines(block)
@@ -193,13 +193,13 @@ class Plain(msgspec.Struct, gc=False):
     """Tokens of each line with those of the prompt cache; None when no line used it."""
 
 
-def plain_lines(lines: list[Line[Message]]) -> Plain | None:
+def plain_lines(lines: list[ResultLine[AnswerMessage]]) -> Plain | None:
     """The lines as columns; None when no line plainly succeeded.  One that did not, or used the API's tools, is odd."""
     results = [each.result for each in lines]
     filler = next((r.message for r in results if r.message is not None and r.type == "succeeded"), None)
     if filler is None:
         return None
-    nothing = Message(model=filler.model, content=_SPOKE)
+    nothing = AnswerMessage(model=filler.model, content=_SPOKE)
     messages = [r.message if r.type == "succeeded" and r.message is not None else nothing for r in results]
     usages = [message.usage for message in messages]
     stops = [message.stop_reason or "" for message in messages]
@@ -231,7 +231,7 @@ def plain_lines(lines: list[Line[Message]]) -> Plain | None:
     )
 
 
-def _cut_or_odd(message: Message) -> int:
+def _cut_or_odd(message: AnswerMessage) -> int:
     try:
         return _cut(message.stop_reason or "", message.content)
     except UNDECODED:
@@ -288,7 +288,7 @@ def _read_quickly(line: bytes | memoryview) -> LineFacts:
     return LineFacts(parsed.custom_id, code, body.type, body.message[:MESSAGE_KEPT], detail)
 
 
-def _succeeded(custom_id: str, message: Message) -> LineFacts:
+def _succeeded(custom_id: str, message: AnswerMessage) -> LineFacts:
     if not message.plain or RAN_CODE in bytes(message.content):
         raise msgspec.ValidationError("charged for more than its usage says")
     usage = message.usage

@@ -18,11 +18,11 @@ import msgspec
 from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import OUTCOMES, ended
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_columns import ABSENT, FIRST, Absent, Column, Value, column_of, quoted
+from batchtui.results.field_columns import ABSENT, FIRST, Absent, Value, ValueColumn, column_of, quoted
 from batchtui.results.fields import Field, view_fields
 from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.review_columns import review_column
-from batchtui.results.row_columns import RowColumns
+from batchtui.results.row_columns import SourceColumns
 from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
 from batchtui.results.view import View
 
@@ -87,22 +87,22 @@ class FieldList(Protocol):
     def names(self) -> Sequence[Field]:
         """All fields."""
 
-    def column(self, path: str) -> Column:
+    def column(self, path: str) -> ValueColumn:
         """A field's values by the view's row; raises KeyError when there is no such field."""
 
 
-class RowList(Protocol):
+class RowColumnList(Protocol):
     """What is known of the columns of a view's rows."""
 
     @property
     def names(self) -> Sequence[str]:
         """All columns."""
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> ValueColumn:
         """A column by the view's row; raises KeyError when no row has it."""
 
 
-class Names:
+class ValueNames:
     """All names of one view, and their values by the view's row.
 
     Raises StoreError, and Stopped; call it in a thread: it reads the fields and the source rows
@@ -114,11 +114,11 @@ class Names:
         view: View,
         *,
         fields: FieldList | None = None,
-        rows: RowList | None = None,
+        rows: RowColumnList | None = None,
         work: Work = UNWATCHED,
     ) -> None:
         self._view = view
-        self.rows: RowList = rows if rows is not None else RowColumns(view, work)
+        self.rows: RowColumnList = rows if rows is not None else SourceColumns(view, work)
         self.fields: FieldList = fields if fields is not None else view_fields(view, work)
         own = set(self.rows.names)
         paths = {field.path for field in self.fields.names}
@@ -130,7 +130,7 @@ class Names:
         self.run = [Name("run", key, key if key not in own and key not in paths else f"run.{key}") for key in RUN]
         self._bare = {name.bare: name for name in self}
         self._full = {name.full: name for name in self}
-        self._columns: dict[Name, Column] = {}
+        self._columns: dict[Name, ValueColumn] = {}
 
     def __iter__(self) -> Iterator[Name]:
         """All names: columns, then fields, then ours."""
@@ -164,7 +164,7 @@ class Names:
         shown = text if len(text) <= 120 else f"{text[:120]}…"
         raise InputError(f"there is no column or field {shown!r}", advice=advice)
 
-    def column(self, name: Name) -> Column:
+    def column(self, name: Name) -> ValueColumn:
         """A name's values by the view's row; what stands in the lines only, as ``run.answer``, reads them.  Raises StoreError."""
         found = self._columns.get(name)
         if found is None:
@@ -176,7 +176,7 @@ class Names:
         for name in [name for name in self._columns if name.scope == "run" and name.key in REVIEWED]:
             del self._columns[name]
 
-    def _made(self, name: Name) -> Column:
+    def _made(self, name: Name) -> ValueColumn:
         if name.scope == "row":
             return self.rows.column(name.key)
         if name.scope == "answer":
@@ -187,12 +187,12 @@ class Names:
 _building = threading.Lock()
 
 
-def names_of(view: View, work: Work = UNWATCHED) -> Names:
+def names_of(view: View, work: Work = UNWATCHED) -> ValueNames:
     """A view's names, made when first asked for and kept with it; for a thread.  Raises StoreError, and Stopped."""
     with _building:
         found = view.kept.get("names")
-        if not isinstance(found, Names):
-            found = view.kept["names"] = Names(view, work=work)
+        if not isinstance(found, ValueNames):
+            found = view.kept["names"] = ValueNames(view, work=work)
         return found
 
 
@@ -215,7 +215,7 @@ def split_names(text: str) -> list[str]:
 _Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"
 
 
-def run_column(view: View, key: str) -> Column:
+def run_column(view: View, key: str) -> ValueColumn:
     """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError."""
     if key in REVIEWED:
         return review_column(view, key)
@@ -234,10 +234,10 @@ def run_column(view: View, key: str) -> Column:
     return _joined(array("I", [numbers.get(code, 0) for code in codes]), entries)
 
 
-def _joined(codes: Sequence[int], entries: list[Value]) -> Column:
+def _joined(codes: Sequence[int], entries: list[Value]) -> ValueColumn:
     """A column in which equal values have one code."""
     if len(set(map(repr, entries))) == len(entries):
-        return Column(codes, entries)
+        return ValueColumn(codes, entries)
     return column_of(entries[code - FIRST] if code >= FIRST else ABSENT for code in codes)
 
 

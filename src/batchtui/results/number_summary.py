@@ -13,7 +13,7 @@ BARS = 10
 """Bars of a histogram."""
 
 
-class Bar(msgspec.Struct, frozen=True):
+class HistogramBar(msgspec.Struct, frozen=True):
     """Rows from ``low`` to below ``high``; the last bar includes its end."""
 
     low: float
@@ -31,7 +31,7 @@ class NumberSummary(msgspec.Struct, frozen=True, kw_only=True):
     q3: float
     maximum: float
     mean: float
-    bars: tuple[Bar, ...]
+    bars: tuple[HistogramBar, ...]
 
 
 def summarize(counts: Mapping[float, int]) -> NumberSummary | None:
@@ -65,17 +65,17 @@ def summarize(counts: Mapping[float, int]) -> NumberSummary | None:
     )
 
 
-def _bars(ordered: Sequence[float], counts: Mapping[float, int], total: int) -> list[Bar]:
+def _bars(ordered: Sequence[float], counts: Mapping[float, int], total: int) -> list[HistogramBar]:
     low, high = ordered[0], ordered[-1]
     if low == high:
-        return [Bar(low, high, total)]
+        return [HistogramBar(low, high, total)]
     if high - low < BARS and all(float(n).is_integer() for n in ordered):
-        return [Bar(float(n), float(n), counts.get(n, 0)) for n in range(int(low), int(high) + 1)]
+        return [HistogramBar(float(n), float(n), counts.get(n, 0)) for n in range(int(low), int(high) + 1)]
     width = high / BARS - low / BARS
     edges = [low + width * n for n in range(BARS)]
     if edges[1] == low:
-        return [Bar(low, high, total)]
+        return [HistogramBar(low, high, total)]
     rows = [0] * BARS
     for number in ordered:
         rows[max(0, bisect_right(edges, number) - 1)] += counts[number]
-    return [Bar(edges[n], high if n == BARS - 1 else edges[n + 1], each) for n, each in enumerate(rows)]
+    return [HistogramBar(edges[n], high if n == BARS - 1 else edges[n + 1], each) for n, each in enumerate(rows)]

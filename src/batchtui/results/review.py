@@ -19,7 +19,7 @@ import msgspec
 
 from batchtui import plainfile
 from batchtui.domain.errors import StoreError
-from batchtui.results.scores import Estimate, Stratum, estimate
+from batchtui.results.scores import SampleEstimate, Stratum, estimate
 from batchtui.store import files
 
 REVIEW = "review.jsonl"
@@ -65,7 +65,7 @@ class SampleStratum(msgspec.Struct, frozen=True, array_like=True):
     rows: int
 
 
-class Sample(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
+class ReviewSample(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
     """Rows drawn to be reviewed."""
 
     sample: str
@@ -83,7 +83,7 @@ class Sample(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
 
 _encode = msgspec.json.Encoder().encode
 _decode_verdict = msgspec.json.Decoder(Verdict).decode
-_decode_sample = msgspec.json.Decoder(Sample).decode
+_decode_sample = msgspec.json.Decoder(ReviewSample).decode
 
 
 def hash_of(line: bytes) -> str:
@@ -97,7 +97,7 @@ class Review:
     def __init__(self, folder: Path) -> None:
         self._path = folder / REVIEW
         self._verdicts: dict[tuple[str, str], Verdict] = {}
-        self.sample: Sample | None = None
+        self.sample: ReviewSample | None = None
         """The last sample that was drawn."""
         self.unreadable = 0
         """Lines that can't be read; they are left where they are."""
@@ -159,11 +159,11 @@ class Review:
         """Keep a verdict: on the disk when this returns.  Raises StoreError, and then nothing changed."""
         self._append(verdict)
 
-    def begin(self, sample: Sample) -> None:
+    def begin(self, sample: ReviewSample) -> None:
         """Keep a sample as the one under review.  Raises StoreError."""
         self._append(sample)
 
-    def _append(self, line: Verdict | Sample) -> None:
+    def _append(self, line: Verdict | ReviewSample) -> None:
         try:
             with files.open_private(self._path, "ab") as file:
                 end = os.fstat(file.fileno()).st_size
@@ -183,7 +183,7 @@ class Review:
         done = sum(1 for each in sample.rows if (found := self.of(each.row, sample.field)) and found.verdict)
         return done, len(sample.rows)
 
-    def accuracy(self) -> Estimate:
+    def accuracy(self) -> SampleEstimate:
         """The share of right answers over all rows the sample was drawn from, as the verdicts on it say so far."""
         sample = self.sample
         if sample is None:
@@ -214,7 +214,7 @@ def draw(
     values: Sequence[str] | None = None,
     blind: bool = False,
     seed: int | None = None,
-) -> Sample:
+) -> ReviewSample:
     """Draw rows to review: ``wanted`` of all at random, or as many of each of ``values``, one value a row, as make ``wanted``.
 
     A value with fewer rows than its part gives all it has, and others make up for it.  The order is random, so that what was
@@ -233,7 +233,7 @@ def draw(
         for row in luck.sample(part, taken[value])
     ]
     luck.shuffle(drawn)
-    return Sample(
+    return ReviewSample(
         sample=at.strftime("%Y%m%dT%H%M%SZ"),
         field=field,
         by=by,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from batchtui.results.field_columns import ABSENT, Absent, Column, Json, Value, column_of
+from batchtui.results.field_columns import ABSENT, Absent, Json, Value, ValueColumn, column_of
 from batchtui.results.review import REVIEW_FOLDER, Review, Verdict, hash_of
 from batchtui.results.row_match import identities
 from batchtui.results.view import View
@@ -23,7 +23,7 @@ def review_of(view: View) -> Review | None:
     return review if review is not None and len(review) else None
 
 
-def review_column(view: View, key: str) -> Column:
+def review_column(view: View, key: str) -> ValueColumn:
     """``review`` (right, wrong), ``review_value`` (the right value) or ``review_note`` by the view's row.
 
     Where several fields were judged, a cell is a JSON object by field.  Raises StoreError.

@@ -12,7 +12,7 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_builder import Grower, Growing
-from batchtui.results.field_columns import ABSENT, Absent, Column, Json, Value
+from batchtui.results.field_columns import ABSENT, Absent, Json, Value, ValueColumn
 from batchtui.results.json_in_text import decode
 from batchtui.results.view import View
 from batchtui.store.records import IDS
@@ -21,7 +21,7 @@ _AT_ONCE = 256
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class RowColumns:
+class SourceColumns:
     """Every column of the rows, read from each batch's ids.jsonl in one pass; raises Stopped.
 
     A request that no row is known of (sent as it stands in a JSONL file) has none.
@@ -34,7 +34,7 @@ class RowColumns:
         """File, offset and length of each line with columns."""
         self._by_id: dict[str, int] = {}
         self._grower = Grower(1)
-        self._columns: dict[str, Column] = {}
+        self._columns: dict[str, ValueColumn] = {}
         self._at: array[int] | None = None
         for member in view.members:
             with suppress(OSError):
@@ -74,7 +74,7 @@ class RowColumns:
     def __contains__(self, name: str) -> bool:
         return name in self._grown
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> ValueColumn:
         """A column by the view's row; raises KeyError when no row has it."""
         found = self._columns.get(name)
         if found is None:
@@ -87,7 +87,7 @@ class RowColumns:
             self._at = array("i", [self._by_id.get(each, -1) for each in self._view.ids()])
         return self._at
 
-    def _made(self, grown: Growing) -> Column:
+    def _made(self, grown: Growing) -> ValueColumn:
         by_line = array("I", bytes(4 * (len(self._lines) + 1)))
         for line, code in zip(grown.rows, grown.codes, strict=True):
             by_line[line] = code
@@ -99,7 +99,7 @@ class RowColumns:
         def read_long(row: int) -> Value | Absent:
             return self._read(at[row], grown.keys[0])
 
-        return Column(
+        return ValueColumn(
             codes,
             grown.entries,
             read_long,

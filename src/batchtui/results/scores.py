@@ -235,7 +235,7 @@ class Stratum(msgspec.Struct, frozen=True):
     right: int
 
 
-class Estimate(msgspec.Struct, frozen=True):
+class SampleEstimate(msgspec.Struct, frozen=True):
     """A share of all rows, estimated from a sample, with its 95 % interval; None where nothing was reviewed."""
 
     value: float | None
@@ -248,7 +248,7 @@ class Estimate(msgspec.Struct, frozen=True):
     """Rows of the strata of which at least one row was reviewed: what the estimate speaks for."""
 
 
-def estimate(strata: Sequence[Stratum]) -> Estimate:
+def estimate(strata: Sequence[Stratum]) -> SampleEstimate:
     """The share of right answers over all rows from a sample, each stratum weighted by its rows.
 
     The interval is Wilson's on the effective number of reviewed rows, with the correction for a finite population.
@@ -256,13 +256,13 @@ def estimate(strata: Sequence[Stratum]) -> Estimate:
     seen = [each for each in strata if each.reviewed]
     covered, reviewed = sum(each.rows for each in seen), sum(each.reviewed for each in seen)
     if not covered:
-        return Estimate(None, None, None, 0, 0.0, 0)
+        return SampleEstimate(None, None, None, 0, 0.0, 0)
     share = math.fsum(each.rows / covered * (each.right / each.reviewed) for each in seen)
     if all(each.reviewed >= each.rows for each in seen):
-        return Estimate(share, share, share, reviewed, math.inf, covered)
+        return SampleEstimate(share, share, share, reviewed, math.inf, covered)
     effective = _effective(seen)
     low, high = wilson(share * effective, effective) or (None, None)
-    return Estimate(share, low, high, reviewed, effective, covered)
+    return SampleEstimate(share, low, high, reviewed, effective, covered)
 
 
 def _effective(strata: Sequence[Stratum]) -> float:

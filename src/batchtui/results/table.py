@@ -14,10 +14,10 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.outcome import ended
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_columns import ABSENT, Column, Json, as_text, column_of
+from batchtui.results.field_columns import ABSENT, Json, ValueColumn, as_text, column_of
 from batchtui.results.fields import Field
 from batchtui.results.json_in_text import decode
-from batchtui.results.names import REVIEWED, FieldList, Name, Names, Scope, names_of
+from batchtui.results.names import REVIEWED, FieldList, Name, Scope, ValueNames, names_of
 from batchtui.results.review_columns import review_of
 from batchtui.results.row_ids import decode_columns
 from batchtui.results.skipped import SkippedRow
@@ -119,7 +119,7 @@ class OwnColumns:
                     return os.pread(self._fds[number], length, offset)
         return b""
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> ValueColumn:
         """A column by the view's row."""
         rows = map(self._view.row, range(len(self._view)))
         found = (self.of(row.member, row.custom_id).get(name, ABSENT) for row in rows)
@@ -138,12 +138,12 @@ class NoFields:
 
     names: Sequence[Field] = ()
 
-    def column(self, path: str) -> Column:
+    def column(self, path: str) -> ValueColumn:
         """There are none."""
         raise KeyError(path)
 
 
-class TableColumn(msgspec.Struct, frozen=True):
+class ExportColumn(msgspec.Struct, frozen=True):
     """A column of a table."""
 
     name: str
@@ -183,42 +183,42 @@ class Table:
         self._fields: FieldList = fields if fields is not None else NoFields()
         self._own = OwnColumns(view, (row for row in rows if isinstance(row, SkippedRow)) if every else ())
         try:
-            self._names = Names(view, fields=self._fields, rows=self._own)
+            self._names = ValueNames(view, fields=self._fields, rows=self._own)
             self.columns = unique(self._chosen(columns) if columns else self._usual())
             self._lay_out()
         except BaseException:
             self._own.close()
             raise
 
-    def _usual(self) -> list[TableColumn]:
+    def _usual(self) -> list[ExportColumn]:
         """All columns, those that are too many in one."""
         names = self._names
-        found = [TableColumn(name.bare, "row", name.key) for name in names.own[:MAX_COLUMNS]]
-        found += [TableColumn("other_columns", "row", "")] if names.own[MAX_COLUMNS:] else []
+        found = [ExportColumn(name.bare, "row", name.key) for name in names.own[:MAX_COLUMNS]]
+        found += [ExportColumn("other_columns", "row", "")] if names.own[MAX_COLUMNS:] else []
         found += [self._column(name) for name in names.answers[:MAX_COLUMNS]]
-        found += [TableColumn("other_fields", "answer", "")] if names.answers[MAX_COLUMNS:] else []
+        found += [ExportColumn("other_fields", "answer", "")] if names.answers[MAX_COLUMNS:] else []
         bare = {name.key: name.bare for name in names.run}
         said = dict(SAID)
         if review_of(self._view) is not None:
             said |= {key: ON_REQUEST[key] for key in REVIEWED}
-        found += [TableColumn(bare[key], "run", key, kind) for key, kind in said.items()]
-        return [*found, *(TableColumn(name, "beside", name, kind) for name, (kind, _) in self._beside.items())]
+        found += [ExportColumn(bare[key], "run", key, kind) for key, kind in said.items()]
+        return [*found, *(ExportColumn(name, "beside", name, kind) for name, (kind, _) in self._beside.items())]
 
-    def _chosen(self, columns: Sequence[str]) -> list[TableColumn]:
+    def _chosen(self, columns: Sequence[str]) -> list[ExportColumn]:
         return [
-            TableColumn(each, "beside", each, self._beside[each][0])
+            ExportColumn(each, "beside", each, self._beside[each][0])
             if each in self._beside
             else self._column(self._names.resolve(each))
             for each in columns
         ]
 
-    def _column(self, name: Name) -> TableColumn:
+    def _column(self, name: Name) -> ExportColumn:
         kind: Kind = "value"
         if name.scope == "run":
             kind = SAID.get(name.key) or ON_REQUEST[name.key]
         elif name.scope == "answer":
             kind = kind_of(self._fields, name.key)
-        return TableColumn(name.bare, name.scope, name.key, kind)
+        return ExportColumn(name.bare, name.scope, name.key, kind)
 
     def _lay_out(self) -> None:
         """How the values that are read scope by scope come into the columns."""
@@ -335,7 +335,7 @@ def column_names(view: View, work: Work = UNWATCHED) -> list[Name]:
     return list(names_of(view, work))
 
 
-def unique(columns: Iterable[TableColumn]) -> list[TableColumn]:
+def unique(columns: Iterable[ExportColumn]) -> list[ExportColumn]:
     """The columns without repetition; one whose name another has is numbered."""
     taken: set[str] = set()
     found = []

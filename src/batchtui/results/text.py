@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import UNDECODED, Block, Error, ErrorBody, Line, Result, Spoken, as_text, ladder
+from batchtui.results.line import UNDECODED, ContentBlock, Error, ErrorBody, Result, ResultLine, Spoken, as_text, ladder
 from batchtui.results.line_lenient import loads
 
 _SPEAKS = re.compile(rb'"(?:text|message)"\s*:\s*"')
@@ -124,7 +124,7 @@ class Answer(msgspec.Struct, gc=False):
     """The error's type."""
     message: str = ""
     """The error's message."""
-    blocks: list[Block] = []
+    blocks: list[ContentBlock] = []
     """All of them in their order; none when there is no answer."""
     stop_details: str = ""
     """Why it was refused, or stopped, as JSON; '' when nothing is said."""
@@ -155,8 +155,8 @@ class Answer(msgspec.Struct, gc=False):
         return "\n\n".join(filter(None, [as_text(block.thinking) for block in self.blocks if block.thinking]))
 
 
-_decode = msgspec.json.Decoder(Line[Spoken]).decode
-_decode_content = msgspec.json.Decoder(Line[_Contained]).decode
+_decode = msgspec.json.Decoder(ResultLine[Spoken]).decode
+_decode_content = msgspec.json.Decoder(ResultLine[_Contained]).decode
 _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _NOTHING_SAID = (b"", b"null", b"{}")
 
@@ -178,14 +178,14 @@ def read_answer(line: bytes) -> Answer:
     return Answer(None, result.type if result.type != "succeeded" else "unreadable")
 
 
-def _leniently(line: bytes) -> Line[Spoken] | None:
+def _leniently(line: bytes) -> ResultLine[Spoken] | None:
     parsed = load(line)
     result = parsed.get("result") if isinstance(parsed, dict) else None
     if not isinstance(result, dict):
         return None
     message, error = result.get("message"), result.get("error")
     body = error.get("error", error) if isinstance(error, dict) else None
-    return Line(
+    return ResultLine(
         Result(
             _string(result.get("type")),
             Spoken(_blocks(message.get("content")), _raw(message, "stop_details"))
@@ -198,12 +198,12 @@ def _leniently(line: bytes) -> Line[Spoken] | None:
     )
 
 
-def _blocks(content: object) -> list[Block]:
+def _blocks(content: object) -> list[ContentBlock]:
     if isinstance(content, str):
-        return [Block("text", content)]
+        return [ContentBlock("text", content)]
     kept = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
     return [
-        Block(
+        ContentBlock(
             *(_string(block.get("type")), _string(block.get("text")), _string(block.get("name"))),
             input=_raw(block, "input"),
             content=_raw(block, "content"),
@@ -249,14 +249,14 @@ def tool_calls(line: bytes, answer: Answer) -> str:
     return json.dumps([{"type": each.type, "name": each.name, "input": as_text(each.input)} for each in called])
 
 
-def tool_inputs(blocks: list[Block]) -> tuple[str, ...]:
+def tool_inputs(blocks: list[ContentBlock]) -> tuple[str, ...]:
     """What the answer calls tools with, as JSON."""
     return tuple(
         bytes(block.input).decode("utf-8", "replace") for block in blocks if block.type == "tool_use" and block.input
     )
 
 
-def join_text(blocks: list[Block]) -> str:
+def join_text(blocks: list[ContentBlock]) -> str:
     """Texts that follow each other are one (citations split them); others stand apart.  Tool inputs, if there is no text."""
     parts: list[str] = []
     apart = False

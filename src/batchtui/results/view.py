@@ -32,7 +32,7 @@ from batchtui.domain.outcome import (
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import AnswerChecker, Schema
 from batchtui.results.answer_parts import parts_of
-from batchtui.results.asked import Asked, Wanted, read_asked, taken
+from batchtui.results.asked import Asked, AskedFor, read_asked, taken
 from batchtui.results.index import AT_LEAST, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey, Index, dollars, stamp
 from batchtui.results.text import first_words
 from batchtui.store import files
@@ -213,7 +213,7 @@ class View(ABC):
         member, place = self.place(row)
         return self.members[member].read_request(place)
 
-    def wanted(self, row: int) -> Wanted:
+    def wanted(self, row: int) -> AskedFor:
         """What the row's request asked its answer to be.  Raises StoreError."""
         member, place = self.place(row)
         held = self.members[member]

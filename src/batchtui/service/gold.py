@@ -16,7 +16,7 @@ from batchtui.intake.sources import meant
 from batchtui.paths import expanded
 from batchtui.results.field_columns import Json, Value
 from batchtui.results.gold import Gold, gold_by_id, gold_column, gold_review
-from batchtui.results.names import Name, Names
+from batchtui.results.names import Name, ValueNames
 from batchtui.results.review import Review
 from batchtui.results.view import View
 from batchtui.service.context import Context
@@ -35,7 +35,9 @@ def review_of(context: Context, run: str) -> Review:
     return Review(context.history.run_folder(run))
 
 
-def find_gold(context: Context, prices: PriceTable, view: View, names: Names, field: Name, text: str, run: str) -> Gold:
+def find_gold(
+    context: Context, prices: PriceTable, view: View, names: ValueNames, field: Name, text: str, run: str
+) -> Gold:
     """The gold that ``text`` means: a column, ``review``, ``review:ID``, ``FILE`` or ``FILE:COLUMN``.
 
     A column wins over a file of its name (``./name`` is the file).  Raises InputError, StoreError.
@@ -69,7 +71,7 @@ def find_gold(context: Context, prices: PriceTable, view: View, names: Names, fi
     return found
 
 
-def _nothing(names: Names, text: str) -> InputError:
+def _nothing(names: ValueNames, text: str) -> InputError:
     own = [name.bare for name in names.own]
     near = difflib.get_close_matches(text, own, 2, 0.6)
     if near:

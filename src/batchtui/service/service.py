@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from batchtui.results.beside import Beside
     from batchtui.results.export import ExportOptions
     from batchtui.results.gold import Gold
-    from batchtui.results.names import Name, Names
+    from batchtui.results.names import Name, ValueNames
     from batchtui.results.review import Review
     from batchtui.results.view import ResultSet, View
     from batchtui.service.again import Again, AgainChange
@@ -295,7 +295,7 @@ class Service:
 
         return review_of(self.context, record.run)
 
-    def gold(self, view: View, names: Names, field: Name, text: str, record: BatchRecord) -> Gold:
+    def gold(self, view: View, names: ValueNames, field: Name, text: str, record: BatchRecord) -> Gold:
         """Gold for a field as ``--gold`` names it: a column, ``review``, ``review:ID``, a file by id.
 
         Raises InputError, StoreError.

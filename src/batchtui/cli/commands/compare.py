@@ -10,7 +10,7 @@ import click
 from batchtui import safetext
 from batchtui.cli import completion
 from batchtui.cli.output import print_json, say, show, terminal_width
-from batchtui.cli.place import Place, table_options, table_place, write_table
+from batchtui.cli.place import Destination, table_options, table_place, write_table
 from batchtui.cli.session import Session, verb
 from batchtui.domain.errors import InputError
 from batchtui.present import batch, numbers
@@ -102,7 +102,7 @@ def _by_field(
     records: tuple[BatchRecord, BatchRecord],
     views: tuple[View, ...],
     asked: tuple[str, str],
-    place: Place | None,
+    place: Destination | None,
     everything: bool,
     work: Work,
 ) -> int:

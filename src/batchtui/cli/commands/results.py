@@ -14,7 +14,7 @@ from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
 from batchtui.cli.downloads import brought
 from batchtui.cli.output import print_json, say
-from batchtui.cli.place import Place, agree_on
+from batchtui.cli.place import Destination, agree_on
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord, Tally
@@ -240,7 +240,7 @@ def write_results(
     record: BatchRecord,
     *,
     run: bool,
-    place: Place,
+    place: Destination,
     only: Sequence[str] = (),
     wanted: Filter = EVERYTHING,
     raw: bool = False,

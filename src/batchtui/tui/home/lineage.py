@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from batchtui.tui.home.screen import HomeScreen
 
 
-class Details(Reading):
+class DetailsDialog(Reading):
     """Everything that is known of a batch or run; dismisses with None."""
 
     CSS_PATH = "../dialogs.tcss"
@@ -71,7 +71,7 @@ async def show_details(home: HomeScreen, line: Line) -> None:
 
     facts, relatives = await home.in_thread(_made, home.service, line.records[0])
     width = min(90, home.size.width * 9 // 10 - 8)
-    screen = Details(details.of_line(line, home.tui.now(), home.usual, width=width, made=facts), relatives)
+    screen = DetailsDialog(details.of_line(line, home.tui.now(), home.usual, width=width, made=facts), relatives)
     await home.app.push_screen_wait(screen)
     first = home.service.history.get(screen.followed) if screen.followed else None
     if first is not None:

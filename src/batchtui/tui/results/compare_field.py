@@ -23,7 +23,7 @@ from batchtui.results.compare import Comparison, diff_lines
 from batchtui.results.field_columns import as_text
 from batchtui.results.field_scores import Agreement, FieldComparison, agreements, compare_field, shared
 from batchtui.results.gold import Gold
-from batchtui.results.names import Name, Names, names_of
+from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows
 from batchtui.tui.base import BaseScreen, run_task
@@ -44,7 +44,7 @@ _OWN = 3
 _CORRECT = {"both": "both", "left": "first", "right": "second", "neither": "neither", None: ""}
 
 
-class PairRows(ListedRows[int]):
+class FieldPairRows(ListedRows[int]):
     """Pairs of rows by their number."""
 
     def __init__(self, screen: FieldCompareScreen, rows: Rows) -> None:
@@ -74,7 +74,11 @@ class FieldCompareScreen(BaseScreen[None]):
     ]
 
     def __init__(
-        self, comparison: Comparison, records: tuple[BatchRecord, BatchRecord], names: tuple[Names, Names], field: Name
+        self,
+        comparison: Comparison,
+        records: tuple[BatchRecord, BatchRecord],
+        names: tuple[ValueNames, ValueNames],
+        field: Name,
     ) -> None:
         super().__init__()
         self._views = comparison.left, comparison.right
@@ -141,7 +145,7 @@ class FieldCompareScreen(BaseScreen[None]):
         listed = self.query_one(RowList)
         golden = self.found is not None and self.found.gold is not None
         listed.set_columns(_columns(self._titles, [name for name, _ in self._shown_own], gold=golden))
-        listed.set_source(PairRows(self, rows), keep_cursor=False)
+        listed.set_source(FieldPairRows(self, rows), keep_cursor=False)
         self.query_one(StatusLine).tell(present.dot(what, numbers.plural(len(rows), "row")))
 
     def cells(self, number: int) -> list[Cell]:
@@ -252,7 +256,7 @@ async def by_field(screen: BaseScreen[Any], comparison: Comparison, records: tup
     """Ask which field, each with its agreement, and compare it."""
     views = comparison.left, comparison.right
 
-    def read() -> tuple[tuple[Names, Names], list[tuple[int, int]], list[Agreement]]:
+    def read() -> tuple[tuple[ValueNames, ValueNames], list[tuple[int, int]], list[Agreement]]:
         names = names_of(views[0]), names_of(views[1])
         pairs = shared(*views)
         return names, pairs, agreements(views, names, pairs)

@@ -19,10 +19,10 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.paths import expanded
 from batchtui.present import counts as present
 from batchtui.present import numbers
-from batchtui.results.column_counts import Counted, Counts, count_column
+from batchtui.results.column_counts import ColumnCounts, Counted, count_column
 from batchtui.results.export_job import there_already
 from batchtui.results.field_columns import FIRST
-from batchtui.results.names import Name, Names
+from batchtui.results.names import Name, ValueNames
 from batchtui.results.view import Rows, View
 from batchtui.store import files
 from batchtui.tui.base import BaseScreen, run_task
@@ -45,7 +45,7 @@ _CROSSED = ("outcome", "model", "stop_reason", "attempt")
 class CountRows(ListedRows[Counted]):
     """Groups as rows; a cell each for value, rows, share, and the bar or the groups of the other column."""
 
-    def __init__(self, counts: Counts, bar: int, *, shares: bool) -> None:
+    def __init__(self, counts: ColumnCounts, bar: int, *, shares: bool) -> None:
         self._counts = counts
         self._shares = shares
         self._bar = bar
@@ -76,7 +76,7 @@ class CountRows(ListedRows[Counted]):
         return text if counted.by[place] else Text(text, style="muted")
 
 
-def columns_of(counts: Counts, width: int) -> list[Column]:
+def columns_of(counts: ColumnCounts, width: int) -> list[Column]:
     """The columns of a list ``width`` cells wide."""
     widest = max((cell_len(present.label(each.group, 200)) for each in counts.groups[:500]), default=5)
     rows = max((len(numbers.count(each.rows)) for each in counts.groups), default=1)
@@ -111,7 +111,7 @@ class CountsScreen(BaseScreen[str | None]):
         bind("x", "export", "export", "export", "save the counts as CSV"),
     ]
 
-    def __init__(self, view: View, names: Names, name: Name, rows: Rows, *, whole: bool) -> None:
+    def __init__(self, view: View, names: ValueNames, name: Name, rows: Rows, *, whole: bool) -> None:
         super().__init__()
         self._view = view
         self._names = names
@@ -119,7 +119,7 @@ class CountsScreen(BaseScreen[str | None]):
         self._fields = self._countable()
         self.name_counted = name
         self.by: Name | None = None
-        self.counts: Counts | None = None
+        self.counts: ColumnCounts | None = None
         self._shares = False
         self._asked = 0
 

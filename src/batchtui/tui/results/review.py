@@ -16,7 +16,7 @@ from batchtui.present import numbers
 from batchtui.present import scores as present
 from batchtui.results.field_scores import answered, usable_rows
 from batchtui.results.gold import labels_of
-from batchtui.results.names import Name, Names, names_of
+from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.review import LONGEST_NOTE, Judged, Review, Verdict, draw, hash_of
 from batchtui.results.row_match import identities
 from batchtui.results.scores import label_of
@@ -87,7 +87,7 @@ class Reviewing:
         return review
 
     @staticmethod
-    def _named(names: Names, judged: str) -> Name | None:
+    def _named(names: ValueNames, judged: str) -> Name | None:
         return names.find(f"answer.{judged}" if judged else "run.answer")
 
     @property
@@ -224,7 +224,7 @@ class Reviewing:
             kept = (before.verdict, before.value) if before is not None else ("", None)
             await self._say(review, row, kept[0], kept[1], typed.strip()[:LONGEST_NOTE])
 
-    async def _field_known(self) -> Names | None:
+    async def _field_known(self) -> ValueNames | None:
         """The names, once it is known which field is judged; None when that was left."""
         from batchtui.tui.results.score import choose_field
 
@@ -233,7 +233,7 @@ class Reviewing:
             self.field = await choose_field(self._screen, names, "Review which field?")
         return names if self.field is not None else None
 
-    async def _right_value(self, names: Names, title: str, own: str | None) -> str | None:
+    async def _right_value(self, names: ValueNames, title: str, own: str | None) -> str | None:
         """The right value, "" when it isn't said, None when left."""
         assert self.field is not None
         found = await self._screen.in_thread(lambda: labels_of(names.column(self.field)))  # type: ignore[arg-type]
@@ -262,7 +262,7 @@ class Reviewing:
         )
         await self._screen.in_thread(review.say, said)
         names = view.kept.get("names")
-        if isinstance(names, Names):
+        if isinstance(names, ValueNames):
             names.forget_review()
         self._screen.verdict_given()
 

@@ -17,7 +17,7 @@ from batchtui.present import numbers
 from batchtui.present import scores as present
 from batchtui.results.field_scores import FieldScore, score_field
 from batchtui.results.gold import Gold
-from batchtui.results.names import Name, Names, names_of
+from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows, View
 from batchtui.tui.base import BaseScreen, run_task
@@ -143,7 +143,7 @@ async def score(screen: ResultsScreen) -> None:
         screen.show_rows(*chosen)
 
 
-async def choose_field(screen: BaseScreen[None], names: Names, title: str) -> Name | None:
+async def choose_field(screen: BaseScreen[None], names: ValueNames, title: str) -> Name | None:
     """One of the fields, the text of the answer where there is none; None when left."""
     fields = names.answers[:200]
     if not fields:
@@ -156,7 +156,7 @@ async def choose_field(screen: BaseScreen[None], names: Names, title: str) -> Na
 
 
 async def choose_gold(
-    screen: ResultsScreen | BaseScreen[None], view: View, names: Names, field: Name, record: object = None
+    screen: ResultsScreen | BaseScreen[None], view: View, names: ValueNames, field: Name, record: object = None
 ) -> Gold | None:
     """A column, the review or a file with the right values; None when left.  Raises BatchtuiError."""
     owner = record if record is not None else getattr(screen, "record", None)
@@ -180,7 +180,7 @@ async def choose_gold(
         return None
 
 
-def _likely(names: Names, field: Name) -> list[Name]:
+def _likely(names: ValueNames, field: Name) -> list[Name]:
     """The rows' columns, those first that are called like the field or like gold."""
     key = field.key.rpartition(".")[2].lower()
 

@@ -33,7 +33,7 @@ from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
 from batchtui.tui.results.review import SAMPLE, Reviewing
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
-from batchtui.tui.results.table import Table
+from batchtui.tui.results.table import TableModel
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
@@ -185,7 +185,7 @@ class ResultsScreen(BaseScreen[None]):
         )
         self._list = RowList((), id="results-list")
         self.detail = DetailPane(self._list, self._hides, id="results-detail")
-        self.table = Table(self)
+        self.table = TableModel(self)
         self.reviewing = Reviewing(self)
         self._columns: tuple[TableColumn, ...] = ()
         self._plain: tuple[TableColumn, ...] = ()

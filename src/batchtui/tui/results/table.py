@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.work import Progress, Work
-from batchtui.results.names import Name, Names, names_of
+from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.view import View
 from batchtui.store.shown_columns import remember, remembered
 from batchtui.tui.base import work_for
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from batchtui.tui.results.screen import ResultsScreen
 
 
-class Table:
+class TableModel:
     """What a results screen knows of columns and fields; reading them holds no key back."""
 
     def __init__(self, screen: ResultsScreen) -> None:
         self._screen = screen
-        self.names: Names | None = None
+        self.names: ValueNames | None = None
         """The names of the view, once they are read."""
         self.reading = ""
         """How far the reading has come, in words; "" when nothing is read."""
@@ -42,7 +42,7 @@ class Table:
             self._screen.show_columns(columns)
             self._screen.say_facts()
 
-    def _read(self, view: View, work: Work) -> tuple[Names, tuple[TableColumn, ...]]:
+    def _read(self, view: View, work: Work) -> tuple[ValueNames, tuple[TableColumn, ...]]:
         names = names_of(view, work)
         return names, table_columns(view, names, remembered(self._screen.service.data, self._run))
 
@@ -57,7 +57,7 @@ class Table:
         self.reading = f"{progress.stage}{share}"
         self._screen.say_facts()
 
-    async def _names(self) -> tuple[View, Names]:
+    async def _names(self) -> tuple[View, ValueNames]:
         """The view and its names, read now where they are not yet.  Raises BatchtuiError."""
         view = self._screen.view
         assert view is not None
@@ -91,7 +91,7 @@ class Table:
             kept = self._screen.filter_text
             self._screen.set_filter(f"{kept} {chosen}".strip() if kept else chosen, tab=self._screen.tab)
 
-    def _first(self, names: Names) -> Name:
+    def _first(self, names: ValueNames) -> Name:
         by = next((each.name for each in self._screen.columns if each.sort == self._screen.sorted_by), "")
         shown = [name for each in self._screen.columns if (name := names.find(each.name)) is not None]
         answers = [name for name in shown if name.scope == "answer"]
