@@ -15,12 +15,11 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.column_counts import as_number
-from batchtui.results.field_columns import FIRST, Value, as_text
-from batchtui.results.field_columns import ValueColumn as Values
+from batchtui.results.field_columns import FIRST, Value, ValueColumn, as_text
 from batchtui.results.names import Name, ValueNames, said_beside
 from batchtui.results.view import ResultRow, View
 from batchtui.tui.widgets.cells import Cell
-from batchtui.tui.widgets.columns import ValueColumn
+from batchtui.tui.widgets.columns import Column
 
 MOST_FIELDS, MOST_OWN, MOST_LONG = 12, 6, 2
 """Columns that are shown unless others are chosen."""
@@ -35,7 +34,7 @@ CellOf = Callable[[View, ResultRow], Cell]
 class TableColumn:
     """A column of the list, and what its cell is."""
 
-    column: ValueColumn
+    column: Column
     cell: CellOf
     name: str
     """The name with its scope, as it is chosen and remembered."""
@@ -92,33 +91,33 @@ USUAL: dict[str, TableColumn] = {
     each.name: each
     for each in (
         TableColumn(
-            ValueColumn("id", "Request", 12, max_width=30, flex=2),
+            Column("id", "Request", 12, max_width=30, flex=2),
             lambda view, row: safetext.line(row.custom_id, 80) or Text("(no id)", style="muted"),
             "run.custom_id",
         ),
-        TableColumn(ValueColumn("outcome", "Outcome", 11), lambda view, row: outcome_cell(row), "run.outcome"),
+        TableColumn(Column("outcome", "Outcome", 11), lambda view, row: outcome_cell(row), "run.outcome"),
         TableColumn(
-            ValueColumn("why", "Stop / error", 15, max_width=21, flex=1, priority=2),
+            Column("why", "Stop / error", 15, max_width=21, flex=1, priority=2),
             lambda view, row: why(row),
             "run.stop_reason",
         ),
-        TableColumn(ValueColumn("in", "In", 6, align="right", priority=4), _answered(_tokens), "run.input_tokens"),
+        TableColumn(Column("in", "In", 6, align="right", priority=4), _answered(_tokens), "run.input_tokens"),
         TableColumn(
-            ValueColumn("out", "Out", 6, align="right", priority=1),
+            Column("out", "Out", 6, align="right", priority=1),
             _answered(lambda row: numbers.tokens(row.output_tokens)),
             "run.output_tokens",
         ),
         TableColumn(
-            ValueColumn("cost", "Cost", 9, align="right", priority=5),
+            Column("cost", "Cost", 9, align="right", priority=5),
             _answered(lambda row: numbers.at_least(numbers.usd(row.cost_usd), row.at_least)),
             "run.cost_usd",
         ),
-        TableColumn(ValueColumn("words", "Answer", 14, flex=6, priority=3), _words, "run.answer"),
+        TableColumn(Column("words", "Answer", 14, flex=6, priority=3), _words, "run.answer"),
     )
 }
 """The columns of answers that are no JSON, by name."""
 ATTEMPT = TableColumn(
-    ValueColumn("run.attempt", "Attempt", 7, align="right", priority=6),
+    Column("run.attempt", "Attempt", 7, align="right", priority=6),
     lambda view, row: str(row.attempt + 1),
     "run.attempt",
 )
@@ -175,11 +174,11 @@ def _by_what_there_is(view: View, names: ValueNames) -> tuple[TableColumn, ...]:
 def _request_column(view: View, usual: TableColumn) -> TableColumn:
     """The id no wider than ids are, so that what is said across the answer's columns has room."""
     widest = max((cell_len(view.id(row)) for row in range(min(_SAMPLE, len(view)))), default=0)
-    column = ValueColumn(usual.column.key, usual.column.title, min(max(7, widest), 20))
+    column = Column(usual.column.key, usual.column.title, min(max(7, widest), 20))
     return TableColumn(column, usual.cell, usual.name)
 
 
-def _is_id(view: View, values: Values) -> bool:
+def _is_id(view: View, values: ValueColumn) -> bool:
     """Whether a column says the same as the request's id, by the first rows."""
     rows = range(min(50, len(view)))
     return bool(rows) and all(as_text(values[row]) == view.id(row) for row in rows)
@@ -194,7 +193,7 @@ def _ranked(columns: Iterable[TableColumn]) -> list[TableColumn]:
 
 def _at(each: TableColumn, priority: int) -> TableColumn:
     old = each.column
-    column = ValueColumn(old.key, old.title, old.width, old.max_width, old.flex, old.align, priority)
+    column = Column(old.key, old.title, old.width, old.max_width, old.flex, old.align, priority)
     return TableColumn(column, each.cell, each.name, each.answered)
 
 
@@ -211,15 +210,15 @@ def _made(names: ValueNames, name: Name) -> TableColumn:
         for value in values.entries[:_SAMPLE]
     )
     if mean >= _LONG or (values.sizes and not sample):
-        column = ValueColumn(name.full, title, 14, flex=4)
+        column = Column(name.full, title, 14, flex=4)
     else:
         widest = sizes[math.ceil((len(sizes) - 1) * 0.95)] if sizes else 4
         width = max(min(cell_len(title), 14), min(widest, 18), 4)
-        column = ValueColumn(name.full, title, width, align="right" if number else "left")
+        column = Column(name.full, title, width, align="right" if number else "left")
     return TableColumn(column, lambda view, row: _value(values, row.number), name.full, name.scope == "answer")
 
 
-def _value(values: Values, row: int) -> Cell:
+def _value(values: ValueColumn, row: int) -> Cell:
     code = values.codes[row]
     if code >= FIRST:
         return value_cell(values.entries[code - FIRST])
@@ -235,7 +234,7 @@ def value_cell(value: Value) -> Cell:
 
 def _said(name: Name) -> TableColumn:
     plain = _SAID.get(name.key)
-    column = ValueColumn(name.full, name.bare, max(10, len(name.bare)), flex=0 if plain else 2)
+    column = Column(name.full, name.bare, max(10, len(name.bare)), flex=0 if plain else 2)
 
     def cell(view: View, row: ResultRow) -> Cell:
         if plain is not None:
