@@ -43,7 +43,12 @@ def of_keys(config: Config) -> list[str]:
     """What is wrong with the person's own keys, over all screens."""
     if not config.keys:
         return []
-    places = bindings.bindings_of(_classes())
+    classes = list(_classes())
+    own = bindings.bindings_of(classes)
+    places = {
+        each.__name__: {name: key for base in each.__mro__[::-1] for name, key in own.get(base.__name__, {}).items()}
+        for each in classes
+    }
     places["BatchtuiApp"]["palette"] = bindings.PALETTE
     for screen, parts in _TOGETHER.items():
         for part in parts:

@@ -17,6 +17,7 @@ from batchtui import safetext
 from batchtui.results.names import Name
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
+from batchtui.tui.dialogs import DIALOG_CSS
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -63,7 +64,7 @@ class NameRows:
 class ColumnsScreen(BaseModal[list[str] | None]):
     """Dismisses with the chosen names in their order, none for the usual columns; None when left."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "column_choice.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "column_choice.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,q", "leave", "back", "back", "back, nothing changed", key_display="esc"),
         bind("less_than_sign", "shift(-1)", "left", "columns.left", "move the column to the left"),
