@@ -56,9 +56,9 @@ def of_keys(config: Config) -> list[str]:
     for part in {part for parts in _TOGETHER.values() for part in parts}:
         del places[part]
     shared = places["BatchtuiApp"]
-    for screen in places:
+    for screen, keys in places.items():
         everywhere = {**shared, **places["RowList"]} if screen in _WITH_LIST else shared
-        places[screen] = {**everywhere, **places[screen]}
+        places[screen] = {**everywhere, **keys}
     return [config.at(f"keys.{name}") + text for name, text in bindings.complaints(config.keys, places)]
 
 

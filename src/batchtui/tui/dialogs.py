@@ -220,6 +220,11 @@ def line_input(value: str = "", *, placeholder: str = "", id: str | None = None)
     return made
 
 
+def ask_replace(dest: Path) -> Confirm:
+    """Whether a file that is there already may be written over."""
+    return Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
+
+
 def ask_delete(records: Sequence[BatchRecord]) -> Choose:
     """A question that is answered ``keep``, ``here``, ``there`` or ``both``; keeping is in focus."""
     stored = [r for r in records if r.results == "stored"]

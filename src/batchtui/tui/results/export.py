@@ -27,7 +27,7 @@ from batchtui.results.table import column_names
 from batchtui.results.view import View
 from batchtui.tui.base import Progressed, run_task, work_for
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import DIALOG_CSS, Confirm, Dialog, button
+from batchtui.tui.dialogs import DIALOG_CSS, Dialog, ask_replace, button
 from batchtui.tui.new.plan_summary import bar_text
 from batchtui.tui.results.column_choice import ColumnsScreen
 from batchtui.tui.widgets.path_input import PathInput
@@ -223,8 +223,7 @@ class ExportScreen(Dialog[str]):
         dest = expanded(self.query_one(PathInput).value)
         format = self.query_one(TabLine).chosen
         there = format != "files" and await self.in_thread(there_already, dest)
-        replace = Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
-        if (not there or await self.app.push_screen_wait(replace)) and self._work is None:
+        if (not there or await self.app.push_screen_wait(ask_replace(dest))) and self._work is None:
             self._replace = there
             self._work = work_for(self)
             run_task(self, self._write(dest, format, self._work))
