@@ -25,7 +25,7 @@ from batchtui.results.export_job import there_already
 from batchtui.results.row_match import by_source, skipped_of
 from batchtui.results.table import column_names
 from batchtui.results.view import View
-from batchtui.tui.base import Progressed, run_task, work_for
+from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import DIALOG_CSS, Dialog, ask_replace, button
 from batchtui.tui.new.plan_summary import bar_text
@@ -278,6 +278,17 @@ class ExportScreen(Dialog[str]):
             self._work.stop()
         else:
             self.dismiss("")
+
+
+async def export_rows(
+    screen: BaseScreen[None], view: View, rows: Sequence[int], record: BatchRecord, name: str
+) -> None:
+    """Ask how rows of a view are exported, write them, and say what was written.  Raises BatchtuiError."""
+    origins = await screen.in_thread(screen.service.lineage.origins, record.run)
+    dialog = ExportScreen(view, rows, name, whole=len(rows) == len(view), origins=origins)
+    said = await screen.app.push_screen_wait(dialog)
+    if said:
+        screen.say(said, level="good")
 
 
 def _yes(on: bool) -> str:
