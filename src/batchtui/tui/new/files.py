@@ -22,10 +22,11 @@ from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import DIALOG_CSS, line_input
+from batchtui.tui.dialogs import DIALOG_CSS
 from batchtui.tui.typed_ahead import Opening
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import ListedRows, MarksChanged, RowList, RowSelected
 

@@ -28,7 +28,6 @@ from batchtui.service import planning
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import line_input
 from batchtui.tui.new import actions
 from batchtui.tui.new.begun import BegunForm, reopened
 from batchtui.tui.new.check import (
@@ -42,13 +41,15 @@ from batchtui.tui.new.check import (
 )
 from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
 from batchtui.tui.new.folded_form import FoldedForm, form_facts
-from batchtui.tui.new.plan_summary import PlanSummary, progress_line
+from batchtui.tui.new.plan_summary import PlanSummary
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor, starter
 from batchtui.tui.new.write import WritePane
+from batchtui.tui.progress import progress_line
+from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine

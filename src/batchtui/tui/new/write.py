@@ -21,7 +21,7 @@ from batchtui.domain.plan import Problem
 from batchtui.intake.drafts import Form, Turn, request_from_form
 from batchtui.intake.options import IntakeOptions
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import button, line_input
+from batchtui.tui.widgets.controls import button, line_input
 
 ROLES = ("user", "assistant")
 
