@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
@@ -20,9 +20,9 @@ from batchtui.domain.work import Progress
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import events
-from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import button
+from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Dialog, button
 from batchtui.tui.messages import Happened
 from batchtui.tui.new.plan_summary import bar_text
 
@@ -63,19 +63,14 @@ def part_line(
     )
 
 
-class UploadScreen(BaseModal[list[BatchRecord] | None]):
+class UploadScreen(Dialog[list[BatchRecord] | None]):
     """Sends at once; dismisses with the records, or None when left before it was over (it goes on all the same)."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "upload.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "upload.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,enter,q", "leave", "leave", "back", "leave; sending continues"),
-        Binding("down,j", "scroll_body(1)", show=False),
-        Binding("up,k", "scroll_body(-1)", show=False),
+        *SCROLL,
     ]
-
-    def action_scroll_body(self, by: int) -> None:
-        """A line up or down, where there are many parts."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def __init__(
         self,
@@ -86,9 +81,9 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
         allow_cost: bool = False,
         again: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__("Sending", wide=True)
         self._plan = plan
-        self._title = title
+        self._batch_title = title
         self._retry_of = retry_of
         self._allow_cost = allow_cost
         self._again = again
@@ -102,16 +97,14 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
         """The batches that were put on record, in the order of their parts."""
         return sorted(self._records.values(), key=lambda record: record.part)
 
-    def compose(self) -> ComposeResult:
-        """A title, a line a part, a way out."""
-        with Vertical(classes="box wide"):
-            yield Static("Sending", classes="title", id="upload-title", markup=False)
-            with VerticalScroll(classes="body", can_focus=False):
-                for number in range(len(self._plan.parts)):
-                    yield Static("", id=f"part-{number}", markup=False, classes="part")
-                yield Static("", id="upload-note", markup=False)
-            with Horizontal(classes="buttons"):
-                yield button("Continue in background", id="leave")
+    def body(self) -> ComposeResult:
+        """A line a part, a way out."""
+        with VerticalScroll(classes="body", can_focus=False):
+            for number in range(len(self._plan.parts)):
+                yield Static("", id=f"part-{number}", markup=False, classes="part")
+            yield Static("", id="upload-note", markup=False)
+        with Horizontal(classes="buttons"):
+            yield button("Continue in background", id="leave", action="leave")
 
     def on_mount(self) -> None:
         """Begin."""
@@ -124,7 +117,7 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
             records = await self.ask(
                 self.service.submit(
                     self._plan,
-                    title=self._title,
+                    title=self._batch_title,
                     retry_of=self._retry_of,
                     allow_cost=self._allow_cost,
                     again=self._again,
@@ -143,8 +136,7 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
             self._records[record.fingerprint] = record
         self._draw()
         good = sum(record.id is not None for record in records)
-        title = f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else "Nothing was submitted"
-        self.query_one("#upload-title", Static).update(title)
+        self.set_title(f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else "Nothing was submitted")
         note = "Results are downloaded automatically; this can take up to 24 hours." if good else ""
         if error is not None:
             note = f"{error}" + (f"\n{error.advice}" if error.advice else "")
@@ -176,7 +168,6 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
                 self._shown[number] = line
                 self.query_one(f"#part-{number}", Static).update(line)
 
-    @on(Button.Pressed)
     def action_leave(self) -> None:
         """Leave; what is being sent goes on."""
         self.dismiss(self._done)
