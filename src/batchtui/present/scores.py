@@ -528,6 +528,11 @@ def estimate(found: SampleEstimate) -> str:
     return f"accuracy {percent(found.value)}" + (f" ({said})" if said else "")
 
 
+def hidden(count: int) -> str:
+    """Why answers are not shown: ``12 answers of the blind sample are hidden until your verdict``."""
+    return f"{numbers.plural(count, 'answer')} of the blind sample {'is' if count == 1 else 'are'} hidden until your verdict"
+
+
 def review_line(review: Review) -> str:
     """How far the review of the sample is, and what it says so far."""
     sample = review.sample

@@ -93,10 +93,6 @@ class Ask(BaseModal[str | None]):
             if self._hint:
                 yield Static(safetext.block(self._hint), classes="hint", markup=False)
 
-    def action_leave(self) -> None:
-        """Leave without an answer."""
-        self.dismiss(None)
-
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
@@ -146,10 +142,6 @@ class Choose(BaseModal[str | None]):
         """The cursor with j and k."""
         getattr(self.query_one(OptionList), f"action_{how}")()
 
-    def action_leave(self) -> None:
-        """Leave without a choice."""
-        self.dismiss(None)
-
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._choices[event.option_index][0])
@@ -196,10 +188,6 @@ class Reading(BaseModal[None]):
         """A page up or down, a line of it kept."""
         body = self.query_one(VerticalScroll)
         body.scroll_relative(y=by * max(1, body.size.height - 1), animate=False)
-
-    def action_leave(self) -> None:
-        """Back to where it was."""
-        self.dismiss(None)
 
 
 def button(label: str, *, id: str, variant: str = "default") -> Button:

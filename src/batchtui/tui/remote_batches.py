@@ -207,7 +207,3 @@ class ElsewhereScreen(BaseScreen[None]):
         self.query_one(RowList).reload()
         self._facts(self._so_far(failed=False))
         self.say(f"{present_batch.name(record)} adopted", level="good")
-
-    def action_leave(self) -> None:
-        """Back to home."""
-        self.dismiss(None)

@@ -51,10 +51,6 @@ class SpendingModal(BaseModal[None]):
         """A line up or down."""
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
-    def action_leave(self) -> None:
-        """Back to where it was."""
-        self.dismiss(None)
-
 
 def spending_text(spent: Spending, days: list[str], bar: int = BAR) -> Content:
     """The figures with their bars; ``days`` are the days to show, in order."""

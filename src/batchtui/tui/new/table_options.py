@@ -78,7 +78,3 @@ class TableDialog(BaseModal[TableOptions | None]):
             self.query_one("#table-wrong", Static).update(Content.styled(f"✗ {wrong}", "$text-error"))
         else:
             self.dismiss(made)
-
-    def action_leave(self) -> None:
-        """Leave it as it was."""
-        self.dismiss(None)

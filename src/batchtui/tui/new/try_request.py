@@ -134,10 +134,6 @@ class TryScreen(BaseModal[None]):
             self, {"yes": "action_send", "no": "action_leave", "longest": "action_longest"}[event.button.id or "no"]
         )()
 
-    def action_leave(self) -> None:
-        """Leave."""
-        self.dismiss(None)
-
 
 def _id_of(line: str) -> str:
     try:

@@ -10,6 +10,7 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.present import batch, numbers
+from batchtui.present import scores as present
 from batchtui.store import files
 from batchtui.tui import bindings
 from batchtui.tui.dialogs import Choose
@@ -170,7 +171,7 @@ async def _open_in(screen: ResultsScreen, shown: ShownResult | None, command: st
         screen.say("Nothing to open.")
         return
     mode = screen.detail.mode
-    whole = whole_text(await screen.in_thread(read, shown), mode)
+    whole = whole_text(await screen.in_thread(read, shown), mode, hidden=screen.reviewing.hides(shown.row))
     _, trouble = edit_text(screen.app, safetext.block(whole, 100_000_000, 10_000_000), command, ".md")
     if trouble:
         screen.say(trouble, advice="set PAGER or EDITOR", level="bad")
@@ -217,8 +218,13 @@ async def compare(screen: ResultsScreen) -> None:
         (r.local_id, _other(r, [each for each in records if each.run == r.run] if runs else [r])) for r in others[:200]
     ]
     chosen = await screen.app.push_screen_wait(Choose("Compare with", choices))
-    if chosen is not None:
-        await screen.app.push_screen(CompareScreen(screen.local_id, chosen, runs=runs))
+    if chosen is None:
+        return
+    review = await screen.in_thread(screen.service.review, next(r for r in others if r.local_id == chosen))
+    if hidden := review.hidden():
+        screen.say(present.hidden(len(hidden)), advice="finish that batch's review first", level="warn")
+        return
+    await screen.app.push_screen(CompareScreen(screen.local_id, chosen, runs=runs))
 
 
 def _other(record: BatchRecord, taken: Sequence[BatchRecord]) -> str:

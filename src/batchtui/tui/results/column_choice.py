@@ -125,7 +125,3 @@ class ColumnsScreen(BaseModal[list[str] | None]):
         self._chosen.insert(max(0, place + by), key)
         listed.set_source(NameRows(self._names, self._chosen))
         self._say()
-
-    def action_leave(self) -> None:
-        """Back, nothing changed."""
-        self.dismiss(None)

@@ -279,7 +279,3 @@ class CountsScreen(BaseScreen[str | None]):
             return
         await self.in_thread(files.write_atomic, dest, present.to_csv(counts).encode("utf-8", "replace"))
         self.say(f"Counts saved to {dest}", level="good")
-
-    def action_leave(self) -> None:
-        """Back to the list."""
-        self.dismiss(None)

@@ -278,6 +278,7 @@ def _json(value: object) -> str:
         return str(value)[:100_000]
 
 
+_HIDDEN = "Hidden until your verdict: + or - asks for the right value."
 Mode = Literal["markdown", "plain", "raw"]
 SIDE_BY_SIDE = 100
 """From this width on the request stands beside its answer, in cells; narrower it stands above."""
@@ -431,11 +432,12 @@ class DetailPane(Container):
     async def _show(self, found: Read) -> None:
         asked, said = self._sections(found, self.mode)
         wanted = self.wanted()
+        title, note = title_of(found), note_of(found.row)
         if wanted is not None and self._hides(wanted.row):
-            said = [Section("", "Hidden until your verdict: + or - asks for the right value.", "note")]
+            title, note, said = "· hidden", "", [Section("", _HIDDEN, "note")]
         markdown = self.mode == "markdown"
         await self.query_one("#request", AnswerView).show(asked, title=f"· {_model(found)}", markdown=markdown)
-        await self.answer.show(said, title=title_of(found), note=note_of(found.row), markdown=markdown)
+        await self.answer.show(said, title=title, note=note, markdown=markdown)
 
     @staticmethod
     def _sections(found: Read, mode: Mode) -> tuple[list[Section], list[Section]]:
@@ -462,13 +464,20 @@ def text_of(found: Read, mode: Mode) -> str:
     return markdown(read_answer(found.answer)) or plain_text(answer_sections(found.answer, found.row, found.why))
 
 
-def whole_text(found: Read, mode: Mode) -> str:
-    """A row's request and answer in full, for a pager."""
+def whole_text(found: Read, mode: Mode, *, hidden: bool = False) -> str:
+    """A row's request and answer in full, for a pager; of a hidden answer only that it is."""
+    if hidden:
+        asked = pretty(found.request or b"") if mode == "raw" else plain_text(_asked(found), titles=True)
+        return f"{asked}\n\n{_HIDDEN}\n"
     if mode == "raw":
         return f"{pretty(found.request or b'')}\n\n{pretty(found.answer)}\n"
-    asked = plain_text(request_sections(found.request), titles=True) if found.request else ""
+    asked = plain_text(_asked(found), titles=True)
     said = plain_text(answer_sections(found.answer, found.row, found.why), titles=True)
     return f"== request {found.row.custom_id} ==\n\n{asked}\n\n== answer {title_of(found)[2:]} ==\n\n{said}\n"
+
+
+def _asked(found: Read) -> list[Section]:
+    return request_sections(found.request) if found.request else []
 
 
 def plain_text(sections: list[Section], *, titles: bool = False) -> str:

@@ -101,7 +101,3 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
         place = self.query_one(RowList).cursor
         if place < len(self._groups):
             self.dismiss((self._groups[place], True))
-
-    def action_leave(self) -> None:
-        """Back to the list."""
-        self.dismiss(None)

@@ -256,18 +256,22 @@ class ResultsScreen(BaseScreen[None]):
         rows_of = await self.in_thread(_rows_by_id, view) if self.view is not None else {}
         if work.stopped or not self.is_attached:
             return
-        self._columns = self._columns if self.view is not None else usual_columns(view)
-        self._list.set_columns([each.column for each in self._columns])
+        await self.reviewing.open(view)
+        if work.stopped or not self.is_attached:
+            return
+        columns = self.columns if self.view is not None else usual_columns(view)
         self._take_view(view, rows_of)
+        self.show_columns(columns)
         self.query_one(TabLine).set_tabs(tabs(view))
         self.show_message("")
         self._say_head()
         self.select()
         self.refresh_bindings()
-        await self.reviewing.open(view)
-        self.show_columns(self.columns)
         await self.table.read(view, work)
-        await self._say_unchecked(view)
+        if not work.stopped and self.is_attached:
+            await self.reviewing.find_field()
+            self._list.reload()
+            await self._say_unchecked(view)
 
     def show_columns(self, columns: tuple[TableColumn, ...]) -> None:
         """Show the same rows by other columns."""
@@ -425,7 +429,8 @@ class ResultsScreen(BaseScreen[None]):
     def select(self, *, among: Rows | None = None) -> None:
         """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages."""
         if self.view is not None:
-            self._search.start(self.view, self.query_one(TabLine).chosen, self._filter.value.strip(), among)
+            tab, text, hidden = self.query_one(TabLine).chosen, self._filter.value.strip(), self.reviewing.hidden
+            self._search.start(self.view, tab, text, among, hidden=hidden)
             self._say_sign()
 
     def _say_sign(self) -> None:
@@ -542,7 +547,8 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_from_rows(self) -> None:
         """A new batch from the rows that are marked, or all that are shown, and their answers."""
-        run_task(self, actions.from_rows(self), opens=True)
+        if not self.reviewing.refuses(self.chosen_rows()):
+            run_task(self, actions.from_rows(self), opens=True)
 
     def action_case(self) -> None:
         """Whether capitals matter."""
@@ -661,13 +667,15 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_count(self) -> None:
         """Count the values of a column or field."""
-        run_task(self, self.table.open_counts(), opens=True)
+        if not self.reviewing.refuses(self.rows):
+            run_task(self, self.table.open_counts(), opens=True)
 
     def action_score(self) -> None:
         """Score a field against gold."""
         from batchtui.tui.results.score import score
 
-        run_task(self, score(self), opens=True)
+        if not self.reviewing.refuses(self.rows):
+            run_task(self, score(self), opens=True)
 
     def action_judge(self, right: bool) -> None:
         """Say that the answer under the cursor is right or wrong."""
@@ -691,12 +699,15 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_export(self) -> None:
         """Write what is shown, or marked, to a file."""
-        run_task(self, actions.export(self), opens=True)
+        if not self.reviewing.refuses(self.chosen_rows()):
+            run_task(self, actions.export(self), opens=True)
 
     def action_copy(self, raw: bool = False) -> None:
         """Copy the answer, and keep it in a file for terminals that refuse; ``raw`` copies it as received."""
         raw = raw or self.service.config.screen.copy_raw
-        run_task(self, actions.copy(self, self.detail.wanted(), raw=raw))
+        shown = self.detail.wanted()
+        if shown is None or not self.reviewing.refuses([shown.row]):
+            run_task(self, actions.copy(self, shown, raw=raw))
 
     def action_pager(self) -> None:
         """Request and answer in $PAGER."""
@@ -712,4 +723,5 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_compare(self) -> None:
         """Choose another batch or run, and compare."""
-        run_task(self, actions.compare(self), opens=True)
+        if self.view is not None and not self.reviewing.refuses(range(len(self.view))):
+            run_task(self, actions.compare(self), opens=True)
