@@ -12,6 +12,7 @@ from tests.intake.helpers import request as native
 
 from batchtui.present.batch import unchecked
 from batchtui.results.answer_check import Schema
+from batchtui.results.fields import check_answers
 from batchtui.results.run_view import open_run
 from batchtui.results.storage import open_results
 from results.result_lines import PRICES, batch, good, line, message, request
@@ -59,7 +60,7 @@ def test_results_say_how_many_were_not_checked(tmp_path: Path) -> None:
     run.close()
     # A schema given later checks these too.
     view = open_results(tmp_path, PRICES)
-    view.check_by(Schema(FINE))
+    check_answers(view, Schema(FINE))
     assert (view.unchecked.count, view.row(0).invalid, view.row(1).good, view.row(3).invalid) == (0, True, True, True)
     calls = [message("t", [{"type": "tool_use", "id": "1", "name": "label", "input": {"a": 1}}], stop="tool_use")]
     (tmp_path / "tools").mkdir()

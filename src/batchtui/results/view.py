@@ -29,7 +29,6 @@ from batchtui.domain.outcome import (
     meaning_of,
     standing,
 )
-from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import AnswerChecker, Schema
 from batchtui.results.answer_parts import parts_of
 from batchtui.results.asked import Asked, AskedFor, read_asked, taken
@@ -351,21 +350,17 @@ class ResultSet(View):
             return {}
         return self.checker.not_compiled()
 
-    def check_by(self, schema: Schema, work: Work = UNWATCHED) -> None:
-        """Check the answers that nothing else checks by this schema, in memory only.  Raises StoreError, Stopped."""
+    def check_by(self, schema: Schema) -> None:
+        """Take this schema for the answers that nothing else checks; ``fields.check_answers`` checks them."""
         self._other, self._checker = schema, None
+
+    def find_invalid(self, why: dict[int, str]) -> None:
+        """Count these rows as invalid, in memory only; ``why`` says for each what groups it with others."""
         columns = self.columns
         keys = {key: number for number, key in enumerate(self.group_keys, 1)}
-        for row in range(self.header.lines):
-            work.check("stopped while checking the answers")
-            work.tell("checking the answers", row, self.header.lines, "results")
-            if columns.outcome[row] != SUCCEEDED or columns.cut[row] or self.checker.own(columns.seq[row]):
-                continue
-            flaw = self.checker.flaw(columns.seq[row], parts_of(self.read(row)))
-            if flaw is not None:
-                columns.cut[row] = INVALID
-                key = GroupKey(SUCCEEDED, FLAWS[INVALID], flaw.group)
-                columns.group[row] = keys.setdefault(key, len(keys) + 1)
+        for row, group in why.items():
+            columns.cut[row] = INVALID
+            columns.group[row] = keys.setdefault(GroupKey(SUCCEEDED, FLAWS[INVALID], group), len(keys) + 1)
         self.group_keys = tuple(keys)
         invalid = columns.cut.count(INVALID)
         tally = msgspec.structs.replace(self.header.tally, invalid=invalid)

@@ -286,7 +286,9 @@ class Service:
         else:
             view = opened = open_results(self.history.folder(record.local_id), self.prices, work)
             if schema is not None:
-                opened.check_by(schema, work)
+                from batchtui.results.fields import check_answers
+
+                check_answers(opened, schema, work)
             give_back(len(view))
         by_name = {r.local_id: r for r in records}
         for member in view.members if schema is None else ():
