@@ -200,7 +200,7 @@ async def try_one(screen: NewScreen) -> None:
 
 async def submit(screen: NewScreen) -> None:
     """Send the plan, after a yes."""
-    from batchtui.tui.new.upload import UploadScreen
+    from batchtui.tui.new.upload import UploadScreen, ask_when
 
     plan = await screen.current_plan()
     if plan is None:
@@ -217,10 +217,11 @@ async def submit(screen: NewScreen) -> None:
     grave = twin is not None or bool(stopped_by)
     if not await screen.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
         return
-    if await screen.current_plan() is not plan:
+    now = await ask_when(screen.app, screen.service, plan)
+    if now is None or await screen.current_plan() is not plan:
         return
     screen.checked.hand_over()
-    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None)
+    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None, send_now=now)
     records = await screen.app.push_screen_wait(upload)
     if records == []:
         screen.discard_soon(plan)
