@@ -167,6 +167,15 @@ def answers(count: int, *, long: bool = False) -> Path:
     return folder
 
 
+def adopted(folder: Path) -> Path:
+    """A folder with the same results and no requests, whose answers nobody asked to be anything."""
+    found = folder.with_name(f"{folder.name}-adopted")
+    if not (found / "results.jsonl").exists():
+        found.mkdir(exist_ok=True)
+        os.link(folder / "results.jsonl", found / "results.jsonl")
+    return found
+
+
 def _asking_lines(count: int) -> Iterator[bytes]:
     config = {"format": {"type": "json_schema", "schema": ANSWER_SCHEMA}}
     for number in range(count):

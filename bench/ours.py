@@ -131,26 +131,39 @@ def fields(folder: str) -> dict[str, Any]:
     return {"seconds": seconds, "fields": len(found.names)}
 
 
-def checked_fields(folder: str) -> dict[str, Any]:
-    """The same, and every answer checked by its request's schema."""
+def checked_fields(folder: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The same, and every answer checked by a schema in the same pass, as ``results --schema`` does."""
     from batchtui.domain.money import load_prices
-    from batchtui.results.answer_check import AnswerChecker
-    from batchtui.results.answer_parts import plain_parts
-    from batchtui.results.fields import view_fields
+    from batchtui.results.answer_check import Schema
+    from batchtui.results.fields import check_answers, view_fields
     from batchtui.results.storage import open_results
 
     view = open_results(Path(folder), load_prices())
     (Path(folder) / "results.fields").unlink(missing_ok=True)
     began = time.perf_counter()
-    view_fields(view)
-    checker, invalid, row = AnswerChecker(view.members[0].asked), 0, 0
-    with (Path(folder) / "results.jsonl").open("rb") as file:
-        while lines := file.readlines(1 << 18):
-            for parts in plain_parts(b"".join(lines), len(lines)) or ():
-                invalid += checker.flaw(view.columns.seq[row], parts) is not None
-                row += 1
+    check_answers(view, Schema(schema))
+    found = view_fields(view)
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "invalid": invalid}
+    return {"seconds": seconds, "fields": len(found.names), "invalid": view.tally.invalid}
+
+
+def checked_index(folder: str) -> dict[str, Any]:
+    """Index results whose requests are indexed, every answer checked by its own request's schema, as a fetch does."""
+    from batchtui.domain.money import load_prices
+    from batchtui.results.storage import index_requests, open_results
+
+    results, away = Path(folder) / "results.jsonl", Path(folder) / "away.jsonl"
+    (Path(folder) / "results.index").unlink(missing_ok=True)
+    results.rename(away)
+    index_requests(Path(folder), load_prices())
+    away.rename(results)
+    import_module("jsonschema_rs")
+    began = time.perf_counter()
+    view = open_results(Path(folder), load_prices())
+    seconds = time.perf_counter() - began
+    if not view.asked.checks:
+        raise SystemExit("nothing was checked")
+    return {"seconds": seconds, "invalid": view.tally.invalid}
 
 
 def counted(folder: str) -> dict[str, Any]:

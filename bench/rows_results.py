@@ -149,7 +149,10 @@ def fields(bench: Bench) -> list[Line]:
         results = str(folder / "results.jsonl")
         works: dict[str, Callable[[], Sample]] = {
             "ours": lambda folder=folder: work("bench.ours:fields", env=env, folder=str(folder)),
-            "checked": lambda folder=folder: work("bench.ours:checked_fields", env=env, folder=str(folder)),
+            "checked": lambda folder=folder: work(
+                "bench.ours:checked_fields", env=env, folder=str(data.adopted(folder)), schema=data.ANSWER_SCHEMA
+            ),
+            "index": lambda folder=folder: work("bench.ours:checked_index", env=env, folder=str(folder)),
             "pause": lambda folder=folder: work("bench.ours:fields_beside_a_loop", env=env, folder=str(folder)),
             "count": lambda folder=folder: work("bench.ours:counted", env=env, folder=str(folder)),
             "json.loads loop": lambda results=results: work("bench.peers:answers_loop", env=env, results=results),
@@ -164,6 +167,8 @@ def fields(bench: Bench) -> list[Line]:
         what = f"fields of {bench.count:,} JSON answers, {data.megabytes(folder / 'results.jsonl'):.0f} MB"
         lines += beside(what, found["ours"], found, [("json.loads loop", 0.6), ("DuckDB read_json", 1.0)])
         lines += beside(f"{what}, each checked", found["checked"], found, [("json.loads loop", 0.8)])
+        indexed = f"index of the same {bench.count:,}, each checked as they are fetched"
+        lines += beside(indexed, found["index"], found, [("json.loads loop", 0.8)])
         lines.append(Line(f"memory of {what}", found["ours"].peak, "MB", target=150))
         lines.append(Line(f"a loop's worst pause beside {what}", 1_000 * found["pause"].value, "ms", target=50))
         lines.append(Line(f"count a field, {what}", 1_000 * found["count"].value, "ms", target=50))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.text import Text
@@ -16,6 +17,9 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Progress
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
+
+if TYPE_CHECKING:
+    from batchtui.results.view import Unchecked
 
 SOON = timedelta(days=3)
 """Results that are not downloaded and expire within this time need attention."""
@@ -145,6 +149,13 @@ def requests_of(records: Sequence[BatchRecord]) -> str:
     if len(records) == 1:
         return f"{full_name(records[0])} ({requests})"
     return f"{numbers.plural(len(records), 'batch', 'batches')} ({requests})"
+
+
+def unchecked(found: Unchecked) -> str:
+    """``3 answers not checked: their schema can't be compiled (…)``; "" when all that have a schema are checked."""
+    if not found.count:
+        return ""
+    return f"{numbers.plural(found.count, 'answer')} not checked: the schema can't be compiled ({found.why})"
 
 
 def skipped(count: int) -> str:
@@ -298,7 +309,7 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return numbers.at_least(numbers.usd_short(record.cost_usd), at_least(record))
+        return numbers.at_least(numbers.usd(record.cost_usd), at_least(record))
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:

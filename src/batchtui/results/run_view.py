@@ -216,7 +216,9 @@ def open_run(
         try:
             found = open_results(folder, prices, work)
             if schema is not None:
-                found.check_by(schema, work)
+                from batchtui.results.fields import check_answers
+
+                check_answers(found, schema, work)
             opened.append(found)
             attempts.append(attempt)
         except StoreError:

@@ -18,7 +18,7 @@ from batchtui.service.history_stats import Spending
 from batchtui.tui.dialogs import Reading
 
 BAR = 24
-AROUND = 44
+AROUND = 46
 """Columns that name, figure and frame take beside a bar."""
 
 
@@ -37,11 +37,11 @@ class SpendingModal(Reading):
 def spending_text(spent: Spending, days: list[str], bar: int = BAR) -> Content:
     """The figures with their bars; ``days`` are the days to show, in order."""
     parts: list[Content | str | tuple[str, str]] = []
-    rows = [("Today", spent.today), ("This month", spent.month), ("All time", spent.total)]
-    for label, value in rows:
-        parts += [(f"{label:<16}", "$foreground 60%"), f"{numbers.usd(value):>11}\n"]
+    *sums, pending = numbers.usd_column([spent.today, spent.month, spent.total, spent.pending])
+    for label, value in zip(("Today", "This month", "All time"), sums, strict=True):
+        parts += [(f"{label:<16}", "$foreground 60%"), f"{value:>13}\n"]
     if spent.pending:
-        parts += [("In progress", "$foreground 60%"), f"{'':3}{'≤' + numbers.usd(spent.pending):>11}\n"]
+        parts += [(f"{'In progress':<16}", "$foreground 60%"), f"{'≤' + pending:>13}\n"]
     if spent.unpriced:
         parts += [
             (
@@ -70,10 +70,12 @@ def _bars(
     most = max(values.values())
     names = sorted(values, key=lambda name: -values[name]) if ordered else list(values)
     parts: list[Content | str | tuple[str, str]] = ["\n", (f"{title}\n", "bold")]
+    costs = dict(zip(names, numbers.usd_column([values[name] for name in names]), strict=True))
     for name in names:
         length = int(values[name] / most * width) if most else 0
         drawn = GLYPHS.full * max(length, 1 if values[name] else 0)
         label = safetext.line(name, 18)
         parts += [(f"{label:<18} ", "$foreground 80%"), (f"{drawn:<{width}}", "$text-primary")]
-        parts += [f"{numbers.usd(values[name]):>11}\n" if values[name] else f"{GLYPHS.dash:>11}\n"]
+        none = GLYPHS.dash + " " * (len(costs[name]) - len(costs[name].rstrip()) + 3)
+        parts += [f"{costs[name] if values[name] else none:>13}\n"]
     return parts

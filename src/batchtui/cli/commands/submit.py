@@ -191,7 +191,7 @@ def submit_(
         service.use_api_version(api_version)
     place = output_place(session, sending, sources)
     bring_runs(session, service, sources)
-    plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count)
+    plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count, sending)
     if not agreed:
         service.discard(plan)
         if session.json:
@@ -212,7 +212,12 @@ def _title(service: Service, sources: tuple[str, ...], template: Path | None) ->
 
 
 def _agreed_plan(
-    session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, count: bool
+    session: Session,
+    service: Service,
+    sources: tuple[str, ...],
+    options: IntakeOptions,
+    count: bool,
+    sending: Sending,
 ) -> tuple[Plan, str | None, bool]:
     """The plan, why max_cost stops it, and whether it is to be sent; checked again when a source changed before the yes."""
     while True:
@@ -221,7 +226,7 @@ def _agreed_plan(
             plan = session.run(functools.partial(service.count_sample, plan), service)
         words.say_plan(plan)
         blocked = service.max_cost_problem(plan) if plan.ok else None
-        agreed = plan.ok and agreed_to(session, plan, blocked)
+        agreed = plan.ok and agreed_to(session, service, plan, blocked, sending)
         changed = service.changed_sources(plan) if agreed and session.asks and "-" not in sources else ()
         if not changed:
             return plan, blocked, agreed

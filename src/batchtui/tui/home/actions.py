@@ -155,7 +155,7 @@ def _one_run(home: HomeScreen, chosen: Sequence[BatchRecord]) -> BatchRecord | N
 
 async def make_again(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Open the new screen filled with a run's recipe."""
-    from batchtui.tui.new.begun import open_again
+    from batchtui.tui.new.again import open_again
 
     record = _one_run(home, chosen)
     if record is not None:

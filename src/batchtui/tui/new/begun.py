@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
@@ -14,7 +13,6 @@ from batchtui.intake.options import RunChoice
 from batchtui.present import numbers
 from batchtui.service import Service
 from batchtui.service.run_sources import PREFIX, title
-from batchtui.tui.base import BaseScreen
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +98,3 @@ def again_of(service: Service, record: BatchRecord) -> BegunForm:
         words=f"the {numbers.plural(requests, 'row')} of {title(first)}, from the data folder{known}; a path takes others",
         other_words=f"compared with those of {title(first)}",
     )
-
-
-async def open_again(screen: BaseScreen[Any], record: BatchRecord) -> None:
-    """Open the new screen filled in with a run once more.  Raises StoreError."""
-    from batchtui.tui.new.screen import NewScreen
-
-    begun = await screen.in_thread(again_of, screen.service, record)
-    await screen.app.push_screen(NewScreen(begun=begun))

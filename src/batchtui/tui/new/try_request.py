@@ -109,7 +109,7 @@ class TryScreen(Dialog[None]):
             return
         message = msgspec.json.decode(result.answer)
         tokens = f"{numbers.tokens(result.input_tokens)} in · {numbers.tokens(result.output_tokens)} out"
-        cost = numbers.at_least(numbers.usd(result.cost_usd), bool(result.cost_missing))
+        cost = numbers.at_least(numbers.usd_request(result.cost_usd), bool(result.cost_missing))
         self.query_one("#try-what", Static).update(
             Content.assemble((f"{tokens} · {cost}", "bold"), self._projection(result.cost_usd))
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import PurePath
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -18,11 +19,12 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.plan import Plan, PlanPart
 from batchtui.domain.work import Progress
 from batchtui.present import numbers
+from batchtui.present import plan as plan_words
 from batchtui.present.symbols import GLYPHS
-from batchtui.service import events
+from batchtui.service import Service, events
 from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Dialog
+from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Dialog
 from batchtui.tui.messages import Happened
 from batchtui.tui.widgets.controls import button
 
@@ -35,7 +37,8 @@ def part_line(
     what = numbers.plural(part.requests, "request")
     if record is None or record.status == "submitting":
         if progress is None:
-            return Content.assemble(f"{name}{GLYPHS.dot} {what}, {numbers.size(part.bytes)}", ("  waits", "dim"))
+            waits = safetext.line(record.error, 300) if record is not None and record.error else "waits"
+            return Content.assemble(f"{name}{GLYPHS.dot} {what}, {numbers.size(part.bytes)}", (f"  {waits}", "dim"))
         sent = f"{numbers.size(progress.done)} of {numbers.size(progress.total or part.bytes)}"
         return Content(f"{name}{numbers.bar(progress.done, progress.total or part.bytes, 20)}  {sent}")
     if record.status == "refused":
@@ -61,6 +64,26 @@ def part_line(
     )
 
 
+async def ask_when(app: App[Any], service: Service, plan: Plan) -> bool | None:
+    """Whether a plan goes out now, which is asked only where that may pay twice; None when it is not to be sent.
+
+    False: as soon as that is safe.
+    """
+    unclear = await asyncio.to_thread(service.unclear_before, plan)
+    if not unclear:
+        return False
+    safe = plan_words.safe_at(unclear)
+    choices: list[tuple[str, str | Content]] = [
+        ("no", "No, don't send"),
+        ("later", f"Send at {safe}, if the list does not show it by then"),
+        ("now", "Send now: you may pay twice"),
+    ]
+    chosen = await app.push_screen_wait(
+        Choose(f"Send now or at {safe}?", choices, lines=plan_words.unclear_lines(unclear), wide=True)
+    )
+    return {"later": False, "now": True}.get(chosen or "")
+
+
 class UploadScreen(Dialog[list[BatchRecord] | None]):
     """Sends at once; dismisses with the records, or None when left before it was over (it goes on all the same)."""
 
@@ -78,6 +101,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         retry_of: BatchRecord | None = None,
         allow_cost: bool = False,
         again: bool = False,
+        send_now: bool = False,
     ) -> None:
         super().__init__("Sending", wide=True)
         self._plan = plan
@@ -85,6 +109,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         self._retry_of = retry_of
         self._allow_cost = allow_cost
         self._again = again
+        self._send_now = send_now
         self._records: dict[str, BatchRecord] = {}
         self._progress: dict[str, Progress] = {}
         self._done: list[BatchRecord] | None = None
@@ -119,6 +144,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
                     retry_of=self._retry_of,
                     allow_cost=self._allow_cost,
                     again=self._again,
+                    send_now=self._send_now,
                 )
             )
         except BatchtuiError as error:
@@ -134,8 +160,12 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
             self._records[record.fingerprint] = record
         self._draw()
         good = sum(record.id is not None for record in records)
-        self.set_title(f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else "Nothing was submitted")
-        note = "Results are downloaded automatically; this can take up to 24 hours." if good else ""
+        held = sum(record.waiting for record in records)
+        title = f"{numbers.plural(held, 'batch', 'batches')} waiting" if held else "Nothing was submitted"
+        title = f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else title
+        self.set_title(title)
+        note = "Sent later while batchtui runs, or by batchtui sync." if held else ""
+        note = "Results are downloaded automatically; this can take up to 24 hours." if good else note
         if error is not None:
             note = f"{error}" + (f"\n{error.advice}" if error.advice else "")
         self.query_one("#upload-note", Static).update(safetext.block(note))

@@ -28,7 +28,7 @@ OSC52_LIMIT = 70_000
 
 async def make_again(screen: ResultsScreen) -> None:
     """Open the new screen filled with the run's recipe."""
-    from batchtui.tui.new.begun import open_again
+    from batchtui.tui.new.again import open_again
 
     if screen.record is not None:
         await open_again(screen, screen.record)

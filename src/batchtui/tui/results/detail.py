@@ -84,7 +84,7 @@ def note_of(row: ResultRow) -> str:
     cached = f" · cache {numbers.tokens(row.cache_read_tokens)} read {numbers.tokens(row.cache_write_tokens)} written"
     tokens = f"{numbers.tokens(row.input_tokens)} in · {numbers.tokens(row.output_tokens)} out"
     extra = cached if row.cache_read_tokens or row.cache_write_tokens else ""
-    return f"{tokens}{extra} · {numbers.at_least(numbers.usd(row.cost_usd), row.at_least)}"
+    return f"{tokens}{extra} · {numbers.at_least(numbers.usd_request(row.cost_usd), row.at_least)}"
 
 
 class DetailPane(Container):

@@ -24,6 +24,7 @@ from batchtui.domain.outcome import INVALID, ErrorGroup
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
+from batchtui.present import plan as plan_words
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import View
 from batchtui.service.retry import Notes, Retry, useless
@@ -31,7 +32,7 @@ from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Confirm, Dialog
 from batchtui.tui.new.plan_summary import plan_lines
-from batchtui.tui.new.upload import UploadScreen
+from batchtui.tui.new.upload import UploadScreen, ask_when
 from batchtui.tui.results.error_groups import AGAIN
 from batchtui.tui.widgets.controls import button, line_input
 
@@ -206,6 +207,7 @@ class RetryScreen(Dialog[bool]):
             changes = self._changes()
             plan, notes = await self.in_thread(self._planned, changes, work)
             stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
+            unclear = plan_words.unclear_lines(await self.in_thread(self.service.unclear_before, plan))
         except BatchtuiError as error:
             if not work.stopped:
                 self._say_plan(Content.assemble((f"{GLYPHS.refused} {error}", "$text-error"), f"  {error.advice}"))
@@ -214,7 +216,7 @@ class RetryScreen(Dialog[bool]):
             await self.in_thread(self.service.discard, plan)
             return
         self._plan = plan
-        self._say_plan(Content("\n").join(self._words(plan, stopped_by, notes.lost)))
+        self._say_plan(Content("\n").join(self._words(plan, stopped_by, unclear)))
         difference = _difference(notes)
         self.query_one("#retry-difference", Static).update(difference)
         self.query_one("#retry-difference").set_class(bool(difference), "shown")
@@ -230,9 +232,9 @@ class RetryScreen(Dialog[bool]):
             rows = self._retry.rows(custom_ids=frozenset(self._view.id(row) for row in self._rows))
             return self._retry.plan(rows, changes, work), self._retry.notes(rows, changes)
 
-    def _words(self, plan: Plan, stopped_by: str | None, lost: Sequence[str]) -> list[Content]:
+    def _words(self, plan: Plan, stopped_by: str | None, unclear: Sequence[str]) -> list[Content]:
         lines = [*plan_lines(plan, stopped_by=stopped_by or "")]
-        lines += [Content.styled(f"{GLYPHS.warning} {line}", "$text-warning") for line in lost]
+        lines += [Content.styled(f"{GLYPHS.warning} {line}", "$text-warning") for line in unclear]
         for group in plan.problems[:4]:
             style = "$text-error" if group.level == "error" else "$text-warning"
             sign = GLYPHS.refused if group.level == "error" else GLYPHS.warning
@@ -282,7 +284,11 @@ class RetryScreen(Dialog[bool]):
         ):
             self._plan = plan
             return
-        await self.app.push_screen_wait(UploadScreen(plan, retry_of=self._record, allow_cost=True))
+        now = await ask_when(self.app, self.service, plan)
+        if now is None:
+            self._plan = plan
+            return
+        await self.app.push_screen_wait(UploadScreen(plan, retry_of=self._record, allow_cost=True, send_now=now))
         self.dismiss(True)
 
     async def on_unmount(self) -> None:
