@@ -87,7 +87,7 @@ class FolderRows(ListedRows[Entry]):
 class FilePicker(BaseModal[list[str] | None]):
     """Dismisses with the chosen paths, None when nothing was chosen."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "files.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "file_picker.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape", "leave", "back", "back", "close without choosing"),
         bind("backspace,left", "parent", "parent", "files.parent", "parent folder"),
