@@ -11,9 +11,10 @@ line ``number`` of the source on, and each custom_id is its row's own id.  A sou
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -43,6 +44,9 @@ class RowColumns(msgspec.Struct, gc=False):
     row: dict[str, object] = {}
 
 
+Line = TypeVar("Line", IdLine, RowColumns)
+
+
 class SourceMark(msgspec.Struct, frozen=True):
     """A source of a plan."""
 
@@ -54,7 +58,7 @@ class SourceMark(msgspec.Struct, frozen=True):
 
 _decoder = msgspec.json.Decoder(IdLine)
 decode = _decoder.decode
-decode_columns = msgspec.json.Decoder(RowColumns).decode
+_column_decoder = msgspec.json.Decoder(RowColumns)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,13 +68,26 @@ _BLOCK = 256 * 1024
 
 def _decoded(lines: list[bytes]) -> list[IdLine]:
     """Lines decoded at once, or by themselves where one of them can't be read and is left out."""
+    return [line for line in _each(_decoder, lines) if line is not None]
+
+
+def columns_of(lines: list[bytes]) -> Sequence[RowColumns | None]:
+    """The columns that some lines hold, None for one that can't be read or holds none."""
+    return _each(_column_decoder, lines)
+
+
+def _each(decoder: msgspec.json.Decoder[Line], lines: list[bytes]) -> Sequence[Line | None]:
     with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-        return _decoder.decode_lines(b"".join(lines))
-    found = []
+        found = decoder.decode_lines(b"".join(lines))
+        if len(found) == len(lines):
+            return found
+    apart: list[Line | None] = []
     for line in lines:
-        with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-            found.append(decode(line))
-    return found
+        try:
+            apart.append(decoder.decode(line))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            apart.append(None)
+    return apart
 
 
 def row_line(custom_id: str, row_id: str, source: int, number: int, row: object) -> bytes:
