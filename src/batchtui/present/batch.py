@@ -240,19 +240,11 @@ def answered(record: BatchRecord) -> int:
     return told.succeeded + told.errored
 
 
-def bar(done: int, total: int, width: int = 10) -> str:
-    """A bar that is read by its shape; neither empty nor full before it is."""
-    filled = done * width // total if total else 0
-    if 0 < done < total:
-        filled = min(max(1, filled), width - 1)
-    return GLYPHS.full * filled + GLYPHS.empty * (width - filled)
-
-
 def progress_text(progress: Progress) -> Text:
     """An upload or a download in progress: a bar and a percentage, or how much has come."""
     word = progress.stage or "working"
     if progress.total:
-        text = Text(bar(progress.done, progress.total, 6), "accent")
+        text = Text(numbers.bar(progress.done, progress.total, 6), "accent")
         return text.append(f" {progress.done * 100 // progress.total}% {safetext.line(word, 40)}")
     amount = numbers.size(progress.done) if progress.unit == "bytes" else numbers.count(progress.done)
     return Text(f"{safetext.line(word, 40)} {amount}")
@@ -285,7 +277,7 @@ def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | Non
     counts = record.counts
     if counts.done and counts.total:
         said = numbers.of(counts.done, counts.total)
-        text = Text(bar(counts.done, counts.total, 8), "accent") if len(said) <= 24 else Text()
+        text = Text(numbers.bar(counts.done, counts.total, 8), "accent") if len(said) <= 24 else Text()
         text.append(f"{' ' if text else ''}{said}")
         if counts.failed:
             text.append(f" {GLYPHS.partial}", "warn")

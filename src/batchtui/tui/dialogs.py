@@ -21,6 +21,7 @@ from batchtui.present import batch, numbers
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
+from batchtui.tui.widgets.controls import button, line_input
 
 R = TypeVar("R")
 
@@ -204,20 +205,6 @@ class Reading(Dialog[None]):
         """A page up or down, a line of it kept."""
         body = self.query_one(VerticalScroll)
         body.scroll_relative(y=by * max(1, body.size.height - 1), animate=False)
-
-
-def button(label: str, *, id: str, action: str = "", variant: str = "default") -> Button:
-    """A flat button, one line high; in a dialog it does the action."""
-    made = Button(Content(label), name=action, id=id, variant=variant, compact=True)  # type: ignore[arg-type]
-    made.active_effect_duration = 0
-    return made
-
-
-def line_input(value: str = "", *, placeholder: str = "", id: str | None = None) -> Input:
-    """A one-line Input that is quiet on the wire."""
-    made = Input(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
-    made.cursor_blink = False
-    return made
 
 
 def ask_replace(dest: Path) -> Confirm:

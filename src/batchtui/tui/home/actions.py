@@ -164,7 +164,7 @@ async def make_again(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
 
 async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Open the new screen with a run's usable rows and their answers as its source."""
-    from batchtui.tui.new.begun import from_run
+    from batchtui.tui.new.prefill import from_run
     from batchtui.tui.new.screen import NewScreen
 
     record = _one_run(home, chosen)
@@ -173,7 +173,7 @@ async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     if not any(r.results in ("stored", "partial") for r in home.service.run_of(record)):
         home.nothing("no results are downloaded yet", "results are downloaded automatically when a batch has ended")
         return
-    await home.app.push_screen(NewScreen(begun=from_run(home.service, record)))
+    await home.app.push_screen(NewScreen(prefilled=from_run(home.service, record)))
 
 
 async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:

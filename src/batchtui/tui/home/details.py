@@ -68,7 +68,7 @@ def of_run(group: Group, *, width: int) -> Content:
     parts: list[Piece] = [(batch.name(first), "bold"), ("  whole run\n", "$foreground 60%")]
     if good is not None:
         parts += [f"{numbers.of(good, group.requests)} usable\n"]
-        parts += [(f"{batch.bar(good, group.requests, 24)}", "$text-success"), "\n"]
+        parts += [(f"{numbers.bar(good, group.requests, 24)}", "$text-success"), "\n"]
     parts.append("\n")
     for record, state in zip(group.records, group.states, strict=True):
         label = batch.part_name(record) or "first"
@@ -93,7 +93,7 @@ def _outcomes(records: Iterable[BatchRecord]) -> list[Piece]:
         for word, n, style in [*counts, *([("processing", waiting, "")] if waiting else [])]:
             parts += [
                 f"{word:<{LABEL}}",
-                (batch.bar(n, total, 14), _COLORS.get(style, "$foreground 60%")),
+                (numbers.bar(n, total, 14), _COLORS.get(style, "$foreground 60%")),
             ]
             parts += [f" {n:>9,}\n"]
     return parts

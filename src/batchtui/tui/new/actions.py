@@ -28,7 +28,7 @@ from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
-from batchtui.tui.new.write import WritePane, quiet
+from batchtui.tui.new.write import WritePane, editable
 from batchtui.tui.terminal import edit_text
 from batchtui.tui.widgets.status_line import StatusLine
 
@@ -46,7 +46,7 @@ SAMPLE = 8
 
 async def browse(screen: NewScreen) -> None:
     """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
-    from batchtui.tui.new.files import FilePicker
+    from batchtui.tui.new.file_picker import FilePicker
 
     form = screen.query_one(SourceForm)
     for_template = screen.focused is not None and screen.focused.id == "source-template"
@@ -153,7 +153,7 @@ async def edit(screen: NewScreen) -> None:
     if trouble:
         screen.say(trouble, advice="set EDITOR", level="bad")
     elif text != field.text:
-        field.text = quiet(text)
+        field.text = editable(text)
 
 
 async def open_draft(screen: NewScreen) -> None:

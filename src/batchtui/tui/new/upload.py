@@ -24,11 +24,9 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.service import Service, events
 from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Dialog, button
+from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Dialog
 from batchtui.tui.messages import Happened
-from batchtui.tui.new.plan_summary import bar_text
-
-WIDTH = 20
+from batchtui.tui.widgets.controls import button
 
 
 def part_line(
@@ -42,7 +40,7 @@ def part_line(
             waits = safetext.line(record.error, 300) if record is not None and record.error else "waits"
             return Content.assemble(f"{name}{GLYPHS.dot} {what}, {numbers.size(part.bytes)}", (f"  {waits}", "dim"))
         sent = f"{numbers.size(progress.done)} of {numbers.size(progress.total or part.bytes)}"
-        return Content(f"{name}{bar_text(progress.done, progress.total or part.bytes, WIDTH)}  {sent}")
+        return Content(f"{name}{numbers.bar(progress.done, progress.total or part.bytes, 20)}  {sent}")
     if record.status == "refused":
         return Content.assemble(
             (f"{name}{GLYPHS.refused} refused: ", "bold $text-error"),

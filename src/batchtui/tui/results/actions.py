@@ -39,7 +39,7 @@ async def from_rows(screen: ResultsScreen) -> None:
 
     Of all rows, or of those a filter shows of them, the usable ones are taken; those of a tab and marked ones as they are.
     """
-    from batchtui.tui.new.begun import from_run, usable_among
+    from batchtui.tui.new.prefill import from_run, usable_among
     from batchtui.tui.new.screen import NewScreen
 
     record, view = screen.record, screen.view
@@ -52,16 +52,16 @@ async def from_rows(screen: ResultsScreen) -> None:
     whole = not screen.marked and screen.tab == "all" and not screen.filtered
     ids = [] if whole and screen.run else await screen.in_thread(lambda: [view.id(row) for row in rows])
     if screen.marked:
-        begun = from_run(screen.service, record, ids, f"{numbers.plural(len(rows), 'marked row')}")
+        prefilled = from_run(screen.service, record, ids, f"{numbers.plural(len(rows), 'marked row')}")
     elif screen.tab != "all":
-        begun = from_run(screen.service, record, ids, f"the {numbers.plural(len(rows), 'row')} shown")
+        prefilled = from_run(screen.service, record, ids, f"the {numbers.plural(len(rows), 'row')} shown")
     elif ids:
-        begun = usable_among(
+        prefilled = usable_among(
             screen.service, record, ids, f"usable answers among the {numbers.plural(len(rows), 'row')} shown"
         )
     else:
-        begun = from_run(screen.service, record)
-    await screen.app.push_screen(NewScreen(begun=begun))
+        prefilled = from_run(screen.service, record)
+    await screen.app.push_screen(NewScreen(prefilled=prefilled))
 
 
 async def show_groups(screen: ResultsScreen) -> None:
