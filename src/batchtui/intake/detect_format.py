@@ -19,7 +19,7 @@ from batchtui.intake.sources import HEAD, SourceFault, Stream
 
 BOM = b"\xef\xbb\xbf"
 _TEXT_NAMES = (".txt", ".md", ".rst", ".html", ".xml")
-_TABLE_NAMES = (".csv", ".tsv", ".tab", ".psv")
+_TABLE_NAMES = (".csv", ".tsv", ".tab", ".mer", ".psv")
 _JSON_KINDS = ("native", "params", "openai", "rows", "json", "chat")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"([^"\\]{1,60})"')
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from batchtui.intake.detect_format import BOM, DetectedFormat
-from batchtui.intake.dialect import MAX_CELL, Dialect, is_backslashed, is_padded
+from batchtui.intake.dialect import MAX_CELL, Dialect, is_backslashed, is_padded, looks_like_data
 from batchtui.intake.encodings import Decoded, Guess, Sniffed, decode_text, plain_name
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, lines
@@ -83,8 +83,11 @@ class _Table:
                 if not damaged.isdisjoint(range(number, source.number + 1)):
                     what = "the header of the table is no text: name its encoding (--encoding)"
                     raise SourceFault(error("encoding", what), number)
-                self._columns = _columns(cells, number, self._note)
-            elif damaged and self._is_damaged(number):
+                if self._dialect.header:
+                    self._columns = self._named(cells, number)
+                    continue
+                self._columns = columns = [f"column_{place}" for place in range(1, len(cells) + 1)]
+            if damaged and self._is_damaged(number):
                 continue
             elif len(cells) == len(columns):
                 if (nulls or self._dialect.escape) and "\\N" in cells:
@@ -94,6 +97,14 @@ class _Table:
                 row = self._uneven(cells, columns, number)
                 if row is not None:
                     yield row, number
+
+    def _named(self, cells: list[str], number: int) -> list[str]:
+        """The columns that a header names; one that looks like a row is said."""
+        odd = looks_like_data(cells)
+        if odd:
+            what = f"the first row is read as the header, but {quoted(odd[:60])} looks like data: is it a row (--no-header)?"
+            self._note(warning("csv_header", what), number)
+        return _columns(cells, number, self._note)
 
     # --- rows that are not written as the others are ----------------------------------------------------------------
 

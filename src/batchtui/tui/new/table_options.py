@@ -1,4 +1,4 @@
-"""How a table is to be read, where detection should not decide: delimiter, encoding, rows to skip, comment lines."""
+"""How a table is to be read, where detection should not decide: delimiter, encoding, rows to skip, comment lines, no header."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from batchtui.intake.options import TableOptions
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import BACK, line_input
+from batchtui.tui.widgets.toggle import Toggle
 
 _FIELDS = (
     ("delimiter", "Delimiter", "auto-detect; ; or tab"),
@@ -46,11 +47,13 @@ class TableDialog(BaseModal[TableOptions | None]):
                 value = getattr(self._options, name)
                 yield Static(label, classes="label", markup=False)
                 yield line_input(safetext.line(str(value or ""), 100), placeholder=placeholder, id=f"table-{name}")
+            yield Toggle("No header: columns are column_1, column_2, …", id="table-no_header")
             yield Static("", id="table-wrong", markup=False)
             yield Static("enter  next, save    ^s  save    esc  back", classes="hint", markup=False)
 
     def on_mount(self) -> None:
         """The delimiter has the cursor."""
+        self.query_one(Toggle).set(self._options.no_header)
         self.query_one("#table-delimiter").focus()
 
     @on(Input.Submitted)
@@ -72,6 +75,7 @@ class TableDialog(BaseModal[TableOptions | None]):
             encoding=text["encoding"].strip(),
             skip_rows=int(rows) if rows.isascii() and rows.isdigit() and len(rows) < 10 else -1,
             comment=text["comment"].strip(),
+            no_header=self.query_one(Toggle).on,
         )
         wrong = made.problem()
         if wrong:
