@@ -308,7 +308,7 @@ async def test_help_lists_the_true_keys(tmp_path: Path) -> None:
         assert "'nonsense' is not an action" in complaints and "both" in complaints
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
-        assert "^k" in str(app.screen._body)
+        assert "^k" in str(app.screen._text)
 
 
 async def test_a_switch_of_profile_shows_whose_rows_are_whose(tmp_path: Path) -> None:

@@ -241,6 +241,15 @@ def test_costs_are_estimates_until_they_are_known(model: HomeModel) -> None:
     assert numbers.usd_range((Decimal("0.0002"), Decimal("0.0009"))) == "$0.0002–0.0009"
 
 
+def test_money_has_one_vocabulary() -> None:
+    money = [Decimal(text) for text in ("0.153", "0.008118", "0.00041", "12.3", "0", "0.0000001")]
+    assert [numbers.usd(each) for each in money] == ["$0.15", "$0.0081", "$0.00041", "$12.30", "$0.00", "<$0.000001"]
+    assert numbers.usd_alike([Decimal("0.031"), Decimal("0.1")]) == ["$0.031", "$0.100"]
+    assert numbers.usd_alike([Decimal("1234"), None, Decimal("0")]) == ["$1,234.00", "no price", "$0.00"]
+    assert [numbers.usd_request(each) for each in money[1:3]] == ["$0.008118", "$0.000410"]
+    assert numbers.usd_column([Decimal("0.008118"), Decimal("4.5")]) == ["$0.0081", "$4.50  "]
+
+
 def test_spans_are_short() -> None:
     cases = [(5, "now"), (40, "30s"), (840, "14m"), (18_000, "5h"), (47 * 3600, "47h"), (12 * 86400, "12d")]
     assert [numbers.short(timedelta(seconds=s)) for s, _ in cases] == [text for _, text in cases]

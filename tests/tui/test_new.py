@@ -353,7 +353,7 @@ async def test_submitting_asks_sends_and_shows_what_became_of_it(tmp_path: Path,
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("y")
         await until(pilot, lambda: isinstance(app.screen, UploadScreen))
-        await until(pilot, lambda: "1 batch submitted" in str(app.screen.query_one("#upload-title", Static).content))
+        await until(pilot, lambda: "1 batch submitted" in str(app.screen.query_one(".title", Static).content))
         assert "accepted" in str(app.screen.query_one("#part-0", Static).content)
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is not screen and not isinstance(app.screen, UploadScreen))

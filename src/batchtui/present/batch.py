@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -46,6 +47,12 @@ def part_name(record: BatchRecord) -> str:
     parts = f"{record.part}/{record.parts}" if record.parts > 1 else ""
     retry = f"retry {record.attempt}" if record.attempt else ""
     return f" {GLYPHS.dot} ".join(filter(None, (parts, retry)))
+
+
+def file_stem(record: BatchRecord, *, part: bool = False) -> str:
+    """A file name for a batch's results, without its ending; with ``part`` it tells the batches of a run apart."""
+    which = part_name(record).replace("/", "of") if part else ""
+    return safetext.filename(re.sub(r"\.[a-z]+$", "", name(record)) + (f"-{which}" if which else ""))
 
 
 def results_going(record: BatchRecord, now: datetime) -> timedelta | None:
@@ -310,7 +317,7 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return numbers.at_least(numbers.usd_short(record.cost_usd), at_least(record))
+        return numbers.at_least(numbers.usd(record.cost_usd), at_least(record))
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:

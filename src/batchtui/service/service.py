@@ -177,16 +177,26 @@ class Service:
         return made
 
     def peek(
-        self, sources: Sequence[str], options: IntakeOptions, again: tuple[Again, AgainChange] | None = None
+        self,
+        sources: Sequence[str],
+        options: IntakeOptions,
+        again: tuple[Again, AgainChange] | None = None,
+        *,
+        stdin: BinaryIO | None = None,
+        at: str = "",
+        work: Work = UNWATCHED,
     ) -> Peek:
-        """The first rows of sources, runs among them, or of a run that is made again; raises InputError, StoreError."""
+        """The first rows of sources, runs among them, or of a run that is made again; with ``at`` the one at this place.
+
+        Raises InputError, StoreError, Stopped.
+        """
         from batchtui.intake.preview import peek
         from batchtui.service import run_sources
 
         if again is not None:
             sources, options = again[0].with_rows(again[0].options(again[1], options), again[1], UNWATCHED)
         with run_sources.with_runs(self.context, sources, options, UNWATCHED) as (named, opened):
-            return peek(named, opened, prices=self.prices)
+            return peek(named, opened, prices=self.prices, stdin=stdin, at=at, work=work)
 
     def again(self, record: BatchRecord) -> Again:
         """A record's run, to be made again.  Raises StoreError."""

@@ -194,8 +194,8 @@ class ElsewhereScreen(BaseScreen[None]):
         if index >= len(self.rows):
             return
         remote = self.rows.batches[index]
-        hint = "Its results are downloaded as usual. Its requests are not on this machine, so it can't be retried."
-        answer = await self.app.push_screen_wait(EditModal("", "", heading="Adopt batch", hint=hint))
+        lead = "Its results are downloaded as usual. Its requests are not on this machine, so it can't be retried."
+        answer = await self.app.push_screen_wait(EditModal("", "", heading="Adopt batch", lead=lead))
         if answer is None:
             return
         try:

@@ -28,7 +28,7 @@ COLUMNS = (
     Column("profile", "Profile", 10, priority=11),
     Column("age", "Age", 4, align="right", priority=2),
     Column("left", "Left", 5, align="right", priority=9),
-    Column("cost", "Cost", 8, align="right", priority=1),
+    Column("cost", "Cost", 9, align="right", priority=1),
     Column("note", "Note", 14, flex=6, priority=10),
 )
 Unchecked = Callable[[BatchRecord], datetime | Literal[False] | None]
@@ -146,7 +146,7 @@ class HomeRows:
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
         total, guessed = group.cost
         least = not guessed and any(map(batch.at_least, group.whole))
-        shown = "" if total is None else numbers.about(total) if guessed else numbers.usd_short(total)
+        shown = "" if total is None else numbers.about(total) if guessed else numbers.usd(total)
         cost = numbers.at_least(shown, least)
         worst = group.worst or group.states[0]
         good = group.good

@@ -11,20 +11,24 @@ from textual.widgets import TextArea
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.plan import Plan
+from batchtui.domain.errors import BatchtuiError, Stopped
+from batchtui.domain.plan import Plan, Problem
+from batchtui.domain.work import Work
+from batchtui.intake.preview import Previewer
 from batchtui.intake.template import read_template
 from batchtui.paths import NoFolder, expanded
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import planning
 from batchtui.tui.dialogs import Confirm
+from batchtui.tui.new.check import CheckInput
 from batchtui.tui.new.drafts import DraftList
 from batchtui.tui.new.problem_list import ProblemList
+from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
-from batchtui.tui.new.write import quiet
+from batchtui.tui.new.write import WritePane, quiet
 from batchtui.tui.terminal import edit_text
 from batchtui.tui.widgets.status_line import StatusLine
 
@@ -109,6 +113,29 @@ async def render_row(screen: NewScreen) -> None:
     sections = await screen.in_thread(preview.render_row, screen.previewer, text, row, editor.number, options, prices)
     if sections is not None and editor.planned == text:
         await editor.show_preview(sections)
+
+
+async def show_problem(screen: NewScreen, previewer: Previewer, problem: Problem, work: Work) -> None:
+    """Show the request that a problem is about beside the problems."""
+    from batchtui.tui.new import preview
+
+    form = screen.checked.form
+    if form is None:
+        return
+    if form.forms:
+        lines, _ = screen.query_one(WritePane).check()
+        source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
+    else:
+        source = form.source()
+    try:
+        sections = (
+            await screen.in_thread(preview.request_at, screen.service, previewer, source, problem.where, work)
+            if not source.empty
+            else []
+        )
+    except Stopped:
+        return
+    await screen.query_one(ProblemPane).show_request(problem, sections, work)
 
 
 async def edit(screen: NewScreen) -> None:

@@ -22,7 +22,7 @@ from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import line_input
+from batchtui.tui.dialogs import DIALOG_CSS, line_input
 from batchtui.tui.typed_ahead import Opening
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -86,7 +86,7 @@ class FolderRows(ListedRows[Entry]):
 class FilePicker(BaseModal[list[str] | None]):
     """Dismisses with the chosen paths, None when nothing was chosen."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "files.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "files.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape", "leave", "back", "back", "close without choosing"),
         bind("backspace,left", "parent", "parent", "files.parent", "parent folder"),

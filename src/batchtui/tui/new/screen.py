@@ -45,6 +45,7 @@ from batchtui.tui.new.folded_form import FoldedForm, form_facts
 from batchtui.tui.new.plan_summary import PlanSummary, progress_line
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
+from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor, starter
@@ -120,6 +121,7 @@ class NewScreen(BaseScreen[None]):
         super().__init__()
         self._begun = begun or BegunForm(source=path)
         self.previewer = Previewer()
+        self._problem_previewer = Previewer()
         self.checker = SourceCheck(lambda: self.service, self.post_message)
         self.checked = CheckedForm(self.discard_soon)
         self.drafts = DraftKeeper(lambda: self.service.data)
@@ -146,7 +148,7 @@ class NewScreen(BaseScreen[None]):
         yield TabLine(self._panes(), id="new-panes")
         with ContentSwitcher(initial="requests", id="new-body"):
             yield RequestView(id="requests")
-            yield ProblemList(id="problems")
+            yield ProblemPane(id="problems")
             yield TablePeek(id="rows")
             yield TemplateEditor(id="template")
             yield WritePane(id="write")
@@ -278,6 +280,10 @@ class NewScreen(BaseScreen[None]):
     @on(TemplateEditor.Rested)
     async def _template_rested(self) -> None:
         await actions.render_row(self)
+
+    @on(ProblemPane.Rested)
+    def _problem_rested(self, event: ProblemPane.Rested) -> None:
+        run_task(self, actions.show_problem(self, self._problem_previewer, event.problem, event.work))
 
     @on(ProblemList.Jump)
     async def _jumped(self, event: ProblemList.Jump) -> None:
@@ -767,4 +773,5 @@ class NewScreen(BaseScreen[None]):
         """Stop what runs, throw the staged copy away."""
         self.checker.forget()
         self.checked.drop_plan()
-        asyncio.get_running_loop().run_in_executor(None, self.previewer.close)
+        for each in (self.previewer, self._problem_previewer):
+            asyncio.get_running_loop().run_in_executor(None, each.close)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
@@ -22,9 +22,9 @@ from batchtui.present import numbers
 from batchtui.present import plan as plan_words
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import Service, events
-from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import Choose, button
+from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Dialog, button
 from batchtui.tui.messages import Happened
 from batchtui.tui.new.plan_summary import bar_text
 
@@ -86,19 +86,14 @@ async def ask_when(app: App[Any], service: Service, plan: Plan) -> bool | None:
     return {"later": False, "now": True}.get(chosen or "")
 
 
-class UploadScreen(BaseModal[list[BatchRecord] | None]):
+class UploadScreen(Dialog[list[BatchRecord] | None]):
     """Sends at once; dismisses with the records, or None when left before it was over (it goes on all the same)."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "upload.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "upload.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,enter,q", "leave", "leave", "back", "leave; sending continues"),
-        Binding("down,j", "scroll_body(1)", show=False),
-        Binding("up,k", "scroll_body(-1)", show=False),
+        *SCROLL,
     ]
-
-    def action_scroll_body(self, by: int) -> None:
-        """A line up or down, where there are many parts."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def __init__(
         self,
@@ -110,9 +105,9 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
         again: bool = False,
         send_now: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__("Sending", wide=True)
         self._plan = plan
-        self._title = title
+        self._batch_title = title
         self._retry_of = retry_of
         self._allow_cost = allow_cost
         self._again = again
@@ -127,16 +122,14 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
         """The batches that were put on record, in the order of their parts."""
         return sorted(self._records.values(), key=lambda record: record.part)
 
-    def compose(self) -> ComposeResult:
-        """A title, a line a part, a way out."""
-        with Vertical(classes="box wide"):
-            yield Static("Sending", classes="title", id="upload-title", markup=False)
-            with VerticalScroll(classes="body", can_focus=False):
-                for number in range(len(self._plan.parts)):
-                    yield Static("", id=f"part-{number}", markup=False, classes="part")
-                yield Static("", id="upload-note", markup=False)
-            with Horizontal(classes="buttons"):
-                yield button("Continue in background", id="leave")
+    def body(self) -> ComposeResult:
+        """A line a part, a way out."""
+        with VerticalScroll(classes="body", can_focus=False):
+            for number in range(len(self._plan.parts)):
+                yield Static("", id=f"part-{number}", markup=False, classes="part")
+            yield Static("", id="upload-note", markup=False)
+        with Horizontal(classes="buttons"):
+            yield button("Continue in background", id="leave", action="leave")
 
     def on_mount(self) -> None:
         """Begin."""
@@ -149,7 +142,7 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
             records = await self.ask(
                 self.service.submit(
                     self._plan,
-                    title=self._title,
+                    title=self._batch_title,
                     retry_of=self._retry_of,
                     allow_cost=self._allow_cost,
                     again=self._again,
@@ -172,7 +165,7 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
         held = sum(record.waiting for record in records)
         title = f"{numbers.plural(held, 'batch', 'batches')} waiting" if held else "Nothing was submitted"
         title = f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else title
-        self.query_one("#upload-title", Static).update(title)
+        self.set_title(title)
         note = "Sent later while batchtui runs, or by batchtui sync." if held else ""
         note = "Results are downloaded automatically; this can take up to 24 hours." if good else note
         if error is not None:
@@ -205,7 +198,6 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
                 self._shown[number] = line
                 self.query_one(f"#part-{number}", Static).update(line)
 
-    @on(Button.Pressed)
     def action_leave(self) -> None:
         """Leave; what is being sent goes on."""
         self.dismiss(self._done)

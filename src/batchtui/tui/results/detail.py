@@ -223,7 +223,7 @@ def request_sections(line: bytes, *, shared_system: bool = False) -> list[Sectio
     messages = params.get("messages")
     for message in messages if isinstance(messages, list) else []:
         if isinstance(message, dict):
-            blocks = content_sections(message.get("content"))
+            blocks = content_sections(message.get("content")) or [Section("", "(empty)", "note")]
             sections += [
                 said_by(each, str(message.get("role", ""))) if not number else each
                 for number, each in enumerate(blocks)
@@ -238,11 +238,8 @@ def request_sections(line: bytes, *, shared_system: bool = False) -> list[Sectio
         names = ", ".join(str(tool.get("name", tool.get("type", ""))) for tool in tools if isinstance(tool, dict))
         sections.append(Section("tools", names, "note", "muted"))
     rest = {key: value for key, value in params.items() if key not in _SHOWN_APART}
-    sections.append(
-        Section(
-            "", " · ".join([str(params.get("model", "")), f"max_tokens {params.get('max_tokens', 'not set')}"]), "note"
-        )
-    )
+    model = str(params.get("model") or "no model")
+    sections.append(Section("", f"{model} · max_tokens {params.get('max_tokens', 'not set')}", "note"))
     return [*sections, *([Section("params", _json(rest), "json", "muted")] if rest else [])]
 
 
@@ -340,7 +337,7 @@ def note_of(row: ResultRow) -> str:
     cached = f" · cache {numbers.tokens(row.cache_read_tokens)} read {numbers.tokens(row.cache_write_tokens)} written"
     tokens = f"{numbers.tokens(row.input_tokens)} in · {numbers.tokens(row.output_tokens)} out"
     extra = cached if row.cache_read_tokens or row.cache_write_tokens else ""
-    return f"{tokens}{extra} · {numbers.at_least(numbers.usd(row.cost_usd), row.at_least)}"
+    return f"{tokens}{extra} · {numbers.at_least(numbers.usd_request(row.cost_usd), row.at_least)}"
 
 
 class DetailPane(Container):
