@@ -11,7 +11,7 @@ import pytest
 
 from batchtui.config import load
 from batchtui.domain.batch import BatchRecord
-from batchtui.service import fetcher, poll_loop, presence, reconcile
+from batchtui.service import fetcher, poll_loop, presence, reconcile, sender
 from batchtui.service.poll_loop import Poller
 
 PACE = 0.05
@@ -54,5 +54,9 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "UNKNOWN_AFTER", timedelta(seconds=SOON))
     monkeypatch.setattr(presence, "unknown_delay", lambda looks: SOON)
     monkeypatch.setattr(reconcile, "settle_delay", lambda looks: SOON)
+    monkeypatch.setattr(sender, "settle_delay", lambda looks: SOON)
+    monkeypatch.setattr(sender, "resend_delay", lambda posts: SOON)
+    monkeypatch.setattr(sender, "_TRY_AFTER", SOON)
     monkeypatch.setattr(fetcher, "fetch_delay", lambda tries: SOON)
-    monkeypatch.setitem(Poller.until.__kwdefaults__, "tick", SOON)
+    for loop in (Poller.until, Poller.until_clear):
+        monkeypatch.setitem(loop.__kwdefaults__, "tick", SOON)
