@@ -50,7 +50,7 @@ async def test_a_retry_after_a_lost_reply_is_sent_later_unless_now_is_chosen(
         assert "you may pay twice" in str(choices.get_option_at_index(2).prompt)
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, UploadScreen))
-        await until(pilot, lambda: "waiting" in str(app.screen.query_one("#upload-title", Static).content))
+        await until(pilot, lambda: "waiting" in str(app.screen.query_one(".title", Static).content))
         assert "will be sent at" in str(app.screen.query_one("#part-0", Static).content)
         [again] = [r for r in service.records() if r.local_id != LOCAL]
         assert again.waiting and not again.send_now

@@ -94,6 +94,11 @@ def usd(value: Decimal | None, *, unknown: str = "no price") -> str:
     return f"${shown}" if Decimal(shown) else "<$0.000001"
 
 
+def usd_cell(value: Decimal) -> str:
+    """A cost in a list: as everywhere, and from a thousand dollars on without cents (``$12,346``)."""
+    return f"${value:,.0f}" if abs(value) >= 1_000 else usd(value)
+
+
 def usd_alike(values: Sequence[Decimal | None], *, unknown: str = "no price") -> list[str]:
     """Costs to compare, all to the same digit: the second of the smallest, at least the cent (``$0.031``, ``$0.102``)."""
     places = max((_places(value) for value in values if value), default=2)
@@ -118,9 +123,9 @@ def _places(value: Decimal) -> int:
 
 
 def usd_short(value: Decimal) -> str:
-    """An estimate: to the cent, and under a cent with one digit (``$0.0004``)."""
+    """An estimate: as a list has it, and under a cent with one digit (``$0.0004``)."""
     if value == 0 or abs(value) >= CENT:
-        return usd(value)
+        return usd_cell(value)
     return f"${value:.{-value.adjusted()}f}" if value.adjusted() >= -4 else "<$0.0001"
 
 

@@ -310,6 +310,7 @@ class ResultSet(View):
         self.group_keys = made.header.groups
         self.members = (self,)
         self._fd = fd
+        self._lines: plainfile.ReadAhead | None = None
         self._asked: Asked | None = None
         self._checker: AnswerChecker | None = None
         self._other: Schema | None = None
@@ -419,12 +420,15 @@ class ResultSet(View):
 
     def read_stretch(self, offset: int, length: int) -> bytes:
         """So many bytes of the results from ``offset`` on.  Raises StoreError."""
-        return self._read_at(self.results_fd(), offset, length)
+        fd = self.results_fd()
+        if self._lines is None:
+            self._lines = plainfile.ReadAhead(fd)
+        return self._read_at(self._lines, offset, length)
 
     def read_request(self, row: int) -> bytes | None:
         """A row's request; None when it is not known.  Raises StoreError."""
         offset, length = self.columns.request_offset[row], self.columns.request_length[row]
-        return None if offset < 0 else self._read_at(self.requests_fd(), offset, length)
+        return None if offset < 0 else self._read_at(plainfile.ReadAhead(self.requests_fd()), offset, length)
 
     def results_fd(self) -> int:
         """The open results.jsonl; raises StoreError once closed."""
@@ -442,11 +446,8 @@ class ResultSet(View):
                 raise files.explain(error, f"can't read {path}") from error
         return self._request_fd
 
-    def _read_at(self, fd: int, offset: int, length: int) -> bytes:
+    def _read_at(self, file: plainfile.ReadAhead, offset: int, length: int) -> bytes:
         try:
-            found = os.pread(fd, length, offset)
-            while len(found) < length and (more := os.pread(fd, length - len(found), offset + len(found))):
-                found += more
+            return file.read(offset, length)
         except OSError as error:
             raise files.explain(error, f"can't read the results in {self.folder}") from error
-        return found

@@ -49,6 +49,9 @@ _SOURCES: list[Callable[[Any], Any]] = [
         "--comment", default="", metavar="TEXT", help="Skip the lines of a table that begin with TEXT, such as #."
     ),
     click.option(
+        "--no-header", is_flag=True, help="The first row of a table is a row: its columns are column_1, column_2, …"
+    ),
+    click.option(
         "--template",
         type=click.Path(path_type=Path),
         default=None,
@@ -113,6 +116,7 @@ def _options(
     encoding: str,
     skip_rows: int,
     comment: str,
+    no_header: bool,
     only: tuple[str, ...],
     filter_: str,
     case: bool,
@@ -120,7 +124,9 @@ def _options(
 ) -> IntakeOptions:
     return IntakeOptions(
         choice=RunChoice(only=only, filter=filter_, case=case, regex=regex),
-        table=TableOptions(delimiter=delimiter, encoding=encoding, skip_rows=skip_rows, comment=comment),
+        table=TableOptions(
+            delimiter=delimiter, encoding=encoding, skip_rows=skip_rows, comment=comment, no_header=no_header
+        ),
         format=format_,
         template=template,
         skip_bad=skip_bad,

@@ -92,7 +92,7 @@ class NewScreen(BaseScreen[None]):
             "table",
             "table options",
             "new.table",
-            "delimiter, encoding, rows to skip and comment lines of a table",
+            "delimiter, encoding, header, rows to skip and comment lines of a table",
             priority=True,
         ),
         bind("ctrl+n", "next_pane", "next pane", "new.pane", "next pane: requests, problems, rows, template"),

@@ -1,4 +1,4 @@
-"""How a table is to be read, where detection should not decide: delimiter, encoding, rows to skip, comment lines."""
+"""How a table is to be read, where detection should not decide: delimiter, encoding, rows to skip, comment lines, no header."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from batchtui import safetext
 from batchtui.intake.options import TableOptions
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Field, FormDialog
+from batchtui.tui.widgets.toggle import Toggle
 
 
 class TableDialog(FormDialog[TableOptions | None]):
@@ -31,10 +32,14 @@ class TableDialog(FormDialog[TableOptions | None]):
     def __init__(self, options: TableOptions) -> None:
         values = options.delimiter, options.encoding, str(options.skip_rows or ""), options.comment
         super().__init__("Table options", [safetext.line(value, 100) for value in values])
+        self._no_header = options.no_header
 
     def body(self) -> ComposeResult:
         """The options, and what is wrong with them."""
         yield from super().body()
+        toggle = Toggle("No header: columns are column_1, column_2, …", id="table-no_header")
+        toggle.set(self._no_header)
+        yield toggle
         yield Static("", id="table-wrong", markup=False)
 
     def action_save(self) -> None:
@@ -47,6 +52,7 @@ class TableDialog(FormDialog[TableOptions | None]):
             encoding=encoding.strip(),
             skip_rows=int(rows) if rows.isascii() and rows.isdigit() and len(rows) < 10 else -1,
             comment=comment.strip(),
+            no_header=self.query_one(Toggle).on,
         )
         wrong = made.problem()
         if wrong:

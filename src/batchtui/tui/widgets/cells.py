@@ -13,6 +13,7 @@ from rich.text import Text
 from textual.strip import Strip
 
 from batchtui.present.cells import fit
+from batchtui.present.fitting import FittingText
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.widgets.columns import Align, Placed
 
@@ -81,6 +82,8 @@ class CellStyles(msgspec.Struct):
 
 
 def _fit_text(text: Text, width: int, align: Align) -> Text:
+    if isinstance(text, FittingText):
+        text = text.within(width)
     size = text.cell_len
     if size > width:
         short = text.copy()
