@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,7 +25,7 @@ from batchtui.service import Service
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Ask, Choose
-from batchtui.tui.terminal import run_outside
+from batchtui.tui.terminal import editor, run_outside
 from batchtui.tui.themes import theme_names
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -284,7 +283,7 @@ class SettingsScreen(BaseScreen[None]):
 
     async def _edit(self) -> None:
         path = await self.in_thread(write_first_config)
-        trouble = run_outside(self.app, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi", path)
+        trouble = run_outside(self.app, editor(), path)
         if trouble:
             self.say(trouble, advice="set EDITOR", level="bad")
             return
