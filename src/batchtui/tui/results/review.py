@@ -25,7 +25,7 @@ from batchtui.results.row_match import identities
 from batchtui.results.scores import label_of
 from batchtui.results.view import ResultRow, View
 from batchtui.tui.dialogs import Ask, Choose
-from batchtui.tui.results.columns import TableColumn
+from batchtui.tui.results.table_columns import TableColumn
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 
