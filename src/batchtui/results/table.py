@@ -121,7 +121,8 @@ class OwnColumns:
             found = self._places[number].get(custom_id)
             if found is not None:
                 with suppress(OSError):
-                    return self._ahead[number].read(*found)
+                    line: bytes = self._ahead[number].read(*found)
+                    return line
         return b""
 
     def column(self, name: str) -> ValueColumn:
