@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _OTHER, _UNKNOWN = "\0other", "\0unknown"
 """Choices that are no value."""
 MOST_VALUES = 100
-HIDDEN = "hidden until your verdict"
 SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
 
