@@ -120,8 +120,10 @@ class OwnColumns:
         for number in (member, *range(len(self._places))):
             found = self._places[number].get(custom_id)
             if found is not None:
+                offset, length = found
                 with suppress(OSError):
-                    return self._ahead[number].read(*found)
+                    ahead: plainfile.ReadAhead = self._ahead[number]
+                    return ahead.read(offset, length)
         return b""
 
     def column(self, name: str) -> ValueColumn:
