@@ -403,7 +403,7 @@ def comparison_figures(found: FieldComparison, names: Sequence[str]) -> list[str
     ]
     if found.counts is not None:
         lines.append(gold_counts(found.counts, names))
-    costs = [numbers.usd(cost) for cost in found.cost_usd]
+    costs = numbers.usd_alike(found.cost_usd)
     gold = f"   gold: {gold_name(found.gold)}" if found.gold is not None else ""
     lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}{gold}")
     return lines

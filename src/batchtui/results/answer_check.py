@@ -1,14 +1,13 @@
 """Whether an answer is what was asked for, and if not why, in words.
 
-A schema may come from anywhere: nothing it refers to is fetched, and what can't be compiled checks nothing.  jsonschema-rs
-is imported when the first schema is there.
+A schema may come from anywhere: nothing it refers to is fetched, and what can't be compiled checks nothing, which the view
+says.  jsonschema-rs is imported when the first schema is there.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from math import isinf
 from typing import Any, NamedTuple
@@ -125,10 +124,25 @@ def _with_floats(value: Any) -> Any:
     return [_with_floats(each) for each in value] if kind is list else value
 
 
-def _schema(given: Any) -> Schema | None:
-    with suppress(ValueError, RecursionError, OverflowError):
-        return Schema(given)
-    return None
+def why_no_schema(given: Any) -> str:
+    """Why answers can't be checked by a schema, safe to show; "" when they can."""
+    return _schema(given)[1]
+
+
+def _schema(given: Any) -> tuple[Schema | None, str]:
+    """The schema compiled, or why it can't be."""
+    import jsonschema_rs
+
+    try:
+        return Schema(given), ""
+    except jsonschema_rs.ValidationError as bad:
+        path = ".".join(str(each) for each in bad.instance_path)
+        why = f"{path}: {bad.message}" if path else bad.message
+    except (ValueError, OverflowError) as bad:
+        why = str(bad).partition("\n")[0]
+    except RecursionError:
+        why = "nested too deep"
+    return None, safe(why, 160)
 
 
 class AnswerChecker:
@@ -162,11 +176,26 @@ class AnswerChecker:
             if other is None or (value is not NOT_DECODED and other.fits(value)):
                 return None
             return other.flaw_in_text(_said(parts))
-        number = self._numbers[seq]
+        compiled = self._compiled_for(self._numbers[seq])
+        if self._other is not None and not compiled.checks:
+            return self._other.flaw_in_text(_said(parts))
+        return compiled.flaw(parts, value)
+
+    def _compiled_for(self, number: int) -> _Compiled:
         compiled = self._compiled.get(number)
         if compiled is None:
-            compiled = self._compiled[number] = _Compiled(wanted)
-        return compiled.flaw(parts, value)
+            compiled = self._compiled[number] = _Compiled(self._asked.wanted[number])
+        return compiled
+
+    def own(self, seq: int) -> bool:
+        """Whether the answer of the request at this place is checked by what that asked for."""
+        wanted = self._asked.of(seq)
+        return wanted.checks and self._compiled_for(self._numbers[seq]).checks
+
+    def not_compiled(self) -> dict[int, str]:
+        """The places in ``Asked.wanted`` with a schema that can't be compiled, and why."""
+        checked = (number for number, checks in enumerate(self._checks) if checks)
+        return {number: why for number in checked if (why := self._compiled_for(number).why)}
 
 
 def _said(parts: AnswerParts | str) -> str:
@@ -182,8 +211,17 @@ class _Compiled:
 
     def __init__(self, wanted: AskedFor) -> None:
         self._wanted = wanted
-        self._text = _schema(wanted.text) if wanted.text is not None else None
-        self._calls = {name: made for name, given in wanted.calls.items() if (made := _schema(given)) is not None}
+        self.why = ""
+        """Why one of them can't be compiled; "" when all can."""
+        self._text = self._made(wanted.text) if wanted.text is not None else None
+        self._calls = {name: made for name, given in wanted.calls.items() if (made := self._made(given)) is not None}
+        self.checks = self._text is not None or bool(self._calls)
+        """Whether anything is left to check an answer by."""
+
+    def _made(self, given: Any) -> Schema | None:
+        schema, why = _schema(given)
+        self.why = self.why or why
+        return schema
 
     def flaw(self, parts: AnswerParts | str, value: Any) -> Flaw | None:
         if isinstance(parts, str):

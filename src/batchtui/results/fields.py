@@ -181,17 +181,17 @@ def _written(value: Value) -> Value | Raw:
 
 
 def check_answers(results: ResultSet, schema: Schema, work: Work = UNWATCHED) -> None:
-    """Check the answers whose requests asked for nothing by this schema, in memory only; their fields are read on the way.
+    """Check the answers that nothing else checks by this schema, in memory only; their fields are read on the way.
 
     Raises StoreError, Stopped.
     """
     results.check_by(schema)
-    columns, asked, checker = results.columns, results.asked, results.checker
+    columns, checker = results.columns, results.checker
     why: dict[int, str] = {}
 
     def judge(row: int, parts: AnswerParts | str, value: object) -> None:
         seq = columns.seq[row]
-        if columns.cut[row] or columns.outcome[row] != SUCCEEDED or asked.of(seq).checks:
+        if columns.cut[row] or columns.outcome[row] != SUCCEEDED or checker.own(seq):
             return
         flaw = checker.flaw(seq, parts, value)
         if flaw is not None:

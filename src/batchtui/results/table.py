@@ -120,10 +120,9 @@ class OwnColumns:
         for number in (member, *range(len(self._places))):
             found = self._places[number].get(custom_id)
             if found is not None:
-                offset, length = found
                 with suppress(OSError):
-                    ahead: plainfile.ReadAhead = self._ahead[number]
-                    return ahead.read(offset, length)
+                    line: bytes = self._ahead[number].read(*found)
+                    return line
         return b""
 
     def column(self, name: str) -> ValueColumn:

@@ -106,6 +106,14 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
         return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
 
 
+class Unchecked(msgspec.Struct, frozen=True):
+    """Answers that can't be checked by the schema that their requests asked for."""
+
+    count: int = 0
+    why: str = ""
+    """Of most of them; safe to show."""
+
+
 class View(ABC):
     """Results by row number; rows are numbered from 0 in the view's own order."""
 
@@ -273,6 +281,22 @@ class View(ABC):
         ended = {"usable": usable, "cut_short": cut, "invalid": flaws[INVALID]}
         return {"all": len(self), "good": usable, **ended, **found}
 
+    @cached_property
+    def unchecked(self) -> Unchecked:
+        """The answers that nothing checked though a schema was asked for: it can't be compiled.  Raises StoreError."""
+        odd = [member.not_compiled() for member in self.members]
+        if not any(odd):
+            return Unchecked()
+        outcome, flaw = self.column("outcome"), self.column("cut")
+        reasons: Counter[str] = Counter()
+        for row in range(len(self)):
+            member, place = self.place(row)
+            if odd[member] and outcome[row] == SUCCEEDED and not flaw[row]:
+                held = self.members[member]
+                reasons[odd[member].get(held.asked.number_of(held.columns.seq[place]), "")] += 1
+        reasons.pop("", None)
+        return Unchecked(reasons.total(), reasons.most_common(1)[0][0]) if reasons else Unchecked()
+
     def why_invalid(self, row: int) -> str:
         """Why a row's answer is invalid, in words; '' when it is not.  Raises StoreError."""
         member, place = self.place(row)
@@ -328,8 +352,14 @@ class ResultSet(View):
             self._checker = AnswerChecker(self.asked, self._other)
         return self._checker
 
+    def not_compiled(self) -> dict[int, str]:
+        """What was asked for by a schema that can't be compiled, by its place in ``asked.wanted``, and why."""
+        if self._other is not None or not self.asked.checks:
+            return {}
+        return self.checker.not_compiled()
+
     def check_by(self, schema: Schema) -> None:
-        """Take this schema for the answers whose requests asked for nothing; ``fields.check_answers`` checks them."""
+        """Take this schema for the answers that nothing else checks; ``fields.check_answers`` checks them."""
         self._other, self._checker = schema, None
 
     def find_invalid(self, why: dict[int, str]) -> None:

@@ -111,7 +111,7 @@ USUAL: dict[str, TableColumn] = {
         ),
         TableColumn(
             Column("cost", "Cost", 9, align="right", priority=5),
-            _answered(lambda row: numbers.at_least(numbers.usd(row.cost_usd), row.at_least)),
+            _answered(lambda row: numbers.at_least(numbers.usd_request(row.cost_usd), row.at_least)),
             "run.cost_usd",
         ),
         TableColumn(Column("words", "Answer", 14, flex=6, priority=3), _words, "run.answer"),
