@@ -15,6 +15,8 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import dot, name_of
+from batchtui.present.matrix import NOT_USABLE, Matrix
 from batchtui.results.field_scores import FieldScore, score_field
 from batchtui.results.gold import Gold
 from batchtui.results.names import Name, ValueNames, names_of
@@ -82,20 +84,18 @@ class ScoreScreen(BaseScreen[Cell | None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes)
         room = height - 4 - len(figures) - len(notes)
-        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else present.Matrix([], [])
+        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
         self.query_one(MatrixView).show(drawn)
 
     @on(MatrixView.Moved)
     def _moved(self) -> None:
         spot = self.query_one(MatrixView).spot
         if spot is not None:
-            self.query_one(StatusLine).tell(
-                present.dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row"))
-            )
+            self.query_one(StatusLine).tell(dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row")))
 
     def _words(self, gold: str, answer: str | None) -> str:
-        said = present.NOT_USABLE if answer is None else f"answer {present.name_of(answer)}"
-        return f"gold {present.name_of(gold)}, {said}"
+        said = NOT_USABLE if answer is None else f"answer {name_of(answer)}"
+        return f"gold {name_of(gold)}, {said}"
 
     @on(MatrixView.Chosen)
     def _chosen(self, event: MatrixView.Chosen) -> None:
@@ -110,7 +110,7 @@ class ScoreScreen(BaseScreen[Cell | None]):
         """Show all rows that are wrong."""
         rows = self.found.wrong()
         if rows:
-            self.dismiss((f"{present.name_of(self.found.field)} wrong", rows))
+            self.dismiss((f"{name_of(self.found.field)} wrong", rows))
         else:
             self.say("No row is wrong.", level="good")
 
