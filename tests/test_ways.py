@@ -26,7 +26,7 @@ ROOT = str(Path(batchtui.__file__).parent)
 POST = """
     submit_ _agreed_plan Service.plan planning.staging options_for make_plan expand open_source detect_format.tell
     Reader.read Checker.take_block fast_path.survey PlanBuilder.place_block Splitter.part_for Splitter.finish
-    estimate.total Service.max_cost_problem _agreed send_and_follow Service.submit Service.changed_sources
+    estimate.total Service.max_cost_problem agreed_to send Service.submit Service.changed_sources
     Service.duplicate_of PlanCommitter.commit Sender.send_waiting Sender._cleared Sender._send_once Gateway.create
     Gateway._send SplicedBody Sender._made
 """

@@ -228,10 +228,10 @@ def test_progress_that_moves_is_a_bar_with_its_count() -> None:
 
 
 def test_a_bar_is_neither_empty_nor_full_before_it_is() -> None:
-    assert batch.bar(1, 100_000) == "█░░░░░░░░░"
-    assert batch.bar(99_999, 100_000) == "█████████░"
-    assert batch.bar(5, 5) == "██████████"
-    assert batch.bar(0, 0) == "░░░░░░░░░░"
+    assert numbers.bar(1, 100_000) == "█░░░░░░░░░"
+    assert numbers.bar(99_999, 100_000) == "█████████░"
+    assert numbers.bar(5, 5) == "██████████"
+    assert numbers.bar(0, 0) == "░░░░░░░░░░"
 
 
 def test_costs_are_estimates_until_they_are_known(model: HomeModel) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.text import Text
@@ -16,6 +18,9 @@ from batchtui.domain.work import Progress
 from batchtui.present import numbers
 from batchtui.present.fitting import fitting
 from batchtui.present.symbols import GLYPHS
+
+if TYPE_CHECKING:
+    from batchtui.results.view import Unchecked
 
 SOON = timedelta(days=3)
 """Results that are not downloaded and expire within this time need attention."""
@@ -43,6 +48,12 @@ def part_name(record: BatchRecord) -> str:
     parts = f"{record.part}/{record.parts}" if record.parts > 1 else ""
     retry = f"retry {record.attempt}" if record.attempt else ""
     return f" {GLYPHS.dot} ".join(filter(None, (parts, retry)))
+
+
+def file_stem(record: BatchRecord, *, part: bool = False) -> str:
+    """A file name for a batch's results, without its ending; with ``part`` it tells the batches of a run apart."""
+    which = part_name(record).replace("/", "of") if part else ""
+    return safetext.filename(re.sub(r"\.[a-z]+$", "", name(record)) + (f"-{which}" if which else ""))
 
 
 def results_going(record: BatchRecord, now: datetime) -> timedelta | None:
@@ -141,6 +152,13 @@ def requests_of(records: Sequence[BatchRecord]) -> str:
     return f"{numbers.plural(len(records), 'batch', 'batches')} ({requests})"
 
 
+def unchecked(found: Unchecked) -> str:
+    """``3 answers not checked: their schema can't be compiled (…)``; "" when all that have a schema are checked."""
+    if not found.count:
+        return ""
+    return f"{numbers.plural(found.count, 'answer')} not checked: the schema can't be compiled ({found.why})"
+
+
 def skipped(count: int) -> str:
     """``3 requests with errors``: those that a submit skipped."""
     return f"{numbers.plural(count, 'request')} with errors"
@@ -223,19 +241,11 @@ def answered(record: BatchRecord) -> int:
     return told.succeeded + told.errored
 
 
-def bar(done: int, total: int, width: int = 10) -> str:
-    """A bar that is read by its shape; neither empty nor full before it is."""
-    filled = done * width // total if total else 0
-    if 0 < done < total:
-        filled = min(max(1, filled), width - 1)
-    return GLYPHS.full * filled + GLYPHS.empty * (width - filled)
-
-
 def progress_text(progress: Progress) -> Text:
     """An upload or a download in progress: a bar and a percentage, or how much has come."""
     word = progress.stage or "working"
     if progress.total:
-        text = Text(bar(progress.done, progress.total, 6), "accent")
+        text = Text(numbers.bar(progress.done, progress.total, 6), "accent")
         return text.append(f" {progress.done * 100 // progress.total}% {safetext.line(word, 40)}")
     amount = numbers.size(progress.done) if progress.unit == "bytes" else numbers.count(progress.done)
     return Text(f"{safetext.line(word, 40)} {amount}")
@@ -277,7 +287,7 @@ def _counted(counts: Counts) -> Text:
     """A bar, how many of how many, and a sign where some failed; where there is less room the bar or the total goes."""
     said = numbers.of(counts.done, counts.total)
     percent = said.rpartition("(")[2].removesuffix(")")
-    drawn = bar(counts.done, counts.total, 8)
+    drawn = numbers.bar(counts.done, counts.total, 8)
     texts = [(drawn, f" {said}")] if len(said) <= 24 else []
     texts += [("", said), (drawn, f" {percent}")]
     sign = (f" {GLYPHS.partial}", "warn") if counts.failed else ""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+from batchtui.present.symbols import GLYPHS
+
 
 def short(span: timedelta) -> str:
     """``45s`` (in steps of 15), ``14m``, ``5h``, ``12d``; a negative span is none."""
@@ -174,3 +176,11 @@ def likely(value: Decimal | None) -> str:
 def token_range(pair: tuple[int, int]) -> str:
     """``1.2M–2.0M``."""
     return span(tokens(pair[0]), tokens(pair[1]))
+
+
+def bar(done: int, total: int, width: int = 10) -> str:
+    """A bar that is read by its shape, ``███████░░░``; neither empty nor full before it is."""
+    filled = min(width, max(0, done * width // total)) if total > 0 else 0
+    if 0 < done < total:
+        filled = min(max(1, filled), width - 1)
+    return GLYPHS.full * filled + GLYPHS.empty * (width - filled)

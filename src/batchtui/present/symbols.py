@@ -40,7 +40,7 @@ class Glyphs(msgspec.Struct):
     enter: str = "⏎"
     dash: str = "–"
     plain: bool = False
-    """True for the ASCII set; the outlet then puts plain signs for all others too."""
+    """True for the ASCII set; the output filter then puts plain signs for all others too."""
 
 
 ASCII = Glyphs(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -17,7 +15,6 @@ from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service.history_stats import Spending
-from batchtui.tui.base import BaseModal
 from batchtui.tui.dialogs import Reading
 
 BAR = 24
@@ -25,35 +22,16 @@ AROUND = 46
 """Columns that name, figure and frame take beside a bar."""
 
 
-class SpendingModal(BaseModal[None]):
+class SpendingModal(Reading):
     """Reads the figures once, when it is opened."""
 
-    CSS_PATH = "dialogs.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = Reading.BINDINGS
+    def __init__(self) -> None:
+        super().__init__("Spending", "", wide=False)
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box"):
-            yield Static("Spending", classes="title", markup=False)
-            with VerticalScroll(classes="body", can_focus=False):
-                spent = self.service.spending()
-                yield Static(
-                    spending_text(
-                        spent,
-                        [f"{self.tui.now() - timedelta(days=d):%Y-%m-%d}" for d in range(13, -1, -1)],
-                        max(4, min(BAR, self.app.size.width - AROUND)),
-                    )
-                )
-
-    def on_mount(self) -> None:
-        self.query_one(".box").border_subtitle = "esc back"
-
-    def action_scroll(self, by: int) -> None:
-        """A line up or down."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
-
-    def action_leave(self) -> None:
-        """Back to where it was."""
-        self.dismiss(None)
+    def body(self) -> ComposeResult:
+        days = [f"{self.tui.now() - timedelta(days=d):%Y-%m-%d}" for d in range(13, -1, -1)]
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static(spending_text(self.service.spending(), days, max(4, min(BAR, self.app.size.width - AROUND))))
 
 
 def spending_text(spent: Spending, days: list[str], bar: int = BAR) -> Content:

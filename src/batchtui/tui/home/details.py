@@ -73,7 +73,7 @@ def of_run(group: Group, *, width: int) -> Content:
     parts: list[Piece] = [(batch.name(first), "bold"), ("  whole run\n", "$foreground 60%")]
     if good is not None:
         parts += [f"{numbers.of(good, group.requests)} usable\n"]
-        parts += [(f"{batch.bar(good, group.requests, 24)}", "$text-success"), "\n"]
+        parts += [(f"{numbers.bar(good, group.requests, 24)}", "$text-success"), "\n"]
     parts.append("\n")
     for record, state in zip(group.records, group.states, strict=True):
         label = batch.part_name(record) or "first"
@@ -115,7 +115,7 @@ def _outcomes(records: Iterable[BatchRecord], width: int) -> list[Piece]:
         for word, n, style in [*counts, *([("processing", waiting, "")] if waiting else [])]:
             parts += [
                 f"{word:<{LABEL}}",
-                (batch.bar(n, total, max(4, min(14, width - LABEL - 10))), _COLORS.get(style, "$foreground 60%")),
+                (numbers.bar(n, total, max(4, min(14, width - LABEL - 10))), _COLORS.get(style, "$foreground 60%")),
             ]
             parts += [f" {n:>9,}\n"]
     return parts

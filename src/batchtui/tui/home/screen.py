@@ -492,15 +492,15 @@ class HomeScreen(BaseScreen[None]):
 
     def _show_details(self, line: Line) -> None:
         from batchtui.tui.base import run_task
-        from batchtui.tui.home.lineage import show_details
+        from batchtui.tui.home.details_dialog import show_details
 
         run_task(self, show_details(self, line), opens=True)
 
     def action_elsewhere(self) -> None:
         """The other batches in this workspace."""
-        from batchtui.tui.remote_batches import ElsewhereScreen
+        from batchtui.tui.remote_batches import RemoteBatchesScreen
 
-        self.app.push_screen(ElsewhereScreen())
+        self.app.push_screen(RemoteBatchesScreen())
 
     def action_spending(self) -> None:
         """What was spent."""

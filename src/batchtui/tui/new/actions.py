@@ -28,7 +28,7 @@ from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
-from batchtui.tui.new.write import WritePane, quiet
+from batchtui.tui.new.write import WritePane, editable
 from batchtui.tui.terminal import edit_text
 from batchtui.tui.widgets.status_line import StatusLine
 
@@ -46,7 +46,7 @@ SAMPLE = 8
 
 async def browse(screen: NewScreen) -> None:
     """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
-    from batchtui.tui.new.files import FilePicker
+    from batchtui.tui.new.file_picker import FilePicker
 
     form = screen.query_one(SourceForm)
     for_template = screen.focused is not None and screen.focused.id == "source-template"
@@ -153,7 +153,7 @@ async def edit(screen: NewScreen) -> None:
     if trouble:
         screen.say(trouble, advice="set EDITOR", level="bad")
     elif text != field.text:
-        field.text = quiet(text)
+        field.text = editable(text)
 
 
 async def open_draft(screen: NewScreen) -> None:
@@ -200,7 +200,7 @@ async def try_one(screen: NewScreen) -> None:
 
 async def submit(screen: NewScreen) -> None:
     """Send the plan, after a yes."""
-    from batchtui.tui.new.upload import UploadScreen
+    from batchtui.tui.new.upload import UploadScreen, ask_when
 
     plan = await screen.current_plan()
     if plan is None:
@@ -217,10 +217,11 @@ async def submit(screen: NewScreen) -> None:
     grave = twin is not None or bool(stopped_by)
     if not await screen.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
         return
-    if await screen.current_plan() is not plan:
+    now = await ask_when(screen.app, screen.service, plan)
+    if now is None or await screen.current_plan() is not plan:
         return
     screen.checked.hand_over()
-    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None)
+    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None, send_now=now)
     records = await screen.app.push_screen_wait(upload)
     if records == []:
         screen.discard_soon(plan)

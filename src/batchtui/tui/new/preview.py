@@ -21,41 +21,30 @@ from batchtui.intake.sources import SourceFault, Stream, open_source
 from batchtui.paths import expanded
 from batchtui.service import Service, planning
 from batchtui.tui.new.check import CheckInput
-from batchtui.tui.results.detail import request_sections
 from batchtui.tui.widgets.answer_view import Section
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
-from batchtui.tui.widgets.row_list import RowList
+from batchtui.tui.widgets.row_list import ListedRows, RowList
+from batchtui.tui.widgets.sections import request_sections
 
 MOST_COLUMNS = 30
 
 
-class PeekRows:
+class PeekRows(ListedRows[Mapping[str, Any]]):
     """Rows of a Peek for a row list."""
 
     def __init__(self, peek: Peek) -> None:
-        self._peek = peek
+        super().__init__(peek.rows)
         self._columns = peek.columns[:MOST_COLUMNS]
-
-    def __len__(self) -> int:
-        return len(self._peek.rows)
 
     def key(self, index: int) -> Hashable:
         """The row's number."""
         return index
 
-    def find(self, key: Hashable) -> int | None:
-        """The same."""
-        return key if isinstance(key, int) and key < len(self._peek.rows) else None
-
     def cells(self, index: int) -> Sequence[Cell]:
         """The row's number, then its values."""
-        row = self._peek.rows[index]
+        row = self.rows[index]
         return Text(str(index + 1), style="muted"), *(_shown(row.get(column)) for column in self._columns)
-
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
 
 
 def _shown(value: object) -> Cell:

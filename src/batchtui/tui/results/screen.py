@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Mapping
 from typing import ClassVar
@@ -18,14 +19,13 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
-from batchtui.present import numbers
-from batchtui.results.view import Rows, View
+from batchtui.present import batch, numbers
+from batchtui.results.view import Rows, Unchecked, View
 from batchtui.service import events as told
-from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import Happened
-from batchtui.tui.new.plan_summary import progress_line
+from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
 from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
@@ -34,6 +34,7 @@ from batchtui.tui.results.review import SAMPLE, Reviewing
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import TableModel
+from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
@@ -188,6 +189,7 @@ class ResultsScreen(BaseScreen[None]):
         self.table = TableModel(self)
         self.reviewing = Reviewing(self)
         self._columns: tuple[TableColumn, ...] = ()
+        self._unchecked = Unchecked()
         self._plain: tuple[TableColumn, ...] = ()
         """The columns without the marks of the review."""
         self._opening = Work()
@@ -269,6 +271,7 @@ class ResultsScreen(BaseScreen[None]):
         if not work.stopped and self.is_attached:
             await self.reviewing.find_field()
             self._list.reload()
+            await self._say_unchecked(view)
 
     def show_columns(self, columns: tuple[TableColumn, ...]) -> None:
         """Show the same rows by other columns."""
@@ -347,8 +350,20 @@ class ResultsScreen(BaseScreen[None]):
     def _say_head(self) -> None:
         if self.record is not None:
             records = self.run_records() if self.run else [self.record]
-            self.query_one("#results-title", Static).update(title_line(self.record, self.view, run=self.run))
+            self.query_one("#results-title", Static).update(self._title(self.record))
             self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
+
+    def _title(self, record: BatchRecord) -> Content:
+        return title_line(record, self.view, run=self.run, unchecked=self._unchecked)
+
+    async def _say_unchecked(self, view: View) -> None:
+        """Say once that a schema that was asked for checks nothing."""
+        with contextlib.suppress(BatchtuiError):
+            self._unchecked = await self.in_thread(getattr, view, "unchecked")
+        words = batch.unchecked(self._unchecked)
+        if words and self.is_attached:
+            self._say_head()
+            self.say(words, level="warn")
 
     def say_facts(self) -> None:
         """Say where the cursor is, and what of how much is shown."""
