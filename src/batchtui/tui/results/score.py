@@ -145,7 +145,7 @@ async def score(screen: ResultsScreen) -> None:
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
     models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
     cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
-    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found, present.dot(models, cost)))
+    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found, dot(models, cost)))
     if chosen is not None:
         screen.show_rows(*chosen)
 
