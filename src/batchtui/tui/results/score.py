@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -53,9 +54,11 @@ class ScoreScreen(BaseScreen[Cell | None]):
         bind("x", "export", "export", "export", "save the matrix and the classes as CSV"),
     ]
 
-    def __init__(self, found: FieldScore) -> None:
+    def __init__(self, found: FieldScore, made: str = "") -> None:
+        """``made`` says what the answers are of: models and cost."""
         super().__init__()
         self.found = found
+        self._made = made
 
     def compose(self) -> ComposeResult:
         """Title, figures, the matrix, notes, status, keys."""
@@ -78,7 +81,8 @@ class ScoreScreen(BaseScreen[Cell | None]):
     def _show(self) -> None:
         found, width, height = self.found, self.size.width, self.size.height
         notes = present.score_notes(found)
-        self.query_one("#score-title", Static).update(Content(present.score_title(found)).stylize("bold"))
+        title = present.score_title(found)
+        self.query_one("#score-title", Static).update(Content.assemble((title, "bold"), self._beside(title)))
         figures = present.score_figures(found)
         self.query_one("#score-figures", Static).update(Content("\n".join(figures)))
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
@@ -86,6 +90,11 @@ class ScoreScreen(BaseScreen[Cell | None]):
         room = height - 4 - len(figures) - len(notes)
         drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
         self.query_one(MatrixView).show(drawn)
+
+    def _beside(self, title: str) -> tuple[str, str]:
+        """What the answers are of, at the right end of the title where there is room."""
+        gap = self.size.width - 2 - cell_len(title) - cell_len(self._made)
+        return (" " * gap + self._made if gap > 1 else "", "dim")
 
     @on(MatrixView.Moved)
     def _moved(self) -> None:
@@ -134,7 +143,9 @@ async def score(screen: ResultsScreen) -> None:
         return
     rows = None if len(screen.rows) == len(view) else screen.rows
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
-    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found))
+    models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
+    cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
+    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found, dot(models, cost)))
     if chosen is not None:
         screen.show_rows(*chosen)
 
