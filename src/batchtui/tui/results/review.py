@@ -39,7 +39,7 @@ SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
 
 
-class Reviewing:
+class ReviewModel:
     """What a results screen knows of its run's review; it belongs to one view."""
 
     def __init__(self, screen: ResultsScreen) -> None:
