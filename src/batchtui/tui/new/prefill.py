@@ -12,7 +12,8 @@ from batchtui.intake.drafts import BegunDraft
 from batchtui.intake.options import RunChoice
 from batchtui.present import numbers
 from batchtui.service import Service
-from batchtui.service.run_sources import PREFIX, title
+from batchtui.service.lineage import title
+from batchtui.service.run_sources import PREFIX
 
 
 @dataclass(frozen=True, slots=True)
