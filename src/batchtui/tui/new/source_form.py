@@ -94,10 +94,6 @@ class SourceForm(Vertical):
         self.query_one("#source-run-line").display = bool(words)
         self.query_one("#source-run", Static).update(Content(safetext.line(words, 160)))
 
-    def set_model(self, model: str) -> None:
-        """Write a model into its field."""
-        self.query_one("#source-model", Input).value = model
-
     def focus_path(self) -> None:
         """Put the cursor on the path."""
         self.query_one("#source-path").focus()
