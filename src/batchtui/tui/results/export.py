@@ -80,9 +80,16 @@ class ExportScreen(Dialog[str]):
     ]
 
     def __init__(
-        self, view: View, rows: Sequence[int], name: str, *, whole: bool, origins: Sequence[BatchRecord] = ()
+        self,
+        view: View,
+        rows: Sequence[int],
+        name: str,
+        *,
+        whole: bool,
+        values: bool = False,
+        origins: Sequence[BatchRecord] = (),
     ) -> None:
-        """``origins`` are the first batches of the runs it was made from."""
+        """``values``: requests asked for values, which a table holds best; ``origins``: the runs it was made from."""
         super().__init__(
             f"Export {'all' if whole else 'the selected'} {numbers.plural(len(rows), 'result')}", wide=True
         )
@@ -92,7 +99,8 @@ class ExportScreen(Dialog[str]):
         self._rows = rows
         self._stem = name or "results"
         self._whole = whole
-        self._unfold: bool | None = None
+        self._formats = sorted(FORMATS, key=lambda name: name != "csv") if values else list(FORMATS)
+        self._unfold = values
         self._parsed = False
         self._bom = False
         self._columns: list[str] = []
@@ -104,7 +112,7 @@ class ExportScreen(Dialog[str]):
 
     def body(self) -> ComposeResult:
         """Format, place, what it is, progress."""
-        yield TabLine([Tab(name, name) for name in FORMATS], id="export-format")
+        yield TabLine([Tab(name, name) for name in self._formats], id="export-format")
         yield Static("", id="export-what", markup=False)
         yield Static("", id="export-options", markup=False)
         yield Static("", id="export-rows", markup=False)
@@ -115,10 +123,9 @@ class ExportScreen(Dialog[str]):
             yield button("Export", id="yes", action="write", variant="primary")
 
     def on_mount(self) -> None:
-        """JSONL first, beside where batchtui was started."""
+        """JSONL first, CSV where there are fields, beside where batchtui was started."""
         self._suggest()
         self._show_rows()
-        run_task(self, self._look())
         if self._whole:
             run_task(self, self._count_skipped())
         self.query_one(TabLine).focus()
@@ -145,15 +152,8 @@ class ExportScreen(Dialog[str]):
         if self._origins:
             lines.append(f"ctrl+o: columns of the runs it was made from: {_yes(self._with_origin)}")
         if format != "sqlite" and not self._columns:
-            lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(bool(self._unfold))}")
+            lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(self._unfold)}")
         return [*lines, f"ctrl+b: byte order mark for Excel: {_yes(self._bom)}"] if format == "csv" else lines
-
-    async def _look(self) -> None:
-        """Whether fields are columns unless said otherwise: where requests asked for values."""
-        asked = await self.in_thread(asks_for_values, self._view)
-        if self._unfold is None and self.is_attached:
-            self._unfold = asked
-            self._suggest()
 
     async def _count_skipped(self) -> None:
         found = await self.in_thread(skipped_of, self._view)
@@ -285,7 +285,8 @@ async def export_rows(
 ) -> None:
     """Ask how rows of a view are exported, write them, and say what was written.  Raises BatchtuiError."""
     origins = await screen.in_thread(screen.service.lineage.origins, record.run)
-    dialog = ExportScreen(view, rows, name, whole=len(rows) == len(view), origins=origins)
+    values = await screen.in_thread(asks_for_values, view)
+    dialog = ExportScreen(view, rows, name, whole=len(rows) == len(view), values=values, origins=origins)
     said = await screen.app.push_screen_wait(dialog)
     if said:
         screen.say(said, level="good")
