@@ -372,6 +372,7 @@ class NewScreen(BaseScreen[None]):
             choice=self._begun.choice if self._begun_holds else RunChoice(),
             again=self._begun.again,
             own_rows=bool(self._begun.again) and self._begun_holds,
+            reread=self._begun.files and self._begun_holds and form.reread,
             account=account,
         )
 
@@ -436,7 +437,10 @@ class NewScreen(BaseScreen[None]):
         self.query_one(StatusLine).dismiss()
         self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
         if not self.writing:
-            self.query_one(SourceForm).say_rows(self._begun.words if self._begun_holds else self._begun.other_words)
+            begun, holds = self._begun, self._begun_holds
+            self.query_one(SourceForm).say_rows(
+                begun.words if holds else begun.other_words, files=begun.files and holds
+            )
         self.checker.start(make)
         if not self.writing:
             run_task(self, self._peek(shown))
@@ -654,6 +658,7 @@ class NewScreen(BaseScreen[None]):
             cache_prefix=form.cache_prefix,
             close_schemas=form.close_schemas,
             skip_bad=form.skip_bad,
+            reread=form.reread,
             default_model=form.model,
             forms=() if pane.untouched else tuple(pane.current),
             mode="write" if self.writing else "files",
