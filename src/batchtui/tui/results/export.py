@@ -29,7 +29,7 @@ from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import DIALOG_CSS, Dialog, ask_replace, button
 from batchtui.tui.new.plan_summary import bar_text
-from batchtui.tui.results.column_choice import ColumnsScreen
+from batchtui.tui.results.column_choice import Choosable, ColumnsScreen, OriginColumn
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 
@@ -104,6 +104,8 @@ class ExportScreen(Dialog[str]):
         self._parsed = False
         self._bom = False
         self._columns: list[str] = []
+        self._of_origins: frozenset[str] = frozenset()
+        """Names among those that could be chosen that are of the runs it was made from."""
         self._all_rows = False
         self._replace = False
         self._skipped = 0
@@ -147,11 +149,11 @@ class ExportScreen(Dialog[str]):
             return [f"ctrl+u: values of JSON answers instead of text: {_yes(self._parsed)}"]
         if format not in TABLES:
             return []
-        many = f"{len(self._columns)} chosen" if self._columns else "the usual ones"
+        many = f"{len(self._chosen)} chosen" if self._chosen else "the usual ones"
         lines = [f"ctrl+k: columns: {many}"]
         if self._origins:
             lines.append(f"ctrl+o: columns of the runs it was made from: {_yes(self._with_origin)}")
-        if format != "sqlite" and not self._columns:
+        if format != "sqlite" and not self._chosen:
             lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(self._unfold)}")
         return [*lines, f"ctrl+b: byte order mark for Excel: {_yes(self._bom)}"] if format == "csv" else lines
 
@@ -201,14 +203,30 @@ class ExportScreen(Dialog[str]):
         else:
             self._say("Only csv, parquet and sqlite have columns: choose one of them first.", "$text-warning")
 
+    @property
+    def _chosen(self) -> list[str]:
+        """The chosen columns; those of the runs it was made from only while these are written too."""
+        return [name for name in self._columns if self._with_origin or name not in self._of_origins]
+
+    def _names(self) -> list[Choosable]:
+        """The columns to choose from, for a thread; those of the runs it was made from where these are written too."""
+        found: list[Choosable] = [*column_names(self._view)]
+        if self._with_origin:
+            origins = self.service.besides(self._view, self._origins)
+            found += [OriginColumn(name) for each in origins for name, _, _ in each.columns]
+            for each in origins:
+                each.close()
+        return found
+
     async def _choose_columns(self) -> None:
         try:
-            names = await self.in_thread(column_names, self._view)
+            names = await self.in_thread(self._names)
         except BatchtuiError as error:
             self._say(str(error), "$text-error")
             return
-        chosen: list[str] | None = await self.app.push_screen_wait(ColumnsScreen(names, self._columns))
+        chosen: list[str] | None = await self.app.push_screen_wait(ColumnsScreen(names, self._chosen))
         if chosen is not None:
+            self._of_origins = frozenset(each.full for each in names if isinstance(each, OriginColumn))
             self._columns = chosen
             self._suggest()
 
@@ -233,8 +251,9 @@ class ExportScreen(Dialog[str]):
         beside = self.service.besides(self._view, origins, work)
         try:
             how: ExportOptions = {**self._how(format), "beside": beside}
-            if beside and self._columns:
-                how["columns"] = [*self._columns, *(name for each in beside for name, _, _ in each.columns)]
+            if beside and self._chosen and not self._of_origins:
+                # They were chosen before the others were asked for.
+                how["columns"] = [*self._chosen, *(name for each in beside for name, _, _ in each.columns)]
             return self.service.export(self._view, rows, format, dest, work=work, **how)
         finally:
             for each in beside:
@@ -258,7 +277,7 @@ class ExportScreen(Dialog[str]):
         """The options that the format has."""
         how = ExportOptions(all_rows=self._all_rows, replace=self._replace)
         if format in TABLES:
-            how["columns"] = self._columns
+            how["columns"] = self._chosen
             how["unfold"] = self._unfold
         return {**how, "bom": self._bom and format == "csv", "parsed": self._parsed and format == "json"}
 
