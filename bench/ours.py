@@ -200,23 +200,32 @@ def fields_beside_a_loop(folder: str) -> dict[str, Any]:
     return {"seconds": asyncio.run(watch())}
 
 
-def table(folder: str, what: str) -> dict[str, Any]:
-    """Count a field, cross it, filter or sort by it, its fields read; the best of five, in seconds."""
+def table(folder: str, what: str, other: str) -> dict[str, Any]:
+    """Count a field, cross it, filter or sort by it, score it or compare it with that of a run of the same rows, its
+    fields read; the best of five, in seconds."""
     from batchtui.domain.money import load_prices
     from batchtui.results.column_counts import count
+    from batchtui.results.field_scores import compare_field, score_field
     from batchtui.results.filter import parse_filter, sort
+    from batchtui.results.gold import gold_column
     from batchtui.results.names import names_of
     from batchtui.results.search import select
     from batchtui.results.storage import open_results
 
     view = open_results(Path(folder), load_prices())
     names = names_of(view)
+    beside = open_results(Path(other), load_prices()) if what == "compare" else view
+    both = names, names_of(beside)
+    field = names.resolve("sentiment"), both[1].resolve("sentiment")
+    gold = gold_column(names, names.resolve("gold"))
     works: dict[str, Any] = {
         "count": lambda: count(view, names, "sentiment"),
         "cross": lambda: count(view, names, "sentiment", "urgency"),
         "numbers": lambda: count(view, names, "urgency"),
         "filter": lambda: select(view, parse_filter("urgency>3 sentiment:negative")),
         "sort": lambda: sort(view, range(len(view)), "answer.urgency"),
+        "score": lambda: score_field(view, names, field[0], gold),
+        "compare": lambda: compare_field((view, beside), both, field, gold),
     }
     for name in ("sentiment", "urgency"):
         names.column(names.resolve(name))

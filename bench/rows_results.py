@@ -181,29 +181,31 @@ TABLE = {
     "numbers": ("quartiles and histogram of a field", 50),
     "filter": ("filter by two fields", 100),
     "sort": ("sort by a field", 100),
+    "score": ("score a field against a column", None),
+    "compare": ("compare a field of two runs, with gold", None),
 }
-"""What is done with fields once they are read, and how many milliseconds it may take."""
+"""What is done with fields once they are read, and how many milliseconds it may take where that is bounded."""
 
 
 def table(bench: Bench) -> list[Line]:
-    """Count, cross, filter and sort by fields that are read, beside pandas over a frame that is there."""
+    """Count, cross, filter, sort, score and compare by fields that are read, beside pandas over a frame that is there."""
     lines: list[Line] = []
     env = environment(data.DATA)
-    folder = data.answers(bench.count)
+    folder, other = data.answers(bench.count), data.answers(bench.count, seed=14)
     pandas = importlib.util.find_spec("pandas") is not None
     if not pandas:
         bench.missing.add("pandas")
     for what, (done, most) in TABLE.items():
         works: dict[str, Callable[[], Sample]] = {
-            "ours": lambda what=what: work("bench.ours:table", env=env, folder=str(folder), what=what)
+            "ours": lambda what=what: work("bench.ours:table", env=env, folder=str(folder), what=what, other=str(other))
         }
         if pandas:
-            results = str(folder / "results.jsonl")
-            works["pandas"] = lambda what=what, results=results: work(
-                "bench.peers:pandas_table", env=env, results=results, what=what
+            given = {"results": str(folder / "results.jsonl"), "other": str(other / "results.jsonl")}
+            works["pandas"] = lambda what=what, given=given: work(
+                "bench.peers:pandas_table", env=env, what=what, **given
             )
         found = in_turn(bench.rounds, works)
         words = f"{done}, {bench.count:,} rows"
         lines.append(Line(words, 1_000 * found["ours"].value, "ms", target=most))
-        lines += beside(f"{words}, beside", found["ours"], found, [("pandas", None)]) if pandas else []
+        lines += beside(f"{words}, beside", found["ours"], found, [("pandas", None)])
     return lines

@@ -22,6 +22,7 @@ from batchtui.service import Service
 from batchtui.service.reconcile import RESEND_AFTER
 from batchtui.store.records import RECORD
 from tests.demo_server import RunningDemo, running_demo
+from tests.faults.conftest import SPEED
 from tests.faults.driving import bring_home, ids_in, record_json, retry_refused
 from tests.preloaded import Child
 from tests.service.harness import service_on, source
@@ -54,7 +55,7 @@ from batchtui.cli import main
 main(sys.argv[2:])
 """
 CREATE = [
-    "drop@create*1", "torn-reply@create*1", "slow:0.2@create*1", "late@create*1", "late:429,0@create*2",
+    "drop@create*1", "torn-reply@create*1", f"slow:{0.2 * SPEED}@create*1", "late@create*1", "late:429,0@create*2",
     "late-html:429@create*2", "late-html:502@create*1", "late:413@create*1", "late:401@create*1", "late:400@create*1",
     "earlier-reply@create*1", "status:429,0@create*1", "status:500@create*1",
 ]  # fmt: skip

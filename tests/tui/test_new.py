@@ -21,7 +21,7 @@ from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.dialogs import Choose, Confirm
 from batchtui.tui.new.check import CheckInput, CheckMoved, SourceCheck, join_paths, split_paths
-from batchtui.tui.new.files import FilePicker
+from batchtui.tui.new.file_picker import FilePicker
 from batchtui.tui.new.plan_summary import PlanSummary
 from batchtui.tui.new.preview import TablePeek, text_at
 from batchtui.tui.new.problem_list import ProblemList

@@ -13,9 +13,10 @@ import msgspec
 from rich.text import Text
 
 from batchtui import safetext
-from batchtui.domain.batch import BatchRecord
+from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.work import Progress
 from batchtui.present import numbers
+from batchtui.present.fitting import fitting
 from batchtui.present.symbols import GLYPHS
 
 if TYPE_CHECKING:
@@ -240,19 +241,11 @@ def answered(record: BatchRecord) -> int:
     return told.succeeded + told.errored
 
 
-def bar(done: int, total: int, width: int = 10) -> str:
-    """A bar that is read by its shape; neither empty nor full before it is."""
-    filled = done * width // total if total else 0
-    if 0 < done < total:
-        filled = min(max(1, filled), width - 1)
-    return GLYPHS.full * filled + GLYPHS.empty * (width - filled)
-
-
 def progress_text(progress: Progress) -> Text:
     """An upload or a download in progress: a bar and a percentage, or how much has come."""
     word = progress.stage or "working"
     if progress.total:
-        text = Text(bar(progress.done, progress.total, 6), "accent")
+        text = Text(numbers.bar(progress.done, progress.total, 6), "accent")
         return text.append(f" {progress.done * 100 // progress.total}% {safetext.line(word, 40)}")
     amount = numbers.size(progress.done) if progress.unit == "bytes" else numbers.count(progress.done)
     return Text(f"{safetext.line(word, 40)} {amount}")
@@ -284,15 +277,21 @@ def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | Non
         return Text(numbers.size(record.bytes), "muted")
     counts = record.counts
     if counts.done and counts.total:
-        said = numbers.of(counts.done, counts.total)
-        text = Text(bar(counts.done, counts.total, 8), "accent") if len(said) <= 24 else Text()
-        text.append(f"{' ' if text else ''}{said}")
-        if counts.failed:
-            text.append(f" {GLYPHS.partial}", "warn")
-        return text
+        return _counted(counts)
     if record.status == "canceling":
         return Text(GLYPHS.ellipsis, "muted")
     return waiting_text(record, now, usual)
+
+
+def _counted(counts: Counts) -> Text:
+    """A bar, how many of how many, and a sign where some failed; where there is less room the bar or the total goes."""
+    said = numbers.of(counts.done, counts.total)
+    percent = said.rpartition("(")[2].removesuffix(")")
+    drawn = numbers.bar(counts.done, counts.total, 8)
+    texts = [(drawn, f" {said}")] if len(said) <= 24 else []
+    texts += [("", said), (drawn, f" {percent}")]
+    sign = (f" {GLYPHS.partial}", "warn") if counts.failed else ""
+    return fitting([Text.assemble((line, "accent"), words, sign) for line, words in texts])
 
 
 def as_of(at: datetime | None, now: datetime) -> str:
@@ -317,7 +316,7 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return numbers.at_least(numbers.usd(record.cost_usd), at_least(record))
+        return numbers.at_least(numbers.usd_cell(record.cost_usd), at_least(record))
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+from batchtui.present.symbols import GLYPHS
+
 
 def short(span: timedelta) -> str:
     """``45s`` (in steps of 15), ``14m``, ``5h``, ``12d``; a negative span is none."""
@@ -92,6 +94,11 @@ def usd(value: Decimal | None, *, unknown: str = "no price") -> str:
     return f"${shown}" if Decimal(shown) else "<$0.000001"
 
 
+def usd_cell(value: Decimal) -> str:
+    """A cost in a list: as everywhere, and from a thousand dollars on without cents (``$12,346``)."""
+    return f"${value:,.0f}" if abs(value) >= 1_000 else usd(value)
+
+
 def usd_alike(values: Sequence[Decimal | None], *, unknown: str = "no price") -> list[str]:
     """Costs to compare, all to the same digit: the second of the smallest, at least the cent (``$0.031``, ``$0.102``)."""
     places = max((_places(value) for value in values if value), default=2)
@@ -116,9 +123,9 @@ def _places(value: Decimal) -> int:
 
 
 def usd_short(value: Decimal) -> str:
-    """An estimate: to the cent, and under a cent with one digit (``$0.0004``)."""
+    """An estimate: as a list has it, and under a cent with one digit (``$0.0004``)."""
     if value == 0 or abs(value) >= CENT:
-        return usd(value)
+        return usd_cell(value)
     return f"${value:.{-value.adjusted()}f}" if value.adjusted() >= -4 else "<$0.0001"
 
 
@@ -169,3 +176,11 @@ def likely(value: Decimal | None) -> str:
 def token_range(pair: tuple[int, int]) -> str:
     """``1.2M–2.0M``."""
     return span(tokens(pair[0]), tokens(pair[1]))
+
+
+def bar(done: int, total: int, width: int = 10) -> str:
+    """A bar that is read by its shape, ``███████░░░``; neither empty nor full before it is."""
+    filled = min(width, max(0, done * width // total)) if total > 0 else 0
+    if 0 < done < total:
+        filled = min(max(1, filled), width - 1)
+    return GLYPHS.full * filled + GLYPHS.empty * (width - filled)

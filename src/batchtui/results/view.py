@@ -215,6 +215,13 @@ class View(ABC):
         member, place = self.place(row)
         return self.members[member].read(place)
 
+    def raws(self, rows: Sequence[int]) -> list[bytes]:
+        """The lines of several rows, as ``raw`` has them.  Raises StoreError."""
+        places = [*map(self.place, rows)]
+        if len({member for member, _ in places}) != 1:
+            return [self.members[member].read(place) for member, place in places]
+        return self.members[places[0][0]].read_lines([place for _, place in places])
+
     def request_raw(self, row: int) -> bytes | None:
         """The row's request as sent, one JSON line; None when it is not known.  Raises StoreError."""
         member, place = self.place(row)
@@ -310,6 +317,7 @@ class ResultSet(View):
         self.group_keys = made.header.groups
         self.members = (self,)
         self._fd = fd
+        self._lines: plainfile.ReadAhead | None = None
         self._asked: Asked | None = None
         self._checker: AnswerChecker | None = None
         self._other: Schema | None = None
@@ -417,14 +425,31 @@ class ResultSet(View):
             return b""
         return self.read_stretch(offset, length if limit is None else min(length, limit))
 
+    def read_lines(self, rows: Sequence[int]) -> list[bytes]:
+        """The lines of several rows, empty for those without one.  Raises StoreError."""
+        offsets, lengths = self.columns.offset, self.columns.length
+        places = [(offsets[row], lengths[row]) for row in rows]
+        if any(offset < 0 for offset, _ in places):
+            return [self.read(row) for row in rows]
+        try:
+            return self._results().read_all(places)
+        except OSError as error:
+            raise files.explain(error, f"can't read the results in {self.folder}") from error
+
     def read_stretch(self, offset: int, length: int) -> bytes:
         """So many bytes of the results from ``offset`` on.  Raises StoreError."""
-        return self._read_at(self.results_fd(), offset, length)
+        return self._read_at(self._results(), offset, length)
+
+    def _results(self) -> plainfile.ReadAhead:
+        fd = self.results_fd()
+        if self._lines is None:
+            self._lines = plainfile.ReadAhead(fd)
+        return self._lines
 
     def read_request(self, row: int) -> bytes | None:
         """A row's request; None when it is not known.  Raises StoreError."""
         offset, length = self.columns.request_offset[row], self.columns.request_length[row]
-        return None if offset < 0 else self._read_at(self.requests_fd(), offset, length)
+        return None if offset < 0 else self._read_at(plainfile.ReadAhead(self.requests_fd()), offset, length)
 
     def results_fd(self) -> int:
         """The open results.jsonl; raises StoreError once closed."""
@@ -442,11 +467,8 @@ class ResultSet(View):
                 raise files.explain(error, f"can't read {path}") from error
         return self._request_fd
 
-    def _read_at(self, fd: int, offset: int, length: int) -> bytes:
+    def _read_at(self, file: plainfile.ReadAhead, offset: int, length: int) -> bytes:
         try:
-            found = os.pread(fd, length, offset)
-            while len(found) < length and (more := os.pread(fd, length - len(found), offset + len(found))):
-                found += more
+            return file.read(offset, length)
         except OSError as error:
             raise files.explain(error, f"can't read the results in {self.folder}") from error
-        return found

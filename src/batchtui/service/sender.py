@@ -55,6 +55,8 @@ ASK_AFTER = 5
 """After so many times ``settle.seconds`` without proof the person is asked."""
 _TRIES = 3
 """How often a connection is tried for that never came about."""
+_TRY_AFTER = 1.0
+"""Seconds, times the tries so far, until the next."""
 _INDEX_FROM = 10_000
 """Requests from which on indexing them ahead saves a wait when the results come."""
 _STEPS: tuple[Status, ...] = ("in_progress", "canceling", "ended")
@@ -248,7 +250,7 @@ class Sender:
                 if tries == _TRIES:
                     self._refuse_run(record, error)
                     return
-                await self.context.sleep(tries)
+                await self.context.sleep(tries * _TRY_AFTER)
             except StoreError as error:
                 self.hold[record.local_id] = self.context.clock() + timedelta(seconds=15)
                 self.context.trouble(error, record.local_id)

@@ -15,26 +15,12 @@ from textual.worker import Worker
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.work import Progress, Work
 from batchtui.tui.typed_ahead import is_line, is_list
 from batchtui.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from batchtui.service import Service
     from batchtui.tui.app import BatchtuiApp
-
-
-class Progressed(Message):
-    """Work of this screen came further."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
-        self.progress = progress
-
-
-def work_for(screen: BaseScreen[Any]) -> Work:
-    """Work for a thread, which posts Progressed to the screen; that may be gone by then."""
-    return Work(lambda progress: screen.post_message(Progressed(progress)))
 
 
 def run_task(

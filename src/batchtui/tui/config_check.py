@@ -17,7 +17,7 @@ from batchtui.tui.home.rows import COLUMNS
 _TOGETHER = {"NewScreen": ("WritePane",), "ScoreScreen": ("MatrixView",), "FieldCompareScreen": ("MatrixView",)}
 """Screens, with what on them has keys of its own."""
 _WITH_LIST = (
-    *("HomeScreen", "ResultsScreen", "ElsewhereScreen", "CompareScreen", "SettingsScreen"),
+    *("HomeScreen", "ResultsScreen", "RemoteBatchesScreen", "CompareScreen", "SettingsScreen"),
     *("GroupsScreen", "FilePicker", "ColumnsScreen", "CountsScreen", "FieldCompareScreen"),
 )
 """Screens on which the keys of the row list work as well."""

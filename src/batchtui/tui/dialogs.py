@@ -21,6 +21,7 @@ from batchtui.present import batch, numbers
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
+from batchtui.tui.widgets.controls import button, line_input
 
 R = TypeVar("R")
 
@@ -206,20 +207,6 @@ class Reading(Dialog[None]):
         body.scroll_relative(y=by * max(1, body.size.height - 1), animate=False)
 
 
-def button(label: str, *, id: str, action: str = "", variant: str = "default") -> Button:
-    """A flat button, one line high; in a dialog it does the action."""
-    made = Button(Content(label), name=action, id=id, variant=variant, compact=True)  # type: ignore[arg-type]
-    made.active_effect_duration = 0
-    return made
-
-
-def line_input(value: str = "", *, placeholder: str = "", id: str | None = None) -> Input:
-    """A one-line Input that is quiet on the wire."""
-    made = Input(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
-    made.cursor_blink = False
-    return made
-
-
 def ask_replace(dest: Path) -> Confirm:
     """Whether a file that is there already may be written over."""
     return Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
@@ -255,7 +242,7 @@ def _choice(what: str, loses: str) -> Content:
     return Content.assemble(f"{what:<16}", (loses, "$foreground 60%"))
 
 
-class Field(NamedTuple):
+class FormField(NamedTuple):
     """A line of a form: the id of its input, what stands above it, and an example."""
 
     id: str
@@ -270,7 +257,7 @@ class FormDialog(Dialog[R]):
         BACK,
         bind("ctrl+s", "save", "save", "save", "save", priority=True),
     ]
-    FIELDS: ClassVar[tuple[Field, ...]] = ()
+    FIELDS: ClassVar[tuple[FormField, ...]] = ()
 
     def __init__(self, title: str, values: Sequence[str]) -> None:
         super().__init__(title, hint="enter  next, save    ^s  save    esc  back")
@@ -305,8 +292,8 @@ class EditModal(FormDialog[tuple[str, str] | None]):
     """Answers with (title, note), None when left."""
 
     FIELDS = (
-        Field("title-text", "Title", "October evaluation"),
-        Field("note-text", "Note", "prompt v3, without examples"),
+        FormField("title-text", "Title", "October evaluation"),
+        FormField("note-text", "Note", "prompt v3, without examples"),
     )
 
     def __init__(self, title: str, note: str, *, heading: str = "Title and note", lead: str = "") -> None:

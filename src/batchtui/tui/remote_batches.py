@@ -76,7 +76,7 @@ class RemoteRows:
         ]
 
 
-class ElsewhereScreen(BaseScreen[None]):
+class RemoteBatchesScreen(BaseScreen[None]):
     """Enter adopts the batch under the cursor."""
 
     CSS_PATH = "remote_batches.tcss"

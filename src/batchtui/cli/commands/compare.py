@@ -76,6 +76,7 @@ def compare_(
 
 
 def _row_by_row(session: Session, views: tuple[View, ...], everything: bool, work: Work) -> int:
+    from batchtui.present.compared import compared_lines
     from batchtui.results.compare import compare
 
     found: Any = compare(views[0], views[1], work)
@@ -85,7 +86,7 @@ def _row_by_row(session: Session, views: tuple[View, ...], everything: bool, wor
         return 0
     for line in present.agreement_lines(fields):
         show(line)
-    for line in found.lines(everything):
+    for line in compared_lines(found, everything=everything):
         print(safetext.line(line, 2000))
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +27,8 @@ from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
-from batchtui.tui.new.write import WritePane, quiet
-from batchtui.tui.terminal import edit_text
+from batchtui.tui.new.write import WritePane, editable
+from batchtui.tui.terminal import edit_text, editor
 from batchtui.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ SAMPLE = 8
 
 async def browse(screen: NewScreen) -> None:
     """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
-    from batchtui.tui.new.files import FilePicker
+    from batchtui.tui.new.file_picker import FilePicker
 
     form = screen.query_one(SourceForm)
     for_template = screen.focused is not None and screen.focused.id == "source-template"
@@ -148,12 +147,11 @@ async def edit(screen: NewScreen) -> None:
         field = screen.query_one("#template-text", TextArea)
         screen.show_pane("template")
     ending = ".toml" if field.id == "template-text" else ".json" if field.id == "form-extra" else ".md"
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    text, trouble = edit_text(screen.app, field.text, command, ending)
+    text, trouble = edit_text(screen.app, field.text, editor(), ending)
     if trouble:
         screen.say(trouble, advice="set EDITOR", level="bad")
     elif text != field.text:
-        field.text = quiet(text)
+        field.text = editable(text)
 
 
 async def open_draft(screen: NewScreen) -> None:

@@ -21,11 +21,11 @@ from batchtui.intake.sources import SourceFault, Stream, open_source
 from batchtui.paths import expanded
 from batchtui.service import Service, planning
 from batchtui.tui.new.check import CheckInput
-from batchtui.tui.results.detail import request_sections
 from batchtui.tui.widgets.answer_view import Section
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.row_list import ListedRows, RowList
+from batchtui.tui.widgets.sections import request_sections
 
 MOST_COLUMNS = 30
 

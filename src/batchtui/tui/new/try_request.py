@@ -18,9 +18,10 @@ from batchtui.domain.plan import Plan
 from batchtui.present import numbers
 from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import DIALOG_CSS, Dialog, button
-from batchtui.tui.results.detail import content_sections
+from batchtui.tui.dialogs import DIALOG_CSS, Dialog
 from batchtui.tui.widgets.answer_view import AnswerView, Section
+from batchtui.tui.widgets.controls import button
+from batchtui.tui.widgets.sections import content_sections
 
 
 class TryScreen(Dialog[None]):

@@ -14,7 +14,7 @@ from batchtui.store import files
 from batchtui.tui import bindings
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.detail import ShownResult, read, text_of, whole_text
-from batchtui.tui.terminal import edit_text
+from batchtui.tui.terminal import edit_text, editor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ async def from_rows(screen: ResultsScreen) -> None:
 
     Of all rows, or of those a filter shows of them, the usable ones are taken; those of a tab and marked ones as they are.
     """
-    from batchtui.tui.new.begun import from_run, usable_among
+    from batchtui.tui.new.prefill import from_run, usable_among
     from batchtui.tui.new.screen import NewScreen
 
     record, view = screen.record, screen.view
@@ -52,16 +52,16 @@ async def from_rows(screen: ResultsScreen) -> None:
     whole = not screen.marked and screen.tab == "all" and not screen.filtered
     ids = [] if whole and screen.run else await screen.in_thread(lambda: [view.id(row) for row in rows])
     if screen.marked:
-        begun = from_run(screen.service, record, ids, f"{numbers.plural(len(rows), 'marked row')}")
+        prefilled = from_run(screen.service, record, ids, f"{numbers.plural(len(rows), 'marked row')}")
     elif screen.tab != "all":
-        begun = from_run(screen.service, record, ids, f"the {numbers.plural(len(rows), 'row')} shown")
+        prefilled = from_run(screen.service, record, ids, f"the {numbers.plural(len(rows), 'row')} shown")
     elif ids:
-        begun = usable_among(
+        prefilled = usable_among(
             screen.service, record, ids, f"usable answers among the {numbers.plural(len(rows), 'row')} shown"
         )
     else:
-        begun = from_run(screen.service, record)
-    await screen.app.push_screen(NewScreen(begun=begun))
+        prefilled = from_run(screen.service, record)
+    await screen.app.push_screen(NewScreen(prefilled=prefilled))
 
 
 async def show_groups(screen: ResultsScreen) -> None:
@@ -152,7 +152,7 @@ async def open_in_pager(screen: ResultsScreen, shown: ShownResult | None) -> Non
 
 async def open_in_editor(screen: ResultsScreen, shown: ShownResult | None) -> None:
     """Request and answer in $EDITOR.  Raises BatchtuiError."""
-    await _open_in(screen, shown, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    await _open_in(screen, shown, editor())
 
 
 async def _open_in(screen: ResultsScreen, shown: ShownResult | None, command: str) -> None:

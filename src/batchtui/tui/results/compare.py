@@ -22,9 +22,9 @@ from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
-from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.new.plan_summary import progress_line
+from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column

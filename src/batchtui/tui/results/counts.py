@@ -28,9 +28,9 @@ from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.column_choice import SCOPE_WORDS
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.widgets.cells import Cell
-from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.columns import Column, lay_out
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import GUTTER, ListedRows, NoRows, RowList, RowSelected
+from batchtui.tui.widgets.row_list import GAP, GUTTER, ListedRows, NoRows, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 
 BAR = (10, 60)
@@ -173,7 +173,8 @@ class CountsScreen(BaseScreen[str | None]):
         listed.set_columns(columns)
         rows = CountRows(counts, columns[-1].width, shares=self._shares)
         listed.set_source(rows if counts.groups else NoRows())
-        hidden = len(counts.across) - MOST_COLUMNS
+        placed = lay_out(columns, self.size.width - GUTTER - 1, GAP)
+        hidden = len(counts.across) - sum(place.column.key.startswith("by") for place in placed)
         more = f" · {numbers.plural(hidden, 'more column')}: x exports all" if hidden > 0 else ""
         self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "No rows.")
         self.refresh_bindings()

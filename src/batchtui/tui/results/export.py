@@ -25,11 +25,12 @@ from batchtui.results.export_job import there_already
 from batchtui.results.row_match import by_source, skipped_of
 from batchtui.results.table import column_names
 from batchtui.results.view import View
-from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import DIALOG_CSS, Dialog, ask_replace, button
-from batchtui.tui.new.plan_summary import bar_text
+from batchtui.tui.dialogs import DIALOG_CSS, Dialog, ask_replace
+from batchtui.tui.progress import Progressed, work_for
 from batchtui.tui.results.column_choice import Choosable, ColumnsScreen, OriginColumn
+from batchtui.tui.widgets.controls import button
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 
@@ -285,7 +286,7 @@ class ExportScreen(Dialog[str]):
     def _progressed(self, event: Progressed) -> None:
         progress = event.progress
         done = f"{numbers.count(progress.done)} of {numbers.count(progress.total)}"
-        self._say(f"{bar_text(progress.done, progress.total)} {done}  esc stops")
+        self._say(f"{numbers.bar(progress.done, progress.total, 20)} {done}  esc stops")
 
     def _say(self, text: str, style: str = "") -> None:
         if self.is_attached:

@@ -30,10 +30,11 @@ from batchtui.results.view import View
 from batchtui.service.retry import Notes, Retry, useless
 from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Confirm, Dialog, button, line_input
+from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Confirm, Dialog
 from batchtui.tui.new.plan_summary import plan_lines
 from batchtui.tui.new.upload import UploadScreen, ask_when
 from batchtui.tui.results.error_groups import AGAIN
+from batchtui.tui.widgets.controls import button, line_input
 
 PAUSE = 0.4
 """Seconds after the last key before the changes are checked and priced."""

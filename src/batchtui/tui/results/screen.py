@@ -22,19 +22,19 @@ from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.results.view import Rows, Unchecked, View
 from batchtui.service import events as told
-from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import Happened
-from batchtui.tui.new.plan_summary import progress_line
+from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
-from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
 from batchtui.tui.results.review import SAMPLE, Reviewing
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import TableModel
+from batchtui.tui.results.table_columns import TableColumn, numeric, sorts, usual_columns
+from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine

@@ -1,4 +1,4 @@
-"""The details of a row in full, with what its run was made from and led to; a key follows to those runs."""
+"""The dialog with the details of a batch or run, what the run was made from and led to; a key goes to those runs."""
 
 from __future__ import annotations
 

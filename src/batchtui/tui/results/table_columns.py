@@ -105,7 +105,7 @@ USUAL: dict[str, TableColumn] = {
         ),
         TableColumn(Column("in", "In", 6, align="right", priority=4), _answered(_tokens), "run.input_tokens"),
         TableColumn(
-            Column("out", "Out", 6, align="right", priority=1),
+            Column("out", "Out", 6, align="right", priority=3),
             _answered(lambda row: numbers.tokens(row.output_tokens)),
             "run.output_tokens",
         ),
@@ -114,7 +114,7 @@ USUAL: dict[str, TableColumn] = {
             _answered(lambda row: numbers.at_least(numbers.usd_request(row.cost_usd), row.at_least)),
             "run.cost_usd",
         ),
-        TableColumn(Column("words", "Answer", 14, flex=6, priority=3), _words, "run.answer"),
+        TableColumn(Column("words", "Answer", 14, flex=6, priority=1), _words, "run.answer"),
     )
 }
 """The columns of answers that are no JSON, by name."""
