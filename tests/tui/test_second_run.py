@@ -11,7 +11,7 @@ from textual.widgets import Button, Input, Static
 from batchtui.service.recipe import RECIPE, encode, read
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.dialogs import Ask, Confirm
-from batchtui.tui.home.lineage import DetailsDialog
+from batchtui.tui.home.details_dialog import DetailsDialog
 from batchtui.tui.results.column_choice import ColumnsScreen
 from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.results.screen import ResultsScreen
