@@ -87,6 +87,11 @@ class Again:
         """Local ids of the runs whose answers this one was made from."""
         return self.recipe.runs if self.recipe is not None and self.recipe.kind == "answers" else ()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that can be read again as they are now; () where the run was made from none.  Raises StoreError."""
+        return rereadable(self._context, self.first)
+
     def default_title(self, change: AgainChange) -> str:
         """A title for the new run."""
         model = change.set.get("model", "").strip('"')
@@ -130,7 +135,7 @@ class Again:
         """Where the rows come from: () for the store."""
         if change.sources or not change.reread:
             return change.sources
-        found = rereadable(self._context, self.first)
+        found = self.files
         if not found:
             why = "the run was not made from files" if self.recipe else "the files it was made from are not known"
             raise InputError(f"{self.name} can't be read again: {why}", advice="name the files: batchtui again ID FILE")

@@ -373,6 +373,7 @@ class NewScreen(BaseScreen[None]):
             choice=self._prefilled.choice if self._prefilled_holds else RunChoice(),
             again=self._prefilled.again,
             own_rows=bool(self._prefilled.again) and self._prefilled_holds,
+            reread=self._prefilled.files and self._prefilled_holds and form.reread,
             account=account,
         )
 
@@ -437,8 +438,9 @@ class NewScreen(BaseScreen[None]):
         self.query_one(StatusLine).dismiss()
         self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
         if not self.writing:
+            known, holds = self._prefilled, self._prefilled_holds
             self.query_one(SourceForm).say_rows(
-                self._prefilled.words if self._prefilled_holds else self._prefilled.other_words
+                known.words if holds else known.other_words, files=known.files and holds
             )
         self.checker.start(make)
         if not self.writing:
@@ -657,6 +659,7 @@ class NewScreen(BaseScreen[None]):
             cache_prefix=form.cache_prefix,
             close_schemas=form.close_schemas,
             skip_bad=form.skip_bad,
+            reread=form.reread,
             default_model=form.model,
             forms=() if pane.untouched else tuple(pane.current),
             mode="write" if self.writing else "files",
