@@ -617,7 +617,7 @@ def _block(where: str, block: Json, role: str, version: str) -> None:
         if not isinstance(block.get("is_error") or False, bool):
             raise Refused(f"{where}.tool_result.is_error: Input should be a valid boolean")
         for place, inner in enumerate(content if isinstance(content, list) else ()):
-            known = ("text", "image", "document", "search_result", "tool_reference")
+            known = ("text", "image", "document", "search_result", "tool_reference", "browser_state")
             if not isinstance(inner, dict) or (inner.get("type") not in known and _is_known(inner.get("type"))):
                 raise Refused(f"{where}.tool_result.content.{place}: Input tag does not match any of the expected tags")
             _block(f"{where}.tool_result.content.{place}", inner, "result", version)

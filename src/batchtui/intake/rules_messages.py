@@ -89,7 +89,7 @@ _ASSISTANT = frozenset(
     }
 )
 _USER = frozenset({"tool_result", "container_upload"})
-_IN_RESULT = ("text", "image", "document", "search_result", "tool_reference")
+_IN_RESULT = ("text", "image", "document", "search_result", "tool_reference", "browser_state")
 _UNMARKED = ("thinking", "redacted_thinking")
 """Blocks that take no cache mark (prompt caching documentation)."""
 _CALL = re.compile(r"[a-zA-Z0-9_-]+\Z")
@@ -681,14 +681,14 @@ def _ends_with_server_result(message: object) -> bool:
 
 def _goes_on(message: object) -> bool:
     """Whether the last message holds calls of server tools: a paused turn is sent back as it was."""
-    return any(block.get("type") in (*_SERVER_RESULTS, *_SERVER_CALLS) for block in _blocks(message))
+    return any(block.get("type") in (*_SERVER_RESULTS, *_SERVER_CALLS) for block in blocks_of(message))
 
 
 def _server_pairs(messages: list[Any]) -> Iterator[Found]:
     """Results of server tools come after their calls; each call has a result, unless its turn was paused or goes on."""
     calls: dict[object, int] = {}
     for place, message in enumerate(messages):
-        for block in _blocks(message) if _role_of(message) == "assistant" else ():
+        for block in blocks_of(message) if _role_of(message) == "assistant" else ():
             if block.get("type") in _SERVER_CALLS:
                 calls[_key(block.get("id"))] = place
             elif block.get("type") in (*_SERVER_RESULTS, "advisor_tool_result"):
@@ -732,7 +732,7 @@ def _pairs(messages: list[Any]) -> Iterator[Found]:
     ever: set[object] = set()
     numbered = [(place, each) for place, each in enumerate(messages) if _role_of(each) != "system"]
     for role, turns in groupby(numbered, key=lambda pair: _role_of(pair[1])):
-        blocks = [(place, block) for place, message in turns for block in _blocks(message)]
+        blocks = [(place, block) for place, message in turns for block in blocks_of(message)]
         answers = [
             (place, _key(block.get("tool_use_id"))) for place, block in blocks if block.get("type") == "tool_result"
         ]
@@ -776,7 +776,8 @@ def _order(blocks: list[tuple[int, dict[str, Any]]]) -> Iterator[Found]:
             return
 
 
-def _blocks(message: object) -> list[dict[str, Any]]:
+def blocks_of(message: object) -> list[dict[str, Any]]:
+    """The blocks in the content of a message or a block; a string is one of text."""
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, str):
         return [{"type": "text"}]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from batchtui.intake.json_schema import check_draft
 from batchtui.intake.model_limits import ModelFacts
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.rules_messages import ContentRules
+from batchtui.intake.rules_messages import ContentRules, blocks_of
 from batchtui.intake.schema_rules import check_schema
 from batchtui.intake.shapes import Shape, check_shape
 from batchtui.intake.wording import beta_missing, did_you_mean, kind_of, near, quoted
@@ -120,9 +120,20 @@ def check_tools(
     deferred = [isinstance(tool, dict) and tool.get("defer_loading") is True for tool in tools]
     if tools and all(deferred):
         yield error("tool_search", "at least one tool must not be deferred (defer_loading)")
-    elif any(deferred) and not any(str(tool.get("type")).startswith("tool_search") for tool in tools if tool):
+    elif any(deferred) and not _finds_tools(tools, params.get("messages")):
         yield warning("tool_search", "a tool is deferred (defer_loading) and no tool_search_tool is there to find it")
     yield from _strict_tools([tool for tool in tools if isinstance(tool, dict)], params)
+
+
+def _finds_tools(tools: list[Any], messages: object) -> bool:
+    """Whether a tool of the API, or one whose results held tool references, finds deferred tools."""
+    kinds = [str(tool.get("type")) for tool in tools if isinstance(tool, dict)]
+    return any(kind.startswith("tool_search") for kind in kinds) or any(
+        inner.get("type") == "tool_reference"
+        for message in (messages if isinstance(messages, list) else ())
+        for block in blocks_of(message)
+        for inner in blocks_of(block)
+    )
 
 
 def check_tool_choice(params: dict[str, Any], model: ModelFacts | None) -> Iterator[Found]:
