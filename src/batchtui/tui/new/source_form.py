@@ -32,7 +32,7 @@ class SourceForm(Vertical):
     SourceForm Select { width: 1fr; max-width: 44; background: $surface; }
     SourceForm Toggle { margin-left: 3; }
     SourceForm #source-model { width: 22; }
-    SourceForm #source-table, SourceForm #source-run { height: 1; }
+    SourceForm #source-table, SourceForm #source-run { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     table = TableOptions()
