@@ -80,9 +80,12 @@ def _wake(over: asyncio.Future[None]) -> None:
 def _parse_css_once() -> None:
     """Keep parsed CSS for the next app: a fourteenth of all the time that tests of screens take goes into it."""
     parse, kept = Stylesheet._parse_rules, {}
+    last: list[Any] = [None, None]
 
     def parsed(sheet: Stylesheet, *given: Any, **named: Any) -> list[RuleSet]:
-        key = (given, *named.items(), frozenset(sheet._variables.items()))
+        if last[0] is not sheet._variables:  # It is set anew where it changes, and there are two hundred of them.
+            last[:] = sheet._variables, frozenset(sheet._variables.items())
+        key = (given, *named.items(), last[1])
         if key not in kept:
             kept[key] = parse(sheet, *given, **named)
         return kept[key]

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from textual import events
 from textual.content import Content
-from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.present import batch, numbers
 from batchtui.present import plan as words
+from batchtui.tui.widgets.cached_static import CachedStatic
 
 
 def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "", width: int = 0) -> list[Content]:
@@ -54,7 +54,7 @@ def _doubt(text: str) -> Content:
     return Content.styled(f"! {text}", "bold $text-warning")
 
 
-class PlanSummary(Static):
+class PlanSummary(CachedStatic):
     """Says what would be sent and what it would cost; drawn again only when the words change."""
 
     DEFAULT_CSS = """
@@ -62,8 +62,7 @@ class PlanSummary(Static):
     """
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__("", markup=False, id=id)
-        self._shown: Content | None = None
+        super().__init__(id=id)
         self._of_width: Callable[[int], list[Content]] | None = None
 
     def say(self, *lines: Content | str) -> None:
@@ -72,11 +71,7 @@ class PlanSummary(Static):
         self._say(lines)
 
     def _say(self, lines: Iterable[Content | str]) -> None:
-        content = Content("\n").join([line if isinstance(line, Content) else Content(line) for line in lines])
-        if self._shown is not None and self._shown.is_same(content):
-            return
-        self._shown = content
-        self.update(content)
+        self.show_text(Content("\n").join([line if isinstance(line, Content) else Content(line) for line in lines]))
 
     def show_plan(self, plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "") -> None:
         """Show a plan."""

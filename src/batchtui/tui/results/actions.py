@@ -14,7 +14,7 @@ from batchtui.store import files
 from batchtui.tui import bindings
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.detail import ShownResult, read, text_of, whole_text
-from batchtui.tui.terminal import edit_text
+from batchtui.tui.terminal import edit_text, editor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +152,7 @@ async def open_in_pager(screen: ResultsScreen, shown: ShownResult | None) -> Non
 
 async def open_in_editor(screen: ResultsScreen, shown: ShownResult | None) -> None:
     """Request and answer in $EDITOR.  Raises BatchtuiError."""
-    await _open_in(screen, shown, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    await _open_in(screen, shown, editor())
 
 
 async def _open_in(screen: ResultsScreen, shown: ShownResult | None, command: str) -> None:

@@ -16,6 +16,8 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import dot, name_of
+from batchtui.present.matrix import NOT_USABLE, Matrix
 from batchtui.results.field_scores import FieldScore, score_field
 from batchtui.results.gold import Gold
 from batchtui.results.names import Name, ValueNames, names_of
@@ -86,7 +88,7 @@ class ScoreScreen(BaseScreen[Cell | None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes)
         room = height - 4 - len(figures) - len(notes)
-        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else present.Matrix([], [])
+        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
         self.query_one(MatrixView).show(drawn)
 
     def _beside(self, title: str) -> tuple[str, str]:
@@ -98,13 +100,11 @@ class ScoreScreen(BaseScreen[Cell | None]):
     def _moved(self) -> None:
         spot = self.query_one(MatrixView).spot
         if spot is not None:
-            self.query_one(StatusLine).tell(
-                present.dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row"))
-            )
+            self.query_one(StatusLine).tell(dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row")))
 
     def _words(self, gold: str, answer: str | None) -> str:
-        said = present.NOT_USABLE if answer is None else f"answer {present.name_of(answer)}"
-        return f"gold {present.name_of(gold)}, {said}"
+        said = NOT_USABLE if answer is None else f"answer {name_of(answer)}"
+        return f"gold {name_of(gold)}, {said}"
 
     @on(MatrixView.Chosen)
     def _chosen(self, event: MatrixView.Chosen) -> None:
@@ -119,7 +119,7 @@ class ScoreScreen(BaseScreen[Cell | None]):
         """Show all rows that are wrong."""
         rows = self.found.wrong()
         if rows:
-            self.dismiss((f"{present.name_of(self.found.field)} wrong", rows))
+            self.dismiss((f"{name_of(self.found.field)} wrong", rows))
         else:
             self.say("No row is wrong.", level="good")
 
@@ -145,7 +145,7 @@ async def score(screen: ResultsScreen) -> None:
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
     models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
     cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
-    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found, present.dot(models, cost)))
+    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found, dot(models, cost)))
     if chosen is not None:
         screen.show_rows(*chosen)
 

@@ -27,13 +27,13 @@ from batchtui.tui.bindings import bind
 from batchtui.tui.messages import Happened
 from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
-from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
 from batchtui.tui.results.review import SAMPLE, Reviewing
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import TableModel
+from batchtui.tui.results.table_columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
