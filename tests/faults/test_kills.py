@@ -33,7 +33,7 @@ SETTLED = 180.0
 LAGS = [0.0, 20.0, 60.0, 120.0, 1.3 * SETTLED, 2 * SETTLED, 4 * SETTLED]
 """Seconds by which the list of batches lags."""
 PATIENT = RESEND_AFTER * SETTLED
-"""Seconds after which nobody is advised any more to wait before a retry."""
+"""Seconds after which a list is believed that has no batch whose reply was lost."""
 # The program itself, told to kill itself after so many writes, renames and connections: each is a place of its own.
 CHILD = """
 import os, signal, sys
@@ -158,7 +158,7 @@ def one_round(tmp_path: Path, seed: int) -> None:
 async def home(demo: RunningDemo, data: Path, patience: float = 0.0) -> None:
     """Sync as cron does, and do what a person does, until each batch there is is known and stored.
 
-    ``patience`` are the seconds that the person lets pass before a retry.
+    ``patience`` are the seconds that the person lets pass before a retry after a plain no.
     """
     from batchtui.config.load import load_config
 

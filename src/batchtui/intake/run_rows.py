@@ -86,6 +86,7 @@ class RunSource:
         self.total = len(meant)
         """Rows that were meant, those that are left out included."""
         self.rows, self.left_out = self._taken(meant, only)
+        self._needs: _Needs | None = None
 
     def _taken(self, meant: Sequence[int], only: Sequence[str]) -> tuple[Rows, dict[str, int]]:
         outcomes, flaws = self._view.column("outcome"), self._view.column("cut")
@@ -137,23 +138,21 @@ class RunSource:
 
     def row(self, row: int, names: Collection[str] | None = None) -> RunRow:
         """A row with what a template of these names uses of it (None: all).  Raises StoreError."""
+        if self._needs is None or self._needs.names is not names:
+            self._needs = _Needs(names)
+        needs = self._needs
         view, place = self._view, self._where.places[row]
-        custom_id = view.id(row)
-        raw = self._own.raw(view.place(row)[0], custom_id)
+        member, there = view.place(row)
+        custom_id = view.members[member].id(there)
+        raw = self._own.raw(member, custom_id)
         own: dict[str, Any] = _decode(raw)["row"] if raw else self._of_request(row, names)
         if self.kind != "answers":
             return RunRow(own, place.row_id)
-        wants = _All() if names is None else names
-        line = view.raw(row)
-        looks = names is None or "answer" in names or "run" in names or self._bare(names, own)
-        parts = parts_of(line) if looks and line else None
-        run = self._say(row, custom_id, line, wants, place, parts)
+        line = view.members[member].read(there)
+        parts = parts_of(line) if line and (needs.asks or not needs.bare <= own.keys()) else None
+        run = self._say(row, custom_id, line, needs, place, parts)
         answer = self._fields(row, parts)
         return RunRow(own, place.row_id, scoped=True, answer=answer, run=run)
-
-    @staticmethod
-    def _bare(names: Collection[str], own: dict[str, Any]) -> bool:
-        return any(name not in own and name not in RUN and name != "run" for name in names)
 
     def _fields(self, row: int, parts: AnswerParts | str | None) -> dict[str, Any]:
         if parts is None:
@@ -169,27 +168,19 @@ class RunSource:
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
 
     def _say(
-        self,
-        row: int,
-        custom_id: str,
-        line: bytes,
-        wants: Collection[str],
-        place: Place,
-        parts: AnswerParts | str | None,
+        self, row: int, custom_id: str, line: bytes, needs: _Needs, place: Place, parts: AnswerParts | str | None
     ) -> dict[str, Any]:
-        every = "run" in wants
         said: dict[str, Any] = {"custom_id": custom_id}
-        beside = [key for key in _BESIDE if key in wants or (every and line and key != "content")]
-        asks = every or "answer" in wants
-        answer = read_answer(line) if beside or (asks and not isinstance(parts, str)) else None
-        if asks:
+        beside = needs.beside if line else needs.beside_named
+        answer = read_answer(line) if beside or (needs.asks and not isinstance(parts, str)) else None
+        if needs.asks:
             said["answer"] = parts if isinstance(parts, str) else (answer.text if answer is not None else None) or ""
-        if every or any(name in wants for name in _INDEXED):
+        if needs.indexed:
             said |= self._indexed(row)
         for key in beside:
             invalid = self._view.why_invalid(row) if key == "error_message" else ""
             said[key] = invalid or (said_beside(line, key, answer) if line else "")
-        if every or "verdict" in wants:
+        if needs.verdict:
             said |= self._reviewed.get(place.key, {"verdict": "", "right_value": "", "note": ""})
         return said
 
@@ -233,11 +224,20 @@ class _Request(msgspec.Struct):
     params: msgspec.Raw
 
 
-class _All(frozenset[str]):
-    """Every name."""
+class _Needs:
+    """What a template of these names (None: all) needs of a row."""
 
-    def __contains__(self, name: object) -> bool:
-        return True
+    def __init__(self, names: Collection[str] | None) -> None:
+        self.names = names
+        wants = frozenset((*RUN, *_BESIDE, "verdict", "run")) if names is None else frozenset(names)
+        every = "run" in wants
+        self.asks = every or "answer" in wants
+        self.bare = wants - {*RUN, "run"}
+        """Names that are fields where they are no columns."""
+        self.indexed = every or not _INDEXED.isdisjoint(wants)
+        self.verdict = every or "verdict" in wants
+        self.beside_named = [key for key in _BESIDE if key in wants]
+        self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

@@ -25,11 +25,11 @@ from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schem
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id
-from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit, scope
+from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit, as_text, scope
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
 from batchtui.intake.template_process import Died, TemplateProcess
-from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, BadTemplate
+from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, MAX_TEXT, BadTemplate
 from batchtui.intake.wording import KNOWN_PARAMS, did_you_mean, kind_of, near, quoted
 from batchtui.safetext import line as safe
 
@@ -279,7 +279,7 @@ class RequestTemplate:
             if not any(mark in value for mark in _MARKS):
                 return value
             try:
-                made = _Compiled(self._sandbox.compiled(value))
+                made = _Compiled(self._sandbox.compiled(value), self._sandbox.pieces_of(value))
                 self._used |= self._sandbox.names_in(value)
                 return made
             except TemplateSyntaxError as bad:
@@ -296,7 +296,9 @@ class RequestTemplate:
 
     def _filled(self, name: str, part: Any, names: dict[str, Any]) -> Any:
         if isinstance(part, _Compiled):
-            text = self._sandbox.rendered(part.template, names)
+            text = part.joined(names)
+            if text is None:
+                text = self._sandbox.rendered(part.template, names)
             return _number(text) if name in _NUMBERS else text
         if isinstance(part, list):
             return [self._filled(name, each, names) for each in part]
@@ -306,10 +308,27 @@ class RequestTemplate:
 
 
 class _Compiled:
-    __slots__ = ("template",)
+    __slots__ = ("_pieces", "template")
 
-    def __init__(self, template: Any) -> None:
+    def __init__(self, template: Any, pieces: list[tuple[str, str]] | None) -> None:
         self.template = template
+        self._pieces = pieces
+
+    def joined(self, names: dict[str, Any]) -> str | None:
+        """The template's text where it only puts values between texts, as most do; None where jinja has to make it, or to
+        say why it can't."""
+        if self._pieces is None:
+            return None
+        found: list[str] = []
+        for text, name in self._pieces:
+            found.append(text)
+            if name:
+                if name not in names:
+                    return None
+                value = names[name]
+                found.append(value if value.__class__ is str else str(as_text(value)))
+        made = "".join(found)
+        return made if len(made) <= MAX_TEXT else None
 
 
 def too_much(bad: BaseException) -> str:

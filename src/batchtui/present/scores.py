@@ -403,7 +403,7 @@ def comparison_figures(found: FieldComparison, names: Sequence[str]) -> list[str
     ]
     if found.counts is not None:
         lines.append(gold_counts(found.counts, names))
-    costs = [numbers.usd(cost) for cost in found.cost_usd]
+    costs = numbers.usd_alike(found.cost_usd)
     gold = f"   gold: {gold_name(found.gold)}" if found.gold is not None else ""
     lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}{gold}")
     return lines
@@ -526,6 +526,11 @@ def estimate(found: SampleEstimate) -> str:
     """``accuracy 91.1% (95%: 87.3–93.9)``."""
     said = interval(found.low, found.high)
     return f"accuracy {percent(found.value)}" + (f" ({said})" if said else "")
+
+
+def hidden(count: int) -> str:
+    """Why answers are not shown: ``12 answers of the blind sample are hidden until your verdict``."""
+    return f"{numbers.plural(count, 'answer')} of the blind sample {'is' if count == 1 else 'are'} hidden until your verdict"
 
 
 def review_line(review: Review) -> str:

@@ -11,9 +11,10 @@ line ``number`` of the source on, and each custom_id is its row's own id.  A sou
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -43,6 +44,9 @@ class RowColumns(msgspec.Struct, gc=False):
     row: dict[str, object] = {}
 
 
+Line = TypeVar("Line", IdLine, RowColumns)
+
+
 class SourceMark(msgspec.Struct, frozen=True):
     """A source of a plan."""
 
@@ -52,9 +56,38 @@ class SourceMark(msgspec.Struct, frozen=True):
     """Of its bytes as they were read (unpacked); empty when it was not needed."""
 
 
-decode = msgspec.json.Decoder(IdLine).decode
-decode_columns = msgspec.json.Decoder(RowColumns).decode
+_decoder = msgspec.json.Decoder(IdLine)
+decode = _decoder.decode
+_column_decoder = msgspec.json.Decoder(RowColumns)
 _encode = msgspec.json.Encoder().encode
+
+
+_BLOCK = 256 * 1024
+"""Bytes of lines that are decoded at once."""
+
+
+def _decoded(lines: list[bytes]) -> list[IdLine]:
+    """Lines decoded at once, or by themselves where one of them can't be read and is left out."""
+    return [line for line in _each(_decoder, lines) if line is not None]
+
+
+def columns_of(lines: list[bytes]) -> Sequence[RowColumns | None]:
+    """The columns that some lines hold, None for one that can't be read or holds none."""
+    return _each(_column_decoder, lines)
+
+
+def _each(decoder: msgspec.json.Decoder[Line], lines: list[bytes]) -> Sequence[Line | None]:
+    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+        found = decoder.decode_lines(b"".join(lines))
+        if len(found) == len(lines):
+            return found
+    apart: list[Line | None] = []
+    for line in lines:
+        try:
+            apart.append(decoder.decode(line))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            apart.append(None)
+    return apart
 
 
 def row_line(custom_id: str, row_id: str, source: int, number: int, row: object) -> bytes:
@@ -119,27 +152,29 @@ class RowIds:
         self.sources: dict[int, str] = {}
         """Names by number."""
         with suppress(FileNotFoundError), plainfile.opened(path) as file:
-            for line in file:
-                with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-                    self._take(decode(line))
+            while lines := file.readlines(_BLOCK):
+                self._take(_decoded(lines))
 
-    def _take(self, line: IdLine) -> None:
-        self.known = True
-        if line.custom_id:
-            self._lines[line.custom_id] = line
-        elif line.first:
-            self._stretches.append(line)
-        elif line.source:
-            self._hashes[line.source] = line.sha256
-            self.sources[line.source] = line.name
+    def _take(self, lines: list[IdLine]) -> None:
+        self.known = self.known or bool(lines)
+        self._lines.update({line.custom_id: line for line in lines if line.custom_id})
+        for line in lines:
+            if line.custom_id:
+                continue
+            if line.first:
+                self._stretches.append(line)
+            elif line.source:
+                self._hashes[line.source] = line.sha256
+                self.sources[line.source] = line.name
 
     def places(self, requests: Iterable[tuple[str, int]]) -> Iterator[Place]:
         """Where requests come from, each given as its custom_id and its place in requests.jsonl from 0 (-1: in none)."""
-        stretches = _Stretches(self._stretches)
+        stretches, lines, hashes = _Stretches(self._stretches), self._lines, self._hashes
         for custom_id, seq in requests:
-            line = self._lines.get(custom_id)
+            line = lines.get(custom_id)
             if line is not None:
-                yield self._of_line(line)
+                source = line.source
+                yield Place(line.row_id, source, line.number, hashes.get(source, "")) if source else _of_old_line(line)
                 continue
             place = stretches.at(seq + 1)
             yield Place(custom_id, *place) if place is not None else _of_old(custom_id, seq)
@@ -150,13 +185,12 @@ class RowIds:
         spots = [(line.source, line.number) for line in sorted(self._stretches, key=lambda each: each.first)]
         return not self._lines and spots == sorted(spots)
 
-    def _of_line(self, line: IdLine) -> Place:
-        if line.source:
-            return Place(line.row_id, line.source, line.number, self._hashes.get(line.source, ""))
-        # 0.1.0 wrote a row's number as its id when it had none of its own.
-        if line.row_id.isdecimal() and line.custom_id == f"row-{line.row_id}":
-            return Place("", 0, int(line.row_id))
-        return Place(line.row_id or line.custom_id, 0, 0)
+
+def _of_old_line(line: IdLine) -> Place:
+    """The place of a request of 0.1.0, which wrote a row's number as its id when it had none of its own."""
+    if line.row_id.isdecimal() and line.custom_id == f"row-{line.row_id}":
+        return Place("", 0, int(line.row_id))
+    return Place(line.row_id or line.custom_id, 0, 0)
 
 
 def _of_old(custom_id: str, seq: int) -> Place:

@@ -291,10 +291,6 @@ class SettingsScreen(BaseScreen[None]):
         self.say("reloaded; prices and the current profile change at the next start", level="good")
         await self._reread()
 
-    def action_leave(self) -> None:
-        """Back to where it was."""
-        self.dismiss(None)
-
 
 def _with_profiles(config: Config, profiles: dict[str, Any]) -> Config:
     import msgspec

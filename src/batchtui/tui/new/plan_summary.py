@@ -11,7 +11,6 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.plan import Plan
-from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
 from batchtui.present import plan as words
 
@@ -53,29 +52,6 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
 
 def _doubt(text: str) -> Content:
     return Content.styled(f" ! {text}", "bold $text-warning")
-
-
-def progress_line(progress: Progress, key: str = "esc") -> Content:
-    """How far the check has come, and the key that stops it."""
-    stage = safetext.line(progress.stage, 40)
-    if progress.unit == "bytes":
-        done = numbers.size(progress.done)
-        total = f" of {numbers.size(progress.total)}" if progress.total else ""
-    else:
-        done = numbers.count(progress.done)
-        total = f" of {numbers.count(progress.total)}" if progress.total else ""
-        total += f" {safetext.line(progress.unit, 20)}"
-    bar = f"{bar_text(progress.done, progress.total)} " if progress.total else ""
-    note = f" · {safetext.line(progress.note, 60)}" if progress.note else ""
-    return Content.assemble(
-        (" " + stage.capitalize() + "  ", "bold"), bar, f"{done}{total}{note}", (f"   {key} stops", "dim")
-    )
-
-
-def bar_text(done: int, total: int, width: int = 20) -> str:
-    """A bar that needs no color: ``███████░░░``."""
-    full = 0 if total <= 0 else min(width, max(0, round(width * done / total)))
-    return "█" * full + "░" * (width - full)
 
 
 class PlanSummary(Static):

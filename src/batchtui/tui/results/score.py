@@ -120,10 +120,6 @@ class ScoreScreen(BaseScreen[Cell | None]):
         name = f"score-{safetext.filename(self.found.field)}.csv"
         run_task(self, save_table(self, "Save the score as CSV", name, lines), opens=True)
 
-    def action_leave(self) -> None:
-        """Back to the list."""
-        self.dismiss(None)
-
 
 async def score(screen: ResultsScreen) -> None:
     """Ask which field and which gold, score the rows shown, and show the rows of the cell that is chosen."""

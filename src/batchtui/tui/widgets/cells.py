@@ -12,6 +12,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
+from batchtui.present.fitting import FittingText
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.widgets.columns import Align, Placed
 
@@ -89,6 +90,8 @@ def fit(text: str, width: int, align: Align) -> str:
 
 
 def _fit_text(text: Text, width: int, align: Align) -> Text:
+    if isinstance(text, FittingText):
+        text = text.within(width)
     size = text.cell_len
     if size > width:
         short = text.copy()

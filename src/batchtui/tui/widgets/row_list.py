@@ -394,7 +394,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self._drop_cache()
         self._repaint_row(self._cursor)
 
-    # --- hands ------------------------------------------------------------------------------------------------------
+    # --- actions ----------------------------------------------------------------------------------------------------
 
     def action_move(self, by: int) -> None:
         """Cursor up or down."""
