@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.preloaded import FORKING, STARTERS
-from tests.quick import trust_the_disk
+from tests.quick import read_certificates_once, trust_the_disk
 
 _SCRUBBED = (
     "ANTHROPIC_API_KEY",
@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)  # A handler is not inherited; ours still outlives a hang-up.
     trust_the_disk()
+    read_certificates_once()
     for name in STARTERS:
         importlib.import_module(name)
     settings.load_profile("long" if config.option.markexpr == "slow" else "short")

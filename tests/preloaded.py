@@ -331,11 +331,15 @@ def main() -> None:
     import importlib
     import threading
 
+    import httpcore2
+
     for name in IMPORTED:
         importlib.import_module(name)
-    from tests.quick import trust_the_disk
+    from tests.quick import read_certificates_once, trust_the_disk
 
     trust_the_disk()
+    read_certificates_once()
+    httpcore2.default_ssl_context()
     assert threading.active_count() == 1
     gc.collect()
     gc.freeze()
