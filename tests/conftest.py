@@ -41,8 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("long" if config.option.markexpr == "slow" else "short")
     # An app is a hundred thousand objects that live and die together: looking for garbage more often takes a fifth of a test.
     gc.set_threshold(300_000, 5, 5)
-    # No test cuts the power: what a killed process wrote stays without it, and a screen's test begins with forty.
-    os.fsync = lambda fd: None
 
 
 def pytest_collection_finish() -> None:
