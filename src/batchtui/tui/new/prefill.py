@@ -13,7 +13,8 @@ from batchtui.intake.drafts import BegunDraft
 from batchtui.intake.options import RunChoice
 from batchtui.present import numbers
 from batchtui.service import Service
-from batchtui.service.run_sources import PREFIX, title
+from batchtui.service.lineage import title
+from batchtui.service.run_sources import PREFIX
 
 
 class PrefilledForm(BegunDraft, frozen=True, kw_only=True):
@@ -67,11 +68,14 @@ def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
     first = again.first
     requests = sum(r.requests for r in again.run if r.attempt == 0)
     known = "" if again.recipe is not None else "; template and options are not known"
+    files = bool(again.files)
+    others = "" if files else "; a path takes others"
     return PrefilledForm(
         source=source_of(service, first),
         title=f"{title(first)} again",
         template=again.recipe.template_text if again.recipe is not None else "",
         again=first.run,
-        words=f"the {numbers.plural(requests, 'row')} of {title(first)}, from the data folder{known}; a path takes others",
+        files=files,
+        words=f"the {numbers.plural(requests, 'row')} of {title(first)}, from the data folder{known}{others}",
         other_words=f"compared with those of {title(first)}",
     )

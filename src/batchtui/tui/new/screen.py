@@ -159,7 +159,7 @@ class NewScreen(BaseScreen[None]):
 
     def on_mount(self) -> None:
         """The path has the cursor."""
-        self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
+        self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
         form = self.query_one(SourceForm)
         form.focus_path()
         if self._prefilled.source:
@@ -373,6 +373,7 @@ class NewScreen(BaseScreen[None]):
             choice=self._prefilled.choice if self._prefilled_holds else RunChoice(),
             again=self._prefilled.again,
             own_rows=bool(self._prefilled.again) and self._prefilled_holds,
+            reread=self._prefilled.files and self._prefilled_holds and form.reread,
             account=account,
         )
 
@@ -417,7 +418,7 @@ class NewScreen(BaseScreen[None]):
         self.checked.forget()
         self.refresh_bindings()
         when = "press Enter to check again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
-        self.query_one(PlanSummary).say(Content.styled(f" changed: {when}", "dim"))
+        self.query_one(PlanSummary).say(Content.styled(f"changed: {when}", "dim"))
 
     def start_check(self, *, fold_from: Widget | None = None) -> None:
         """Check what is shown now, in a thread; the form folds once its source was read, if ``fold_from`` has the cursor
@@ -432,13 +433,14 @@ class NewScreen(BaseScreen[None]):
         if make is None:
             self.checker.forget()
             if not self.writing:
-                self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
+                self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
             return
         self.query_one(StatusLine).dismiss()
-        self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
+        self.query_one(PlanSummary).say(Content.styled("checking…   esc stops", "dim"))
         if not self.writing:
+            known, holds = self._prefilled, self._prefilled_holds
             self.query_one(SourceForm).say_rows(
-                self._prefilled.words if self._prefilled_holds else self._prefilled.other_words
+                known.words if holds else known.other_words, files=known.files and holds
             )
         self.checker.start(make)
         if not self.writing:
@@ -522,7 +524,7 @@ class NewScreen(BaseScreen[None]):
     def _written(self) -> Callable[[], CheckInput] | None:
         """The composed requests; None while a form holds an error, which is said."""
         if self.query_one(ComposePane).untouched:
-            self.query_one(PlanSummary).say(Content.styled(f" {UNWRITTEN}", "dim"))
+            self.query_one(PlanSummary).say(Content.styled(f"{UNWRITTEN}", "dim"))
             return None
         lines, problems = self.query_one(ComposePane).check()
         gathered = ProblemGathering()
@@ -532,7 +534,7 @@ class NewScreen(BaseScreen[None]):
         errors = sum(problem.level == "error" for problem in problems)
         if errors:
             self.query_one(PlanSummary).say(
-                Content.styled(f" ✗ {numbers.plural(errors, 'error')} to fix first", "bold $text-error")
+                Content.styled(f"✗ {numbers.plural(errors, 'error')} to fix first", "bold $text-error")
             )
             return None
         source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
@@ -573,11 +575,11 @@ class NewScreen(BaseScreen[None]):
             return
         self.checked.stopped_by, self.checked.difference = event.stopped_by, event.difference
         if event.error is not None:
-            self.query_one(PlanSummary).say(Content.styled(" no plan", "dim"))
+            self.query_one(PlanSummary).say(Content.styled("no plan", "dim"))
             self.fold(False)
             self.fail(event.error)
         elif event.plan is None:
-            self.query_one(PlanSummary).say(Content.styled(" stopped; ctrl+r checks again", "dim"))
+            self.query_one(PlanSummary).say(Content.styled("stopped; ctrl+r checks again", "dim"))
         else:
             self._planned(event.plan)
         self.refresh_bindings()
@@ -626,8 +628,8 @@ class NewScreen(BaseScreen[None]):
         """The plan and its cost, or what keeps it from being one."""
         summary = self.query_one(PlanSummary)
         if plan.errors:
-            wrong = f" ✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
-            good = f" {numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
+            wrong = f"✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
+            good = f"{numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
             summary.say(Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim"))
         else:
             profile = self.service.profile
@@ -657,6 +659,7 @@ class NewScreen(BaseScreen[None]):
             cache_prefix=form.cache_prefix,
             close_schemas=form.close_schemas,
             skip_bad=form.skip_bad,
+            reread=form.reread,
             default_model=form.model,
             forms=() if pane.untouched else tuple(pane.current),
             mode="write" if self.writing else "files",
@@ -678,8 +681,8 @@ class NewScreen(BaseScreen[None]):
         draft = await self.drafts.last()
         if draft is None or self.checked.form is not None or self.writing or self.query_one(SourceForm).typed:
             return
-        offer = f" {self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
-        empty = Content.styled(f" {EMPTY}", "dim")
+        offer = f"{self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
+        empty = Content.styled(f"{EMPTY}", "dim")
         self.query_one(PlanSummary).say(empty, Content.styled(offer, "$text-accent"))
 
     async def show_draft(self, draft: Draft) -> None:
