@@ -14,6 +14,8 @@ from batchtui.present import batch
 
 Key = tuple[str, str]
 """``("batch", local_id)`` or ``("run", run)``."""
+Usual = Callable[[BatchRecord], tuple[int, int] | None]
+"""How long batches like one took before, in minutes, from and to; None where none is known."""
 
 SORTS = (
     *("attention", "name", "status", "done", "usable", "failed", "requests"),
