@@ -40,6 +40,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(words: list[str] | None) 
     assert said.code == 0, said.err
 
 
+@pytest.mark.usefixtures("fast")
 def test_the_demo_from_a_file_to_results_without_a_key(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     said = program("submit", source(tmp_path, 5), "--demo", "--wait", "-o", out, "--json")
@@ -53,8 +54,8 @@ def test_the_demo_from_a_file_to_results_without_a_key(tmp_path: Path) -> None:
 
 
 def test_serve_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "batchtui", "serve", "--port", "0", "--json", "--duration", "0.05", "--fault", "drop*1"],
+    child = Child(
+        ["serve", "--port", "0", "--json", "--duration", "0.05", "--fault", "drop*1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

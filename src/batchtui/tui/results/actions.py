@@ -1,4 +1,4 @@
-"""Actions of the results screen: errors, retry, export, copy, pager and editor, compare, fetch."""
+"""What the keys of the results screen do: errors, retry, export, copy, pager and editor, compare, download."""
 
 from __future__ import annotations
 

@@ -48,6 +48,12 @@ def title_line(record: BatchRecord, view: View | None, *, run: bool, unchecked: 
     return Content.assemble(*parts)
 
 
+def two_ended(left: str, right: str, room: int) -> Content:
+    """A title, and at the right end of ``room`` cells what is said beside it, where there is room."""
+    gap = room - cell_len(left) - cell_len(right)
+    return Content.assemble((left, "bold"), (" " * gap + right if gap > 1 else "", "dim"))
+
+
 def odd_ids(tally: Tally) -> str:
     """Results with an id that was not sent, or that came twice, as far as there are any."""
     words = [f"{tally.unexpected:,} not sent (is:unexpected)"] if tally.unexpected else []

@@ -162,7 +162,7 @@ def _by_what_there_is(view: View, names: ValueNames) -> tuple[TableColumn, ...]:
     fields = [
         _made(names, name) for name in names.answers[:200] if name.key in often and not name.key.startswith("tool[")
     ]
-    own = [_made(names, name) for name in names.own[:200] if not _is_id(view, names.column(name))]
+    own = [_made(names, name) for name in names.own[:200] if not is_id_column(view, names.column(name))]
     if not fields and not own:
         return usual_columns(view)
     long = [each for each in (*fields, *own) if each.column.flex]
@@ -190,7 +190,7 @@ def _request_column(view: View, usual: TableColumn) -> TableColumn:
     return TableColumn(column, usual.cell, usual.name)
 
 
-def _is_id(view: View, values: ValueColumn) -> bool:
+def is_id_column(view: View, values: ValueColumn) -> bool:
     """Whether a column says the same as the request's id, by the first rows."""
     rows = range(min(50, len(view)))
     return bool(rows) and all(as_text(values[row]) == view.id(row) for row in rows)
