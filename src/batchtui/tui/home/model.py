@@ -138,7 +138,7 @@ class HomeModel:
         self.reverse = False
         self.query = ""
         self._applied = ""
-        self.complaint: InputError | None = None
+        self.filter_error: InputError | None = None
         """What is wrong with ``query``, which is not applied then."""
         self._folds: dict[str, bool] = {}
         self._places: dict[Key, int] = {}
@@ -196,9 +196,9 @@ class HomeModel:
         try:
             wanted = self._filter(self.query, now)
         except InputError as error:
-            self.complaint = error
+            self.filter_error = error
             return self._filter(self._applied, now)
-        self._applied, self.complaint = self.query, None
+        self._applied, self.filter_error = self.query, None
         return wanted
 
     def _filter(self, query: str, now: datetime) -> Callable[[BatchRecord], bool]:

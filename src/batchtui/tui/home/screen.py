@@ -248,8 +248,8 @@ class HomeScreen(BaseScreen[None]):
     def rearrange(self) -> None:
         """Filter and sort; a filter that can't be read is said and changes nothing."""
         self.model.arrange(self.tui.now())
-        if self.model.complaint is not None:
-            self.fail(self.model.complaint)
+        if self.model.filter_error is not None:
+            self.fail(self.model.filter_error)
         self.set_class(not self.model.records, "empty")
         self._choose_columns()
         self._draw_first_steps(self.service.look_state())
