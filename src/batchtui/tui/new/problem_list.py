@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -16,6 +14,7 @@ from textual.widgets.option_list import Option
 from batchtui import safetext
 from batchtui.domain.plan import Level, Problem, ProblemGroup
 from batchtui.present import numbers
+from batchtui.tui.widgets.controls import KeyedOptionList
 
 FEW = 3
 """Places shown under a group before it is opened."""
@@ -45,15 +44,6 @@ class ProblemGathering:
         return tuple(sorted(made, key=lambda group: group.level != "error"))
 
 
-class _Lines(OptionList):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", show=False),
-        Binding("k", "cursor_up", show=False),
-        Binding("g", "first", show=False),
-        Binding("G", "last", show=False),
-    ]
-
-
 class ProblemList(Widget):
     """The list; Enter on a group opens or closes it, Enter on a place posts Jump."""
 
@@ -80,7 +70,7 @@ class ProblemList(Widget):
 
     def compose(self) -> ComposeResult:
         """One OptionList."""
-        yield _Lines(markup=False, compact=True)
+        yield KeyedOptionList(markup=False, compact=True)
 
     def show(self, groups: Iterable[ProblemGroup]) -> None:
         """Replace the groups; the cursor stays on its row, and nothing is drawn when they are the same."""
