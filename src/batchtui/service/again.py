@@ -25,6 +25,7 @@ from batchtui.results.table import OwnColumns
 from batchtui.results.view import View
 from batchtui.service import run_sources
 from batchtui.service.context import Context
+from batchtui.service.lineage import title
 from batchtui.service.recipe import Recipe, read
 from batchtui.store import files
 from batchtui.store.records import ANSWER
@@ -79,7 +80,7 @@ class Again:
     @property
     def name(self) -> str:
         """What the run is called."""
-        return run_sources.title(self.first)
+        return title(self.first)
 
     @property
     def recipe_runs(self) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ class SourceForm(Vertical):
     SourceForm Select { width: 1fr; max-width: 44; background: $surface; }
     SourceForm Toggle { margin-left: 3; }
     SourceForm #source-model { width: 22; }
-    SourceForm #source-table, SourceForm #source-run { height: 1; }
+    SourceForm #source-table, SourceForm #source-run { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    SourceForm #source-table { width: 1fr; }
     SourceForm #source-run { width: auto; max-width: 1fr; }
     """
 
@@ -97,10 +98,6 @@ class SourceForm(Vertical):
         self.query_one("#source-run-line").display = bool(words)
         self.query_one("#source-reread", Toggle).display = files
         self.query_one("#source-run", Static).update(Content(safetext.line(words, 160)))
-
-    def set_model(self, model: str) -> None:
-        """Write a model into its field."""
-        self.query_one("#source-model", Input).value = model
 
     def focus_path(self) -> None:
         """Put the cursor on the path."""

@@ -1,4 +1,4 @@
-"""Which columns an export has, and in which order: marks in a list, numbered as they are set."""
+"""The dialog that chooses columns of the list or an export, and their order: marks, numbered as they are set."""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
 from batchtui.present.cells import name_of
+from batchtui.present.fitting import fitting
 from batchtui.present.matrix import NOT_USABLE
+from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_scores import answered, usable_rows
 from batchtui.results.gold import labels_of
 from batchtui.results.names import Name, ValueNames, names_of
@@ -35,12 +37,11 @@ if TYPE_CHECKING:
 _OTHER, _UNKNOWN = "\0other", "\0unknown"
 """Choices that are no value."""
 MOST_VALUES = 100
-HIDDEN = "hidden until your verdict"
 SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
 
 
-class Reviewing:
+class ReviewModel:
     """What a results screen knows of its run's review; it belongs to one view."""
 
     def __init__(self, screen: ResultsScreen) -> None:
@@ -117,7 +118,7 @@ class Reviewing:
         cell = each.cell
 
         def veiled(view: View, row: ResultRow) -> Cell:
-            return Text("(hidden)", style="muted") if self.hides(row.number) else cell(view, row)
+            return _veil() if self.hides(row.number) else cell(view, row)
 
         return replace(each, cell=veiled, hides=self.hides)
 
@@ -382,6 +383,10 @@ class Reviewing:
         self._screen.verdict_given()
         open_rows = [row for row in drawn if (found := self.of(row)) is None or not found.verdict]
         self._screen.show_rows(SAMPLE, array("I", drawn), first=open_rows[0] if open_rows else None)
+
+
+def _veil() -> Cell:
+    return fitting([Text(text, style="muted") for text in ("(hidden)", "hidden", GLYPHS.ellipsis)])
 
 
 def _of_answer(each: TableColumn) -> bool:
