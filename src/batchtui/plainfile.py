@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,6 +80,20 @@ class ReadAhead:
             return found
         self._held = (offset, found)
         return found[:length]
+
+    def read_all(self, places: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Several stretches, given by offset and length; in one go where they follow one another.  Raises OSError."""
+        if not places:
+            return []
+        begin, end = places[0][0], places[0][0]
+        for offset, length in places:
+            if not end <= offset <= end + _NEAR:
+                return [self.read(*place) for place in places]
+            end = offset + length
+        block = os.pread(self._fd, end - begin, begin)
+        if len(block) < end - begin:
+            return [self.read(*place) for place in places]
+        return [block[offset - begin : offset - begin + length] for offset, length in places]
 
 
 def read(path: str | Path, most: int) -> bytes:

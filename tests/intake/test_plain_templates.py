@@ -68,10 +68,28 @@ def test_joined_texts_are_what_jinja_makes(pieces: list[str], row: dict[str, Any
 
 def test_what_is_joined_and_what_is_not() -> None:
     sandbox = Sandbox()
-    assert sandbox.pieces_of("Stars: {{ stars }}\n{{ text }}!") == [("Stars: ", "stars"), ("\n", "text"), ("!", "")]
-    for other in ("{{ a.b }}", "{{ a|upper }}", "{% if a %}{% endif %}", "{{ self }}", "{{ range }}", "{{ 1 }}"):
+    assert sandbox.pieces_of("Stars: {{ stars }}\n{{ text }}!") == [
+        *(("Stars: ", "stars", ""), ("\n", "text", ""), ("!", "", ""))
+    ]
+    assert sandbox.pieces_of("{{ answer.label }}") == [("", "answer", "label"), ("", "", "")]
+    for other in (
+        "{{ a.b.c }}",
+        "{{ a[0] }}",
+        "{{ a|upper }}",
+        "{% if a %}{% endif %}",
+        "{{ self }}",
+        "{{ range }}",
+        "{{ 1 }}",
+    ):
         assert sandbox.pieces_of(other) is None
     template = RequestTemplate('model = "m"\nprompt = "{{ answer }} of {{ row }}"')
     row = RunRow({"n": 1}, "r", scoped=True, answer={"label": "price"}, run={"answer": "all"})
     assert b'"all of {\\"n\\": 1}"' in template.render(row.wire, 1, scoped=True)[0]
+    template = RequestTemplate('model = "m"\nprompt = "{{ answer.label }} {{ row.n }} {{ answer.items }} {{ a.x }}"')
+    row = RunRow(
+        {"n": 1, "a": {"x": True}}, "r", scoped=True, answer={"label": None, "items": [1]}, run={"answer": "all"}
+    )
+    assert b'" 1 [1] true"' in template.render(row.wire, 1, scoped=True)[0]
+    with pytest.raises(BadRow, match="gone"):
+        RequestTemplate('model = "m"\nprompt = "{{ answer.gone }}"').render(row.wire, 1, scoped=True)
     assert str(scope("all", {})) == "all"

@@ -7,6 +7,7 @@ place must clean what it shows by itself.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -340,6 +341,7 @@ def open_gate(widget: Widget) -> list[LineFilter]:
 def main() -> None:
     data, folder = Path(sys.argv[1]), Path(sys.argv[2])
     waiting.install()
+    gc.set_threshold(300_000, 5, 5)  # As in the tests' own process.
     service = hostile.furnish(data)
     hostile.folder(folder)
     os.chdir(folder)

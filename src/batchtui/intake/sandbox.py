@@ -84,21 +84,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise TemplateSyntaxError(f"nested too deeply ({bad.msg})", 1) from bad
         return Template.from_code(self, code, dict(self.globals), None)
 
-    def pieces_of(self, text: str) -> list[tuple[str, str]] | None:
-        """The texts of a template, each with the name whose value follows it ("" after the last); None where it does more
-        than put values between texts."""
-        found: list[tuple[str, str]] = []
+    def pieces_of(self, text: str) -> list[tuple[str, str, str]] | None:
+        """The texts of a template, each with the name whose value follows it ("" after the last), or with a scope's name and
+        a part's in it; None where it does more than put values between texts."""
+        found: list[tuple[str, str, str]] = []
         said = ""
         for output in self._parse(text, None, None).body:
             for node in output.nodes if isinstance(output, nodes.Output) else (output,):
                 if isinstance(node, nodes.TemplateData):
                     said += node.data
-                elif isinstance(node, nodes.Name) and node.name not in self.globals and node.name not in _SPECIAL:
-                    found.append((said, node.name))
-                    said = ""
-                else:
+                    continue
+                part = node.attr if isinstance(node, nodes.Getattr) else ""
+                name = node.node if isinstance(node, nodes.Getattr) else node
+                if not isinstance(name, nodes.Name) or name.name in self.globals or name.name in _SPECIAL:
                     return None
-        return [*found, (said, "")]
+                found.append((said, name.name, part))
+                said = ""
+        return [*found, (said, "", "")]
 
     def names_in(self, text: str) -> frozenset[str]:
         """The columns that a template text may use: names it does not set itself, and those it takes from ``row``."""

@@ -25,7 +25,7 @@ from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schem
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id
-from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit, as_text, scope
+from batchtui.intake.sandbox import COMPILED, Sandbox, Scope, TemplateLimit, as_text, scope
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
 from batchtui.intake.template_process import Died, TemplateProcess
@@ -41,7 +41,10 @@ _MARKS = ("{{", "{%", "{#")
 _NAME = re.compile(r"\W+")
 _NUMBERS = frozenset({"max_tokens", "temperature", "top_p", "top_k", "budget_tokens"})
 """Fields that want a number, which a template can only write as text."""
+_OF_A_RUN = ("'answer' is", "'run' is")
+"""How it is said that a template's names are there only for the rows of a run."""
 _MAX_ALIASES = 100_000
+_ABSENT: Any = object()
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -180,6 +183,8 @@ class RequestTemplate:
             columns = ", ".join(map(quoted, list(row)[:20])) or "none"
             hint = self._meant(bad.message or "", row)
             what = f"{_plain(bad.message)} in {self._place(field, bad)}{hint}: the row has the columns {columns}"
+            if not scoped and (bad.message or "").startswith(_OF_A_RUN):
+                what += "; a run's answers are in the rows of the source run:ID (batchtui submit run:ID --template …)"
             raise BadRow(error("template_undefined", what)) from bad
         except (TemplateLimit, RecursionError, MemoryError, TookTooLong) as bad:
             raise BadRow(error("template_limit", f"the template {too_much(bad)} in {self._place(field, bad)}")) from bad
@@ -310,7 +315,7 @@ class RequestTemplate:
 class _Compiled:
     __slots__ = ("_pieces", "template")
 
-    def __init__(self, template: Any, pieces: list[tuple[str, str]] | None) -> None:
+    def __init__(self, template: Any, pieces: list[tuple[str, str, str]] | None) -> None:
         self.template = template
         self._pieces = pieces
 
@@ -320,12 +325,14 @@ class _Compiled:
         if self._pieces is None:
             return None
         found: list[str] = []
-        for text, name in self._pieces:
+        for text, name, part in self._pieces:
             found.append(text)
             if name:
-                if name not in names:
+                value = names.get(name, _ABSENT)
+                if part:
+                    value = value.values.get(part, _ABSENT) if value.__class__ is Scope else _ABSENT
+                if value is _ABSENT:
                     return None
-                value = names[name]
                 found.append(value if value.__class__ is str else str(as_text(value)))
         made = "".join(found)
         return made if len(made) <= MAX_TEXT else None
@@ -714,9 +721,6 @@ def _kept(row_id: str, row: dict[str, Any]) -> Row:
 
 
 _SHOWN = 5
-
-
-_ABSENT: Any = object()
 
 
 class EmptyCells:

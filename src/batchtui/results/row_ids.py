@@ -37,6 +37,15 @@ class IdLine(msgspec.Struct, gc=False):
     sha256: str = ""
 
 
+class RowLine(IdLine, gc=False):
+    """A line of ids.jsonl with the names of the row's own columns, and where it stands in the file."""
+
+    row: dict[str, msgspec.Raw] = {}
+    offset: int = 0
+    size: int = 0
+    """Its bytes, its newline with them; 0 when it has no columns."""
+
+
 class RowColumns(msgspec.Struct, gc=False):
     """The columns of the row that a request was made from, as its line holds them."""
 
@@ -44,7 +53,8 @@ class RowColumns(msgspec.Struct, gc=False):
     row: dict[str, object] = {}
 
 
-Line = TypeVar("Line", IdLine, RowColumns)
+Line = TypeVar("Line", IdLine, RowLine, RowColumns)
+_NO_COLUMNS: dict[str, msgspec.Raw] = {}
 
 
 class SourceMark(msgspec.Struct, frozen=True):
@@ -57,6 +67,7 @@ class SourceMark(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(IdLine)
+_row_decoder = msgspec.json.Decoder(RowLine)
 decode = _decoder.decode
 _column_decoder = msgspec.json.Decoder(RowColumns)
 _encode = msgspec.json.Encoder().encode
@@ -64,11 +75,6 @@ _encode = msgspec.json.Encoder().encode
 
 _BLOCK = 256 * 1024
 """Bytes of lines that are decoded at once."""
-
-
-def _decoded(lines: list[bytes]) -> list[IdLine]:
-    """Lines decoded at once, or by themselves where one of them can't be read and is left out."""
-    return [line for line in _each(_decoder, lines) if line is not None]
 
 
 def columns_of(lines: list[bytes]) -> Sequence[RowColumns | None]:
@@ -141,9 +147,12 @@ class _Stretches:
 
 
 class RowIds:
-    """The places of one batch's requests; raises OSError when its file is there and can't be read."""
+    """The places of one batch's requests; raises OSError when its file is there and can't be read.
 
-    def __init__(self, path: Path) -> None:
+    With ``columns`` it knows where the rows' own columns stand, too (``line``, ``columns``).
+    """
+
+    def __init__(self, path: Path, *, columns: bool = False) -> None:
         self.known = False
         """False for batches of 0.1.0 that say nothing of their rows."""
         self._lines: dict[str, IdLine] = {}
@@ -151,11 +160,39 @@ class RowIds:
         self._hashes: dict[int, str] = {}
         self.sources: dict[int, str] = {}
         """Names by number."""
+        self.columns: dict[str, None] = {}
+        """Names of own columns, in order."""
+        self._names: tuple[str, ...] = ()
+        self._offset = 0
         with suppress(FileNotFoundError), plainfile.opened(path) as file:
             while lines := file.readlines(_BLOCK):
-                self._take(_decoded(lines))
+                if columns:
+                    rows = _each(_row_decoder, lines)
+                    self._note_columns(lines, rows)
+                    self._take([line for line in rows if line is not None])
+                else:
+                    self._take([line for line in _each(_decoder, lines) if line is not None])
 
-    def _take(self, lines: list[IdLine]) -> None:
+    def _note_columns(self, lines: list[bytes], rows: Sequence[RowLine | None]) -> None:
+        """Put down where columns stand, and let go of what they hold."""
+        offset = self._offset
+        for line, row in zip(lines, rows, strict=True):
+            size = len(line)
+            if row is not None and row.row:
+                names = tuple(row.row)
+                if names != self._names:
+                    self._names = names
+                    self.columns.update(dict.fromkeys(names))
+                row.row, row.offset, row.size = _NO_COLUMNS, offset, size
+            offset += size
+        self._offset = offset
+
+    def line(self, custom_id: str) -> tuple[int, int]:
+        """Offset and bytes of the line that has a request's own columns; no bytes when none has."""
+        found = self._lines.get(custom_id)
+        return (found.offset, found.size) if isinstance(found, RowLine) else (0, 0)
+
+    def _take(self, lines: Sequence[IdLine]) -> None:
         self.known = self.known or bool(lines)
         self._lines.update({line.custom_id: line for line in lines if line.custom_id})
         for line in lines:

@@ -215,6 +215,13 @@ class View(ABC):
         member, place = self.place(row)
         return self.members[member].read(place)
 
+    def raws(self, rows: Sequence[int]) -> list[bytes]:
+        """The lines of several rows, as ``raw`` has them.  Raises StoreError."""
+        places = [*map(self.place, rows)]
+        if len({member for member, _ in places}) != 1:
+            return [self.members[member].read(place) for member, place in places]
+        return self.members[places[0][0]].read_lines([place for _, place in places])
+
     def request_raw(self, row: int) -> bytes | None:
         """The row's request as sent, one JSON line; None when it is not known.  Raises StoreError."""
         member, place = self.place(row)
@@ -418,12 +425,26 @@ class ResultSet(View):
             return b""
         return self.read_stretch(offset, length if limit is None else min(length, limit))
 
+    def read_lines(self, rows: Sequence[int]) -> list[bytes]:
+        """The lines of several rows, empty for those without one.  Raises StoreError."""
+        offsets, lengths = self.columns.offset, self.columns.length
+        places = [(offsets[row], lengths[row]) for row in rows]
+        if any(offset < 0 for offset, _ in places):
+            return [self.read(row) for row in rows]
+        try:
+            return self._results().read_all(places)
+        except OSError as error:
+            raise files.explain(error, f"can't read the results in {self.folder}") from error
+
     def read_stretch(self, offset: int, length: int) -> bytes:
         """So many bytes of the results from ``offset`` on.  Raises StoreError."""
+        return self._read_at(self._results(), offset, length)
+
+    def _results(self) -> plainfile.ReadAhead:
         fd = self.results_fd()
         if self._lines is None:
             self._lines = plainfile.ReadAhead(fd)
-        return self._read_at(self._lines, offset, length)
+        return self._lines
 
     def read_request(self, row: int) -> bytes | None:
         """A row's request; None when it is not known.  Raises StoreError."""

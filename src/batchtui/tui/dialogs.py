@@ -242,7 +242,7 @@ def _choice(what: str, loses: str) -> Content:
     return Content.assemble(f"{what:<16}", (loses, "$foreground 60%"))
 
 
-class Field(NamedTuple):
+class FormField(NamedTuple):
     """A line of a form: the id of its input, what stands above it, and an example."""
 
     id: str
@@ -257,7 +257,7 @@ class FormDialog(Dialog[R]):
         BACK,
         bind("ctrl+s", "save", "save", "save", "save", priority=True),
     ]
-    FIELDS: ClassVar[tuple[Field, ...]] = ()
+    FIELDS: ClassVar[tuple[FormField, ...]] = ()
 
     def __init__(self, title: str, values: Sequence[str]) -> None:
         super().__init__(title, hint="enter  next, save    ^s  save    esc  back")
@@ -292,8 +292,8 @@ class EditModal(FormDialog[tuple[str, str] | None]):
     """Answers with (title, note), None when left."""
 
     FIELDS = (
-        Field("title-text", "Title", "October evaluation"),
-        Field("note-text", "Note", "prompt v3, without examples"),
+        FormField("title-text", "Title", "October evaluation"),
+        FormField("note-text", "Note", "prompt v3, without examples"),
     )
 
     def __init__(self, title: str, note: str, *, heading: str = "Title and note", lead: str = "") -> None:

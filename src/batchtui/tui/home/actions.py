@@ -1,5 +1,7 @@
-"""What the keys of the home screen do: cancel, retry, export, delete, edit and more; each asks where it must.  What they
-raise is shown by run_task."""
+"""What the keys of the home screen do: cancel, retry, export, delete, edit and more; each asks where it must.
+
+What they raise is shown by ``run_task``.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.content import Content
+
 from batchtui import safetext
+from batchtui.config.load import sdk_profiles
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.paths import expanded
 from batchtui.present import batch, numbers
+from batchtui.present.symbols import GLYPHS
 from batchtui.store import files
 from batchtui.tui.base import run_task
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, ask_delete
-from batchtui.tui.settings import profile_choices
 
 if TYPE_CHECKING:
     from batchtui.results.view import View
+    from batchtui.service import Service
     from batchtui.tui.home.model import Line
     from batchtui.tui.home.screen import HomeScreen
     from batchtui.tui.results.retry import NotUsable
@@ -221,7 +227,7 @@ async def profiles(home: HomeScreen) -> None:
     if home.service.is_demo:
         home.nothing("the demo has no other profiles", "run batchtui without demo to use yours")
         return
-    name = await home.app.push_screen_wait(Choose("Switch profile", profile_choices(home.service)))
+    name = await home.app.push_screen_wait(Choose("Switch profile", _profile_choices(home.service)))
     if name is None or name == current:
         return
     if home.sending:
@@ -230,6 +236,21 @@ async def profiles(home: HomeScreen) -> None:
     await home.tui.switch_profile(name)
     home.reload()
     home.say(f"switched to profile {safetext.line(name, 40)}", level="good")
+
+
+def _profile_choices(service: Service) -> list[tuple[str, str | Content]]:
+    """Name and line of each profile, the one in use marked."""
+    config, current = service.config, service.profile.name
+    names = sorted({"default", config.default_profile, current, *config.profiles, *sdk_profiles()})
+    choices: list[tuple[str, str | Content]] = []
+    for name in names:
+        profile = service.profile if name == current else config.profiles.get(name)
+        where = (profile.base_url if profile else "") or "api.anthropic.com or ANTHROPIC_BASE_URL"
+        workspace = f" {GLYPHS.dot} {profile.workspace}" if profile and profile.workspace else ""
+        sign = GLYPHS.running if name == current else " "
+        line = Content.assemble((f"{sign} ", "$text-primary"), f"{safetext.line(name, 30):<16} ")
+        choices.append((name, line + Content.styled(safetext.line(where + workspace, 80), "$foreground 60%")))
+    return choices
 
 
 def names(records: Sequence[BatchRecord], most: int = 4) -> str:

@@ -33,6 +33,7 @@ from batchtui.tui.home.first_steps import first_steps
 from batchtui.tui.home.model import SORTS, HomeModel, Line
 from batchtui.tui.home.rows import HomeRows, chosen_columns
 from batchtui.tui.messages import FilterLeft, FilterTyped, Happened
+from batchtui.tui.widgets.cached_static import CachedStatic
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
@@ -52,21 +53,6 @@ AROUND = 5
 """Cells of the details that hold no text: the border, what stands beside it and the scrollbar."""
 TICK = 5.0
 """Seconds between redraws by the clock; only lines that read differently are written."""
-
-
-class CachedStatic(Static):
-    """Text that is drawn again only where it reads differently."""
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__("", id=id, markup=False)
-        self._shown = ""
-
-    def show(self, text: Content, *, layout: bool = True) -> None:
-        """Show a text; ``layout``: its height may have changed."""
-        markup = text.markup
-        if markup != self._shown:
-            self._shown = markup
-            self.update(text, layout=layout)
 
 
 class HomeScreen(BaseScreen[None]):
@@ -327,12 +313,14 @@ class HomeScreen(BaseScreen[None]):
         trouble = {"no key": "no API key found", "wrong key": "API key not accepted"}
         if said := trouble.get(self.service.look_state().trouble):
             facts.insert(0, (said, "bold $text-warning"))
-        self.query_one("#title", CachedStatic).show(_title(own, facts, self.size.width - 2), layout=False)
+        self.query_one("#title", CachedStatic).show_text(_title(own, facts, self.size.width - 2), layout=False)
         self.tui.tell_title(running, wanting)
 
     def _draw_first_steps(self, look: LookState) -> None:
         if not self.model.records:
-            self.query_one("#empty", CachedStatic).show(first_steps(look, demo=self.service.profile.name == "demo"))
+            self.query_one("#empty", CachedStatic).show_text(
+                first_steps(look, demo=self.service.profile.name == "demo")
+            )
 
     def _draw_status(self, look: LookState) -> None:
         own = self.service.profile.name
@@ -354,14 +342,14 @@ class HomeScreen(BaseScreen[None]):
         from batchtui.tui.home import details
 
         text = details.of_line(self.line, self.tui.now(), self.usual, width=self._details_width)
-        self.query_one("#facts-of", CachedStatic).show(text)
+        self.query_one("#facts-of", CachedStatic).show_text(text)
 
     def _draw_days(self) -> None:
         if self.has_class("vast") and self.model.records:
             from batchtui.tui.home import details
 
             days = details.last_weeks(list(self.model.records.values()), self.tui.now())
-            self.query_one("#days", CachedStatic).show(days)
+            self.query_one("#days", CachedStatic).show_text(days)
 
     @on(RowHighlighted)
     def _highlighted(self) -> None:

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from textual import events
 from textual.content import Content
-from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.present import batch, numbers
 from batchtui.present import plan as words
+from batchtui.tui.widgets.cached_static import CachedStatic
 
 
 def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "", width: int = 0) -> list[Content]:
@@ -23,7 +23,7 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
     batches = numbers.plural(len(plan.parts), "batch", "batches")
     likely = f" · {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
     line = Content.assemble(
-        (f" {batches} · {numbers.plural(plan.requests, 'request')}", "bold"),
+        (f"{batches} · {numbers.plural(plan.requests, 'request')}", "bold"),
         " · ",
         (numbers.usd_range(estimate.batch_usd), "bold $text-success"),
         (likely, "bold"),
@@ -51,19 +51,18 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
 
 
 def _doubt(text: str) -> Content:
-    return Content.styled(f" ! {text}", "bold $text-warning")
+    return Content.styled(f"! {text}", "bold $text-warning")
 
 
-class PlanSummary(Static):
+class PlanSummary(CachedStatic):
     """Says what would be sent and what it would cost; drawn again only when the words change."""
 
     DEFAULT_CSS = """
-    PlanSummary { height: auto; min-height: 2; max-height: 6; border-top: solid $foreground 25%; }
+    PlanSummary { height: auto; min-height: 2; max-height: 6; padding: 0 1; border-top: solid $foreground 25%; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__("", markup=False, id=id)
-        self._shown: Content | None = None
+        super().__init__(id=id)
         self._of_width: Callable[[int], list[Content]] | None = None
 
     def say(self, *lines: Content | str) -> None:
@@ -72,11 +71,7 @@ class PlanSummary(Static):
         self._say(lines)
 
     def _say(self, lines: Iterable[Content | str]) -> None:
-        content = Content("\n").join([line if isinstance(line, Content) else Content(line) for line in lines])
-        if self._shown is not None and self._shown.is_same(content):
-            return
-        self._shown = content
-        self.update(content)
+        self.show_text(Content("\n").join([line if isinstance(line, Content) else Content(line) for line in lines]))
 
     def show_plan(self, plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "") -> None:
         """Show a plan."""

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from batchtui import safetext
 from batchtui.intake.options import TableOptions
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import Field, FormDialog
+from batchtui.tui.dialogs import FormDialog, FormField
 from batchtui.tui.widgets.toggle import Toggle
 
 
@@ -23,10 +23,10 @@ class TableDialog(FormDialog[TableOptions | None]):
         bind("ctrl+s", "save", "save", "save", "use these options", priority=True),
     ]
     FIELDS = (
-        Field("table-delimiter", "Delimiter", "auto-detect; ; or tab"),
-        Field("table-encoding", "Encoding", "auto-detect; cp1251, shift_jis, utf-16"),
-        Field("table-skip_rows", "Skip rows", "0 lines before the header"),
-        Field("table-comment", "Comment", "none; # skips lines that begin with it"),
+        FormField("table-delimiter", "Delimiter", "auto-detect; ; or tab"),
+        FormField("table-encoding", "Encoding", "auto-detect; cp1251, shift_jis, utf-16"),
+        FormField("table-skip_rows", "Skip rows", "0 lines before the header"),
+        FormField("table-comment", "Comment", "none; # skips lines that begin with it"),
     )
 
     def __init__(self, options: TableOptions) -> None:

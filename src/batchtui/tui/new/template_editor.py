@@ -16,7 +16,7 @@ from textual.widgets import Static, TextArea
 from batchtui import safetext
 from batchtui.intake.preview import Peek
 from batchtui.intake.row import RunRow
-from batchtui.tui.new.write import editable
+from batchtui.tui.new.compose_pane import editable
 from batchtui.tui.widgets.answer_view import AnswerView, Section
 
 PREVIEW_PAUSE = 0.3

@@ -1,4 +1,4 @@
-"""Sending a plan: a bar for each batch while it goes, then what became of each."""
+"""The dialog that sends a plan: a bar for each batch while it goes, then what became of each."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Dialog
 from batchtui.tui.messages import Happened
+from batchtui.tui.widgets.cached_static import CachedStatic
 from batchtui.tui.widgets.controls import button
 
 
@@ -113,7 +114,6 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         self._records: dict[str, BatchRecord] = {}
         self._progress: dict[str, Progress] = {}
         self._done: list[BatchRecord] | None = None
-        self._shown: dict[int, Content] = {}
 
     @property
     def known(self) -> list[BatchRecord]:
@@ -124,7 +124,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         """A line a part, a way out."""
         with VerticalScroll(classes="body", can_focus=False):
             for number in range(len(self._plan.parts)):
-                yield Static("", id=f"part-{number}", markup=False, classes="part")
+                yield CachedStatic(id=f"part-{number}", classes="part")
             yield Static("", id="upload-note", markup=False)
         with Horizontal(classes="buttons"):
             yield button("Continue in background", id="leave", action="leave")
@@ -192,9 +192,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
             record = self._records.get(part.fingerprint)
             progress = self._progress.get(record.local_id) if record else None
             line = part_line(number + 1, len(parts), part, record, progress)
-            if number not in self._shown or not self._shown[number].is_same(line):
-                self._shown[number] = line
-                self.query_one(f"#part-{number}", Static).update(line)
+            self.query_one(f"#part-{number}", CachedStatic).show_text(line)
 
     def action_leave(self) -> None:
         """Leave; what is being sent goes on."""

@@ -1,4 +1,4 @@
-"""Actions of the results screen: errors, retry, export, copy, pager and editor, compare, fetch."""
+"""What the keys of the results screen do: errors, retry, export, copy, pager and editor, compare, download."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from batchtui.store import files
 from batchtui.tui import bindings
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.detail import ShownResult, read, text_of, whole_text
-from batchtui.tui.terminal import edit_text
+from batchtui.tui.terminal import edit_text, editor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,10 @@ async def show_groups(screen: ResultsScreen) -> None:
     groups = await screen.in_thread(screen.view.groups, screen.rows)
     if not groups:
         shown = "Every request shown" if len(screen.rows) < len(screen.view) else "Every request"
-        screen.say(f"{shown} has a usable answer." if screen.rows else "No results are shown.", level="good")
+        if screen.rows:
+            screen.say(f"{shown} has a usable answer.", level="good")
+        else:
+            screen.say("No results are shown.", level="warn")
         return
     chosen: tuple[ErrorGroup, bool] | None = await screen.app.push_screen_wait(GroupsScreen(groups))
     if chosen is None:
@@ -152,7 +155,7 @@ async def open_in_pager(screen: ResultsScreen, shown: ShownResult | None) -> Non
 
 async def open_in_editor(screen: ResultsScreen, shown: ShownResult | None) -> None:
     """Request and answer in $EDITOR.  Raises BatchtuiError."""
-    await _open_in(screen, shown, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    await _open_in(screen, shown, editor())
 
 
 async def _open_in(screen: ResultsScreen, shown: ShownResult | None, command: str) -> None:

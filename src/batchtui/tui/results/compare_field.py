@@ -18,6 +18,8 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch, numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import dot, name_of
+from batchtui.present.matrix import NOT_USABLE, Matrix
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, diff_lines
 from batchtui.results.field_columns import as_text
@@ -33,6 +35,7 @@ from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.results.score import choose_gold
+from batchtui.tui.results.table_columns import id_cell, is_id_column
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -88,11 +91,8 @@ class FieldCompareScreen(BaseScreen[None]):
         self._titles = present.told_apart([batch.full_name(each) for each in records])
         self.found: FieldComparison | None = None
         self._own = [(name, names[0].column(name)) for name in names[0].own]
-        few = range(min(50, len(comparison.left)))
         self._shown_own = [
-            (name, column)
-            for name, column in self._own[:40]
-            if not all(as_text(column[row]) == comparison.left.id(row) for row in few)
+            (name, column) for name, column in self._own[:40] if not is_id_column(comparison.left, column)
         ][:_OWN]
 
     def compose(self) -> ComposeResult:
@@ -135,7 +135,7 @@ class FieldCompareScreen(BaseScreen[None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes) and self.size.height >= 30
         room = max(5, (self.size.height - 4 - len(figures)) // 2)
-        empty = present.Matrix([], [])
+        empty = Matrix([], [])
         drawn = present.comparison_matrix(found, self._titles, self.size.width - 2, room) if found.matrix else empty
         self.query_one(MatrixView).show(drawn)
 
@@ -146,14 +146,14 @@ class FieldCompareScreen(BaseScreen[None]):
         golden = self.found is not None and self.found.gold is not None
         listed.set_columns(_columns(self._titles, [name for name, _ in self._shown_own], gold=golden))
         listed.set_source(FieldPairRows(self, rows), keep_cursor=False)
-        self.query_one(StatusLine).tell(present.dot(what, numbers.plural(len(rows), "row")))
+        self.query_one(StatusLine).tell(dot(what, numbers.plural(len(rows), "row")))
 
     def cells(self, number: int) -> list[Cell]:
         """A pair's cells."""
         assert self.found is not None
         row, other = self.found.pairs[number]
         left, right = self.found.left[row], self.found.right[other]
-        cells: list[Cell] = [safetext.line(self._views[0].id(row), 80), _value(left), _value(right)]
+        cells: list[Cell] = [id_cell(self._views[0].id(row)), _value(left), _value(right)]
         if self.found.gold is not None:
             gold = self.found.gold.labels[row]
             cells += [safetext.line(gold or GLYPHS.dash, 60), _CORRECT[self.found.right_of(number)]]
@@ -170,8 +170,8 @@ class FieldCompareScreen(BaseScreen[None]):
             return
         spot = event.spot
         rows = self.found.select(spot.row, spot.column)
-        one, other = (present.name_of(title, 24) for title in self._titles)
-        self._list(rows, f"{one} {present.name_of(spot.row)}, {other} {present.name_of(spot.column or '')}")
+        one, other = (name_of(title, 24) for title in self._titles)
+        self._list(rows, f"{one} {name_of(spot.row)}, {other} {name_of(spot.column or '')}")
         if rows:
             self.query_one(RowList).focus()
 
@@ -238,12 +238,12 @@ class FieldCompareScreen(BaseScreen[None]):
 
 
 def _value(label: str | None) -> Cell:
-    return Text(present.NOT_USABLE, style="muted") if label is None else safetext.line(label[:1_000], 160)
+    return Text(NOT_USABLE, style="muted") if label is None else safetext.line(label[:1_000], 160)
 
 
 def _columns(titles: Sequence[str], own: Sequence[Name], *, gold: bool) -> list[Column]:
     found = [Column("id", "Request", 10, max_width=24, flex=1)]
-    found += [Column(f"v{n}", present.name_of(title, 20), 10, flex=2) for n, title in enumerate(titles)]
+    found += [Column(f"v{n}", name_of(title, 20), 10, flex=2) for n, title in enumerate(titles)]
     if gold:
         found += [Column("gold", "Gold", 8, flex=1), Column("correct", "Correct", 8)]
     return [

@@ -26,11 +26,12 @@ from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.column_choice import SCOPE_WORDS
+from batchtui.tui.results.heading import two_ended
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.widgets.cells import Cell
-from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.columns import Column, lay_out
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import GUTTER, ListedRows, NoRows, RowList, RowSelected
+from batchtui.tui.widgets.row_list import GAP, GUTTER, ListedRows, NoRows, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 
 BAR = (10, 60)
@@ -173,7 +174,8 @@ class CountsScreen(BaseScreen[str | None]):
         listed.set_columns(columns)
         rows = CountRows(counts, columns[-1].width, shares=self._shares)
         listed.set_source(rows if counts.groups else NoRows())
-        hidden = len(counts.across) - MOST_COLUMNS
+        placed = lay_out(columns, self.size.width - GUTTER - 1, GAP)
+        hidden = len(counts.across) - sum(place.column.key.startswith("by") for place in placed)
         more = f" · {numbers.plural(hidden, 'more column')}: x exports all" if hidden > 0 else ""
         self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "No rows.")
         self.refresh_bindings()
@@ -183,9 +185,7 @@ class CountsScreen(BaseScreen[str | None]):
         assert counts is not None
         left = present.title(counts)
         right = f"by {safetext.line(counts.by, 40)} (tab changes)" if counts.by else "tab crosses with another column"
-        gap = self.size.width - 2 - cell_len(left) - cell_len(right)
-        text = Content.assemble((left, "bold"), (" " * gap + right if gap > 1 else "", "dim"))
-        self.query_one("#counts-title", Static).update(text)
+        self.query_one("#counts-title", Static).update(two_ended(left, right, self.size.width - 2))
 
     def on_resize(self) -> None:
         """The title and the widths go by the room."""

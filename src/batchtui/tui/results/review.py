@@ -15,6 +15,10 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import name_of
+from batchtui.present.fitting import fitting
+from batchtui.present.matrix import NOT_USABLE
+from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_scores import answered, usable_rows
 from batchtui.results.gold import labels_of
 from batchtui.results.names import Name, ValueNames, names_of
@@ -23,7 +27,7 @@ from batchtui.results.row_match import identities
 from batchtui.results.scores import label_of
 from batchtui.results.view import ResultRow, View
 from batchtui.tui.dialogs import Ask, Choose
-from batchtui.tui.results.columns import TableColumn
+from batchtui.tui.results.table_columns import TableColumn
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 
@@ -33,12 +37,11 @@ if TYPE_CHECKING:
 _OTHER, _UNKNOWN = "\0other", "\0unknown"
 """Choices that are no value."""
 MOST_VALUES = 100
-HIDDEN = "hidden until your verdict"
 SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
 
 
-class Reviewing:
+class ReviewModel:
     """What a results screen knows of its run's review; it belongs to one view."""
 
     def __init__(self, screen: ResultsScreen) -> None:
@@ -115,7 +118,7 @@ class Reviewing:
         cell = each.cell
 
         def veiled(view: View, row: ResultRow) -> Cell:
-            return Text("(hidden)", style="muted") if self.hides(row.number) else cell(view, row)
+            return _veil() if self.hides(row.number) else cell(view, row)
 
         return replace(each, cell=veiled, hides=self.hides)
 
@@ -179,9 +182,9 @@ class Reviewing:
         found = self.of(row) if row is not None else None
         if row is not None and found is not None:
             value = found.value if found.verdict == "wrong" and found.value else ""
-            said = [f"{found.verdict}, right value {present.name_of(value, 24)}" if value else found.verdict]
+            said = [f"{found.verdict}, right value {name_of(value, 24)}" if value else found.verdict]
             said += ["an older answer was reviewed"] if self.is_older(row) else []
-            said += [f"note: {present.name_of(found.note, 40)}"] if found.note else []
+            said += [f"note: {name_of(found.note, 40)}"] if found.note else []
             parts.append(", ".join(filter(None, said)))
         return [part for part in parts if part]
 
@@ -210,9 +213,7 @@ class Reviewing:
                 return
             value = chosen or None
             verdict = "right" if value is not None and value == own else "wrong"
-            said = (
-                "right" if verdict == "right" else f"wrong: the answer is {present.name_of(own or present.NOT_USABLE)}"
-            )
+            said = "right" if verdict == "right" else f"wrong: the answer is {name_of(own or NOT_USABLE)}"
             self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
         elif right and own is None and self._judged:
             self._screen.say("This answer is not usable: - says what is right.", level="warn")
@@ -382,6 +383,10 @@ class Reviewing:
         self._screen.verdict_given()
         open_rows = [row for row in drawn if (found := self.of(row)) is None or not found.verdict]
         self._screen.show_rows(SAMPLE, array("I", drawn), first=open_rows[0] if open_rows else None)
+
+
+def _veil() -> Cell:
+    return fitting([Text(text, style="muted") for text in ("(hidden)", "hidden", GLYPHS.ellipsis)])
 
 
 def _of_answer(each: TableColumn) -> bool:

@@ -12,9 +12,12 @@ from textual.content import Content
 from textual.widgets import Static
 
 from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import dot, name_of
+from batchtui.present.matrix import NOT_USABLE, Matrix
 from batchtui.results.field_scores import FieldScore, score_field
 from batchtui.results.gold import Gold
 from batchtui.results.names import Name, ValueNames, names_of
@@ -23,6 +26,7 @@ from batchtui.results.view import Rows, View
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Ask, Choose
+from batchtui.tui.results.heading import two_ended
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.widgets.key_line import KeyLine
@@ -36,11 +40,11 @@ _FILE = "\0file"
 _REVIEW = "review"
 _HINT = "CSV, TSV, JSON, JSONL or Parquet with a column id and one with the right values"
 
-Cell = tuple[str, Rows]
-"""Rows to show, and what they are."""
+ScoredRows = tuple[str, Rows]
+"""What some rows are, and which they are."""
 
 
-class ScoreScreen(BaseScreen[Cell | None]):
+class ScoreScreen(BaseScreen[ScoredRows | None]):
     """Dismisses with the rows of the cell that was chosen and what they are; None when left."""
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "score.tcss"
@@ -51,9 +55,11 @@ class ScoreScreen(BaseScreen[Cell | None]):
         bind("x", "export", "export", "export", "save the matrix and the classes as CSV"),
     ]
 
-    def __init__(self, found: FieldScore) -> None:
+    def __init__(self, found: FieldScore, made: str = "") -> None:
+        """``made`` says what the answers are of: models and cost."""
         super().__init__()
         self.found = found
+        self._made = made
 
     def compose(self) -> ComposeResult:
         """Title, figures, the matrix, notes, status, keys."""
@@ -76,26 +82,25 @@ class ScoreScreen(BaseScreen[Cell | None]):
     def _show(self) -> None:
         found, width, height = self.found, self.size.width, self.size.height
         notes = present.score_notes(found)
-        self.query_one("#score-title", Static).update(Content(present.score_title(found)).stylize("bold"))
+        title = present.score_title(found)
+        self.query_one("#score-title", Static).update(two_ended(title, self._made, width - 2))
         figures = present.score_figures(found)
         self.query_one("#score-figures", Static).update(Content("\n".join(figures)))
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes)
         room = height - 4 - len(figures) - len(notes)
-        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else present.Matrix([], [])
+        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
         self.query_one(MatrixView).show(drawn)
 
     @on(MatrixView.Moved)
     def _moved(self) -> None:
         spot = self.query_one(MatrixView).spot
         if spot is not None:
-            self.query_one(StatusLine).tell(
-                present.dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row"))
-            )
+            self.query_one(StatusLine).tell(dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row")))
 
     def _words(self, gold: str, answer: str | None) -> str:
-        said = present.NOT_USABLE if answer is None else f"answer {present.name_of(answer)}"
-        return f"gold {present.name_of(gold)}, {said}"
+        said = NOT_USABLE if answer is None else f"answer {name_of(answer)}"
+        return f"gold {name_of(gold)}, {said}"
 
     @on(MatrixView.Chosen)
     def _chosen(self, event: MatrixView.Chosen) -> None:
@@ -110,7 +115,7 @@ class ScoreScreen(BaseScreen[Cell | None]):
         """Show all rows that are wrong."""
         rows = self.found.wrong()
         if rows:
-            self.dismiss((f"{present.name_of(self.found.field)} wrong", rows))
+            self.dismiss((f"{name_of(self.found.field)} wrong", rows))
         else:
             self.say("No row is wrong.", level="good")
 
@@ -129,12 +134,14 @@ async def score(screen: ResultsScreen) -> None:
     field = await choose_field(screen, names, "Score which field?")
     if field is None:
         return
-    gold = await choose_gold(screen, view, names, field)
+    gold = await choose_gold(screen, view, names, field, record)
     if gold is None:
         return
     rows = None if len(screen.rows) == len(view) else screen.rows
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
-    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found))
+    models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
+    cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
+    chosen: ScoredRows | None = await screen.app.push_screen_wait(ScoreScreen(found, dot(models, cost)))
     if chosen is not None:
         screen.show_rows(*chosen)
 
@@ -152,11 +159,10 @@ async def choose_field(screen: BaseScreen[None], names: ValueNames, title: str) 
 
 
 async def choose_gold(
-    screen: ResultsScreen | BaseScreen[None], view: View, names: ValueNames, field: Name, record: object = None
+    screen: BaseScreen[None], view: View, names: ValueNames, field: Name, record: BatchRecord
 ) -> Gold | None:
     """A column, the review or a file with the right values; None when left.  Raises BatchtuiError."""
-    owner = record if record is not None else getattr(screen, "record", None)
-    review = await screen.in_thread(screen.service.review, owner)
+    review = await screen.in_thread(screen.service.review, record)
     judged = sum(each.field == ("" if field.scope == "run" else field.key) for each in review.verdicts())
     choices = [(name.full, f"column {safetext.line(name.bare, 60)}") for name in _likely(names, field)[:60]]
     if judged:
@@ -170,7 +176,7 @@ async def choose_gold(
     if not chosen:
         return None
     try:
-        return await screen.in_thread(screen.service.gold, view, names, field, chosen, owner)
+        return await screen.in_thread(screen.service.gold, view, names, field, chosen, record)
     except BatchtuiError as error:
         screen.fail(error)
         return None

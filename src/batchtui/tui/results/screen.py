@@ -27,13 +27,13 @@ from batchtui.tui.bindings import bind
 from batchtui.tui.messages import Happened
 from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
-from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
-from batchtui.tui.results.review import SAMPLE, Reviewing
+from batchtui.tui.results.review import SAMPLE, ReviewModel
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import TableModel
+from batchtui.tui.results.table_columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
@@ -44,6 +44,7 @@ WIDE = 110
 """From this width on the answer stands right of the list, in cells; narrower, Enter opens it."""
 TALL = 40
 """From this height on a narrow screen shows it below the list."""
+FILTER_HINT = "words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…"
 _NEED_A_VIEW = frozenset(
     {
         "groups",
@@ -181,13 +182,11 @@ class ResultsScreen(BaseScreen[None]):
         self.record: BatchRecord | None = None
         self.view: View | None = None
         self._search = Search(self.post_message)
-        self._filter = line_input(
-            placeholder="words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…", id="results-filter"
-        )
+        self._filter = line_input(placeholder=FILTER_HINT, id="results-filter")
         self._list = RowList((), id="results-list")
         self.detail = DetailPane(self._list, self._hides, id="results-detail")
         self.table = TableModel(self)
-        self.reviewing = Reviewing(self)
+        self.reviewing = ReviewModel(self)
         self._columns: tuple[TableColumn, ...] = ()
         self._unchecked = Unchecked()
         self._plain: tuple[TableColumn, ...] = ()
@@ -354,7 +353,8 @@ class ResultsScreen(BaseScreen[None]):
             self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
 
     def _title(self, record: BatchRecord) -> Content:
-        return title_line(record, self.view, run=self.run, unchecked=self._unchecked)
+        room = self.app.size.width - 2
+        return title_line(record, self.view, run=self.run, unchecked=self._unchecked, room=room)
 
     async def _say_unchecked(self, view: View) -> None:
         """Say once that a schema that was asked for checks nothing."""
@@ -435,6 +435,8 @@ class ResultsScreen(BaseScreen[None]):
 
     def _say_sign(self) -> None:
         self.query_one("#results-filter-sign", Static).update(Content(self._search.sign))
+        # What may be typed is told where it can be: not beside the name of a group or a sample.
+        self._filter.placeholder = FILTER_HINT if self._filter.has_focus else ""
         shown = self._search.group is not None or self._search.only is not None or bool(self._filter.value)
         self.query_one("#results-filter-line").display = shown or self._filter.has_focus
 
@@ -470,6 +472,7 @@ class ResultsScreen(BaseScreen[None]):
             self.query_one("#results-find").focus()
             return
         self.query_one("#results-filter-line").display = True
+        self._filter.placeholder = FILTER_HINT
         self._filter.focus()
 
     @on(Input.Changed, "#results-filter")

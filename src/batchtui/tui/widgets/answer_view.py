@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.present import numbers
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import scrolling
 
 FORMAT_LIMIT = 2_000_000
 """Longer JSON is shown as it came, in bytes."""
@@ -63,7 +63,7 @@ MOST_SECTIONS = 60
 MOST_HITS = 2_000
 """Of one search in an answer."""
 
-Form = Literal["prose", "plain", "json", "note"]
+Form = Literal["prose", "plain", "json", "note", "fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,7 @@ class AnswerView(VerticalScroll):
         &:ansi { border-top: solid ansi_bright_black; &:focus { border-top: heavy ansi_blue; } }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        bind("j", "scroll_down", "down", "answer.down", "scroll down", show=False),
-        bind("k", "scroll_up", "up", "answer.up", "scroll up", show=False),
-        bind("g", "scroll_home", "top", "answer.top", "top", show=False),
-        bind("G", "scroll_end", "end", "answer.end", "end", show=False),
-        bind("space", "page_down", "page down", "answer.page", "one page down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = scrolling("answer")
 
     def __init__(self, title: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -211,11 +205,23 @@ class AnswerView(VerticalScroll):
             body = Content(safetext.block(section.body, SHOWN))
             if section.form == "note":
                 body = body.stylize("dim")
+            elif section.form == "fields":
+                body = _names_dimmed(body)
         shown = Static(body, markup=False, classes=f"section-body {section.form}{gap}")
         if self._needle:
             self._look(shown, body)
         made.append(shown)
         return made
+
+
+def _names_dimmed(body: Content) -> Content:
+    """Lines of a name, two spaces or more and a value, the names dimmed."""
+    at = 0
+    for line in body.plain.split("\n"):
+        name = line.partition("  ")[0]
+        body = body.stylize("$foreground 60%", at, at + len(name))
+        at += len(line) + 1
+    return body
 
 
 def prose(text: str, gap: str = "") -> Widget:

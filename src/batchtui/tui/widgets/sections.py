@@ -65,7 +65,7 @@ def _fields(line: bytes) -> list[Section]:
     pairs = list(islice(_pairs(found, ()), MOST_FIELDS))
     width = min(24, max((cell_len(name) for name, _ in pairs), default=0))
     lines = [f"{name}{' ' * max(0, width - cell_len(name))}  {value}" for name, value in pairs]
-    return [Section("", "\n".join(lines), "plain")] if lines else []
+    return [Section("", "\n".join(lines), "fields")] if lines else []
 
 
 def _pairs(found: dict[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, str]]:
