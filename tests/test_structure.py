@@ -63,10 +63,7 @@ def test_every_piece_of_work_that_the_bench_names_is_there() -> None:
 
 def test_style_sheets_name_classes_that_there_are() -> None:
     known = {
-        node.name
-        for path in modules().values()
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.ClassDef)
+        node.name for path in modules().values() for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)
     }
     textual = {"Button", "Input", "OptionList", "Screen", "Static", "TextArea", "ToastRack"}
     for path in ROOT.rglob("*.tcss"):
