@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.cli.calling import Caller, call
 from tests.intake.helpers import codes, group, plan_for
 from tests.intake.helpers import request as native
+from tests.quick import hurry
 
 from batchtui.present.batch import unchecked
 from batchtui.results.answer_check import Schema
@@ -72,7 +74,8 @@ def test_results_say_how_many_were_not_checked(tmp_path: Path) -> None:
     assert batch(tmp_path / "tools", [line("t", "errored")], requests=[request("t", **asked(ODD))]).unchecked.count == 0
 
 
-def test_the_verb_says_it(call: Caller) -> None:
+def test_the_verb_says_it(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
     source = call.folder / "odd.jsonl"
     source.write_text("".join(json.dumps(native(f"{n}-demo-ok", **asked(ODD))) + "\n" for n in range(3)))
     assert "warning ×3" in call("check", source).out.decode()
