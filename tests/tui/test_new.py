@@ -447,7 +447,7 @@ async def test_a_starter_gives_way_to_the_template_that_is_named(service: Servic
     template.write_text(TEMPLATE.replace("Label:", "Sort:"))
     async with opened(service, table) as (_, pilot, screen):
         await until(pilot, lambda: screen.plan is not None)
-        assert "This one is a start" in screen.query_one(StatusLine).said
+        assert "Rows need a template" in screen.query_one(StatusLine).said
         await named_template(pilot, screen, template)
         await until(pilot, lambda: screen.plan is not None and "Sort: " in screen.plan.sample[0])
         assert screen.query_one(TemplateEditor).text == template.read_text()

@@ -95,6 +95,11 @@ class SourceForm(Vertical):
         self.query_one("#source-run-line").display = bool(words)
         self.query_one("#source-run", Static).update(Content(safetext.line(words, 160)))
 
+    def begin_again(self) -> None:
+        """Say that template and model are the run's own while none is typed."""
+        self.query_one("#source-template", PathInput).placeholder = "the run's own template"
+        self.query_one("#source-model", Input).placeholder = "the run's own model"
+
     def set_model(self, model: str) -> None:
         """Write a model into its field."""
         self.query_one("#source-model", Input).value = model
@@ -192,8 +197,10 @@ class SourceForm(Vertical):
 
     @on(Input.Submitted)
     @on(Input.Blurred)
-    def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
+    async def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
         event.stop()
+        if isinstance(event, Input.Submitted) and isinstance(event.input, PathInput):
+            await event.input.complete_only()
         self.post_message(self.Changed(asked=event.input if isinstance(event, Input.Submitted) else None))
 
     @on(Select.Changed)

@@ -61,7 +61,7 @@ class NameRows:
 
 
 class ColumnsScreen(BaseModal[list[str] | None]):
-    """Dismisses with the chosen names in their order, none for the usual columns; None when left."""
+    """Dismisses with the chosen names in their order, none for the default columns; None when left."""
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "column_choice.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,9 +76,11 @@ class ColumnsScreen(BaseModal[list[str] | None]):
         chosen: Sequence[str],
         *,
         title: str = "Columns to export, in the order of the marks",
+        note: str = "",
     ) -> None:
         super().__init__()
         self._title = title
+        self._note = note
         self._names = names
         self._chosen = list(chosen)
 
@@ -88,7 +90,7 @@ class ColumnsScreen(BaseModal[list[str] | None]):
             yield Static(self._title, classes="title", markup=False)
             yield RowList(COLUMNS, NameRows(self._names, self._chosen), id="columns-list")
             yield Static("", id="columns-said", markup=False)
-            yield KeyLine(("mark", "open", "columns.left", "columns.right", "mark_all"), last=("back",))
+            yield KeyLine(("mark", "columns.left", "columns.right", "mark_all"), last=("back",))
 
     def on_mount(self) -> None:
         """The list has the keys."""
@@ -107,8 +109,10 @@ class ColumnsScreen(BaseModal[list[str] | None]):
 
     def _say(self) -> None:
         marked = f"{len(self._chosen)} of {len(self._names)} columns marked"
-        some = f"{marked}. Press Enter to apply." if self._chosen else "No marks: the usual columns are exported."
-        self.query_one("#columns-said", Static).update(some)
+        said = [
+            f"{marked}. Press Enter to apply." if self._chosen else "No columns marked. Press Enter for the default."
+        ]
+        self.query_one("#columns-said", Static).update(" ".join([*said, self._note] if self._note else said))
 
     @on(RowSelected)
     def _selected(self) -> None:

@@ -64,12 +64,12 @@ class FieldCompareScreen(BaseScreen[None]):
     """Compares a field of two views."""
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = ["score.tcss"]
-    KEY_LINE: ClassVar[tuple[str, ...]] = ("matrix.open", "field.switch", "field.gold", "field.all", "export")
+    KEY_LINE: ClassVar[tuple[str, ...]] = ("matrix.open", "open", "field.switch", "field.gold", "field.all", "export")
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,q", "back", "back", "back", "back to the list, then leave", key_display="esc"),
         bind("tab", "switch", "matrix/rows", "field.switch", "matrix or rows"),
         bind("A", "gold", "gold", "field.gold", "which of the two is right, by a column or file"),
-        bind("w", "all", "all that differ", "field.all", "list all rows that differ"),
+        bind("w", "all", "different rows", "field.all", "list all rows that differ"),
         bind("x", "export", "export", "export", "save the rows that differ as CSV"),
     ]
 

@@ -348,6 +348,7 @@ class DetailPane(Container):
     DEFAULT_CSS: ClassVar[str] = """
     DetailPane { layout: vertical; height: 1fr; width: 1fr; }
     DetailPane #request { height: auto; max-height: 35%; }
+    DetailPane.hiding #request { max-height: 75%; }
     DetailPane.beside { layout: horizontal; }
     DetailPane.beside #request { width: 2fr; height: 1fr; max-height: 100%; margin-right: 1; }
     DetailPane.beside #answer { width: 3fr; }
@@ -431,7 +432,9 @@ class DetailPane(Container):
     async def _show(self, found: Read) -> None:
         asked, said = self._sections(found, self.mode)
         wanted = self.wanted()
-        if wanted is not None and self._hides(wanted.row):
+        hidden = wanted is not None and self._hides(wanted.row)
+        self.set_class(hidden, "hiding")
+        if hidden:
             said = [Section("", "Hidden until your verdict: + or - asks for the right value.", "note")]
         markdown = self.mode == "markdown"
         await self.query_one("#request", AnswerView).show(asked, title=f"· {_model(found)}", markdown=markdown)

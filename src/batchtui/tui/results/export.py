@@ -141,10 +141,10 @@ class ExportScreen(BaseModal[str]):
             return [f"ctrl+u: values of JSON answers instead of text: {_yes(self._parsed)}"]
         if format not in TABLES:
             return []
-        many = f"{len(self._columns)} chosen" if self._columns else "the usual ones"
+        many = f"{len(self._columns)} chosen" if self._columns else "default"
         lines = [f"ctrl+k: columns: {many}"]
         if self._origins:
-            lines.append(f"ctrl+o: columns of the runs it was made from: {_yes(self._with_origin)}")
+            lines.append(f"ctrl+o: columns of the runs this one was made from: {_yes(self._with_origin)}")
         if format != "sqlite" and not self._columns:
             lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(bool(self._unfold))}")
         return [*lines, f"ctrl+b: byte order mark for Excel: {_yes(self._bom)}"] if format == "csv" else lines
@@ -176,7 +176,7 @@ class ExportScreen(BaseModal[str]):
             self._show_rows()
 
     def action_origin(self) -> None:
-        """The columns of the runs it was made from too, or not."""
+        """The columns of the runs this one was made from too, or not."""
         self._with_origin = not self._with_origin
         self._suggest()
 

@@ -15,7 +15,7 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
 from batchtui.results.field_scores import answered, usable_rows
-from batchtui.results.gold import labels_of
+from batchtui.results.gold import is_likely, labels_of
 from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.review import LONGEST_NOTE, Judged, Review, Verdict, draw, hash_of
 from batchtui.results.row_match import identities
@@ -102,14 +102,20 @@ class Reviewing:
         if self._review is None or self._view is not self._screen.view:
             return plain
         if self.blind:
-            plain = tuple(self._veiled(each) if _of_answer(each) else each for each in plain)
+            plain = tuple(self._veiled(each) if self._leads(each) else each for each in plain)
         return (self._column, *plain)
+
+    def _leads(self, each: TableColumn) -> bool:
+        """Whether a column would lead the verdict: it shows the answer, or what is likely the right value."""
+        scope, _, name = each.name.partition(".")
+        key = self._judged.rpartition(".")[2]
+        return _of_answer(each) or (scope == "row" and is_likely(name.strip('"'), key))
 
     def _veiled(self, each: TableColumn) -> TableColumn:
         cell = each.cell
 
         def veiled(view: View, row: ResultRow) -> Cell:
-            return Text("(hidden)", style="muted") if self.hides(row.number) else cell(view, row)
+            return Text("hidden", style="muted") if self.hides(row.number) else cell(view, row)
 
         return replace(each, cell=veiled)
 
@@ -192,7 +198,9 @@ class Reviewing:
             value = chosen or None
             verdict = "right" if value is not None and value == own else "wrong"
             said = (
-                "right" if verdict == "right" else f"wrong: the answer is {present.name_of(own or present.NOT_USABLE)}"
+                "right"
+                if verdict == "right"
+                else f"wrong: the model answered {present.name_of(own or present.NOT_USABLE)}"
             )
             self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
         elif right and own is None and self._judged:
@@ -239,7 +247,7 @@ class Reviewing:
         found = await self._screen.in_thread(lambda: labels_of(names.column(self.field)))  # type: ignore[arg-type]
         values = [value for value, _ in Counter(found).most_common(MOST_VALUES) if value is not None and value != own]
         choices = [(value, safetext.line(value, 60)) for value in values if len(value) <= 200]
-        choices += [(_OTHER, "another value…"), (_UNKNOWN, "not said")]
+        choices += [(_OTHER, "another value…"), (_UNKNOWN, "leave it open")]
         chosen = await self._screen.app.push_screen_wait(Choose(title, choices))
         if chosen == _OTHER:
             typed = await self._screen.app.push_screen_wait(Ask("Right value", value=""))
@@ -288,7 +296,7 @@ class Reviewing:
     # --- samples ----------------------------------------------------------------------------------------------------
 
     async def sample(self) -> None:
-        """Go on with the sample, or draw one of the usable answers shown."""
+        """Go on with the sample, or draw one of the usable answers shown, of all while a sample is shown."""
         review = await self._ready()
         if review.sample is not None:
             done, total = review.progress()
@@ -310,7 +318,7 @@ class Reviewing:
         assert view is not None
         names = await self._screen.in_thread(names_of, view)
         usable = await self._screen.in_thread(usable_rows, view)
-        rows = [row for row in self._screen.chosen_rows() if usable[row]]
+        rows = [row for row in self._screen.sampled_rows() if usable[row]]
         if not rows:
             self._screen.say("No usable answers are shown.", advice="Choose another tab, or clear the filter.")
             return

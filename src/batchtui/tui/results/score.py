@@ -16,7 +16,8 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
 from batchtui.results.field_scores import FieldScore, score_field
-from batchtui.results.gold import Gold
+from batchtui.results.filter import sort
+from batchtui.results.gold import Gold, is_likely
 from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows, View
@@ -140,7 +141,9 @@ async def score(screen: ResultsScreen) -> None:
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
     chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found))
     if chosen is not None:
-        screen.show_rows(*chosen)
+        what, found_rows = chosen
+        ordered = await screen.in_thread(sort, view, found_rows, "source")
+        screen.show_rows(what, ordered, first=ordered[0])
 
 
 async def choose_field(screen: BaseScreen[None], names: ValueNames, title: str) -> Name | None:
@@ -186,7 +189,7 @@ def _likely(names: ValueNames, field: Name) -> list[Name]:
 
     def rank(name: Name) -> tuple[int, int]:
         own = name.key.lower()
-        golden = any(word in own for word in ("gold", "label", "expected", "target", "truth"))
+        golden = is_likely(own)
         return (0 if key in own and golden else 1 if own == key else 2 if key in own else 3 if golden else 4), 0
 
     return sorted(names.own, key=rank)

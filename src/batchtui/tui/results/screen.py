@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -351,9 +351,10 @@ class ResultsScreen(BaseScreen[None]):
         if self.view is None:
             return
         shown, order = len(self._list.source), self._search.order
-        parts = [f"{numbers.count(shown)} of {numbers.count(len(self.view))} shown"]
+        row, of = numbers.count(self._list.cursor + 1), numbers.count(shown)
+        parts = [f"{of} of {numbers.count(len(self.view))} shown"]
         if shown:
-            parts.insert(0, f"row {numbers.count(self._list.cursor + 1)}")
+            parts = [f"row {row} of {of}"] if self._sampled else [f"row {row}", *parts]
         parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
@@ -406,6 +407,15 @@ class ResultsScreen(BaseScreen[None]):
     def chosen_rows(self) -> list[int]:
         """What an action is meant for: the marked rows, or all that are shown; in the order of the view."""
         return sorted(self.marked or self.rows)
+
+    def sampled_rows(self) -> Sequence[int]:
+        """What a sample is drawn from: the chosen rows, but all of the view while a sample is what is shown."""
+        return range(len(self.view)) if self._sampled and self.view is not None else self.chosen_rows()
+
+    @property
+    def _sampled(self) -> bool:
+        """Whether the rows of a review sample are shown."""
+        return self._search.only is not None and self._search.only[0] == SAMPLE
 
     def select(self, *, among: Rows | None = None) -> None:
         """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages."""
@@ -498,8 +508,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def _show_keys(self) -> None:
         """The keys of a review first, while its sample is shown."""
-        only = self._search.only
-        first = self.REVIEW_KEYS if only is not None and only[0] == SAMPLE else ()
+        first = self.REVIEW_KEYS if self._sampled else ()
         self.query_one(KeyLine).show((*first, *self.KEY_LINE))
 
     def move_to(self, row: int) -> None:
