@@ -188,6 +188,7 @@ async def test_a_field_of_two_runs(app: BatchtuiApp) -> None:
         assert len(screen.query_one(RowList).source) == spot.rows and screen.query_one(RowList).has_focus
         await keys(pilot, "enter")
         assert screen.query_one(DiffView).display and spot.row in text_of(app)
+        assert "· gold " in text_of(app) and "Text " in text_of(app), "what was asked stands above both values"
         await keys(pilot, "escape", "w", "x", "enter")
         assert len(Path("differ-tone.csv").read_text().splitlines()) == len(differing) + 1
         await keys(pilot, "escape")

@@ -76,11 +76,9 @@ class ColumnsScreen(BaseModal[list[str] | None]):
         chosen: Sequence[str],
         *,
         title: str = "Columns to export, in the order of the marks",
-        note: str = "",
     ) -> None:
         super().__init__()
         self._title = title
-        self._note = note
         self._names = names
         self._chosen = list(chosen)
 
@@ -109,10 +107,8 @@ class ColumnsScreen(BaseModal[list[str] | None]):
 
     def _say(self) -> None:
         marked = f"{len(self._chosen)} of {len(self._names)} columns marked"
-        said = [
-            f"{marked}. Press Enter to apply." if self._chosen else "No columns marked. Press Enter for the default."
-        ]
-        self.query_one("#columns-said", Static).update(" ".join([*said, self._note] if self._note else said))
+        said = f"{marked}. Press Enter to apply." if self._chosen else "No columns marked. Press Enter for the default."
+        self.query_one("#columns-said", Static).update(said)
 
     @on(RowSelected)
     def _selected(self) -> None:
