@@ -61,7 +61,7 @@ def compare_(
     output: Path | None,
     force: bool,
 ) -> int:
-    """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
+    """Compare two batches or runs by source row: outcomes that changed, answers that differ, tokens and cost."""
     for asked, option in ((gold, "--gold"), (format_, "--format"), (output, "-o")):
         if asked and not field:
             raise InputError(f"{option} needs --field", advice="name a field, such as --field sentiment")

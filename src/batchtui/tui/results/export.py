@@ -74,7 +74,7 @@ class ExportScreen(BaseModal[str]):
             "origin",
             "with origin",
             "export.origin",
-            "also the columns and fields of the runs it was made from",
+            "also the columns and fields of the runs this one was made from",
             priority=True,
         ),
     ]
