@@ -154,17 +154,41 @@ ANSWER_SCHEMA: dict[str, object] = {
 }
 
 
-def answers(count: int, *, long: bool = False) -> Path:
-    """A folder with the results and requests of a labelling job: about 600 bytes a result, or 2,400 with ``long`` ones,
-    which have a long reason and the signature of a thinking block beside it.
+SENTIMENTS = ("positive", "negative", "mixed")
+
+
+def answers(count: int, *, long: bool = False, seed: int = 13) -> Path:
+    """A folder with the results, requests and rows of a labelling job: about 600 bytes a result, or 2,400 with ``long``
+    ones, which have a long reason and the signature of a thinking block beside it.  Rows have the column ``gold``.
     """
-    folder = DATA / f"answers-{count}-{'long' if long else 'short'}"
-    if not (folder / "results.jsonl").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "requests.jsonl", _asking_lines(count))
-        _write(folder / "results.jsonl.tmp", _labelled_lines(count, long))
-        (folder / "results.jsonl.tmp").rename(folder / "results.jsonl")
+    folder = DATA / f"answers-{count}-{'long' if long else 'short'}{'' if seed == 13 else f'-{seed}'}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, lines in (
+        ("requests.jsonl", _asking_lines(count)),
+        ("ids.jsonl", _gold_lines(count)),
+        ("results.jsonl", _labelled_lines(count, long, seed)),
+    ):
+        if not (folder / name).exists():
+            _write(folder / f"{name}.tmp", lines)
+            (folder / f"{name}.tmp").rename(folder / name)
     return folder
+
+
+def _gold_lines(count: int) -> Iterator[bytes]:
+    rng = random.Random(17)
+    for number in range(1, count + 1):
+        row = {"number": number, "gold": rng.choice(SENTIMENTS)}
+        told = {"custom_id": f"req-{number - 1:07}", "row_id": f"{number}", "source": 1, "number": number, "row": row}
+        yield json.dumps(told, separators=(",", ":")).encode() + b"\n"
+
+
+def adopted(folder: Path) -> Path:
+    """A folder with the same results and no requests, whose answers nobody asked to be anything."""
+    found = folder.with_name(f"{folder.name}-adopted")
+    if not (found / "results.jsonl").exists():
+        found.mkdir(exist_ok=True)
+        os.link(folder / "results.jsonl", found / "results.jsonl")
+    return found
 
 
 def _asking_lines(count: int) -> Iterator[bytes]:
@@ -175,12 +199,12 @@ def _asking_lines(count: int) -> Iterator[bytes]:
         yield json.dumps({"custom_id": f"req-{number:07}", "params": params}, separators=(",", ":")).encode() + b"\n"
 
 
-def _labelled_lines(count: int, long: bool) -> Iterator[bytes]:
-    rng = random.Random(13)
+def _labelled_lines(count: int, long: bool, seed: int) -> Iterator[bytes]:
+    rng = random.Random(seed)
     paragraphs = _paragraphs(rng)
     for number in range(count):
         answer = {
-            "sentiment": rng.choice(("positive", "negative", "mixed")),
+            "sentiment": rng.choice(SENTIMENTS),
             "topic": rng.choice(("price", "quality", "delivery", "support")),
             "urgency": rng.randrange(1, 6),
             "score": round(rng.random(), 2),

@@ -131,26 +131,39 @@ def fields(folder: str) -> dict[str, Any]:
     return {"seconds": seconds, "fields": len(found.names)}
 
 
-def checked_fields(folder: str) -> dict[str, Any]:
-    """The same, and every answer checked by its request's schema."""
+def checked_fields(folder: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The same, and every answer checked by a schema in the same pass, as ``results --schema`` does."""
     from batchtui.domain.money import load_prices
-    from batchtui.results.answer_check import AnswerChecker
-    from batchtui.results.answer_parts import plain_parts
-    from batchtui.results.fields import view_fields
+    from batchtui.results.answer_check import Schema
+    from batchtui.results.fields import check_answers, view_fields
     from batchtui.results.storage import open_results
 
     view = open_results(Path(folder), load_prices())
     (Path(folder) / "results.fields").unlink(missing_ok=True)
     began = time.perf_counter()
-    view_fields(view)
-    checker, invalid, row = AnswerChecker(view.members[0].asked), 0, 0
-    with (Path(folder) / "results.jsonl").open("rb") as file:
-        while lines := file.readlines(1 << 18):
-            for parts in plain_parts(b"".join(lines), len(lines)) or ():
-                invalid += checker.flaw(view.columns.seq[row], parts) is not None
-                row += 1
+    check_answers(view, Schema(schema))
+    found = view_fields(view)
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "invalid": invalid}
+    return {"seconds": seconds, "fields": len(found.names), "invalid": view.tally.invalid}
+
+
+def checked_index(folder: str) -> dict[str, Any]:
+    """Index results whose requests are indexed, every answer checked by its own request's schema, as a fetch does."""
+    from batchtui.domain.money import load_prices
+    from batchtui.results.storage import index_requests, open_results
+
+    results, away = Path(folder) / "results.jsonl", Path(folder) / "away.jsonl"
+    (Path(folder) / "results.index").unlink(missing_ok=True)
+    results.rename(away)
+    index_requests(Path(folder), load_prices())
+    away.rename(results)
+    import_module("jsonschema_rs")
+    began = time.perf_counter()
+    view = open_results(Path(folder), load_prices())
+    seconds = time.perf_counter() - began
+    if not view.asked.checks:
+        raise SystemExit("nothing was checked")
+    return {"seconds": seconds, "invalid": view.tally.invalid}
 
 
 def counted(folder: str) -> dict[str, Any]:
@@ -187,23 +200,32 @@ def fields_beside_a_loop(folder: str) -> dict[str, Any]:
     return {"seconds": asyncio.run(watch())}
 
 
-def table(folder: str, what: str) -> dict[str, Any]:
-    """Count a field, cross it, filter or sort by it, its fields read; the best of five, in seconds."""
+def table(folder: str, what: str, other: str) -> dict[str, Any]:
+    """Count a field, cross it, filter or sort by it, score it or compare it with that of a run of the same rows, its
+    fields read; the best of five, in seconds."""
     from batchtui.domain.money import load_prices
     from batchtui.results.column_counts import count
+    from batchtui.results.field_scores import compare_field, score_field
     from batchtui.results.filter import parse_filter, sort
+    from batchtui.results.gold import gold_column
     from batchtui.results.names import names_of
     from batchtui.results.search import select
     from batchtui.results.storage import open_results
 
     view = open_results(Path(folder), load_prices())
     names = names_of(view)
+    beside = open_results(Path(other), load_prices()) if what == "compare" else view
+    both = names, names_of(beside)
+    field = names.resolve("sentiment"), both[1].resolve("sentiment")
+    gold = gold_column(names, names.resolve("gold"))
     works: dict[str, Any] = {
         "count": lambda: count(view, names, "sentiment"),
         "cross": lambda: count(view, names, "sentiment", "urgency"),
         "numbers": lambda: count(view, names, "urgency"),
         "filter": lambda: select(view, parse_filter("urgency>3 sentiment:negative")),
         "sort": lambda: sort(view, range(len(view)), "answer.urgency"),
+        "score": lambda: score_field(view, names, field[0], gold),
+        "compare": lambda: compare_field((view, beside), both, field, gold),
     }
     for name in ("sentiment", "urgency"):
         names.column(names.resolve(name))

@@ -149,7 +149,10 @@ def fields(bench: Bench) -> list[Line]:
         results = str(folder / "results.jsonl")
         works: dict[str, Callable[[], Sample]] = {
             "ours": lambda folder=folder: work("bench.ours:fields", env=env, folder=str(folder)),
-            "checked": lambda folder=folder: work("bench.ours:checked_fields", env=env, folder=str(folder)),
+            "checked": lambda folder=folder: work(
+                "bench.ours:checked_fields", env=env, folder=str(data.adopted(folder)), schema=data.ANSWER_SCHEMA
+            ),
+            "index": lambda folder=folder: work("bench.ours:checked_index", env=env, folder=str(folder)),
             "pause": lambda folder=folder: work("bench.ours:fields_beside_a_loop", env=env, folder=str(folder)),
             "count": lambda folder=folder: work("bench.ours:counted", env=env, folder=str(folder)),
             "json.loads loop": lambda results=results: work("bench.peers:answers_loop", env=env, results=results),
@@ -164,6 +167,8 @@ def fields(bench: Bench) -> list[Line]:
         what = f"fields of {bench.count:,} JSON answers, {data.megabytes(folder / 'results.jsonl'):.0f} MB"
         lines += beside(what, found["ours"], found, [("json.loads loop", 0.6), ("DuckDB read_json", 1.0)])
         lines += beside(f"{what}, each checked", found["checked"], found, [("json.loads loop", 0.8)])
+        indexed = f"index of the same {bench.count:,}, each checked as they are fetched"
+        lines += beside(indexed, found["index"], found, [("json.loads loop", 0.8)])
         lines.append(Line(f"memory of {what}", found["ours"].peak, "MB", target=150))
         lines.append(Line(f"a loop's worst pause beside {what}", 1_000 * found["pause"].value, "ms", target=50))
         lines.append(Line(f"count a field, {what}", 1_000 * found["count"].value, "ms", target=50))
@@ -176,29 +181,31 @@ TABLE = {
     "numbers": ("quartiles and histogram of a field", 50),
     "filter": ("filter by two fields", 100),
     "sort": ("sort by a field", 100),
+    "score": ("score a field against a column", None),
+    "compare": ("compare a field of two runs, with gold", None),
 }
-"""What is done with fields once they are read, and how many milliseconds it may take."""
+"""What is done with fields once they are read, and how many milliseconds it may take where that is bounded."""
 
 
 def table(bench: Bench) -> list[Line]:
-    """Count, cross, filter and sort by fields that are read, beside pandas over a frame that is there."""
+    """Count, cross, filter, sort, score and compare by fields that are read, beside pandas over a frame that is there."""
     lines: list[Line] = []
     env = environment(data.DATA)
-    folder = data.answers(bench.count)
+    folder, other = data.answers(bench.count), data.answers(bench.count, seed=14)
     pandas = importlib.util.find_spec("pandas") is not None
     if not pandas:
         bench.missing.add("pandas")
     for what, (done, most) in TABLE.items():
         works: dict[str, Callable[[], Sample]] = {
-            "ours": lambda what=what: work("bench.ours:table", env=env, folder=str(folder), what=what)
+            "ours": lambda what=what: work("bench.ours:table", env=env, folder=str(folder), what=what, other=str(other))
         }
         if pandas:
-            results = str(folder / "results.jsonl")
-            works["pandas"] = lambda what=what, results=results: work(
-                "bench.peers:pandas_table", env=env, results=results, what=what
+            given = {"results": str(folder / "results.jsonl"), "other": str(other / "results.jsonl")}
+            works["pandas"] = lambda what=what, given=given: work(
+                "bench.peers:pandas_table", env=env, what=what, **given
             )
         found = in_turn(bench.rounds, works)
         words = f"{done}, {bench.count:,} rows"
         lines.append(Line(words, 1_000 * found["ours"].value, "ms", target=most))
-        lines += beside(f"{words}, beside", found["ours"], found, [("pandas", None)]) if pandas else []
+        lines += beside(f"{words}, beside", found["ours"], found, [("pandas", None)])
     return lines

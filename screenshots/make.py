@@ -265,7 +265,7 @@ def server(data: Path) -> Iterator[str]:
             time.sleep(0.01)
         yield url_of(sock)
     finally:
-        running.should_exit = True
+        running.end()
         thread.join(10)
         sock.close()
 

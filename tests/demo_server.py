@@ -62,6 +62,6 @@ def running_demo(data: Path, *, faults: Sequence[str] = (), port: int = 0, **opt
             time.sleep(0.005)
         yield RunningDemo(url_of(sock), app.state.demo)
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(20)
         sock.close()

@@ -270,6 +270,9 @@ def main() -> None:
 
     for name in IMPORTED:
         importlib.import_module(name)
+    from tests.quick import trust_the_disk
+
+    trust_the_disk()
     assert threading.active_count() == 1
     gc.collect()
     gc.freeze()

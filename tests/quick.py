@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from batchtui.config import load
 from batchtui.domain.batch import BatchRecord
-from batchtui.service import fetcher, poll_loop, presence, reconcile
+from batchtui.service import fetcher, poll_loop, presence, reconcile, sender
 from batchtui.service.poll_loop import Poller
 
 PACE = 0.05
@@ -24,6 +26,15 @@ main(sys.argv[1:])
 """The program with these waits, for a ``tests.preloaded.Child``."""
 SOON = 0.02
 """Seconds before whatever failed is tried again, and between looks at the disk of one who waits."""
+
+
+def trust_the_disk() -> None:
+    """No wait for the disk: no test switches the machine off, and what a killed process wrote is there all the same."""
+
+    def fsync(file: Any) -> None:
+        os.fstat(file if isinstance(file, int) else file.fileno())
+
+    os.fsync = os.fdatasync = fsync
 
 
 def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,5 +54,9 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "UNKNOWN_AFTER", timedelta(seconds=SOON))
     monkeypatch.setattr(presence, "unknown_delay", lambda looks: SOON)
     monkeypatch.setattr(reconcile, "settle_delay", lambda looks: SOON)
+    monkeypatch.setattr(sender, "settle_delay", lambda looks: SOON)
+    monkeypatch.setattr(sender, "resend_delay", lambda posts: SOON)
+    monkeypatch.setattr(sender, "_TRY_AFTER", SOON)
     monkeypatch.setattr(fetcher, "fetch_delay", lambda tries: SOON)
-    monkeypatch.setitem(Poller.until.__kwdefaults__, "tick", SOON)
+    for loop in (Poller.until, Poller.until_clear):
+        monkeypatch.setitem(loop.__kwdefaults__, "tick", SOON)

@@ -80,6 +80,7 @@ exprot = "x"
 details = "ctrl+d"
 "results.nothing" = "f5"
 mark = "space, f6"
+"drafts.delete" = "escape"
 """
     said = [each.split("config.toml:")[1] for each in config_check.of(load_config(written(tmp_path, text)))]
     assert said[0].startswith("2: [screen] theme 'drak' is unknown")
@@ -89,6 +90,7 @@ mark = "space, f6"
     assert said[4] == "7: [keys] 'exprot' is not an action, did you mean 'export'?"
     assert said[5].startswith("9: [keys] 'results.nothing' is not an action")
     assert "8: [keys] ^d is both 'page_down' and 'details' (home)" in said[6:]
+    assert "11: [keys] esc is both 'back' and 'drafts.delete' (draft list)" in said[6:]
     assert not any("mark" in each for each in said[6:])
 
 

@@ -53,3 +53,23 @@ def test_every_piece_of_work_that_the_bench_names_is_there() -> None:
     for path in bench.glob("*.py"):
         for module, name in re.findall(r'"bench\.(\w+):(\w+)"', path.read_text()):
             assert f"def {name}(" in (bench / f"{module}.py").read_text(), f"{path.name}: {module}:{name}"
+
+
+def test_a_class_has_its_name_for_itself() -> None:
+    found: dict[str, list[str]] = {}
+    for name, path in modules().items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(name)
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}
+
+
+def test_a_file_has_its_name_for_itself_in_its_room() -> None:
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in ROOT.rglob("*.py"):
+        inside = path.relative_to(ROOT)
+        # What every screen may have is called the same in each.
+        screens = inside.parts[0] == "tui" and path.name in ("screen.py", "actions.py", "rows.py")
+        if path.name != "__init__.py" and not screens:
+            found.setdefault((inside.parts[0], path.name), []).append(str(inside))
+    assert {where: paths for where, paths in found.items() if len(paths) > 1} == {}

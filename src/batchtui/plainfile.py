@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,6 +48,52 @@ def kind(mode: int) -> str:
     if stat.S_ISSOCK(mode):
         return "a socket"
     return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "a special file"
+
+
+_AHEAD = 64 * 1024
+"""Bytes read at once where stretches follow one another."""
+_NEAR = 4
+"""Bytes, such as a newline, that may lie between two of them."""
+
+
+class ReadAhead:
+    """Stretches of an open file: those that follow one another come from larger reads.  Any thread may read."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._held = (0, b"")
+        """Where what was read last begins, and what it is."""
+        self._next = -1
+
+    def read(self, offset: int, length: int) -> bytes:
+        """So many bytes from ``offset`` on, fewer at the file's end.  Raises OSError."""
+        start, held = self._held
+        place = offset - start
+        follows, self._next = 0 <= offset - self._next <= _NEAR, offset + length
+        if place >= 0 and place + length <= len(held):
+            return held[place : place + length]
+        most = max(length, _AHEAD) if follows else length
+        found = os.pread(self._fd, most, offset)
+        while len(found) < length and (more := os.pread(self._fd, length - len(found), offset + len(found))):
+            found += more
+        if len(found) <= length:
+            return found
+        self._held = (offset, found)
+        return found[:length]
+
+    def read_all(self, places: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Several stretches, given by offset and length; in one go where they follow one another.  Raises OSError."""
+        if not places:
+            return []
+        begin, end = places[0][0], places[0][0]
+        for offset, length in places:
+            if not end <= offset <= end + _NEAR:
+                return [self.read(*place) for place in places]
+            end = offset + length
+        block = os.pread(self._fd, end - begin, begin)
+        if len(block) < end - begin:
+            return [self.read(*place) for place in places]
+        return [block[offset - begin : offset - begin + length] for offset, length in places]
 
 
 def read(path: str | Path, most: int) -> bytes:

@@ -50,7 +50,7 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
 async def retry_refused(service: Service, records: list[BatchRecord], patience: float = 0.0) -> bool:
     """Send what was refused again, once; False when nothing was left to send.
 
-    ``patience`` are the seconds that a person lets pass after a reply was lost.
+    ``patience`` are the seconds that a person lets pass after a plain no; a lost reply is waited for by the program.
     """
     for record in records:
         if (
@@ -59,7 +59,8 @@ async def retry_refused(service: Service, records: list[BatchRecord], patience: 
             or any(record.local_id in r.retry_of and not r.error.startswith(NOT_NEEDED) for r in records)
         ):
             continue
-        if record.lost_at is not None and (service.context.clock() - record.lost_at).total_seconds() < patience:
+        refused_at = None if record.unclear else record.lost_at
+        if refused_at is not None and (service.context.clock() - refused_at).total_seconds() < patience:
             return True
         try:
             plan = await asyncio.to_thread(plan_retry, service, [record.local_id])

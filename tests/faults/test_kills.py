@@ -22,6 +22,7 @@ from batchtui.service import Service
 from batchtui.service.reconcile import RESEND_AFTER
 from batchtui.store.records import RECORD
 from tests.demo_server import RunningDemo, running_demo
+from tests.faults.conftest import SPEED
 from tests.faults.driving import bring_home, ids_in, record_json, retry_refused
 from tests.preloaded import Child
 from tests.service.harness import service_on, source
@@ -32,7 +33,7 @@ SETTLED = 180.0
 LAGS = [0.0, 20.0, 60.0, 120.0, 1.3 * SETTLED, 2 * SETTLED, 4 * SETTLED]
 """Seconds by which the list of batches lags."""
 PATIENT = RESEND_AFTER * SETTLED
-"""Seconds after which nobody is advised any more to wait before a retry."""
+"""Seconds after which a list is believed that has no batch whose reply was lost."""
 # The program itself, told to kill itself after so many writes, renames and connections: each is a place of its own.
 CHILD = """
 import os, signal, sys
@@ -54,7 +55,7 @@ from batchtui.cli import main
 main(sys.argv[2:])
 """
 CREATE = [
-    "drop@create*1", "torn-reply@create*1", "slow:0.2@create*1", "late@create*1", "late:429,0@create*2",
+    "drop@create*1", "torn-reply@create*1", f"slow:{0.2 * SPEED}@create*1", "late@create*1", "late:429,0@create*2",
     "late-html:429@create*2", "late-html:502@create*1", "late:413@create*1", "late:401@create*1", "late:400@create*1",
     "earlier-reply@create*1", "status:429,0@create*1", "status:500@create*1",
 ]  # fmt: skip
@@ -157,7 +158,7 @@ def one_round(tmp_path: Path, seed: int) -> None:
 async def home(demo: RunningDemo, data: Path, patience: float = 0.0) -> None:
     """Sync as cron does, and do what a person does, until each batch there is is known and stored.
 
-    ``patience`` are the seconds that the person lets pass before a retry.
+    ``patience`` are the seconds that the person lets pass before a retry after a plain no.
     """
     from batchtui.config.load import load_config
 

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -77,20 +76,25 @@ def test_signals_end_a_waiting_submit_with_130_and_a_whole_state(tmp_path: Path,
         assert_whole(demo, data, COUNT)
 
 
+NOHUP = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + HURRIED
+"""The program as nohup starts it."""
+
+
 def test_a_hangup_that_is_to_be_ignored_is_ignored(tmp_path: Path) -> None:
-    with running_demo(tmp_path / "server", duration=2.0) as demo:
+    with running_demo(tmp_path / "server", duration=60.0) as demo:
         data = tmp_path / "data"
-        child = subprocess.Popen(
-            ["nohup", sys.executable, "-m", "batchtui", "submit", str(source(tmp_path, COUNT)), "--wait"],
+        child = Child(
+            ["submit", str(source(tmp_path, COUNT)), "--wait"],
+            code=NOHUP,
             env=environment(demo, data),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
         )
         assert child.stderr is not None
-        while "running" not in child.stderr.readline():
+        while b"running" not in child.stderr.readline():
             assert child.poll() is None
         child.send_signal(signal.SIGHUP)
+        hurried(demo)
         child.communicate(timeout=WITHIN)
         assert child.returncode in (0, 1)
         assert_whole(demo, data, COUNT)

@@ -133,3 +133,13 @@ def test_models_of_one_block_are_kept_apart(tmp_path: Path) -> None:
     plan = plan_of(write_lines(tmp_path / "in.jsonl", *lines))
     tokens = {each.model: each.input_tokens for each in plan.estimate.models}
     assert tokens[MODEL][0] > 20 * tokens["claude-opus-5"][1]
+
+
+def test_characters_that_lie_across_two_pieces_are_counted_once_and_torn_ones_are_found() -> None:
+    for lead in range(4):
+        text = "x" * lead + "東🎈é" * 20_000
+        assert fast_path.characters(text.encode()) == len(text)
+        assert fast_path.characters(text.encode()[:-1]) == -1
+        assert fast_path.characters(text.encode()[:40_000] + b"\xff" + text.encode()[40_000:]) == -1
+    assert fast_path.characters(b"plain") == 5
+    assert fast_path.characters(b"") == 0

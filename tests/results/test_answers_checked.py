@@ -13,7 +13,9 @@ from batchtui.cli.words import tally_failed
 from batchtui.domain.outcome import ALL_OUTCOMES, CODES, FLAWS, STANDINGS, meaning_of, standing
 from batchtui.results import index
 from batchtui.results.answer_check import Schema
+from batchtui.results.answer_parts import parts_of
 from batchtui.results.asked import SchemaPair
+from batchtui.results.fields import open_fields
 from batchtui.results.filter import parse_filter
 from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY, choose
 from batchtui.results.run_view import open_run
@@ -151,6 +153,44 @@ def test_a_schema_given_later_checks_what_was_asked_for_without_one(tmp_path: Pa
     for bad in ({"type": "nonsense"}, {"$ref": "file:///etc/hosts"}):
         with pytest.raises(ValueError, match=r"."):
             Schema(bad)
+
+
+ODD_TEXTS = (
+    *(text for text, _ in REASONS[:-1]),
+    *('{"n": 0.30000000000000001}', '{"n": 0.99999999999999999999}', '{"n": 1.0}', '{"n": 1e400}', '{"n": 1E2}'),
+    *('{"n": 1, "n": "x"}', " [1, 1.0]\n", "[1, 1.00000000000000000001]", '"text"', "7", "1e400", "null", "\ufeff{}"),
+    *('See: {"n": 2}', '{"n": NaN}', '{"n": "\\ud800"}', '{"é": "東京"}', "", "{" * 2_000),
+)
+ODD_SCHEMAS: tuple[Any, ...] = (
+    SCHEMA,
+    {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}},
+    {"properties": {"n": {"maximum": 0.3}}},
+    {"properties": {"n": {"exclusiveMaximum": 1}}},
+    {"properties": {"n": {"not": {"enum": [1, 0.3]}}}},
+    {"properties": {"n": {"enum": [1, 0.3]}}},
+    {"properties": {"n": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"multipleOf": 0.1}}},
+    {"type": "array", "uniqueItems": True},
+    {"type": "number"},
+    {"type": ["object", "string"]},
+    {"$ref": "https://json-schema.org/draft/2020-12/schema"},
+    True,
+)
+
+
+@pytest.mark.parametrize("schema", ODD_SCHEMAS, ids=[*map(str, range(len(ODD_SCHEMAS)))])
+def test_what_is_decoded_once_for_fields_gets_the_same_verdict(tmp_path: Path, schema: Any) -> None:
+    texts = ODD_TEXTS
+    blocks = [[{"type": "text", "text": text}] for text in texts]
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {"n": 1}}
+    blocks += [[{"type": "thinking", "thinking": "", "signature": "s"}, *blocks[0]], [*blocks[0], call], [call]]
+    store(tmp_path, [message(f"r{number}", content) for number, content in enumerate(blocks)])
+    view = open_run([(tmp_path, 0)], PRICES, schema=Schema(schema))
+    checker = view.members[0].checker
+    for row in range(len(view)):
+        if view.column("cut")[row] in (0, FLAWS.index("invalid")):
+            flaw = checker.flaw(view.column("seq")[row], parts_of(view.members[0].read(row)))
+            assert view.row(row).invalid == (flaw is not None), blocks[row]
+    assert open_fields(view.members[0]).names
 
 
 def one_of_each(folder: Path) -> ResultSet:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from batchtui.present import scores as present
+from batchtui.present.matrix import matrix
 from batchtui.results.field_scores import FieldScore, agreements, compare_field, score_field, shared
 from batchtui.results.gold import Gold, gold_by_id, gold_column, gold_review
 from batchtui.results.names import ValueNames, names_of
@@ -154,7 +155,7 @@ def test_runs_that_share_no_row_say_so(views: tuple[ResultSet, ResultSet], tmp_p
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_a_matrix_of_many_values_is_bounded(width: int) -> None:
     counts: dict[str, dict[str | None, int]] = {f"value {n}": {f"value {n % 7}": n + 1, None: 1} for n in range(300)}
-    drawn = present.matrix(counts, ("gold", "answer"), width, 20)
+    drawn = matrix(counts, ("gold", "answer"), width, 20)
     assert len(drawn.lines) <= 20 and all(len(line) <= width for line in drawn.lines) and drawn.hidden > 200
     assert any(spot.column is None for spot in drawn.spots[0]) and "not shown" in drawn.lines[-1]
     for spot in drawn.spots[-1]:
@@ -164,7 +165,7 @@ def test_a_matrix_of_many_values_is_bounded(width: int) -> None:
 def test_a_column_that_does_not_fit_is_said_and_figures_go_first() -> None:
     counts: dict[str, dict[str | None, int]] = {f"value{n}": {f"value{n}": 9, None: 1} for n in range(4)}
     beside = ("recall", "F1"), dict.fromkeys(counts, ("90%", "0.95"))
-    sizes = {width: present.matrix(counts, ("gold", "answer"), width, beside=beside) for width in (80, 60, 40)}
+    sizes = {width: matrix(counts, ("gold", "answer"), width, beside=beside) for width in (80, 60, 40)}
     assert [drawn.hidden for drawn in sizes.values()] == [0, 0, 3]
     assert ["recall" in drawn.lines[1] for drawn in sizes.values()] == [True, False, True]
     assert "3 more values not shown" in sizes[40].lines[-1]

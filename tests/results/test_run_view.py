@@ -9,7 +9,8 @@ from pathlib import Path
 
 from result_lines import PRICES, batch, canceled, errored, expired, good, line, message, request, store
 
-from batchtui.results.compare import compare, diff_lines
+from batchtui.present.compared import compared_lines
+from batchtui.results.compare import compare, diff_lines, indented
 from batchtui.results.filter import parse_filter, sort
 from batchtui.results.requests_again import choose, write_requests
 from batchtui.results.run_view import open_run
@@ -164,11 +165,16 @@ def test_a_comparison_tells_what_changed(tmp_path: Path) -> None:
     assert found.totals().requests == 5
     assert found.totals().good == (3, 3)
     assert [(d.left, d.right, d.changed) for d in found.diff(1)] == [("one", "one", False), ("two", "2", True)]
-    said = "\n".join(found.lines())
+    said = "\n".join(compared_lines(found))
     assert "fixed" in said
     assert "same       " not in said
-    assert len(list(found.lines(True))) == len(list(found.lines())) + 1
+    assert len(list(compared_lines(found, everything=True))) == len(list(compared_lines(found))) + 1
     json.dumps(found.summary())
+
+
+def test_json_is_compared_value_by_value() -> None:
+    assert indented('{"a":1,"b":[]}').splitlines() == ["{", '  "a": 1,', '  "b": []', "}"]
+    assert indented("[x") == indented("text") == ""
 
 
 def test_long_texts_are_compared_in_time() -> None:

@@ -13,6 +13,7 @@ from batchtui.config.edit import SETTINGS, parse_value
 from batchtui.config.load import Config, Profile, Settle, parse_config
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
+from batchtui.present.plan import unclear_lines
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import hurry
@@ -42,10 +43,11 @@ class Time:
         self.demo.clock.advance(seconds)
 
 
-def lost(service: Service, record: BatchRecord) -> tuple[str, ...]:
+def unclear(service: Service, record: BatchRecord) -> list[str]:
     """What is said before a retry of a batch that was sent a short while ago."""
-    with service.retry([record.local_id]) as retry:
-        return retry.notes(retry.rows(), {}).lost
+    plan = plan_retry(service, [record.local_id])
+    service.discard(plan)
+    return unclear_lines(service.unclear_before(plan))
 
 
 def test_settling_can_not_be_switched_off() -> None:
@@ -72,7 +74,7 @@ async def test_a_config_without_settling_does_not_make_a_retry_pay_twice(tmp_pat
         time = Time(service, demo)
         [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
         plan = await asyncio.to_thread(plan_retry, service, [refused.local_id])
-        assert lost(service, refused) == ()  # It was answered.
+        assert unclear(service, refused) == []  # It was answered.
         [again] = await service.submit(plan, retry_of=refused)
         assert again.waiting
         for _ in range(4):
@@ -117,7 +119,7 @@ async def test_what_a_busy_api_did_not_create_is_sent_again_after_a_quarter_of_a
         assert (record.status, record.posts, demo.stats()["creates"]) == ("in_progress", 2, 1)
 
 
-async def test_a_retry_soon_after_a_lost_reply_says_that_waiting_is_safer(tmp_path: Path) -> None:
+async def test_a_retry_soon_after_a_lost_reply_says_what_a_list_that_lags_may_hide(tmp_path: Path) -> None:
     with running_demo(tmp_path / "server", duration=600, faults=["status:500@create*1"]) as demo:
         service = service_on(demo, tmp_path / "data", Config())
         time = Time(service, demo)
@@ -126,10 +128,10 @@ async def test_a_retry_soon_after_a_lost_reply_says_that_waiting_is_safer(tmp_pa
             time.pass_by(31)
             await service.sync()
         assert service.resolve(record.local_id).status == "refused"  # A lost reply is settled within minutes.
-        [note] = lost(service, record)
-        assert record.local_id in note and "safer" in note
+        [note] = unclear(service, record)
+        assert record.local_id in note and "you pay twice" in note
         time.pass_by(900)
-        assert lost(service, record) == ()
+        assert unclear(service, record) == []
         await service.close()
 
 

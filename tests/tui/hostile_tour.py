@@ -7,6 +7,7 @@ place must clean what it shows by itself.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -30,12 +31,12 @@ from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.commands import last_error_text
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
 from batchtui.tui.messages import FilterTyped, Happened
-from batchtui.tui.new.files import FilePicker
+from batchtui.tui.new.file_picker import FilePicker
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.try_request import TryScreen
 from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.output_filter import OutputFilter
-from batchtui.tui.remote_batches import ElsewhereScreen
+from batchtui.tui.remote_batches import RemoteBatchesScreen
 from batchtui.tui.results.compare import CompareScreen, DiffView
 from batchtui.tui.results.error_groups import GroupsScreen
 from batchtui.tui.results.export import ExportScreen
@@ -173,7 +174,7 @@ class Tour:
 
     async def elsewhere(self) -> None:
         await self.keys("o")
-        screen = await self.shown(ElsewhereScreen)
+        screen = await self.shown(RemoteBatchesScreen)
         await self.until(lambda: len(screen.rows))
         for _ in COMPOSITES if self.everything else "abc":
             await self.keys("j", "enter")
@@ -340,6 +341,7 @@ def open_gate(widget: Widget) -> list[LineFilter]:
 def main() -> None:
     data, folder = Path(sys.argv[1]), Path(sys.argv[2])
     waiting.install()
+    gc.set_threshold(300_000, 5, 5)  # As in the tests' own process.
     service = hostile.furnish(data)
     hostile.folder(folder)
     os.chdir(folder)

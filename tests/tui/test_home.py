@@ -25,7 +25,7 @@ from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
 from batchtui.tui.help import HelpScreen
 from batchtui.tui.home.model import SORTS
 from batchtui.tui.messages import Happened
-from batchtui.tui.remote_batches import ElsewhereScreen
+from batchtui.tui.remote_batches import RemoteBatchesScreen
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.home_data import ago, furnished, put
@@ -284,9 +284,9 @@ async def test_batches_made_elsewhere_come_page_by_page_and_are_adopted(app: Bat
     monkeypatch.setattr(app.service, "elsewhere", elsewhere)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
-        await until(pilot, lambda: isinstance(app.screen, ElsewhereScreen) and len(app.screen.rows) == 30)
+        await until(pilot, lambda: isinstance(app.screen, RemoteBatchesScreen) and len(app.screen.rows) == 30)
         screen = app.screen
-        assert isinstance(screen, ElsewhereScreen)
+        assert isinstance(screen, RemoteBatchesScreen)
         await pilot.press("G")
         await until(pilot, lambda: len(screen.rows) == 60)
         await pilot.press("enter")
@@ -308,7 +308,7 @@ async def test_help_lists_the_true_keys(tmp_path: Path) -> None:
         assert "'nonsense' is not an action" in complaints and "both" in complaints
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
-        assert "^k" in str(app.screen._body)
+        assert "^k" in str(app.screen._text)
 
 
 async def test_a_switch_of_profile_shows_whose_rows_are_whose(tmp_path: Path) -> None:
@@ -399,7 +399,7 @@ async def test_pages_with_hardly_a_batch_of_others_are_gone_through_until_the_sc
     monkeypatch.setattr(app.service, "elsewhere", elsewhere)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
-        await until(pilot, lambda: isinstance(app.screen, ElsewhereScreen) and len(app.screen.rows) == 4)
+        await until(pilot, lambda: isinstance(app.screen, RemoteBatchesScreen) and len(app.screen.rows) == 4)
         assert asked == [None, *(f"p{n}" for n in range(1, 7))]
         await pilot.press("m")
         await until(pilot, lambda: "no more batches" in app.screen.query_one(StatusLine).said)
@@ -412,7 +412,7 @@ async def test_a_page_that_fails_says_no_more_than_what_is_known(app: BatchtuiAp
     monkeypatch.setattr(app.service, "elsewhere", elsewhere)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
-        await until(pilot, lambda: isinstance(app.screen, ElsewhereScreen))
+        await until(pilot, lambda: isinstance(app.screen, RemoteBatchesScreen))
         line = app.screen.query_one(StatusLine)
         await until(pilot, lambda: "can't be reached" in line.said)
         assert "tracked here" not in app.export_screenshot()
@@ -508,7 +508,7 @@ async def test_asking_anew_while_a_page_is_on_its_way_begins_with_the_first(app:
         await until(pilot, lambda: asked == [None, None])
         app.engine.call(let_go())
         screen = app.screen
-        assert isinstance(screen, ElsewhereScreen)
+        assert isinstance(screen, RemoteBatchesScreen)
         await until(pilot, lambda: [b.id for b in screen.rows.batches] == ["msgbatch_new"])
         await settled(pilot)
         assert [b.id for b in screen.rows.batches] == ["msgbatch_new"] and len(asked) == 2

@@ -13,7 +13,9 @@ import pytest
 from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import Progress
-from batchtui.present import batch, numbers
+from batchtui.present import batch, numbers, symbols
+from batchtui.present.fitting import FittingText
+from batchtui.tui.home.details import last_weeks
 from batchtui.tui.home.filter import parse_filter
 from batchtui.tui.home.model import SORTS, HomeModel
 from batchtui.tui.home.rows import COLUMNS, HomeRows, chosen_columns
@@ -226,10 +228,10 @@ def test_progress_that_moves_is_a_bar_with_its_count() -> None:
 
 
 def test_a_bar_is_neither_empty_nor_full_before_it_is() -> None:
-    assert batch.bar(1, 100_000) == "█░░░░░░░░░"
-    assert batch.bar(99_999, 100_000) == "█████████░"
-    assert batch.bar(5, 5) == "██████████"
-    assert batch.bar(0, 0) == "░░░░░░░░░░"
+    assert numbers.bar(1, 100_000) == "█░░░░░░░░░"
+    assert numbers.bar(99_999, 100_000) == "█████████░"
+    assert numbers.bar(5, 5) == "██████████"
+    assert numbers.bar(0, 0) == "░░░░░░░░░░"
 
 
 def test_costs_are_estimates_until_they_are_known(model: HomeModel) -> None:
@@ -239,6 +241,40 @@ def test_costs_are_estimates_until_they_are_known(model: HomeModel) -> None:
     assert costs["odd-ids"] == ""
     assert numbers.usd_short(Decimal("0.00042")) == "$0.0004"
     assert numbers.usd_range((Decimal("0.0002"), Decimal("0.0009"))) == "$0.0002–0.0009"
+
+
+def test_a_text_says_the_same_in_less_room() -> None:
+    counted = batch.progress_of(record(status="in_progress", counts=Counts(processing=95, succeeded=225)), NOW, None)
+    assert isinstance(counted, FittingText)
+    assert [counted.within(room).plain for room in (40, 26, 18, 12)] == [
+        "█████░░░ 225 of 320 (70%)",
+        "█████░░░ 225 of 320 (70%)",
+        "225 of 320 (70%)",
+        "█████░░░ 70%",
+    ]
+    assert counted.within(3).plain == "█████░░░ 70%"
+
+
+def test_the_profile_is_a_column_where_there_are_several() -> None:
+    keys = [column.key for column in chosen_columns(())]
+    assert "profile" in keys and len(chosen_columns((), several_profiles=False)) == len(keys) - 1
+    assert [c.key for c in chosen_columns(("profile",), several_profiles=False)] == ["name", "profile"]
+
+
+def test_sparklines() -> None:
+    assert symbols.spark([0, 1, 100, 50, 0]) == "▁▂█▅▁" and symbols.spark([]) == ""
+    shown = last_weeks([record(status="ended", **tally("2.50", succeeded=10))], NOW).plain.splitlines()
+    assert shown[1].startswith("Batches") and shown[1].endswith("▁█ 1") and shown[2].endswith("▁█ $2.50")
+
+
+def test_money_has_one_vocabulary() -> None:
+    money = [Decimal(text) for text in ("0.153", "0.008118", "0.00041", "12.3", "0", "0.0000001")]
+    assert [numbers.usd(each) for each in money] == ["$0.15", "$0.0081", "$0.00041", "$12.30", "$0.00", "<$0.000001"]
+    assert numbers.usd_alike([Decimal("0.031"), Decimal("0.1")]) == ["$0.031", "$0.100"]
+    assert numbers.usd_alike([Decimal("1234"), None, Decimal("0")]) == ["$1,234.00", "no price", "$0.00"]
+    assert [numbers.usd_cell(Decimal(text)) for text in ("12345.67", "999.5")] == ["$12,346", "$999.50"]
+    assert [numbers.usd_request(each) for each in money[1:3]] == ["$0.008118", "$0.000410"]
+    assert numbers.usd_column([Decimal("0.008118"), Decimal("4.5")]) == ["$0.0081", "$4.50  "]
 
 
 def test_spans_are_short() -> None:

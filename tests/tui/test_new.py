@@ -21,7 +21,7 @@ from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.dialogs import Choose, Confirm
 from batchtui.tui.new.check import CheckInput, CheckMoved, SourceCheck, join_paths, split_paths
-from batchtui.tui.new.files import FilePicker
+from batchtui.tui.new.file_picker import FilePicker
 from batchtui.tui.new.plan_summary import PlanSummary
 from batchtui.tui.new.preview import TablePeek, text_at
 from batchtui.tui.new.problem_list import ProblemList
@@ -353,7 +353,7 @@ async def test_submitting_asks_sends_and_shows_what_became_of_it(tmp_path: Path,
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("y")
         await until(pilot, lambda: isinstance(app.screen, UploadScreen))
-        await until(pilot, lambda: "1 batch submitted" in str(app.screen.query_one("#upload-title", Static).content))
+        await until(pilot, lambda: "1 batch submitted" in str(app.screen.query_one(".title", Static).content))
         assert "accepted" in str(app.screen.query_one("#part-0", Static).content)
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is not screen and not isinstance(app.screen, UploadScreen))

@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from batchtui.service.recipe import RECIPE, Recipe, encode
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.home.lineage import DetailsDialog
+from batchtui.tui.home.details_dialog import DetailsDialog
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor

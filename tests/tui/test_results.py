@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Static
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.money import Usage
+from batchtui.present import numbers
 from batchtui.service import Service
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.results.detail import DetailPane
@@ -342,7 +343,7 @@ async def test_costs_on_the_screen_are_those_of_the_raw_lines(service: Service, 
     async with opened(service, record.local_id) as (_, _, screen):
         assert screen.view is not None
         assert screen.view.tally.cost_usd == total
-        assert f"{total:.6f}".rstrip("0") in str(screen.query_one("#results-costs", Static).content)
+        assert numbers.usd(total) in str(screen.query_one("#results-costs", Static).content)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from batchtui.results.review import Review
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.compare_field import FieldCompareScreen
+from batchtui.tui.results.detail import read, whole_text
 from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.score import ScoreScreen
@@ -162,6 +163,7 @@ async def test_review_verdicts_notes_and_a_blind_sample(app: BatchtuiApp) -> Non
         assert "gold_tone" in text_of(app), "and the right values are hidden with the answers"
         veiled = [each for each in screen._columns if each.name == "row.gold_tone"]
         assert str(veiled[0].cell(screen.view, screen.view.row(screen.rows[first]))) == "hidden"
+        await nothing_tells(pilot, screen)
         while any(screen.reviewing.hides(row) for row in screen.rows):
             row = screen.cursor_row
             await keys(pilot, "plus", "enter")
@@ -170,6 +172,39 @@ async def test_review_verdicts_notes_and_a_blind_sample(app: BatchtuiApp) -> Non
         await keys(pilot, "V", "j", "enter", "enter")  # A new sample is drawn from all rows, not from the sample shown.
         assert f"Sample how many of {ROWS - 1} usable answers?" in text_of(app)
         await keys(pilot, "escape")
+
+
+async def nothing_tells(pilot: Pilot[Any], screen: ResultsScreen) -> None:
+    """No key, filter or order tells a hidden answer; the same opened anew hides as much."""
+    drawn, status = list(screen.rows), screen.query_one(StatusLine)
+    for key in ("y", "number_sign", "A", "x", "b", "equals_sign"):
+        status.dismiss()
+        await keys(pilot, key)
+        assert pilot.app.screen is screen and "hidden until your verdict" in status.said, key
+    shown = screen.detail.wanted()
+    assert shown is not None
+    for mode in ("markdown", "raw"):
+        text = whole_text(read(shown), mode, hidden=True)  # type: ignore[arg-type]
+        assert "Text" in text and not any(label in text for label in LABELS) and "Hidden" in text
+    for typed in ("positive", "-tone:positive", "len(reason)>3"):
+        screen._filter.value = typed
+        await until(pilot, lambda: not screen._search.running)
+        await settled(pilot)
+        assert not any(screen.reviewing.hides(row) for row in screen.rows), typed
+    screen._filter.value = "gold_tone:positive"  # An own column tells nothing.
+    await until(pilot, lambda: not screen._search.running)
+    await settled(pilot)
+    assert 0 < len(screen.rows) < len(drawn)
+    screen._filter.value = ""
+    for key in ("answer.tone", "out"):
+        screen._sort_by(key)
+        await until(pilot, lambda: not screen._search.running)
+        await settled(pilot)
+        hides = [screen.reviewing.hides(row) for row in screen.rows]
+        last = list(screen.rows)[hides.index(True) :]
+        assert last == sorted(last) and hides == sorted(hides), key
+    screen._sort_by("source")
+    await until(pilot, lambda: not screen._search.running)
 
 
 async def test_a_field_of_two_runs(app: BatchtuiApp) -> None:

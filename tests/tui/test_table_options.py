@@ -12,6 +12,7 @@ from batchtui.service import Service
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.table_options import TableDialog
+from batchtui.tui.widgets.toggle import Toggle
 from tests.tui.test_new import TEMPLATE, opened, until
 from tests.tui.work import make_service
 
@@ -36,7 +37,9 @@ async def test_table_options_are_shown_planned_and_kept(service: Service, tmp_pa
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "one character" in str(dialog.query_one("#table-wrong", Static).content))
         dialog.query_one("#table-delimiter", Input).value = "^"
-        await pilot.press("ctrl+s")
+        toggle = dialog.query_one(Toggle)
+        toggle.focus()
+        await pilot.press("space", "space", "ctrl+s")
         await until(pilot, lambda: app.screen is screen and screen.plan is not None)
         form = screen.query_one(SourceForm)
         assert form.table == TableOptions(delimiter="^", encoding="cp1251", skip_rows=1)
@@ -51,8 +54,8 @@ async def test_table_options_are_shown_planned_and_kept(service: Service, tmp_pa
 async def test_a_draft_keeps_the_table_options(service: Service, tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_bytes(ROWS.encode("cp1251"))
-    options = TableOptions(delimiter="^", encoding="cp1251", skip_rows=1, comment="#")
-    text = TEMPLATE.replace("letter", "text")
+    options = TableOptions(delimiter="^", encoding="cp1251", skip_rows=1, comment="#", no_header=True)
+    text = TEMPLATE.replace("letter", "column_2")
     save_draft(service.data, Draft(name="one", sources=(str(table),), template_text=text, table=options))
     assert load_draft(service.data, "one").table == options
     async with opened(service) as (app, pilot, screen):
@@ -63,5 +66,11 @@ async def test_a_draft_keeps_the_table_options(service: Service, tmp_path: Path)
         await until(pilot, lambda: screen.plan is not None)
         assert screen.query_one(SourceForm).table == options
         assert screen.query_one("#source-table-line").display
+        assert str(screen.query_one("#source-table", Static).content).endswith("no header")
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: isinstance(app.screen, TableDialog))
+        assert app.screen.query_one(Toggle).on
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is screen)
         draft = screen._draft()
         assert draft is None or draft.table == options

@@ -132,7 +132,8 @@ def test_a_question_that_the_terminal_did_not_take_yet_is_not_answered(terminal:
     assert state["screen"] == "Confirm"
     assert [each["action"] for each in state["log"]] == ["redraw", "redraw", "act"]
     terminal.type([b"y"], 0)
-    assert [each["name"] for each in terminal.rested()["log"] if each["what"] == "service"] == ["cancel"]
+    state = terminal.until(lambda state: any(each["what"] == "service" for each in state["log"]))
+    assert [each["name"] for each in state["log"] if each["what"] == "service"] == ["cancel"]
 
 
 def test_a_question_is_not_answered_by_a_click_made_before_it_was_drawn(terminal: TypedTerminal) -> None:

@@ -40,15 +40,15 @@ from batchtui.tui.base import BaseModal, BaseScreen
 from batchtui.tui.commands import Palette
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
 from batchtui.tui.help import HelpScreen
-from batchtui.tui.home.lineage import DetailsDialog
+from batchtui.tui.home.details_dialog import DetailsDialog
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.new.drafts import DraftKeeper, DraftList
-from batchtui.tui.new.files import FilePicker
+from batchtui.tui.new.file_picker import FilePicker
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.table_options import TableDialog
 from batchtui.tui.new.try_request import TryScreen
 from batchtui.tui.new.upload import UploadScreen
-from batchtui.tui.remote_batches import ElsewhereScreen
+from batchtui.tui.remote_batches import RemoteBatchesScreen
 from batchtui.tui.results.column_choice import ColumnsScreen
 from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.compare_field import FieldCompareScreen
@@ -295,7 +295,7 @@ class Places:
     async def _other(self, kind: str) -> None:
         makes: dict[str, Callable[[], Screen[Any]]] = {
             "compare": lambda: CompareScreen(STORED, OTHER),
-            "elsewhere": ElsewhereScreen,
+            "elsewhere": RemoteBatchesScreen,
             "settings": SettingsScreen,
             "table": lambda: TableDialog(TableOptions()),
             "drafts": lambda: DraftList([Draft(name="one")], DraftKeeper(Path)),

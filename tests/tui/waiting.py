@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 import textual.app
 import textual.pilot
+import textual.timer
 from textual._context import active_app
 from textual._wait import wait_for_idle as processor_idle
 from textual.app import App
@@ -31,6 +33,8 @@ SHORT, LONG = 0.02, 2.0
 THREADS = ("batchtui-check", "batchtui-search")
 
 _in_threads: set[asyncio.Future[Any]] = set()
+_asleep: dict[asyncio.Task[Any], tuple[float, asyncio.Future[None]]] = {}
+"""When each timer that sleeps will wake, by the loop's clock, and what wakes it, by its task."""
 
 
 def install() -> None:
@@ -50,15 +54,38 @@ def install() -> None:
     asyncio.BaseEventLoop.run_in_executor = counted  # type: ignore[method-assign,assignment]
     textual.app.wait_for_idle = textual.pilot.wait_for_idle = _idle  # type: ignore[attr-defined]
     Pilot.wait_for_scheduled_animations = settled  # type: ignore[method-assign,assignment]
+    textual.timer.sleep = _sleep
     _parse_css_once()
+
+
+async def _sleep(seconds: float) -> None:
+    """A timer's sleep, which ``hasten`` may end."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    over = loop.create_future()
+    alarm = loop.call_later(seconds, _wake, over)
+    _asleep[task] = alarm.when(), over
+    try:
+        await over
+    finally:
+        alarm.cancel()
+        del _asleep[task]
+
+
+def _wake(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 def _parse_css_once() -> None:
     """Keep parsed CSS for the next app: a fourteenth of all the time that tests of screens take goes into it."""
     parse, kept = Stylesheet._parse_rules, {}
+    last: list[Any] = [None, None]
 
     def parsed(sheet: Stylesheet, *given: Any, **named: Any) -> list[RuleSet]:
-        key = (given, *named.items(), frozenset(sheet._variables.items()))
+        if last[0] is not sheet._variables:  # It is set anew where it changes, and there are two hundred of them.
+            last[:] = sheet._variables, frozenset(sheet._variables.items())
+        key = (given, *named.items(), last[1])
         if key not in kept:
             kept[key] = parse(sheet, *given, **named)
         return kept[key]
@@ -141,22 +168,35 @@ async def settled(pilot: Pilot[Any]) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         await drawn(app)
-        busy = under_way(app)
-        if not busy and await _engine_idle(app) and await loop_idle():
-            return
-        assert time.monotonic() < end, f"never settled: {busy}"
+        if await _at_rest(app):
+            pauses = list(short_timers(app, LONG))
+            if not pauses:
+                return
+            end_next_of(pauses)
+        assert time.monotonic() < end, f"never settled: {under_way(app)}"
         await asyncio.sleep(0.001)
 
 
+async def _at_rest(app: App[Any]) -> bool:
+    """Whether only time can go on now."""
+    return not under_way(app) and await _engine_idle(app) and await loop_idle()
+
+
+def end_next_of(pauses: Iterable[Timer]) -> None:
+    """Let the timer go off that would next: when all else is at rest, nothing could come before it."""
+    sleeps = [_asleep[timer._task] for timer in pauses if timer._task in _asleep]
+    if sleeps:
+        _wake(min(sleeps, key=itemgetter(0))[1])
+
+
 def under_way(app: App[Any]) -> list[object]:
-    """What will change the screen by and by, without anybody's doing."""
+    """What will change the screen by and by, without anybody's doing, pauses before a reaction aside."""
     calls = getattr(getattr(app, "engine", None), "pending", ())
     return [
         *(future for future in _in_threads if not future.get_loop().is_closed()),
         *(thread for thread in threading.enumerate() if thread.name in THREADS),
         *calls,
         *(worker for worker in app.workers if isinstance(worker.node, CommandPalette) and worker.is_running),
-        *short_timers(app, LONG),
     ]
 
 
@@ -169,9 +209,12 @@ async def _engine_idle(app: App[Any]) -> bool:
 
 async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
     """Wait for a condition, and for what made it true to be drawn."""
+    app = pilot.app
     end = time.monotonic() + PATIENCE
     while not true():
-        assert time.monotonic() < end, f"it never came true on {pilot.app.screen}"
-        await drawn(pilot.app)
-        await asyncio.sleep(0.002)
-    await drawn(pilot.app)
+        assert time.monotonic() < end, f"it never came true on {app.screen}"
+        await drawn(app)
+        if await _at_rest(app) and not true():
+            end_next_of(short_timers(app, LONG))
+        await asyncio.sleep(0.001)
+    await drawn(app)

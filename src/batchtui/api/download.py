@@ -58,9 +58,9 @@ async def in_daemon(work: Callable[[], T], undo: Callable[[T], None] = lambda _:
 class Download:
     """One reply of results: its facts, then its bytes."""
 
-    def __init__(self, response: httpx2.Response, mended: Callable[[BaseException], BatchtuiError]) -> None:
+    def __init__(self, response: httpx2.Response, translated: Callable[[BaseException], BatchtuiError]) -> None:
         self._response = response
-        self._mended = mended
+        self._translated = translated
         self._ended = False
         self._taken = 0
         self._over = threading.Event()
@@ -111,7 +111,7 @@ class Download:
                 except Exception as error:
                     if self._ended:
                         return
-                    raise self._mended(error) from None
+                    raise self._translated(error) from None
                 if piece is None or self._ended:
                     return
                 self._taken += len(piece)

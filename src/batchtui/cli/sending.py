@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,11 @@ import msgspec
 from batchtui import safetext
 from batchtui.cli import words
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Session, strict_option
+from batchtui.cli.session import Bar, Session, strict_option
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError
 from batchtui.domain.plan import Plan
+from batchtui.domain.work import Progress
 from batchtui.present import numbers
 from batchtui.present import plan as plan_words
 from batchtui.service import Service
@@ -38,6 +41,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     max_cost: Decimal | None = None
     """Dollars."""
     allow_duplicate: bool = False
+    send_now: bool = False
 
 
 def dollars(text: str) -> Decimal:
@@ -62,6 +66,11 @@ _FOLLOW: list[Callable[[Any], Any]] = [
     ),
     click.option("--force", is_flag=True, help="Replace FILE if it exists."),
     strict_option,
+    click.option(
+        "--send-now",
+        is_flag=True,
+        help="Don't wait until a lost reply to the same requests is 15 minutes old: you may pay twice.",
+    ),
 ]
 _SEND: list[Callable[[Any], Any]] = [
     click.option("--title", default="", help="Title of the run."),
@@ -115,12 +124,25 @@ def settings_of(changes: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def agreed_to(session: Session, plan: Plan, blocked: str | None) -> bool:
+def say_when(service: Service, plan: Plan, sending: Sending) -> str:
+    """Say what a list of batches that lags might hide; `` at 10:17 UTC`` when a plan is sent only then, else ""."""
+    unclear = service.unclear_before(plan)
+    for line in plan_words.unclear_lines(unclear):
+        say(f"warning: {line}")
+    if not unclear or sending.send_now:
+        return ""
+    at = plan_words.safe_at(unclear)
+    say(f"it is sent at {at} if the list does not show it by then; --send-now sends it at once")
+    return f" at {at}"
+
+
+def agreed_to(session: Session, service: Service, plan: Plan, blocked: str | None, sending: Sending) -> bool:
     """Whether a plan is to be sent: what costs money asks first; what max_cost stops needs a person's yes to exactly that."""
+    when = say_when(service, plan, sending)
     if blocked:
-        agreed = session.asks and session.confirm(f"{blocked}.  Send anyway?")
+        agreed = session.asks and session.confirm(f"{blocked}.  Send anyway{when}?")
     else:
-        agreed = session.demo or session.confirm(f"Send {plan_words.batches(plan)} for {plan_words.cost(plan)}?")
+        agreed = session.demo or session.confirm(f"Send {plan_words.batches(plan)} for {plan_words.cost(plan)}{when}?")
     if not agreed:
         say_not_sent(blocked)
     return agreed
@@ -147,12 +169,13 @@ def send(
 
     ``how`` is as for ``Service.submit``.  Raises as that does.
     """
-    how = {"note": sending.note, "again": sending.allow_duplicate, **how}
+    how = {"note": sending.note, "again": sending.allow_duplicate, "send_now": sending.send_now, **how}
     wait = sending.wait or place is not None
+    held = not sending.send_now and bool(service.unclear_before(plan))
     before = {r.local_id for r in service.records()}
     try:
         records = session.run(
-            lambda: _follow(session, service, functools.partial(service.submit, plan, **how), wait), service
+            lambda: _follow(session, service, functools.partial(service.submit, plan, **how), wait, held), service
         )
     except KeyboardInterrupt:
         _say_what_goes_on([r for r in service.records() if r.local_id not in before])
@@ -205,7 +228,31 @@ def _say_what_goes_on(records: list[BatchRecord]) -> None:
         say(f"{words.ids(waiting)} is waiting to be sent: batchtui sync sends it, batchtui cancel cancels it")
 
 
-async def _follow(session: Session, service: Service, send: Callable[[], Any], wait: bool) -> list[BatchRecord]:
+@contextlib.asynccontextmanager
+async def _countdown(session: Session, service: Service, until: datetime | None) -> AsyncIterator[None]:
+    """On a terminal, a line that tells how long it still takes until then."""
+    import asyncio
+
+    bar, clock = Bar(session.bars and until is not None), service.context.clock
+    began = clock()
+
+    async def tick() -> None:
+        while until is not None:
+            done, total = ((each - began).total_seconds() for each in (clock(), until))
+            bar(Progress("waiting", int(done), int(total), unit=f"of {int(total)} s"))
+            await service.context.sleep(1.0)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        ticking.cancel()
+        bar.clear()
+
+
+async def _follow(
+    session: Session, service: Service, send: Callable[[], Any], wait: bool, held: bool
+) -> list[BatchRecord]:
     import asyncio
 
     if wait:
@@ -223,9 +270,15 @@ async def _follow(session: Session, service: Service, send: Callable[[], Any], w
             for end in ends:
                 end()
     elif any(r.status == "unconfirmed" or (r.waiting and r.next_try_at is not None) for r in sent):
-        say("no clear reply; checking whether the batch was created …")
+        patience = words.SETTLE_PATIENCE
+        until = max((r.next_try_at for r in sent if held and r.waiting and r.next_try_at), default=None)
+        if until is not None:
+            say(f"waiting until {until:%H:%M} UTC; Ctrl-C leaves the batch waiting, and batchtui sync sends it then")
+            patience += (until - service.context.clock()).total_seconds()
+        else:
+            say("no clear reply; checking whether the batch was created …")
         try:
-            async with asyncio.timeout(service.context.machine_seconds(words.SETTLE_PATIENCE)):
+            async with asyncio.timeout(service.context.machine_seconds(patience)), _countdown(session, service, until):
                 await service.settle(ids)
         except TimeoutError:
             say("not confirmed yet: run batchtui sync later; it checks again and never sends twice")

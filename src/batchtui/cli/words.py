@@ -15,6 +15,7 @@ from batchtui.domain.outcome import STANDINGS
 from batchtui.domain.plan import Plan
 from batchtui.present import batch, numbers
 from batchtui.present import plan as plan_words
+from batchtui.present.cells import fit
 from batchtui.service import Service
 from batchtui.service.events import Looked, RecordChanged
 
@@ -98,20 +99,11 @@ def table(records: Iterable[BatchRecord], now: datetime | None = None, width: in
         column = rows[0].index(name)
         widths[column] = max(min(least, widths[column]), widths[column] - max(0, _line(widths) - width))
     right = {rows[0].index(name) for name in ("REQUESTS", "AGE", "COST") if name in rows[0]}
-    return ["  ".join(_fit(cell, widths[i], i in right) for i, cell in enumerate(row)).rstrip() for row in rows]
+    return ["  ".join(fit(cell, widths[i], right=i in right) for i, cell in enumerate(row)).rstrip() for row in rows]
 
 
 def _line(widths: list[int]) -> int:
     return sum(widths) + 2 * (len(widths) - 1)
-
-
-def _fit(cell: str, width: int, right: bool) -> str:
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(cell) > width:
-        cell = set_cell_size(cell, width - 1) + "…"
-    space = " " * (width - cell_len(cell))
-    return space + cell if right else cell + space
 
 
 def exit_code(records: Iterable[BatchRecord], *, waited: bool = True, strict: bool = False) -> int:

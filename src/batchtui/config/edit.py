@@ -1,4 +1,7 @@
-"""Changes one setting of ``config.toml`` in place: comments, order and everything unknown stay as they were."""
+"""Changes one setting of ``config.toml`` in place: comments, order and everything unknown stay as they were.
+
+Not by tomlkit, which can't turn a commented line of the first config.toml into the setting, or a removed one into a comment.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from batchtui.demo.protocol import ApiError, error_reply
+from batchtui.demo.protocol import ApiError, DemoClock, error_reply
 from batchtui.domain.errors import InputError
 
 _TIMES = ("created_at", "expires_at", "ended_at", "cancel_initiated_at", "archived_at")
@@ -452,14 +452,12 @@ def call_of(method: str, path: str) -> tuple[str, str]:
 class Faulty:
     """The app with its faults; ``age`` tells how long ago a batch was made, or ended for the results call."""
 
-    def __init__(
-        self, app: ASGIApp, book: FaultBook, calls: Counter[str], age: Age, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, app: ASGIApp, book: FaultBook, calls: Counter[str], age: Age, clock: DemoClock) -> None:
         self.app = app
         self.book = book
         self.calls = calls
         self.age = age
-        self.now = now
+        self.clock = clock
         self._earlier: list[Message] = []
         """The reply to the last create."""
 
@@ -477,7 +475,7 @@ class Faulty:
         scope.setdefault("state", {})["faults"] = faults
         for fault in faults:
             if fault.name == "slow":
-                await asyncio.sleep(fault.number)
+                await self.clock.sleep(fault.number)
         ending = next((fault for fault in faults if fault.ends), None)
         if ending is None and call != "results" and any(fault.name in CHANGES for fault in faults):
             await reshaped(self.app, faults, scope, receive, send)
@@ -496,7 +494,7 @@ class Faulty:
         async def dated(message: Message) -> None:
             given = [name.lower() for name, _ in message.get("headers", ())]
             if message["type"] == "http.response.start" and not none and b"date" not in given:
-                date = format_datetime(self.now() + timedelta(seconds=off), usegmt=True)
+                date = format_datetime(self.clock.of_replies() + timedelta(seconds=off), usegmt=True)
                 message = {**message, "headers": [*message.get("headers", ()), (b"date", date.encode())]}
             await send(message)
 

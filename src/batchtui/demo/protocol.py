@@ -56,6 +56,10 @@ class DemoClock:
         """The time that replies tell as their Date: not moved forward, so that it stays the client's."""
         return self._base()
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait until ``seconds`` have passed."""
+        await clock.sleep(self._base, seconds)
+
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass at once."""
         self.offset += timedelta(seconds=seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import fcntl
 import http.client
@@ -16,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -153,10 +154,48 @@ def _start(data: Path, options: DemoOptions) -> str:
 _KEEP_ALIVE = 75
 _GRACE = 15.0
 _LOOK_EVERY = 2.0
+_CLOSING_LOOK = 0.005
 
 
-class _Server(uvicorn.Server):
-    """Ends in order on a signal, where uvicorn would die of it once more and leave its traces."""
+class DemoServer(uvicorn.Server):
+    """Ends in order and at once, where uvicorn dies of a signal once more and looks only ten times a second."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    _ending: asyncio.Event | None = None
+
+    def end(self) -> None:
+        """Let it end, from any thread or from a signal's handler."""
+        self.should_exit = True
+        if self._loop is not None and self._ending is not None:
+            with contextlib.suppress(RuntimeError):  # The loop has just been closed.
+                self._loop.call_soon_threadsafe(self._ending.set)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """See uvicorn.Server."""
+        super().handle_exit(sig, frame)
+        self.end()
+
+    async def main_loop(self) -> None:
+        """See uvicorn.Server."""
+        await self.on_tick(0)
+        self._ending = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:
+            await self._ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn.Server."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while (self.server_state.connections or self.server_state.tasks) and not self.force_exit:  # noqa: ASYNC110
+                    await asyncio.sleep(_CLOSING_LOOK)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -172,7 +211,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def make_server(app: Any) -> uvicorn.Server:
+def make_server(app: Any) -> DemoServer:
     """A uvicorn server for the app, quiet, with connections that faults can reach."""
     config = uvicorn.Config(
         app,
@@ -186,7 +225,7 @@ def make_server(app: Any) -> uvicorn.Server:
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=1,
     )
-    return _Server(config)
+    return DemoServer(config)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -263,7 +302,7 @@ def _announce(data: Path, url: str, json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _until_unleased(data: Path, server: uvicorn.Server, demo: Demo) -> Iterator[None]:
+def _until_unleased(data: Path, server: DemoServer, demo: Demo) -> Iterator[None]:
     """End the server when nobody holds the lease; a client that comes then waits until it is gone."""
     ended = threading.Event()
     with files.open_private(server_dir(data) / "lease", "r+b") as lease:
@@ -275,7 +314,7 @@ def _until_unleased(data: Path, server: uvicorn.Server, demo: Demo) -> Iterator[
                     continue
                 with contextlib.suppress(OSError):
                     fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    server.should_exit = True
+                    server.end()
                     return
 
         watcher = threading.Thread(target=watch, name="demo-lease", daemon=True)

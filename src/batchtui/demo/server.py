@@ -94,7 +94,7 @@ def make_app(data: Path, options: DemoOptions) -> Starlette:
 
     app = Starlette(routes=_routes(demo), lifespan=lifespan, exception_handlers={404: _not_found, 405: _not_found})
     app.state.demo = demo
-    app.add_middleware(Faulty, book=demo.faults, calls=demo.calls, age=demo.age, now=demo.clock.of_replies)
+    app.add_middleware(Faulty, book=demo.faults, calls=demo.calls, age=demo.age, clock=demo.clock)
     return app
 
 

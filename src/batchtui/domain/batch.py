@@ -22,6 +22,7 @@ GIVEN_UP = "marked as not created; retry sends it again"
 """The error of a record that a person marked as not created."""
 _GIVEN_UP_BEFORE = "never arrived, you said; retry sends it again"
 """The same, in records of 0.1.0."""
+_TOO_BUSY = 429
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
@@ -243,6 +244,8 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     """Batches of which the last look could not tell whether they are this one."""
     asked_at: datetime | None = None
     """Since when it is put to the person, because looks can't prove whether it was created."""
+    send_now: bool = False
+    """True when it is to be sent though a list that lags might still hide an earlier batch with its requests."""
 
     @property
     def active(self) -> bool:
@@ -295,6 +298,17 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
         return self.status == "refused" and (
             self.error in (CANCELED_UNSENT, GIVEN_UP, _GIVEN_UP_BEFORE) or self.error.startswith(NOT_NEEDED)
         )
+
+    @property
+    def said_not_created(self) -> bool:
+        """True when a person marked it as not created."""
+        return self.status == "refused" and self.error in (GIVEN_UP, _GIVEN_UP_BEFORE)
+
+    @property
+    def unclear(self) -> bool:
+        """True when nothing but the list says that it was not created: its reply was lost, or a 429 proves no more."""
+        sent = self.status == "refused" and self.intent_at is not None and self.id is None
+        return sent and not self.said_not_created and self.answer_status in (0, _TOO_BUSY)
 
     @property
     def results_due(self) -> bool:

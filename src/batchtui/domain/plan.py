@@ -138,6 +138,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str = ""
     skip_rows: int = 0
     comment: str = ""
+    no_header: bool = False
     """How a table was said to be written."""
     model: str = ""
     """The model for requests that name none."""

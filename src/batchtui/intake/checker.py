@@ -446,7 +446,7 @@ class Checker:
                 octets += len(params.tools)
                 fixed += TOOLS_TOKENS
             octets += fast_path.format_size(params)
-            if not line.isascii() and not _is_utf8(line):
+            if fast_path.characters(line) < 0:
                 return None
         return Size(chars, octets, (fixed // 2, fixed))
 
@@ -567,11 +567,3 @@ class Checker:
 
 def _place_name(source: str, counted: bool, number: int) -> str:
     return f"{source}[{number}]" if counted else f"{source}:{number}"
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

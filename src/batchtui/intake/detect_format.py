@@ -19,7 +19,7 @@ from batchtui.intake.sources import HEAD, SourceFault, Stream
 
 BOM = b"\xef\xbb\xbf"
 _TEXT_NAMES = (".txt", ".md", ".rst", ".html", ".xml")
-_TABLE_NAMES = (".csv", ".tsv", ".tab", ".psv")
+_TABLE_NAMES = (".csv", ".tsv", ".tab", ".mer", ".psv")
 _JSON_KINDS = ("native", "params", "openai", "rows", "json", "chat")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"([^"\\]{1,60})"')
 
@@ -50,6 +50,8 @@ MOST_SEEN = 1 << 26
 
 
 MOST_OF_TABLE = 1 << 24
+_MOST_LINES = 200_000
+"""Lines after which more of them, in few rows, tell no more."""
 ENOUGH = 200
 """Rows after which more of them tell no more."""
 
@@ -73,8 +75,9 @@ def tell(stream: Stream, name: str, options: IntakeOptions) -> DetectedFormat:
             body = head.removeprefix(BOM) if not encoding else _text(head, encoding).encode("utf-8", "replace")
             told = _json(body, wanted, options.has_template, whole=len(head) < size or size >= MOST_SEEN)
         else:
-            whole = len(head) < size or size >= MOST_OF_TABLE
-            told = _tell(_text(head, encoding), name, options, whole=whole)
+            text = _text(head, encoding)
+            whole = len(head) < size or size >= MOST_OF_TABLE or text.count("\n") >= _MOST_LINES
+            told = _tell(text, name, options, whole=whole)
         if told is not None:
             return msgspec.structs.replace(told, encoding=encoding, guessed=guessed)
         size = max(size, len(head)) * 4

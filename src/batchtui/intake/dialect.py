@@ -21,6 +21,7 @@ MAX_CELL = 32_000_000
 """Characters of one cell, as many as a request may have bytes."""
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d[\d.,]*(?:e[-+]?\d+)?%?\s*", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.\w+|https?://\S+", re.IGNORECASE)
 _BACKSLASHED = re.compile(r'(?<!\\)(?:\\\\)*\\"')
 _LONE_BACKSLASH: dict[str, re.Pattern[str]] = {}
 
@@ -40,6 +41,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     skip: int = 0
     """Lines before the header."""
     comment: str = ""
+    header: bool = True
+    """False where the first row is a row like the others."""
 
     def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
         """Python's reader of this dialect, which refuses what is not written in it."""
@@ -106,24 +109,28 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> DetectedTable:
     if options.comment:
         rows = [line for line in rows if not line.startswith(options.comment)]
     notes = 0
-    if not options.comment and not options.skip_rows:
+    if not options.comment and not options.skip_rows and not options.no_header:
         while notes < len(rows) and (rows[notes].startswith("#") or (notes and not rows[notes].strip())):
             notes += 1
         notes = notes if notes < len(rows) else 0
     best = _best(rows[notes:], sign, whole=whole)
     if best is None:
         returns = end == "\r"
-        plain = Dialect(delimiter=sign or ",", returns=returns, skip=skip, comment=options.comment)
+        plain = Dialect(
+            delimiter=sign or ",", returns=returns, skip=skip, comment=options.comment, header=not options.no_header
+        )
         return DetectedTable(dialect=plain, sure=False, records=0 if not whole else len(rows))
     dialect, found = best
-    titles = 0 if options.skip_rows else found.titles
+    titles = 0 if options.skip_rows or options.no_header else found.titles
     if notes and _is_header(rows[notes - 1], dialect, found.first):
         notes -= 1
         titles = 0
     if notes + titles:
         said = quoted(rows[0].strip())
         skip += notes + found.lines if titles else notes
-    dialect = msgspec.structs.replace(dialect, returns=end == "\r", skip=skip, comment=options.comment)
+    dialect = msgspec.structs.replace(
+        dialect, returns=end == "\r", skip=skip, comment=options.comment, header=not options.no_header
+    )
     doubt = 0
     if found.doubtful:
         doubt = next((number for number, line in enumerate(lines, 1) if is_backslashed(line)), 0)
@@ -290,6 +297,13 @@ def _gap(records: list[_Record], usual: int) -> int:
             return at
         return 0
     return 0
+
+
+def looks_like_data(header: list[str]) -> str:
+    """The cell that speaks against a header's being one, "" for none: an address, or the only number of its row."""
+    numbers = [cell for cell in header if _NUMBER.fullmatch(cell)]
+    odd = next((cell for cell in header if _ADDRESS.fullmatch(cell.strip())), "")
+    return odd or (numbers[0] if len(numbers) == 1 < len(header) else "")
 
 
 def _is_header(line: str, dialect: Dialect, following: list[list[str]]) -> bool:

@@ -115,7 +115,8 @@ def guess(data: bytes) -> Guess:
     if not ranked or ranked[0][0] < _LEAST:
         return Guess(_detected(sample, line), line)
     best, name = ranked[0]
-    if len(ranked) > 1 and ranked[1][0] > best - _MARGIN:
+    few = name in _ALPHABETIC and len(_WORD.findall(sample.decode(name).translate(_NO_ASCII))) < _FEW_WORDS
+    if len(ranked) > 1 and ranked[1][0] > best - (_WIDE_MARGIN if few else _MARGIN):
         others = " or ".join(each for _, each in ranked[:3])
         raise SourceFault(error("encoding", f"not UTF-8, and it may be {others}: {_NAME_IT}"), line)
     return Guess(name, line)
@@ -161,6 +162,11 @@ def _one_script(text: str) -> bool:
 # --- how a text looks in an encoding ----------------------------------------------------------------------------------
 
 _MARGIN = 0.08
+_WIDE_MARGIN = 0.2
+"""Where so few words tell that one in capitals may be another in small letters."""
+_FEW_WORDS = 3
+_ALPHABETIC = (*("cp1251", "koi8_r", "iso8859_5", "cp866", "mac_cyrillic", "iso8859_7", "cp1253", "cp1255"),)
+_NO_ASCII = dict.fromkeys(range(128), " ")
 _LEAST = 0.65
 _TYPOGRAPHY = "“”„‘’‚–—…€£§°·•«»‹›™®©½¼¾²³µ×±¿¡ªº\u00a0\u00ad´¨†‡‰№"
 _ALPHABETS = {
@@ -286,8 +292,23 @@ def _latin(*languages: str, less: float = 0.0) -> Callable[[str], float]:
     return judge
 
 
+_NEVER_CYRILLIC = re.compile(
+    r"[ъьы](?=\B)(?<=\b.)|[аеиоуыэюяєії][ъь]|[ъь][аоуыэъь]|[бвгджзйклмнпрстфхцчшщ]{5}|[аеиоуыэюя]{4}|\bй?[цшщжч][ыюя]"
+    r"|\b[бвгджзклмнпрстфхцчшщъь]{2,}\b"
+)
+_NEVER_GREEK = re.compile(r"ς(?=\w)|σ\b|[βγδζθκλμνξπρστφχψ]{4}|\b(?=\w*[αεηιουω]\w*[αεηιουω])[^\WάέήίόύώΐΰϊϋΆ-Ώ]{3,}\b")
+
+
+def _misspelled(words: list[str], never: re.Pattern[str] | None) -> float:
+    """The share of words that no language of the alphabet has."""
+    if never is None or not words:
+        return 0.0
+    return sum(never.search(word if word.islower() else word.lower()) is not None for word in words) / len(words)
+
+
 def _alphabet(often: str, less: float = 0.0) -> Callable[[str], float]:
     """Of a language with an alphabet of its own, by how often its letters are met."""
+    never = _NEVER_GREEK if often == _GREEK else _NEVER_CYRILLIC if often in (_RUSSIAN, _UKRAINIAN) else None
     weights = {sign: 1.0 - place / len(often) for place, sign in enumerate(often)}
 
     def judge(text: str) -> float:
@@ -309,7 +330,8 @@ def _alphabet(often: str, less: float = 0.0) -> Callable[[str], float]:
         if often_met < 0.45 or plain < 0.9:
             return 0.0
         few = 0.1 if len(letters) < 4 else 0.0
-        return min(1.0, 0.25 + often_met) * shape * plain**4 - 0.2 * loud - less - few
+        odd = 0.5 * _misspelled(words, never)
+        return min(1.0, 0.25 + often_met) * shape * plain**4 - 0.2 * loud - less - few - odd
 
     return judge
 

@@ -7,7 +7,9 @@ content repeats from request to request: they are looked at once each (see ``che
 
 from __future__ import annotations
 
+import codecs
 import re
+import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -211,11 +213,15 @@ _IDS = re.compile(r"(?:[a-zA-Z0-9_-]{1,64}\n)+\Z")
 _OPEN, _CLOSE, _QUOTE = b'{}"'
 _DOUBTFUL = frozenset(b' \\"\xc2\xe1\xe2\xe3')
 """First bytes of texts that may be blank: a space, an escape, the end, letters that white space of other scripts begins with."""
+_BEGINNING = struct.Struct("BB").unpack_from
+"""The first two bytes of a JSON text."""
 _REQUEST = len('{"custom_id":"","params":{"model":"","max_tokens":,"messages":[]}}')
 _TURN = len('{"role":"","content":}')
 _SYSTEM = len(',"system":')
 _PROBE = 16_384
 """Bytes of a block in which escapes are counted."""
+_PIECE = 32_768
+"""Bytes that are decoded at a time to see that they are UTF-8: what they become stays in the processor's cache."""
 
 
 class Bulk(msgspec.Struct, frozen=True):
@@ -278,9 +284,10 @@ def _plain_block(
             return _block_with_options(block, longest, checker)
         spare -= share.size
         spaces += share.spaces
-    if spare not in (0, spaces) or not (block.isascii() or _is_utf8(block)):
+    held = characters(block) if spare in (0, spaces) else -1
+    if held < 0:
         return _block_with_options(block, longest, checker)
-    chars, octets = _unescaped(block[:_PROBE])
+    chars, octets = _unescaped(block, held)
     tallies = [
         BlockTotals(
             checker.facts_of(share.model),
@@ -318,7 +325,7 @@ def _share(model: str, all_params: list[PlainParams]) -> _Share | None:
     texts = [turn.content for turn in turns]
     texts += (systems := [params.system for params in all_params if params.system is not UNSET])
     ends = [turn.role for params in all_params for turn in (params.messages[0], params.messages[-1])]
-    if not all(map(_is_text, texts)) or ends.count("user") != len(ends):
+    if not _are_texts(texts) or ends.count("user") != len(ends):
         return None
     limits = Counter([params.max_tokens for params in all_params])
     inside = sum(map(len, texts))
@@ -336,12 +343,21 @@ def _share(model: str, all_params: list[PlainParams]) -> _Share | None:
     )
 
 
+def _are_texts(raws: list[msgspec.Raw]) -> bool:
+    """Whether all contents are strings that hold more than white space."""
+    try:
+        beginnings = set(map(_BEGINNING, raws))
+    except struct.error:  # A number of one digit.
+        return False
+    return all(quote == _QUOTE and first not in _DOUBTFUL for quote, first in beginnings) or all(map(_is_text, raws))
+
+
 def _is_text(raw: msgspec.Raw) -> bool:
     """Whether a content is a string that holds more than white space."""
-    view = memoryview(raw)
-    if view[0] != _QUOTE:
+    quote, first = _BEGINNING(raw)
+    if quote != _QUOTE:
         return False
-    if view[1] not in _DOUBTFUL:
+    if first not in _DOUBTFUL:
         return True
     try:
         text = msgspec.json.decode(raw)
@@ -350,11 +366,11 @@ def _is_text(raw: msgspec.Raw) -> bool:
     return bool(text) and not text.isspace()
 
 
-def _unescaped(probe: bytes) -> tuple[float, float]:
-    """Characters, and UTF-8 bytes, that a byte of this JSON text stands for."""
-    escapes = probe.count(b"\\u")
-    chars = len(probe.decode("utf-8", "ignore")) - 5 * escapes
-    return chars / len(probe), (len(probe) - 3 * escapes) / len(probe)
+def _unescaped(block: bytes, held: int) -> tuple[float, float]:
+    """Characters, and UTF-8 bytes, that a byte of this JSON text stands for; it has ``held`` characters itself."""
+    size = min(len(block), _PROBE)
+    escapes = block.count(b"\\u", 0, size)
+    return (held * (size / len(block)) - 5 * escapes) / size, (size - 3 * escapes) / size
 
 
 def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Checker) -> Bulk | None:
@@ -384,7 +400,7 @@ def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Ch
         share[3] += PER_MESSAGE * len(params.messages) + (TOOLS_TOKENS if tools else 0)
         counted = limits.setdefault(key, {})
         counted[params.max_tokens] = counted.get(params.max_tokens, 0) + 1
-    if block.count(b'"') != quotes or not (block.isascii() or _is_utf8(block)):
+    if block.count(b'"') != quotes or characters(block) < 0:
         return None
     tallies = []
     for (model, geo), (count, chars, octets, fixed) in sums.items():
@@ -414,9 +430,17 @@ def _silent(tally: BlockTotals, longest: int) -> bool:
     return not (0 < facts.context < longest or 0 < step < longest)
 
 
-def _is_utf8(block: bytes) -> bool:
+def characters(block: bytes) -> int:
+    """How many characters UTF-8 bytes are; -1 when they are not UTF-8 from end to end."""
+    if block.isascii():
+        return len(block)
+    view, start, count = memoryview(block), 0, 0
     try:
-        block.decode()
+        while start < len(block):
+            last = len(block) - start <= _PIECE
+            text, taken = codecs.utf_8_decode(view[start : start + _PIECE], "strict", last)
+            start += taken
+            count += len(text)
     except UnicodeDecodeError:
-        return False
-    return True
+        return -1
+    return count

@@ -7,13 +7,13 @@ import secrets
 import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 
 MAX_ID = 64
 NOT_SENT = "row"
 """The mark of ids that are made for looking only: nothing is staged, so nothing can be sent under them."""
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
 _ALPHABET = _LETTERS + "23456789"
-_MASK64 = (1 << 64) - 1
 _NOT_ID = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
@@ -25,9 +25,9 @@ class IdTable:
     """
 
     def __init__(self) -> None:
-        self._bits = 14
+        self._bits = 16
         self._count = 0
-        self._hashes = array("Q", bytes(8 << self._bits))
+        self._hashes = array("q", bytes(8 << self._bits))
         self._places = array("Q", bytes(8 << self._bits))
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class IdTable:
 
     def add(self, custom_id: str, place: int) -> int:
         """Note an id at a place above 0; returns 0, or the place where it was seen before."""
-        key = (hash(custom_id) & _MASK64) or 1
+        key = hash(custom_id) or 1
         mask = (1 << self._bits) - 1
         hashes = self._hashes
         slot = key & mask
@@ -57,20 +57,24 @@ class IdTable:
             self._grow()
         mask = (1 << self._bits) - 1
         hashes, places = self._hashes, self._places
-        for custom_id, here in zip(custom_ids, at, strict=False):
-            key = (hash(custom_id) & _MASK64) or 1
-            slot = key & mask
-            while there := hashes[slot]:
-                if there == key:
-                    return False
-                slot = (slot + 1) & mask
-            hashes[slot] = key
-            places[slot] = here
-            self._count += 1
+        noted = 0
+        try:
+            for hashed, here in zip(map(hash, custom_ids), at, strict=False):
+                key = hashed or 1
+                slot = key & mask
+                while there := hashes[slot]:
+                    if there == key:
+                        return False
+                    slot = (slot + 1) & mask
+                hashes[slot] = key
+                places[slot] = here
+                noted += 1
+        finally:
+            self._count += noted
         return True
 
     def __contains__(self, custom_id: str) -> bool:
-        key = (hash(custom_id) & _MASK64) or 1
+        key = hash(custom_id) or 1
         mask = (1 << self._bits) - 1
         slot = key & mask
         while there := self._hashes[slot]:
@@ -80,18 +84,17 @@ class IdTable:
         return False
 
     def _grow(self) -> None:
-        old = zip(self._hashes, self._places, strict=True)
+        old = compress(zip(self._hashes, self._places, strict=True), self._hashes)
         self._bits += 1
         mask = (1 << self._bits) - 1
-        hashes = array("Q", bytes(8 << self._bits))
+        hashes = array("q", bytes(8 << self._bits))
         places = array("Q", bytes(8 << self._bits))
         for key, place in old:
-            if key:
-                slot = key & mask
-                while hashes[slot]:
-                    slot = (slot + 1) & mask
-                hashes[slot] = key
-                places[slot] = place
+            slot = key & mask
+            while hashes[slot]:
+                slot = (slot + 1) & mask
+            hashes[slot] = key
+            places[slot] = place
         self._hashes, self._places = hashes, places
 
 

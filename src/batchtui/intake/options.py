@@ -49,6 +49,8 @@ class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Lines before the header."""
     comment: str = ""
     """What the lines begin with that are no rows."""
+    no_header: bool = False
+    """True when the first row is a row like the others: the columns are column_1, column_2 and so on."""
 
     @property
     def sign(self) -> str:
@@ -64,6 +66,7 @@ class TableOptions(msgspec.Struct, frozen=True, kw_only=True):
             f"encoding {self.encoding}" if self.encoding else "",
             rows,
             f"comment {self.comment}" if self.comment else "",
+            "no header" if self.no_header else "",
         )
         return " · ".join(part for part in parts if part)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ import msgspec
 from batchtui.domain.errors import Stopped
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
+from batchtui.domain.work import UNWATCHED, Work
 from batchtui.intake import detect_format
 from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
@@ -53,12 +55,19 @@ def peek(
     prices: PriceTable,
     limit: int = 50,
     stdin: BinaryIO | None = None,
+    at: str = "",
+    work: Work = UNWATCHED,
 ) -> Peek:
-    """The first ``limit`` rows or requests of the sources; what is wrong with them comes as problems."""
+    """The first ``limit`` rows or requests of the sources; what is wrong with them comes as problems.
+
+    ``at`` is the place of one row or request, as a problem names it: only that one is kept.  Raises Stopped.
+    """
     problems = Problems()
-    catcher = _Catcher(options, prices, problems, limit)
+    catcher = _Catcher(options, prices, problems, limit) if not at else _OneCatcher(options, prices, problems, at)
     plain = msgspec.structs.replace(options, template=None, template_text=None)
-    reader = Reader(options if options.has_template else plain, catcher, catcher, lambda: None)
+    reader = Reader(
+        options if options.has_template else plain, catcher, catcher, lambda: work.check("stopped while reading")
+    )
     try:
         for run in options.runs.values():
             try:
@@ -66,9 +75,9 @@ def peek(
             except SourceFault as fault:
                 problems.add(fault.found, run.name)
         for each in expand([each for each in sources if each not in options.runs], options.template):
-            if isinstance(each, Source):
+            if isinstance(each, Source) and (not at or at.startswith(each.name)):
                 _peek_one(each, options, reader, problems, stdin)
-            else:
+            elif not isinstance(each, Source):
                 problems.add(each[1], each[0])
     except _Enough:
         pass
@@ -204,3 +213,35 @@ class _Catcher(Checker):
     def _count(self) -> None:
         if len(self.rows) + len(self.lines) >= self._limit:
             raise _Enough
+
+
+_NUMBER = re.compile(r"(?::(\d+)|\[(\d+)\])\Z")
+
+
+def number_at(where: str) -> int:
+    """The number of the line or item that a place (``file:line``, ``file[item]``) names; 0 for none."""
+    found = _NUMBER.search(where)
+    return int(found.group(1) or found.group(2)) if found else 0
+
+
+class _OneCatcher(_Catcher):
+    """Keeps the row or request at one place."""
+
+    def __init__(self, options: IntakeOptions, prices: PriceTable, problems: Problems, at: str) -> None:
+        super().__init__(options, prices, problems, 1)
+        self._at = at
+        self._number = number_at(at)
+
+    def render(self, row: dict[str, Any], number: int) -> None:
+        if number == self._number and self.where(number) == self._at:
+            super().render(row, number)
+
+    def take(
+        self, line: bytes, number: int, row: Row | None = None, given: bytes | None = None, betas: tuple[str, ...] = ()
+    ) -> None:
+        if number == self._number and self.where(number) == self._at:
+            super().take(line, number)
+
+    def take_block(self, block: bytes, number: int) -> int:
+        lines = block.count(b"\n") + (not block.endswith(b"\n"))
+        return super().take_block(block, number) if number <= self._number < number + lines else lines

@@ -92,14 +92,16 @@ class Reader:
             self._checker.problems.add(warning("rows_left_out", left_out), run.name)
         for mark, rows in run.stretches():
             self._checker.source(mark.name)
-            for row in rows:
-                if run.kind == "requests":
+            if run.kind == "requests":
+                for row in rows:
                     self._again(run, row)
-                elif self._rows is None:
-                    raise _needs_template(run.columns)
-                else:
-                    self._rows.render(run.row(row, names), run.number(row))
-                self._tick()
+                    self._tick()
+            elif self._rows is None:
+                raise _needs_template(run.columns)
+            else:
+                for row, made in zip(rows, run.with_answers(rows, names), strict=True):
+                    self._rows.render(made, run.number(row))
+                    self._tick()
             if self._rows is not None:
                 self._rows.flush()
             self._checker.hashed(mark.sha256)

@@ -54,10 +54,8 @@ class RunRow(dict[str, Any]):
         self.answer = answer or {}
         """The fields of the answer, nested as they are there."""
         self.run = run or {}
-        super().__init__(own)
-        if scoped:
-            for values in (self.answer, self.run, self.answer, own):
-                self.update(values)
+        # Columns come first among the names, then fields; columns win over fields, and fields over what we say.
+        super().__init__({**own, **self.answer, **self.run, **self.answer, **own} if scoped else own)
 
     @property
     def wire(self) -> dict[str, Any]:

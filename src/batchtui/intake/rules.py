@@ -15,8 +15,15 @@ from batchtui.intake.model_limits import LONG_OUTPUT, LONG_OUTPUT_BETA, ModelCat
 from batchtui.intake.options import API_VERSION
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.rules_messages import ContentRules, cache_mark, check_messages, check_system
-from batchtui.intake.rules_tools import MAX_OPTIONAL, MAX_UNIONS, check_mcp_servers, check_tool_choice, check_tools
-from batchtui.intake.schema_rules import check_schema
+from batchtui.intake.rules_tools import (
+    MAX_OPTIONAL,
+    MAX_UNIONS,
+    check_mcp_servers,
+    check_tool_choice,
+    check_tools,
+    unchecked_calls,
+)
+from batchtui.intake.schema_rules import check_schema, unchecked
 from batchtui.intake.wording import KNOWN_PARAMS, beta_missing, did_you_mean, kind_of, near, quoted, unknown_param
 
 MOST_UNKNOWN = 50
@@ -71,6 +78,7 @@ def check_params(
     yield from _max_tokens(params, model, betas)
     contents = ContentRules(api_version, model)
     yield from check_tools(params, model, contents, betas)
+    yield from unchecked_calls(params)
     yield from check_system(params, contents)
     yield from check_messages(params, model, contents, betas)
     yield from check_tool_choice(params, model)
@@ -363,7 +371,7 @@ def _format(shape: object, model: ModelFacts | None) -> Iterator[Found]:
     if model is not None and model.rules is not None and model.rules.structured_outputs == "refused":
         yield error("output_config", f"{quoted(model.name)} takes no output_config.format")
     found = check_schema(shape["schema"], "output_config.format")
-    yield from found.problems
+    yield from found.problems or unchecked(shape["schema"], "output_config.format")
     if found.optional > MAX_OPTIONAL:
         yield error(
             "schema_limit", f"more than {MAX_OPTIONAL} optional properties in the schema", f"there are {found.optional}"

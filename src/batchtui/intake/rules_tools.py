@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from batchtui.intake.model_limits import ModelFacts
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.rules_messages import ContentRules
-from batchtui.intake.schema_rules import check_schema
+from batchtui.intake.schema_rules import check_schema, unchecked
 from batchtui.intake.wording import beta_missing, did_you_mean, kind_of, near, quoted
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}\Z")
@@ -292,6 +292,21 @@ def _input_schema(tool: dict[str, Any], where: str) -> Iterator[Found]:
         if odd:
             what = "names of properties should be 1 to 64 letters, digits, _ . or -: others may be refused"
             yield warning("tool_schema", what, f"{where}: {quoted(odd[0])}")
+
+
+def unchecked_calls(params: dict[str, Any]) -> Iterator[Found]:
+    """Warnings of tools whose calls are answers and can't be checked: strict ones and the forced one."""
+    tools, choice = params.get("tools"), params.get("tool_choice")
+    given = enumerate(tools if isinstance(tools, list) else ())
+    own = [(n, t) for n, t in given if isinstance(t, dict) and t.get("type", "custom") == "custom"]
+    how = choice if isinstance(choice, dict) else {}
+    only = how.get("type") == "any" and len(own) == 1
+    for place, tool in own:
+        schema, strict = tool.get("input_schema"), tool.get("strict") is True
+        forced = only or (how.get("type") == "tool" and how.get("name") == tool.get("name"))
+        if isinstance(schema, dict) and (strict or forced):
+            found = list(unchecked(schema, f"tools[{place}]"))
+            yield from () if found and strict and check_schema(schema, "").problems else found
 
 
 def _strict_tools(tools: list[dict[str, Any]]) -> Iterator[Found]:

@@ -6,6 +6,7 @@ matches it row by row.
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,17 +16,18 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from batchtui import plainfile
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.outcome import STANDINGS, ended, standing
 from batchtui.intake.row import RunRow
-from batchtui.results.answer_parts import AnswerParts, parts_of
+from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
 from batchtui.results.json_in_text import find_json
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import Place, SourceMark
-from batchtui.results.row_match import Sourced, sourced
-from batchtui.results.table import OwnColumns
+from batchtui.results.row_ids import SourceMark, columns_of
+from batchtui.results.row_match import sourced_with_columns
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
+from batchtui.store.records import IDS
 
 Kind: TypeAlias = Literal["answers", "rows", "requests"]
 """What is taken of a run: rows with their answers, the rows alone, or the requests as they were sent."""
@@ -34,7 +36,10 @@ USABLE = ("usable",)
 _SUCCEEDED = frozenset({"usable", "cut_short", "invalid"})
 _BESIDE = ("error_message", "tool_calls", "compaction", "stop_details", "thinking", "content")
 """What a line says beside its answer's text."""
-_INDEXED = frozenset(RUN) - {"answer", *_BESIDE}
+_INDEXED = frozenset(RUN) - {"answer", "custom_id", *_BESIDE}
+_CHUNK = 256 * 1024
+_CHUNK_ROWS = 256
+"""Bytes and rows that are read at a time."""
 _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
 _decode = msgspec.json.Decoder().decode
@@ -73,8 +78,9 @@ class RunSource:
         """The run's local id."""
         self.name = name
         self.kind = kind
-        self._where: Sourced = sourced(view)
-        self._own = OwnColumns(view)
+        self._where, self._lines = sourced_with_columns(view)
+        self._files: dict[int, plainfile.ReadAhead] = {}
+        self._fds: list[int] = []
         self._reviewed = reviewed or {}
         self._betas = [(betas or {}).get(member.folder.name, ()) for member in view.members]
         meant: Sequence[int] = self._where.rows
@@ -100,7 +106,7 @@ class RunSource:
     @property
     def columns(self) -> list[str]:
         """The rows' own columns."""
-        return self._own.names
+        return self._lines.names
 
     def left_out_words(self) -> str:
         """What is left out, counted, "" for nothing: ``12 of 300 rows left out: 9 errored, 3 invalid``."""
@@ -111,8 +117,29 @@ class RunSource:
 
     def close(self) -> None:
         """Give the files back."""
-        self._own.close()
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+        self._files.clear()
         self._view.close()
+
+    def _raws(self, rows: Sequence[int]) -> list[bytes]:
+        """The lines that have the rows' own columns; empty where none has."""
+        sizes, offsets, members = self._lines.sizes, self._lines.offsets, self._lines.members
+        found = [b""] * len(rows)
+        for member in {members[row] for row in rows if sizes[row]}:
+            mine = [place for place, row in enumerate(rows) if sizes[row] and members[row] == member]
+            with suppress(OSError):
+                lines = self._file(member).read_all([(offsets[rows[place]], sizes[rows[place]]) for place in mine])
+                for place, line in zip(mine, lines, strict=True):
+                    found[place] = line
+        return found
+
+    def _file(self, member: int) -> plainfile.ReadAhead:
+        if member not in self._files:
+            self._fds.append(plainfile.open_fd(self._view.members[member].folder / IDS)[0])
+            self._files[member] = plainfile.ReadAhead(self._fds[-1])
+        return self._files[member]
 
     def stretches(self) -> Iterator[tuple[SourceMark, Sequence[int]]]:
         """The rows in stretches that are from one source each, with what is known of that source."""
@@ -137,23 +164,39 @@ class RunSource:
 
     def row(self, row: int, names: Collection[str] | None = None) -> RunRow:
         """A row with what a template of these names uses of it (None: all).  Raises StoreError."""
-        view, place = self._view, self._where.places[row]
-        custom_id = view.id(row)
-        raw = self._own.raw(view.place(row)[0], custom_id)
-        own: dict[str, Any] = _decode(raw)["row"] if raw else self._of_request(row, names)
-        if self.kind != "answers":
-            return RunRow(own, place.row_id)
-        wants = _All() if names is None else names
-        line = view.raw(row)
-        looks = names is None or "answer" in names or "run" in names or self._bare(names, own)
-        parts = parts_of(line) if looks and line else None
-        run = self._say(row, custom_id, line, wants, place, parts)
-        answer = self._fields(row, parts)
-        return RunRow(own, place.row_id, scoped=True, answer=answer, run=run)
+        return next(self.with_answers([row], names))
 
-    @staticmethod
-    def _bare(names: Collection[str], own: dict[str, Any]) -> bool:
-        return any(name not in own and name not in RUN and name != "run" for name in names)
+    def with_answers(self, rows: Sequence[int], names: Collection[str] | None = None) -> Iterator[RunRow]:
+        """These rows, each with what a template of these names uses of it (None: all).  Raises StoreError."""
+        needs, places = _Needs(names), self._where.places
+        for chunk in self._chunks(rows):
+            owns = [
+                self._of_request(row, names) if own is None else own
+                for row, own in zip(chunk, _columns(self._raws(chunk)), strict=True)
+            ]
+            if self.kind != "answers":
+                yield from (RunRow(own, places[row].row_id) for row, own in zip(chunk, owns, strict=True))
+                continue
+            lines = self._view.raws(chunk)
+            looks = [needs.asks or not needs.bare <= own.keys() for own in owns]
+            parts = _parts(lines) if any(looks) else [None] * len(chunk)
+            for row, own, line, held, look in zip(chunk, owns, lines, parts, looks, strict=True):
+                said = held if look else None
+                run = self._say(row, line, needs, said)
+                yield RunRow(own, places[row].row_id, scoped=True, answer=self._fields(row, said), run=run)
+
+    def _chunks(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Rows that are read together, so many that their lines are not large."""
+        lengths, sizes = self._view.column("length"), self._lines.sizes
+        first = held = 0
+        for number, row in enumerate(rows):
+            size = lengths[row] + sizes[row]
+            if number > first and (held + size > _CHUNK or number - first == _CHUNK_ROWS):
+                yield rows[first:number]
+                first, held = number, 0
+            held += size
+        if rows:
+            yield rows[first:]
 
     def _fields(self, row: int, parts: AnswerParts | str | None) -> dict[str, Any]:
         if parts is None:
@@ -168,29 +211,19 @@ class RunSource:
         found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
 
-    def _say(
-        self,
-        row: int,
-        custom_id: str,
-        line: bytes,
-        wants: Collection[str],
-        place: Place,
-        parts: AnswerParts | str | None,
-    ) -> dict[str, Any]:
-        every = "run" in wants
-        said: dict[str, Any] = {"custom_id": custom_id}
-        beside = [key for key in _BESIDE if key in wants or (every and line and key != "content")]
-        asks = every or "answer" in wants
-        answer = read_answer(line) if beside or (asks and not isinstance(parts, str)) else None
-        if asks:
+    def _say(self, row: int, line: bytes, needs: _Needs, parts: AnswerParts | str | None) -> dict[str, Any]:
+        said: dict[str, Any] = {"custom_id": self._view.id(row)} if needs.custom_id else {}
+        beside = needs.beside if line else needs.beside_named
+        answer = read_answer(line) if beside or (needs.asks and not isinstance(parts, str)) else None
+        if needs.asks:
             said["answer"] = parts if isinstance(parts, str) else (answer.text if answer is not None else None) or ""
-        if every or any(name in wants for name in _INDEXED):
+        if needs.indexed:
             said |= self._indexed(row)
         for key in beside:
             invalid = self._view.why_invalid(row) if key == "error_message" else ""
             said[key] = invalid or (said_beside(line, key, answer) if line else "")
-        if every or "verdict" in wants:
-            said |= self._reviewed.get(place.key, {"verdict": "", "right_value": "", "note": ""})
+        if needs.verdict:
+            said |= self._reviewed.get(self._where.places[row].key, {"verdict": "", "right_value": "", "note": ""})
         return said
 
     def _indexed(self, row: int) -> dict[str, Any]:
@@ -221,10 +254,9 @@ class RunSource:
         if raw is None:
             return None
         custom_id, place = self._view.id(row), self._where.places[row]
-        held = self._own.raw(self._view.place(row)[0], custom_id)
         found = msgspec.json.decode(raw, type=_Request)
         kept = place.row_id == custom_id and bool(CUSTOM_ID.match(custom_id))
-        own = _decode(held)["row"] if held else None
+        own = _columns(self._raws([row]))[0]
         betas = self._betas[self._view.place(row)[0]]
         return RunRequest(custom_id if kept else "", bytes(found.params), place.row_id, own, betas)
 
@@ -233,11 +265,37 @@ class _Request(msgspec.Struct):
     params: msgspec.Raw
 
 
-class _All(frozenset[str]):
-    """Every name."""
+class _Needs:
+    """What a template of these names (None: all) needs of a row."""
 
-    def __contains__(self, name: object) -> bool:
-        return True
+    def __init__(self, names: Collection[str] | None) -> None:
+        self.names = names
+        wants = frozenset((*RUN, *_BESIDE, "verdict", "run")) if names is None else frozenset(names)
+        every = "run" in wants
+        self.asks = every or "answer" in wants
+        self.bare = wants - {*RUN, "run"}
+        """Names that are fields where they are no columns."""
+        self.indexed = every or not _INDEXED.isdisjoint(wants)
+        self.custom_id = every or "custom_id" in wants
+        self.verdict = every or "verdict" in wants
+        self.beside_named = [key for key in _BESIDE if key in wants]
+        self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
+
+
+def _columns(lines: Sequence[bytes]) -> list[dict[str, Any] | None]:
+    """The own columns that some lines hold, None for an empty line, or one that can't be read."""
+    found = iter(columns_of([line for line in lines if line]))
+    held = [next(found) if line else None for line in lines]
+    return [each.row if each is not None else None for each in held]
+
+
+def _parts(lines: Sequence[bytes]) -> Sequence[AnswerParts | str | None]:
+    """The answers of some lines, None for an empty one."""
+    if all(lines):
+        found = plain_parts(b"\n".join(lines), len(lines))
+        if found is not None:
+            return found
+    return [parts_of(line) if line else None for line in lines]
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

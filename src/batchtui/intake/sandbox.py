@@ -84,6 +84,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise TemplateSyntaxError(f"nested too deeply ({bad.msg})", 1) from bad
         return Template.from_code(self, code, dict(self.globals), None)
 
+    def pieces_of(self, text: str) -> list[tuple[str, str, str]] | None:
+        """The texts of a template, each with the name whose value follows it ("" after the last), or with a scope's name and
+        a part's in it; None where it does more than put values between texts."""
+        found: list[tuple[str, str, str]] = []
+        said = ""
+        for output in self._parse(text, None, None).body:
+            for node in output.nodes if isinstance(output, nodes.Output) else (output,):
+                if isinstance(node, nodes.TemplateData):
+                    said += node.data
+                    continue
+                part = node.attr if isinstance(node, nodes.Getattr) else ""
+                name = node.node if isinstance(node, nodes.Getattr) else node
+                if not isinstance(name, nodes.Name) or name.name in self.globals or name.name in _SPECIAL:
+                    return None
+                found.append((said, name.name, part))
+                said = ""
+        return [*found, (said, "", "")]
+
     def names_in(self, text: str) -> frozenset[str]:
         """The columns that a template text may use: names it does not set itself, and those it takes from ``row``."""
         from jinja2 import meta
@@ -110,6 +128,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return "".join(pieces)
 
 
+_SPECIAL = frozenset({"self", "super", "caller", "loop", "varargs", "kwargs"})
+"""Names that jinja gives a meaning of its own."""
 _OF_TEXTS = (
     *("upper", "lower", "trim", "replace", "title", "capitalize", "escape", "e", "truncate", "wordwrap"),
     *("indent", "center", "wordcount", "striptags", "urlencode"),
@@ -119,6 +139,8 @@ _OF_TEXTS = (
 
 def as_text(value: Any) -> Any:
     """A value as a prompt has it: null is empty; true, false, lists and objects are spelled as JSON."""
+    if value.__class__ is str:
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):

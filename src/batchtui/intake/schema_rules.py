@@ -5,10 +5,13 @@ Source: structured outputs documentation (August 2026), as api facts of November
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from batchtui.intake.problems import Found, error
+import msgspec
+
+from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.wording import kind_of, quoted
 
 REFUSED = (
@@ -49,6 +52,23 @@ def check_schema(schema: dict[str, Any], where: str) -> SchemaFindings:
             counts[1] += sum(1 for value in properties.values() if _is_union(value))
     problems += _references(schema, where)
     return SchemaFindings(problems, counts[0], counts[1])
+
+
+def unchecked(schema: dict[str, Any], where: str) -> Iterator[Found]:
+    """A warning when answers can't be checked by a schema."""
+    try:
+        why = _why_unchecked(msgspec.json.encode(schema))
+    except (ValueError, OverflowError, RecursionError):
+        return  # It was read with numbers that only an unchecked request may hold.
+    if why:
+        yield warning("schema_unchecked", f"answers can't be checked: the schema can't be compiled ({why})", where)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _why_unchecked(schema: bytes) -> str:
+    from batchtui.results.answer_check import why_no_schema
+
+    return why_no_schema(msgspec.json.decode(schema))
 
 
 def close_params(params: dict[str, Any]) -> bool:

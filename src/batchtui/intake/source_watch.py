@@ -123,6 +123,7 @@ class Watch:
             encoding=options.table.encoding,
             skip_rows=options.table.skip_rows,
             comment=options.table.comment,
+            no_header=options.table.no_header,
             model=options.default_model or "",
             skip_bad=options.skip_bad,
             cache_prefix=options.cache_prefix,

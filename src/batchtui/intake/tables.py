@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from batchtui.intake.detect_format import BOM, DetectedFormat
-from batchtui.intake.dialect import MAX_CELL, Dialect, is_backslashed, is_padded
+from batchtui.intake.dialect import MAX_CELL, Dialect, is_backslashed, is_padded, looks_like_data
 from batchtui.intake.encodings import Decoded, Guess, Sniffed, decode_text, plain_name
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, lines
@@ -24,6 +24,8 @@ Guessed = Callable[[Guess], None]
 LeaveOut = Callable[[str, Found, int], None]
 """Hears of a row that can't be one: its text, what is wrong with it, and its line."""
 
+KEPT_LINES = 100_000
+"""Lines of one row that are kept to be looked at again."""
 _FIX_QUOTES = "double each quote inside a quoted cell, or tell how the table is written (--delimiter)"
 replace = msgspec.structs.replace
 
@@ -51,7 +53,7 @@ class _Table:
         self._encoding = told.encoding or "utf-8"
         self._note = note
         self._leave_out = leave_out
-        self._lines = _Lines(stream, told, guessed)
+        self._lines = _Lines(stream, told, guessed, self._whole_rows)
         self._reader: Any = self._dialect.reader(self._lines.read())
         self._columns: list[str] | None = None
 
@@ -60,7 +62,7 @@ class _Table:
         record, damaged = source.record, source.damaged
         nulls = self._dialect.delimiter == "\t"
         while True:
-            record.clear()
+            source.begin()
             try:
                 cells = next(self._reader, None)
             except csv.Error as bad:
@@ -72,26 +74,37 @@ class _Table:
                 return
             if not cells or (len(cells) == 1 and not cells[0].strip()):
                 continue
-            count = len(record)
+            count = source.count
             number = source.number - count + 1
-            if count > 1 and self._swallows(record):
+            if 1 < count == len(record) and self._swallows(record):
                 continue
             columns = self._columns
             if columns is None:
                 if not damaged.isdisjoint(range(number, source.number + 1)):
                     what = "the header of the table is no text: name its encoding (--encoding)"
                     raise SourceFault(error("encoding", what), number)
-                self._columns = _columns(cells, number, self._note)
-            elif damaged and self._is_damaged(number):
+                if self._dialect.header:
+                    self._columns = self._named(cells, number)
+                    continue
+                self._columns = columns = [f"column_{place}" for place in range(1, len(cells) + 1)]
+            if damaged and self._is_damaged(number):
                 continue
             elif len(cells) == len(columns):
                 if (nulls or self._dialect.escape) and "\\N" in cells:
                     cells = ["" if cell == "\\N" else cell for cell in cells]  # MySQL's and PostgreSQL's NULL.
                 yield dict(zip(columns, cells)), number  # noqa: B905
-            elif not self._reread(record):
+            elif count > len(record) or not self._reread(record):
                 row = self._uneven(cells, columns, number)
                 if row is not None:
                     yield row, number
+
+    def _named(self, cells: list[str], number: int) -> list[str]:
+        """The columns that a header names; one that looks like a row is said."""
+        odd = looks_like_data(cells)
+        if odd:
+            what = f"the first row is read as the header, but {quoted(odd[:60])} looks like data: is it a row (--no-header)?"
+            self._note(warning("csv_header", what), number)
+        return _columns(cells, number, self._note)
 
     # --- rows that are not written as the others are ----------------------------------------------------------------
 
@@ -119,11 +132,11 @@ class _Table:
         Another dialect is tried where the record speaks for it; else its row is named, and those behind it go on.
         """
         source = self._lines
-        record = list(source.record)
-        number = source.number - len(record) + 1
-        if self._reread(record):
+        record, kept = list(source.record), source.count == len(source.record)
+        number = source.number - source.count + 1
+        if kept and self._reread(record):
             return None
-        trimmed = self._trimmed(record)
+        trimmed = self._trimmed(record) if kept else None
         if trimmed is not None:
             self._again([])
             return trimmed
@@ -138,7 +151,7 @@ class _Table:
             what = f"not a readable row: {words}"
         if self._columns is None:
             raise SourceFault(error("csv", f"the header can't be read: {what}"), number) from bad
-        good = self._whole_rows(record[1:]) if len(record) > 1 else True
+        good = kept and (self._whole_rows(record[1:]) if len(record) > 1 else True)
         if not good and (at_end or "field larger" in words):
             raise SourceFault(error("csv", what), number) from bad
         more = f"lines {number} to {source.number} are one row" if not good else ""
@@ -247,10 +260,18 @@ def named_once(given: list[str], number: int, note: Note) -> list[str]:
 
 
 class _Lines:
-    """Lines of text for the CSV reader, as they end in the file; those of the record that is read are in ``record``."""
+    """Lines of text for the CSV reader, as they end in the file; those of the record that is read are in ``record``.
 
-    def __init__(self, stream: Stream, told: DetectedFormat, guessed: Guessed) -> None:
+    Of a record with very many lines only the first are kept, unless ``are_rows`` says that those behind the first are
+    rows: then its quote is not closed, which ends it.
+    """
+
+    def __init__(
+        self, stream: Stream, told: DetectedFormat, guessed: Guessed, are_rows: Callable[[list[str]], bool]
+    ) -> None:
         self._tell = guessed
+        self._are_rows = are_rows
+        self._beyond = 0
         self.record: list[str] = []
         self.number = 0
         """The line that was handed on last."""
@@ -267,11 +288,21 @@ class _Lines:
         self._foreign = True
         self._tell(found)
 
+    @property
+    def count(self) -> int:
+        """Lines of the record that is read."""
+        return len(self.record) + self._beyond
+
+    def begin(self) -> None:
+        """A new record is read."""
+        self.record.clear()
+        self._beyond = 0
+
     def give_back(self, back: list[str]) -> None:
         """Hand these lines on again, in their order."""
         self._back.extendleft(reversed(back))
         self.number -= len(back)
-        self.record.clear()
+        self.begin()
 
     def read(self) -> Iterator[str]:
         """The lines from here on; may be asked for again once a reader was given up."""
@@ -280,6 +311,8 @@ class _Lines:
         begun = self._dialect.skip + 1
         add = record.append
         while True:
+            if len(record) == KEPT_LINES and not self._beyond and self._are_rows(record[1:]):
+                raise csv.Error("unexpected end of data")
             if back:
                 text = back.popleft()
             else:
@@ -299,7 +332,10 @@ class _Lines:
                     except UnicodeDecodeError:
                         text = self._text(line, self._taken) + "\n"
             self.number += 1
-            add(text)
+            if len(record) < KEPT_LINES:
+                add(text)
+            else:
+                self._beyond += 1
             yield text
 
     def _careful(self, line: bytes | None, number: int) -> str | None:

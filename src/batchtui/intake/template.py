@@ -25,11 +25,11 @@ from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schem
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id
-from batchtui.intake.sandbox import COMPILED, Sandbox, TemplateLimit, scope
+from batchtui.intake.sandbox import COMPILED, Sandbox, Scope, TemplateLimit, as_text, scope
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
 from batchtui.intake.template_process import Died, TemplateProcess
-from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, BadTemplate
+from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, MAX_TEXT, BadTemplate
 from batchtui.intake.wording import KNOWN_PARAMS, did_you_mean, kind_of, near, quoted
 from batchtui.safetext import line as safe
 
@@ -42,6 +42,7 @@ _NAME = re.compile(r"\W+")
 _NUMBERS = frozenset({"max_tokens", "temperature", "top_p", "top_k", "budget_tokens"})
 """Fields that want a number, which a template can only write as text."""
 _MAX_ALIASES = 100_000
+_ABSENT: Any = object()
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -279,7 +280,7 @@ class RequestTemplate:
             if not any(mark in value for mark in _MARKS):
                 return value
             try:
-                made = _Compiled(self._sandbox.compiled(value))
+                made = _Compiled(self._sandbox.compiled(value), self._sandbox.pieces_of(value))
                 self._used |= self._sandbox.names_in(value)
                 return made
             except TemplateSyntaxError as bad:
@@ -296,7 +297,9 @@ class RequestTemplate:
 
     def _filled(self, name: str, part: Any, names: dict[str, Any]) -> Any:
         if isinstance(part, _Compiled):
-            text = self._sandbox.rendered(part.template, names)
+            text = part.joined(names)
+            if text is None:
+                text = self._sandbox.rendered(part.template, names)
             return _number(text) if name in _NUMBERS else text
         if isinstance(part, list):
             return [self._filled(name, each, names) for each in part]
@@ -306,10 +309,29 @@ class RequestTemplate:
 
 
 class _Compiled:
-    __slots__ = ("template",)
+    __slots__ = ("_pieces", "template")
 
-    def __init__(self, template: Any) -> None:
+    def __init__(self, template: Any, pieces: list[tuple[str, str, str]] | None) -> None:
         self.template = template
+        self._pieces = pieces
+
+    def joined(self, names: dict[str, Any]) -> str | None:
+        """The template's text where it only puts values between texts, as most do; None where jinja has to make it, or to
+        say why it can't."""
+        if self._pieces is None:
+            return None
+        found: list[str] = []
+        for text, name, part in self._pieces:
+            found.append(text)
+            if name:
+                value = names.get(name, _ABSENT)
+                if part:
+                    value = value.values.get(part, _ABSENT) if value.__class__ is Scope else _ABSENT
+                if value is _ABSENT:
+                    return None
+                found.append(value if value.__class__ is str else str(as_text(value)))
+        made = "".join(found)
+        return made if len(made) <= MAX_TEXT else None
 
 
 def too_much(bad: BaseException) -> str:
@@ -695,9 +717,6 @@ def _kept(row_id: str, row: dict[str, Any]) -> Row:
 
 
 _SHOWN = 5
-
-
-_ABSENT: Any = object()
 
 
 class EmptyCells:

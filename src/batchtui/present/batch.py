@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.text import Text
 
 from batchtui import safetext
-from batchtui.domain.batch import BatchRecord
+from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.work import Progress
 from batchtui.present import numbers
+from batchtui.present.fitting import fitting
 from batchtui.present.symbols import GLYPHS
+
+if TYPE_CHECKING:
+    from batchtui.results.view import Unchecked
 
 SOON = timedelta(days=3)
 """Results that are not downloaded and expire within this time need attention."""
@@ -42,6 +48,12 @@ def part_name(record: BatchRecord) -> str:
     parts = f"{record.part}/{record.parts}" if record.parts > 1 else ""
     retry = f"retry {record.attempt}" if record.attempt else ""
     return f" {GLYPHS.dot} ".join(filter(None, (parts, retry)))
+
+
+def file_stem(record: BatchRecord, *, part: bool = False) -> str:
+    """A file name for a batch's results, without its ending; with ``part`` it tells the batches of a run apart."""
+    which = part_name(record).replace("/", "of") if part else ""
+    return safetext.filename(re.sub(r"\.[a-z]+$", "", name(record)) + (f"-{which}" if which else ""))
 
 
 def results_going(record: BatchRecord, now: datetime) -> timedelta | None:
@@ -140,6 +152,13 @@ def requests_of(records: Sequence[BatchRecord]) -> str:
     return f"{numbers.plural(len(records), 'batch', 'batches')} ({requests})"
 
 
+def unchecked(found: Unchecked) -> str:
+    """``3 answers not checked: their schema can't be compiled (…)``; "" when all that have a schema are checked."""
+    if not found.count:
+        return ""
+    return f"{numbers.plural(found.count, 'answer')} not checked: the schema can't be compiled ({found.why})"
+
+
 def skipped(count: int) -> str:
     """``3 requests with errors``: those that a submit skipped."""
     return f"{numbers.plural(count, 'request')} with errors"
@@ -222,19 +241,11 @@ def answered(record: BatchRecord) -> int:
     return told.succeeded + told.errored
 
 
-def bar(done: int, total: int, width: int = 10) -> str:
-    """A bar that is read by its shape; neither empty nor full before it is."""
-    filled = done * width // total if total else 0
-    if 0 < done < total:
-        filled = min(max(1, filled), width - 1)
-    return GLYPHS.full * filled + GLYPHS.empty * (width - filled)
-
-
 def progress_text(progress: Progress) -> Text:
     """An upload or a download in progress: a bar and a percentage, or how much has come."""
     word = progress.stage or "working"
     if progress.total:
-        text = Text(bar(progress.done, progress.total, 6), "accent")
+        text = Text(numbers.bar(progress.done, progress.total, 6), "accent")
         return text.append(f" {progress.done * 100 // progress.total}% {safetext.line(word, 40)}")
     amount = numbers.size(progress.done) if progress.unit == "bytes" else numbers.count(progress.done)
     return Text(f"{safetext.line(word, 40)} {amount}")
@@ -266,15 +277,21 @@ def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | Non
         return Text(numbers.size(record.bytes), "muted")
     counts = record.counts
     if counts.done and counts.total:
-        said = numbers.of(counts.done, counts.total)
-        text = Text(bar(counts.done, counts.total, 8), "accent") if len(said) <= 24 else Text()
-        text.append(f"{' ' if text else ''}{said}")
-        if counts.failed:
-            text.append(f" {GLYPHS.partial}", "warn")
-        return text
+        return _counted(counts)
     if record.status == "canceling":
         return Text(GLYPHS.ellipsis, "muted")
     return waiting_text(record, now, usual)
+
+
+def _counted(counts: Counts) -> Text:
+    """A bar, how many of how many, and a sign where some failed; where there is less room the bar or the total goes."""
+    said = numbers.of(counts.done, counts.total)
+    percent = said.rpartition("(")[2].removesuffix(")")
+    drawn = numbers.bar(counts.done, counts.total, 8)
+    texts = [(drawn, f" {said}")] if len(said) <= 24 else []
+    texts += [("", said), (drawn, f" {percent}")]
+    sign = (f" {GLYPHS.partial}", "warn") if counts.failed else ""
+    return fitting([Text.assemble((line, "accent"), words, sign) for line, words in texts])
 
 
 def as_of(at: datetime | None, now: datetime) -> str:
@@ -299,7 +316,7 @@ def left(record: BatchRecord, now: datetime) -> str:
 def cost(record: BatchRecord) -> str:
     """Real cost, or the estimate's middle with a tilde."""
     if record.cost_usd is not None:
-        return numbers.at_least(numbers.usd_short(record.cost_usd), at_least(record))
+        return numbers.at_least(numbers.usd_cell(record.cost_usd), at_least(record))
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:

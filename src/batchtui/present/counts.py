@@ -7,9 +7,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from batchtui import safetext
+from batchtui.present.cells import cut, dot, pad, pad_left
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.column_counts import ColumnCounts, Counted, ValueGroup
 from batchtui.results.number_summary import NumberSummary
@@ -47,8 +48,7 @@ def label(group: ValueGroup, width: int = _LABEL) -> str:
     """A group's label, safe to show; ``*`` marks values that were answered in other capitalization too."""
     text = safetext.line(group.label, 200)
     mark = " *" if group.also else ""
-    room = width - len(mark)
-    return (text if cell_len(text) <= room else set_cell_size(text, room - 1) + GLYPHS.ellipsis) + mark
+    return cut(text, width - len(mark)) + mark
 
 
 def title(counts: ColumnCounts) -> str:
@@ -70,7 +70,7 @@ def quartiles(summary: NumberSummary) -> str:
         ("max", summary.maximum),
         ("mean", summary.mean),
     ]
-    return f" {GLYPHS.dot} ".join(f"{name} {number(value)}" for name, value in parts)
+    return dot(*(f"{name} {number(value)}" for name, value in parts))
 
 
 def respelled(counts: ColumnCounts) -> str:
@@ -100,7 +100,7 @@ def table(counts: ColumnCounts, width: int, *, most: int = 0) -> list[str]:
     shown = _first(counts.groups, most)
     left = max(5, *(cell_len(label(each.group)) for each in shown)) if shown else 5
     rows = max(4, *(len(f"{each.rows:,}") for each in shown)) if shown else 4
-    head = _pad("value", left) + _GAP + "rows".rjust(rows) + _GAP + " share"
+    head = pad("value", left) + _GAP + "rows".rjust(rows) + _GAP + " share"
     lines = [title(counts)]
     lines += [quartiles(counts.summary)] if counts.summary is not None else []
     room = (width or 10_000) - cell_len(head) - len(_GAP)
@@ -108,7 +108,7 @@ def table(counts: ColumnCounts, width: int, *, most: int = 0) -> list[str]:
     lines.append((head + "".join(_GAP + name.rjust(size) for name, size in columns)).rstrip())
     top = longest(counts)
     for each in shown:
-        line = _pad(label(each.group), left) + _GAP + f"{each.rows:,}".rjust(rows) + _GAP + share(each.share).rjust(6)
+        line = pad(label(each.group), left) + _GAP + f"{each.rows:,}".rjust(rows) + _GAP + share(each.share).rjust(6)
         if columns:
             line += "".join(_GAP + beside(each, place).rjust(size) for place, (_, size) in enumerate(columns))
         else:
@@ -137,12 +137,8 @@ def _columns(counts: ColumnCounts, room: int) -> list[tuple[str, int]]:
         room -= size + len(_GAP)
         if room < 0 and found:
             break
-        found.append((" " * (size - cell_len(name)) + name, size))
+        found.append((pad_left(name, size), size))
     return found
-
-
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - cell_len(text))
 
 
 def to_csv(counts: ColumnCounts) -> str:

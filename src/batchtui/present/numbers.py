@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+
+from batchtui.present.symbols import GLYPHS
 
 
 def short(span: timedelta) -> str:
@@ -82,19 +85,47 @@ def tokens(value: int) -> str:
 
 
 def usd(value: Decimal | None, *, unknown: str = "no price") -> str:
-    """Dollars to the cent; under a cent with the digits that still say something; None is ``unknown``."""
+    """What something cost: to the cent, and under a cent with two digits (``$0.0081``); None is ``unknown``."""
     if value is None:
         return unknown
     if value == 0 or abs(value) >= CENT:
         return f"${value.quantize(CENT, ROUND_HALF_UP):,}"
-    shown = f"{value:.6f}".rstrip("0")
+    shown = f"{value:.{_places(value)}f}".rstrip("0")
     return f"${shown}" if Decimal(shown) else "<$0.000001"
 
 
+def usd_cell(value: Decimal) -> str:
+    """A cost in a list: as everywhere, and from a thousand dollars on without cents (``$12,346``)."""
+    return f"${value:,.0f}" if abs(value) >= 1_000 else usd(value)
+
+
+def usd_alike(values: Sequence[Decimal | None], *, unknown: str = "no price") -> list[str]:
+    """Costs to compare, all to the same digit: the second of the smallest, at least the cent (``$0.031``, ``$0.102``)."""
+    places = max((_places(value) for value in values if value), default=2)
+    return [unknown if value is None else f"${value:,.{places}f}" for value in values]
+
+
+def usd_request(value: Decimal | None, *, unknown: str = "no price") -> str:
+    """What one request cost, to the same digit whatever it is: ``$0.000082``."""
+    return unknown if value is None else f"${value:,.6f}"
+
+
+def usd_column(values: Sequence[Decimal]) -> list[str]:
+    """Costs that stand below each other, their points in one column."""
+    shown = [usd(value) for value in values]
+    longest = max((len(text.rpartition(".")[2]) for text in shown), default=0)
+    return [text + " " * (longest - len(text.rpartition(".")[2])) for text in shown]
+
+
+def _places(value: Decimal) -> int:
+    """Digits after the point that show two of a value: 2 to 6."""
+    return min(6, max(2, 1 - value.adjusted()))
+
+
 def usd_short(value: Decimal) -> str:
-    """Dollars of a column or an estimate: to the cent, and under a cent with one digit (``$0.0004``)."""
+    """An estimate: as a list has it, and under a cent with one digit (``$0.0004``)."""
     if value == 0 or abs(value) >= CENT:
-        return usd(value)
+        return usd_cell(value)
     return f"${value:.{-value.adjusted()}f}" if value.adjusted() >= -4 else "<$0.0001"
 
 
@@ -145,3 +176,11 @@ def likely(value: Decimal | None) -> str:
 def token_range(pair: tuple[int, int]) -> str:
     """``1.2M–2.0M``."""
     return span(tokens(pair[0]), tokens(pair[1]))
+
+
+def bar(done: int, total: int, width: int = 10) -> str:
+    """A bar that is read by its shape, ``███████░░░``; neither empty nor full before it is."""
+    filled = min(width, max(0, done * width // total)) if total > 0 else 0
+    if 0 < done < total:
+        filled = min(max(1, filled), width - 1)
+    return GLYPHS.full * filled + GLYPHS.empty * (width - filled)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.present import batch, numbers
+
+if TYPE_CHECKING:
+    from batchtui.service.reconcile import Unclear
 
 
 def batches(plan: Plan) -> str:
@@ -65,6 +69,20 @@ def title_of(sources: Iterable[str]) -> str:
     """A title for a run from what it was read from."""
     names = [Path(source).stem if source != "-" else "standard input" for source in sources]
     return safetext.line(names[0] + (f" +{len(names) - 1}" if len(names) > 1 else ""), 60)
+
+
+def unclear_lines(unclear: Iterable[Unclear]) -> list[str]:
+    """Why it is safer to wait before requests go out again whose reply was lost a short while ago."""
+    return [
+        f"{each.local_id} has the same requests and got no clear reply at {each.lost_at:%H:%M} UTC. The list of batches "
+        "does not show it, but may lag behind: if it was created, you pay twice."
+        for each in unclear
+    ]
+
+
+def safe_at(unclear: Sequence[Unclear]) -> str:
+    """When these requests can be sent again without that risk: ``10:17 UTC``."""
+    return f"{max(each.safe_at for each in unclear):%H:%M} UTC"
 
 
 def problem_lines(plan: Plan) -> list[str]:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import msgspec
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
-from batchtui import safetext
 from batchtui.present import numbers
+from batchtui.present.cells import dot, name_of, pad
+from batchtui.present.matrix import GAP, Matrix, matrix, row_name
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_columns import ValueColumn, as_text
 from batchtui.results.field_scores import Agreement, FieldComparison, FieldScore, GoldCounts
 from batchtui.results.gold import Gold
 from batchtui.results.names import Name
 from batchtui.results.review import Review
-from batchtui.results.scores import FEW_ROWS, ClassScore, Proportion, SampleEstimate, label_order
+from batchtui.results.scores import FEW_ROWS, ClassScore, Proportion, SampleEstimate
 
-NOT_USABLE = "not usable"
-"""The column of rows without a usable answer."""
-_LABEL, _CELL = 20, 14
-"""Cells of a row's label, and of a column's, at most."""
-_GAP = "  "
-PIPED = 200
-"""Cells of a line that goes to a file."""
-_DRAWN, _CROSSED = 300, 1_000
-"""Labels that may be drawn, and that a CSV crosses with each other."""
+_CROSSED = 1_000
+"""Labels that a CSV crosses with each other."""
 
 
 # --- figures --------------------------------------------------------------------------------------------------------
@@ -59,17 +51,6 @@ def proportion(found: Proportion) -> str:
     """``91.1% (95%: 87.3–93.9)``."""
     said = interval(found.low, found.high)
     return percent(found.value) + (f" ({said})" if said else "")
-
-
-def dot(*parts: str) -> str:
-    """Parts on one line, those that say nothing left out."""
-    return f" {GLYPHS.dot} ".join(filter(None, parts))
-
-
-def name_of(text: str, limit: int = 40) -> str:
-    """A label or name, safe to show and not too long."""
-    clean = safetext.line(text, 200)
-    return clean if cell_len(clean) <= limit else set_cell_size(clean, limit - 1).rstrip() + GLYPHS.ellipsis
 
 
 def gold_name(gold: Gold) -> str:
@@ -161,7 +142,7 @@ def class_table(found: FieldScore, most: int = 0) -> list[str]:
     rows = [("class", "gold", "answered", "precision", "recall", "F1"), *map(_class_row, classes)]
     widths = [max(cell_len(row[column]) for row in rows) for column in range(6)]
     lines = [
-        "  " + _pad(row[0], widths[0]) + "".join(_GAP + row[n].rjust(widths[n]) for n in range(1, 6)) for row in rows
+        "  " + pad(row[0], widths[0]) + "".join(GAP + row[n].rjust(widths[n]) for n in range(1, 6)) for row in rows
     ]
     rest = len(found.score.classes) - len(classes)
     return (
@@ -173,7 +154,7 @@ def class_table(found: FieldScore, most: int = 0) -> list[str]:
 
 def _class_row(each: ClassScore) -> tuple[str, ...]:
     shares = percent(each.precision), percent(each.recall), figure(each.f1)
-    return name_of(each.label, _LABEL), f"{each.gold:,}", f"{each.answered:,}", *shares
+    return row_name(each.label), f"{each.gold:,}", f"{each.answered:,}", *shares
 
 
 def score_json(found: FieldScore) -> dict[str, Any]:
@@ -217,173 +198,6 @@ def score_csv(found: FieldScore) -> list[list[str]]:
     return rows
 
 
-# --- a table of one label by another --------------------------------------------------------------------------------
-
-
-class Spot(msgspec.Struct, frozen=True):
-    """A cell of a matrix, and where it stands in the lines."""
-
-    row: str
-    column: str | None
-    """None is *not usable*."""
-    rows: int
-    line: int
-    start: int
-    end: int
-
-    @property
-    def same(self) -> bool:
-        """Whether both are the same value."""
-        return self.row == self.column
-
-
-class Matrix(msgspec.Struct, frozen=True):
-    """Rows counted by one label and by another, drawn."""
-
-    lines: list[str]
-    spots: list[list[Spot]]
-    """By row, then by column."""
-    hidden: int = 0
-    """Labels that did not fit."""
-
-
-Counts = Mapping[str, Mapping[str | None, int]]
-
-
-def matrix(
-    counts: Counts,
-    heads: tuple[str, str],
-    width: int,
-    height: int = 0,
-    *,
-    beside: tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]] = ((), {}),
-    below: tuple[str, Mapping[str, str]] = ("", {}),
-) -> Matrix:
-    """Draw counts within ``width`` cells and ``height`` lines, 0 for as many as it takes.
-
-    ``heads`` name what stands in rows and in columns, ``beside`` has columns and ``below`` a line of figures by label.
-    Of labels that don't all fit the most frequent ones are shown, and how many are not.
-    """
-    every = len({*counts, *(each for row in counts.values() for each in row if each is not None)})
-    counts = _most_frequent(counts)
-    columns, rows = _labels(counts)
-    left = max(
-        cell_len(f"{heads[0]} {_down()}") + 2, *(cell_len(name_of(row, _LABEL)) for row in rows), cell_len(below[0]), 4
-    )
-    right = [max(len(name), 5) for name in beside[0]]
-    room = (width or PIPED) - 2 - left
-    shown_columns, sizes = _fit_columns(counts, columns, room - sum(size + len(_GAP) for size in right))
-    if right and len(shown_columns) < len(columns):
-        alone = _fit_columns(counts, columns, room)
-        if len(alone[0]) == len(columns):  # All values say more than figures that the other lines have.
-            (shown_columns, sizes), beside, right = alone, ((), {}), []
-    frame = 2 + bool(below[0]) + 1
-    # A row whose own value has no column would say little.
-    rows_left = [row for row in rows if row in shown_columns or len(shown_columns) == len(columns)] or rows
-    shown_rows = _most(
-        rows_left, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0
-    )
-    hidden = every - len(
-        ({*rows, *columns} - {None}) - (set(rows) - set(shown_rows)) - (set(columns) - set(shown_columns))
-    )
-    indent = "  "
-    head = f"{indent}{' ' * left}  {heads[1]} {_across()}"
-    names = "".join(_GAP + _right(_column_name(each), size) for each, size in zip(shown_columns, sizes, strict=True))
-    more = "".join(_GAP + name.rjust(size) for name, size in zip(beside[0], right, strict=True))
-    lines = [head.rstrip(), f"{indent}{_pad(f'{heads[0]} {_down()}', left)}{names}{more}"]
-    spots: list[list[Spot]] = []
-    for row in shown_rows:
-        line, here = f"{indent}{_pad(name_of(row, _LABEL), left)}", []
-        for each, size in zip(shown_columns, sizes, strict=True):
-            count = counts[row].get(each, 0)
-            text = _GAP + (f"{count:,}" if count else GLYPHS.dot).rjust(size)
-            here.append(Spot(row, each, count, len(lines), cell_len(line) + 1, cell_len(line + text)))
-            line += text
-        line += "".join(_GAP + text.rjust(size) for text, size in zip(beside[1].get(row, ()), right, strict=False))
-        spots.append(here)
-        lines.append(line)
-    if below[0]:
-        texts = (below[1].get(each, "") if each is not None else "" for each in shown_columns)
-        line = "".join(_GAP + text.rjust(size) for text, size in zip(texts, sizes, strict=True))
-        lines.append(f"{indent}{_pad(below[0], left)}{line}".rstrip())
-    if hidden:
-        what = numbers.plural(hidden, "more value", "more values")
-        lines.append(f"{indent}{GLYPHS.ellipsis} {what} not shown")
-    return Matrix(lines, spots, hidden)
-
-
-def _most_frequent(counts: Counts) -> Counts:
-    """The counts of the labels that come most often, where there are too many to be drawn anyway."""
-    sums: Counter[str] = Counter()
-    for row, cells in counts.items():
-        for column, count in cells.items():
-            sums[row] += count
-            if column is not None:
-                sums[column] += count
-    if len(sums) <= _DRAWN:
-        return counts
-    kept = {label for label, _ in sums.most_common(_DRAWN)}
-    return {
-        row: {column: count for column, count in cells.items() if column is None or column in kept}
-        for row, cells in counts.items()
-        if row in kept
-    }
-
-
-def _down() -> str:
-    return "v" if GLYPHS.plain else "↓"
-
-
-def _across() -> str:
-    return "->" if GLYPHS.plain else "→"
-
-
-def _labels(counts: Counts) -> tuple[list[str | None], list[str]]:
-    rows = label_order(counts)
-    answered = {each for row in counts.values() for each in row}
-    columns: list[str | None] = [*label_order({*(each for each in answered if each is not None), *rows})]
-    return [*columns, *([None] if None in answered else [])], rows
-
-
-def _column_name(label: str | None) -> str:
-    return NOT_USABLE if label is None else name_of(label, _CELL)
-
-
-def _fit_columns(counts: Counts, columns: list[str | None], room: int) -> tuple[list[str | None], list[int]]:
-    """The columns that fit, in their order, and their sizes: *not usable* always, then by how often they come."""
-    sums: Counter[str | None] = Counter()
-    for row, cells in counts.items():
-        sums[row] += sum(cells.values())
-        sums.update(cells)
-    sizes = {
-        each: max(cell_len(_column_name(each)), *(len(f"{row.get(each, 0):,}") for row in counts.values()), 5)
-        for each in columns
-    }
-    kept: set[str | None] = set()
-    for each in sorted(columns, key=lambda label: (label is not None, -sums[label])):
-        room -= sizes[each] + len(_GAP)
-        if room < 0 and kept - {None}:
-            break
-        kept.add(each)
-    shown = [each for each in columns if each in kept]
-    return shown, [sizes[each] for each in shown]
-
-
-def _most(labels: list[str], sums: Mapping[str, int], most: int) -> list[str]:
-    if not most or len(labels) <= most:
-        return labels
-    kept = set(sorted(labels, key=lambda label: -sums[label])[:most])
-    return [label for label in labels if label in kept]
-
-
-def _right(text: str, size: int) -> str:
-    return " " * (size - cell_len(text)) + text
-
-
-def _pad(text: str, width: int) -> str:
-    return text + " " * max(0, width - cell_len(text))
-
-
 # --- two runs -------------------------------------------------------------------------------------------------------
 
 
@@ -407,7 +221,7 @@ def comparison_figures(found: FieldComparison, names: Sequence[str]) -> list[str
     ]
     if found.counts is not None:
         lines.append(gold_counts(found.counts, names))
-    costs = [numbers.usd(cost) for cost in found.cost_usd]
+    costs = numbers.usd_alike(found.cost_usd)
     gold = f"   gold: {gold_name(found.gold)}" if found.gold is not None else ""
     lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}{gold}")
     return lines
@@ -471,11 +285,11 @@ def agreement_lines(found: Sequence[Agreement]) -> list[str]:
     if not found:
         return []
     width = max(5, *(cell_len(name_of(each.field)) for each in found))
-    lines = [f"{_pad('field', width)}   agree   kappa    rows"]
+    lines = [f"{pad('field', width)}   agree   kappa    rows"]
     for each in found:
         agree = percent(each.agree.value).rjust(6)
         lines.append(
-            f"{_pad(name_of(each.field), width)}  {agree}  {figure(each.kappa).rjust(6)}  {each.agree.rows:>6,}"
+            f"{pad(name_of(each.field), width)}  {agree}  {figure(each.kappa).rjust(6)}  {each.agree.rows:>6,}"
         )
     return lines
 
@@ -530,6 +344,11 @@ def estimate(found: SampleEstimate) -> str:
     """``accuracy 91.1% (95%: 87.3–93.9)``."""
     said = interval(found.low, found.high)
     return f"accuracy {percent(found.value)}" + (f" ({said})" if said else "")
+
+
+def hidden(count: int) -> str:
+    """Why answers are not shown: ``12 answers of the blind sample are hidden until your verdict``."""
+    return f"{numbers.plural(count, 'answer')} of the blind sample {'is' if count == 1 else 'are'} hidden until your verdict"
 
 
 def review_line(review: Review) -> str:

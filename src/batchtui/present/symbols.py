@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import locale
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,7 +40,7 @@ class Glyphs(msgspec.Struct):
     enter: str = "⏎"
     dash: str = "–"
     plain: bool = False
-    """True for the ASCII set; the outlet then puts plain signs for all others too."""
+    """True for the ASCII set; the output filter then puts plain signs for all others too."""
 
 
 ASCII = Glyphs(
@@ -73,8 +73,18 @@ ASCII = Glyphs(
     plain=True,
 )
 
+SPARKS, PLAIN_SPARKS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
+"""Heights of a sparkline's columns, the lowest for nothing."""
+
 GLYPHS = Glyphs()
 """The set in use; ``use`` changes it in place, so that importers see the change."""
+
+
+def spark(values: Sequence[float]) -> str:
+    """Values as a line of columns, one cell each; what is not nothing stands above the ground."""
+    signs, most = PLAIN_SPARKS if GLYPHS.plain else SPARKS, max(values, default=0)
+    top = len(signs) - 1
+    return "".join(signs[max(1, round(value / most * top))] if value > 0 else signs[0] for value in values)
 
 
 def use(ascii_only: bool) -> None:

@@ -1,14 +1,15 @@
 """Whether an answer is what was asked for, and if not why, in words.
 
-A schema may come from anywhere: nothing it refers to is fetched, and what can't be compiled checks nothing.  jsonschema-rs
-is imported when the first schema is there.
+A schema may come from anywhere: nothing it refers to is fetched, and what can't be compiled checks nothing, which the view
+says.  jsonschema-rs is imported when the first schema is there.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from decimal import Decimal
+from math import isinf
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,6 +27,13 @@ _PLACES = 20_000
 """Places in a schema whose listed texts are told: one that refers to itself has no end of them."""
 _DEEPEST = 24
 _decode = msgspec.json.Decoder().decode
+_BY_DIGITS = frozenset(
+    ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "uniqueItems", "not", "oneOf", "if")
+)
+"""Keywords with which a number's digits beyond a float's may change whether a value fits."""
+_PLAIN = frozenset({str, int, bool, type(None)})
+NOT_DECODED: Any = object()
+"""In place of a value where a text was not decoded, or is not one JSON object or array as a whole."""
 
 
 class Flaw(NamedTuple):
@@ -50,6 +58,14 @@ class Schema:
         self._validator = jsonschema_rs.validator_for(schema, offline=True)
         self._spellings = spellings(schema)
         self._object = not isinstance(schema, dict) or schema.get("type", "object") in ("object", "array")
+        self._by_digits = not self._object or _counts_digits(schema)
+
+    def fits(self, value: Any) -> bool:
+        """Whether an object or array surely fits whose numbers with a point are Decimals; of others its text tells."""
+        try:
+            return bool(self._validator.is_valid(_with_floats(value) if self._by_digits else value))
+        except (ValueError, RecursionError, OverflowError):
+            return False
 
     def flaw_in_text(self, text: str) -> Flaw | None:
         """What is wrong with the JSON in a text: the whole of it, or else the first fenced or balanced value."""
@@ -81,10 +97,52 @@ class Schema:
         return None if first is None else _words(first)
 
 
-def _schema(given: Any) -> Schema | None:
-    with suppress(ValueError, RecursionError, OverflowError):
-        return Schema(given)
-    return None
+def _counts_digits(schema: Any) -> bool:
+    waiting = [schema]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, dict):
+            # A schema that jsonschema-rs brings along is not looked into.
+            if not _BY_DIGITS.isdisjoint(here) or not str(here.get("$ref", "#")).startswith("#"):
+                return True
+            waiting.extend(here.values())
+        elif isinstance(here, list):
+            waiting.extend(here)
+    return False
+
+
+def _with_floats(value: Any) -> Any:
+    """The value with floats for Decimals; raises OverflowError where no float is that large."""
+    kind = type(value)
+    if kind is Decimal:
+        number = float(value)
+        if isinf(number):
+            raise OverflowError
+        return number
+    if kind is dict:
+        return {key: each if type(each) in _PLAIN else _with_floats(each) for key, each in value.items()}
+    return [_with_floats(each) for each in value] if kind is list else value
+
+
+def why_no_schema(given: Any) -> str:
+    """Why answers can't be checked by a schema, safe to show; "" when they can."""
+    return _schema(given)[1]
+
+
+def _schema(given: Any) -> tuple[Schema | None, str]:
+    """The schema compiled, or why it can't be."""
+    import jsonschema_rs
+
+    try:
+        return Schema(given), ""
+    except jsonschema_rs.ValidationError as bad:
+        path = ".".join(str(each) for each in bad.instance_path)
+        why = f"{path}: {bad.message}" if path else bad.message
+    except (ValueError, OverflowError) as bad:
+        why = str(bad).partition("\n")[0]
+    except RecursionError:
+        why = "nested too deep"
+    return None, safe(why, 160)
 
 
 class AnswerChecker:
@@ -105,18 +163,39 @@ class AnswerChecker:
             return True
         return 0 <= seq < len(self._numbers) and self._checks[self._numbers[seq]]
 
-    def flaw(self, seq: int, parts: AnswerParts | str | None) -> Flaw | None:
-        """What is wrong with an answer that is whole; None when nothing is, or there is nothing to check it by."""
+    def flaw(self, seq: int, parts: AnswerParts | str | None, value: Any = NOT_DECODED) -> Flaw | None:
+        """What is wrong with an answer that is whole; None when nothing is, or there is nothing to check it by.
+
+        ``value`` is the object or array that ``parts``, a text, is as a whole, its numbers with a point as Decimals.
+        """
         if parts is None:
             return None
         wanted = self._asked.of(seq)
         if not wanted.checks:
-            return self._other.flaw_in_text(_said(parts)) if self._other is not None else None
-        number = self._numbers[seq]
+            other = self._other
+            if other is None or (value is not NOT_DECODED and other.fits(value)):
+                return None
+            return other.flaw_in_text(_said(parts))
+        compiled = self._compiled_for(self._numbers[seq])
+        if self._other is not None and not compiled.checks:
+            return self._other.flaw_in_text(_said(parts))
+        return compiled.flaw(parts, value)
+
+    def _compiled_for(self, number: int) -> _Compiled:
         compiled = self._compiled.get(number)
         if compiled is None:
-            compiled = self._compiled[number] = _Compiled(wanted)
-        return compiled.flaw(parts)
+            compiled = self._compiled[number] = _Compiled(self._asked.wanted[number])
+        return compiled
+
+    def own(self, seq: int) -> bool:
+        """Whether the answer of the request at this place is checked by what that asked for."""
+        wanted = self._asked.of(seq)
+        return wanted.checks and self._compiled_for(self._numbers[seq]).checks
+
+    def not_compiled(self) -> dict[int, str]:
+        """The places in ``Asked.wanted`` with a schema that can't be compiled, and why."""
+        checked = (number for number, checks in enumerate(self._checks) if checks)
+        return {number: why for number in checked if (why := self._compiled_for(number).why)}
 
 
 def _said(parts: AnswerParts | str) -> str:
@@ -132,10 +211,19 @@ class _Compiled:
 
     def __init__(self, wanted: AskedFor) -> None:
         self._wanted = wanted
-        self._text = _schema(wanted.text) if wanted.text is not None else None
-        self._calls = {name: made for name, given in wanted.calls.items() if (made := _schema(given)) is not None}
+        self.why = ""
+        """Why one of them can't be compiled; "" when all can."""
+        self._text = self._made(wanted.text) if wanted.text is not None else None
+        self._calls = {name: made for name, given in wanted.calls.items() if (made := self._made(given)) is not None}
+        self.checks = self._text is not None or bool(self._calls)
+        """Whether anything is left to check an answer by."""
 
-    def flaw(self, parts: AnswerParts | str) -> Flaw | None:
+    def _made(self, given: Any) -> Schema | None:
+        schema, why = _schema(given)
+        self.why = self.why or why
+        return schema
+
+    def flaw(self, parts: AnswerParts | str, value: Any) -> Flaw | None:
         if isinstance(parts, str):
             calls: Sequence[Any] = ()
             text = parts
@@ -152,6 +240,8 @@ class _Compiled:
             words = f"no call of the tool {safe(forced, _SHOWN)}"
             return Flaw(words, words)
         if self._text is None or (calls and not text.strip()):
+            return None
+        if value is not NOT_DECODED and self._text.fits(value):
             return None
         return self._text.flaw_in_text(text)
 

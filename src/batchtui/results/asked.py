@@ -78,7 +78,11 @@ class Asked:
 
     def of(self, seq: int) -> AskedFor:
         """What the request at this place asked for; NOTHING for place -1 and for requests that are not known."""
-        return self.wanted[self._of[seq]] if 0 <= seq < len(self._of) else NOTHING
+        return self.wanted[self.number_of(seq)]
+
+    def number_of(self, seq: int) -> int:
+        """The place in ``wanted`` of what the request at this place asked for."""
+        return self._of[seq] if 0 <= seq < len(self._of) else 0
 
     def numbers(self) -> array[int]:
         """For each request the place in ``wanted`` of what it asked for."""

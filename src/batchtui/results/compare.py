@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from difflib import SequenceMatcher
 
@@ -102,8 +102,12 @@ class Comparison:
         )
 
     def diff(self, number: int) -> list[DiffLine]:
-        """Both texts side by side."""
-        return diff_lines(*self.texts(number))
+        """Both texts side by side, those that are JSON with a line for each value."""
+        left, right = self.texts(number)
+        laid_out = indented(left), indented(right)
+        if (laid_out[0] or not left) and (laid_out[1] or not right):
+            left, right = laid_out
+        return diff_lines(left, right)
 
     def totals(self) -> Totals:
         """Tokens and costs of the requests that both have."""
@@ -133,24 +137,6 @@ class Comparison:
             "cost_usd": [None if cost is None else float(cost) for cost in totals.cost_usd],
             "changed": {name: [self._id(number) for number in self.select([name])] for name in KINDS if name != "same"},
         }
-
-    def lines(self, everything: bool = False) -> Iterator[str]:
-        """The comparison in words, a line at a time; text in it is not yet safe to show."""
-        totals, counts = self.totals(), self.counts()
-        yield "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
-        yield f"usable         {totals.good[0]:>14,}  {totals.good[1]:>14,}"
-        yield f"tokens in      {totals.input_tokens[0]:>14,}  {totals.input_tokens[1]:>14,}"
-        yield f"tokens out     {totals.output_tokens[0]:>14,}  {totals.output_tokens[1]:>14,}"
-        costs = ["unpriced" if cost is None else f"${cost:,.4f}" for cost in totals.cost_usd]
-        yield f"cost           {costs[0]:>14}  {costs[1]:>14}"
-        if not totals.requests and len(self):
-            yield "no row is in both: rows without an id match only where both batches were made from the same file"
-        for number in self.select(KINDS if everything else None):
-            pair = self.pair(number)
-            left, right = _state(pair.left), _state(pair.right)
-            if pair.kind == "failed" and left == right and not everything:
-                continue
-            yield f"{pair.kind.replace('_', ' '):<11} {pair.name}  {left} → {right}"
 
     def _id(self, number: int) -> str:
         left = self._left_rows[number]
@@ -216,11 +202,15 @@ def _said(line: bytes) -> str:
     return "\n\n".join(part for part in (answer.text, *beside) if part)
 
 
-def _state(row: ResultRow | None) -> str:
-    if row is None:
-        return "not there"
-    words = row.flaw or ("usable" if row.good else row.error or row.outcome)
-    return f"{words} ({row.output_tokens:,} tokens)" if row.output_tokens else words
+def indented(text: str) -> str:
+    """A JSON object or list in lines; "" when the text is something else."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return ""
+    try:
+        found = msgspec.json.decode(text)
+        return msgspec.json.format(msgspec.json.encode(found), indent=2).decode("utf-8", "replace")
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return ""
 
 
 def diff_lines(left: str, right: str) -> list[DiffLine]:

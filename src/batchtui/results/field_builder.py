@@ -13,7 +13,7 @@ import msgspec
 
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Work
-from batchtui.results.answer_check import by_casefold, listed_at
+from batchtui.results.answer_check import NOT_DECODED, by_casefold, listed_at
 from batchtui.results.answer_parts import AnswerParts, ToolCall, parts_of, plain_parts
 from batchtui.results.asked import Asked
 from batchtui.results.field_columns import (
@@ -55,6 +55,7 @@ class _Budget:
         self.left = _KEPT
 
 
+_HOLDERS = frozenset({dict, list})
 _SHORT = frozenset({int, bool, type(None)})
 _MADE: dict[type, Callable[[Any], Value]] = {Decimal: Decimal, list: Json, dict: Json}
 
@@ -219,11 +220,19 @@ class Grower:
         column.add(kind, source, rows, values)
 
 
-class Builder:
-    """The fields of one batch, as columns by path in the order in which answers have them."""
+Judge = Callable[[int, AnswerParts | str, Any], None]
+"""Takes a row, its answer, and the object or array that the answer is as a whole (``answer_check.NOT_DECODED`` if not)."""
 
-    def __init__(self, results: ResultSet) -> None:
+
+class Builder:
+    """The fields of one batch, as columns by path in the order in which answers have them.
+
+    ``judge`` is told each answer on the way, so that whoever checks them decodes none again.
+    """
+
+    def __init__(self, results: ResultSet, judge: Judge | None = None) -> None:
         self._results = results
+        self._judge = judge
         self._grower = Grower()
         self._asked = results.asked
         self._too_large = 0
@@ -250,10 +259,11 @@ class Builder:
     def read_all(self, work: Work) -> None:
         """Read every answer.  Raises StoreError, Stopped."""
         total = self._results.header.lines
+        doing = "reading the fields" if self._judge is None else "checking the answers"
         for first, last in _spans(self._results):
-            work.check("stopped while reading the fields")
+            work.check(f"stopped while {doing}")
             self._take_span(first, last)
-            work.tell("reading the fields", last, total, "results")
+            work.tell(doing, last, total, "results")
         listed = listed_spellings(self._asked)
         for column in self._grower.columns:
             if not column.call and column.keys in listed:
@@ -265,6 +275,8 @@ class Builder:
         begin, end = columns.offset[first], columns.offset[last - 1] + columns.length[last - 1]
         if last - first == 1 and columns.length[first] > WHOLE_LIMIT:
             self._too_large += columns.outcome[first] == SUCCEEDED
+            if self._judge is not None and (parts := parts_of(results.read(first))) is not None:
+                self._judge(first, parts, NOT_DECODED)
             return
         block = results.read_stretch(begin, end - begin)
         found = plain_parts(block, last - first)
@@ -281,16 +293,21 @@ class Builder:
         rows_of: list[int] = []
         roots: list[Any] = []
         calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]] = {}
+        judge = self._judge
         for row, parts in zip(rows, found, strict=True):
             if parts is None:
                 continue
+            whole = NOT_DECODED
             if isinstance(parts, AnswerParts):
-                roots.append(self._take_parts(row, parts, calls))
+                root = self._take_parts(row, parts, calls)
             else:
                 try:
-                    roots.append(decode_plain(parts))
+                    root = whole = decode_plain(parts)
                 except (ValueError, ArithmeticError, msgspec.MsgspecError, RecursionError):
-                    roots.append(self._root(parts))
+                    root = self._root(parts)
+            if judge is not None:
+                judge(row, parts, whole if type(whole) in _HOLDERS else NOT_DECODED)
+            roots.append(root)
             rows_of.append(row)
         kinds = set(map(type, roots))
         if kinds == {dict}:

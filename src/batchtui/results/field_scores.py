@@ -24,7 +24,7 @@ def usable_rows(view: View) -> bytearray:
     """1 for each row whose value is compared with gold, as ``domain.outcome`` says."""
     pairs = [*zip(view.column("outcome"), view.column("cut"), strict=True)]
     counted = {pair: standing(*pair).gold for pair in set(pairs)}
-    return bytearray(counted[pair] for pair in pairs)
+    return bytearray(map(counted.__getitem__, pairs))
 
 
 def answered(view: View, names: ValueNames, name: Name) -> list[str | None]:

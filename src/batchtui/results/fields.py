@@ -21,8 +21,11 @@ from msgspec import Raw
 
 from batchtui import plainfile
 from batchtui.domain.errors import StoreError
+from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_builder import Builder, Growing, read_value
+from batchtui.results.answer_check import Schema
+from batchtui.results.answer_parts import AnswerParts
+from batchtui.results.field_builder import Builder, Growing, Judge, read_value
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -177,16 +180,39 @@ def _written(value: Value) -> Value | Raw:
     return value
 
 
+def check_answers(results: ResultSet, schema: Schema, work: Work = UNWATCHED) -> None:
+    """Check the answers that nothing else checks by this schema, in memory only; their fields are read on the way.
+
+    Raises StoreError, Stopped.
+    """
+    results.check_by(schema)
+    columns, checker = results.columns, results.checker
+    why: dict[int, str] = {}
+
+    def judge(row: int, parts: AnswerParts | str, value: object) -> None:
+        seq = columns.seq[row]
+        if columns.cut[row] or columns.outcome[row] != SUCCEEDED or checker.own(seq):
+            return
+        flaw = checker.flaw(seq, parts, value)
+        if flaw is not None:
+            why[row] = flaw.group
+
+    _read(results, work, judge)
+    results.find_invalid(why)
+
+
 def open_fields(results: ResultSet, work: Work = UNWATCHED) -> Fields:
     """The fields of a batch's answers: those in ``results.fields`` when they fit the results, else read anew in one pass.
 
     Raises StoreError, and Stopped.
     """
+    found = None if results.partial else _load(results.folder / FIELDS, results)
+    return _read(results, work) if found is None else found
+
+
+def _read(results: ResultSet, work: Work, judge: Judge | None = None) -> Fields:
     path = results.folder / FIELDS
-    found = None if results.partial else _load(path, results)
-    if found is not None:
-        return found
-    builder = Builder(results)
+    builder = Builder(results, judge)
     if results.stored:
         builder.read_all(work)
     header, body = _packed(results, builder)

@@ -205,6 +205,22 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERYTHING = Filter()
+_ASKED = frozenset({"id", "line", "attempt", "older", "model", "file", "source"})
+"""Our fields that say nothing of what was answered."""
+
+
+def tells_answers(view: View, key: str) -> bool:
+    """Whether a condition on, or an order by, one of our fields or a name tells something of an answer."""
+    if key in _ASKED:
+        return False
+    found = None if key in _OURS or key in KEYS else names_of(view).find(key.removeprefix("len(").removesuffix(")"))
+    return found is None or (found.scope != "row" and found.key not in ("custom_id", "model", "attempt"))
+
+
+def reads_answers(view: View, chosen: Filter) -> bool:
+    """Whether which rows pass a filter tells something of their answers.  For a thread; raises StoreError."""
+    words = any(not word.in_request for word in chosen.words)
+    return words or bool(chosen.regex) or any(tells_answers(view, term.field) for term in chosen.terms)
 
 
 def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filter:

@@ -163,7 +163,8 @@ class AnswerMessage(msgspec.Struct, gc=False):
 
 _lines: msgspec.json.Decoder[ResultLine[AnswerMessage]] = msgspec.json.Decoder(ResultLine[AnswerMessage])
 _decode_blocks = msgspec.json.Decoder(list[ContentBlock]).decode
-_PLAIN_TEXT = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
+_SPEAKING = re.compile(rb'\{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*"[^"\\\s]')
+"""A text block that says something; inside a text its quotes would have backslashes."""
 RAN_CODE = b"code_execution"
 """In each answer for which code was run."""
 _SPOKEN = frozenset({"tool_use", "server_tool_use"})
@@ -203,7 +204,7 @@ def plain_lines(lines: list[ResultLine[AnswerMessage]]) -> Plain | None:
     messages = [r.message if r.type == "succeeded" and r.message is not None else nothing for r in results]
     usages = [message.usage for message in messages]
     stops = [message.stop_reason or "" for message in messages]
-    matches = map(_PLAIN_TEXT.match, [message.content for message in messages])
+    matches = map(_SPEAKING.search, [message.content for message in messages])
     spoke = CUT_CODES.keys().isdisjoint(stops)
     cuts = [
         0 if match and (spoke or stop not in CUT_CODES) else _cut_or_odd(message)
@@ -240,7 +241,7 @@ def _cut_or_odd(message: AnswerMessage) -> int:
 
 def _cut(stop: str, content: msgspec.Raw) -> int:
     cut = cut_code(stop)
-    if not cut and not _PLAIN_TEXT.match(content) and _is_empty(content):
+    if not cut and not _SPEAKING.search(content) and _is_empty(content):
         cut = EMPTY
     return cut
 

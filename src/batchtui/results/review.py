@@ -99,6 +99,8 @@ class Review:
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self.sample: ReviewSample | None = None
         """The last sample that was drawn."""
+        self.drawn: frozenset[str] = frozenset()
+        """Identities of the sample's rows."""
         self.unreadable = 0
         """Lines that can't be read; they are left where they are."""
         self._read_to = 0
@@ -110,6 +112,7 @@ class Review:
             with plainfile.opened(self._path) as file:
                 if os.fstat(file.fileno()).st_size < self._read_to:  # It was replaced by hand.
                     self._verdicts, self.sample, self._read_to, self.unreadable = {}, None, 0, 0
+                    self.drawn = frozenset()
                 file.seek(self._read_to)
                 found = False
                 while (line := file.readline(_LONGEST_LINE)).endswith(b"\n"):
@@ -130,6 +133,7 @@ class Review:
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             try:
                 self.sample = _decode_sample(line)
+                self.drawn = frozenset(each.row for each in self.sample.rows)
             except (msgspec.MsgspecError, UnicodeError, RecursionError):
                 self.unreadable += 1
 
@@ -182,6 +186,19 @@ class Review:
             return 0, 0
         done = sum(1 for each in sample.rows if (found := self.of(each.row, sample.field)) and found.verdict)
         return done, len(sample.rows)
+
+    def hidden(self) -> frozenset[str]:
+        """Identities of the rows of a blind sample that have no verdict yet: their answers are not to be shown."""
+        sample = self.sample
+        if sample is None or not sample.blind:
+            return frozenset()
+        found = ((each.row, self.of(each.row, sample.field)) for each in sample.rows)
+        return frozenset(row for row, verdict in found if verdict is None or not verdict.verdict)
+
+    def show_hidden(self) -> None:
+        """Go on with the sample as one whose answers are seen.  Raises StoreError."""
+        if self.sample is not None:
+            self.begin(msgspec.structs.replace(self.sample, blind=False))
 
     def accuracy(self) -> SampleEstimate:
         """The share of right answers over all rows the sample was drawn from, as the verdicts on it say so far."""

@@ -11,9 +11,10 @@ line ``number`` of the source on, and each custom_id is its row's own id.  A sou
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -36,11 +37,24 @@ class IdLine(msgspec.Struct, gc=False):
     sha256: str = ""
 
 
+class RowLine(IdLine, gc=False):
+    """A line of ids.jsonl with the names of the row's own columns, and where it stands in the file."""
+
+    row: dict[str, msgspec.Raw] = {}
+    offset: int = 0
+    size: int = 0
+    """Its bytes, its newline with them; 0 when it has no columns."""
+
+
 class RowColumns(msgspec.Struct, gc=False):
     """The columns of the row that a request was made from, as its line holds them."""
 
     custom_id: str
     row: dict[str, object] = {}
+
+
+Line = TypeVar("Line", IdLine, RowLine, RowColumns)
+_NO_COLUMNS: dict[str, msgspec.Raw] = {}
 
 
 class SourceMark(msgspec.Struct, frozen=True):
@@ -52,9 +66,34 @@ class SourceMark(msgspec.Struct, frozen=True):
     """Of its bytes as they were read (unpacked); empty when it was not needed."""
 
 
-decode = msgspec.json.Decoder(IdLine).decode
-decode_columns = msgspec.json.Decoder(RowColumns).decode
+_decoder = msgspec.json.Decoder(IdLine)
+_row_decoder = msgspec.json.Decoder(RowLine)
+decode = _decoder.decode
+_column_decoder = msgspec.json.Decoder(RowColumns)
 _encode = msgspec.json.Encoder().encode
+
+
+_BLOCK = 256 * 1024
+"""Bytes of lines that are decoded at once."""
+
+
+def columns_of(lines: list[bytes]) -> Sequence[RowColumns | None]:
+    """The columns that some lines hold, None for one that can't be read or holds none."""
+    return _each(_column_decoder, lines)
+
+
+def _each(decoder: msgspec.json.Decoder[Line], lines: list[bytes]) -> Sequence[Line | None]:
+    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+        found = decoder.decode_lines(b"".join(lines))
+        if len(found) == len(lines):
+            return found
+    apart: list[Line | None] = []
+    for line in lines:
+        try:
+            apart.append(decoder.decode(line))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            apart.append(None)
+    return apart
 
 
 def row_line(custom_id: str, row_id: str, source: int, number: int, row: object) -> bytes:
@@ -108,9 +147,12 @@ class _Stretches:
 
 
 class RowIds:
-    """The places of one batch's requests; raises OSError when its file is there and can't be read."""
+    """The places of one batch's requests; raises OSError when its file is there and can't be read.
 
-    def __init__(self, path: Path) -> None:
+    With ``columns`` it knows where the rows' own columns stand, too (``line``, ``columns``).
+    """
+
+    def __init__(self, path: Path, *, columns: bool = False) -> None:
         self.known = False
         """False for batches of 0.1.0 that say nothing of their rows."""
         self._lines: dict[str, IdLine] = {}
@@ -118,28 +160,58 @@ class RowIds:
         self._hashes: dict[int, str] = {}
         self.sources: dict[int, str] = {}
         """Names by number."""
+        self.columns: dict[str, None] = {}
+        """Names of own columns, in order."""
+        self._names: tuple[str, ...] = ()
+        self._offset = 0
         with suppress(FileNotFoundError), plainfile.opened(path) as file:
-            for line in file:
-                with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-                    self._take(decode(line))
+            while lines := file.readlines(_BLOCK):
+                if columns:
+                    rows = _each(_row_decoder, lines)
+                    self._note_columns(lines, rows)
+                    self._take([line for line in rows if line is not None])
+                else:
+                    self._take([line for line in _each(_decoder, lines) if line is not None])
 
-    def _take(self, line: IdLine) -> None:
-        self.known = True
-        if line.custom_id:
-            self._lines[line.custom_id] = line
-        elif line.first:
-            self._stretches.append(line)
-        elif line.source:
-            self._hashes[line.source] = line.sha256
-            self.sources[line.source] = line.name
+    def _note_columns(self, lines: list[bytes], rows: Sequence[RowLine | None]) -> None:
+        """Put down where columns stand, and let go of what they hold."""
+        offset = self._offset
+        for line, row in zip(lines, rows, strict=True):
+            size = len(line)
+            if row is not None and row.row:
+                names = tuple(row.row)
+                if names != self._names:
+                    self._names = names
+                    self.columns.update(dict.fromkeys(names))
+                row.row, row.offset, row.size = _NO_COLUMNS, offset, size
+            offset += size
+        self._offset = offset
+
+    def line(self, custom_id: str) -> tuple[int, int]:
+        """Offset and bytes of the line that has a request's own columns; no bytes when none has."""
+        found = self._lines.get(custom_id)
+        return (found.offset, found.size) if isinstance(found, RowLine) else (0, 0)
+
+    def _take(self, lines: Sequence[IdLine]) -> None:
+        self.known = self.known or bool(lines)
+        self._lines.update({line.custom_id: line for line in lines if line.custom_id})
+        for line in lines:
+            if line.custom_id:
+                continue
+            if line.first:
+                self._stretches.append(line)
+            elif line.source:
+                self._hashes[line.source] = line.sha256
+                self.sources[line.source] = line.name
 
     def places(self, requests: Iterable[tuple[str, int]]) -> Iterator[Place]:
         """Where requests come from, each given as its custom_id and its place in requests.jsonl from 0 (-1: in none)."""
-        stretches = _Stretches(self._stretches)
+        stretches, lines, hashes = _Stretches(self._stretches), self._lines, self._hashes
         for custom_id, seq in requests:
-            line = self._lines.get(custom_id)
+            line = lines.get(custom_id)
             if line is not None:
-                yield self._of_line(line)
+                source = line.source
+                yield Place(line.row_id, source, line.number, hashes.get(source, "")) if source else _of_old_line(line)
                 continue
             place = stretches.at(seq + 1)
             yield Place(custom_id, *place) if place is not None else _of_old(custom_id, seq)
@@ -150,13 +222,12 @@ class RowIds:
         spots = [(line.source, line.number) for line in sorted(self._stretches, key=lambda each: each.first)]
         return not self._lines and spots == sorted(spots)
 
-    def _of_line(self, line: IdLine) -> Place:
-        if line.source:
-            return Place(line.row_id, line.source, line.number, self._hashes.get(line.source, ""))
-        # 0.1.0 wrote a row's number as its id when it had none of its own.
-        if line.row_id.isdecimal() and line.custom_id == f"row-{line.row_id}":
-            return Place("", 0, int(line.row_id))
-        return Place(line.row_id or line.custom_id, 0, 0)
+
+def _of_old_line(line: IdLine) -> Place:
+    """The place of a request of 0.1.0, which wrote a row's number as its id when it had none of its own."""
+    if line.row_id.isdecimal() and line.custom_id == f"row-{line.row_id}":
+        return Place("", 0, int(line.row_id))
+    return Place(line.row_id or line.custom_id, 0, 0)
 
 
 def _of_old(custom_id: str, seq: int) -> Place:

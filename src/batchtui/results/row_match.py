@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -23,10 +24,10 @@ def places(view: View) -> list[Place]:
     return _places(view, [_row_ids(member) for member in view.members])
 
 
-def _row_ids(member: ResultSet) -> RowIds:
+def _row_ids(member: ResultSet, *, columns: bool = False) -> RowIds:
     path = member.folder / IDS
     try:
-        return RowIds(path)
+        return RowIds(path, columns=columns)
     except OSError as error:
         raise files.explain(error, f"can't read {path}") from error
 
@@ -55,12 +56,46 @@ class Sourced(NamedTuple):
     """Names of the sources by number."""
 
 
+class ColumnLines(NamedTuple):
+    """Which line of which member's ids.jsonl has the own columns of each row, by the view's row."""
+
+    members: Rows
+    offsets: Rows
+    sizes: Rows
+    """Bytes, a newline with them; 0 for rows without columns."""
+    names: list[str]
+    """Of all own columns."""
+
+
 def sourced(view: View) -> Sourced:
     """A view's rows in the order of the source, with where each is from.  Raises StoreError."""
-    known = [_row_ids(member) for member in view.members]
+    return _sourced(view, [_row_ids(member) for member in view.members])
+
+
+def _sourced(view: View, known: Sequence[RowIds]) -> Sourced:
     found = _places(view, known)
     names = {number: name for ids in known for number, name in ids.sources.items()}
     return Sourced(array("I", sorted(_as_sent(view), key=lambda row: _spot(found[row]))), found, names)
+
+
+def sourced_with_columns(view: View) -> tuple[Sourced, ColumnLines]:
+    """The same, and where the rows' own columns stand: in the row's own batch, or else in another.  Raises StoreError."""
+    known = [_row_ids(member, columns=True) for member in view.members]
+    names = dict.fromkeys(name for ids in known for name in ids.columns)
+    lines = [(number, *known[number].line(each)) for number, each in zip(_members(view), view.ids(), strict=True)]
+    if len(known) > 1:
+        for row, custom_id in enumerate(view.ids()):
+            if not lines[row][2]:
+                others = ((number, *ids.line(custom_id)) for number, ids in enumerate(known))
+                lines[row] = next((each for each in others if each[2]), lines[row])
+    members, offsets, sizes = (array(kind, [each[place] for each in lines]) for place, kind in enumerate("IQI"))
+    del lines
+    return _sourced(view, known), ColumnLines(members, offsets, sizes, list(names))
+
+
+def _members(view: View) -> Iterable[int]:
+    """Which member each row is of."""
+    return (view.place(row)[0] for row in range(len(view))) if len(view.members) > 1 else repeat(0, len(view))
 
 
 def in_source_order(view: View) -> Rows:
@@ -92,6 +127,8 @@ def by_source(view: View, rows: Iterable[int]) -> Rows:
 def _as_sent(view: View) -> list[int]:
     """A view's rows in the order of the requests, those of no request at the end."""
     seq = view.column("seq")
+    if isinstance(seq, range):
+        return [*seq]
     return sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _LAST)
 
 

@@ -71,6 +71,15 @@ class RunView(View):
             shown = array("I", bytes(4 * len(member)))
             order = sorted(range(len(member)), key=lambda place: seq[place] if seq[place] >= 0 else 1 << 40)
             ids = columns.id_texts()
+            if not rows and all(ids) and len(set(ids)) == len(ids):
+                ranks = self._take_first(number, columns, order)
+                best += ranks
+                had_good += bytes([rank == _GOOD for rank in ranks])
+                rows.update(zip(map(ids.__getitem__, order), range(len(order)), strict=True))
+                for row, place in enumerate(order):
+                    shown[place] = row
+                self._rows_of.append(shown)
+                continue
             for place in order:
                 custom_id = ids[place]
                 rank = _rank(columns, place)
@@ -87,6 +96,16 @@ class RunView(View):
                     had_good[row] = 1
                     self._first_good[self._attempts[number]] += 1
             self._rows_of.append(shown)
+
+    def _take_first(self, number: int, columns: Columns, order: list[int]) -> bytes:
+        """Show all results of a member whose requests are no one's yet, in this order; returns their ranks."""
+        ended = [(columns.outcome[place], columns.cut[place]) for place in order]
+        ranks = {pair: standing(*pair).rank + 1 for pair in set(ended)}
+        self._member.extend([number] * len(order))
+        self._place.extend(order)
+        found = bytes(map(ranks.__getitem__, ended))
+        self._first_good[self._attempts[number]] += found.count(_GOOD)
+        return found
 
     def _another(self, row: int, number: int, place: int, rank: int, best: bytearray) -> None:
         """One more result for a row's request: the better, else the later, is shown, the other kept."""
@@ -216,7 +235,9 @@ def open_run(
         try:
             found = open_results(folder, prices, work)
             if schema is not None:
-                found.check_by(schema, work)
+                from batchtui.results.fields import check_answers
+
+                check_answers(found, schema, work)
             opened.append(found)
             attempts.append(attempt)
         except StoreError:

@@ -19,7 +19,7 @@ from batchtui.results.fields import Field
 from batchtui.results.json_in_text import decode
 from batchtui.results.names import REVIEWED, FieldList, Name, Scope, ValueNames, names_of
 from batchtui.results.review_columns import review_of
-from batchtui.results.row_ids import decode_columns
+from batchtui.results.row_ids import columns_of
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
 from batchtui.results.view import ResultRow, View
@@ -66,6 +66,8 @@ _UNANSWERED = frozenset({"missing", "waiting"})
 Items: TypeAlias = "Sequence[int | SkippedRow]"
 """Row numbers of a view, and among them what was skipped."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_BLOCK = 256 * 1024
+"""Bytes of lines that are decoded at once."""
 
 
 class OwnColumns:
@@ -75,6 +77,7 @@ class OwnColumns:
         self._view = view
         self._places: list[dict[str, tuple[int, int]]] = []
         self._fds: list[int] = []
+        self._ahead: list[plainfile.ReadAhead] = []
         seen: dict[str, None] = {}
         for member in view.members:
             places: dict[str, tuple[int, int]] = {}
@@ -85,6 +88,7 @@ class OwnColumns:
                 self._scan(fd, places, seen)
             self._places.append(places)
             self._fds.append(fd)
+            self._ahead.append(plainfile.ReadAhead(fd))
         for row in skipped:
             seen.update(dict.fromkeys(row.row or ()))
         self.names = list(seen)
@@ -92,14 +96,16 @@ class OwnColumns:
     @staticmethod
     def _scan(fd: int, places: dict[str, tuple[int, int]], seen: dict[str, None]) -> None:
         offset = 0
+        names: tuple[str, ...] = ()
         with os.fdopen(os.dup(fd), "rb", buffering=1 << 20) as file:
-            for line in file:
-                with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-                    own = decode_columns(line)
-                    if own.row:
+            while lines := file.readlines(_BLOCK):
+                for line, own in zip(lines, columns_of(lines), strict=True):
+                    if own is not None and own.row:
                         places[own.custom_id] = (offset, len(line))
-                        seen.update(dict.fromkeys(own.row))
-                offset += len(line)
+                        if (here := tuple(own.row)) != names:
+                            names = here
+                            seen.update(dict.fromkeys(here))
+                    offset += len(line)
 
     def of(self, member: int, custom_id: str) -> dict[str, object]:
         """A request's own columns, as its batch or else another of the view has them; {} when it has none."""
@@ -114,9 +120,9 @@ class OwnColumns:
         for number in (member, *range(len(self._places))):
             found = self._places[number].get(custom_id)
             if found is not None:
-                offset, length = found
                 with suppress(OSError):
-                    return os.pread(self._fds[number], length, offset)
+                    line: bytes = self._ahead[number].read(*found)
+                    return line
         return b""
 
     def column(self, name: str) -> ValueColumn:

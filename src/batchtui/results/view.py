@@ -29,7 +29,6 @@ from batchtui.domain.outcome import (
     meaning_of,
     standing,
 )
-from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import AnswerChecker, Schema
 from batchtui.results.answer_parts import parts_of
 from batchtui.results.asked import Asked, AskedFor, read_asked, taken
@@ -105,6 +104,14 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     def tokens(self) -> int:
         """All tokens in and out, cached ones included."""
         return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
+
+
+class Unchecked(msgspec.Struct, frozen=True):
+    """Answers that can't be checked by the schema that their requests asked for."""
+
+    count: int = 0
+    why: str = ""
+    """Of most of them; safe to show."""
 
 
 class View(ABC):
@@ -208,6 +215,13 @@ class View(ABC):
         member, place = self.place(row)
         return self.members[member].read(place)
 
+    def raws(self, rows: Sequence[int]) -> list[bytes]:
+        """The lines of several rows, as ``raw`` has them.  Raises StoreError."""
+        places = [*map(self.place, rows)]
+        if len({member for member, _ in places}) != 1:
+            return [self.members[member].read(place) for member, place in places]
+        return self.members[places[0][0]].read_lines([place for _, place in places])
+
     def request_raw(self, row: int) -> bytes | None:
         """The row's request as sent, one JSON line; None when it is not known.  Raises StoreError."""
         member, place = self.place(row)
@@ -267,6 +281,22 @@ class View(ABC):
         ended = {"usable": usable, "cut_short": cut, "invalid": flaws[INVALID]}
         return {"all": len(self), "good": usable, **ended, **found}
 
+    @cached_property
+    def unchecked(self) -> Unchecked:
+        """The answers that nothing checked though a schema was asked for: it can't be compiled.  Raises StoreError."""
+        odd = [member.not_compiled() for member in self.members]
+        if not any(odd):
+            return Unchecked()
+        outcome, flaw = self.column("outcome"), self.column("cut")
+        reasons: Counter[str] = Counter()
+        for row in range(len(self)):
+            member, place = self.place(row)
+            if odd[member] and outcome[row] == SUCCEEDED and not flaw[row]:
+                held = self.members[member]
+                reasons[odd[member].get(held.asked.number_of(held.columns.seq[place]), "")] += 1
+        reasons.pop("", None)
+        return Unchecked(reasons.total(), reasons.most_common(1)[0][0]) if reasons else Unchecked()
+
     def why_invalid(self, row: int) -> str:
         """Why a row's answer is invalid, in words; '' when it is not.  Raises StoreError."""
         member, place = self.place(row)
@@ -287,6 +317,7 @@ class ResultSet(View):
         self.group_keys = made.header.groups
         self.members = (self,)
         self._fd = fd
+        self._lines: plainfile.ReadAhead | None = None
         self._asked: Asked | None = None
         self._checker: AnswerChecker | None = None
         self._other: Schema | None = None
@@ -321,21 +352,23 @@ class ResultSet(View):
             self._checker = AnswerChecker(self.asked, self._other)
         return self._checker
 
-    def check_by(self, schema: Schema, work: Work = UNWATCHED) -> None:
-        """Check the answers whose requests asked for nothing by this schema, in memory only.  Raises StoreError, Stopped."""
+    def not_compiled(self) -> dict[int, str]:
+        """What was asked for by a schema that can't be compiled, by its place in ``asked.wanted``, and why."""
+        if self._other is not None or not self.asked.checks:
+            return {}
+        return self.checker.not_compiled()
+
+    def check_by(self, schema: Schema) -> None:
+        """Take this schema for the answers that nothing else checks; ``fields.check_answers`` checks them."""
         self._other, self._checker = schema, None
+
+    def find_invalid(self, why: dict[int, str]) -> None:
+        """Count these rows as invalid, in memory only; ``why`` says for each what groups it with others."""
         columns = self.columns
         keys = {key: number for number, key in enumerate(self.group_keys, 1)}
-        for row in range(self.header.lines):
-            work.check("stopped while checking the answers")
-            work.tell("checking the answers", row, self.header.lines, "results")
-            if columns.outcome[row] != SUCCEEDED or columns.cut[row] or self.asked.of(columns.seq[row]).checks:
-                continue
-            flaw = self.checker.flaw(columns.seq[row], parts_of(self.read(row)))
-            if flaw is not None:
-                columns.cut[row] = INVALID
-                key = GroupKey(SUCCEEDED, FLAWS[INVALID], flaw.group)
-                columns.group[row] = keys.setdefault(key, len(keys) + 1)
+        for row, group in why.items():
+            columns.cut[row] = INVALID
+            columns.group[row] = keys.setdefault(GroupKey(SUCCEEDED, FLAWS[INVALID], group), len(keys) + 1)
         self.group_keys = tuple(keys)
         invalid = columns.cut.count(INVALID)
         tally = msgspec.structs.replace(self.header.tally, invalid=invalid)
@@ -392,14 +425,31 @@ class ResultSet(View):
             return b""
         return self.read_stretch(offset, length if limit is None else min(length, limit))
 
+    def read_lines(self, rows: Sequence[int]) -> list[bytes]:
+        """The lines of several rows, empty for those without one.  Raises StoreError."""
+        offsets, lengths = self.columns.offset, self.columns.length
+        places = [(offsets[row], lengths[row]) for row in rows]
+        if any(offset < 0 for offset, _ in places):
+            return [self.read(row) for row in rows]
+        try:
+            return self._results().read_all(places)
+        except OSError as error:
+            raise files.explain(error, f"can't read the results in {self.folder}") from error
+
     def read_stretch(self, offset: int, length: int) -> bytes:
         """So many bytes of the results from ``offset`` on.  Raises StoreError."""
-        return self._read_at(self.results_fd(), offset, length)
+        return self._read_at(self._results(), offset, length)
+
+    def _results(self) -> plainfile.ReadAhead:
+        fd = self.results_fd()
+        if self._lines is None:
+            self._lines = plainfile.ReadAhead(fd)
+        return self._lines
 
     def read_request(self, row: int) -> bytes | None:
         """A row's request; None when it is not known.  Raises StoreError."""
         offset, length = self.columns.request_offset[row], self.columns.request_length[row]
-        return None if offset < 0 else self._read_at(self.requests_fd(), offset, length)
+        return None if offset < 0 else self._read_at(plainfile.ReadAhead(self.requests_fd()), offset, length)
 
     def results_fd(self) -> int:
         """The open results.jsonl; raises StoreError once closed."""
@@ -417,11 +467,8 @@ class ResultSet(View):
                 raise files.explain(error, f"can't read {path}") from error
         return self._request_fd
 
-    def _read_at(self, fd: int, offset: int, length: int) -> bytes:
+    def _read_at(self, file: plainfile.ReadAhead, offset: int, length: int) -> bytes:
         try:
-            found = os.pread(fd, length, offset)
-            while len(found) < length and (more := os.pread(fd, length - len(found), offset + len(found))):
-                found += more
+            return file.read(offset, length)
         except OSError as error:
             raise files.explain(error, f"can't read the results in {self.folder}") from error
-        return found

@@ -107,6 +107,7 @@ class Again:
                     encoding=recipe.encoding,
                     skip_rows=recipe.skip_rows,
                     comment=recipe.comment,
+                    no_header=recipe.no_header,
                 ),
                 skip_bad=recipe.skip_errors,
                 close_schemas=recipe.close_schemas,

@@ -63,6 +63,7 @@ class PlanCommitter:
         title: str,
         note: str,
         retry_of: BatchRecord | None,
+        send_now: bool = False,
         guard: Callable[[], None] | None = None,
     ) -> list[BatchRecord]:
         """Use the plan up and make the records of its parts, all waiting; raises InputError when it was used already.
@@ -72,7 +73,7 @@ class PlanCommitter:
         if plan.staging is None or not plan.ok:
             raise InputError("this plan can't be sent", advice="check the source again")
         staged = [
-            msgspec.structs.replace(each, record=writable(each.record))
+            msgspec.structs.replace(each, record=msgspec.structs.replace(writable(each.record), send_now=send_now))
             for each in self._records(plan, title, note, retry_of)
         ]
         kept = recipe.recipe_of(plan, api_version=staged[0].record.api_version)

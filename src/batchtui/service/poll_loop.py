@@ -241,7 +241,7 @@ class Poller:
                 return
             await self.context.sleep(tick)
 
-    async def until_clear(self, local_ids: Iterable[str]) -> None:
+    async def until_clear(self, local_ids: Iterable[str], *, tick: float = 1.0) -> None:
         """Look for these batches, and send those that wait for a look, until none is in doubt or a person is asked."""
         wanted = set(local_ids)
         while True:
@@ -252,4 +252,4 @@ class Poller:
             with contextlib.suppress(BatchtuiError):
                 await self.settler.settle_due(self.context.clock())
                 await self.sender.send_waiting()
-            await self.context.sleep(1.0)
+            await self.context.sleep(tick)

@@ -55,6 +55,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     encoding: str = ""
     skip_rows: int = 0
     comment: str = ""
+    no_header: bool = False
     """How a table was said to be written."""
     skip_errors: bool = False
     """True when requests with errors were skipped."""
@@ -106,6 +107,7 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
         encoding=origin.encoding,
         skip_rows=origin.skip_rows,
         comment=origin.comment,
+        no_header=origin.no_header,
         skip_errors=origin.skip_bad,
         betas=tuple(sorted({beta for part in plan.parts for beta in part.betas})),
         api_version=api_version,

@@ -8,13 +8,21 @@ what can't be told is put to the person.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 
-from batchtui.domain.batch import CANCELED_UNSENT, GIVEN_UP, BatchRecord, Candidate, RemoteBatch, Sighting
+from batchtui.domain.batch import (
+    CANCELED_UNSENT,
+    GIVEN_UP,
+    BatchRecord,
+    Candidate,
+    RemoteBatch,
+    Sighting,
+    made_by_name,
+)
 from batchtui.domain.errors import InputError
 from batchtui.domain.schedule import SETTLE_FARTHEST, ripe, settle_delay
 from batchtui.service.batch_list import Look, look_back
@@ -39,6 +47,15 @@ _MOST_DOUBTS = 20
 """How many batches in doubt a record names."""
 
 Fit = Literal["yes", "perhaps", "no"]
+
+
+class Unclear(msgspec.Struct, frozen=True):
+    """A batch that was sent a short while ago without a clear reply, which a list that lags might still hide."""
+
+    local_id: str
+    lost_at: datetime
+    safe_at: datetime
+    """When its requests can be sent again without that risk."""
 
 
 class Reconciler:
@@ -381,17 +398,45 @@ class Reconciler:
 
     # Before something is sent again.
 
-    def provable_at(self, prior: BatchRecord) -> datetime | None:
+    def provable_at(self, prior: BatchRecord, again: BatchRecord) -> datetime | None:
         """When a look can first prove that a refused batch was not created; None when it can by now.
 
-        A refusal proves no more than a lost reply does, so a list may lag as long behind it.
+        A refusal proves no more than a lost reply does, so a list may lag as long behind it.  Where nothing but the list
+        says no it is given longer, unless a person wants ``again``, which has the requests now, to be sent at once.
         """
         if self._refused_key(prior):
             return None
         now = self.context.clock()
         answered = prior.lost_at or prior.intent_at or now
-        at = answered + timedelta(seconds=self.context.config.settle.seconds)
+        if answered > now:  # The clock was set back: the time to be sure begins with what is to be sent.
+            answered = made_by_name(again.local_id)
+        times = RESEND_AFTER if prior.unclear and not again.send_now else 1
+        at = answered + timedelta(seconds=times * self.context.config.settle.seconds)
         return at if answered <= now < at else None
+
+    def prior(self, retry_of: Iterable[str], fingerprints: Iterable[str], but: str = "") -> list[BatchRecord]:
+        """Batches whose requests would go out again with a retry of ``retry_of``, or with these fingerprints.
+
+        A batch that was to retry another leads to that one too.
+        """
+        prints, names, wanted = frozenset(filter(None, fingerprints)), set[str](), set(retry_of)
+        known = {r.local_id: r for r in self.context.history.all()}
+        wanted |= {r.local_id for r in known.values() if r.fingerprint in prints}
+        while wanted:
+            names |= wanted
+            wanted = {n for name in wanted if name in known for n in known[name].retry_of} - names
+        return [r for r in known.values() if r.local_id in names - {but} and self.context.in_reach(r)]
+
+    def unclear(self, retry_of: Iterable[str], fingerprints: Iterable[str]) -> list[Unclear]:
+        """The batches with these requests that a list which lags might still hide, oldest first."""
+        now, found = self.context.clock(), []
+        for record in self.prior(retry_of, fingerprints):
+            since = record.lost_at or record.intent_at
+            if record.unclear and since is not None and not self._refused_key(record):
+                since = min(since, now)
+                safe = since + timedelta(seconds=RESEND_AFTER * self.context.config.settle.seconds)
+                found += [Unclear(record.local_id, since, safe)] if now < safe else []
+        return sorted(found, key=lambda each: each.lost_at)
 
     def _refused_key(self, prior: BatchRecord) -> bool:
         """True when a record was refused for its key, and another key is in use now: the first one creates nothing."""
@@ -469,7 +514,7 @@ class Reconciler:
             if r.status == "refused"
             and r.intent_at is not None
             and r.id is None
-            and not r.given_up
+            and not r.said_not_created
             and self.context.in_reach(r)
         ]
 

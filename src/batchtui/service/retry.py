@@ -6,7 +6,6 @@ import contextlib
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -25,7 +24,6 @@ from batchtui.results.storage import open_results
 from batchtui.results.view import ResultSet, Rows
 from batchtui.service import planning
 from batchtui.service.context import Context
-from batchtui.service.reconcile import RESEND_AFTER
 from batchtui.store import files
 from batchtui.store.records import ANSWER
 
@@ -39,8 +37,6 @@ class Notes(msgspec.Struct, frozen=True, kw_only=True):
 
     useless: tuple[ErrorGroup, ...] = ()
     """Groups that sending again as they are won't help."""
-    lost: tuple[str, ...] = ()
-    """For each batch that was sent a short while ago and got no clear answer, why it is safer to wait."""
     downloading: int = 0
     """Requests left out since their results are still downloaded again."""
     example: str = ""
@@ -148,29 +144,10 @@ class Retry:
         raw = self.view.request_raw(rows[0]) if len(rows) and changes else None
         return Notes(
             useless=tuple(useless(self.view.groups(rows), changed=bool(changes))),
-            lost=self._lost(rows),
             downloading=len(self._coming),
             example=self.view.id(rows[0]) if raw is not None else "",
             difference=tuple(difference(raw, changes)) if raw is not None else (),
         )
-
-    def _lost(self, rows: Rows) -> tuple[str, ...]:
-        """What is said of batches that these rows were in, and that a list which lags longer would hide."""
-        context = self._context
-        names = {self.view.members[member].folder.name for member in self.view.holders(rows)}
-        said = []
-        for record in self._run:
-            # The API's own no is another matter than no answer.
-            unclear = record.status == "refused" and record.posted and not (record.answer_status or record.given_up)
-            if record.local_id not in names or not unclear or record.lost_at is None:
-                continue
-            safer = record.lost_at + timedelta(seconds=RESEND_AFTER * context.config.settle.seconds)
-            if record.lost_at <= context.clock() < safer:
-                said.append(
-                    f"{record.local_id} was sent at {record.lost_at:%H:%M} UTC. If the list of batches lags behind, it "
-                    f"may exist, and you would pay twice. To be safer, retry after {safer:%H:%M} UTC."
-                )
-        return tuple(said)
 
     def plan(self, rows: Rows, changes: Mapping[str, str] | None = None, work: Work = UNWATCHED) -> Plan:
         """Plan these rows as the run's next attempt, changed by ``changes``; raises InputError when there are none."""

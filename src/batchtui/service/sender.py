@@ -55,6 +55,8 @@ ASK_AFTER = 5
 """After so many times ``settle.seconds`` without proof the person is asked."""
 _TRIES = 3
 """How often a connection is tried for that never came about."""
+_TRY_AFTER = 1.0
+"""Seconds, times the tries so far, until the next."""
 _INDEX_FROM = 10_000
 """Requests from which on indexing them ahead saves a wait when the results come."""
 _STEPS: tuple[Status, ...] = ("in_progress", "canceling", "ended")
@@ -167,17 +169,11 @@ class Sender:
 
     def _alike(self, record: BatchRecord) -> list[BatchRecord]:
         """Other batches whose requests would go out again with this one."""
-        return [
-            r
-            for r in self.context.history.all()
-            if r.local_id != record.local_id
-            and self.context.in_reach(r)
-            and (r.local_id in record.retry_of or (r.fingerprint and r.fingerprint == record.fingerprint))
-        ]
+        return self.settler.prior(record.retry_of, [record.fingerprint], but=record.local_id)
 
     def _prior(self, record: BatchRecord) -> list[BatchRecord]:
         """Refused batches whose requests went out, and would go out again with this one."""
-        return [r for r in self._alike(record) if r.status == "refused" and r.intent_at and not r.given_up]
+        return [r for r in self._alike(record) if r.status == "refused" and r.intent_at and not r.said_not_created]
 
     def _found_since(self, record: BatchRecord) -> BatchRecord | None:
         """A batch with these requests that was lost or refused, and found only after they were to be sent again."""
@@ -191,7 +187,7 @@ class Sender:
             self._drop(record, found_since)
             return False
         for prior in self._prior(record):
-            at = self.settler.provable_at(prior)
+            at = self.settler.provable_at(prior, record)
             if at is not None:
                 words = f"will be sent at {at:%H:%M:%S} UTC, once the list shows that {prior.local_id} was not created"
                 self._wait(record, words, at)
@@ -254,7 +250,7 @@ class Sender:
                 if tries == _TRIES:
                     self._refuse_run(record, error)
                     return
-                await self.context.sleep(tries)
+                await self.context.sleep(tries * _TRY_AFTER)
             except StoreError as error:
                 self.hold[record.local_id] = self.context.clock() + timedelta(seconds=15)
                 self.context.trouble(error, record.local_id)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from batchtui.service.again import Again, AgainChange
     from batchtui.service.parts import Parts
     from batchtui.service.planning import KeptModels
+    from batchtui.service.reconcile import Unclear
     from batchtui.service.retry import Retry
 
 T = TypeVar("T")
@@ -176,16 +177,26 @@ class Service:
         return made
 
     def peek(
-        self, sources: Sequence[str], options: IntakeOptions, again: tuple[Again, AgainChange] | None = None
+        self,
+        sources: Sequence[str],
+        options: IntakeOptions,
+        again: tuple[Again, AgainChange] | None = None,
+        *,
+        stdin: BinaryIO | None = None,
+        at: str = "",
+        work: Work = UNWATCHED,
     ) -> Peek:
-        """The first rows of sources, runs among them, or of a run that is made again; raises InputError, StoreError."""
+        """The first rows of sources, runs among them, or of a run that is made again; with ``at`` the one at this place.
+
+        Raises InputError, StoreError, Stopped.
+        """
         from batchtui.intake.preview import peek
         from batchtui.service import run_sources
 
         if again is not None:
             sources, options = again[0].with_rows(again[0].options(again[1], options), again[1], UNWATCHED)
         with run_sources.with_runs(self.context, sources, options, UNWATCHED) as (named, opened):
-            return peek(named, opened, prices=self.prices)
+            return peek(named, opened, prices=self.prices, stdin=stdin, at=at, work=work)
 
     def again(self, record: BatchRecord) -> Again:
         """A record's run, to be made again.  Raises StoreError."""
@@ -256,6 +267,10 @@ class Service:
         known = [*self.records(), *self.parts.committer.pending()]
         return next((r for r in known if r.active and r.fingerprint in prints and self.context.in_reach(r)), None)
 
+    def unclear_before(self, plan: Plan) -> list[Unclear]:
+        """Batches with a plan's requests, sent a short while ago, that a list which lags might still hide."""
+        return self.parts.settler.unclear(plan.retry_of, (part.fingerprint for part in plan.parts))
+
     # Results: slow, for a thread.
 
     def open_results(
@@ -281,7 +296,9 @@ class Service:
         else:
             view = opened = open_results(self.history.folder(record.local_id), self.prices, work)
             if schema is not None:
-                opened.check_by(schema, work)
+                from batchtui.results.fields import check_answers
+
+                check_answers(opened, schema, work)
             give_back(len(view))
         by_name = {r.local_id: r for r in records}
         for member in view.members if schema is None else ():
@@ -399,10 +416,12 @@ class Service:
         retry_of: BatchRecord | None = None,
         allow_cost: bool = False,
         again: bool = False,
+        send_now: bool = False,
         lock_timeout: float = 600.0,
     ) -> list[BatchRecord]:
         """Send a plan's batches, one after the other, each once; the records tell how each fared.
 
+        Those that ``unclear_before`` finds are waited for, unless ``send_now``; they are looked for once more in any case.
         Raises InputError when the plan was used up, is stopped by its cost, or is under way already, SourceChanged when a
         source is another than the one that was checked, NoKey when there is none: in all of these nothing was sent.
         """
@@ -420,7 +439,9 @@ class Service:
             await self.gateway.ready()
             commit = self.parts.committer.commit
             records = await _to_its_end(
-                asyncio.to_thread(commit, plan, title=title, note=note, retry_of=retry_of, guard=guard)
+                asyncio.to_thread(
+                    commit, plan, title=title, note=note, retry_of=retry_of, send_now=send_now, guard=guard
+                )
             )
             try:
                 await self.parts.sender.send_waiting(timeout=lock_timeout)

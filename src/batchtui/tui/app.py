@@ -30,7 +30,7 @@ from batchtui.tui.bindings import bind
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.messages import Happened
 from batchtui.tui.output_filter import Colorless, OutputFilter
-from batchtui.tui.screen_diff import TerminalContents, quieter
+from batchtui.tui.screen_diff import TerminalContents, only_changes
 from batchtui.tui.terminal import ExitWatcher
 from batchtui.tui.themes import choose_theme
 from batchtui.tui.typed_ahead import TypedAhead, is_input
@@ -88,11 +88,11 @@ class BatchtuiApp(Guard, App[int]):
         super().__init__()
         self._shown = TerminalContents()
         self._colorless = Colorless(self._page_color)
-        self._outlet = OutputFilter(only_ascii=symbols.locale_is_ascii())
+        self._output_filter = OutputFilter(only_ascii=symbols.locale_is_ascii())
         self.typed = TypedAhead(self)
         self.service = service
         self.engine = engine
-        self.hangup = ExitWatcher(self._leave_with, self._put_away)
+        self.exit_watcher = ExitWatcher(self._leave_with, self._put_away)
         self.bugs: list[BaseException] = []
         self._bug_times: list[float] = []
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -108,14 +108,14 @@ class BatchtuiApp(Guard, App[int]):
     def get_line_filters(self) -> list[LineFilter]:
         """Textual's own, its greys for NO_COLOR aside, and the gate that every drawn line passes."""
         own = [each for each in super().get_line_filters() if not isinstance(each, Monochrome | NoColor)]
-        return [*own, *([self._colorless] if self.no_color else ()), self._outlet]
+        return [*own, *([self._colorless] if self.no_color else ()), self._output_filter]
 
     def _page_color(self) -> Color:
         """What the screens are drawn on."""
         return Color.parse(self.theme_variables.get("background", "#000000"))
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        super()._display(screen, quieter(renderable, self._shown))
+        super()._display(screen, only_changes(renderable, self._shown))
         if not self._batch_count:
             self.typed.painted(screen)
 
@@ -163,7 +163,7 @@ class BatchtuiApp(Guard, App[int]):
         self._listen()
         self.typed.begin()
         if not self.is_headless:
-            self.hangup.watch()
+            self.exit_watcher.watch()
         self.call_after_refresh(self._begin)
 
     def on_unmount(self) -> None:
@@ -312,7 +312,7 @@ class BatchtuiApp(Guard, App[int]):
         self._exit_renderables.append(Text("\n".join(["batchtui stopped: unexpected error; please report it", *lines])))
         self._close_messages_no_wait()
 
-    # --- hands ------------------------------------------------------------------------------------------------------
+    # --- actions ----------------------------------------------------------------------------------------------------
 
     def action_help(self) -> None:
         """The keys that are true here."""
@@ -386,6 +386,6 @@ def run_app(service: Service) -> int:
     finally:
         app.engine.stop()
         close_loop(loop)
-        app.hangup.over()
+        app.exit_watcher.over()
         terminal.reset_title()
     return result if result is not None else (app.return_code or 0)

@@ -1,4 +1,4 @@
-"""Base classes of screens: tasks whose errors are shown, the ways to the service, progress from threads."""
+"""Base classes of screens and dialogs: tasks whose errors are shown, calls to the service, progress from threads."""
 
 from __future__ import annotations
 
@@ -15,31 +15,16 @@ from textual.worker import Worker
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.work import Progress, Work
 from batchtui.tui.typed_ahead import is_line, is_list
 from batchtui.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
-    pass
     from batchtui.service import Service
     from batchtui.tui.app import BatchtuiApp
 
 
-class Progressed(Message):
-    """Work of this screen came further."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
-        self.progress = progress
-
-
-def work_for(screen: BaseScreen[Any] | BaseModal[Any]) -> Work:
-    """Work for a thread, which posts Progressed to the screen; that may be gone by then."""
-    return Work(lambda progress: screen.post_message(Progressed(progress)))
-
-
 def run_task(
-    screen: BaseScreen[Any] | BaseModal[Any],
+    screen: BaseScreen[Any],
     coro: Coroutine[Any, Any, None],
     *,
     opens: bool = False,
@@ -74,56 +59,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Asking:
-    """Mixed into screens: the ways to the service, and to the person."""
-
-    KEY_LINE: ClassVar[tuple[str, ...]] = ()
-    """Binding ids shown in the key line, the most important first; ``help`` and ``quit`` or ``back`` last."""
-
-    @property
-    def tui(self) -> BatchtuiApp:
-        """The app, by its own type."""
-        return cast("BatchtuiApp", self.app)  # type: ignore[attr-defined]
-
-    @property
-    def service(self) -> Service:
-        """The service of the profile in use."""
-        return self.tui.service
-
-    async def ask(self, coro: Coroutine[Any, Any, T]) -> T:
-        """Run one of the service's coroutines on its own loop; it goes on when this screen stops waiting."""
-        return await asyncio.shield(asyncio.wrap_future(self.tui.engine.call(coro)))
-
-    async def in_thread(self, fn: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Run slow sync work in a thread and wait for it here."""
-        return await asyncio.to_thread(fn, *args, **named)
-
-    def say(self, message: str, *, advice: str = "", level: str = "info") -> None:
-        """Show a sentence where the person looks until another replaces it; ``level``: info, good, warn, bad."""
-        for line in self.query(StatusLine):  # type: ignore[attr-defined]
-            line.say(message, advice=advice, level=level)
-            return
-        self.app.notify(  # type: ignore[attr-defined]
-            safetext.line(f"{message}. {advice}" if advice else message, 500),
-            severity={"bad": "error", "warn": "warning"}.get(level, "information"),
-            markup=False,
-        )
-
-    def say_below(self, message: str, *, advice: str = "", level: str = "info") -> None:
-        """Show a sentence on the screen beneath, before this one is left."""
-        screens = [each for each in self.app.screen_stack if isinstance(each, Asking)]  # type: ignore[attr-defined]
-        beneath = screens[: screens.index(self)] if self in screens else screens
-        if beneath:
-            beneath[-1].say(message, advice=advice, level=level)
-
-    def fail(self, error: BaseException) -> None:
-        """Show an error where the person looks."""
-        if isinstance(error, BatchtuiError):
-            self.say(str(error), advice=error.advice, level="bad")
-        else:
-            self.tui.report_bug(error)
-
-
 class Guard:
     """Mixed into pumps (screens, the app): an error in a handler is shown, and the pump goes on."""
 
@@ -143,7 +78,7 @@ class Guard:
             self.dispatching -= 1
 
 
-class Leaving:
+class DismissOnce:
     """Mixed into screens: one that is not the top one (any more) takes nothing away when it is left."""
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
@@ -154,27 +89,71 @@ class Leaving:
         return cast("AwaitComplete", super().dismiss(result))  # type: ignore[misc]
 
 
-class Lines:
-    """Mixed into screens: tells what holds typed keys back when a line to type in or a picker's list opens, or is left."""
+class BaseScreen(Guard, DismissOnce, Screen[R]):
+    """A whole screen, with the ways to the service and to the person."""
+
+    KEY_LINE: ClassVar[tuple[str, ...]] = ()
+    """Binding ids shown in the key line, the most important first; ``help`` and ``quit`` or ``back`` last."""
+
+    @property
+    def tui(self) -> BatchtuiApp:
+        """The app, by its own type."""
+        return cast("BatchtuiApp", self.app)
+
+    @property
+    def service(self) -> Service:
+        """The service of the profile in use."""
+        return self.tui.service
+
+    def action_leave(self) -> None:
+        """Leave without a result."""
+        self.dismiss(None)
+
+    async def ask(self, coro: Coroutine[Any, Any, T]) -> T:
+        """Run one of the service's coroutines on its own loop; it goes on when this screen stops waiting."""
+        return await asyncio.shield(asyncio.wrap_future(self.tui.engine.call(coro)))
+
+    async def in_thread(self, fn: Callable[..., T], *args: Any, **named: Any) -> T:
+        """Run slow sync work in a thread and wait for it here."""
+        return await asyncio.to_thread(fn, *args, **named)
+
+    def say(self, message: str, *, advice: str = "", level: str = "info") -> None:
+        """Show a sentence where the person looks until another replaces it; ``level``: info, good, warn, bad."""
+        for line in self.query(StatusLine):
+            line.say(message, advice=advice, level=level)
+            return
+        self.app.notify(
+            safetext.line(f"{message}. {advice}" if advice else message, 500),
+            severity="error" if level == "bad" else "warning" if level == "warn" else "information",
+            markup=False,
+        )
+
+    def say_below(self, message: str, *, advice: str = "", level: str = "info") -> None:
+        """Show a sentence on the screen beneath, before this one is left."""
+        screens = [each for each in self.app.screen_stack if isinstance(each, BaseScreen)]
+        beneath = screens[: screens.index(self)] if self in screens else screens
+        if beneath:
+            beneath[-1].say(message, advice=advice, level=level)
+
+    def fail(self, error: BaseException) -> None:
+        """Show an error where the person looks."""
+        if isinstance(error, BatchtuiError):
+            self.say(str(error), advice=error.advice, level="bad")
+        else:
+            self.tui.report_bug(error)
 
     def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:
-        """Give a widget the keys."""
-        screen = cast("Screen[Any]", self)
-        before = is_line(screen.focused), is_list(screen.focused)
-        super().set_focus(widget, scroll_visible, from_app_focus)  # type: ignore[misc]
-        app = cast("BatchtuiApp", screen.app)
-        now = is_line(screen.focused), is_list(screen.focused)
-        if before == now or from_app_focus or not (app.app_focus and screen.is_current):
+        """Give a widget the keys; a line to type in that opens or is left, or a picker's list, holds typed keys back."""
+        before = is_line(self.focused), is_list(self.focused)
+        super().set_focus(widget, scroll_visible, from_app_focus)
+        now = is_line(self.focused), is_list(self.focused)
+        if before == now or from_app_focus or not (self.tui.app_focus and self.is_current):
             return
         if any(now):
-            app.typed.opened()
+            self.tui.typed.opened()
         else:
-            app.typed.closed()
+            self.tui.typed.closed()
 
 
-class BaseScreen(Guard, Leaving, Lines, Asking, Screen[R]):
-    """A whole screen."""
-
-
-class BaseModal(Guard, Leaving, Lines, Asking, ModalScreen[R]):
-    """A modal: Escape leaves it with None."""
+class BaseModal(ModalScreen[R], BaseScreen[R]):
+    """A screen over another."""

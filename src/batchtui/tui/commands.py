@@ -14,7 +14,7 @@ from batchtui import __version__, unexpected
 from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch
 from batchtui.tui import bindings
-from batchtui.tui.base import Guard, Leaving
+from batchtui.tui.base import DismissOnce, Guard
 
 if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
@@ -29,7 +29,7 @@ MOST_BATCHES = 40
 """Batches shown for one search."""
 
 
-class Palette(Guard, Leaving, CommandPalette):
+class Palette(Guard, DismissOnce, CommandPalette):
     """Textual's palette, left once, with a plain sign and a cursor that doesn't blink, which would write for ever."""
 
     def on_mount(self) -> None:

@@ -17,7 +17,7 @@ from batchtui.tui.home.rows import COLUMNS
 _TOGETHER = {"NewScreen": ("WritePane",), "ScoreScreen": ("MatrixView",), "FieldCompareScreen": ("MatrixView",)}
 """Screens, with what on them has keys of its own."""
 _WITH_LIST = (
-    *("HomeScreen", "ResultsScreen", "ElsewhereScreen", "CompareScreen", "SettingsScreen"),
+    *("HomeScreen", "ResultsScreen", "RemoteBatchesScreen", "CompareScreen", "SettingsScreen"),
     *("GroupsScreen", "FilePicker", "ColumnsScreen", "CountsScreen", "FieldCompareScreen"),
 )
 """Screens on which the keys of the row list work as well."""
@@ -43,7 +43,12 @@ def of_keys(config: Config) -> list[str]:
     """What is wrong with the person's own keys, over all screens."""
     if not config.keys:
         return []
-    places = bindings.bindings_of(_classes())
+    classes = list(_classes())
+    own = bindings.bindings_of(classes)
+    places = {
+        each.__name__: {name: key for base in each.__mro__[::-1] for name, key in own.get(base.__name__, {}).items()}
+        for each in classes
+    }
     places["BatchtuiApp"]["palette"] = bindings.PALETTE
     for screen, parts in _TOGETHER.items():
         for part in parts:
@@ -51,9 +56,9 @@ def of_keys(config: Config) -> list[str]:
     for part in {part for parts in _TOGETHER.values() for part in parts}:
         del places[part]
     shared = places["BatchtuiApp"]
-    for screen in places:
+    for screen, keys in places.items():
         everywhere = {**shared, **places["RowList"]} if screen in _WITH_LIST else shared
-        places[screen] = {**everywhere, **places[screen]}
+        places[screen] = {**everywhere, **keys}
     return [config.at(f"keys.{name}") + text for name, text in bindings.complaints(config.keys, places)]
 
 

@@ -1,10 +1,11 @@
-"""Dialogs: yes or no, one line of text, one of several, a text to read."""
+"""The base of dialogs, and those that several screens open: yes or no, a line of text, one of several, a text to read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import ClassVar
+from pathlib import Path, PurePath
+from typing import ClassVar, NamedTuple, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -20,14 +21,59 @@ from batchtui.present import batch, numbers
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
+from batchtui.tui.widgets.controls import button, line_input
 
+R = TypeVar("R")
+
+DIALOG_CSS = Path(__file__).with_suffix(".tcss")
+"""The stylesheet of dialogs, in whatever folder they are."""
 BACK = bind("escape", "leave", "back", "back", "close without changes")
+SCROLL: tuple[BindingType, ...] = (
+    Binding("down,j", "scroll(1)", show=False),
+    Binding("up,k", "scroll(-1)", show=False),
+)
+"""The keys of a dialog with a body that may be longer than the screen."""
 
 
-class Confirm(BaseModal[bool]):
+class Dialog(BaseModal[R]):
+    """A box: its title, what ``body`` gives, and a line that names keys; a button does the action it has."""
+
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = DIALOG_CSS
+
+    def __init__(self, title: str, *, wide: bool = False, grave: bool = False, hint: str = "") -> None:
+        super().__init__()
+        self._title = safetext.line(title, 300)
+        self._box = " ".join(["box", *(["wide"] if wide else []), *(["grave"] if grave else [])])
+        self._hint = hint
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes=self._box):
+            yield Static(self._title, classes="title", markup=False)
+            yield from self.body()
+            if self._hint:
+                yield Static(safetext.block(self._hint), classes="hint", markup=False)
+
+    def body(self) -> ComposeResult:
+        """What stands between the title and the keys."""
+        raise NotImplementedError
+
+    def set_title(self, title: str) -> None:
+        """Show another title."""
+        self.query_one(".title", Static).update(safetext.line(title, 300))
+
+    def action_scroll(self, by: int) -> None:
+        """Lines of the body up or down."""
+        self.query_one(".body").scroll_relative(y=by, animate=False)
+
+    @on(Button.Pressed)
+    async def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.name:
+            await self.app.run_action(event.button.name, self)
+
+
+class Confirm(Dialog[bool]):
     """Yes or no, with *No* in focus.  ``lines`` say what it costs or loses; the answer is True only for a plain yes."""
 
-    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("y", "answer(True)", "yes", "yes", "confirm"),
         bind("n", "answer(False)", "no", "no", "cancel"),
@@ -45,21 +91,19 @@ class Confirm(BaseModal[bool]):
         no: str = "No",
         grave: bool = False,
     ) -> None:
-        super().__init__()
-        self._title = safetext.line(title, 300)
+        super().__init__(title, grave=grave)
         self._lines = lines
         self._labels = (safetext.line(no, 40), safetext.line(yes, 40))
         self._grave = grave
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box grave" if self._grave else "box"):
-            yield Static(self._title, classes="title", markup=False)
-            with VerticalScroll(classes="body", can_focus=False):
-                for line in self._lines:
-                    yield Static(line if isinstance(line, Content) else safetext.block(line), markup=False)
-            with Horizontal(classes="buttons"):
-                yield button(f"{self._labels[0]}  n", id="no")
-                yield button(f"{self._labels[1]}  y", id="yes", variant="error" if self._grave else "primary")
+    def body(self) -> ComposeResult:
+        with VerticalScroll(classes="body", can_focus=False):
+            for line in self._lines:
+                yield Static(line if isinstance(line, Content) else safetext.block(line), markup=False)
+        variant = "error" if self._grave else "primary"
+        with Horizontal(classes="buttons"):
+            yield button(f"{self._labels[0]}  n", id="no", action="answer(False)")
+            yield button(f"{self._labels[1]}  y", id="yes", action="answer(True)", variant=variant)
 
     def on_mount(self) -> None:
         self.query_one("#no").focus()
@@ -68,44 +112,28 @@ class Confirm(BaseModal[bool]):
         """Leave with the answer."""
         self.dismiss(yes)
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "yes")
 
-
-class Ask(BaseModal[str | None]):
+class Ask(Dialog[str | None]):
     """One line of text; None when left with Escape."""
 
-    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [BACK]
 
     def __init__(self, title: str, *, value: str = "", placeholder: str = "", hint: str = "") -> None:
-        super().__init__()
-        self._title = safetext.line(title, 300)
+        super().__init__(title, hint=hint)
         self._value = value
         self._placeholder = placeholder
-        self._hint = hint
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box"):
-            yield Static(self._title, classes="title", markup=False)
-            yield line_input(self._value, placeholder=self._placeholder, id="text")
-            if self._hint:
-                yield Static(safetext.block(self._hint), classes="hint", markup=False)
-
-    def action_leave(self) -> None:
-        """Leave without an answer."""
-        self.dismiss(None)
+    def body(self) -> ComposeResult:
+        yield line_input(self._value, placeholder=self._placeholder, id="text")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
 
 
-class Choose(BaseModal[str | None]):
+class Choose(Dialog[str | None]):
     """One of several, each a name to answer with and a line to show; None when left with Escape."""
 
-    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         BACK,
         Binding("j", "move('cursor_down')", show=False),
@@ -119,20 +147,17 @@ class Choose(BaseModal[str | None]):
         *,
         lines: Sequence[str] = (),
         wide: bool = False,
+        hint: str = "",
     ) -> None:
-        super().__init__()
-        self._title = safetext.line(title, 300)
+        super().__init__(title, wide=wide, hint=hint)
         self._choices = list(choices)
         self._lines = lines
-        self._wide = wide
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box wide" if self._wide else "box"):
-            yield Static(self._title, classes="title", markup=False)
-            for line in self._lines:
-                yield Static(safetext.block(line), classes="said", markup=False)
-            options = (text if isinstance(text, Content) else Content(safetext.line(text)) for _, text in self._choices)
-            yield OptionList(*(Option(text) for text in options), markup=False, id="choices")
+    def body(self) -> ComposeResult:
+        for line in self._lines:
+            yield Static(safetext.block(line), classes="said", markup=False)
+        options = (text if isinstance(text, Content) else Content(safetext.line(text)) for _, text in self._choices)
+        yield OptionList(*(Option(text) for text in options), markup=False, id="choices")
 
     def on_mount(self) -> None:
         self.query_one(OptionList).focus()
@@ -146,74 +171,45 @@ class Choose(BaseModal[str | None]):
         """The cursor with j and k."""
         getattr(self.query_one(OptionList), f"action_{how}")()
 
-    def action_leave(self) -> None:
-        """Leave without a choice."""
-        self.dismiss(None)
-
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._choices[event.option_index][0])
 
 
-class Reading(BaseModal[None]):
+class Reading(Dialog[None]):
     """Something to read in full, scrolled by the arrows; any of Escape, Enter and q leaves."""
 
-    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,enter,q", "leave", "back", "back", "leave"),
-        Binding("down,j", "scroll(1)", show=False),
-        Binding("up,k", "scroll(-1)", show=False),
+        *SCROLL,
         Binding("pagedown,space", "page(1)", show=False),
         Binding("pageup", "page(-1)", show=False),
         Binding("home,g", "scroll(-100000)", show=False),
         Binding("end,G", "scroll(100000)", show=False),
     ]
 
-    def __init__(self, title: str, body: str | Content, *, grave: bool = False) -> None:
-        super().__init__()
-        self._title = safetext.line(title, 300)
-        self._body = body
-        self._grave = grave
-        self.hint = "esc back"
-        """What stands on the lower edge."""
+    def __init__(self, title: str, text: str | Content, *, wide: bool = True, edge: str = "esc back") -> None:
+        """``edge`` stands on the lower edge of the box."""
+        super().__init__(title, wide=wide)
+        self._text = text if isinstance(text, Content) else safetext.block(text)
+        self._edge = edge
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box wide grave" if self._grave else "box wide"):
-            yield Static(self._title, classes="title", markup=False)
-            with VerticalScroll(classes="body", can_focus=False):
-                yield Static(
-                    self._body if isinstance(self._body, Content) else safetext.block(self._body), markup=False
-                )
+    def body(self) -> ComposeResult:
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static(self._text, markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(".box").border_subtitle = self.hint
-
-    def action_scroll(self, by: int) -> None:
-        """Lines up or down."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+        self.query_one(".box").border_subtitle = self._edge
 
     def action_page(self, by: int) -> None:
         """A page up or down, a line of it kept."""
         body = self.query_one(VerticalScroll)
         body.scroll_relative(y=by * max(1, body.size.height - 1), animate=False)
 
-    def action_leave(self) -> None:
-        """Back to where it was."""
-        self.dismiss(None)
 
-
-def button(label: str, *, id: str, variant: str = "default") -> Button:
-    """A flat button, one line high."""
-    made = Button(Content(label), id=id, variant=variant, compact=True)  # type: ignore[arg-type]
-    made.active_effect_duration = 0
-    return made
-
-
-def line_input(value: str = "", *, placeholder: str = "", id: str | None = None) -> Input:
-    """A one-line Input that is quiet on the wire."""
-    made = Input(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
-    made.cursor_blink = False
-    return made
+def ask_replace(dest: Path) -> Confirm:
+    """Whether a file that is there already may be written over."""
+    return Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
 
 
 def ask_delete(records: Sequence[BatchRecord]) -> Choose:
@@ -246,54 +242,78 @@ def _choice(what: str, loses: str) -> Content:
     return Content.assemble(f"{what:<16}", (loses, "$foreground 60%"))
 
 
-class EditModal(BaseModal[tuple[str, str] | None]):
-    """Answers with (title, note), None when left."""
+class FormField(NamedTuple):
+    """A line of a form: the id of its input, what stands above it, and an example."""
 
-    CSS_PATH = "dialogs.tcss"
+    id: str
+    label: str
+    placeholder: str
+
+
+class FormDialog(Dialog[R]):
+    """Lines to type in, each with a label: Enter goes to the next one, and saves in the last."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         BACK,
         bind("ctrl+s", "save", "save", "save", "save", priority=True),
     ]
+    FIELDS: ClassVar[tuple[FormField, ...]] = ()
 
-    def __init__(self, title: str, note: str, *, heading: str = "Title and note", hint: str = "") -> None:
-        super().__init__()
-        self._values = (safetext.line(title, 300), safetext.line(note, 2_000))
-        self._heading, self._hint = heading, hint
+    def __init__(self, title: str, values: Sequence[str]) -> None:
+        super().__init__(title, hint="enter  next, save    ^s  save    esc  back")
+        self._values = tuple(values)
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box"):
-            yield Static(self._heading, classes="title", markup=False)
-            if self._hint:
-                yield Static(self._hint, classes="said label", markup=False)
-            yield Static("Title", classes="label", markup=False)
-            yield line_input(self._values[0], placeholder="October evaluation", id="title-text")
-            yield Static("Note", classes="label next", markup=False)
-            yield line_input(self._values[1], placeholder="prompt v3, without examples", id="note-text")
-            yield Static("enter  next, save    ^s  save    esc  back", classes="hint", markup=False)
+    def body(self) -> ComposeResult:
+        for field, value in zip(self.FIELDS, self._values, strict=True):
+            yield Static(field.label, classes="label", id=f"{field.id}-label", markup=False)
+            yield line_input(value, placeholder=field.placeholder, id=field.id)
 
     def on_mount(self) -> None:
-        self.query_one("#title-text").focus()
+        self.query(Input).first().focus()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """What stands in the lines."""
+        return tuple(self.query_one(f"#{field.id}", Input).value for field in self.FIELDS)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        if event.input.id == "title-text":
-            self.query_one("#note-text").focus()
-        else:
+        if event.input.id == self.FIELDS[-1].id:
             self.action_save()
+        else:
+            self.focus_next(Input)
+
+    def action_save(self) -> None:
+        """Take what is written."""
+        raise NotImplementedError
+
+
+class EditModal(FormDialog[tuple[str, str] | None]):
+    """Answers with (title, note), None when left."""
+
+    FIELDS = (
+        FormField("title-text", "Title", "October evaluation"),
+        FormField("note-text", "Note", "prompt v3, without examples"),
+    )
+
+    def __init__(self, title: str, note: str, *, heading: str = "Title and note", lead: str = "") -> None:
+        """``lead`` says above the lines what they are for."""
+        super().__init__(heading, (safetext.line(title, 300), safetext.line(note, 2_000)))
+        self._lead = lead
+
+    def body(self) -> ComposeResult:
+        if self._lead:
+            yield Static(self._lead, classes="said label", markup=False)
+        yield from super().body()
 
     def action_save(self) -> None:
         """Keep what was written."""
-        title, note = self._written()
+        title, note = self.written
         self.dismiss((title.strip(), note.strip()))
 
     def action_leave(self) -> None:
         """Leave it as it was."""
-        if self._written() != self._values:
-            self.say_below("Title and note not saved.", advice=f"Press {self._save_key()} to save instead of Esc.")
+        if self.written != self._values:
+            save = bindings.true_key(self.service.config.keys, EditModal, "save")
+            self.say_below("Title and note not saved.", advice=f"Press {save} to save instead of Esc.")
         self.dismiss(None)
-
-    def _written(self) -> tuple[str, str]:
-        return self.query_one("#title-text", Input).value, self.query_one("#note-text", Input).value
-
-    def _save_key(self) -> str:
-        return bindings.true_key(self.service.config.keys, EditModal, "save")

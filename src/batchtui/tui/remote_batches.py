@@ -76,7 +76,7 @@ class RemoteRows:
         ]
 
 
-class ElsewhereScreen(BaseScreen[None]):
+class RemoteBatchesScreen(BaseScreen[None]):
     """Enter adopts the batch under the cursor."""
 
     CSS_PATH = "remote_batches.tcss"
@@ -194,8 +194,8 @@ class ElsewhereScreen(BaseScreen[None]):
         if index >= len(self.rows):
             return
         remote = self.rows.batches[index]
-        hint = "Its results are downloaded as usual. Its requests are not on this machine, so it can't be retried."
-        answer = await self.app.push_screen_wait(EditModal("", "", heading="Adopt batch", hint=hint))
+        lead = "Its results are downloaded as usual. Its requests are not on this machine, so it can't be retried."
+        answer = await self.app.push_screen_wait(EditModal("", "", heading="Adopt batch", lead=lead))
         if answer is None:
             return
         try:
@@ -207,7 +207,3 @@ class ElsewhereScreen(BaseScreen[None]):
         self.query_one(RowList).reload()
         self._facts(self._so_far(failed=False))
         self.say(f"{present_batch.name(record)} adopted", level="good")
-
-    def action_leave(self) -> None:
-        """Back to home."""
-        self.dismiss(None)

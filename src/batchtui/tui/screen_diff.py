@@ -112,7 +112,7 @@ class CroppedUpdate(ChopsUpdate):
                     yield start, y, strip
 
 
-def quieter(update: Any, shown: TerminalContents) -> Any:
+def only_changes(update: Any, shown: TerminalContents) -> Any:
     """The same update, as one that sends only what looks different; any other thing as it is."""
     if isinstance(update, LayoutUpdate):
         return WholeUpdate(update, shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,11 +21,10 @@ from batchtui.config.load import Config, Profile, config_path, load_config, sdk_
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
-from batchtui.service import Service
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Ask, Choose
-from batchtui.tui.terminal import run_outside
+from batchtui.tui.terminal import editor, run_outside
 from batchtui.tui.themes import theme_names
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -284,34 +282,15 @@ class SettingsScreen(BaseScreen[None]):
 
     async def _edit(self) -> None:
         path = await self.in_thread(write_first_config)
-        trouble = run_outside(self.app, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi", path)
+        trouble = run_outside(self.app, editor(), path)
         if trouble:
             self.say(trouble, advice="set EDITOR", level="bad")
             return
         self.say("reloaded; prices and the current profile change at the next start", level="good")
         await self._reread()
 
-    def action_leave(self) -> None:
-        """Back to where it was."""
-        self.dismiss(None)
-
 
 def _with_profiles(config: Config, profiles: dict[str, Any]) -> Config:
     import msgspec
 
     return msgspec.structs.replace(config, profiles=profiles)
-
-
-def profile_choices(service: Service) -> list[tuple[str, str | Content]]:
-    """Name and line of each profile, the one in use marked."""
-    config, current = service.config, service.profile.name
-    names = sorted({"default", config.default_profile, current, *config.profiles, *sdk_profiles()})
-    choices: list[tuple[str, str | Content]] = []
-    for name in names:
-        profile = service.profile if name == current else config.profiles.get(name)
-        where = (profile.base_url if profile else "") or "api.anthropic.com or ANTHROPIC_BASE_URL"
-        workspace = f" {GLYPHS.dot} {profile.workspace}" if profile and profile.workspace else ""
-        sign = GLYPHS.running if name == current else " "
-        line = Content.assemble((f"{sign} ", "$text-primary"), f"{safetext.line(name, 30):<16} ")
-        choices.append((name, line + Content.styled(safetext.line(where + workspace, 80), "$foreground 60%")))
-    return choices

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -17,53 +15,33 @@ from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service.history_stats import Spending
-from batchtui.tui.base import BaseModal
 from batchtui.tui.dialogs import Reading
 
 BAR = 24
-AROUND = 44
+AROUND = 46
 """Columns that name, figure and frame take beside a bar."""
 
 
-class SpendingModal(BaseModal[None]):
+class SpendingModal(Reading):
     """Reads the figures once, when it is opened."""
 
-    CSS_PATH = "dialogs.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = Reading.BINDINGS
+    def __init__(self) -> None:
+        super().__init__("Spending", "", wide=False)
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box"):
-            yield Static("Spending", classes="title", markup=False)
-            with VerticalScroll(classes="body", can_focus=False):
-                spent = self.service.spending()
-                yield Static(
-                    spending_text(
-                        spent,
-                        [f"{self.tui.now() - timedelta(days=d):%Y-%m-%d}" for d in range(13, -1, -1)],
-                        max(4, min(BAR, self.app.size.width - AROUND)),
-                    )
-                )
-
-    def on_mount(self) -> None:
-        self.query_one(".box").border_subtitle = "esc back"
-
-    def action_scroll(self, by: int) -> None:
-        """A line up or down."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
-
-    def action_leave(self) -> None:
-        """Back to where it was."""
-        self.dismiss(None)
+    def body(self) -> ComposeResult:
+        days = [f"{self.tui.now() - timedelta(days=d):%Y-%m-%d}" for d in range(13, -1, -1)]
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static(spending_text(self.service.spending(), days, max(4, min(BAR, self.app.size.width - AROUND))))
 
 
 def spending_text(spent: Spending, days: list[str], bar: int = BAR) -> Content:
     """The figures with their bars; ``days`` are the days to show, in order."""
     parts: list[Content | str | tuple[str, str]] = []
-    rows = [("Today", spent.today), ("This month", spent.month), ("All time", spent.total)]
-    for label, value in rows:
-        parts += [(f"{label:<16}", "$foreground 60%"), f"{numbers.usd(value):>11}\n"]
+    *sums, pending = numbers.usd_column([spent.today, spent.month, spent.total, spent.pending])
+    for label, value in zip(("Today", "This month", "All time"), sums, strict=True):
+        parts += [(f"{label:<16}", "$foreground 60%"), f"{value:>13}\n"]
     if spent.pending:
-        parts += [("In progress", "$foreground 60%"), f"{'':3}{'≤' + numbers.usd(spent.pending):>11}\n"]
+        parts += [(f"{'In progress':<16}", "$foreground 60%"), f"{'≤' + pending:>13}\n"]
     if spent.unpriced:
         parts += [
             (
@@ -92,10 +70,12 @@ def _bars(
     most = max(values.values())
     names = sorted(values, key=lambda name: -values[name]) if ordered else list(values)
     parts: list[Content | str | tuple[str, str]] = ["\n", (f"{title}\n", "bold")]
+    costs = dict(zip(names, numbers.usd_column([values[name] for name in names]), strict=True))
     for name in names:
         length = int(values[name] / most * width) if most else 0
         drawn = GLYPHS.full * max(length, 1 if values[name] else 0)
         label = safetext.line(name, 18)
         parts += [(f"{label:<18} ", "$foreground 80%"), (f"{drawn:<{width}}", "$text-primary")]
-        parts += [f"{numbers.usd(values[name]):>11}\n" if values[name] else f"{GLYPHS.dash:>11}\n"]
+        none = GLYPHS.dash + " " * (len(costs[name]) - len(costs[name].rstrip()) + 3)
+        parts += [f"{costs[name] if values[name] else none:>13}\n"]
     return parts

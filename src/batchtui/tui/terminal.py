@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from batchtui.tui.app import BatchtuiApp
 
 
+def editor() -> str:
+    """The person's editor, as the environment names it."""
+    return os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+
+
 def run_outside(app: App[Any], command: str, path: Path) -> str:
     """Run ``command`` on a file with the terminal to itself; returns what went wrong, "" when nothing did."""
     trouble = ""

@@ -64,7 +64,7 @@ def again_(
     for line in difference:
         say(safetext.line(line, 300))
     blocked = service.max_cost_problem(plan) if plan.ok else None
-    if not (plan.ok and not dry_run and agreed_to(session, plan, blocked)):
+    if not (plan.ok and not dry_run and agreed_to(session, service, plan, blocked, sending)):
         service.discard(plan)
         if session.json:
             print_json({**words.plan_json(plan), "difference": difference})

@@ -88,12 +88,14 @@ def _rows_compared(views: tuple[View, ...], work: Work) -> tuple[Comparison, lis
 
 
 def _tell_rows(session: Session, found: Comparison, fields: list[Agreement], everything: bool) -> int:
+    from batchtui.present.compared import compared_lines
+
     if session.json:
         print_json({**found.summary(), "fields": fields})
         return 0
     for line in present.agreement_lines(fields):
         show(line)
-    for line in found.lines(everything):
+    for line in compared_lines(found, everything=everything):
         print(safetext.line(line, 2000))
     return 0
 

@@ -254,6 +254,9 @@ def write_results(
     with session.work(dest is not None) as work:
         view = service.open_results(record.local_id, run=run, work=work, schema=schema)
         rows = chosen_rows(view, only, wanted)
+        unchecked = batch.unchecked(view.unchecked)
+        if unchecked:
+            say(f"warning: {unchecked}; --schema FILE checks by another")
         out: Any
         if dest is not None:
             out = dest

@@ -12,7 +12,16 @@ from batchtui.cli import completion, words
 from batchtui.cli.downloads import bring_due
 from batchtui.cli.output import print_json, say
 from batchtui.cli.row_choice import filter_options, filtered, wanted_filter
-from batchtui.cli.sending import Sending, follow_options, output_place, say_not_sent, send, set_option, settings_of
+from batchtui.cli.sending import (
+    Sending,
+    follow_options,
+    output_place,
+    say_not_sent,
+    say_when,
+    send,
+    set_option,
+    settings_of,
+)
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
@@ -62,7 +71,7 @@ def retry_(
     if not only:
         _say_left_alone(records)
     _say_notes(notes)
-    if not (plan.ok and not dry_run and _agreed(session, service, plan)):
+    if not (plan.ok and not dry_run and _agreed(session, service, plan, sending)):
         service.discard(plan)
         if session.json:
             print_json(words.plan_json(plan))
@@ -88,18 +97,16 @@ def _say_notes(notes: Notes) -> None:
     for group in notes.useless:
         text = safetext.line(group.title, 160)
         say(f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}")
-    for line in notes.lost:
-        say(f"warning: {line}")
     if notes.downloading:
         say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
     for line in notes.difference:
         say(safetext.line(line, 200))
 
 
-def _agreed(session: Session, service: Service, plan: Plan) -> bool:
+def _agreed(session: Session, service: Service, plan: Plan, sending: Sending) -> bool:
     """Whether this plan may be sent: max_cost allows it, and whoever is there says yes."""
     blocked = service.max_cost_problem(plan)
-    question = f"Retry {plan_words.batches(plan)} for {plan_words.cost(plan)}?"
+    question = f"Retry {plan_words.batches(plan)} for {plan_words.cost(plan)}{say_when(service, plan, sending)}?"
     if not blocked and (session.demo or session.confirm(question)):
         return True
     say_not_sent(blocked)

@@ -49,6 +49,9 @@ _SOURCES: list[Callable[[Any], Any]] = [
         "--comment", default="", metavar="TEXT", help="Skip the lines of a table that begin with TEXT, such as #."
     ),
     click.option(
+        "--no-header", is_flag=True, help="The first row of a table is a row: its columns are column_1, column_2, …"
+    ),
+    click.option(
         "--template",
         type=click.Path(path_type=Path),
         default=None,
@@ -113,6 +116,7 @@ def _options(
     encoding: str,
     skip_rows: int,
     comment: str,
+    no_header: bool,
     only: tuple[str, ...],
     filter_: str,
     case: bool,
@@ -120,7 +124,9 @@ def _options(
 ) -> IntakeOptions:
     return IntakeOptions(
         choice=RunChoice(only=only, filter=filter_, case=case, regex=regex),
-        table=TableOptions(delimiter=delimiter, encoding=encoding, skip_rows=skip_rows, comment=comment),
+        table=TableOptions(
+            delimiter=delimiter, encoding=encoding, skip_rows=skip_rows, comment=comment, no_header=no_header
+        ),
         format=format_,
         template=template,
         skip_bad=skip_bad,
@@ -191,7 +197,7 @@ def submit_(
         service.use_api_version(api_version)
     place = output_place(session, sending, sources)
     bring_runs(session, service, sources)
-    plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count)
+    plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count, sending)
     if not agreed:
         service.discard(plan)
         if session.json:
@@ -212,7 +218,12 @@ def _title(service: Service, sources: tuple[str, ...], template: Path | None) ->
 
 
 def _agreed_plan(
-    session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, count: bool
+    session: Session,
+    service: Service,
+    sources: tuple[str, ...],
+    options: IntakeOptions,
+    count: bool,
+    sending: Sending,
 ) -> tuple[Plan, str | None, bool]:
     """The plan, why max_cost stops it, and whether it is to be sent; checked again when a source changed before the yes."""
     while True:
@@ -221,7 +232,7 @@ def _agreed_plan(
             plan = session.run(functools.partial(service.count_sample, plan), service)
         words.say_plan(plan)
         blocked = service.max_cost_problem(plan) if plan.ok else None
-        agreed = plan.ok and agreed_to(session, plan, blocked)
+        agreed = plan.ok and agreed_to(session, service, plan, blocked, sending)
         changed = service.changed_sources(plan) if agreed and session.asks and "-" not in sources else ()
         if not changed:
             return plan, blocked, agreed

@@ -1,24 +1,28 @@
-"""Actions of the home screen: cancel, retry, fetch, export, delete, edit; each asks where it must, then the service."""
+"""What the keys of the home screen do: cancel, retry, export, delete, edit and more; each asks where it must.  What they
+raise is shown by run_task."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.content import Content
+
 from batchtui import safetext
+from batchtui.config.load import sdk_profiles
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.paths import expanded
 from batchtui.present import batch, numbers
+from batchtui.present.symbols import GLYPHS
 from batchtui.store import files
 from batchtui.tui.base import run_task
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, ask_delete
-from batchtui.tui.settings import profile_choices
 
 if TYPE_CHECKING:
     from batchtui.results.view import View
+    from batchtui.service import Service
     from batchtui.tui.home.model import Line
     from batchtui.tui.home.screen import HomeScreen
     from batchtui.tui.results.retry import NotUsable
@@ -109,10 +113,7 @@ async def retry(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
             "press f to download them now, then r",
         )
     elif home.only_mine(chosen):
-        try:
-            await retry_of(home, chosen)
-        except BatchtuiError as error:
-            home.fail(error)
+        await retry_of(home, chosen)
 
 
 async def fetch(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
@@ -140,15 +141,12 @@ async def export(home: HomeScreen, chosen: Sequence[BatchRecord], line: Line | N
         home.nothing("no results to export", "results are downloaded automatically when a batch has ended")
         return
     whole_run = line is not None and line.record is None and not home.batches.marks
-    try:
-        if whole_run or len(chosen) == 1:
-            await export_one(home, chosen[0], run=whole_run)
-        elif len({r.profile for r in chosen}) > 1:
-            home.nothing("these batches are of different profiles", "export one profile's batches at a time")
-        else:
-            await export_many(home, chosen)
-    except BatchtuiError as error:
-        home.fail(error)
+    if whole_run or len(chosen) == 1:
+        await export_one(home, chosen[0], run=whole_run)
+    elif len({r.profile for r in chosen}) > 1:
+        home.nothing("these batches are of different profiles", "export one profile's batches at a time")
+    else:
+        await export_many(home, chosen)
 
 
 def _one_run(home: HomeScreen, chosen: Sequence[BatchRecord]) -> BatchRecord | None:
@@ -161,23 +159,16 @@ def _one_run(home: HomeScreen, chosen: Sequence[BatchRecord]) -> BatchRecord | N
 
 async def make_again(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Open the new screen filled with a run's recipe."""
-    from batchtui.tui.new.begun import again_of
-    from batchtui.tui.new.screen import NewScreen
+    from batchtui.tui.new.again import open_again
 
     record = _one_run(home, chosen)
-    if record is None:
-        return
-    try:
-        begun = await home.in_thread(again_of, home.service, record)
-    except BatchtuiError as error:
-        home.fail(error)
-        return
-    await home.app.push_screen(NewScreen(begun=begun))
+    if record is not None:
+        await open_again(home, record)
 
 
 async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Open the new screen with a run's usable rows and their answers as its source."""
-    from batchtui.tui.new.begun import from_run
+    from batchtui.tui.new.prefill import from_run
     from batchtui.tui.new.screen import NewScreen
 
     record = _one_run(home, chosen)
@@ -186,7 +177,7 @@ async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     if not any(r.results in ("stored", "partial") for r in home.service.run_of(record)):
         home.nothing("no results are downloaded yet", "results are downloaded automatically when a batch has ended")
         return
-    await home.app.push_screen(NewScreen(begun=from_run(home.service, record)))
+    await home.app.push_screen(NewScreen(prefilled=from_run(home.service, record)))
 
 
 async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
@@ -220,15 +211,12 @@ async def edit(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     if answer is None:
         return
     title, note = answer
-    try:
-        for record in chosen:
-            # A batch of the run that was given words of its own keeps them.
-            mine = title if record.title == shown.title else record.title
-            await home.ask(
-                home.service.edit(record.local_id, title=mine, note=note if record.note == shown.note else record.note)
-            )
-    except BatchtuiError as error:
-        home.fail(error)
+    for record in chosen:
+        # A batch of the run that was given words of its own keeps them.
+        mine = title if record.title == shown.title else record.title
+        await home.ask(
+            home.service.edit(record.local_id, title=mine, note=note if record.note == shown.note else record.note)
+        )
 
 
 async def profiles(home: HomeScreen) -> None:
@@ -237,19 +225,30 @@ async def profiles(home: HomeScreen) -> None:
     if home.service.is_demo:
         home.nothing("the demo has no other profiles", "run batchtui without demo to use yours")
         return
-    name = await home.app.push_screen_wait(Choose("Switch profile", profile_choices(home.service)))
+    name = await home.app.push_screen_wait(Choose("Switch profile", _profile_choices(home.service)))
     if name is None or name == current:
         return
     if home.sending:
         home.nothing("a batch is being sent", "switch profiles once it is sent")
         return
-    try:
-        await home.tui.switch_profile(name)
-    except BatchtuiError as error:
-        home.fail(error)
-        return
+    await home.tui.switch_profile(name)
     home.reload()
     home.say(f"switched to profile {safetext.line(name, 40)}", level="good")
+
+
+def _profile_choices(service: Service) -> list[tuple[str, str | Content]]:
+    """Name and line of each profile, the one in use marked."""
+    config, current = service.config, service.profile.name
+    names = sorted({"default", config.default_profile, current, *config.profiles, *sdk_profiles()})
+    choices: list[tuple[str, str | Content]] = []
+    for name in names:
+        profile = service.profile if name == current else config.profiles.get(name)
+        where = (profile.base_url if profile else "") or "api.anthropic.com or ANTHROPIC_BASE_URL"
+        workspace = f" {GLYPHS.dot} {profile.workspace}" if profile and profile.workspace else ""
+        sign = GLYPHS.running if name == current else " "
+        line = Content.assemble((f"{sign} ", "$text-primary"), f"{safetext.line(name, 30):<16} ")
+        choices.append((name, line + Content.styled(safetext.line(where + workspace, 80), "$foreground 60%")))
+    return choices
 
 
 def names(records: Sequence[BatchRecord], most: int = 4) -> str:
@@ -347,22 +346,12 @@ def _not_usable(view: View, batches: set[str]) -> NotUsable:
     return not_usable(view, [row for row, name in enumerate(view.ids()) if name in names])
 
 
-def stem(record: BatchRecord) -> str:
-    """A file name for a batch's results, without its ending."""
-    part = batch.part_name(record).replace("/", "of")
-    return safetext.filename(re.sub(r"\.[a-z]+$", "", batch.name(record)) + (f"-{part}" if part else ""))
-
-
 async def export_one(home: HomeScreen, record: BatchRecord, *, run: bool) -> None:
     """Write one batch's results, or its whole run's, merged.  Raises BatchtuiError."""
-    from batchtui.tui.results.export import ExportScreen
+    from batchtui.tui.results.export import export_rows
 
     view = await home.in_thread(home.service.open_results, record.local_id, run=run)
-    origins = await home.in_thread(home.service.lineage.origins, record.run)
-    screen = ExportScreen(view, range(len(view)), stem(record), whole=True, origins=origins)
-    said = await home.app.push_screen_wait(screen)
-    if said:
-        home.say(said, level="good")
+    await export_rows(home, view, range(len(view)), record, batch.file_stem(record, part=True))
 
 
 def free_name(folder: Path, name: str, local_id: str) -> Path:
@@ -384,7 +373,7 @@ async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     await home.in_thread(files.make_private_dir, folder)
     written = 0
     for number, record in enumerate(records, 1):
-        dest = await home.in_thread(free_name, folder, stem(record), record.local_id)
+        dest = await home.in_thread(free_name, folder, batch.file_stem(record, part=True), record.local_id)
         home.say(f"exporting {number} of {len(records)}: {dest}")
         view = await home.in_thread(home.service.open_results, record.local_id)
         written += await home.in_thread(home.service.export, view, None, "jsonl", dest, replace=False)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from textual.content import Content
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch, numbers
-from batchtui.present.symbols import GLYPHS
+from batchtui.present.symbols import GLYPHS, spark
+from batchtui.service.history_stats import spending
 from batchtui.tui.home.model import Group, Line
 
 Usual = Callable[[BatchRecord], tuple[int, int] | None]
 Piece = Content | str | tuple[str, str]
 LABEL = 11
+DAYS = 28
+"""Days that the sparklines show."""
 _COLORS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "accent": "$text-primary"}
 
 
@@ -42,7 +47,7 @@ def of_batch(
     parts: list[Piece] = [(batch.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
     parts += [(f"{state.sign} {state.word}", colour)]
     wanted = batch.wants(record, now, retried=retried, left=left)
-    parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record])]
+    parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record], width)]
     if group is not None and len(group.whole) > 1 and group.good is not None:
         parts += ["\n", f"Whole run  {numbers.of(group.good, group.requests)} usable\n"]
     if record.error:
@@ -68,12 +73,13 @@ def of_run(group: Group, *, width: int) -> Content:
     parts: list[Piece] = [(batch.name(first), "bold"), ("  whole run\n", "$foreground 60%")]
     if good is not None:
         parts += [f"{numbers.of(good, group.requests)} usable\n"]
-        parts += [(f"{batch.bar(good, group.requests, 24)}", "$text-success"), "\n"]
+        parts += [(f"{numbers.bar(good, group.requests, 24)}", "$text-success"), "\n"]
     parts.append("\n")
     for record, state in zip(group.records, group.states, strict=True):
         label = batch.part_name(record) or "first"
         parts += [(f"{state.sign} ", _COLORS.get(state.style, "$foreground 60%")), f"{label:<13} "]
-        parts += [f"{batch.counts_text(batch.outcome_counts(record), width - 16).plain or state.word}\n"]
+        said = batch.counts_text(batch.outcome_counts(record), width - 16).plain or state.word
+        parts += ["\n".ljust(17).join(textwrap.wrap(said, max(10, width - 16))), "\n"]
     cost = f"{'~' if guessed else ''}{numbers.usd(total)}" if total is not None else ""
     cost = numbers.at_least(cost, any(map(batch.at_least, group.whole)))
     facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.whole))), ("Cost", cost)]
@@ -83,7 +89,23 @@ def of_run(group: Group, *, width: int) -> Content:
     return Content.assemble(*parts)
 
 
-def _outcomes(records: Iterable[BatchRecord]) -> list[Piece]:
+def last_weeks(records: Sequence[BatchRecord], now: datetime) -> Content:
+    """Batches and spending a day over the last weeks, the newest day at the right, with their sums."""
+    days = [f"{now - timedelta(days=day):%Y-%m-%d}" for day in range(DAYS - 1, -1, -1)]
+    made = Counter(f"{record.made_at.astimezone(UTC):%Y-%m-%d}" for record in records)
+    spent = spending(records, now).by_day
+    batches, costs = [made[day] for day in days], [spent.get(day, Decimal(0)) for day in days]
+    lines = [
+        ("Batches", spark(batches), numbers.count(sum(batches))),
+        ("Spending", spark([float(cost) for cost in costs]), numbers.usd(sum(costs, Decimal(0)))),
+    ]
+    parts: list[Piece] = [(f"A day, last {DAYS} days\n", "$foreground 60%")]
+    for label, line, total in lines:
+        parts += [(f"{label:<{LABEL}}", "$foreground 60%"), (line, "$text-primary"), f" {total}\n"]
+    return Content.assemble(*parts)
+
+
+def _outcomes(records: Iterable[BatchRecord], width: int) -> list[Piece]:
     """A line with a bar for each outcome, read by word and length."""
     parts: list[Piece] = []
     for record in records:
@@ -93,7 +115,7 @@ def _outcomes(records: Iterable[BatchRecord]) -> list[Piece]:
         for word, n, style in [*counts, *([("processing", waiting, "")] if waiting else [])]:
             parts += [
                 f"{word:<{LABEL}}",
-                (batch.bar(n, total, 14), _COLORS.get(style, "$foreground 60%")),
+                (numbers.bar(n, total, max(4, min(14, width - LABEL - 10))), _COLORS.get(style, "$foreground 60%")),
             ]
             parts += [f" {n:>9,}\n"]
     return parts

@@ -12,6 +12,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
+from batchtui.present.fitting import fitting
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.home.model import Group, HomeModel, Line
 from batchtui.tui.widgets.cells import Cell
@@ -36,11 +37,13 @@ Unchecked = Callable[[BatchRecord], datetime | Literal[False] | None]
 Usual = Callable[[BatchRecord], tuple[int, int] | None]
 
 
-def chosen_columns(names: Sequence[str]) -> tuple[Column, ...]:
-    """The columns that config.toml names, in its order, name first; all of them when it names none."""
+def chosen_columns(names: Sequence[str], *, several_profiles: bool = True) -> tuple[Column, ...]:
+    """The columns that config.toml names, in its order, name first; when it names none, all that tell batches apart."""
     known = {column.key: column for column in COLUMNS}
     wanted = [known[name] for name in names if name in known and name != "name"]
-    return (known["name"], *wanted) if wanted else COLUMNS
+    if wanted:
+        return (known["name"], *wanted)
+    return tuple(column for column in COLUMNS if column.key != "profile" or several_profiles)
 
 
 class HomeRows:
@@ -56,6 +59,11 @@ class HomeRows:
         self.transfers: dict[str, Progress] = {}
         self.own_profile = ""
         self.unchecked: Unchecked = lambda record: False
+
+    def take_columns(self, columns: Sequence[Column]) -> bool:
+        """Make cells for these columns; False when they are those there were."""
+        before, self._columns = self._columns, [column.key for column in columns]
+        return before != self._columns
 
     def __len__(self) -> int:
         return len(self._model.lines)
@@ -99,11 +107,14 @@ class HomeRows:
             words = batch.wants(record, now, retried=retried, left=self._model.left(record))
             if record.status == "refused":
                 words = f"refused: {record.error or 'was not created'}"
-            cells["status"] = Text(f"{state.sign} {safetext.line(words, 200)}", state.style)
+            plain = words.removesuffix("press Enter").removesuffix("Enter").removesuffix(": ")
+            said = dict.fromkeys((words, f"{plain} {GLYPHS.enter}", plain, plain.removesuffix(", not downloaded")))
+            cells["status"] = fitting([Text(f"{state.sign} {safetext.line(each, 200)}", state.style) for each in said])
             return cells | dict.fromkeys(("done", "usable", "failed", "requests", "model", "profile"))
         if record.results == "gone":
             words = state.word if record.marked_gone else "results gone, not downloaded"
-            cells["status"] = Text.assemble((f"{state.sign} ", state.style), (words, "muted"))
+            said = dict.fromkeys((words, words.removesuffix(", not downloaded")))
+            cells["status"] = fitting([Text.assemble((f"{state.sign} ", state.style), (w, "muted")) for w in said])
             return cells | dict.fromkeys(("done", "usable", "failed"))
         if record.status == "ended" and not record.results_due and record.local_id not in self.transfers:
             done = _processed(batch.answered(record), record.requests or record.counts.total)
@@ -146,14 +157,16 @@ class HomeRows:
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
         total, guessed = group.cost
         least = not guessed and any(map(batch.at_least, group.whole))
-        shown = "" if total is None else numbers.about(total) if guessed else numbers.usd_short(total)
+        shown = "" if total is None else numbers.about(total) if guessed else numbers.usd_cell(total)
         cost = numbers.at_least(shown, least)
         worst = group.worst or group.states[0]
         good = group.good
         sign, style, word = worst.sign, worst.style, worst.word
         done: Cell = ""
         if group.active:
-            done = f"{group.active} of {numbers.plural(len(group.whole), 'batch', 'batches')} in progress"
+            share = f"{group.active} of {len(group.whole)}"
+            long = f"{group.active} of {numbers.plural(len(group.whole), 'batch', 'batches')} in progress"
+            done = fitting([Text(long), Text(f"{share} in progress"), Text(f"{share} active")])
         elif good is not None:
             sign, style = (GLYPHS.partial, "warn") if group.failed else (GLYPHS.good, "good")
             word, done = "ended", _processed(group.answered, group.requests)

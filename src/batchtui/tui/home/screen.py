@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
 from textual.widgets import Static
@@ -33,6 +33,7 @@ from batchtui.tui.home.first_steps import first_steps
 from batchtui.tui.home.model import SORTS, HomeModel, Line
 from batchtui.tui.home.rows import HomeRows, chosen_columns
 from batchtui.tui.messages import FilterLeft, FilterTyped, Happened
+from batchtui.tui.widgets.cached_static import CachedStatic
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
@@ -42,25 +43,16 @@ if TYPE_CHECKING:
 
 WIDE = 110
 """From this width on the details stand beside the list."""
-DETAILS = 38
-"""Cells for text in the details pane."""
+VAST = 160
+"""From this width on the last weeks stand at the foot of the details."""
+LIST, DETAILS = 82, (33, 44, 48)
+"""Cells that the list has before the details get more, and those for text in the details: at least, at most (an ID in
+one line), and where there are the last weeks.
+"""
+AROUND = 5
+"""Cells of the details that hold no text: the border, what stands beside it and the scrollbar."""
 TICK = 5.0
 """Seconds between redraws by the clock; only lines that read differently are written."""
-
-
-class CachedStatic(Static):
-    """Text that is drawn again only where it reads differently."""
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__("", id=id, markup=False)
-        self._shown = ""
-
-    def show(self, text: Content, *, layout: bool = True) -> None:
-        """Show a text; ``layout``: its height may have changed."""
-        markup = text.markup
-        if markup != self._shown:
-            self._shown = markup
-            self.update(text, layout=layout)
 
 
 class HomeScreen(BaseScreen[None]):
@@ -111,6 +103,7 @@ class HomeScreen(BaseScreen[None]):
         self._dirty = False
         self._minute: datetime | None = None
         self._filter_line: FilterLine | None = None
+        self._details_width = DETAILS[0]
         self._trouble = ""
         """The error of the last failed check, taken off the screen once a check succeeds."""
 
@@ -121,8 +114,10 @@ class HomeScreen(BaseScreen[None]):
         yield CachedStatic(id="title")
         with Horizontal(id="middle"):
             yield RowList(columns, self.rows, id="batches")
-            with VerticalScroll(id="details", can_focus=False):
-                yield CachedStatic(id="facts-of")
+            with Vertical(id="side"):
+                with VerticalScroll(id="details", can_focus=False):
+                    yield CachedStatic(id="facts-of")
+                yield CachedStatic(id="days")
         yield CachedStatic(id="empty")
         yield Static("", id="rule", markup=False)
         yield StatusLine(id="status")
@@ -134,10 +129,16 @@ class HomeScreen(BaseScreen[None]):
         self.set_interval(TICK, self.tick)
 
     def on_resize(self) -> None:
-        self.set_class(self.size.width >= WIDE, "wide")
+        width = self.size.width
+        self.set_class(width >= WIDE, "wide")
+        self.set_class(width >= VAST, "vast")
+        least, most, vast = DETAILS
+        self._details_width = vast if width >= VAST else min(most, max(least, width - LIST - AROUND))
+        self.query_one("#side").styles.width = self._details_width + AROUND
         self.query_one("#rule", Static).update(GLYPHS.rule * max(0, self.size.width - 2))
         self._draw_title()
         self._draw_details()
+        self._draw_days()
 
     @property
     def batches(self) -> RowList:
@@ -250,12 +251,20 @@ class HomeScreen(BaseScreen[None]):
         if self.model.complaint is not None:
             self.fail(self.model.complaint)
         self.set_class(not self.model.records, "empty")
+        self._choose_columns()
         self._draw_first_steps(self.service.look_state())
         sort = None if self.model.sort == "attention" else self.model.sort
         self.batches.set_sort(sort, self.model.falling)
         self.batches.reload()
         self._draw_title()
         self._draw_details()
+        self._draw_days()
+
+    def _choose_columns(self) -> None:
+        several = len({record.profile for record in self.model.records.values()}) > 1
+        columns = chosen_columns(self.service.config.screen.columns, several_profiles=several)
+        if self.rows.take_columns(columns):
+            self.batches.set_columns(columns)
 
     def tick(self) -> None:
         """The clock went on: ages, times left, the status line."""
@@ -304,12 +313,14 @@ class HomeScreen(BaseScreen[None]):
         trouble = {"no key": "no API key found", "wrong key": "API key not accepted"}
         if said := trouble.get(self.service.look_state().trouble):
             facts.insert(0, (said, "bold $text-warning"))
-        self.query_one("#title", CachedStatic).show(_title(own, facts, self.size.width - 2), layout=False)
+        self.query_one("#title", CachedStatic).show_text(_title(own, facts, self.size.width - 2), layout=False)
         self.tui.tell_title(running, wanting)
 
     def _draw_first_steps(self, look: LookState) -> None:
         if not self.model.records:
-            self.query_one("#empty", CachedStatic).show(first_steps(look, demo=self.service.profile.name == "demo"))
+            self.query_one("#empty", CachedStatic).show_text(
+                first_steps(look, demo=self.service.profile.name == "demo")
+            )
 
     def _draw_status(self, look: LookState) -> None:
         own = self.service.profile.name
@@ -330,8 +341,15 @@ class HomeScreen(BaseScreen[None]):
             return
         from batchtui.tui.home import details
 
-        text = details.of_line(self.line, self.tui.now(), self.usual, width=DETAILS)
-        self.query_one("#facts-of", CachedStatic).show(text)
+        text = details.of_line(self.line, self.tui.now(), self.usual, width=self._details_width)
+        self.query_one("#facts-of", CachedStatic).show_text(text)
+
+    def _draw_days(self) -> None:
+        if self.has_class("vast") and self.model.records:
+            from batchtui.tui.home import details
+
+            days = details.last_weeks(list(self.model.records.values()), self.tui.now())
+            self.query_one("#days", CachedStatic).show_text(days)
 
     @on(RowHighlighted)
     def _highlighted(self) -> None:
@@ -462,15 +480,15 @@ class HomeScreen(BaseScreen[None]):
 
     def _show_details(self, line: Line) -> None:
         from batchtui.tui.base import run_task
-        from batchtui.tui.home.lineage import show_details
+        from batchtui.tui.home.details_dialog import show_details
 
         run_task(self, show_details(self, line), opens=True)
 
     def action_elsewhere(self) -> None:
         """The other batches in this workspace."""
-        from batchtui.tui.remote_batches import ElsewhereScreen
+        from batchtui.tui.remote_batches import RemoteBatchesScreen
 
-        self.app.push_screen(ElsewhereScreen())
+        self.app.push_screen(RemoteBatchesScreen())
 
     def action_spending(self) -> None:
         """What was spent."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,21 +10,25 @@ from textual.widgets import TextArea
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import BatchtuiError
-from batchtui.domain.plan import Plan
+from batchtui.domain.errors import BatchtuiError, Stopped
+from batchtui.domain.plan import Plan, Problem
+from batchtui.domain.work import Work
+from batchtui.intake.preview import Previewer
 from batchtui.intake.template import read_template
 from batchtui.paths import NoFolder, expanded
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import planning
 from batchtui.tui.dialogs import Confirm
+from batchtui.tui.new.check import CheckInput
 from batchtui.tui.new.drafts import DraftList
 from batchtui.tui.new.problem_list import ProblemList
+from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
-from batchtui.tui.new.write import quiet
-from batchtui.tui.terminal import edit_text
+from batchtui.tui.new.write import WritePane, editable
+from batchtui.tui.terminal import edit_text, editor
 from batchtui.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ SAMPLE = 8
 
 async def browse(screen: NewScreen) -> None:
     """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
-    from batchtui.tui.new.files import FilePicker
+    from batchtui.tui.new.file_picker import FilePicker
 
     form = screen.query_one(SourceForm)
     for_template = screen.focused is not None and screen.focused.id == "source-template"
@@ -111,6 +114,29 @@ async def render_row(screen: NewScreen) -> None:
         await editor.show_preview(sections)
 
 
+async def show_problem(screen: NewScreen, previewer: Previewer, problem: Problem, work: Work) -> None:
+    """Show the request that a problem is about beside the problems."""
+    from batchtui.tui.new import preview
+
+    form = screen.checked.form
+    if form is None:
+        return
+    if form.forms:
+        lines, _ = screen.query_one(WritePane).check()
+        source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
+    else:
+        source = form.source()
+    try:
+        sections = (
+            await screen.in_thread(preview.request_at, screen.service, previewer, source, problem.where, work)
+            if not source.empty
+            else []
+        )
+    except Stopped:
+        return
+    await screen.query_one(ProblemPane).show_request(problem, sections, work)
+
+
 async def edit(screen: NewScreen) -> None:
     """Edit the focused field, or the template, in $EDITOR."""
     field = screen.focused
@@ -121,12 +147,11 @@ async def edit(screen: NewScreen) -> None:
         field = screen.query_one("#template-text", TextArea)
         screen.show_pane("template")
     ending = ".toml" if field.id == "template-text" else ".json" if field.id == "form-extra" else ".md"
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    text, trouble = edit_text(screen.app, field.text, command, ending)
+    text, trouble = edit_text(screen.app, field.text, editor(), ending)
     if trouble:
         screen.say(trouble, advice="set EDITOR", level="bad")
     elif text != field.text:
-        field.text = quiet(text)
+        field.text = editable(text)
 
 
 async def open_draft(screen: NewScreen) -> None:
@@ -173,7 +198,7 @@ async def try_one(screen: NewScreen) -> None:
 
 async def submit(screen: NewScreen) -> None:
     """Send the plan, after a yes."""
-    from batchtui.tui.new.upload import UploadScreen
+    from batchtui.tui.new.upload import UploadScreen, ask_when
 
     plan = await screen.current_plan()
     if plan is None:
@@ -190,10 +215,11 @@ async def submit(screen: NewScreen) -> None:
     grave = twin is not None or bool(stopped_by)
     if not await screen.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
         return
-    if await screen.current_plan() is not plan:
+    now = await ask_when(screen.app, screen.service, plan)
+    if now is None or await screen.current_plan() is not plan:
         return
     screen.checked.hand_over()
-    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None)
+    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None, send_now=now)
     records = await screen.app.push_screen_wait(upload)
     if records == []:
         screen.discard_soon(plan)

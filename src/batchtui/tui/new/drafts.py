@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 from textual.binding import BindingType
 from textual.content import Content
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 
 from batchtui import safetext
 from batchtui.intake.drafts import (
@@ -132,20 +132,15 @@ class DraftKeeper:
 class DraftList(Choose):
     """The drafts with what is in them; answers with a name, None when left."""
 
-    CSS_PATH = "../dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("d", "delete", "delete", "drafts.delete", "delete the draft; asks first"),
     ]
 
     def __init__(self, drafts: Sequence[Draft | UnreadableDraft], keeper: DraftKeeper) -> None:
-        super().__init__("Drafts", [(each.name, self._line(each, keeper.name)) for each in drafts], wide=True)
+        choices = [(each.name, self._line(each, keeper.name)) for each in drafts]
+        super().__init__("Drafts", choices, wide=True, hint="enter  open    d  delete    esc  back")
         self._drafts = list(drafts)
         self._keeper = keeper
-
-    def on_mount(self) -> None:
-        """The keys, below."""
-        super().on_mount()
-        self.query_one(".box").mount(Static("enter  open    d  delete    esc  back", classes="hint", markup=False))
 
     @staticmethod
     def _line(draft: Draft | UnreadableDraft, own: str) -> Content:

@@ -7,13 +7,12 @@ from decimal import Decimal
 
 from textual import events
 from textual.content import Content
-from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.plan import Plan
-from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
 from batchtui.present import plan as words
+from batchtui.tui.widgets.cached_static import CachedStatic
 
 
 def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "", width: int = 0) -> list[Content]:
@@ -55,30 +54,7 @@ def _doubt(text: str) -> Content:
     return Content.styled(f" ! {text}", "bold $text-warning")
 
 
-def progress_line(progress: Progress, key: str = "esc") -> Content:
-    """How far the check has come, and the key that stops it."""
-    stage = safetext.line(progress.stage, 40)
-    if progress.unit == "bytes":
-        done = numbers.size(progress.done)
-        total = f" of {numbers.size(progress.total)}" if progress.total else ""
-    else:
-        done = numbers.count(progress.done)
-        total = f" of {numbers.count(progress.total)}" if progress.total else ""
-        total += f" {safetext.line(progress.unit, 20)}"
-    bar = f"{bar_text(progress.done, progress.total)} " if progress.total else ""
-    note = f" · {safetext.line(progress.note, 60)}" if progress.note else ""
-    return Content.assemble(
-        (" " + stage.capitalize() + "  ", "bold"), bar, f"{done}{total}{note}", (f"   {key} stops", "dim")
-    )
-
-
-def bar_text(done: int, total: int, width: int = 20) -> str:
-    """A bar that needs no color: ``███████░░░``."""
-    full = 0 if total <= 0 else min(width, max(0, round(width * done / total)))
-    return "█" * full + "░" * (width - full)
-
-
-class PlanSummary(Static):
+class PlanSummary(CachedStatic):
     """Says what would be sent and what it would cost; drawn again only when the words change."""
 
     DEFAULT_CSS = """
@@ -86,8 +62,7 @@ class PlanSummary(Static):
     """
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__("", markup=False, id=id)
-        self._shown: Content | None = None
+        super().__init__(id=id)
         self._of_width: Callable[[int], list[Content]] | None = None
 
     def say(self, *lines: Content | str) -> None:
@@ -96,11 +71,7 @@ class PlanSummary(Static):
         self._say(lines)
 
     def _say(self, lines: Iterable[Content | str]) -> None:
-        content = Content("\n").join([line if isinstance(line, Content) else Content(line) for line in lines])
-        if self._shown is not None and self._shown.is_same(content):
-            return
-        self._shown = content
-        self.update(content)
+        self.show_text(Content("\n").join([line if isinstance(line, Content) else Content(line) for line in lines]))
 
     def show_plan(self, plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "") -> None:
         """Show a plan."""

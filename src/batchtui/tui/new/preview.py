@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -10,50 +11,40 @@ import msgspec
 from rich.text import Text
 
 from batchtui import safetext
-from batchtui.domain.errors import BatchtuiError
+from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.domain.money import PriceTable
+from batchtui.domain.work import Work
 from batchtui.intake.options import IntakeOptions
-from batchtui.intake.preview import Peek, Previewer
+from batchtui.intake.preview import Peek, Previewer, number_at
 from batchtui.intake.sources import Source as SourceFile
 from batchtui.intake.sources import SourceFault, Stream, open_source
 from batchtui.paths import expanded
-from batchtui.service import Service
+from batchtui.service import Service, planning
 from batchtui.tui.new.check import CheckInput
-from batchtui.tui.results.detail import request_sections
 from batchtui.tui.widgets.answer_view import Section
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
-from batchtui.tui.widgets.row_list import RowList
+from batchtui.tui.widgets.row_list import ListedRows, RowList
+from batchtui.tui.widgets.sections import request_sections
 
 MOST_COLUMNS = 30
 
 
-class PeekRows:
+class PeekRows(ListedRows[Mapping[str, Any]]):
     """Rows of a Peek for a row list."""
 
     def __init__(self, peek: Peek) -> None:
-        self._peek = peek
+        super().__init__(peek.rows)
         self._columns = peek.columns[:MOST_COLUMNS]
-
-    def __len__(self) -> int:
-        return len(self._peek.rows)
 
     def key(self, index: int) -> Hashable:
         """The row's number."""
         return index
 
-    def find(self, key: Hashable) -> int | None:
-        """The same."""
-        return key if isinstance(key, int) and key < len(self._peek.rows) else None
-
     def cells(self, index: int) -> Sequence[Cell]:
         """The row's number, then its values."""
-        row = self._peek.rows[index]
+        row = self.rows[index]
         return Text(str(index + 1), style="muted"), *(_shown(row.get(column)) for column in self._columns)
-
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
 
 
 def _shown(value: object) -> Cell:
@@ -94,6 +85,38 @@ class TablePeek(RowList):
 LINE_SHOWN = 64_000
 """Of a line that a problem is about, in bytes."""
 _PLACE = re.compile(r"(.+):(\d+)\Z", re.DOTALL)
+
+
+def request_at(service: Service, previewer: Previewer, source: CheckInput, where: str, work: Work) -> list[Section]:
+    """The request at a problem's place as it would be sent, a row through its template; the line where there is none.
+
+    For a thread; raises Stopped.
+    """
+    options, rendered = source.options, list[Section]()
+    try:
+        again = (service.again(service.resolve(source.again)), source.change) if source.again else None
+        if again is not None:
+            options = again[0].options(again[1], options)
+        paths, stdin = (["-"], io.BytesIO(source.lines)) if source.lines else (list(source.paths), None)
+        found = service.peek(paths, source.options, again, stdin=stdin, at=where, work=work)
+    except Stopped:
+        raise
+    except BatchtuiError:
+        return []  # The check says what is wrong.
+    if found.requests:
+        return request_sections(found.requests[0])
+    if found.rows and options.has_template:
+        options = planning.complete_options(service.context, options)
+        made = previewer.preview(found.rows[0], number_at(where) or 1, options, prices=service.prices)
+        rendered = request_sections(made.request) if made is not None and made.request else []
+    if found.rows:
+        values = "\n".join(f"{safetext.line(name, 60)}: {_as_said(value)}" for name, value in found.rows[0].items())
+        return [*rendered, Section("row", values, "plain", "muted")]
+    return [] if source.lines else [Section("", text_at(where), "json")]
+
+
+def _as_said(value: object) -> str:
+    return "" if value is None else safetext.line(str(value), 2_000)
 
 
 def first_rows(service: Service, make: Callable[[], CheckInput]) -> Peek:

@@ -71,6 +71,9 @@ class ProblemList(Widget):
             super().__init__()
             self.problem = problem
 
+    class Moved(Message):
+        """The cursor is on another problem, or on a group's heading."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._groups: tuple[ProblemGroup, ...] = ()
@@ -95,6 +98,20 @@ class ProblemList(Widget):
         """All problems, counted one by one."""
         return sum(group.count for group in self._groups)
 
+    @property
+    def problem(self) -> Problem | None:
+        """The problem under the cursor, a group's first on its heading."""
+        at = self.query_one(OptionList).highlighted
+        if at is None or at >= len(self._rows):
+            return None
+        group, problem = self._rows[at]
+        return problem or group.first[0]
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Say so."""
+        event.stop()
+        self.post_message(self.Moved())
+
     def _fill(self) -> None:
         options = self.query_one(OptionList)
         at = options.highlighted
@@ -112,6 +129,8 @@ class ProblemList(Widget):
         options.add_options([Option(prompt) for prompt in prompts or [Content.styled(" No problems.", "dim")]])
         if rows:
             options.highlighted = min(at or 0, len(rows) - 1)
+        else:
+            self.post_message(self.Moved())
 
     @staticmethod
     def _key(group: ProblemGroup) -> str:

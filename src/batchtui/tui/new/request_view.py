@@ -40,7 +40,7 @@ class RequestView(AnswerView):
         await self.show(sections, title=problem.where, markdown=False)
 
     async def _draw(self) -> None:
-        from batchtui.tui.results.detail import request_sections
+        from batchtui.tui.widgets.sections import request_sections
 
         if not self._sample:
             await self.show([Section("", "No requests yet.", "note")])

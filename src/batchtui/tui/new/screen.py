@@ -28,9 +28,7 @@ from batchtui.service import planning
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import line_input
 from batchtui.tui.new import actions
-from batchtui.tui.new.begun import BegunForm, reopened
 from batchtui.tui.new.check import (
     CheckedForm,
     CheckEnded,
@@ -42,13 +40,17 @@ from batchtui.tui.new.check import (
 )
 from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
 from batchtui.tui.new.folded_form import FoldedForm, form_facts
-from batchtui.tui.new.plan_summary import PlanSummary, progress_line
+from batchtui.tui.new.plan_summary import PlanSummary
+from batchtui.tui.new.prefill import PrefilledForm, reopened
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
+from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor, starter
 from batchtui.tui.new.write import WritePane
+from batchtui.tui.progress import progress_line
+from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
@@ -62,7 +64,7 @@ UNWRITTEN = "Write the user's message; the plan appears automatically."
 
 
 class NewScreen(BaseScreen[None]):
-    """The screen; ``path``, or ``begun`` with a run, opens it at once."""
+    """The screen; the source at ``path``, or a form that is ``prefilled`` with a run, is checked at once."""
 
     CSS_PATH = "screen.tcss"
     KEY_LINE: ClassVar[tuple[str, ...]] = (
@@ -90,7 +92,7 @@ class NewScreen(BaseScreen[None]):
             "table",
             "table options",
             "new.table",
-            "delimiter, encoding, rows to skip and comment lines of a table",
+            "delimiter, encoding, header, rows to skip and comment lines of a table",
             priority=True,
         ),
         bind("ctrl+n", "next_pane", "next pane", "new.pane", "next pane: requests, problems, rows, template"),
@@ -116,10 +118,11 @@ class NewScreen(BaseScreen[None]):
         bind("right_square_bracket", "sample(1)", "next", "new.next", "next request", show=False),
     ]
 
-    def __init__(self, *, path: str = "", begun: BegunForm | None = None) -> None:
+    def __init__(self, *, path: str = "", prefilled: PrefilledForm | None = None) -> None:
         super().__init__()
-        self._begun = begun or BegunForm(source=path)
+        self._prefilled = prefilled or PrefilledForm(source=path)
         self.previewer = Previewer()
+        self._problem_previewer = Previewer()
         self.checker = SourceCheck(lambda: self.service, self.post_message)
         self.checked = CheckedForm(self.discard_soon)
         self.drafts = DraftKeeper(lambda: self.service.data)
@@ -146,7 +149,7 @@ class NewScreen(BaseScreen[None]):
         yield TabLine(self._panes(), id="new-panes")
         with ContentSwitcher(initial="requests", id="new-body"):
             yield RequestView(id="requests")
-            yield ProblemList(id="problems")
+            yield ProblemPane(id="problems")
             yield TablePeek(id="rows")
             yield TemplateEditor(id="template")
             yield WritePane(id="write")
@@ -159,7 +162,7 @@ class NewScreen(BaseScreen[None]):
         self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
         form = self.query_one(SourceForm)
         form.focus_path()
-        if self._begun.source:
+        if self._prefilled.source:
             self._begin()
         else:
             run_task(self, self._offer_last())
@@ -167,18 +170,18 @@ class NewScreen(BaseScreen[None]):
 
     def _begin(self) -> None:
         """Fill the form with what it was opened with, and check it."""
-        begun, form = self._begun, self.query_one(SourceForm)
-        form.set_path(begun.source)
-        self.query_one("#new-name", Input).value = begun.title
-        if begun.template:
-            self.query_one(TemplateEditor).load(begun.template, "")
+        prefilled, form = self._prefilled, self.query_one(SourceForm)
+        form.set_path(prefilled.source)
+        self.query_one("#new-name", Input).value = prefilled.title
+        if prefilled.template:
+            self.query_one(TemplateEditor).load(prefilled.template, "")
             form.begin_again()
         self.start_check(fold_from=self.focused)
 
     @property
-    def _begun_holds(self) -> bool:
+    def _prefilled_holds(self) -> bool:
         """True while the source is the one that the screen was opened with."""
-        return self.query_one(SourceForm).typed == self._begun.source
+        return self.query_one(SourceForm).typed == self._prefilled.source
 
     @property
     def plan(self) -> Plan | None:
@@ -280,6 +283,10 @@ class NewScreen(BaseScreen[None]):
     async def _template_rested(self) -> None:
         await actions.render_row(self)
 
+    @on(ProblemPane.Rested)
+    def _problem_rested(self, event: ProblemPane.Rested) -> None:
+        run_task(self, actions.show_problem(self, self._problem_previewer, event.problem, event.work))
+
     @on(ProblemList.Jump)
     async def _jumped(self, event: ProblemList.Jump) -> None:
         await self.jump(event.problem)
@@ -364,9 +371,9 @@ class NewScreen(BaseScreen[None]):
             skip_bad=form.skip_bad,
             cache_prefix=form.cache_prefix,
             close_schemas=form.close_schemas,
-            choice=self._begun.choice if self._begun_holds else RunChoice(),
-            again=self._begun.again,
-            own_rows=bool(self._begun.again) and self._begun_holds,
+            choice=self._prefilled.choice if self._prefilled_holds else RunChoice(),
+            again=self._prefilled.again,
+            own_rows=bool(self._prefilled.again) and self._prefilled_holds,
             account=account,
         )
 
@@ -431,7 +438,9 @@ class NewScreen(BaseScreen[None]):
         self.query_one(StatusLine).dismiss()
         self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
         if not self.writing:
-            self.query_one(SourceForm).say_rows(self._begun.words if self._begun_holds else self._begun.other_words)
+            self.query_one(SourceForm).say_rows(
+                self._prefilled.words if self._prefilled_holds else self._prefilled.other_words
+            )
         self.checker.start(make)
         if not self.writing:
             run_task(self, self._peek(shown))
@@ -657,7 +666,7 @@ class NewScreen(BaseScreen[None]):
             forms=() if pane.untouched else tuple(pane.current),
             mode="write" if self.writing else "files",
             requests=plan.requests if plan is not None and plan.ok else kept.requests if kept is not None else None,
-            begun=self._begun.kept(),
+            begun=self._prefilled.kept(),
         )
 
     async def keep_draft(self) -> None:
@@ -682,7 +691,7 @@ class NewScreen(BaseScreen[None]):
         """Put a draft into the fields, and check it."""
         self.drafts.reopened(draft)
         self._name_draft(draft)
-        self._begun = reopened(draft.begun)
+        self._prefilled = reopened(draft.begun)
         self._requests_before = None if draft.composing else draft.requests
         self.query_one("#new-name", Input).value = draft.title
         self.query_one(SourceForm).restore(draft)
@@ -772,4 +781,5 @@ class NewScreen(BaseScreen[None]):
         """Stop what runs, throw the staged copy away."""
         self.checker.forget()
         self.checked.drop_plan()
-        asyncio.get_running_loop().run_in_executor(None, self.previewer.close)
+        for each in (self.previewer, self._problem_previewer):
+            asyncio.get_running_loop().run_in_executor(None, each.close)

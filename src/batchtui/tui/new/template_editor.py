@@ -17,7 +17,7 @@ from batchtui import safetext
 from batchtui.intake.preview import Peek
 from batchtui.intake.row import RunRow
 from batchtui.results.gold import is_likely
-from batchtui.tui.new.write import quiet
+from batchtui.tui.new.write import editable
 from batchtui.tui.widgets.answer_view import AnswerView, Section
 
 PREVIEW_PAUSE = 0.3
@@ -32,7 +32,7 @@ BESIDE = 96
 
 
 MOST_ASKED = 12
-"""Columns of a run's rows that the begun template shows beside the answer."""
+"""Columns of a run's rows that the starter shows beside the answer."""
 MOST_NAMED = 200
 """Columns that are named beside the template."""
 
@@ -173,7 +173,7 @@ class TemplateEditor(Container):
         self.name_of = name
         # An over-long text can't be edited here: what the pane leaves out would be lost.
         area.read_only = len(text) > MOST_SHOWN
-        shown = quiet(text[:MOST_SHOWN]) + (TOO_LONG if area.read_only else "")
+        shown = editable(text[:MOST_SHOWN]) + (TOO_LONG if area.read_only else "")
         if shown != area.text:
             area.load_text(shown)
         self._loaded = area.text
@@ -188,7 +188,7 @@ class TemplateEditor(Container):
         self.name_of = name if text else ""
         area = self.query_one(TextArea)
         area.read_only = False
-        area.load_text(quiet(text))
+        area.load_text(editable(text))
 
     @property
     def composed(self) -> bool:
@@ -198,7 +198,7 @@ class TemplateEditor(Container):
     def begin(self, text: str) -> bool:
         """Put a starter there, when there is nothing yet, or an untouched one of other columns; True when it was put."""
         untouched = not self.text.strip() or self.text == self._starter
-        if not untouched or self.text == quiet(text):
+        if not untouched or self.text == editable(text):
             return False
         self._loaded = self._received = ""
         self.query_one(TextArea).load_text(text)

@@ -7,27 +7,27 @@ from pathlib import PurePath
 from typing import ClassVar
 
 import msgspec
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Static
 
 from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.present import numbers
-from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import button
-from batchtui.tui.results.detail import content_sections
+from batchtui.tui.dialogs import DIALOG_CSS, Dialog
 from batchtui.tui.widgets.answer_view import AnswerView, Section
+from batchtui.tui.widgets.controls import button
+from batchtui.tui.widgets.sections import content_sections
 
 
-class TryScreen(BaseModal[None]):
+class TryScreen(Dialog[None]):
     """Says the price, asks, sends the longest request (or the one that was shown), and shows the answer and its usage."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "try_request.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "try_request.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,q", "leave", "leave", "back", "leave", key_display="esc"),
         bind("n", "leave", "no", "no", "send nothing", show=False),
@@ -36,22 +36,20 @@ class TryScreen(BaseModal[None]):
     ]
 
     def __init__(self, plan: Plan, shown: str) -> None:
-        super().__init__()
+        super().__init__("Test one request now?", wide=True)
         self._plan = plan
         self._lines = [line for line in dict.fromkeys([plan.longest, shown]) if line]
         self._at = 0
         self._sent = False
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """The question, then the answer."""
-        with Vertical(classes="box wide"):
-            yield Static("Test one request now?", classes="title", markup=False)
-            yield Static("", id="try-what", markup=False)
-            yield AnswerView("answer", id="try-answer")
-            with Horizontal(classes="buttons"):
-                yield button("Other  l", id="longest")
-                yield button("No  n", id="no")
-                yield button("Send  y", id="yes", variant="primary")
+        yield Static("", id="try-what", markup=False)
+        yield AnswerView("answer", id="try-answer")
+        with Horizontal(classes="buttons"):
+            yield button("Other  l", id="longest", action="longest")
+            yield button("No  n", id="no", action="leave")
+            yield button("Send  y", id="yes", action="send", variant="primary")
 
     def on_mount(self) -> None:
         """No has the focus."""
@@ -111,7 +109,7 @@ class TryScreen(BaseModal[None]):
             return
         message = msgspec.json.decode(result.answer)
         tokens = f"{numbers.tokens(result.input_tokens)} in · {numbers.tokens(result.output_tokens)} out"
-        cost = numbers.at_least(numbers.usd(result.cost_usd), bool(result.cost_missing))
+        cost = numbers.at_least(numbers.usd_request(result.cost_usd), bool(result.cost_missing))
         self.query_one("#try-what", Static).update(
             Content.assemble((f"{tokens} · {cost}", "bold"), self._projection(result.cost_usd))
         )
@@ -127,16 +125,6 @@ class TryScreen(BaseModal[None]):
         whole = cost / 2 * self._plan.requests
         every = f"all {numbers.plural(self._plan.requests, 'request')}"
         return f"\nIf {every} are like it, the batch costs about {numbers.usd_short(whole)}."
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        getattr(
-            self, {"yes": "action_send", "no": "action_leave", "longest": "action_longest"}[event.button.id or "no"]
-        )()
-
-    def action_leave(self) -> None:
-        """Leave."""
-        self.dismiss(None)
 
 
 def _id_of(line: str) -> str:

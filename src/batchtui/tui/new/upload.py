@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import PurePath
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
@@ -18,15 +19,15 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.plan import Plan, PlanPart
 from batchtui.domain.work import Progress
 from batchtui.present import numbers
+from batchtui.present import plan as plan_words
 from batchtui.present.symbols import GLYPHS
-from batchtui.service import events
-from batchtui.tui.base import BaseModal, run_task
+from batchtui.service import Service, events
+from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import button
+from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Dialog
 from batchtui.tui.messages import Happened
-from batchtui.tui.new.plan_summary import bar_text
-
-WIDTH = 20
+from batchtui.tui.widgets.cached_static import CachedStatic
+from batchtui.tui.widgets.controls import button
 
 
 def part_line(
@@ -37,9 +38,10 @@ def part_line(
     what = numbers.plural(part.requests, "request")
     if record is None or record.status == "submitting":
         if progress is None:
-            return Content.assemble(f"{name}{GLYPHS.dot} {what}, {numbers.size(part.bytes)}", ("  waits", "dim"))
+            waits = safetext.line(record.error, 300) if record is not None and record.error else "waits"
+            return Content.assemble(f"{name}{GLYPHS.dot} {what}, {numbers.size(part.bytes)}", (f"  {waits}", "dim"))
         sent = f"{numbers.size(progress.done)} of {numbers.size(progress.total or part.bytes)}"
-        return Content(f"{name}{bar_text(progress.done, progress.total or part.bytes, WIDTH)}  {sent}")
+        return Content(f"{name}{numbers.bar(progress.done, progress.total or part.bytes, 20)}  {sent}")
     if record.status == "refused":
         return Content.assemble(
             (f"{name}{GLYPHS.refused} refused: ", "bold $text-error"),
@@ -63,19 +65,34 @@ def part_line(
     )
 
 
-class UploadScreen(BaseModal[list[BatchRecord] | None]):
+async def ask_when(app: App[Any], service: Service, plan: Plan) -> bool | None:
+    """Whether a plan goes out now, which is asked only where that may pay twice; None when it is not to be sent.
+
+    False: as soon as that is safe.
+    """
+    unclear = await asyncio.to_thread(service.unclear_before, plan)
+    if not unclear:
+        return False
+    safe = plan_words.safe_at(unclear)
+    choices: list[tuple[str, str | Content]] = [
+        ("no", "No, don't send"),
+        ("later", f"Send at {safe}, if the list does not show it by then"),
+        ("now", "Send now: you may pay twice"),
+    ]
+    chosen = await app.push_screen_wait(
+        Choose(f"Send now or at {safe}?", choices, lines=plan_words.unclear_lines(unclear), wide=True)
+    )
+    return {"later": False, "now": True}.get(chosen or "")
+
+
+class UploadScreen(Dialog[list[BatchRecord] | None]):
     """Sends at once; dismisses with the records, or None when left before it was over (it goes on all the same)."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "upload.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "upload.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,enter,q", "leave", "leave", "back", "leave; sending continues"),
-        Binding("down,j", "scroll_body(1)", show=False),
-        Binding("up,k", "scroll_body(-1)", show=False),
+        *SCROLL,
     ]
-
-    def action_scroll_body(self, by: int) -> None:
-        """A line up or down, where there are many parts."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def __init__(
         self,
@@ -85,33 +102,32 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
         retry_of: BatchRecord | None = None,
         allow_cost: bool = False,
         again: bool = False,
+        send_now: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__("Sending", wide=True)
         self._plan = plan
-        self._title = title
+        self._batch_title = title
         self._retry_of = retry_of
         self._allow_cost = allow_cost
         self._again = again
+        self._send_now = send_now
         self._records: dict[str, BatchRecord] = {}
         self._progress: dict[str, Progress] = {}
         self._done: list[BatchRecord] | None = None
-        self._shown: dict[int, Content] = {}
 
     @property
     def known(self) -> list[BatchRecord]:
         """The batches that were put on record, in the order of their parts."""
         return sorted(self._records.values(), key=lambda record: record.part)
 
-    def compose(self) -> ComposeResult:
-        """A title, a line a part, a way out."""
-        with Vertical(classes="box wide"):
-            yield Static("Sending", classes="title", id="upload-title", markup=False)
-            with VerticalScroll(classes="body", can_focus=False):
-                for number in range(len(self._plan.parts)):
-                    yield Static("", id=f"part-{number}", markup=False, classes="part")
-                yield Static("", id="upload-note", markup=False)
-            with Horizontal(classes="buttons"):
-                yield button("Continue in background", id="leave")
+    def body(self) -> ComposeResult:
+        """A line a part, a way out."""
+        with VerticalScroll(classes="body", can_focus=False):
+            for number in range(len(self._plan.parts)):
+                yield CachedStatic(id=f"part-{number}", classes="part")
+            yield Static("", id="upload-note", markup=False)
+        with Horizontal(classes="buttons"):
+            yield button("Continue in background", id="leave", action="leave")
 
     def on_mount(self) -> None:
         """Begin."""
@@ -124,10 +140,11 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
             records = await self.ask(
                 self.service.submit(
                     self._plan,
-                    title=self._title,
+                    title=self._batch_title,
                     retry_of=self._retry_of,
                     allow_cost=self._allow_cost,
                     again=self._again,
+                    send_now=self._send_now,
                 )
             )
         except BatchtuiError as error:
@@ -143,9 +160,12 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
             self._records[record.fingerprint] = record
         self._draw()
         good = sum(record.id is not None for record in records)
-        title = f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else "Nothing was submitted"
-        self.query_one("#upload-title", Static).update(title)
-        note = "Results are downloaded automatically; this can take up to 24 hours." if good else ""
+        held = sum(record.waiting for record in records)
+        title = f"{numbers.plural(held, 'batch', 'batches')} waiting" if held else "Nothing was submitted"
+        title = f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else title
+        self.set_title(title)
+        note = "Sent later while batchtui runs, or by batchtui sync." if held else ""
+        note = "Results are downloaded automatically; this can take up to 24 hours." if good else note
         if error is not None:
             note = f"{error}" + (f"\n{error.advice}" if error.advice else "")
         self.query_one("#upload-note", Static).update(safetext.block(note))
@@ -172,11 +192,8 @@ class UploadScreen(BaseModal[list[BatchRecord] | None]):
             record = self._records.get(part.fingerprint)
             progress = self._progress.get(record.local_id) if record else None
             line = part_line(number + 1, len(parts), part, record, progress)
-            if number not in self._shown or not self._shown[number].is_same(line):
-                self._shown[number] = line
-                self.query_one(f"#part-{number}", Static).update(line)
+            self.query_one(f"#part-{number}", CachedStatic).show_text(line)
 
-    @on(Button.Pressed)
     def action_leave(self) -> None:
         """Leave; what is being sent goes on."""
         self.dismiss(self._done)

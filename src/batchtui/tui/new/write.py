@@ -21,19 +21,19 @@ from batchtui.domain.plan import Problem
 from batchtui.intake.drafts import Form, Turn, request_from_form
 from batchtui.intake.options import IntakeOptions
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import button, line_input
+from batchtui.tui.widgets.controls import button, line_input
 
 ROLES = ("user", "assistant")
 
 
-def quiet(text: str) -> str:
+def editable(text: str) -> str:
     """Text that a TextArea may draw: controls made visible, tabs kept, nothing cut."""
     return safetext.copied(text)
 
 
 def area(text: str, *, id: str, placeholder: str = "") -> TextArea:
-    """A TextArea that is quiet on the wire and grows with its text."""
-    made = TextArea(quiet(text), id=id, compact=True, placeholder=Content(placeholder), highlight_cursor_line=False)
+    """A TextArea whose cursor does not blink, and that grows with its text."""
+    made = TextArea(editable(text), id=id, compact=True, placeholder=Content(placeholder), highlight_cursor_line=False)
     made.cursor_blink = False
     return made
 
@@ -172,8 +172,8 @@ class RequestForm(VerticalScroll):
             self.set_models([*self._models, request.model])
         if request.model:
             picker.value = request.model
-        self.query_one("#form-system", TextArea).load_text(quiet(request.system))
-        self.query_one("#form-extra", TextArea).load_text(quiet(request.extra_json))
+        self.query_one("#form-system", TextArea).load_text(editable(request.system))
+        self.query_one("#form-extra", TextArea).load_text(editable(request.extra_json))
         turns = self.query_one("#turns")
         async with self.batch():
             await turns.remove_children()
@@ -236,8 +236,8 @@ replace = msgspec.structs.replace
 
 def _shown(form: Form) -> Form:
     """A request as its form shows it."""
-    turns = tuple(Turn(turn.role, quiet(turn.text)) for turn in form.turns)
-    return replace(form, system=quiet(form.system), turns=turns, extra_json=quiet(form.extra_json))
+    turns = tuple(Turn(turn.role, editable(turn.text)) for turn in form.turns)
+    return replace(form, system=editable(form.system), turns=turns, extra_json=editable(form.extra_json))
 
 
 class WritePane(Vertical):

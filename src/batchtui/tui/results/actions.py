@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.present import batch, numbers
+from batchtui.present import scores as present
 from batchtui.store import files
 from batchtui.tui import bindings
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.detail import ShownResult, read, text_of, whole_text
-from batchtui.tui.terminal import edit_text
+from batchtui.tui.terminal import edit_text, editor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +28,10 @@ OSC52_LIMIT = 70_000
 
 async def make_again(screen: ResultsScreen) -> None:
     """Open the new screen filled with the run's recipe."""
-    from batchtui.tui.new.begun import again_of
-    from batchtui.tui.new.screen import NewScreen
+    from batchtui.tui.new.again import open_again
 
-    if screen.record is None:
-        return
-    begun = await screen.in_thread(again_of, screen.service, screen.record)
-    await screen.app.push_screen(NewScreen(begun=begun))
+    if screen.record is not None:
+        await open_again(screen, screen.record)
 
 
 async def from_rows(screen: ResultsScreen) -> None:
@@ -42,7 +39,7 @@ async def from_rows(screen: ResultsScreen) -> None:
 
     Of all rows, or of those a filter shows of them, the usable ones are taken; those of a tab and marked ones as they are.
     """
-    from batchtui.tui.new.begun import from_run, usable_among
+    from batchtui.tui.new.prefill import from_run, usable_among
     from batchtui.tui.new.screen import NewScreen
 
     record, view = screen.record, screen.view
@@ -55,16 +52,16 @@ async def from_rows(screen: ResultsScreen) -> None:
     whole = not screen.marked and screen.tab == "all" and not screen.filtered
     ids = [] if whole and screen.run else await screen.in_thread(lambda: [view.id(row) for row in rows])
     if screen.marked:
-        begun = from_run(screen.service, record, ids, f"{numbers.plural(len(rows), 'marked row')}")
+        prefilled = from_run(screen.service, record, ids, f"{numbers.plural(len(rows), 'marked row')}")
     elif screen.tab != "all":
-        begun = from_run(screen.service, record, ids, f"the {numbers.plural(len(rows), 'row')} shown")
+        prefilled = from_run(screen.service, record, ids, f"the {numbers.plural(len(rows), 'row')} shown")
     elif ids:
-        begun = usable_among(
+        prefilled = usable_among(
             screen.service, record, ids, f"usable answers among the {numbers.plural(len(rows), 'row')} shown"
         )
     else:
-        begun = from_run(screen.service, record)
-    await screen.app.push_screen(NewScreen(begun=begun))
+        prefilled = from_run(screen.service, record)
+    await screen.app.push_screen(NewScreen(prefilled=prefilled))
 
 
 async def show_groups(screen: ResultsScreen) -> None:
@@ -112,18 +109,11 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
 
 async def export(screen: ResultsScreen) -> None:
     """Write what is marked, or shown, to a file."""
-    from batchtui.tui.results.export import ExportScreen
+    from batchtui.tui.results.export import export_rows
 
     assert screen.view is not None and screen.record is not None
     rows = screen.chosen_rows() if screen.marked else list(screen.rows)
-    name = safetext.filename(re.sub(r"\.[a-z]+$", "", batch.name(screen.record)))
-    whole = len(rows) == len(screen.view)
-    record = screen.record
-    origins = await screen.in_thread(screen.service.lineage.origins, record.run) if record is not None else []
-    dialog = ExportScreen(screen.view, rows, name, whole=whole, origins=origins)
-    said = await screen.app.push_screen_wait(dialog)
-    if said:
-        screen.say(said, level="good")
+    await export_rows(screen, screen.view, rows, screen.record, batch.file_stem(screen.record))
 
 
 async def copy(screen: ResultsScreen, shown: ShownResult | None, *, raw: bool) -> None:
@@ -162,7 +152,7 @@ async def open_in_pager(screen: ResultsScreen, shown: ShownResult | None) -> Non
 
 async def open_in_editor(screen: ResultsScreen, shown: ShownResult | None) -> None:
     """Request and answer in $EDITOR.  Raises BatchtuiError."""
-    await _open_in(screen, shown, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    await _open_in(screen, shown, editor())
 
 
 async def _open_in(screen: ResultsScreen, shown: ShownResult | None, command: str) -> None:
@@ -170,7 +160,7 @@ async def _open_in(screen: ResultsScreen, shown: ShownResult | None, command: st
         screen.say("Nothing to open.")
         return
     mode = screen.detail.mode
-    whole = whole_text(await screen.in_thread(read, shown), mode)
+    whole = whole_text(await screen.in_thread(read, shown), mode, hidden=screen.reviewing.hides(shown.row))
     _, trouble = edit_text(screen.app, safetext.block(whole, 100_000_000, 10_000_000), command, ".md")
     if trouble:
         screen.say(trouble, advice="set PAGER or EDITOR", level="bad")
@@ -217,8 +207,13 @@ async def compare(screen: ResultsScreen) -> None:
         (r.local_id, _other(r, [each for each in records if each.run == r.run] if runs else [r])) for r in others[:200]
     ]
     chosen = await screen.app.push_screen_wait(Choose("Compare with", choices))
-    if chosen is not None:
-        await screen.app.push_screen(CompareScreen(screen.local_id, chosen, runs=runs))
+    if chosen is None:
+        return
+    review = await screen.in_thread(screen.service.review, next(r for r in others if r.local_id == chosen))
+    if hidden := review.hidden():
+        screen.say(present.hidden(len(hidden)), advice="finish that batch's review first", level="warn")
+        return
+    await screen.app.push_screen(CompareScreen(screen.local_id, chosen, runs=runs))
 
 
 def _other(record: BatchRecord, taken: Sequence[BatchRecord]) -> str:

@@ -17,53 +17,43 @@ from batchtui import safetext
 from batchtui.results.names import Name
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
+from batchtui.tui.dialogs import DIALOG_CSS
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import MarksChanged, RowList, RowSelected
+from batchtui.tui.widgets.row_list import ListedRows, MarksChanged, RowList, RowSelected
 
 COLUMNS = (
     Column("place", "#", 5, align="right"),
     Column("name", "Column", 16, flex=3),
     Column("scope", "From", 8, flex=1, max_width=20),
 )
-_FROM = {"row": "source", "answer": "answer", "run": "request"}
+SCOPE_WORDS = {"row": "source", "answer": "answer", "run": "request"}
+"""What a name of each scope is of, in words."""
 
 
-class NameRows:
+class NameRows(ListedRows[Name]):
     """Names of columns as rows, with their places among the chosen."""
 
     def __init__(self, names: Sequence[Name], chosen: Sequence[str]) -> None:
-        self.names = names
-        self.chosen = chosen
-        self._places = {name.full: place for place, name in enumerate(names)}
-
-    def __len__(self) -> int:
-        return len(self.names)
+        super().__init__(names)
+        self._chosen = chosen
 
     def key(self, index: int) -> Hashable:
         """The name with its scope."""
-        return self.names[index].full
-
-    def find(self, key: Hashable) -> int | None:
-        """Where a name is."""
-        return self._places.get(key) if isinstance(key, str) else None
+        return self.rows[index].full
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Its place among the chosen, the name, what it is of."""
-        name = self.names[index]
-        place = str(self.chosen.index(name.full) + 1) if name.full in self.chosen else ""
-        return Text(place, style="accent"), safetext.line(name.bare, 200), Text(_FROM[name.scope], style="muted")
-
-    def style(self, index: int) -> str:
-        """Plain."""
-        return ""
+        name = self.rows[index]
+        place = str(self._chosen.index(name.full) + 1) if name.full in self._chosen else ""
+        return Text(place, style="accent"), safetext.line(name.bare, 200), Text(SCOPE_WORDS[name.scope], style="muted")
 
 
 class ColumnsScreen(BaseModal[list[str] | None]):
     """Dismisses with the chosen names in their order, none for the default columns; None when left."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "column_choice.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "column_choice.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,q", "leave", "back", "back", "back, nothing changed", key_display="esc"),
         bind("less_than_sign", "shift(-1)", "left", "columns.left", "move the column to the left"),
@@ -125,7 +115,3 @@ class ColumnsScreen(BaseModal[list[str] | None]):
         self._chosen.insert(max(0, place + by), key)
         listed.set_source(NameRows(self._names, self._chosen))
         self._say()
-
-    def action_leave(self) -> None:
-        """Back, nothing changed."""
-        self.dismiss(None)

@@ -22,9 +22,9 @@ from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
-from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.new.plan_summary import progress_line
+from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -84,7 +84,7 @@ class PairRows(ListedRows[int]):
             tokens = f"{more:+,}" if more else "="
             if left.cost_usd is not None and right.cost_usd is not None:
                 dearer = right.cost_usd - left.cost_usd
-                cost = f"{'+' if dearer > 0 else '-'}{numbers.usd(abs(dearer))}" if dearer else "="
+                cost = f"{'+' if dearer > 0 else '-'}{numbers.usd_request(abs(dearer))}" if dearer else "="
         kind = Text(f"{sign} {WORDS[pair.kind]}", style=style)
         return safetext.line(pair.custom_id, 80), kind, _state(left), _state(right), tokens, cost
 
@@ -105,7 +105,7 @@ def totals_line(totals: Totals, room: int) -> Content:
     parts = [
         f"{numbers.count(totals.requests)} in both",
         f"usable {totals.good[0]:,} → {totals.good[1]:,}",
-        f"cost {numbers.usd(totals.cost_usd[0])} → {numbers.usd(totals.cost_usd[1])}",
+        "cost " + " → ".join(numbers.usd_alike(totals.cost_usd)),
         f"out {numbers.tokens(totals.output_tokens[0])} → {numbers.tokens(totals.output_tokens[1])}",
         f"in {numbers.tokens(totals.input_tokens[0])} → {numbers.tokens(totals.input_tokens[1])}",
     ]

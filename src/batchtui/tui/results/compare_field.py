@@ -18,6 +18,8 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch, numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import dot, name_of
+from batchtui.present.matrix import NOT_USABLE, Matrix
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, diff_lines
 from batchtui.results.field_columns import as_text
@@ -29,7 +31,6 @@ from batchtui.results.view import Rows
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Choose
-from batchtui.tui.results.detail import turn_sections
 from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
@@ -39,6 +40,7 @@ from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import ListedRows, RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.sections import turn_sections
 from batchtui.tui.widgets.status_line import StatusLine
 
 _OWN = 3
@@ -138,7 +140,7 @@ class FieldCompareScreen(BaseScreen[None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes) and self.size.height >= 30
         room = max(5, (self.size.height - 4 - len(figures)) // 2)
-        empty = present.Matrix([], [])
+        empty = Matrix([], [])
         drawn = present.comparison_matrix(found, self._titles, self.size.width - 2, room) if found.matrix else empty
         self.query_one(MatrixView).show(drawn)
 
@@ -149,7 +151,7 @@ class FieldCompareScreen(BaseScreen[None]):
         golden = self.found is not None and self.found.gold is not None
         listed.set_columns(_columns(self._titles, [name for name, _ in self._shown_own], gold=golden))
         listed.set_source(FieldPairRows(self, rows), keep_cursor=False)
-        self.query_one(StatusLine).tell(present.dot(what, numbers.plural(len(rows), "row")))
+        self.query_one(StatusLine).tell(dot(what, numbers.plural(len(rows), "row")))
 
     def cells(self, number: int) -> list[Cell]:
         """A pair's cells."""
@@ -173,8 +175,8 @@ class FieldCompareScreen(BaseScreen[None]):
             return
         spot = event.spot
         rows = self.found.select(spot.row, spot.column)
-        one, other = (present.name_of(title, 24) for title in self._titles)
-        self._list(rows, f"{one} {present.name_of(spot.row)}, {other} {present.name_of(spot.column or '')}")
+        one, other = (name_of(title, 24) for title in self._titles)
+        self._list(rows, f"{one} {name_of(spot.row)}, {other} {name_of(spot.column or '')}")
         if rows:
             self.query_one(RowList).focus()
 
@@ -205,7 +207,7 @@ class FieldCompareScreen(BaseScreen[None]):
         lines = await self.in_thread(diff_lines, *texts)
         asked = await self.in_thread(lambda: turn_sections(self._views[0].request_raw(row)))
         gold = self.found.gold.labels[row] if self.found.gold is not None else None
-        title = f"{GLYPHS.dot} gold {present.name_of(gold)}" if gold is not None else ""
+        title = f"{GLYPHS.dot} gold {name_of(gold)}" if gold is not None else ""
         none = Section("", "The request is not on this machine.", "note")
         await self.query_one(AnswerView).show(asked or [none], title=title, markdown=False)
         self.query_one(DiffView).show(self._views[0].id(row), lines)
@@ -248,12 +250,12 @@ class FieldCompareScreen(BaseScreen[None]):
 
 
 def _value(label: str | None) -> Cell:
-    return Text(present.NOT_USABLE, style="muted") if label is None else safetext.line(label[:1_000], 160)
+    return Text(NOT_USABLE, style="muted") if label is None else safetext.line(label[:1_000], 160)
 
 
 def _columns(titles: Sequence[str], own: Sequence[Name], *, gold: bool) -> list[Column]:
     found = [Column("id", "Request", 10, max_width=24, flex=1)]
-    found += [Column(f"v{n}", present.name_of(title, 20), 10, flex=2) for n, title in enumerate(titles)]
+    found += [Column(f"v{n}", name_of(title, 20), 10, flex=2) for n, title in enumerate(titles)]
     if gold:
         found += [Column("gold", "Gold", 8, flex=1), Column("correct", "Correct", 8)]
     return [

@@ -16,22 +16,21 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
-from batchtui.paths import expanded
 from batchtui.present import counts as present
 from batchtui.present import numbers
 from batchtui.results.column_counts import ColumnCounts, Counted, count_column
-from batchtui.results.export_job import there_already
 from batchtui.results.field_columns import FIRST
 from batchtui.results.names import Name, ValueNames
 from batchtui.results.view import Rows, View
-from batchtui.store import files
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import Ask, Choose, Confirm
+from batchtui.tui.dialogs import Choose
+from batchtui.tui.results.column_choice import SCOPE_WORDS
+from batchtui.tui.results.save_table import save_table
 from batchtui.tui.widgets.cells import Cell
-from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.columns import Column, lay_out
 from batchtui.tui.widgets.key_line import KeyLine
-from batchtui.tui.widgets.row_list import GUTTER, ListedRows, NoRows, RowList, RowSelected
+from batchtui.tui.widgets.row_list import GAP, GUTTER, ListedRows, NoRows, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 
 BAR = (10, 60)
@@ -174,7 +173,8 @@ class CountsScreen(BaseScreen[str | None]):
         listed.set_columns(columns)
         rows = CountRows(counts, columns[-1].width, shares=self._shares)
         listed.set_source(rows if counts.groups else NoRows())
-        hidden = len(counts.across) - MOST_COLUMNS
+        placed = lay_out(columns, self.size.width - GUTTER - 1, GAP)
+        hidden = len(counts.across) - sum(place.column.key.startswith("by") for place in placed)
         more = f" · {numbers.plural(hidden, 'more column')}: x exports all" if hidden > 0 else ""
         self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "No rows.")
         self.refresh_bindings()
@@ -252,8 +252,7 @@ class CountsScreen(BaseScreen[str | None]):
         run_task(self, self._choose(), opens=True)
 
     async def _choose(self) -> None:
-        where = {"answer": "answer", "row": "source", "run": "request"}
-        choices = [(name.full, f"{safetext.line(name.bare, 60)}  ({where[name.scope]})") for name in self._names]
+        choices = [(name.full, f"{safetext.line(name.bare, 60)}  ({SCOPE_WORDS[name.scope]})") for name in self._names]
         chosen = await self.app.push_screen_wait(Choose("Count", choices))
         if chosen is not None:
             self.name_counted = self._names.resolve(chosen)
@@ -262,24 +261,8 @@ class CountsScreen(BaseScreen[str | None]):
 
     def action_export(self) -> None:
         """Save the counts as CSV."""
-        run_task(self, self._export(), opens=True)
-
-    async def _export(self) -> None:
-        if self.counts is None:
-            return
         counts = self.counts
-        name = safetext.filename(f"counts-{counts.name}{'-by-' + counts.by if counts.by else ''}")
-        typed = await self.app.push_screen_wait(Ask("Save the counts as CSV", value=f"{name}.csv"))
-        if not typed:
-            return
-        dest = expanded(typed)
-        there = await self.in_thread(there_already, dest)
-        question = Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
-        if there and not await self.app.push_screen_wait(question):
-            return
-        await self.in_thread(files.write_atomic, dest, present.to_csv(counts).encode("utf-8", "replace"))
-        self.say(f"Counts saved to {dest}", level="good")
-
-    def action_leave(self) -> None:
-        """Back to the list."""
-        self.dismiss(None)
+        if counts is not None:
+            name = safetext.filename(f"counts-{counts.name}{'-by-' + counts.by if counts.by else ''}")
+            lines = [present.to_csv(counts).encode("utf-8", "replace")]
+            run_task(self, save_table(self, "Save the counts as CSV", f"{name}.csv", lines), opens=True)

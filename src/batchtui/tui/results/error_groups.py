@@ -19,6 +19,7 @@ from batchtui.domain.outcome import ErrorGroup
 from batchtui.present import numbers
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
+from batchtui.tui.dialogs import DIALOG_CSS
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -57,7 +58,7 @@ class GroupRows(ListedRows[ErrorGroup]):
 class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
     """Dismisses with the group to show and whether it is to be sent again; None when left."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "error_groups.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "error_groups.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("r", "retry", "retry", "retry", "retry this group"),
         bind("escape,E,q", "leave", "back", "back", "back to the list", key_display="esc"),
@@ -101,7 +102,3 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
         place = self.query_one(RowList).cursor
         if place < len(self._groups):
             self.dismiss((self._groups[place], True))
-
-    def action_leave(self) -> None:
-        """Back to the list."""
-        self.dismiss(None)

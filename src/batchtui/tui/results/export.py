@@ -9,9 +9,9 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Button, Input, Static
+from textual.widgets import Input, Static
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
@@ -25,11 +25,12 @@ from batchtui.results.export_job import there_already
 from batchtui.results.row_match import by_source, skipped_of
 from batchtui.results.table import column_names
 from batchtui.results.view import View
-from batchtui.tui.base import BaseModal, Progressed, run_task, work_for
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import Confirm, button
-from batchtui.tui.new.plan_summary import bar_text
+from batchtui.tui.dialogs import DIALOG_CSS, Dialog, ask_replace
+from batchtui.tui.progress import Progressed, work_for
 from batchtui.tui.results.column_choice import ColumnsScreen
+from batchtui.tui.widgets.controls import button
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 
@@ -44,10 +45,10 @@ FORMATS = {
 }
 
 
-class ExportScreen(BaseModal[str]):
+class ExportScreen(Dialog[str]):
     """Writes ``rows`` of a view; dismisses with a sentence that says what was written, "" when nothing was."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "export.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "export.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape", "leave", "back", "back", "stop the export, or leave"),
         bind("enter", "write", "write", "export.write", "export"),
@@ -83,7 +84,9 @@ class ExportScreen(BaseModal[str]):
         self, view: View, rows: Sequence[int], name: str, *, whole: bool, origins: Sequence[BatchRecord] = ()
     ) -> None:
         """``origins`` are the first batches of the runs it was made from."""
-        super().__init__()
+        super().__init__(
+            f"Export {'all' if whole else 'the selected'} {numbers.plural(len(rows), 'result')}", wide=True
+        )
         self._origins = origins
         self._with_origin = False
         self._view = view
@@ -100,20 +103,17 @@ class ExportScreen(BaseModal[str]):
         self._work: Work | None = None
         self._suggested = ""
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """Format, place, what it is, progress."""
-        with Vertical(classes="box wide"):
-            what = "all " if self._whole else "the selected "
-            yield Static(f"Export {what}{numbers.plural(len(self._rows), 'result')}", classes="title", markup=False)
-            yield TabLine([Tab(name, name) for name in FORMATS], id="export-format")
-            yield Static("", id="export-what", markup=False)
-            yield Static("", id="export-options", markup=False)
-            yield Static("", id="export-rows", markup=False)
-            yield PathInput(id="export-path")
-            yield Static("", id="export-said", markup=False)
-            with Horizontal(classes="buttons"):
-                yield button("Cancel", id="no")
-                yield button("Export", id="yes", variant="primary")
+        yield TabLine([Tab(name, name) for name in FORMATS], id="export-format")
+        yield Static("", id="export-what", markup=False)
+        yield Static("", id="export-options", markup=False)
+        yield Static("", id="export-rows", markup=False)
+        yield PathInput(id="export-path")
+        yield Static("", id="export-said", markup=False)
+        with Horizontal(classes="buttons"):
+            yield button("Cancel", id="no", action="leave")
+            yield button("Export", id="yes", action="write", variant="primary")
 
     def on_mount(self) -> None:
         """JSONL first, beside where batchtui was started."""
@@ -214,7 +214,6 @@ class ExportScreen(BaseModal[str]):
             self._suggest()
 
     @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def action_write(self) -> None:
         """Write the file."""
         if self._work is None:
@@ -225,8 +224,7 @@ class ExportScreen(BaseModal[str]):
         dest = expanded(self.query_one(PathInput).value)
         format = self.query_one(TabLine).chosen
         there = format != "files" and await self.in_thread(there_already, dest)
-        replace = Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
-        if (not there or await self.app.push_screen_wait(replace)) and self._work is None:
+        if (not there or await self.app.push_screen_wait(ask_replace(dest))) and self._work is None:
             self._replace = there
             self._work = work_for(self)
             run_task(self, self._write(dest, format, self._work))
@@ -269,19 +267,29 @@ class ExportScreen(BaseModal[str]):
     def _progressed(self, event: Progressed) -> None:
         progress = event.progress
         done = f"{numbers.count(progress.done)} of {numbers.count(progress.total)}"
-        self._say(f"{bar_text(progress.done, progress.total)} {done}  esc stops")
+        self._say(f"{numbers.bar(progress.done, progress.total, 20)} {done}  esc stops")
 
     def _say(self, text: str, style: str = "") -> None:
         if self.is_attached:
             self.query_one("#export-said", Static).update(Content.styled(safetext.block(text), style))
 
-    @on(Button.Pressed, "#no")
     def action_leave(self) -> None:
         """Stop what is being written; with nothing to stop, leave."""
         if self._work is not None:
             self._work.stop()
         else:
             self.dismiss("")
+
+
+async def export_rows(
+    screen: BaseScreen[None], view: View, rows: Sequence[int], record: BatchRecord, name: str
+) -> None:
+    """Ask how rows of a view are exported, write them, and say what was written.  Raises BatchtuiError."""
+    origins = await screen.in_thread(screen.service.lineage.origins, record.run)
+    dialog = ExportScreen(view, rows, name, whole=len(rows) == len(view), origins=origins)
+    said = await screen.app.push_screen_wait(dialog)
+    if said:
+        screen.say(said, level="good")
 
 
 def _yes(on: bool) -> str:

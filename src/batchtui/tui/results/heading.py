@@ -13,10 +13,10 @@ from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
-from batchtui.results.view import View
+from batchtui.results.view import Unchecked, View
 
 
-def title_line(record: BatchRecord, view: View | None, *, run: bool) -> Content:
+def title_line(record: BatchRecord, view: View | None, *, run: bool, unchecked: Unchecked) -> Content:
     """Which batch or run it is and how it stands."""
     part = f" {batch.part_name(record)}" if not run and batch.part_name(record) else ""
     parts: list[str | tuple[str, str]] = [(batch.name(record), "bold"), part]
@@ -35,6 +35,8 @@ def title_line(record: BatchRecord, view: View | None, *, run: bool) -> Content:
         if len(after) > 1:
             steps = ", ".join(f"{total:,} after attempt {attempt + 1}" for attempt, total in after)
             parts.append((f" ({steps})", "dim"))
+        blind = f"{unchecked.count:,} not checked" if unchecked.count else ""
+        parts += [(f"  {GLYPHS.warning} {blind}", "$text-warning")] if blind else []
         odd = odd_ids(view.tally)
         parts += [(f"  {GLYPHS.warning} {odd}", "$text-warning")] if odd else []
     if record.id:

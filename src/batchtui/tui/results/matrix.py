@@ -1,4 +1,4 @@
-"""A table of one label by another with a cursor on its cells, and the screens that show one."""
+"""A widget for a table of one label by another, with a cursor on its cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from batchtui.present.scores import Matrix, Spot
+from batchtui.present.matrix import Matrix, Spot
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.bindings import bind
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Button, Input, Static
@@ -24,15 +24,17 @@ from batchtui.domain.outcome import INVALID, ErrorGroup
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
+from batchtui.present import plan as plan_words
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import View
 from batchtui.service.retry import Notes, Retry, useless
-from batchtui.tui.base import BaseModal, run_task
+from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import Choose, Confirm, button, line_input
+from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Confirm, Dialog
 from batchtui.tui.new.plan_summary import plan_lines
-from batchtui.tui.new.upload import UploadScreen
+from batchtui.tui.new.upload import UploadScreen, ask_when
 from batchtui.tui.results.error_groups import AGAIN
+from batchtui.tui.widgets.controls import button, line_input
 
 PAUSE = 0.4
 """Seconds after the last key before the changes are checked and priced."""
@@ -102,21 +104,20 @@ async def which_again(app: App[Any], rows: NotUsable) -> list[int] | None:
     return kinds.get(str(answer)) if answer is not None else None
 
 
-class RetryScreen(BaseModal[bool]):
+class RetryScreen(Dialog[bool]):
     """Plans ``rows`` of a view again, with changes typed here, and sends them after a yes; dismisses with whether it did."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "retry.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "retry.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape", "leave", "no", "back", "send nothing"),
         bind("n", "leave", "no", "no", "send nothing", show=False),
-        Binding("down,j", "scroll_body(1)", show=False),
-        Binding("up,k", "scroll_body(-1)", show=False),
+        *SCROLL,
         bind("y", "send", "send", "yes", "retry them", show=False),
         bind("c", "change", "change", "retry.change", "change a param of all requests first", show=False),
     ]
 
     def __init__(self, record: BatchRecord, view: View, rows: Sequence[int]) -> None:
-        super().__init__()
+        super().__init__(f"Retry {numbers.plural(len(rows), 'request')} of {batch.name(record)}?", wide=True)
         self._record = record
         self._view = view
         self._rows = rows
@@ -127,23 +128,20 @@ class RetryScreen(BaseModal[bool]):
         self._work = Work()
         self._rest: Timer | None = None
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """What, how changed, what it costs, no or yes."""
-        with Vertical(classes="box wide"):
-            title = f"Retry {numbers.plural(len(self._rows), 'request')} of {batch.name(self._record)}?"
-            yield Static(title, classes="title", markup=False)
-            with VerticalScroll(classes="body", can_focus=False):
-                yield Static("", id="retry-groups", markup=False)
-                yield Static("", id="retry-warnings", markup=False)
-                yield Static("", id="retry-difference", markup=False)
-            with Horizontal(id="retry-changes-line"):
-                yield Static("Changes", id="retry-changes-label", markup=False)
-                yield line_input(placeholder='max_tokens=4096 system="…" (top_p= removes it)', id="retry-changes")
-            yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
-            with Horizontal(classes="buttons"):
-                yield button("Change  c", id="change")
-                yield button("No  n", id="no")
-                yield button("Send  y", id="yes", variant="primary")
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static("", id="retry-groups", markup=False)
+            yield Static("", id="retry-warnings", markup=False)
+            yield Static("", id="retry-difference", markup=False)
+        with Horizontal(id="retry-changes-line"):
+            yield Static("Changes", id="retry-changes-label", markup=False)
+            yield line_input(placeholder='max_tokens=4096 system="…" (top_p= removes it)', id="retry-changes")
+        yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
+        with Horizontal(classes="buttons"):
+            yield button("Change  c", id="change", action="change")
+            yield button("No  n", id="no", action="leave")
+            yield button("Send  y", id="yes", action="send", variant="primary")
 
     def on_mount(self) -> None:
         """No has the focus; the plan is made meanwhile."""
@@ -209,6 +207,7 @@ class RetryScreen(BaseModal[bool]):
             changes = self._changes()
             plan, notes = await self.in_thread(self._planned, changes, work)
             stopped_by = await self.in_thread(self.service.max_cost_problem, plan)
+            unclear = plan_words.unclear_lines(await self.in_thread(self.service.unclear_before, plan))
         except BatchtuiError as error:
             if not work.stopped:
                 self._say_plan(Content.assemble((f"{GLYPHS.refused} {error}", "$text-error"), f"  {error.advice}"))
@@ -217,7 +216,7 @@ class RetryScreen(BaseModal[bool]):
             await self.in_thread(self.service.discard, plan)
             return
         self._plan = plan
-        self._say_plan(Content("\n").join(self._words(plan, stopped_by, notes.lost)))
+        self._say_plan(Content("\n").join(self._words(plan, stopped_by, unclear)))
         difference = _difference(notes)
         self.query_one("#retry-difference", Static).update(difference)
         self.query_one("#retry-difference").set_class(bool(difference), "shown")
@@ -233,9 +232,9 @@ class RetryScreen(BaseModal[bool]):
             rows = self._retry.rows(custom_ids=frozenset(self._view.id(row) for row in self._rows))
             return self._retry.plan(rows, changes, work), self._retry.notes(rows, changes)
 
-    def _words(self, plan: Plan, stopped_by: str | None, lost: Sequence[str]) -> list[Content]:
+    def _words(self, plan: Plan, stopped_by: str | None, unclear: Sequence[str]) -> list[Content]:
         lines = [*plan_lines(plan, stopped_by=stopped_by or "")]
-        lines += [Content.styled(f"{GLYPHS.warning} {line}", "$text-warning") for line in lost]
+        lines += [Content.styled(f"{GLYPHS.warning} {line}", "$text-warning") for line in unclear]
         for group in plan.problems[:4]:
             style = "$text-error" if group.level == "error" else "$text-warning"
             sign = GLYPHS.refused if group.level == "error" else GLYPHS.warning
@@ -249,16 +248,6 @@ class RetryScreen(BaseModal[bool]):
         plan, self._plan = self._plan, None
         if plan is not None:
             await asyncio.to_thread(self.service.discard, plan)
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        getattr(
-            self, {"yes": "action_send", "no": "action_leave", "change": "action_change"}[event.button.id or "no"]
-        )()
-
-    def action_scroll_body(self, by: int) -> None:
-        """A line up or down, where there is more than fits."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def action_change(self) -> None:
         """Type what changes in all of them."""
@@ -295,7 +284,11 @@ class RetryScreen(BaseModal[bool]):
         ):
             self._plan = plan
             return
-        await self.app.push_screen_wait(UploadScreen(plan, retry_of=self._record, allow_cost=True))
+        now = await ask_when(self.app, self.service, plan)
+        if now is None:
+            self._plan = plan
+            return
+        await self.app.push_screen_wait(UploadScreen(plan, retry_of=self._record, allow_cost=True, send_now=now))
         self.dismiss(True)
 
     async def on_unmount(self) -> None:

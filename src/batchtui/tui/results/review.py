@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import name_of
+from batchtui.present.matrix import NOT_USABLE
 from batchtui.results.field_scores import answered, usable_rows
 from batchtui.results.gold import is_likely, labels_of
 from batchtui.results.names import Name, ValueNames, names_of
@@ -22,7 +25,7 @@ from batchtui.results.row_match import identities
 from batchtui.results.scores import label_of
 from batchtui.results.view import ResultRow, View
 from batchtui.tui.dialogs import Ask, Choose
-from batchtui.tui.results.columns import TableColumn
+from batchtui.tui.results.table_columns import TableColumn
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 
@@ -48,13 +51,11 @@ class Reviewing:
         self._rows: dict[str, int] = {}
         self.field: Name | None = None
         """The field that verdicts are about, once one was given; ``run.answer`` is the answer as a whole."""
-        self.blind: frozenset[str] = frozenset()
-        """Identities of the sample's rows, where their answers are hidden until they have a verdict."""
         self._older: dict[tuple[int, str], bool] = {}
         self._column = TableColumn(Column("run.review", "Rev", 3), self._cell, "run.review")
 
     async def open(self, view: View) -> None:
-        """Read the review of a view's run, and the identities of its rows where there is one."""
+        """Read the review of a view's run, and the identities of its rows where there is one; before its rows are shown."""
         self._view, self._review, self._keys, self._rows = view, None, [], {}
         self._older.clear()
         record = self._screen.record
@@ -63,13 +64,21 @@ class Reviewing:
         try:
             review = await self._screen.in_thread(self._screen.service.review, record)
             if len(review) or review.sample is not None:
-                await self._ready(review)
+                await self._ready(review, view)
         except BatchtuiError as error:
             self._screen.fail(error)
 
-    async def _ready(self, given: Review | None = None) -> Review:
+    async def find_field(self) -> None:
+        """Take the sample's field for the one under review, once names are read."""
+        if self._review is not None and self.field is None:
+            try:
+                await self._ready()
+            except BatchtuiError as error:
+                self._screen.fail(error)
+
+    async def _ready(self, given: Review | None = None, opened: View | None = None) -> Review:
         """The review with what a verdict needs.  Raises StoreError."""
-        view, record = self._screen.view, self._screen.record
+        view, record = opened or self._screen.view, self._screen.record
         assert view is not None and record is not None
         held = given if given is not None else self._review
         review = held if held is not None else await self._screen.in_thread(self._screen.service.review, record)
@@ -80,8 +89,7 @@ class Reviewing:
         await self._screen.in_thread(review.reload)
         self._review = review
         sample = review.sample
-        self.blind = frozenset(each.row for each in sample.rows) if sample is not None and sample.blind else frozenset()
-        if self.field is None and sample is not None:
+        if self.field is None and sample is not None and opened is None:
             names = await self._screen.in_thread(names_of, view)
             self.field = self._named(names, sample.field)
         return review
@@ -101,7 +109,7 @@ class Reviewing:
         plain = tuple(each for each in columns if each is not self._column)
         if self._review is None or self._view is not self._screen.view:
             return plain
-        if self.blind:
+        if self.hidden:
             plain = tuple(self._veiled(each) if self._leads(each) else each for each in plain)
         return (self._column, *plain)
 
@@ -117,16 +125,29 @@ class Reviewing:
         def veiled(view: View, row: ResultRow) -> Cell:
             return Text("hidden", style="muted") if self.hides(row.number) else cell(view, row)
 
-        return replace(each, cell=veiled)
+        return replace(each, cell=veiled, hides=self.hides)
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """Rows of a blind sample without a verdict yet, whose answers nothing is to show."""
+        review = self._review
+        return frozenset() if review is None else frozenset(self._rows[k] for k in review.hidden() if k in self._rows)
 
     def hides(self, row: int) -> bool:
-        """Whether a row's answer is to be hidden: it is in a blind sample and has no verdict yet."""
-        if not self.blind or self._review is None or row >= len(self._keys):
+        """Whether a row's answer is hidden."""
+        review = self._review
+        if review is None or review.sample is None or not review.sample.blind or row >= len(self._keys):
             return False
-        key = self._keys[row]
-        sample = self._review.sample
-        found = self._review.of(key, sample.field if sample is not None else "")
-        return key in self.blind and (found is None or not found.verdict)
+        found = review.of(self._keys[row], review.sample.field)
+        return self._keys[row] in review.drawn and (found is None or not found.verdict)
+
+    def refuses(self, rows: Iterable[int]) -> bool:
+        """Whether an answer of these rows is hidden, so that nothing may be made of them; says so."""
+        hidden = self.hidden
+        count = sum(row in hidden for row in rows) if hidden else 0
+        if count:
+            self._screen.say(present.hidden(count), advice="V continues the sample, or shows the answers", level="warn")
+        return bool(count)
 
     def of(self, row: int) -> Verdict | None:
         """What was said of a row: about the field under review, else about any."""
@@ -166,9 +187,9 @@ class Reviewing:
         found = self.of(row) if row is not None else None
         if row is not None and found is not None:
             value = found.value if found.verdict == "wrong" and found.value else ""
-            said = [f"{found.verdict}, right value {present.name_of(value, 24)}" if value else found.verdict]
+            said = [f"{found.verdict}, right value {name_of(value, 24)}" if value else found.verdict]
             said += ["an older answer was reviewed"] if self.is_older(row) else []
-            said += [f"note: {present.name_of(found.note, 40)}"] if found.note else []
+            said += [f"note: {name_of(found.note, 40)}"] if found.note else []
             parts.append(", ".join(filter(None, said)))
         return [part for part in parts if part]
 
@@ -197,11 +218,7 @@ class Reviewing:
                 return
             value = chosen or None
             verdict = "right" if value is not None and value == own else "wrong"
-            said = (
-                "right"
-                if verdict == "right"
-                else f"wrong: the model answered {present.name_of(own or present.NOT_USABLE)}"
-            )
+            said = "right" if verdict == "right" else f"wrong: the model answered {name_of(own or NOT_USABLE)}"
             self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
         elif right and own is None and self._judged:
             self._screen.say("This answer is not usable: - says what is right.", level="warn")
@@ -301,8 +318,14 @@ class Reviewing:
         if review.sample is not None:
             done, total = review.progress()
             again = [("go", f"Continue the sample: {done:,} of {total:,} reviewed"), ("new", "Draw a new sample")]
+            if review.hidden():
+                again.append(("show", "Show the hidden answers; the sample is not blind any more"))
             chosen = await self._screen.app.push_screen_wait(Choose("Review", again))
             if chosen is None:
+                return
+            if chosen == "show":
+                await self._screen.in_thread(review.show_hidden)
+                self._screen.verdict_given()
                 return
             if chosen == "go":
                 names = await self._screen.in_thread(names_of, self._screen.view)

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 from batchtui.domain.outcome import BY_NAME, CODES, FLAWS, SUCCEEDED, UNKNOWN, UNREADABLE, standing
 from batchtui.results.view import Rows, View
-from batchtui.tui.results.columns import TableColumn, cells_of, usual_columns
+from batchtui.tui.results.table_columns import TableColumn, cells_of, usual_columns
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.tab_line import Tab
 

@@ -9,7 +9,7 @@ from batchtui.paths import expanded
 from batchtui.results.export_job import there_already
 from batchtui.store import files
 from batchtui.tui.base import BaseScreen
-from batchtui.tui.dialogs import Ask, Confirm
+from batchtui.tui.dialogs import Ask, ask_replace
 
 
 async def save_table(screen: BaseScreen[Any], title: str, name: str, lines: Iterable[bytes]) -> None:
@@ -19,8 +19,7 @@ async def save_table(screen: BaseScreen[Any], title: str, name: str, lines: Iter
         return
     dest = expanded(typed)
     there = await screen.in_thread(there_already, dest)
-    question = Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
-    if there and not await screen.app.push_screen_wait(question):
+    if there and not await screen.app.push_screen_wait(ask_replace(dest)):
         return
     await screen.in_thread(lambda: files.write_atomic(dest, b"".join(lines)))
     screen.say(f"Saved to {dest}", level="good")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -15,6 +16,8 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import dot, name_of
+from batchtui.present.matrix import NOT_USABLE, Matrix
 from batchtui.results.field_scores import FieldScore, score_field
 from batchtui.results.filter import sort
 from batchtui.results.gold import Gold, is_likely
@@ -52,9 +55,11 @@ class ScoreScreen(BaseScreen[Cell | None]):
         bind("x", "export", "export", "export", "save the matrix and the classes as CSV"),
     ]
 
-    def __init__(self, found: FieldScore) -> None:
+    def __init__(self, found: FieldScore, made: str = "") -> None:
+        """``made`` says what the answers are of: models and cost."""
         super().__init__()
         self.found = found
+        self._made = made
 
     def compose(self) -> ComposeResult:
         """Title, figures, the matrix, notes, status, keys."""
@@ -77,26 +82,30 @@ class ScoreScreen(BaseScreen[Cell | None]):
     def _show(self) -> None:
         found, width, height = self.found, self.size.width, self.size.height
         notes = present.score_notes(found)
-        self.query_one("#score-title", Static).update(Content(present.score_title(found)).stylize("bold"))
+        title = present.score_title(found)
+        self.query_one("#score-title", Static).update(Content.assemble((title, "bold"), self._beside(title)))
         figures = present.score_figures(found)
         self.query_one("#score-figures", Static).update(Content("\n".join(figures)))
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes)
         room = height - 4 - len(figures) - len(notes)
-        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else present.Matrix([], [])
+        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
         self.query_one(MatrixView).show(drawn)
+
+    def _beside(self, title: str) -> tuple[str, str]:
+        """What the answers are of, at the right end of the title where there is room."""
+        gap = self.size.width - 2 - cell_len(title) - cell_len(self._made)
+        return (" " * gap + self._made if gap > 1 else "", "dim")
 
     @on(MatrixView.Moved)
     def _moved(self) -> None:
         spot = self.query_one(MatrixView).spot
         if spot is not None:
-            self.query_one(StatusLine).tell(
-                present.dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row"))
-            )
+            self.query_one(StatusLine).tell(dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row")))
 
     def _words(self, gold: str, answer: str | None) -> str:
-        said = present.NOT_USABLE if answer is None else f"answer {present.name_of(answer)}"
-        return f"gold {present.name_of(gold)}, {said}"
+        said = NOT_USABLE if answer is None else f"answer {name_of(answer)}"
+        return f"gold {name_of(gold)}, {said}"
 
     @on(MatrixView.Chosen)
     def _chosen(self, event: MatrixView.Chosen) -> None:
@@ -111,7 +120,7 @@ class ScoreScreen(BaseScreen[Cell | None]):
         """Show all rows that are wrong."""
         rows = self.found.wrong()
         if rows:
-            self.dismiss((f"{present.name_of(self.found.field)} wrong", rows))
+            self.dismiss((f"{name_of(self.found.field)} wrong", rows))
         else:
             self.say("No row is wrong.", level="good")
 
@@ -120,10 +129,6 @@ class ScoreScreen(BaseScreen[Cell | None]):
         lines = (csv_line(row) for row in present.score_csv(self.found))
         name = f"score-{safetext.filename(self.found.field)}.csv"
         run_task(self, save_table(self, "Save the score as CSV", name, lines), opens=True)
-
-    def action_leave(self) -> None:
-        """Back to the list."""
-        self.dismiss(None)
 
 
 async def score(screen: ResultsScreen) -> None:
@@ -139,7 +144,9 @@ async def score(screen: ResultsScreen) -> None:
         return
     rows = None if len(screen.rows) == len(view) else screen.rows
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
-    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found))
+    models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
+    cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
+    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found, dot(models, cost)))
     if chosen is not None:
         what, found_rows = chosen
         ordered = await screen.in_thread(sort, view, found_rows, "source")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -18,22 +19,22 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
-from batchtui.present import numbers
-from batchtui.results.view import Rows, View
+from batchtui.present import batch, numbers
+from batchtui.results.view import Rows, Unchecked, View
 from batchtui.service import events as told
-from batchtui.tui.base import BaseScreen, Progressed, run_task, work_for
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import Happened
-from batchtui.tui.new.plan_summary import progress_line
+from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
-from batchtui.tui.results.columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
 from batchtui.tui.results.review import SAMPLE, Reviewing
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import TableModel
+from batchtui.tui.results.table_columns import TableColumn, numeric, sorts, usual_columns
+from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
@@ -188,6 +189,7 @@ class ResultsScreen(BaseScreen[None]):
         self.table = TableModel(self)
         self.reviewing = Reviewing(self)
         self._columns: tuple[TableColumn, ...] = ()
+        self._unchecked = Unchecked()
         self._plain: tuple[TableColumn, ...] = ()
         """The columns without the marks of the review."""
         self._opening = Work()
@@ -254,17 +256,22 @@ class ResultsScreen(BaseScreen[None]):
         rows_of = await self.in_thread(_rows_by_id, view) if self.view is not None else {}
         if work.stopped or not self.is_attached:
             return
-        self._columns = self._columns if self.view is not None else usual_columns(view)
-        self._list.set_columns([each.column for each in self._columns])
+        await self.reviewing.open(view)
+        if work.stopped or not self.is_attached:
+            return
+        columns = self.columns if self.view is not None else usual_columns(view)
         self._take_view(view, rows_of)
+        self.show_columns(columns)
         self.query_one(TabLine).set_tabs(tabs(view))
         self.show_message("")
         self._say_head()
         self.select()
         self.refresh_bindings()
-        await self.reviewing.open(view)
-        self.show_columns(self.columns)
         await self.table.read(view, work)
+        if not work.stopped and self.is_attached:
+            await self.reviewing.find_field()
+            self._list.reload()
+            await self._say_unchecked(view)
 
     def show_columns(self, columns: tuple[TableColumn, ...]) -> None:
         """Show the same rows by other columns."""
@@ -343,8 +350,20 @@ class ResultsScreen(BaseScreen[None]):
     def _say_head(self) -> None:
         if self.record is not None:
             records = self.run_records() if self.run else [self.record]
-            self.query_one("#results-title", Static).update(title_line(self.record, self.view, run=self.run))
+            self.query_one("#results-title", Static).update(self._title(self.record))
             self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
+
+    def _title(self, record: BatchRecord) -> Content:
+        return title_line(record, self.view, run=self.run, unchecked=self._unchecked)
+
+    async def _say_unchecked(self, view: View) -> None:
+        """Say once that a schema that was asked for checks nothing."""
+        with contextlib.suppress(BatchtuiError):
+            self._unchecked = await self.in_thread(getattr, view, "unchecked")
+        words = batch.unchecked(self._unchecked)
+        if words and self.is_attached:
+            self._say_head()
+            self.say(words, level="warn")
 
     def say_facts(self) -> None:
         """Say where the cursor is, and what of how much is shown."""
@@ -420,7 +439,8 @@ class ResultsScreen(BaseScreen[None]):
     def select(self, *, among: Rows | None = None) -> None:
         """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages."""
         if self.view is not None:
-            self._search.start(self.view, self.query_one(TabLine).chosen, self._filter.value.strip(), among)
+            tab, text, hidden = self.query_one(TabLine).chosen, self._filter.value.strip(), self.reviewing.hidden
+            self._search.start(self.view, tab, text, among, hidden=hidden)
             self._say_sign()
 
     def _say_sign(self) -> None:
@@ -536,7 +556,8 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_from_rows(self) -> None:
         """A new batch from the rows that are marked, or all that are shown, and their answers."""
-        run_task(self, actions.from_rows(self), opens=True)
+        if not self.reviewing.refuses(self.chosen_rows()):
+            run_task(self, actions.from_rows(self), opens=True)
 
     def action_case(self) -> None:
         """Whether capitals matter."""
@@ -655,13 +676,15 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_count(self) -> None:
         """Count the values of a column or field."""
-        run_task(self, self.table.open_counts(), opens=True)
+        if not self.reviewing.refuses(self.rows):
+            run_task(self, self.table.open_counts(), opens=True)
 
     def action_score(self) -> None:
         """Score a field against gold."""
         from batchtui.tui.results.score import score
 
-        run_task(self, score(self), opens=True)
+        if not self.reviewing.refuses(self.rows):
+            run_task(self, score(self), opens=True)
 
     def action_judge(self, right: bool) -> None:
         """Say that the answer under the cursor is right or wrong."""
@@ -685,12 +708,15 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_export(self) -> None:
         """Write what is shown, or marked, to a file."""
-        run_task(self, actions.export(self), opens=True)
+        if not self.reviewing.refuses(self.chosen_rows()):
+            run_task(self, actions.export(self), opens=True)
 
     def action_copy(self, raw: bool = False) -> None:
         """Copy the answer, and keep it in a file for terminals that refuse; ``raw`` copies it as received."""
         raw = raw or self.service.config.screen.copy_raw
-        run_task(self, actions.copy(self, self.detail.wanted(), raw=raw))
+        shown = self.detail.wanted()
+        if shown is None or not self.reviewing.refuses([shown.row]):
+            run_task(self, actions.copy(self, shown, raw=raw))
 
     def action_pager(self) -> None:
         """Request and answer in $PAGER."""
@@ -706,4 +732,5 @@ class ResultsScreen(BaseScreen[None]):
 
     def action_compare(self) -> None:
         """Choose another batch or run, and compare."""
-        run_task(self, actions.compare(self), opens=True)
+        if self.view is not None and not self.reviewing.refuses(range(len(self.view))):
+            run_task(self, actions.compare(self), opens=True)

@@ -6,7 +6,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from textual.message import Message
@@ -15,7 +15,8 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
-from batchtui.results.filter import Filter, group_filter, parse_filter, settle, sort
+from batchtui.present import scores as present
+from batchtui.results.filter import Filter, group_filter, parse_filter, reads_answers, settle, sort, tells_answers
 from batchtui.results.search import find
 from batchtui.results.view import Rows, View
 from batchtui.tui.results.rows import in_tab
@@ -30,6 +31,8 @@ class Order:
 
     key: str
     reverse: bool
+    last: frozenset[int] = frozenset()
+    """Rows that come last, as those without a value do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +88,21 @@ class Search:
         order = self.order
         self.order = Order(key, not order.reverse if key == order.key else number)
 
-    def start(self, view: View, tab: str, text: str, among: Rows | None = None) -> None:
-        """Look for the rows of a tab that the filter ``text`` lets through; with ``among`` only put these in order."""
+    def start(
+        self, view: View, tab: str, text: str, among: Rows | None = None, *, hidden: frozenset[int] = frozenset()
+    ) -> None:
+        """Look for the rows of a tab that the filter ``text`` lets through; with ``among`` only put these in order.
+
+        Answers of ``hidden`` rows are not looked at: a filter that reads answers leaves those rows out, an order puts
+        them last.
+        """
         self.stop()
         self.number += 1
         self._work = Work()
         self.running = True
         wanted = Wanted(text, self.case, self.regex, self.group)
         only = self.only[1] if self.only is not None else None
-        arguments = (self.number, view, tab, wanted, self.order, self._work, among, only)
+        arguments = (self.number, view, tab, wanted, self.order, self._work, among, only, hidden)
         threading.Thread(target=self._run, args=arguments, name="batchtui-search", daemon=True).start()
 
     def keep(self) -> None:
@@ -116,18 +125,25 @@ class Search:
         work: Work,
         among: Rows | None,
         only: Rows | None,
+        hidden: frozenset[int],
     ) -> None:
         rows, problem = array("I"), ""
         places = {row: place for place, row in enumerate(only)} if only is not None else None
+        out: frozenset[int] = frozenset()
         try:
             chosen = settle(view, wanted.filter(), work)
             problem = chosen.problem
+            if hidden and tells_answers(view, order.key):
+                order = replace(order, last=hidden)
+            if hidden and not chosen.empty and reads_answers(view, chosen):
+                problem = problem or f"{present.hidden(len(hidden))}; this filter leaves them out"
+                out = hidden
             if among is not None:
                 rows = among
             elif not chosen.empty:
                 last = time.monotonic()
                 for some in find(view, chosen, work):
-                    rows.extend(_within(in_tab(view, tab, some), places))
+                    rows.extend(row for row in _within(in_tab(view, tab, some), places) if row not in out)
                     if time.monotonic() - last >= EVERY:
                         self._tell(number, _ordered(view, rows, order, places), done=False)
                         last = time.monotonic()
@@ -151,4 +167,7 @@ def _within(rows: Rows, places: Mapping[int, int] | None) -> Rows:
 def _ordered(view: View, rows: Rows, order: Order, places: Mapping[int, int] | None = None) -> Rows:
     if order.key == "source" and places is not None:
         return array("I", sorted(rows, key=places.__getitem__, reverse=order.reverse))
-    return sort(view, rows, order.key, reverse=order.reverse)
+    if not order.last:
+        return sort(view, rows, order.key, reverse=order.reverse)
+    sorted_rows = sort(view, (row for row in rows if row not in order.last), order.key, reverse=order.reverse)
+    return array("I", [*sorted_rows, *(row for row in rows if row in order.last)])

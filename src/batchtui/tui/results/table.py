@@ -9,8 +9,8 @@ from batchtui.domain.work import Progress, Work
 from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.view import View
 from batchtui.store.shown_columns import remember, remembered
-from batchtui.tui.base import work_for
-from batchtui.tui.results.columns import TableColumn, table_columns
+from batchtui.tui.progress import work_for
+from batchtui.tui.results.table_columns import TableColumn, table_columns
 
 if TYPE_CHECKING:
     from batchtui.tui.results.screen import ResultsScreen

@@ -63,7 +63,7 @@ MOST_SECTIONS = 60
 MOST_HITS = 2_000
 """Of one search in an answer."""
 
-Form = Literal["prose", "plain", "json", "note"]
+Form = Literal["prose", "plain", "json", "note", "fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +211,23 @@ class AnswerView(VerticalScroll):
             body = Content(safetext.block(section.body, SHOWN))
             if section.form == "note":
                 body = body.stylize("dim")
+            elif section.form == "fields":
+                body = _names_dimmed(body)
         shown = Static(body, markup=False, classes=f"section-body {section.form}{gap}")
         if self._needle:
             self._look(shown, body)
         made.append(shown)
         return made
+
+
+def _names_dimmed(body: Content) -> Content:
+    """Lines of a name, two spaces or more and a value, the names dimmed."""
+    at = 0
+    for line in body.plain.split("\n"):
+        name = line.partition("  ")[0]
+        body = body.stylize("$foreground 60%", at, at + len(name))
+        at += len(line) + 1
+    return body
 
 
 def prose(text: str, gap: str = "") -> Widget:

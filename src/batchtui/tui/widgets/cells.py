@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
+from batchtui.present.cells import fit
+from batchtui.present.fitting import FittingText
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.widgets.columns import Align, Placed
 
@@ -79,16 +81,9 @@ class CellStyles(msgspec.Struct):
             return default or Style.null()
 
 
-def fit(text: str, width: int, align: Align) -> str:
-    """``text`` in exactly ``width`` cells, cut with an ellipsis where it is longer."""
-    size = len(text) if text.isascii() else cell_len(text)
-    if size > width:
-        return set_cell_size(text, max(0, width - 1)) + GLYPHS.ellipsis if width > 0 else ""
-    pad = " " * (width - size)
-    return pad + text if align == "right" else text + pad
-
-
 def _fit_text(text: Text, width: int, align: Align) -> Text:
+    if isinstance(text, FittingText):
+        text = text.within(width)
     size = text.cell_len
     if size > width:
         short = text.copy()
@@ -133,7 +128,7 @@ def paint_cells(
             parts.append(Segment(" " * (start + place.x - at), base))
         room = end - place.x
         if isinstance(cell, str):
-            parts.append(Segment(fit(cell, room, align), base))
+            parts.append(Segment(fit(cell, room, right=align == "right"), base))
         else:
             parts.extend(segments(_fit_text(cell, room, align), palette, base))
         at = start + end
@@ -152,7 +147,9 @@ def paint_header(
         if sort and sort[0] == place.column.key:
             arrow = GLYPHS.sort_down if sort[1] else GLYPHS.sort_up
             title = f"{arrow}{title}" if place.column.align == "right" else f"{title}{arrow}"
-        line += " " * max(0, gutter + place.x - cell_len(line)) + fit(title, place.width, place.column.align)
+        line += " " * max(0, gutter + place.x - cell_len(line)) + fit(
+            title, place.width, right=place.column.align == "right"
+        )
     return Strip([Segment(line, palette.header)]).adjust_cell_length(width, palette.header)
 
 

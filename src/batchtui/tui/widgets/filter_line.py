@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from batchtui.tui.dialogs import line_input
 from batchtui.tui.messages import FilterLeft, FilterTyped
+from batchtui.tui.widgets.controls import line_input
 
 
 class FilterLine(Horizontal):

@@ -8,12 +8,12 @@ from rich.cells import cell_len
 from textual import events
 from textual.binding import ActiveBinding
 from textual.content import Content
-from textual.widgets import Static
 
 from batchtui.tui import bindings
+from batchtui.tui.widgets.cached_static import CachedStatic
 
 
-class KeyLine(Static):
+class KeyLine(CachedStatic):
     """Shows bindings of the screen by their ids, in the order given; a click does what the key does."""
 
     DEFAULT_CSS = """
@@ -22,10 +22,9 @@ class KeyLine(Static):
     """
 
     def __init__(self, ids: Sequence[str], *, last: Sequence[str] = ("help", "quit"), id: str | None = None) -> None:
-        super().__init__("", markup=False, id=id)
+        super().__init__(id=id)
         self._ids = tuple(ids)
         self._last = tuple(last)
-        self._shown: Content | None = None
         self._spots: list[tuple[int, int, str]] = []
 
     def on_mount(self) -> None:
@@ -59,10 +58,7 @@ class KeyLine(Static):
             parts += ["  "] if parts else []
             parts += [(key, "bold $text-primary"), f" {label}"]
             x += width + 2
-        content = Content.assemble(*parts)
-        if content != self._shown or (self._shown is not None and content.spans != self._shown.spans):
-            self._shown = content
-            self.update(content, layout=False)
+        self.show_text(Content.assemble(*parts), layout=False)
 
     def _fitting(self, ids: list[str], last: list[str], here: dict[str, ActiveBinding]) -> list[str]:
         room = self.size.width or 78

@@ -128,6 +128,8 @@ class HeaderClicked(RowMessage):
         self.column = column
 
 
+GAP = 2
+"""Cells between two columns."""
 GUTTER = 3
 """Cells left of the first column: cursor, mark, space."""
 
@@ -160,7 +162,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         columns: Sequence[Column],
         source: RowSource | None = None,
         *,
-        gap: int = 2,
+        gap: int = GAP,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
@@ -394,7 +396,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self._drop_cache()
         self._repaint_row(self._cursor)
 
-    # --- hands ------------------------------------------------------------------------------------------------------
+    # --- actions ----------------------------------------------------------------------------------------------------
 
     def action_move(self, by: int) -> None:
         """Cursor up or down."""

@@ -22,10 +22,11 @@ from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
-from batchtui.tui.dialogs import line_input
+from batchtui.tui.dialogs import DIALOG_CSS
 from batchtui.tui.typed_ahead import Opening
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
+from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import ListedRows, MarksChanged, RowList, RowSelected
 
@@ -86,7 +87,7 @@ class FolderRows(ListedRows[Entry]):
 class FilePicker(BaseModal[list[str] | None]):
     """Dismisses with the chosen paths, None when nothing was chosen."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["../dialogs.tcss", "files.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "file_picker.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape", "leave", "back", "back", "close without choosing"),
         bind("backspace,left", "parent", "parent", "files.parent", "parent folder"),

@@ -1,4 +1,4 @@
-"""The details of a row in full, with what its run was made from and led to; a key follows to those runs."""
+"""The dialog with the details of a batch or run, what the run was made from and led to; a key goes to those runs."""
 
 from __future__ import annotations
 
@@ -26,18 +26,15 @@ if TYPE_CHECKING:
 class DetailsDialog(Reading):
     """Everything that is known of a batch or run; dismisses with None."""
 
-    CSS_PATH = "../dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("f", "follow", "follow", "details.follow", "go to a run it was made from, or that it led to"),
     ]
 
     def __init__(self, body: Content, relatives: Sequence[tuple[str, Relative]]) -> None:
-        super().__init__("Details", body)
         self._relatives = [(label, each) for label, each in relatives if not each.deleted]
+        super().__init__("Details", body, edge="f follow   esc back" if self._relatives else "esc back")
         self.followed = ""
         """The run that was chosen to go to, "" for none."""
-        if self._relatives:
-            self.hint = "f follow   esc back"
 
     def action_follow(self) -> None:
         """Go to a run that this one was made from or led to."""

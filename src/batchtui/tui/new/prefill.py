@@ -1,4 +1,4 @@
-"""What the new screen is opened with where it begins with a run: its rows and answers, or the run once more."""
+"""The form of the new screen filled in from a run: its rows and answers, or the run once more."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from batchtui.service.run_sources import PREFIX, title
 
 
 @dataclass(frozen=True, slots=True)
-class BegunForm:
-    """The form as the screen opens with it."""
+class PrefilledForm:
+    """What stands in the form when the screen is opened."""
 
     source: str = ""
     """As it stands in the source field."""
@@ -45,9 +45,9 @@ class BegunForm:
         )
 
 
-def reopened(kept: BegunDraft) -> BegunForm:
+def reopened(kept: BegunDraft) -> PrefilledForm:
     """The beginning that a draft kept."""
-    return BegunForm(
+    return PrefilledForm(
         source=kept.source,
         choice=kept.choice,
         again=kept.again,
@@ -66,11 +66,11 @@ def source_of(service: Service, record: BatchRecord) -> str:
     return f"{PREFIX}{record.run}"
 
 
-def from_run(service: Service, record: BatchRecord, ids: Iterable[str] | None = None, words: str = "") -> BegunForm:
+def from_run(service: Service, record: BatchRecord, ids: Iterable[str] | None = None, words: str = "") -> PrefilledForm:
     """A new batch from a run's usable rows and their answers, or from all of those with these custom_ids."""
     first = service.run_of(record)[0]
     chosen = RunChoice() if ids is None else RunChoice(only=("all",), ids=frozenset(ids))
-    return BegunForm(
+    return PrefilledForm(
         source=source_of(service, first),
         title=f"{title(first)} judged",
         choice=chosen,
@@ -78,19 +78,21 @@ def from_run(service: Service, record: BatchRecord, ids: Iterable[str] | None = 
     )
 
 
-def usable_among(service: Service, record: BatchRecord, ids: Iterable[str], words: str) -> BegunForm:
+def usable_among(service: Service, record: BatchRecord, ids: Iterable[str], words: str) -> PrefilledForm:
     """A new batch from those of a run's rows with these custom_ids that have a usable answer."""
-    begun = from_run(service, record, ids, words)
-    return BegunForm(begun.source, begun.title, choice=RunChoice(ids=begun.choice.ids), words=begun.words)
+    prefilled = from_run(service, record, ids, words)
+    return PrefilledForm(
+        prefilled.source, prefilled.title, choice=RunChoice(ids=prefilled.choice.ids), words=prefilled.words
+    )
 
 
-def again_of(service: Service, record: BatchRecord) -> BegunForm:
+def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
     """A run once more, filled in from its recipe.  Raises StoreError; slow, for a thread."""
     again = service.again(record)
     first = again.first
     requests = sum(r.requests for r in again.run if r.attempt == 0)
     known = "" if again.recipe is not None else "; its template and options are not known"
-    return BegunForm(
+    return PrefilledForm(
         source=source_of(service, first),
         title=f"{title(first)} again",
         template=again.recipe.template_text if again.recipe is not None else "",

@@ -40,6 +40,8 @@ class TableColumn:
     """The name with its scope, as it is chosen and remembered."""
     answered: bool = False
     """Whether it holds a value of the answer: rows without a usable one say there what became of them."""
+    hides: Callable[[int], bool] | None = None
+    """Tells the rows whose answers are hidden; what became of them is not said either."""
 
     @property
     def sort(self) -> str:
@@ -103,16 +105,16 @@ USUAL: dict[str, TableColumn] = {
         ),
         TableColumn(Column("in", "In", 6, align="right", priority=4), _answered(_tokens), "run.input_tokens"),
         TableColumn(
-            Column("out", "Out", 6, align="right", priority=1),
+            Column("out", "Out", 6, align="right", priority=3),
             _answered(lambda row: numbers.tokens(row.output_tokens)),
             "run.output_tokens",
         ),
         TableColumn(
             Column("cost", "Cost", 9, align="right", priority=5),
-            _answered(lambda row: numbers.at_least(numbers.usd(row.cost_usd), row.at_least)),
+            _answered(lambda row: numbers.at_least(numbers.usd_request(row.cost_usd), row.at_least)),
             "run.cost_usd",
         ),
-        TableColumn(Column("words", "Answer", 14, flex=6, priority=3), _words, "run.answer"),
+        TableColumn(Column("words", "Answer", 14, flex=6, priority=1), _words, "run.answer"),
     )
 }
 """The columns of answers that are no JSON, by name."""
@@ -253,7 +255,7 @@ def cells_of(columns: Sequence[TableColumn], view: View, number: int) -> list[Ce
     if not row.good and any(each.answered for each in columns) and all(each.name != "run.outcome" for each in columns):
         cells: list[Cell] = []
         for each in columns:
-            if each.answered:
+            if each.answered and not (each.hides and each.hides(number)):
                 cells.append(_became(view, row))
                 return [*cells, *[None] * (len(columns) + 1 - len(cells))]
             cells.append(each.cell(view, row))

@@ -1,0 +1,95 @@
+"""A template that only puts values between texts is joined without jinja, and comes to the same as jinja makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchtui.intake.row import RunRow
+from batchtui.intake.sandbox import Sandbox, scope
+from batchtui.intake.template import BadRow, RequestTemplate
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "{{ a }}",
+            "{{- a -}}",
+            "{{b}}",
+            "{{ row }}",
+            "{{ row_number }}",
+            "{# note #}",
+            "{#- note -#}",
+            "\n",
+            "  \n  ",
+        ),
+        *(
+            "text",
+            "{",
+            "}}",
+            "%",
+            "{{ a.x }}",
+            "{{ a|upper }}",
+            "{% if a %}y{% endif %}",
+            "{{ self }}",
+            "{{ range }}",
+            "\n\n",
+        ),
+        *("{{ gone }}", "{{ 'a' }}", "{{ none }}", "{{ a ~ b }}", "{% raw %}{{ a }}{% endraw %}", "\r\n", "é"),
+    ]
+)
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.none(), max_size=2)
+)
+
+
+def made(template: RequestTemplate, row: dict[str, Any]) -> tuple[bytes, str | None] | str:
+    try:
+        return template.render(row, 7)
+    except BadRow as bad:
+        return bad.found.text
+
+
+@settings(max_examples=150, deadline=None)
+@given(pieces=st.lists(PIECES, max_size=6), row=st.fixed_dictionaries({"a": VALUES, "b": VALUES}))
+def test_joined_texts_are_what_jinja_makes(pieces: list[str], row: dict[str, Any]) -> None:
+    text = "model = 'm'\nprompt = '''x" + "".join(pieces).replace("'''", "") + "'''\n"
+    try:
+        quick = RequestTemplate(text)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Sandbox, "pieces_of", lambda self, text: None)
+            careful = RequestTemplate(text)
+    except Exception:
+        return
+    assert made(quick, row) == made(careful, row)
+
+
+def test_what_is_joined_and_what_is_not() -> None:
+    sandbox = Sandbox()
+    assert sandbox.pieces_of("Stars: {{ stars }}\n{{ text }}!") == [
+        *(("Stars: ", "stars", ""), ("\n", "text", ""), ("!", "", ""))
+    ]
+    assert sandbox.pieces_of("{{ answer.label }}") == [("", "answer", "label"), ("", "", "")]
+    for other in (
+        "{{ a.b.c }}",
+        "{{ a[0] }}",
+        "{{ a|upper }}",
+        "{% if a %}{% endif %}",
+        "{{ self }}",
+        "{{ range }}",
+        "{{ 1 }}",
+    ):
+        assert sandbox.pieces_of(other) is None
+    template = RequestTemplate('model = "m"\nprompt = "{{ answer }} of {{ row }}"')
+    row = RunRow({"n": 1}, "r", scoped=True, answer={"label": "price"}, run={"answer": "all"})
+    assert b'"all of {\\"n\\": 1}"' in template.render(row.wire, 1, scoped=True)[0]
+    template = RequestTemplate('model = "m"\nprompt = "{{ answer.label }} {{ row.n }} {{ answer.items }} {{ a.x }}"')
+    row = RunRow(
+        {"n": 1, "a": {"x": True}}, "r", scoped=True, answer={"label": None, "items": [1]}, run={"answer": "all"}
+    )
+    assert b'" 1 [1] true"' in template.render(row.wire, 1, scoped=True)[0]
+    with pytest.raises(BadRow, match="gone"):
+        RequestTemplate('model = "m"\nprompt = "{{ answer.gone }}"').render(row.wire, 1, scoped=True)
+    assert str(scope("all", {})) == "all"
