@@ -14,8 +14,7 @@ from batchtui.paths import expanded
 from batchtui.present import recipe as recipe_words
 from batchtui.results.export_job import there_already
 from batchtui.service import Service
-from batchtui.service.lineage import Relative
-from batchtui.service.run_sources import title
+from batchtui.service.lineage import Relative, title
 from batchtui.store import files
 from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind

@@ -159,7 +159,7 @@ class NewScreen(BaseScreen[None]):
 
     def on_mount(self) -> None:
         """The path has the cursor."""
-        self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
+        self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
         form = self.query_one(SourceForm)
         form.focus_path()
         if self._prefilled.source:
@@ -418,7 +418,7 @@ class NewScreen(BaseScreen[None]):
         self.checked.forget()
         self.refresh_bindings()
         when = "press Enter to check again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
-        self.query_one(PlanSummary).say(Content.styled(f" changed: {when}", "dim"))
+        self.query_one(PlanSummary).say(Content.styled(f"changed: {when}", "dim"))
 
     def start_check(self, *, fold_from: Widget | None = None) -> None:
         """Check what is shown now, in a thread; the form folds once its source was read, if ``fold_from`` has the cursor
@@ -433,10 +433,10 @@ class NewScreen(BaseScreen[None]):
         if make is None:
             self.checker.forget()
             if not self.writing:
-                self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
+                self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
             return
         self.query_one(StatusLine).dismiss()
-        self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
+        self.query_one(PlanSummary).say(Content.styled("checking…   esc stops", "dim"))
         if not self.writing:
             known, holds = self._prefilled, self._prefilled_holds
             self.query_one(SourceForm).say_rows(
@@ -524,7 +524,7 @@ class NewScreen(BaseScreen[None]):
     def _written(self) -> Callable[[], CheckInput] | None:
         """The composed requests; None while a form holds an error, which is said."""
         if self.query_one(ComposePane).untouched:
-            self.query_one(PlanSummary).say(Content.styled(f" {UNWRITTEN}", "dim"))
+            self.query_one(PlanSummary).say(Content.styled(f"{UNWRITTEN}", "dim"))
             return None
         lines, problems = self.query_one(ComposePane).check()
         gathered = ProblemGathering()
@@ -534,7 +534,7 @@ class NewScreen(BaseScreen[None]):
         errors = sum(problem.level == "error" for problem in problems)
         if errors:
             self.query_one(PlanSummary).say(
-                Content.styled(f" ✗ {numbers.plural(errors, 'error')} to fix first", "bold $text-error")
+                Content.styled(f"✗ {numbers.plural(errors, 'error')} to fix first", "bold $text-error")
             )
             return None
         source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
@@ -575,11 +575,11 @@ class NewScreen(BaseScreen[None]):
             return
         self.checked.stopped_by, self.checked.difference = event.stopped_by, event.difference
         if event.error is not None:
-            self.query_one(PlanSummary).say(Content.styled(" no plan", "dim"))
+            self.query_one(PlanSummary).say(Content.styled("no plan", "dim"))
             self.fold(False)
             self.fail(event.error)
         elif event.plan is None:
-            self.query_one(PlanSummary).say(Content.styled(" stopped; ctrl+r checks again", "dim"))
+            self.query_one(PlanSummary).say(Content.styled("stopped; ctrl+r checks again", "dim"))
         else:
             self._planned(event.plan)
         self.refresh_bindings()
@@ -628,8 +628,8 @@ class NewScreen(BaseScreen[None]):
         """The plan and its cost, or what keeps it from being one."""
         summary = self.query_one(PlanSummary)
         if plan.errors:
-            wrong = f" ✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
-            good = f" {numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
+            wrong = f"✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
+            good = f"{numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
             summary.say(Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim"))
         else:
             profile = self.service.profile
@@ -681,8 +681,8 @@ class NewScreen(BaseScreen[None]):
         draft = await self.drafts.last()
         if draft is None or self.checked.form is not None or self.writing or self.query_one(SourceForm).typed:
             return
-        offer = f" {self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
-        empty = Content.styled(f" {EMPTY}", "dim")
+        offer = f"{self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
+        empty = Content.styled(f"{EMPTY}", "dim")
         self.query_one(PlanSummary).say(empty, Content.styled(offer, "$text-accent"))
 
     async def show_draft(self, draft: Draft) -> None:

@@ -32,8 +32,14 @@ class SourceForm(Vertical):
     SourceForm Select { width: 1fr; max-width: 44; background: $surface; }
     SourceForm Toggle { margin-left: 3; }
     SourceForm #source-model { width: 22; }
+<<<<<<< HEAD
     SourceForm #source-table, SourceForm #source-run { height: 1; }
     SourceForm #source-run { width: auto; max-width: 1fr; }
+||||||| 066055e
+    SourceForm #source-table, SourceForm #source-run { height: 1; }
+=======
+    SourceForm #source-table, SourceForm #source-run { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+>>>>>>> hscreens
     """
 
     table = TableOptions()

@@ -35,7 +35,12 @@ from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.results.score import choose_gold
+<<<<<<< HEAD
 from batchtui.tui.results.table_columns import is_id_column
+||||||| 066055e
+=======
+from batchtui.tui.results.table_columns import id_cell
+>>>>>>> hscreens
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -153,7 +158,7 @@ class FieldCompareScreen(BaseScreen[None]):
         assert self.found is not None
         row, other = self.found.pairs[number]
         left, right = self.found.left[row], self.found.right[other]
-        cells: list[Cell] = [safetext.line(self._views[0].id(row), 80), _value(left), _value(right)]
+        cells: list[Cell] = [id_cell(self._views[0].id(row)), _value(left), _value(right)]
         if self.found.gold is not None:
             gold = self.found.gold.labels[row]
             cells += [safetext.line(gold or GLYPHS.dash, 60), _CORRECT[self.found.right_of(number)]]

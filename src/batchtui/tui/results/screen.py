@@ -354,7 +354,8 @@ class ResultsScreen(BaseScreen[None]):
             self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
 
     def _title(self, record: BatchRecord) -> Content:
-        return title_line(record, self.view, run=self.run, unchecked=self._unchecked)
+        room = self.app.size.width - 2
+        return title_line(record, self.view, run=self.run, unchecked=self._unchecked, room=room)
 
     async def _say_unchecked(self, view: View) -> None:
         """Say once that a schema that was asked for checks nothing."""
