@@ -55,6 +55,19 @@ def test_every_piece_of_work_that_the_bench_names_is_there() -> None:
             assert f"def {name}(" in (bench / f"{module}.py").read_text(), f"{path.name}: {module}:{name}"
 
 
+def test_style_sheets_name_classes_that_there_are() -> None:
+    known = {
+        node.name
+        for path in modules().values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    }
+    textual = {"Button", "Input", "OptionList", "Screen", "Static", "TextArea", "ToastRack"}
+    for path in ROOT.rglob("*.tcss"):
+        named = set(re.findall(r"^([A-Z]\w+)", path.read_text(), re.MULTILINE))
+        assert named <= known | textual, f"{path.name}: {named - known - textual}"
+
+
 def test_a_class_has_its_name_for_itself() -> None:
     found: dict[str, list[str]] = {}
     for name, path in modules().items():

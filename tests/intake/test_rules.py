@@ -55,7 +55,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("block_missing", {"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "no text"),
     ("block_field", {"messages": [{"role": "user", "content": [{"type": "text", "txt": "a"}]}]}, "did you mean text?"),
     ("source_type", {"messages": [image(type="http")]}, "base64, url, file"),
-    ("source_url", {"messages": [image(type="url", url="cat.png")]}, "http address"),
+    ("source_url", {"messages": [image(type="url", url="cat.png")]}, "https address"),
     ("media_type", {"messages": [image(type="base64", media_type="image/jpg", data="AAAA")]}, "image/jpeg"),
     (
         "base64",

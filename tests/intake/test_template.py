@@ -120,8 +120,8 @@ def test_rows_left_out_are_written_as_rows(tmp_path: Path) -> None:
 
 
 def test_betas_of_a_template_hold_for_its_batch(tmp_path: Path) -> None:
-    plan = render(tmp_path, HEAD + 'betas = ["b-2026", "a-2026"]\nprompt = "{{ text }}"\n')
-    assert plan.parts[0].betas == ("a-2026", "b-2026")
+    plan = render(tmp_path, HEAD + 'betas = ["skills-2025-10-02", "pdfs-2024-09-25"]\nprompt = "{{ text }}"\n')
+    assert plan.parts[0].betas == ("pdfs-2024-09-25", "skills-2025-10-02")
     assert not plan.problems
 
 

@@ -67,3 +67,16 @@ def test_what_is_copied_holds_a_tool_call_beside_the_text(tmp_path: Path) -> Non
     found = text_of(Read(view.row(0), view.raw(0), None, "", ""), "markdown")
     assert found.startswith("Here it is.\n\n**Tool call: file**\n\n```json\n") and '"path": "a.txt"' in found
     assert found.endswith("So far.")
+
+
+async def test_a_run_that_asked_for_values_is_offered_as_csv_first(tmp_path: Path) -> None:
+    service = make_service(tmp_path)
+    asked = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+    said = [{"type": "text", "text": '{"label": "spam"}'}]
+    record = add_batch(service, [request("a", "x", output_config=asked)], [line("a", said)])
+    async with opened(service, record.local_id) as (app, pilot, _):
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ExportScreen))
+        await until(pilot, lambda: app.screen.query_one(PathInput).value.endswith(".csv"))
+        assert app.screen.query_one(TabLine).chosen == "csv"
+        assert "field of JSON answers: yes" in str(app.screen.query_one("#export-options", Static).content)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from rich.cells import cell_len
 
 from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers, symbols
-from batchtui.present.fitting import FittingText
+from batchtui.present.fitting import FittingText, MiddleCut
 from batchtui.tui.home.details import last_weeks
 from batchtui.tui.home.filter import parse_filter
 from batchtui.tui.home.model import SORTS, HomeModel
@@ -253,6 +254,13 @@ def test_a_text_says_the_same_in_less_room() -> None:
         "█████░░░ 70%",
     ]
     assert counted.within(3).plain == "█████░░░ 70%"
+
+
+def test_a_long_id_keeps_its_beginning_and_its_end() -> None:
+    assert MiddleCut("article-2026-11-0001").within(20).plain == "article-2026-11-0001"
+    assert MiddleCut("article-2026-11-0001").within(12).plain == "articl…-0001"
+    for room in range(8, 20):
+        assert cell_len(MiddleCut("编号编号编号编号编号-0001").within(room).plain) <= room
 
 
 def test_the_profile_is_a_column_where_there_are_several() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from batchtui.service.recipe import RECIPE, Recipe, encode
 from batchtui.tui.app import BatchtuiApp
@@ -61,7 +61,7 @@ async def test_b_and_a_open_the_new_screen_filled(tmp_path: Path) -> None:
         screen = new_screen(app)
         assert screen is not None and screen.plan is not None and screen.plan.requests == 3
         assert screen.checked.difference[0].startswith("again: labels") and screen.default_title() == "labels again"
-        screen.query_one(SourceForm).set_model("claude-sonnet-5")
+        screen.query_one("#source-model", Input).value = "claude-sonnet-5"
         await screen.action_check()
         await until(pilot, lambda: new_screen(app) is not None)
         assert screen.plan is not None and set(screen.plan.parts[0].models) == {"claude-sonnet-5"}

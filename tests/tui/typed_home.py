@@ -178,10 +178,11 @@ class Places:
 
     async def until(self, true: Callable[[], object]) -> None:
         """Wait for a condition."""
-        for _ in range(3000):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
             if true():
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.001)
         screen = self.app.screen
         texts = [str(each.render())[:80] for each in screen.query(Static)]
         raise AssertionError(f"it never came true on {screen}: {texts}, {vars(self.app.typed)}, {vars(screen)}")

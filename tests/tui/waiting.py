@@ -79,6 +79,7 @@ def _wake(over: asyncio.Future[None]) -> None:
 
 def _parse_css_once() -> None:
     """Keep parsed CSS for the next app: a fourteenth of all the time that tests of screens take goes into it."""
+    RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]  # The same, without a call for each rule and widget.
     parse, kept = Stylesheet._parse_rules, {}
     last: list[Any] = [None, None]
 
@@ -122,8 +123,10 @@ async def drawn(app: App[Any]) -> None:
         screen = app.screen_stack[-1] if app._running and app.screen_stack else None
         if screen is None or app._exit:
             return
-        if app.animator._animations or app.animator._scheduled or any(short_timers(app, SHORT)):
-            await asyncio.sleep(0.001)
+        soon = list(short_timers(app, SHORT))
+        if soon or app.animator._animations or app.animator._scheduled:
+            end_next_of(soon)
+            await asyncio.sleep(0 if soon else 0.001)
             continue
         # What shines through a dialog is drawn by the screens beneath, each when it comes round to it.
         behind = [each for each in app._background_screens if undrawn(each, behind=True)]

@@ -25,7 +25,7 @@ def ids(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionIt
 def _batches(ctx: click.Context, begun: str) -> Iterator[tuple[str, str]]:
     from batchtui.store.records import History
 
-    yield "last", "the newest batch"
+    yield "last", "the newest run"
     before = ctx.parent.params if ctx.parent else {}
     given = {**before, **{name: value for name, value in ctx.params.items() if value}}
     data = paths.data_dir(given.get("data_dir"))

@@ -30,7 +30,7 @@ def prices() -> PriceTable:
 
 def known(model: str) -> Price | None:
     """The model behind a name or an alias, None when there is none."""
-    return prices().get(model)
+    return prices().get(model) if model in prices().names() else None
 
 
 @lru_cache(maxsize=64)

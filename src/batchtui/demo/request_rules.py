@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from batchtui.demo.request_shapes import first_fault
+
 Json = dict[str, Any]
 NEW_VERSION = "2026-10-21"
 """From this anthropic-version on, sampling parameters are refused."""
@@ -91,6 +93,8 @@ def check(params: Json, model: str, version: str, betas: tuple[str, ...]) -> Non
     _media(params, family)
     _marks(params)
     _small(params, family)
+    if fault := first_fault(params):
+        raise Refused(fault)
 
 
 def _small(params: Json, family: Traits) -> None:
@@ -114,8 +118,6 @@ def _small(params: Json, family: Traits) -> None:
             raise Refused(f"diagnostics.{name[:60]}: Extra inputs are not permitted")
         if not isinstance(params["diagnostics"][name] or "", str):
             raise Refused("diagnostics.previous_message_id: Input should be a valid string")
-    if params.get("billing_policy") == "user_profile":
-        raise Refused("billing_policy: user_profile is not supported in batches")
 
 
 def _thinking(params: Json, family: Traits, betas: tuple[str, ...]) -> None:
@@ -158,6 +160,11 @@ def _sampling(params: Json, family: Traits, version: str) -> None:
             raise Refused(f"{name}: range: 0..1")
         if family.no_sampling and (name == "top_k" or value != 1):
             raise Refused(f"{name}: only the default is supported for this model")
+    changed = given.get("temperature", 1) != 1 or "top_k" in given or given.get("top_p", 1) < 0.95
+    if changed and (params.get("thinking") or {}).get("type") in ("enabled", "adaptive"):
+        raise Refused(
+            "`temperature` may only be set to 1, `top_p` to 0.95 or more, `top_k` not at all when thinking is on"
+        )
     if family.one_sampling and "temperature" in given and "top_p" in given:
         raise Refused("`temperature` and `top_p` cannot both be specified for this model")
 
@@ -220,6 +227,9 @@ def _tools(params: Json, family: Traits, model: str) -> None:
     if tools and all(tool.get("defer_loading") is True for tool in tools):
         raise Refused("tools: at least one tool must have defer_loading=false")
     strict = [tool["input_schema"] for tool in tools if tool.get("strict") is True and "input_schema" in tool]
+    shape = (params.get("output_config") or {}).get("format")
+    if strict and isinstance(shape, dict) and isinstance(shape.get("schema"), dict):
+        strict.append(shape["schema"])
     if sum(tool.get("strict") is True for tool in tools) > 20:
         raise Refused("tools: too many strict tools (maximum 20)")
     _schemas(strict, "tools")
@@ -357,7 +367,7 @@ def _schemas(schemas: list[Json], where: str) -> None:
             values = each.get("enum", ["x"])
             if not isinstance(values, list) or not values or any(isinstance(value, dict | list) for value in values):
                 raise Refused(f"{where}: enum may only hold primitive values")
-            if re.search(r"\(\?<?[=!]|\\[bB1-9]", str(each.get("pattern", ""))):
+            if re.search(r"\(\?<?[=!]|\(\?P=|\\[bB1-9]|\\k<", str(each.get("pattern", ""))):
                 raise Refused(f"{where}: the pattern uses an unsupported feature")
             inner = each.get("properties") or {}
             optional += len(set(inner) - set(each.get("required") or ()))
@@ -476,7 +486,10 @@ def _messages(params: Json, family: Traits, version: str) -> None:
     for number, message in enumerate(messages):
         _message(number, message, roles, version)
     _systems(messages, roles)
-    if roles[-1] == "assistant" and family.no_prefill and _last_kind(messages[-1]) not in _SERVER_ENDS:
+    prefilled = roles[-1] == "assistant" and not _paused(messages[-1])
+    if prefilled and (params.get("thinking") or {}).get("type") == "enabled":
+        raise Refused("messages: the final assistant message can't be prefilled when thinking is enabled")
+    if prefilled and family.no_prefill:
         raise Refused(
             "This model does not support assistant message prefill. The conversation must end with a user message."
         )
@@ -522,6 +535,13 @@ def _systems(messages: list[Json], roles: list[Any]) -> None:
             raise Refused(f"messages.{number}: a system message must follow a user message")
         if number + 1 < len(roles) and roles[number + 1] != "assistant":
             raise Refused(f"messages.{number + 1}: an assistant message must follow a system message")
+
+
+def _paused(message: Json) -> bool:
+    """Whether a message is a turn that a server tool paused: it goes on from there."""
+    content = message.get("content")
+    kinds = [block.get("type") for block in content] if isinstance(content, list) else []
+    return any(kind in (*_SERVER_ENDS, "server_tool_use", "mcp_tool_use") for kind in kinds)
 
 
 def _last_kind(message: Json) -> object:
@@ -576,6 +596,10 @@ def _block(where: str, block: Json, role: str, version: str) -> None:
         raise Refused(f"{where}.text: text content blocks must contain non-whitespace text")
     if version >= NEW_VERSION and role == "user" and kind == "text" and block.get("citations"):
         raise Refused(f"{where}.citations: not supported with anthropic-version {version}")
+    cited = block.get("citations")
+    shaped = cited is None or (isinstance(cited, dict) and isinstance(cited.get("enabled", False), bool))
+    if _citable(block) and not shaped:
+        raise Refused(f"{where}.{kind}.citations: Input should be a valid dictionary")
     if kind == "image":
         _image(where, block["source"])
     elif kind == "document":
@@ -593,7 +617,7 @@ def _block(where: str, block: Json, role: str, version: str) -> None:
         if not isinstance(block.get("is_error") or False, bool):
             raise Refused(f"{where}.tool_result.is_error: Input should be a valid boolean")
         for place, inner in enumerate(content if isinstance(content, list) else ()):
-            known = ("text", "image", "document", "search_result", "tool_reference")
+            known = ("text", "image", "document", "search_result", "tool_reference", "browser_state")
             if not isinstance(inner, dict) or (inner.get("type") not in known and _is_known(inner.get("type"))):
                 raise Refused(f"{where}.tool_result.content.{place}: Input tag does not match any of the expected tags")
             _block(f"{where}.tool_result.content.{place}", inner, "result", version)
@@ -639,11 +663,8 @@ def _image(where: str, source: Json) -> None:
 
 
 def _document(where: str, block: Json, version: str) -> None:
-    cited = block.get("citations")
-    if cited is not None and not (isinstance(cited, dict) and isinstance(cited.get("enabled"), bool)):
-        raise Refused(f"{where}.document.citations: Input should be a valid dictionary")
     for name in ("title", "context"):
-        if not isinstance(block.get(name) or "", str):
+        if block.get(name) is not None and not isinstance(block[name], str):
             raise Refused(f"{where}.document.{name}: Input should be a valid string")
     source = block["source"]
     kind = _source(where, source, "base64 text url content file")

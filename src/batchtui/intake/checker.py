@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -25,6 +25,7 @@ from batchtui.intake.parts import MAX_OPEN, Part, Splitter, TooManyBetas
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS, Prefix, Size, prefixes_of, size_of
 from batchtui.intake.rules import check_envelope, check_params
+from batchtui.intake.rules_beta import unknown_beta
 from batchtui.intake.schema_rules import close_params
 from batchtui.intake.wording import quoted
 from batchtui.results.requests_again import changed
@@ -284,6 +285,7 @@ class Checker:
         self._ids = IdTable()
         self._shapes = Shapes()
         self._betas = tuple(sorted(set(options.betas)))
+        self._told_betas: set[str] = set()
         self._sources: list[tuple[str, bool]] = []
         self._hashes: dict[int, str] = {}
         self._again = False
@@ -364,7 +366,7 @@ class Checker:
             return False
         block = b"\n".join(lines)
         found = fast_path.survey(block, self)
-        all_betas = tuple(sorted({*self._betas, *betas})) if betas else self._betas
+        all_betas = self._all_betas(betas, numbers[0] if numbers else 0)
         if found is None or len(found.ids) != len(rows) or not self.placer.has_room(all_betas, found, len(block)):
             return False
         base = self._place_of(0)
@@ -390,7 +392,7 @@ class Checker:
             return
         if self._options.cache_prefix:
             line = mark_line(line)
-        all_betas = tuple(sorted({*self._betas, *betas})) if betas else self._betas
+        all_betas = self._all_betas(betas, number)
         try:
             request = fast_path.REQUEST.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -423,6 +425,17 @@ class Checker:
             ),
             given,
         )
+
+    def _all_betas(self, betas: Collection[str], number: int, custom_id: str = "") -> tuple[str, ...]:
+        """The plan's betas with these; one that nobody documents is named the first time."""
+        if not betas:
+            return self._betas
+        for beta in sorted(set(betas) - self._told_betas):
+            self._told_betas.add(beta)
+            found = unknown_beta(beta)
+            if found is not None:
+                self.report(found, number, custom_id)
+        return tuple(sorted({*self._betas, *betas}))
 
     def _changed(self, line: bytes, number: int, row: Row | None, given: bytes) -> bytes:
         """The line with the params that were asked for; b"" when they can't be set, which is named."""
@@ -534,7 +547,7 @@ class Checker:
         outer = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         inner = msgspec.json.decode(outer["params"], type=dict[str, msgspec.Raw])
         del inner["betas"]
-        return msgspec.json.encode({**outer, "params": inner}), tuple(sorted({*betas, *own}))
+        return msgspec.json.encode({**outer, "params": inner}), self._all_betas({*betas, *own}, number, custom_id)
 
     def _warn_large(self, ready: Ready, number: int) -> None:
         size, facts = ready.size, ready.facts

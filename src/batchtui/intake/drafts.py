@@ -137,6 +137,8 @@ class BegunDraft(msgspec.Struct, frozen=True, kw_only=True):
     choice: RunChoice = RunChoice()
     again: str = ""
     """Local id of the run that is made again, "" for none."""
+    files: bool = False
+    """True when the files it was made from can be read again."""
     words: str = ""
     other_words: str = ""
     """Which rows are meant, in words, while the source stands and once it was changed."""
@@ -157,6 +159,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     cache_prefix: bool = False
     close_schemas: bool = False
     skip_bad: bool = False
+    reread: bool = False
+    """True when the run that is made again is read from its files."""
     default_model: str = ""
     forms: tuple[Form, ...] = ()
     mode: Literal["", "files", "write"] = ""

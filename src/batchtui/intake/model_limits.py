@@ -98,6 +98,9 @@ class ModelCatalog:
         leaves = price.retires if price else retired
         if leaves is not None:
             return _leaving(model, leaves, self._options.today)
+        if price is not None and model not in self._prices.names():
+            # Ids of these models take no date (models overview, October 2026).
+            return [self._unlisted(model)]
         if price is not None or model in self._prices.unpriced:
             return [] if self._options.models is None else [self._unlisted(model)]
         return [self._unlisted(model)]

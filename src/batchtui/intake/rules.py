@@ -11,9 +11,11 @@ from typing import Any
 
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.model_rules import EFFORTS, THINKING, ModelRules, Verdict
+from batchtui.intake.json_schema import check_draft
 from batchtui.intake.model_limits import LONG_OUTPUT, LONG_OUTPUT_BETA, ModelCatalog, ModelFacts
 from batchtui.intake.options import API_VERSION
 from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.rules_beta import check_beta_fields, check_container
 from batchtui.intake.rules_messages import ContentRules, cache_mark, check_messages, check_system
 from batchtui.intake.rules_tools import (
     MAX_OPTIONAL,
@@ -24,14 +26,21 @@ from batchtui.intake.rules_tools import (
     unchecked_calls,
 )
 from batchtui.intake.schema_rules import check_schema, unchecked
+from batchtui.intake.shapes import check_shape
 from batchtui.intake.wording import KNOWN_PARAMS, beta_missing, did_you_mean, kind_of, near, quoted, unknown_param
 
+_NEVER_NULL = (
+    *("system", "tools", "tool_choice", "thinking", "output_config", "stop_sequences", "metadata", "service_tier"),
+    *("stream", "betas"),
+)
+"""Fields of params that are left out, never null (SDK types 2.14.0)."""
 MOST_UNKNOWN = 50
 """Unknown fields of one request that are named: to look for what each may have meant takes a while."""
 _INTERLEAVED = "interleaved-thinking"
 _BINDING_BETA = "thinking-binding-controls-2026-08-01"
 _THINKING_FIELDS = ("type", "budget_tokens", "display", "block_binding")
 _LEAST_TASK_BUDGET = 20_000
+_LEAST_TOP_P = 0.95
 
 
 def check_envelope(value: object) -> Iterator[Found]:
@@ -69,6 +78,12 @@ def check_params(
     params: dict[str, Any], facts: ModelCatalog, api_version: str, betas: tuple[str, ...]
 ) -> Iterator[Found]:
     """Everything inside params."""
+    for name in _NEVER_NULL:
+        if name in params and params[name] is None:
+            yield error("null_field", f"{name} must not be null: leave it out")
+    for name in ("temperature", "top_p", "top_k"):
+        if name in params and params[name] is None:
+            yield warning("null_field", f"{name} is null: leave it out, the API may refuse it")
     unknown = [name for name in params if name not in KNOWN_PARAMS]
     for name in unknown[:MOST_UNKNOWN]:
         yield from unknown_param(name, betas)
@@ -83,6 +98,8 @@ def check_params(
     yield from check_messages(params, model, contents, betas)
     yield from check_tool_choice(params, model)
     yield from check_mcp_servers(params, betas)
+    yield from check_beta_fields(params, betas)
+    yield from check_container(params)
     yield from _thinking(params, model, betas)
     yield from _sampling(params, model, api_version)
     yield from _unsupported(params)
@@ -188,7 +205,21 @@ def _thinking_fields(thinking: dict[str, Any], kind: str, betas: tuple[str, ...]
     elif display is not None and display not in ("summarized", "omitted"):
         yield error("thinking", f"thinking.display must be summarized or omitted, not {quoted(str(display))}")
     if thinking.get("block_binding") is not None:
-        yield from beta_missing("thinking.block_binding", _BINDING_BETA, betas)
+        yield from _block_binding(thinking["block_binding"], kind, betas)
+
+
+def _block_binding(binding: object, kind: str, betas: tuple[str, ...]) -> Iterator[Found]:
+    yield from beta_missing("thinking.block_binding", _BINDING_BETA, betas)
+    if kind in ("enabled", "disabled"):
+        yield error("thinking", f"thinking of type {quoted(kind)} takes no block_binding: only adaptive does")
+    if not isinstance(binding, dict):
+        yield error("thinking", f"thinking.block_binding must be an object, not {kind_of(binding)}")
+        return
+    yield from check_shape(binding, {"prefix_mismatch_behavior": "string?"}, "block_binding", "thinking", closed=True)
+    behavior = binding.get("prefix_mismatch_behavior")
+    if isinstance(behavior, str) and behavior not in ("error", "drop_block"):
+        what = "block_binding.prefix_mismatch_behavior must be error or drop_block"
+        yield error("thinking", what, f"it is {quoted(behavior)}")
 
 
 def _budget(budget: object, limit: object, betas: tuple[str, ...]) -> Iterator[Found]:
@@ -220,9 +251,26 @@ def _sampling(params: dict[str, Any], model: ModelFacts | None, api_version: str
             yield error("sampling", "top_k must be a whole number")
         elif model is not None and rules is not None and rules.sampling == "refused" and value != usual:
             yield error("sampling", f"{quoted(model.name)} refuses {name} other than the default: remove it")
+    if api_version < API_VERSION and model is not None and rules is not None and rules.sampling != "refused":
+        yield from _sampling_while_thinking(params)
     both = params.get("temperature") is not None and params.get("top_p") is not None
     if api_version < API_VERSION and both and model is not None and rules is not None:
         yield from _sampling_pair(model.name, rules)
+
+
+def _sampling_while_thinking(params: dict[str, Any]) -> Iterator[Found]:
+    """Thinking goes with the default temperature, no top_k, and a top_p of at least 0.95 (extended thinking documentation)."""
+    thinking = params.get("thinking")
+    if not isinstance(thinking, dict) or thinking.get("type") not in ("enabled", "adaptive"):
+        return
+    for name, fits, wanted in (
+        ("temperature", lambda value: value == 1, "1"),
+        ("top_k", lambda value: False, "left out"),
+        ("top_p", lambda value: value >= _LEAST_TOP_P, f"{_LEAST_TOP_P} or more"),
+    ):
+        value = params.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not fits(value):
+            yield error("sampling", f"{name} must be {wanted} while thinking is on", f"it is {value}")
 
 
 def _sampling_pair(model: str, rules: ModelRules) -> Iterator[Found]:
@@ -270,8 +318,6 @@ def _small_fields(params: dict[str, Any], model: ModelFacts | None) -> Iterator[
     if profile is not None and not isinstance(profile, str):
         yield error("user_profile_id", f"user_profile_id must be a string, not {kind_of(profile)}")
     yield from _diagnostics(params.get("diagnostics"))
-    if params.get("billing_policy") == "user_profile":
-        yield error("billing_policy", "billing_policy user_profile is refused in batches: use self")
 
 
 def _diagnostics(value: object) -> Iterator[Found]:
@@ -351,7 +397,10 @@ def _task_budget(budget: object, betas: tuple[str, ...]) -> Iterator[Found]:
         or not isinstance(total, int)
     ):
         yield error("output_config", 'output_config.task_budget must be {"type": "tokens", "total": …}')
-    elif total < _LEAST_TASK_BUDGET:
+    else:
+        shape = {"type": "any", "total": "any", "remaining": "whole?"}
+        yield from check_shape(budget, shape, "output_config.task_budget", "output_config", closed=True)
+    if isinstance(total, int) and not isinstance(total, bool) and total < _LEAST_TASK_BUDGET:
         yield error(
             "output_config",
             f"output_config.task_budget.total must be at least {_LEAST_TASK_BUDGET:,}",
@@ -370,8 +419,10 @@ def _format(shape: object, model: ModelFacts | None) -> Iterator[Found]:
             )
     if model is not None and model.rules is not None and model.rules.structured_outputs == "refused":
         yield error("output_config", f"{quoted(model.name)} takes no output_config.format")
+    faults = list(check_draft(shape["schema"], "the schema", "output_config.format"))
+    yield from faults
     found = check_schema(shape["schema"], "output_config.format")
-    yield from found.problems or unchecked(shape["schema"], "output_config.format")
+    yield from found.problems if found.problems or faults else unchecked(shape["schema"], "output_config.format")
     if found.optional > MAX_OPTIONAL:
         yield error(
             "schema_limit", f"more than {MAX_OPTIONAL} optional properties in the schema", f"there are {found.optional}"

@@ -11,10 +11,12 @@ from collections.abc import Generator, Iterator
 from itertools import groupby
 from typing import Any
 
+from batchtui.domain.model_rules import EFFORTS
 from batchtui.intake import media
 from batchtui.intake.model_limits import ModelFacts
 from batchtui.intake.options import API_VERSION
 from batchtui.intake.problems import Found, error, warning
+from batchtui.intake.shapes import check_shape
 from batchtui.intake.wording import a_, beta_missing, did_you_mean, kind_of, near, quoted
 
 Json = dict[str, Any]
@@ -87,9 +89,17 @@ _ASSISTANT = frozenset(
     }
 )
 _USER = frozenset({"tool_result", "container_upload"})
-_IN_RESULT = ("text", "image", "document", "search_result", "tool_reference")
+_IN_RESULT = ("text", "image", "document", "search_result", "tool_reference", "browser_state")
 _UNMARKED = ("thinking", "redacted_thinking")
 """Blocks that take no cache mark (prompt caching documentation)."""
+_CALL = re.compile(r"[a-zA-Z0-9_-]+\Z")
+"""Ids of tool calls (OpenAPI description, January 2026)."""
+_CALL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}\Z")
+_SERVER_CALL = re.compile(r"srvtoolu_[a-zA-Z0-9_]+\Z")
+_SERVER_TOOLS = (
+    *("web_search", "web_fetch", "code_execution", "bash_code_execution", "text_editor_code_execution", "advisor"),
+    *("tool_search_tool_regex", "tool_search_tool_bm25"),
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*\Z")
 
 
@@ -128,7 +138,7 @@ class ContentRules:
             yield error("block_type", f"a content block must be an object with a type, not {kind_of(block)}", where)
             return
         kind = block.get("type")
-        if not isinstance(kind, str):
+        if not isinstance(kind, str) or not kind:
             hint = ': write {"type": "text", "text": …}' if "text" in block else ""
             yield error("block_type", f"a content block has no type{hint}", where)
             return
@@ -217,6 +227,7 @@ class ContentRules:
 
     def _text(self, block: Json, role: str, where: str) -> Iterator[Found]:
         text = block.get("text")
+        yield from _text_citations(block.get("citations"), where)
         if text == "":
             yield error("content_empty", "a text block is empty", where)
         elif isinstance(text, str) and text.isspace():
@@ -249,10 +260,7 @@ class ContentRules:
         self._sides.append((max(found.width, found.height), where))
 
     def _document(self, block: Json, role: str, where: str) -> Iterator[Found]:
-        cited = block.get("citations")
-        if cited is not None and not (isinstance(cited, dict) and isinstance(cited.get("enabled"), bool)):
-            yield error("citations", 'citations of a document must be {"enabled": true} or false', where)
-        self._cited.add(isinstance(cited, dict) and cited.get("enabled") is True)
+        yield from self._citable(block, where)
         for name in ("title", "context"):
             value = block.get(name)
             if value is not None and not isinstance(value, str):
@@ -299,6 +307,7 @@ class ContentRules:
 
     def _tool_result(self, block: Json, role: str, where: str) -> Iterator[Found]:
         content = block.get("content")
+        yield from _call_id(block.get("tool_use_id"), "tool_use_id of a tool_result", where)
         if isinstance(content, list):
             for inner in content:
                 yield from self.block(inner, "result", where)
@@ -313,8 +322,57 @@ class ContentRules:
         content = block.get("content")
         if isinstance(content, list):
             yield from self._inner(content, ("text",), "content of a search_result", where)
+        yield from self._citable(block, where)
+
+    def _citable(self, block: Json, where: str) -> Iterator[Found]:
+        """Whether a document or a search result asks for citations."""
         cited = block.get("citations")
+        if cited is not None and not (isinstance(cited, dict) and isinstance(cited.get("enabled", False), bool)):
+            what = f'citations of {a_(block["type"])} must be {{"enabled": true}} or false'
+            yield error("citations", what, where)
         self._cited.add(isinstance(cited, dict) and cited.get("enabled") is True)
+
+    def _tool_use(self, block: Json, role: str, where: str) -> Iterator[Found]:
+        yield from _call_id(block.get("id"), "id of a tool_use", where)
+        name = block.get("name")
+        if name == "":
+            yield error("block_value", "name of a tool_use is empty", where)
+        elif isinstance(name, str) and not _CALL_NAME.match(name):
+            what = "name of a tool_use should be letters, digits, - or _: others may be refused"
+            yield warning("block_value", what, f"{where}: {quoted(name)}")
+
+    def _server_tool_use(self, block: Json, role: str, where: str) -> Iterator[Found]:
+        call, name = block.get("id"), block.get("name")
+        if isinstance(call, str) and not _SERVER_CALL.match(call):
+            what = "id of a server_tool_use should begin with srvtoolu_: others may be refused"
+            yield warning("block_value", what, f"{where}: {quoted(call)}")
+        if isinstance(name, str) and name not in _SERVER_TOOLS:
+            hint = did_you_mean(near(name, _SERVER_TOOLS))
+            yield warning("block_value", f"unknown server tool {quoted(name)}{hint}", where)
+
+    def _web_search_tool_result(self, block: Json, role: str, where: str) -> Iterator[Found]:
+        content = block.get("content", {})
+        if not isinstance(content, list):
+            yield from _server_content(block, where)
+            return
+        for found in content:
+            if not isinstance(found, dict) or found.get("type") != "web_search_result":
+                yield error("block_value", "content of a web_search_tool_result holds web_search_result blocks", where)
+            elif missing := [name for name in ("title", "url", "encrypted_content") if name not in found]:
+                yield error("block_missing", f"a web_search_result has no {missing[0]}", where)
+
+    def _other_server_result(self, block: Json, role: str, where: str) -> Iterator[Found]:
+        yield from _server_content(block, where)
+
+    _web_fetch_tool_result = _code_execution_tool_result = _tool_search_tool_result = _other_server_result
+    _bash_code_execution_tool_result = _text_editor_code_execution_tool_result = _other_server_result
+
+    def _tool_addition(self, block: Json, role: str, where: str) -> Iterator[Found]:
+        yield from _needs(block, "tool", dict, "an object", where)
+        if role != "system":
+            yield warning("block_role", f"{a_(block['type'])} block belongs in a system message", where)
+
+    _tool_removal = _tool_addition
 
     def _inner(self, content: object, kinds: tuple[str, ...], what: str, where: str) -> Iterator[Found]:
         if isinstance(content, str):
@@ -329,6 +387,28 @@ class ContentRules:
                 yield error("source_content", f"{what} may hold blocks of {' and '.join(kinds)} only", where)
             else:
                 yield from self.block(inner, "result", where)
+
+
+def _call_id(call: object, what: str, where: str) -> Iterator[Found]:
+    if isinstance(call, str) and not _CALL.match(call):
+        yield error("block_value", f"{what} must be letters, digits, - or _", f"{where}: {quoted(call)}")
+
+
+def _server_content(block: Json, where: str) -> Iterator[Found]:
+    content = block.get("content", {})
+    if not isinstance(content, dict):
+        what = f"content of {a_(block['type'])} must be an object, not {kind_of(content)}"
+        yield error("block_value", what, where)
+
+
+def _text_citations(cited: object, where: str) -> Iterator[Found]:
+    if cited is None:
+        return
+    if not isinstance(cited, list):
+        hint = ": documents take it" if isinstance(cited, dict) else ""
+        yield error("citations", f"citations of a text block must be a list, not {kind_of(cited)}{hint}", where)
+    elif not all(isinstance(each, dict) and isinstance(each.get("type"), str) for each in cited):
+        yield error("citations", "citations of a text block must be objects with a type", where)
 
 
 def cache_mark(mark: object, where: str = "") -> Iterator[Found]:
@@ -399,7 +479,9 @@ def _source(block: Json, where: str, kinds: tuple[str, ...]) -> Generator[Found,
     elif kind == "url":
         url = source.get("url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            yield error("source_url", f"source.url of {a_(owner)} must be an http address", where)
+            yield error("source_url", f"source.url of {a_(owner)} must be an https address", where)
+        elif not url.startswith("https://"):
+            yield warning("source_url", f"source.url of {a_(owner)} should be https: http may be refused", where)
     elif kind == "file" and not (isinstance(source.get("file_id"), str) and source["file_id"]):
         yield error("source_file", f"source.file_id of {a_(owner)} is missing", where)
     return source
@@ -423,6 +505,7 @@ _SYSTEM_BETAS = {
 }
 """Fields of a system message in the conversation, and the beta each needs."""
 _TOOL_CHANGES = "mid-conversation-tool-changes-2026-07-01"
+_SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
 _SERVER_RESULTS = (
     *("web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result"),
     *("bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "tool_search_tool_result"),
@@ -452,6 +535,7 @@ def check_messages(
     yield from _system_places(messages)
     yield from _ends(messages, model, params)
     yield from _pairs(messages)
+    yield from _server_pairs(messages)
 
 
 def check_system(params: dict[str, Any], contents: ContentRules) -> Iterator[Found]:
@@ -507,12 +591,30 @@ def _message_fields(message: dict[str, Any], role: str, where: str, betas: tuple
             continue
         if role == "system" and name in _SYSTEM_BETAS:
             yield from beta_missing(f"{name} of a system message", _SYSTEM_BETAS[name], betas)
-            if name == "clear_at" and value not in ("next_user_message", "never"):
+            if name == "clear_at" and value not in (None, "next_user_message", "never"):
                 yield error("message_field", "clear_at must be next_user_message or never", where)
+            elif name == "output_config":
+                yield from _message_output(value, "content" in message, where)
             continue
         guess = near(name, ("role", "content"))
         hint = f", did you mean {guess}?" if guess and guess not in message else ""
         yield error("message_field", f"unknown field {quoted(name)} in a message{hint}", where)
+
+
+def _message_output(config: object, content: bool, where: str) -> Iterator[Found]:
+    """What a system message changes for the answers after it: effort only."""
+    if config is None:
+        return
+    what = "output_config of a system message"
+    if not isinstance(config, dict):
+        yield error("message_field", f"{what} must be an object, not {kind_of(config)}", where)
+        return
+    yield from check_shape(config, {"effort": "string?"}, what, "message_field", where, closed=True)
+    effort = config.get("effort")
+    if isinstance(effort, str) and effort not in EFFORTS:
+        yield error("message_field", f"effort of {what} must be one of {', '.join(EFFORTS)}", where)
+    if not config and not content:
+        yield error("content_missing", "a system message has neither content nor output_config", where)
 
 
 def _system_block(block: object, where: str, betas: tuple[str, ...]) -> Iterator[Found]:
@@ -577,6 +679,31 @@ def _ends_with_server_result(message: object) -> bool:
     return isinstance(last, dict) and last.get("type") in _SERVER_RESULTS
 
 
+def _goes_on(message: object) -> bool:
+    """Whether the last message holds calls of server tools: a paused turn is sent back as it was."""
+    return any(block.get("type") in (*_SERVER_RESULTS, *_SERVER_CALLS) for block in blocks_of(message))
+
+
+def _server_pairs(messages: list[Any]) -> Iterator[Found]:
+    """Results of server tools come after their calls; each call has a result, unless its turn was paused or goes on."""
+    calls: dict[object, int] = {}
+    for place, message in enumerate(messages):
+        for block in blocks_of(message) if _role_of(message) == "assistant" else ():
+            if block.get("type") in _SERVER_CALLS:
+                calls[_key(block.get("id"))] = place
+            elif block.get("type") in (*_SERVER_RESULTS, "advisor_tool_result"):
+                call = _key(block.get("tool_use_id"))
+                if call not in calls:
+                    what = f"{a_(block['type'])} has no server tool call before it: the API may refuse it"
+                    yield warning("tool_pairing", what, f"messages[{place}]: {quoted(str(call))}")
+                calls[call] = len(messages)
+    last = max((place for place, each in enumerate(messages) if _role_of(each) == "assistant"), default=0)
+    for call, place in calls.items():
+        if place < last:
+            what = "a server tool call has no result after it: the API may refuse it"
+            yield warning("tool_pairing", what, f"messages[{place}]: {quoted(str(call))}")
+
+
 def _ends(messages: list[Any], model: ModelFacts | None, params: dict[str, Any]) -> Iterator[Found]:
     if _role_of(messages[0]) == "assistant":
         yield error("first_role", "the first message must be from the user, not the assistant")
@@ -585,7 +712,11 @@ def _ends(messages: list[Any], model: ModelFacts | None, params: dict[str, Any])
     config = params.get("output_config")
     if isinstance(config, dict) and config.get("format") is not None:
         yield error("prefill", "output_config.format can't be used when the last message is the assistant's (prefill)")
-    if model is None or _ends_with_server_result(messages[-1]):
+    if model is None or _goes_on(messages[-1]):
+        return
+    thinking = params.get("thinking")
+    if isinstance(thinking, dict) and thinking.get("type") == "enabled":
+        yield error("prefill", "the last message can't be the assistant's (prefill) beside thinking of type enabled")
         return
     rules = model.rules
     if rules is not None and rules.prefill == "refused":
@@ -601,7 +732,7 @@ def _pairs(messages: list[Any]) -> Iterator[Found]:
     ever: set[object] = set()
     numbered = [(place, each) for place, each in enumerate(messages) if _role_of(each) != "system"]
     for role, turns in groupby(numbered, key=lambda pair: _role_of(pair[1])):
-        blocks = [(place, block) for place, message in turns for block in _blocks(message)]
+        blocks = [(place, block) for place, message in turns for block in blocks_of(message)]
         answers = [
             (place, _key(block.get("tool_use_id"))) for place, block in blocks if block.get("type") == "tool_result"
         ]
@@ -645,7 +776,8 @@ def _order(blocks: list[tuple[int, dict[str, Any]]]) -> Iterator[Found]:
             return
 
 
-def _blocks(message: object) -> list[dict[str, Any]]:
+def blocks_of(message: object) -> list[dict[str, Any]]:
+    """The blocks in the content of a message or a block; a string is one of text."""
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, str):
         return [{"type": "text"}]

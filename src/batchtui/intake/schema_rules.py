@@ -22,7 +22,7 @@ _DEEPEST = 200
 _LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "$defs", "definitions")
 _SINGLE = ("items", "additionalProperties", "not")
-ODD_PATTERNS = ("(?=", "(?!", "(?<=", "(?<!", "\\b", "\\B", *(f"\\{digit}" for digit in range(1, 10)))
+ODD_PATTERNS = ("(?P=", "\\k<", "(?=", "(?!", "(?<=", "(?<!", "\\b", "\\B", *(f"\\{digit}" for digit in range(1, 10)))
 
 
 class SchemaFindings(NamedTuple):

@@ -41,6 +41,8 @@ _MARKS = ("{{", "{%", "{#")
 _NAME = re.compile(r"\W+")
 _NUMBERS = frozenset({"max_tokens", "temperature", "top_p", "top_k", "budget_tokens"})
 """Fields that want a number, which a template can only write as text."""
+_OF_A_RUN = ("'answer' is", "'run' is")
+"""How it is said that a template's names are there only for the rows of a run."""
 _MAX_ALIASES = 100_000
 _ABSENT: Any = object()
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -181,6 +183,8 @@ class RequestTemplate:
             columns = ", ".join(map(quoted, list(row)[:20])) or "none"
             hint = self._meant(bad.message or "", row)
             what = f"{_plain(bad.message)} in {self._place(field, bad)}{hint}: the row has the columns {columns}"
+            if not scoped and (bad.message or "").startswith(_OF_A_RUN):
+                what += "; a run's answers are in the rows of the source run:ID (batchtui submit run:ID --template …)"
             raise BadRow(error("template_undefined", what)) from bad
         except (TemplateLimit, RecursionError, MemoryError, TookTooLong) as bad:
             raise BadRow(error("template_limit", f"the template {too_much(bad)} in {self._place(field, bad)}")) from bad

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 
 from batchtui.intake.problems import Found, error, warning
@@ -39,6 +40,9 @@ BETA_PARAMS = {
 }
 """Fields of params that need a beta, and which; empty where the API ignores the field (SDK types 2.14.0)."""
 
+_OWN_BETA = ("mcp_servers", "context_management")
+"""Those whose rules name the beta themselves."""
+
 _ELSEWHERE = {
     "max_completion_tokens": "max_tokens",
     "max_tokens_to_sample": "max_tokens",
@@ -53,11 +57,22 @@ _ELSEWHERE = {
     "response_format": "output_config",
     "user": "metadata.user_id",
     "reasoning_effort": "output_config.effort",
+    "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
     "budget_tokens": "thinking.budget_tokens",
     "effort": "output_config.effort",
     "output_format": "output_config.format",
 }
 """What other makers, older versions and slips call them."""
+_FOREIGN = frozenset(
+    {
+        *("n", "seed", "logit_bias", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "modalities"),
+        *("stream_options", "safety_settings", "generation_config", "repetition_penalty", "min_p", "prediction"),
+    }
+)
+"""Fields of other makers without a counterpart."""
+
+
+_DATE = re.compile(r"-20\d\d-\d\d-\d\d\Z")
 
 
 def near(name: str, known: Iterable[str], cutoff: float = 0.7) -> str:
@@ -75,13 +90,20 @@ def did_you_mean(guess: str, otherwise: str = "") -> str:
 def unknown_param(name: str, betas: tuple[str, ...]) -> Iterator[Found]:
     """What to say about a field of params that is not among those without a beta."""
     if name in BETA_PARAMS:
+        if name in _OWN_BETA:
+            return
         if not BETA_PARAMS[name]:
             yield warning("beta_field", f"{name} is ignored in batches")
         else:
             yield from beta_missing(name, BETA_PARAMS[name], betas)
         return
+    if name in _FOREIGN:
+        yield error("unknown_field", f"unknown field {quoted(name)} in params: it is another provider's, remove it")
+        return
     guess = _ELSEWHERE.get(name) or near(name, KNOWN_PARAMS)
-    if guess:
+    if guess == "output_config.format" and any(each.startswith("structured-outputs-") for each in betas):
+        yield warning("unknown_field", f"{name} is the old name of {guess}: the API may refuse it")
+    elif guess:
         yield error("unknown_field", f"unknown field {quoted(name)} in params, did you mean {guess}?")
     else:
         yield warning(
@@ -89,10 +111,10 @@ def unknown_param(name: str, betas: tuple[str, ...]) -> Iterator[Found]:
         )
 
 
-def beta_missing(what: str, beta: str, betas: Iterable[str]) -> Iterator[Found]:
-    """A warning when something needs a beta that the request does not name; other dates of it count."""
-    stem = beta.rsplit("-20", 1)[0]
-    if not any(each == beta or each.startswith(f"{stem}-20") for each in betas):
+def beta_missing(what: str, beta: str, betas: Iterable[str], *, exact: bool = False) -> Iterator[Found]:
+    """A warning when something needs a beta that the request does not name; later dates of it count, unless ``exact``."""
+    stem = _DATE.sub("", beta)
+    if not any(each == beta or (not exact and _DATE.sub("", each) == stem and each > beta) for each in betas):
         yield warning("beta_missing", f"{what} needs the beta {beta}: add it to betas")
 
 

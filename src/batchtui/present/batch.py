@@ -144,14 +144,6 @@ def line(record: BatchRecord) -> str:
     return "  ".join(filter(None, parts)) + error
 
 
-def requests_of(records: Sequence[BatchRecord]) -> str:
-    """What a question is about: one batch by name, or how many, and their requests."""
-    requests = numbers.plural(sum(r.requests for r in records), "request")
-    if len(records) == 1:
-        return f"{full_name(records[0])} ({requests})"
-    return f"{numbers.plural(len(records), 'batch', 'batches')} ({requests})"
-
-
 def unchecked(found: Unchecked) -> str:
     """``3 answers not checked: their schema can't be compiled (…)``; "" when all that have a schema are checked."""
     if not found.count:

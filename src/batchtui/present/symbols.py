@@ -33,7 +33,6 @@ class Glyphs(msgspec.Struct):
     warning: str = "!"
     gone: str = "∅"
     full: str = "█"
-    half: str = "▓"
     empty: str = "░"
     rule: str = "─"
     dot: str = "·"
@@ -64,7 +63,6 @@ ASCII = Glyphs(
     warning="!",
     gone="0",
     full="#",
-    half="=",
     empty=".",
     rule="-",
     dot="-",

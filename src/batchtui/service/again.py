@@ -25,6 +25,7 @@ from batchtui.results.table import OwnColumns
 from batchtui.results.view import View
 from batchtui.service import run_sources
 from batchtui.service.context import Context
+from batchtui.service.lineage import title
 from batchtui.service.recipe import Recipe, read
 from batchtui.store import files
 from batchtui.store.records import ANSWER
@@ -79,12 +80,17 @@ class Again:
     @property
     def name(self) -> str:
         """What the run is called."""
-        return run_sources.title(self.first)
+        return title(self.first)
 
     @property
     def recipe_runs(self) -> tuple[str, ...]:
         """Local ids of the runs whose answers this one was made from."""
         return self.recipe.runs if self.recipe is not None and self.recipe.kind == "answers" else ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that can be read again as they are now; () where the run was made from none.  Raises StoreError."""
+        return rereadable(self._context, self.first)
 
     def default_title(self, change: AgainChange) -> str:
         """A title for the new run."""
@@ -129,7 +135,7 @@ class Again:
         """Where the rows come from: () for the store."""
         if change.sources or not change.reread:
             return change.sources
-        found = rereadable(self._context, self.first)
+        found = self.files
         if not found:
             why = "the run was not made from files" if self.recipe else "the files it was made from are not known"
             raise InputError(f"{self.name} can't be read again: {why}", advice="name the files: batchtui again ID FILE")

@@ -11,8 +11,12 @@ from batchtui import plainfile
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import StoreError
 from batchtui.service import recipe
-from batchtui.service.run_sources import title
 from batchtui.store.records import History
+
+
+def title(record: BatchRecord) -> str:
+    """What a run is called: its title, else its local id."""
+    return record.title or record.run
 
 
 class Relative(msgspec.Struct, frozen=True):

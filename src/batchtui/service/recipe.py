@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import tomli_w
 
 from batchtui import plainfile, safetext, tomltext
 from batchtui.domain.errors import StoreError
@@ -141,6 +140,8 @@ def _sources(origin: Origin) -> tuple[RecipeSource, ...]:
 def encode(recipe: Recipe) -> bytes:
     """The recipe as TOML; what is no text in a name is replaced."""
     kept = {"schema": recipe.schema, **msgspec.to_builtins(recipe, builtin_types=(datetime,))}
+    import tomli_w  # Read by every start, written by a submit alone.
+
     text = tomli_w.dumps(kept)
     # A string over several lines would lose its carriage returns.
     return (text if "\\r" in text else tomli_w.dumps(kept, multiline_strings=True)).encode("utf-8", "replace")

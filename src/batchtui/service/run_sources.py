@@ -19,6 +19,7 @@ from batchtui.results.review import Review
 from batchtui.results.run_view import open_run
 from batchtui.results.search import select
 from batchtui.results.view import Rows, View
+from batchtui.service.lineage import title
 
 if TYPE_CHECKING:
     from batchtui.service.context import Context
@@ -40,11 +41,6 @@ def record_of(context: Context, source: str) -> BatchRecord:
         advice = f"{error.advice}; a file of that name is ./{source}"
         raise InputError(str(error), advice=advice) from error
     return context.history.of_run(found.run)[0]
-
-
-def title(record: BatchRecord) -> str:
-    """What a run is called: its title, else its local id."""
-    return record.title or record.run
 
 
 def opened(context: Context, record: BatchRecord, work: Work = UNWATCHED) -> View:

@@ -342,7 +342,8 @@ class Service:
         """The columns of these records' runs for the rows of a view, each run under its title; to be closed."""
         from batchtui.results.beside import Beside
         from batchtui.results.table import OwnColumns
-        from batchtui.service.run_sources import opened, title
+        from batchtui.service.lineage import title
+        from batchtui.service.run_sources import opened
 
         titles = [title(r) for r in records]
         columns = OwnColumns(view)

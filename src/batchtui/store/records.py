@@ -346,8 +346,9 @@ class History:
             if len({r.run for r in titled}) > 1:
                 names = ", ".join(dict.fromkeys(r.run for r in titled[:8]))
                 raise InputError(f"{text!r} is the title of several runs ({names})", advice="give an id")
-            # A title is the run's: its first batch stands for it.
-            found = [min(titled, key=lambda r: (r.attempt, r.part))] if titled else []
+            # A title is the run's, as is the id of a first batch that was deleted: its first batch stands for it.
+            whole = titled or [r for r in records if r.run == text]
+            found = [min(whole, key=lambda r: (r.attempt, r.part))] if whole else []
         if not found or not text:
             raise InputError(f"no batch has the id {text!r}", advice=self._where_else(text))
         if len(found) > 1:

@@ -1,4 +1,4 @@
-"""Base classes of screens and dialogs: tasks whose errors are shown, calls to the service, progress from threads."""
+"""Base classes of screens and dialogs: tasks whose errors are shown, calls to the service, messages to the person."""
 
 from __future__ import annotations
 

@@ -64,6 +64,17 @@ def bind(
     return Binding(keys, action, label, show, key_display, priority, tip, name)
 
 
+def scrolling(name: str) -> list[BindingType]:
+    """The keys of a pane that is read by scrolling, beside Textual's own; their ids begin with ``name``."""
+    return [
+        bind("j", "scroll_down", "down", f"{name}.down", "scroll down", show=False),
+        bind("k", "scroll_up", "up", f"{name}.up", "scroll up", show=False),
+        bind("g", "scroll_home", "top", f"{name}.top", "top", show=False),
+        bind("G", "scroll_end", "end", f"{name}.end", "end", show=False),
+        bind("space", "page_down", "page down", f"{name}.page", "one page down", show=False),
+    ]
+
+
 PALETTE = bind("ctrl+p", "command_palette", "palette", "palette", "all actions, and all batches by name")
 
 

@@ -14,7 +14,7 @@ from batchtui.domain.errors import ConfigError
 from batchtui.tui import bindings, themes
 from batchtui.tui.home.rows import COLUMNS
 
-_TOGETHER = {"NewScreen": ("WritePane",), "ScoreScreen": ("MatrixView",), "FieldCompareScreen": ("MatrixView",)}
+_TOGETHER = {"NewScreen": ("ComposePane",), "ScoreScreen": ("MatrixView",), "FieldCompareScreen": ("MatrixView",)}
 """Screens, with what on them has keys of its own."""
 _WITH_LIST = (
     *("HomeScreen", "ResultsScreen", "RemoteBatchesScreen", "CompareScreen", "SettingsScreen"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any
 
 from textual.content import Content
@@ -14,6 +15,8 @@ from batchtui.tui import bindings
 from batchtui.tui.dialogs import Reading
 
 Piece = Content | str | tuple[str, str]
+BOX, AROUND = 100, 8
+"""Cells of the widest box, and those of it that frame, padding and scrollbar take."""
 _TAB = re.compile(r"(.+\.tab)\d")
 
 
@@ -21,10 +24,11 @@ class HelpScreen(Reading):
     """Reads the bindings of the screen it was called from."""
 
     def __init__(self, screen: Screen[Any]) -> None:
-        super().__init__("Keyboard shortcuts", Content.assemble(*_keys(screen), "\n", *_signs()))
+        room = min(BOX, screen.size.width * 9 // 10) - AROUND
+        super().__init__("Keyboard shortcuts", Content.assemble(*_keys(screen, room), "\n", *_signs(room)))
 
 
-def _keys(screen: Screen[Any]) -> list[Piece]:
+def _keys(screen: Screen[Any], room: int) -> list[Piece]:
     """Each action once with all its keys, the screen's own first, then the list's, then those of everywhere."""
     found: dict[tuple[int, str], tuple[list[str], str]] = {}
     order = {"screen": 0, "widget": 1, "app": 2}
@@ -46,11 +50,16 @@ def _keys(screen: Screen[Any]) -> list[Piece]:
         parts += ["\n"] if kind_number != last else []
         last = kind_number
         keys = f"{shown[0]} … {shown[-1]}" if name.endswith(".tab") and len(shown) > 1 else " ".join(shown)
-        parts += [(f"{keys:<12}", "bold $text-primary"), f" {safetext.line(tip, 100)}\n"]
+        parts += [(f"{keys:<12}", "bold $text-primary"), f" {_hanging(safetext.line(tip, 100), 13, room)}\n"]
     return parts
 
 
-def _signs() -> list[Piece]:
+def _hanging(text: str, at: int, room: int) -> str:
+    """A text that begins ``at`` cells from the left, its further lines below its first."""
+    return f"\n{' ' * at}".join(textwrap.wrap(text, max(10, room - at))) or text
+
+
+def _signs(room: int) -> list[Piece]:
     g = GLYPHS
     signs = [
         (g.running, "$text-primary", "running"),
@@ -67,7 +76,7 @@ def _signs() -> list[Piece]:
     ]
     parts: list[Piece] = [("Signs\n", "bold")]
     for sign, colour, meaning in signs:
-        parts += [(f"{sign}  ", colour), f"{meaning}\n"]
+        parts += [(f"{sign}  ", colour), f"{_hanging(meaning, 3, room)}\n"]
     parts.append(
         (
             "~ before a price: an estimate.  Left: until the batch expires, or until the API deletes its results.",

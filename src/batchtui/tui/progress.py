@@ -37,5 +37,5 @@ def progress_line(progress: Progress, key: str = "esc") -> Content:
     bar = f"{numbers.bar(progress.done, progress.total, 20)} " if progress.total else ""
     note = f" · {safetext.line(progress.note, 60)}" if progress.note else ""
     return Content.assemble(
-        (" " + stage.capitalize() + "  ", "bold"), bar, f"{done}{total}{note}", (f"   {key} stops", "dim")
+        (stage.capitalize() + "  ", "bold"), bar, f"{done}{total}{note}", (f"   {key} stops", "dim")
     )

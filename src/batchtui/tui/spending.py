@@ -1,4 +1,4 @@
-"""The spending screen: today, this month, by profile, model and day, with bars."""
+"""The dialog with what was spent: today, this month, by profile, model and day, with bars."""
 
 from __future__ import annotations
 

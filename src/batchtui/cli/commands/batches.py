@@ -14,6 +14,7 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
+from batchtui.cli.meant import all_meant
 from batchtui.cli.output import fail, print_json, say, show, terminal_width
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
@@ -235,7 +236,7 @@ def watch_(session: Session, ids: tuple[str, ...], notify: bool, strict: bool) -
         return service.context.mine(record) or (wide and service.others.can_reach(record))
 
     if ids:
-        chosen = [service.resolve(i).local_id for i in ids]
+        chosen = [r.local_id for r in all_meant(service, ids)]
     else:
         chosen = [r.local_id for r in service.records() if (r.active or r.results_due) and followed(r)]
     if not chosen:
@@ -274,7 +275,9 @@ async def _watch(session: Session, service: Service, chosen: list[str]) -> None:
 def cancel_(session: Session, ids: tuple[str, ...]) -> int:
     """Cancel batches. Requests that are already processed keep their results and are charged."""
     service = session.service()
-    records = [service.resolve(i) for i in ids]
+    named = all_meant(service, ids)
+    # Of a run what is over is not in question, unless all of it is.
+    records = [r for r in named if len(named) <= len(ids) or r.active] or named
     if not session.confirm(f"Cancel {_named(records)}?"):
         return InputError.exit_code
     results = session.run(lambda: service.cancel([r.local_id for r in records]), service)
@@ -311,7 +314,7 @@ def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> 
             "--here and --there each mean one place only", advice="leave both out to delete in both places"
         )
     service = session.service()
-    records = [service.resolve(i) for i in ids]
+    records = all_meant(service, ids)
     both = here == there
     lost = "here and at the API" if both else "here" if here else "at the API"
     if not session.confirm(f"Delete {_named(records)} {lost}?  This can't be undone."):

@@ -9,6 +9,7 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion
+from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import Destination, table_options, table_place, write_table
 from batchtui.cli.session import Session, verb
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @verb("compare")
 @click.argument("left", metavar="ID", shell_complete=completion.ids)
 @click.argument("right", metavar="ID", shell_complete=completion.ids)
-@click.option("--run", is_flag=True, help="Compare the whole runs.")
+@run_option("Compare the whole runs")
 @click.option("--all", "everything", is_flag=True, help="List requests with equal answers too.")
 @click.option(
     "--field", default="", metavar="FIELD", help="Compare a field: agreement, kappa, a matrix, rows that differ."
@@ -53,7 +54,7 @@ def compare_(
     left: str,
     right: str,
     *,
-    run: bool,
+    run: bool | None,
     everything: bool,
     field: str,
     gold: str,
@@ -67,9 +68,10 @@ def compare_(
             raise InputError(f"{option} needs --field", advice="name a field, such as --field sentiment")
     service = session.service()
     place = table_place(session, output, format_, force=force)
-    records = service.resolve(left), service.resolve(right)
+    sides = batch_or_run(service, left, run), batch_or_run(service, right, run)
+    records = sides[0][0], sides[1][0]
     with session.work() as work:
-        views = tuple(service.open_results(each.local_id, run=run, work=work) for each in records)
+        views = tuple(service.open_results(each.local_id, run=whole, work=work) for each, whole in sides)
         if field:
             names, found = _field_compared(service, records, views, (field, gold), work)
         else:

@@ -8,6 +8,7 @@ import click
 
 from batchtui.cli import completion
 from batchtui.cli.downloads import brought
+from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, show, terminal_width
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
@@ -22,7 +23,7 @@ TOP = 30
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
 @click.argument("field", metavar="FIELD")
 @click.argument("by", metavar="[BY]", required=False, default="")
-@click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
+@run_option("Merge the whole run, its retries included")
 @ONLY
 @filter_options
 @click.option(
@@ -41,7 +42,7 @@ def count_(
     *,
     field: str,
     by: str,
-    run: bool,
+    run: bool | None,
     only: tuple[str, ...],
     filter_: str,
     regex: bool,
@@ -54,7 +55,7 @@ def count_(
     from batchtui.results.names import names_of
 
     service = session.service()
-    record = service.resolve(id_)
+    record, run = batch_or_run(service, id_, run)
     brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     with session.work() as work:

@@ -8,6 +8,7 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.downloads import look, no_results_yet
+from batchtui.cli.meant import all_meant
 from batchtui.cli.output import fail, print_json, say
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
@@ -25,7 +26,8 @@ def fetch_(session: Session, ids: tuple[str, ...]) -> int:
     here and succeeded; 1 some requests did not succeed, or are missing; 3 refused by the API, or no network.
     """
     service = session.service()
-    records = [service.resolve(i) for i in dict.fromkeys(ids)]
+    named = all_meant(service, ids)
+    records = [r for r in named if r.id] or named
     failed = session.run(lambda: _download(service, records), service)
     code = 0
     for record in records:

@@ -13,6 +13,7 @@ import msgspec
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
 from batchtui.cli.downloads import brought
+from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, agree_on
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
@@ -57,7 +58,7 @@ _MAX_SCHEMA = 16_000_000
 )
 @ONLY
 @filter_options
-@click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
+@run_option("Merge the whole run, its retries included")
 @click.option(
     "--unfold/--no-unfold",
     default=None,
@@ -103,7 +104,7 @@ def results_(
     filter_: str,
     regex: bool,
     case: bool,
-    run: bool,
+    run: bool | None,
     schema_file: Path | None,
     strict: bool,
     raw: bool,
@@ -117,7 +118,7 @@ def results_(
     service = session.service()
     wanted = wanted_filter(filter_, case, regex)
     schema = _read_schema(schema_file) if schema_file is not None else None
-    record = service.resolve(id_)
+    record, run = batch_or_run(service, id_, run)
     if all_rows and (only or not wanted.empty):
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     place = agree_on(session, output, format_, force=force)

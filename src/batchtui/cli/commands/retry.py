@@ -10,6 +10,7 @@ import click
 from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.downloads import bring_due
+from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.row_choice import filter_options, filtered, wanted_filter
 from batchtui.cli.sending import (
@@ -37,7 +38,7 @@ from batchtui.service.retry import Notes
 @click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (repeatable).")
 @filter_options
 @set_option
-@click.option("--run", is_flag=True, help="Retry all batches of the run, not only this one.")
+@run_option("Retry all batches of the run")
 @follow_options
 @click.option("--dry-run", is_flag=True, help="Only check, price and show the changes.")
 def retry_(
@@ -49,16 +50,17 @@ def retry_(
     regex: bool,
     case: bool,
     changes: tuple[str, ...],
-    run: bool,
+    run: bool | None,
     sending: Sending,
     dry_run: bool,
 ) -> int:
     """Retry failed requests as a new batch of the same run; requests with a usable answer are left out."""
     service = session.service()
-    record = service.resolve(id_)
+    record, run = batch_or_run(service, id_, run)
     place = output_place(session, sending)
     settings, wanted = settings_of(changes), wanted_filter(filter_, case, regex)
-    records = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else [record]
+    over = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else []
+    records = over or [record]
     bring_due(session, service, records)
     with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
         rows = retry.rows(only or NOT_SUCCEEDED)

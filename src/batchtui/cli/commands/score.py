@@ -9,6 +9,7 @@ import click
 
 from batchtui.cli import completion
 from batchtui.cli.downloads import brought
+from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import table_options, table_place, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
@@ -26,7 +27,7 @@ from batchtui.present import scores as present
     metavar="COLUMN|FILE",
     help="A column with the right values, a file by id (FILE:COLUMN names its column), review, or review:ID.",
 )
-@click.option("--run", is_flag=True, help="Merge the whole run, its retries included.")
+@run_option("Merge the whole run, its retries included")
 @ONLY
 @filter_options
 @click.option(
@@ -39,7 +40,7 @@ def score_(
     *,
     field: str,
     gold: str,
-    run: bool,
+    run: bool | None,
     only: tuple[str, ...],
     filter_: str,
     regex: bool,
@@ -53,7 +54,7 @@ def score_(
     from batchtui.results.names import names_of
 
     service = session.service()
-    record = service.resolve(id_)
+    record, run = batch_or_run(service, id_, run)
     brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     place = table_place(session, output, format_, force=force)

@@ -21,7 +21,7 @@ from batchtui.domain.outcome import ALL_OUTCOMES
 from batchtui.domain.plan import Plan
 from batchtui.intake.options import FORMATS, IntakeOptions, RunChoice, TableOptions
 from batchtui.present import plan as plan_words
-from batchtui.service import Service, run_sources
+from batchtui.service import Service, lineage, run_sources
 
 _SOURCES: list[Callable[[Any], Any]] = [
     click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=completion.files),
@@ -210,7 +210,7 @@ def submit_(
 def _title(service: Service, sources: tuple[str, ...], template: Path | None) -> str:
     """A title for a run: of one made from another run, that one's title and the template's name."""
     named = [
-        run_sources.title(run_sources.record_of(service.context, source)) if run_sources.is_run(source) else source
+        lineage.title(run_sources.record_of(service.context, source)) if run_sources.is_run(source) else source
         for source in sources
     ]
     made = plan_words.title_of(named)

@@ -1,5 +1,7 @@
-"""What the keys of the home screen do: cancel, retry, export, delete, edit and more; each asks where it must.  What they
-raise is shown by run_task."""
+"""What the keys of the home screen do: cancel, retry, export, delete, edit and more; each asks where it must.
+
+What they raise is shown by ``run_task``.
+"""
 
 from __future__ import annotations
 

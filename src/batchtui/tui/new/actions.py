@@ -21,13 +21,13 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.service import planning
 from batchtui.tui.dialogs import Confirm
 from batchtui.tui.new.check import CheckInput
+from batchtui.tui.new.compose_pane import ComposePane, editable
 from batchtui.tui.new.drafts import DraftList
 from batchtui.tui.new.problem_list import ProblemList
 from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
-from batchtui.tui.new.write import WritePane, editable
 from batchtui.tui.terminal import edit_text, editor
 from batchtui.tui.widgets.status_line import StatusLine
 
@@ -122,7 +122,7 @@ async def show_problem(screen: NewScreen, previewer: Previewer, problem: Problem
     if form is None:
         return
     if form.forms:
-        lines, _ = screen.query_one(WritePane).check()
+        lines, _ = screen.query_one(ComposePane).check()
         source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
     else:
         source = form.source()

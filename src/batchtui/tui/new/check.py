@@ -39,6 +39,8 @@ class CheckInput:
     options: IntakeOptions = field(default_factory=IntakeOptions)
     again: str = ""
     """Local id of the run that is made again, "" for none; without paths its own rows are meant."""
+    reread: bool = False
+    """True when these come from its files as they are now."""
 
     @property
     def change(self) -> AgainChange:
@@ -48,6 +50,7 @@ class CheckInput:
         )
         return AgainChange(
             sources=self.paths,
+            reread=self.reread,
             template=self.options.template,
             template_text=self.options.template_text,
             set=settings,
@@ -80,6 +83,8 @@ class FormState:
     """Local id of the run that is made again, "" for none."""
     own_rows: bool = False
     """True when the rows are that run's own."""
+    reread: bool = False
+    """True when they are read from its files as they are now."""
     forms: tuple[Form, ...] = ()
     """The composed requests, where they are composed."""
     account: tuple[object, ...] = ()
@@ -103,7 +108,7 @@ class FormState:
     def source(self) -> CheckInput:
         """The files that are to be checked; raises InputError."""
         paths = () if self.own_rows else split_paths(self.typed)
-        return CheckInput(paths=paths, options=self.options(), again=self.again)
+        return CheckInput(paths=paths, options=self.options(), again=self.again, reread=self.reread)
 
 
 class CheckMoved(Message):

@@ -1,4 +1,4 @@
-"""Choosing source files: a folder as a list with sizes and dates, one key away from its parent."""
+"""The file picker: a folder as a list with sizes and dates, one key away from its parent."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ def form_facts(form: SourceForm, made: Plan | None, *, columns: int, template_ed
         "skip errors" if form.skip_bad else "",
         "1h cache" if form.cache_prefix else "",
         "close schemas" if form.close_schemas else "",
+        "files read again" if form.reread else "",
     ]
     return [safetext.line(fact, 80) for fact in facts if fact]
 

@@ -23,7 +23,7 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
     batches = numbers.plural(len(plan.parts), "batch", "batches")
     likely = f" · {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
     line = Content.assemble(
-        (f" {batches} · {numbers.plural(plan.requests, 'request')}", "bold"),
+        (f"{batches} · {numbers.plural(plan.requests, 'request')}", "bold"),
         " · ",
         (numbers.usd_range(estimate.batch_usd), "bold $text-success"),
         (likely, "bold"),
@@ -51,14 +51,14 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
 
 
 def _doubt(text: str) -> Content:
-    return Content.styled(f" ! {text}", "bold $text-warning")
+    return Content.styled(f"! {text}", "bold $text-warning")
 
 
 class PlanSummary(CachedStatic):
     """Says what would be sent and what it would cost; drawn again only when the words change."""
 
     DEFAULT_CSS = """
-    PlanSummary { height: auto; min-height: 2; max-height: 6; border-top: solid $foreground 25%; }
+    PlanSummary { height: auto; min-height: 2; max-height: 6; padding: 0 1; border-top: solid $foreground 25%; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -12,7 +12,8 @@ from batchtui.intake.drafts import BegunDraft
 from batchtui.intake.options import RunChoice
 from batchtui.present import numbers
 from batchtui.service import Service
-from batchtui.service.run_sources import PREFIX, title
+from batchtui.service.lineage import title
+from batchtui.service.run_sources import PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class PrefilledForm:
     """Which rows of the run are meant."""
     again: str = ""
     """Local id of the run that is made again, "" for none."""
+    files: bool = False
+    """True when the files it was made from can be read again as they are now."""
     words: str = ""
     """Which rows are meant, in words, while the source stands."""
     other_words: str = ""
@@ -40,6 +43,7 @@ class PrefilledForm:
             source=self.source,
             choice=self.choice,
             again=self.again,
+            files=self.files,
             words=self.words,
             other_words=self.other_words,
         )
@@ -51,6 +55,7 @@ def reopened(kept: BegunDraft) -> PrefilledForm:
         source=kept.source,
         choice=kept.choice,
         again=kept.again,
+        files=kept.files,
         words=kept.words,
         other_words=kept.other_words,
     )
@@ -92,11 +97,14 @@ def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
     first = again.first
     requests = sum(r.requests for r in again.run if r.attempt == 0)
     known = "" if again.recipe is not None else "; its template and options are not known"
+    files = bool(again.files)
+    others = "" if files else "; a path in Source replaces them"
     return PrefilledForm(
         source=source_of(service, first),
         title=f"{title(first)} again",
         template=again.recipe.template_text if again.recipe is not None else "",
         again=first.run,
-        words=f"{numbers.plural(requests, 'row')} of {title(first)}, kept with the run{known}; a path in Source replaces them",
+        files=files,
+        words=f"{numbers.plural(requests, 'row')} of {title(first)}, kept with the run{known}{others}",
         other_words=f"compared with those of {title(first)}",
     )

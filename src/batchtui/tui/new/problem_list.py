@@ -27,7 +27,6 @@ class ProblemGathering:
     def __init__(self, places: int = 20) -> None:
         self._places = places
         self._groups: dict[tuple[Level, str, str], tuple[int, tuple[Problem, ...]]] = {}
-        self.count = 0
 
     def add(self, problem: Problem) -> None:
         """Take one more."""
@@ -36,7 +35,6 @@ class ProblemGathering:
         if len(self._groups) >= 500 and not number:
             key, (number, first) = next(reversed(self._groups.items()))
         self._groups[key] = (number + 1, (*first, problem) if len(first) < self._places else first)
-        self.count += 1
 
     def groups(self) -> tuple[ProblemGroup, ...]:
         """What there is so far, errors first."""

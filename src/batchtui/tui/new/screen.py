@@ -38,6 +38,7 @@ from batchtui.tui.new.check import (
     SourceCheck,
     join_paths,
 )
+from batchtui.tui.new.compose_pane import ComposePane
 from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
 from batchtui.tui.new.folded_form import FoldedForm, form_facts
 from batchtui.tui.new.plan_summary import PlanSummary
@@ -48,7 +49,6 @@ from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor, starter
-from batchtui.tui.new.write import WritePane
 from batchtui.tui.progress import progress_line
 from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
@@ -152,14 +152,14 @@ class NewScreen(BaseScreen[None]):
             yield ProblemPane(id="problems")
             yield TablePeek(id="rows")
             yield TemplateEditor(id="template")
-            yield WritePane(id="write")
+            yield ComposePane(id="write")
         yield PlanSummary(id="new-plan")
         yield StatusLine()
         yield KeyLine(self.KEY_LINE, last=("help", "back"))
 
     def on_mount(self) -> None:
         """The path has the cursor."""
-        self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
+        self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
         form = self.query_one(SourceForm)
         form.focus_path()
         if self._prefilled.source:
@@ -211,7 +211,7 @@ class NewScreen(BaseScreen[None]):
         return True
 
     async def _load_models(self) -> None:
-        pane = self.query_one(WritePane)
+        pane = self.query_one(ComposePane)
         pane.set_models([self._model, *self.service.prices.models()])
         models = await self.ask(self.service.models())
         usable = (each.id for each in models if each.batch is not False and each.lifecycle != "retired")
@@ -251,7 +251,7 @@ class NewScreen(BaseScreen[None]):
             run_task(self, self.check_anew())
 
     async def _begin_writing(self) -> None:
-        await self.query_one(WritePane).begin(
+        await self.query_one(ComposePane).begin(
             planning.complete_options(self.service.context, None), self.service.prices
         )
         self.start_check()
@@ -358,7 +358,7 @@ class NewScreen(BaseScreen[None]):
         """What stands on the screen."""
         account = (self.service.profile, self.service.config.limits)
         if self.writing:
-            return FormState(forms=tuple(self.query_one(WritePane).current), account=account)
+            return FormState(forms=tuple(self.query_one(ComposePane).current), account=account)
         form, editor = self.query_one(SourceForm), self.query_one(TemplateEditor)
         mine = editor.name_of == form.template_path and (form.has_template or bool(editor.text.strip()))
         return FormState(
@@ -374,6 +374,7 @@ class NewScreen(BaseScreen[None]):
             choice=self._prefilled.choice if self._prefilled_holds else RunChoice(),
             again=self._prefilled.again,
             own_rows=bool(self._prefilled.again) and self._prefilled_holds,
+            reread=self._prefilled.files and self._prefilled_holds and form.reread,
             account=account,
         )
 
@@ -390,7 +391,7 @@ class NewScreen(BaseScreen[None]):
         self.query_one(SourceForm).set_path(join_paths(paths))
         self.start_check(fold_from=self.focused)
 
-    @on(WritePane.Changed)
+    @on(ComposePane.Changed)
     def _written_anew(self) -> None:
         if self.writing and self.shown() != self.checked.form:
             self.start_check()
@@ -408,17 +409,17 @@ class NewScreen(BaseScreen[None]):
 
     @on(SourceForm.Edited)
     @on(TemplateEditor.Edited)
-    @on(WritePane.Edited)
+    @on(ComposePane.Edited)
     def _edited(self, event: Message) -> None:
         """What was planned is not what stands here any more: it can't be sent."""
-        other_mode = isinstance(event, WritePane.Edited) != self.writing
+        other_mode = isinstance(event, ComposePane.Edited) != self.writing
         if other_mode or self.checked.form is None or self.shown() == self.checked.form:
             return
         self.checker.forget()
         self.checked.forget()
         self.refresh_bindings()
         when = "press Enter to check again" if isinstance(event, SourceForm.Edited) else CHECKED_SOON
-        self.query_one(PlanSummary).say(Content.styled(f" changed: {when}", "dim"))
+        self.query_one(PlanSummary).say(Content.styled(f"changed: {when}", "dim"))
 
     def start_check(self, *, fold_from: Widget | None = None) -> None:
         """Check what is shown now, in a thread; the form folds once its source was read, if ``fold_from`` has the cursor
@@ -433,13 +434,14 @@ class NewScreen(BaseScreen[None]):
         if make is None:
             self.checker.forget()
             if not self.writing:
-                self.query_one(PlanSummary).say(Content.styled(f" {EMPTY}", "dim"))
+                self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
             return
         self.query_one(StatusLine).dismiss()
-        self.query_one(PlanSummary).say(Content.styled(" checking…   esc stops", "dim"))
+        self.query_one(PlanSummary).say(Content.styled("checking…   esc stops", "dim"))
         if not self.writing:
+            known, holds = self._prefilled, self._prefilled_holds
             self.query_one(SourceForm).say_rows(
-                self._prefilled.words if self._prefilled_holds else self._prefilled.other_words
+                known.words if holds else known.other_words, files=known.files and holds
             )
         self.checker.start(make)
         if not self.writing:
@@ -480,7 +482,7 @@ class NewScreen(BaseScreen[None]):
         elif plan is not None:
             self.say("No requests: nothing to send.", level="warn")
         elif self.writing:
-            untouched = self.query_one(WritePane).untouched
+            untouched = self.query_one(ComposePane).untouched
             self.say(UNWRITTEN if untouched else "The form has errors.", advice="" if untouched else "Fix them first.")
         elif not self.query_one(SourceForm).typed:
             self.say(EMPTY, level="warn")
@@ -522,10 +524,10 @@ class NewScreen(BaseScreen[None]):
 
     def _written(self) -> Callable[[], CheckInput] | None:
         """The composed requests; None while a form holds an error, which is said."""
-        if self.query_one(WritePane).untouched:
-            self.query_one(PlanSummary).say(Content.styled(f" {UNWRITTEN}", "dim"))
+        if self.query_one(ComposePane).untouched:
+            self.query_one(PlanSummary).say(Content.styled(f"{UNWRITTEN}", "dim"))
             return None
-        lines, problems = self.query_one(WritePane).check()
+        lines, problems = self.query_one(ComposePane).check()
         gathered = ProblemGathering()
         for problem in problems:
             gathered.add(problem)
@@ -533,7 +535,7 @@ class NewScreen(BaseScreen[None]):
         errors = sum(problem.level == "error" for problem in problems)
         if errors:
             self.query_one(PlanSummary).say(
-                Content.styled(f" ✗ {numbers.plural(errors, 'error')} to fix first", "bold $text-error")
+                Content.styled(f"✗ {numbers.plural(errors, 'error')} to fix first", "bold $text-error")
             )
             return None
         source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
@@ -574,11 +576,11 @@ class NewScreen(BaseScreen[None]):
             return
         self.checked.stopped_by, self.checked.difference = event.stopped_by, event.difference
         if event.error is not None:
-            self.query_one(PlanSummary).say(Content.styled(" no plan", "dim"))
+            self.query_one(PlanSummary).say(Content.styled("no plan", "dim"))
             self.fold(False)
             self.fail(event.error)
         elif event.plan is None:
-            self.query_one(PlanSummary).say(Content.styled(" stopped; ctrl+r checks again", "dim"))
+            self.query_one(PlanSummary).say(Content.styled("stopped; ctrl+r checks again", "dim"))
         else:
             self._planned(event.plan)
         self.refresh_bindings()
@@ -627,12 +629,11 @@ class NewScreen(BaseScreen[None]):
         """The plan and its cost, or what keeps it from being one."""
         summary = self.query_one(PlanSummary)
         if plan.errors:
-            wrong = f" ✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
-            good = f" {numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
+            wrong = f"✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
+            good = f"{numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
             if plan.errors == 1 and not plan.requests:
                 only = next(group.first[0] for group in plan.problems if group.level == "error")
-                wrong = f" ✗ 1 error: {safetext.line(only.message, 200)}"
-                good = f" {safetext.line(only.where, 120)}"
+                wrong, good = f"✗ 1 error: {safetext.line(only.message, 200)}", safetext.line(only.where, 120)
             summary.say(Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim"))
         else:
             profile = self.service.profile
@@ -647,7 +648,7 @@ class NewScreen(BaseScreen[None]):
 
     def _draft(self) -> Draft | None:
         """What the screen holds, None when nothing was composed."""
-        form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(WritePane)
+        form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(ComposePane)
         if pane.untouched and not editor.composed:
             return None
         kept, plan = self.drafts.kept, self.plan
@@ -662,6 +663,7 @@ class NewScreen(BaseScreen[None]):
             cache_prefix=form.cache_prefix,
             close_schemas=form.close_schemas,
             skip_bad=form.skip_bad,
+            reread=form.reread,
             default_model=form.model,
             forms=() if pane.untouched else tuple(pane.current),
             mode="write" if self.writing else "files",
@@ -683,8 +685,8 @@ class NewScreen(BaseScreen[None]):
         draft = await self.drafts.last()
         if draft is None or self.checked.form is not None or self.writing or self.query_one(SourceForm).typed:
             return
-        offer = f" {self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
-        empty = Content.styled(f" {EMPTY}", "dim")
+        offer = f"{self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
+        empty = Content.styled(f"{EMPTY}", "dim")
         self.query_one(PlanSummary).say(empty, Content.styled(offer, "$text-accent"))
 
     async def show_draft(self, draft: Draft) -> None:
@@ -697,7 +699,7 @@ class NewScreen(BaseScreen[None]):
         self.query_one(SourceForm).restore(draft)
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
         if draft.forms:
-            await self.query_one(WritePane).load(draft.forms)
+            await self.query_one(ComposePane).load(draft.forms)
         mode = self.query_one("#new-mode", TabLine)
         wanted = "write" if draft.composing else "files"
         if mode.chosen == wanted:
@@ -752,7 +754,7 @@ class NewScreen(BaseScreen[None]):
             run_task(self, self._leave(), opens=True, stoppable=False)
 
     async def _leave(self) -> None:
-        self.query_one(WritePane).settle()
+        self.query_one(ComposePane).settle()
         try:
             await self.keep_draft()
         except BatchtuiError as error:

@@ -33,6 +33,7 @@ class SourceForm(Vertical):
     SourceForm Toggle { margin-left: 3; }
     SourceForm #source-model { width: 22; }
     SourceForm #source-table, SourceForm #source-run { height: 1; }
+    SourceForm #source-run { width: auto; max-width: 1fr; }
     """
 
     table = TableOptions()
@@ -83,25 +84,24 @@ class SourceForm(Vertical):
         with Horizontal(classes="form-line", id="source-run-line"):
             yield Static("Rows", classes="form-label", markup=False)
             yield Static("", id="source-run", markup=False)
+            tip = "read the files that the run was made from as they are now; what differs is shown before anything is sent"
+            yield Toggle("Reread files", id="source-reread", tooltip=tip)
 
     def on_mount(self) -> None:
         """The line of the table's options is there while there are some."""
         self.set_table(self.table)
         self.say_rows("")
 
-    def say_rows(self, words: str) -> None:
-        """Say which rows of a run are meant, "" where no run is."""
+    def say_rows(self, words: str, *, files: bool = False) -> None:
+        """Say which rows of a run are meant, "" where no run is; ``files`` offers to read those of a run again."""
         self.query_one("#source-run-line").display = bool(words)
+        self.query_one("#source-reread", Toggle).display = files
         self.query_one("#source-run", Static).update(Content(safetext.line(words, 160)))
 
     def begin_again(self) -> None:
         """Say that template and model are the run's own while none is typed."""
         self.query_one("#source-template", PathInput).placeholder = "the run's own template"
         self.query_one("#source-model", Input).placeholder = "the run's own model"
-
-    def set_model(self, model: str) -> None:
-        """Write a model into its field."""
-        self.query_one("#source-model", Input).value = model
 
     def focus_path(self) -> None:
         """Put the cursor on the path."""
@@ -172,6 +172,11 @@ class SourceForm(Vertical):
         """Whether objects of schemas are closed."""
         return self.query_one("#source-close", Toggle).on
 
+    @property
+    def reread(self) -> bool:
+        """Whether the files of the run that is made again are read as they are now."""
+        return self.query_one("#source-reread", Toggle).on
+
     def offer_closing(self, offered: bool) -> None:
         """Show the switch that closes schemas where it would help, and while it is on."""
         self.query_one("#source-close", Toggle).display = offered or self.close_schemas
@@ -187,6 +192,7 @@ class SourceForm(Vertical):
         self.query_one("#source-skip", Toggle).set(draft.skip_bad)
         self.query_one("#source-cache", Toggle).set(draft.cache_prefix)
         self.query_one("#source-close", Toggle).set(draft.close_schemas)
+        self.query_one("#source-reread", Toggle).set(draft.reread)
         self.offer_closing(False)
 
     @on(Input.Changed)

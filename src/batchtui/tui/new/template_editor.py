@@ -17,7 +17,7 @@ from batchtui import safetext
 from batchtui.intake.preview import Peek
 from batchtui.intake.row import RunRow
 from batchtui.results.gold import is_likely
-from batchtui.tui.new.write import editable
+from batchtui.tui.new.compose_pane import editable
 from batchtui.tui.widgets.answer_view import AnswerView, Section
 
 PREVIEW_PAUSE = 0.3

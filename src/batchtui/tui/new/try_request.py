@@ -1,4 +1,4 @@
-"""Trying one request at the plain Messages endpoint before the batch is paid for."""
+"""The dialog that sends one request to the plain Messages endpoint before the batch is paid for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending a plan: a bar for each batch while it goes, then what became of each."""
+"""The dialog that sends a plan: a bar for each batch while it goes, then what became of each."""
 
 from __future__ import annotations
 

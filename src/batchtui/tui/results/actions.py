@@ -1,4 +1,4 @@
-"""Actions of the results screen: errors, retry, export, copy, pager and editor, compare, fetch."""
+"""What the keys of the results screen do: errors, retry, export, copy, pager and editor, compare, download."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ async def show_groups(screen: ResultsScreen) -> None:
     groups = await screen.in_thread(screen.view.groups, screen.rows)
     if not groups:
         shown = "Every request shown" if len(screen.rows) < len(screen.view) else "Every request"
-        screen.say(f"{shown} has a usable answer." if screen.rows else "No results are shown.", level="good")
+        if screen.rows:
+            screen.say(f"{shown} has a usable answer.", level="good")
+        else:
+            screen.say("No results are shown.", level="warn")
         return
     chosen: tuple[ErrorGroup, bool] | None = await screen.app.push_screen_wait(GroupsScreen(groups))
     if chosen is None:

@@ -1,10 +1,10 @@
-"""Which columns an export has, and in which order: marks in a list, numbered as they are set."""
+"""The dialog that chooses columns of the list or an export, and their order: marks, numbered as they are set."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from pathlib import PurePath
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from rich.text import Text
 from textual import on
@@ -28,14 +28,29 @@ COLUMNS = (
     Column("name", "Column", 16, flex=3),
     Column("scope", "From", 8, flex=1, max_width=20),
 )
-SCOPE_WORDS = {"row": "source", "answer": "answer", "run": "request"}
+SCOPE_WORDS = {"row": "source", "answer": "answer", "run": "request", "origin": "origin"}
 """What a name of each scope is of, in words."""
 
 
-class NameRows(ListedRows[Name]):
+class OriginColumn(NamedTuple):
+    """A column of a run that this one was made from, under that run's title."""
+
+    full: str
+    scope: str = "origin"
+
+    @property
+    def bare(self) -> str:
+        """The name."""
+        return self.full
+
+
+Choosable: TypeAlias = Name | OriginColumn
+
+
+class NameRows(ListedRows[Choosable]):
     """Names of columns as rows, with their places among the chosen."""
 
-    def __init__(self, names: Sequence[Name], chosen: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[Choosable], chosen: Sequence[str]) -> None:
         super().__init__(names)
         self._chosen = chosen
 
@@ -62,7 +77,7 @@ class ColumnsScreen(BaseModal[list[str] | None]):
 
     def __init__(
         self,
-        names: Sequence[Name],
+        names: Sequence[Choosable],
         chosen: Sequence[str],
         *,
         title: str = "Columns to export, in the order of the marks",

@@ -26,6 +26,7 @@ from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results.diff_view import DiffView
+from batchtui.tui.results.table_columns import id_cell
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
@@ -86,7 +87,7 @@ class PairRows(ListedRows[int]):
                 dearer = right.cost_usd - left.cost_usd
                 cost = f"{'+' if dearer > 0 else '-'}{numbers.usd_request(abs(dearer))}" if dearer else "="
         kind = Text(f"{sign} {WORDS[pair.kind]}", style=style)
-        return safetext.line(pair.custom_id, 80), kind, _state(left), _state(right), tokens, cost
+        return id_cell(pair.custom_id), kind, _state(left), _state(right), tokens, cost
 
 
 def _state(row: ResultRow | None) -> Cell:

@@ -35,6 +35,7 @@ from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.results.score import choose_gold
+from batchtui.tui.results.table_columns import id_cell, is_id_column
 from batchtui.tui.widgets.answer_view import AnswerView, Section
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -92,11 +93,8 @@ class FieldCompareScreen(BaseScreen[None]):
         self._titles = present.told_apart([batch.full_name(each) for each in records])
         self.found: FieldComparison | None = None
         self._own = [(name, names[0].column(name)) for name in names[0].own]
-        few = range(min(50, len(comparison.left)))
         self._shown_own = [
-            (name, column)
-            for name, column in self._own[:40]
-            if not all(as_text(column[row]) == comparison.left.id(row) for row in few)
+            (name, column) for name, column in self._own[:40] if not is_id_column(comparison.left, column)
         ][:_OWN]
 
     def compose(self) -> ComposeResult:
@@ -158,7 +156,7 @@ class FieldCompareScreen(BaseScreen[None]):
         assert self.found is not None
         row, other = self.found.pairs[number]
         left, right = self.found.left[row], self.found.right[other]
-        cells: list[Cell] = [safetext.line(self._views[0].id(row), 80), _value(left), _value(right)]
+        cells: list[Cell] = [id_cell(self._views[0].id(row)), _value(left), _value(right)]
         if self.found.gold is not None:
             gold = self.found.gold.labels[row]
             cells += [safetext.line(gold or GLYPHS.dash, 60), _CORRECT[self.found.right_of(number)]]

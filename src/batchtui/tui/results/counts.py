@@ -26,6 +26,7 @@ from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.column_choice import SCOPE_WORDS
+from batchtui.tui.results.heading import two_ended
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column, lay_out
@@ -184,9 +185,7 @@ class CountsScreen(BaseScreen[str | None]):
         assert counts is not None
         left = present.title(counts)
         right = f"by {safetext.line(counts.by, 40)} (tab changes)" if counts.by else "tab crosses with another column"
-        gap = self.size.width - 2 - cell_len(left) - cell_len(right)
-        text = Content.assemble((left, "bold"), (" " * gap + right if gap > 1 else "", "dim"))
-        self.query_one("#counts-title", Static).update(text)
+        self.query_one("#counts-title", Static).update(two_ended(left, right, self.size.width - 2))
 
     def on_resize(self) -> None:
         """The title and the widths go by the room."""

@@ -18,7 +18,7 @@ from textual.strip import Strip
 from batchtui import safetext
 from batchtui.results.compare import DiffLine
 from batchtui.results.word_diff import word_pieces
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import scrolling
 
 MOST = 50_000
 """Lines that are laid out."""
@@ -42,13 +42,7 @@ class DiffView(ScrollView, can_focus=True):
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"diff--removed", "diff--added", "diff--rule"}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        bind("j", "scroll_down", "down", "diff.down", "scroll down", show=False),
-        bind("k", "scroll_up", "up", "diff.up", "scroll up", show=False),
-        bind("g", "scroll_home", "top", "diff.top", "to the top", show=False),
-        bind("G", "scroll_end", "end", "diff.end", "to the end", show=False),
-        bind("space", "page_down", "page down", "diff.page", "one page down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = scrolling("diff")
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -1,4 +1,4 @@
-"""The error groups screen: results without a usable answer, by how they ended, with what that means."""
+"""The dialog with results without a usable answer, grouped by how they ended, with what that means."""
 
 from __future__ import annotations
 

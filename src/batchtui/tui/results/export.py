@@ -29,7 +29,7 @@ from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import DIALOG_CSS, Dialog, ask_replace
 from batchtui.tui.progress import Progressed, work_for
-from batchtui.tui.results.column_choice import ColumnsScreen
+from batchtui.tui.results.column_choice import Choosable, ColumnsScreen, OriginColumn
 from batchtui.tui.widgets.controls import button
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.tab_line import Tab, TabLine
@@ -81,9 +81,16 @@ class ExportScreen(Dialog[str]):
     ]
 
     def __init__(
-        self, view: View, rows: Sequence[int], name: str, *, whole: bool, origins: Sequence[BatchRecord] = ()
+        self,
+        view: View,
+        rows: Sequence[int],
+        name: str,
+        *,
+        whole: bool,
+        values: bool = False,
+        origins: Sequence[BatchRecord] = (),
     ) -> None:
-        """``origins`` are the first batches of the runs it was made from."""
+        """``values``: requests asked for values, which a table holds best; ``origins``: the runs it was made from."""
         super().__init__(
             f"Export {'all' if whole else 'the selected'} {numbers.plural(len(rows), 'result')}", wide=True
         )
@@ -93,10 +100,13 @@ class ExportScreen(Dialog[str]):
         self._rows = rows
         self._stem = name or "results"
         self._whole = whole
-        self._unfold: bool | None = None
+        self._formats = sorted(FORMATS, key=lambda name: name != "csv") if values else list(FORMATS)
+        self._unfold = values
         self._parsed = False
         self._bom = False
         self._columns: list[str] = []
+        self._of_origins: frozenset[str] = frozenset()
+        """Names among those that could be chosen that are of the runs it was made from."""
         self._all_rows = False
         self._replace = False
         self._skipped = 0
@@ -105,7 +115,7 @@ class ExportScreen(Dialog[str]):
 
     def body(self) -> ComposeResult:
         """Format, place, what it is, progress."""
-        yield TabLine([Tab(name, name) for name in FORMATS], id="export-format")
+        yield TabLine([Tab(name, name) for name in self._formats], id="export-format")
         yield Static("", id="export-what", markup=False)
         yield Static("", id="export-options", markup=False)
         yield Static("", id="export-rows", markup=False)
@@ -116,10 +126,9 @@ class ExportScreen(Dialog[str]):
             yield button("Export", id="yes", action="write", variant="primary")
 
     def on_mount(self) -> None:
-        """JSONL first, beside where batchtui was started."""
+        """JSONL first, CSV where there are fields, beside where batchtui was started."""
         self._suggest()
         self._show_rows()
-        run_task(self, self._look())
         if self._whole:
             run_task(self, self._count_skipped())
         self.query_one(TabLine).focus()
@@ -141,20 +150,13 @@ class ExportScreen(Dialog[str]):
             return [f"ctrl+u: values of JSON answers instead of text: {_yes(self._parsed)}"]
         if format not in TABLES:
             return []
-        many = f"{len(self._columns)} chosen" if self._columns else "default"
+        many = f"{len(self._chosen)} chosen" if self._chosen else "default"
         lines = [f"ctrl+k: columns: {many}"]
         if self._origins:
             lines.append(f"ctrl+o: columns of the runs this one was made from: {_yes(self._with_origin)}")
-        if format != "sqlite" and not self._columns:
-            lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(bool(self._unfold))}")
+        if format != "sqlite" and not self._chosen:
+            lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(self._unfold)}")
         return [*lines, f"ctrl+b: byte order mark for Excel: {_yes(self._bom)}"] if format == "csv" else lines
-
-    async def _look(self) -> None:
-        """Whether fields are columns unless said otherwise: where requests asked for values."""
-        asked = await self.in_thread(asks_for_values, self._view)
-        if self._unfold is None and self.is_attached:
-            self._unfold = asked
-            self._suggest()
 
     async def _count_skipped(self) -> None:
         found = await self.in_thread(skipped_of, self._view)
@@ -202,14 +204,30 @@ class ExportScreen(Dialog[str]):
         else:
             self._say("Only csv, parquet and sqlite have columns: choose one of them first.", "$text-warning")
 
+    @property
+    def _chosen(self) -> list[str]:
+        """The chosen columns; those of the runs it was made from only while these are written too."""
+        return [name for name in self._columns if self._with_origin or name not in self._of_origins]
+
+    def _names(self) -> list[Choosable]:
+        """The columns to choose from, for a thread; those of the runs it was made from where these are written too."""
+        found: list[Choosable] = [*column_names(self._view)]
+        if self._with_origin:
+            origins = self.service.besides(self._view, self._origins)
+            found += [OriginColumn(name) for each in origins for name, _, _ in each.columns]
+            for each in origins:
+                each.close()
+        return found
+
     async def _choose_columns(self) -> None:
         try:
-            names = await self.in_thread(column_names, self._view)
+            names = await self.in_thread(self._names)
         except BatchtuiError as error:
             self._say(str(error), "$text-error")
             return
-        chosen: list[str] | None = await self.app.push_screen_wait(ColumnsScreen(names, self._columns))
+        chosen: list[str] | None = await self.app.push_screen_wait(ColumnsScreen(names, self._chosen))
         if chosen is not None:
+            self._of_origins = frozenset(each.full for each in names if isinstance(each, OriginColumn))
             self._columns = chosen
             self._suggest()
 
@@ -234,8 +252,9 @@ class ExportScreen(Dialog[str]):
         beside = self.service.besides(self._view, origins, work)
         try:
             how: ExportOptions = {**self._how(format), "beside": beside}
-            if beside and self._columns:
-                how["columns"] = [*self._columns, *(name for each in beside for name, _, _ in each.columns)]
+            if beside and self._chosen and not self._of_origins:
+                # They were chosen before the others were asked for.
+                how["columns"] = [*self._chosen, *(name for each in beside for name, _, _ in each.columns)]
             return self.service.export(self._view, rows, format, dest, work=work, **how)
         finally:
             for each in beside:
@@ -259,7 +278,7 @@ class ExportScreen(Dialog[str]):
         """The options that the format has."""
         how = ExportOptions(all_rows=self._all_rows, replace=self._replace)
         if format in TABLES:
-            how["columns"] = self._columns
+            how["columns"] = self._chosen
             how["unfold"] = self._unfold
         return {**how, "bom": self._bom and format == "csv", "parsed": self._parsed and format == "json"}
 
@@ -286,7 +305,8 @@ async def export_rows(
 ) -> None:
     """Ask how rows of a view are exported, write them, and say what was written.  Raises BatchtuiError."""
     origins = await screen.in_thread(screen.service.lineage.origins, record.run)
-    dialog = ExportScreen(view, rows, name, whole=len(rows) == len(view), origins=origins)
+    values = await screen.in_thread(asks_for_values, view)
+    dialog = ExportScreen(view, rows, name, whole=len(rows) == len(view), values=values, origins=origins)
     said = await screen.app.push_screen_wait(dialog)
     if said:
         screen.say(said, level="good")

@@ -12,14 +12,18 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import batch, numbers
+from batchtui.present.fitting import MiddleCut
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import Unchecked, View
 
 
-def title_line(record: BatchRecord, view: View | None, *, run: bool, unchecked: Unchecked) -> Content:
-    """Which batch or run it is and how it stands."""
+def title_line(record: BatchRecord, view: View | None, *, run: bool, unchecked: Unchecked, room: int) -> Content:
+    """Which batch or run it is and how it stands; a long name leaves half of ``room`` cells to that."""
     part = f" {batch.part_name(record)}" if not run and batch.part_name(record) else ""
-    parts: list[str | tuple[str, str]] = [(batch.name(record), "bold"), part]
+    parts: list[str | tuple[str, str]] = [
+        (MiddleCut(batch.name(record)).within(max(16, room // 2)).plain, "bold"),
+        part,
+    ]
     if run and view is not None:
         tries = 1 + max((view.attempt_of(member) for member in range(len(view.members))), default=0)
         parts.append(
@@ -42,6 +46,12 @@ def title_line(record: BatchRecord, view: View | None, *, run: bool, unchecked: 
     if record.id:
         parts.append((f"  {record.id}", "dim"))
     return Content.assemble(*parts)
+
+
+def two_ended(left: str, right: str, room: int) -> Content:
+    """A title, and at the right end of ``room`` cells what is said beside it, where there is room."""
+    gap = room - cell_len(left) - cell_len(right)
+    return Content.assemble((left, "bold"), (" " * gap + right if gap > 1 else "", "dim"))
 
 
 def odd_ids(tally: Tally) -> str:

@@ -1,4 +1,4 @@
-"""The retry screen: which requests, what changes, what it costs, and whether it helps."""
+"""The retry dialog: which requests, what changes, what it costs, and whether it helps."""
 
 from __future__ import annotations
 

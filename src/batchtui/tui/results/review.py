@@ -35,12 +35,11 @@ if TYPE_CHECKING:
 _OTHER, _UNKNOWN = "\0other", "\0unknown"
 """Choices that are no value."""
 MOST_VALUES = 100
-HIDDEN = "hidden until your verdict"
 SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
 
 
-class Reviewing:
+class ReviewModel:
     """What a results screen knows of its run's review; it belongs to one view."""
 
     def __init__(self, screen: ResultsScreen) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from batchtui import safetext
+from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
@@ -27,6 +27,7 @@ from batchtui.results.view import Rows, View
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import Ask, Choose
+from batchtui.tui.results.heading import two_ended
 from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.widgets.key_line import KeyLine
@@ -40,11 +41,11 @@ _FILE = "\0file"
 _REVIEW = "review"
 _HINT = "CSV, TSV, JSON, JSONL or Parquet with a column id and one with the right values"
 
-Cell = tuple[str, Rows]
-"""Rows to show, and what they are."""
+ScoredRows = tuple[str, Rows]
+"""What some rows are, and which they are."""
 
 
-class ScoreScreen(BaseScreen[Cell | None]):
+class ScoreScreen(BaseScreen[ScoredRows | None]):
     """Dismisses with the rows of the cell that was chosen and what they are; None when left."""
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = "score.tcss"
@@ -83,7 +84,7 @@ class ScoreScreen(BaseScreen[Cell | None]):
         found, width, height = self.found, self.size.width, self.size.height
         notes = present.score_notes(found)
         title = present.score_title(found)
-        self.query_one("#score-title", Static).update(Content.assemble((title, "bold"), self._beside(title)))
+        self.query_one("#score-title", Static).update(two_ended(title, self._made, width - 2))
         figures = present.score_figures(found)
         self.query_one("#score-figures", Static).update(Content("\n".join(figures)))
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
@@ -91,11 +92,6 @@ class ScoreScreen(BaseScreen[Cell | None]):
         room = height - 4 - len(figures) - len(notes)
         drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
         self.query_one(MatrixView).show(drawn)
-
-    def _beside(self, title: str) -> tuple[str, str]:
-        """What the answers are of, at the right end of the title where there is room."""
-        gap = self.size.width - 2 - cell_len(title) - cell_len(self._made)
-        return (" " * gap + self._made if gap > 1 else "", "dim")
 
     @on(MatrixView.Moved)
     def _moved(self) -> None:
@@ -139,14 +135,14 @@ async def score(screen: ResultsScreen) -> None:
     field = await choose_field(screen, names, "Score which field?")
     if field is None:
         return
-    gold = await choose_gold(screen, view, names, field)
+    gold = await choose_gold(screen, view, names, field, record)
     if gold is None:
         return
     rows = None if len(screen.rows) == len(view) else screen.rows
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
     models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
     cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
-    chosen: Cell | None = await screen.app.push_screen_wait(ScoreScreen(found, dot(models, cost)))
+    chosen: ScoredRows | None = await screen.app.push_screen_wait(ScoreScreen(found, dot(models, cost)))
     if chosen is not None:
         what, found_rows = chosen
         ordered = await screen.in_thread(sort, view, found_rows, "source")
@@ -166,11 +162,10 @@ async def choose_field(screen: BaseScreen[None], names: ValueNames, title: str) 
 
 
 async def choose_gold(
-    screen: ResultsScreen | BaseScreen[None], view: View, names: ValueNames, field: Name, record: object = None
+    screen: BaseScreen[None], view: View, names: ValueNames, field: Name, record: BatchRecord
 ) -> Gold | None:
     """A column, the review or a file with the right values; None when left.  Raises BatchtuiError."""
-    owner = record if record is not None else getattr(screen, "record", None)
-    review = await screen.in_thread(screen.service.review, owner)
+    review = await screen.in_thread(screen.service.review, record)
     judged = sum(each.field == ("" if field.scope == "run" else field.key) for each in review.verdicts())
     choices = [(name.full, f"column {safetext.line(name.bare, 60)}") for name in _likely(names, field)[:60]]
     if judged:
@@ -184,7 +179,7 @@ async def choose_gold(
     if not chosen:
         return None
     try:
-        return await screen.in_thread(screen.service.gold, view, names, field, chosen, owner)
+        return await screen.in_thread(screen.service.gold, view, names, field, chosen, record)
     except BatchtuiError as error:
         screen.fail(error)
         return None

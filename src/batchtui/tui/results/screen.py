@@ -29,7 +29,7 @@ from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
-from batchtui.tui.results.review import SAMPLE, Reviewing
+from batchtui.tui.results.review import SAMPLE, ReviewModel
 from batchtui.tui.results.rows import ResultRows, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import TableModel
@@ -187,7 +187,7 @@ class ResultsScreen(BaseScreen[None]):
         self._list = RowList((), id="results-list")
         self.detail = DetailPane(self._list, self._hides, id="results-detail")
         self.table = TableModel(self)
-        self.reviewing = Reviewing(self)
+        self.reviewing = ReviewModel(self)
         self._columns: tuple[TableColumn, ...] = ()
         self._unchecked = Unchecked()
         self._plain: tuple[TableColumn, ...] = ()
@@ -354,7 +354,8 @@ class ResultsScreen(BaseScreen[None]):
             self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
 
     def _title(self, record: BatchRecord) -> Content:
-        return title_line(record, self.view, run=self.run, unchecked=self._unchecked)
+        room = self.app.size.width - 2
+        return title_line(record, self.view, run=self.run, unchecked=self._unchecked, room=room)
 
     async def _say_unchecked(self, view: View) -> None:
         """Say once that a schema that was asked for checks nothing."""

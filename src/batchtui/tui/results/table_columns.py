@@ -13,6 +13,7 @@ from rich.text import Text
 from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
+from batchtui.present.fitting import MiddleCut
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.column_counts import as_number
 from batchtui.results.field_columns import FIRST, Value, ValueColumn, as_text
@@ -26,6 +27,8 @@ MOST_FIELDS, MOST_OWN, MOST_LONG = 12, 6, 2
 _LONG = 26
 """Cells on average from which texts stand right of the others and take what room is left."""
 _SAMPLE = 400
+SHORT_ID = 12
+"""Characters of an id that there is always room for."""
 
 CellOf = Callable[[View, ResultRow], Cell]
 
@@ -85,6 +88,13 @@ def _answered(text: Callable[[ResultRow], str]) -> CellOf:
     return lambda view, row: text(row) if row.outcome == "succeeded" else ""
 
 
+def id_cell(custom_id: str) -> Cell:
+    """An id; of a long one beginning and end, where there is less room."""
+    if len(custom_id) <= SHORT_ID:
+        return safetext.line(custom_id, 80) or Text("(no id)", style="muted")
+    return MiddleCut(safetext.line(custom_id, 80))
+
+
 def _tokens(row: ResultRow) -> str:
     return numbers.tokens(row.input_tokens + row.cache_read_tokens + row.cache_write_tokens)
 
@@ -94,7 +104,7 @@ USUAL: dict[str, TableColumn] = {
     for each in (
         TableColumn(
             Column("id", "Request", 12, max_width=30, flex=2),
-            lambda view, row: safetext.line(row.custom_id, 80) or Text("(no id)", style="muted"),
+            lambda view, row: id_cell(row.custom_id),
             "run.custom_id",
         ),
         TableColumn(Column("outcome", "Outcome", 11), lambda view, row: outcome_cell(row), "run.outcome"),
@@ -152,7 +162,7 @@ def _by_what_there_is(view: View, names: ValueNames) -> tuple[TableColumn, ...]:
     fields = [
         _made(names, name) for name in names.answers[:200] if name.key in often and not name.key.startswith("tool[")
     ]
-    own = [_made(names, name) for name in names.own[:200] if not _is_id(view, names.column(name))]
+    own = [_made(names, name) for name in names.own[:200] if not is_id_column(view, names.column(name))]
     if not fields and not own:
         return usual_columns(view)
     long = [each for each in (*fields, *own) if each.column.flex]
@@ -180,7 +190,7 @@ def _request_column(view: View, usual: TableColumn) -> TableColumn:
     return TableColumn(column, usual.cell, usual.name)
 
 
-def _is_id(view: View, values: ValueColumn) -> bool:
+def is_id_column(view: View, values: ValueColumn) -> bool:
     """Whether a column says the same as the request's id, by the first rows."""
     rows = range(min(50, len(view)))
     return bool(rows) and all(as_text(values[row]) == view.id(row) for row in rows)

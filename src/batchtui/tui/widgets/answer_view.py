@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.present import numbers
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import scrolling
 
 FORMAT_LIMIT = 2_000_000
 """Longer JSON is shown as it came, in bytes."""
@@ -105,13 +105,7 @@ class AnswerView(VerticalScroll):
         &:ansi { border-top: solid ansi_bright_black; &:focus { border-top: heavy ansi_blue; } }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        bind("j", "scroll_down", "down", "answer.down", "scroll down", show=False),
-        bind("k", "scroll_up", "up", "answer.up", "scroll up", show=False),
-        bind("g", "scroll_home", "top", "answer.top", "top", show=False),
-        bind("G", "scroll_end", "end", "answer.end", "end", show=False),
-        bind("space", "page_down", "page down", "answer.page", "one page down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = scrolling("answer")
 
     def __init__(self, title: str, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -113,10 +113,33 @@ class TabLine(Widget, can_focus=True):
                 break
         self._places = []
         at = 0
-        for part, tab in zip(parts, self._tabs, strict=True):
+        shown = self._within(list(zip(parts, self._tabs, strict=True)), width)
+        for part, tab in shown:
             self._places.append((at, at + part.cell_length, tab.id))
             at += part.cell_length
-        return Content("").join(parts)
+        return Content("").join([part for part, _ in shown])
+
+    def _within(self, shown: list[tuple[Content, Tab]], width: int) -> list[tuple[Content, Tab]]:
+        """The tabs that have room: empty ones go first, from the right, then those left of the chosen one."""
+
+        def too_wide() -> bool:
+            return sum(part.cell_length for part, _ in shown) > width
+
+        empty = [each for each in shown if each[1].count == 0 and each[1].id != self._chosen]
+        while too_wide() and empty:
+            shown.remove(empty.pop())
+        while too_wide() and shown[0][1].id != self._chosen and not self._seen(shown, width):
+            shown = shown[1:]
+        return shown
+
+    def _seen(self, shown: list[tuple[Content, Tab]], width: int) -> bool:
+        """Whether the chosen tab is whole within the width."""
+        at = 0
+        for part, tab in shown:
+            at += part.cell_length
+            if tab.id == self._chosen:
+                return at <= width
+        return True
 
     def _label(self, number: int, tab: Tab, style: str) -> Content:
         key = f"{number} " if self._numbered and style != "bare" else ""

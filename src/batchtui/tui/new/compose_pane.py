@@ -1,4 +1,4 @@
-"""A form for one request: id, model, limit, system, turns, and any other params as JSON."""
+"""The pane to compose requests in: a form for each, with id, model, limit, system, turns, and other params as JSON."""
 
 from __future__ import annotations
 
@@ -240,15 +240,15 @@ def _shown(form: Form) -> Form:
     return replace(form, system=editable(form.system), turns=turns, extra_json=editable(form.extra_json))
 
 
-class WritePane(Vertical):
+class ComposePane(Vertical):
     """The forms; posts Changed when they rested after a change."""
 
     DEFAULT_CSS: ClassVar[str] = """
-    WritePane #write-which { height: 1; padding: 0 1; margin-bottom: 1; }
-    WritePane #write-count { width: 1fr; color: $foreground 60%; }
-    WritePane #write-which Button { min-width: 5; margin-left: 1; background: $surface; }
-    WritePane #write-which Button:focus { text-style: reverse; }
-    WritePane RequestForm { height: 1fr; }
+    ComposePane #write-which { height: 1; padding: 0 1; margin-bottom: 1; }
+    ComposePane #write-count { width: 1fr; color: $foreground 60%; }
+    ComposePane #write-which Button { min-width: 5; margin-left: 1; background: $surface; }
+    ComposePane #write-which Button:focus { text-style: reverse; }
+    ComposePane RequestForm { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("f2", "another", "+ request", "write.another", "add a request like this one"),
