@@ -139,7 +139,7 @@ async def test_review_verdicts_notes_and_a_blind_sample(app: BatchtuiApp) -> Non
         assert (
             said[0] is not None and said[0].value == "negative" and said[1] is not None and said[1].value != "negative"
         )
-        await keys(pilot, "p", "plus")  # The same once more takes it back.
+        await keys(pilot, "p", "plus")  # The same again removes the verdict.
         assert Review(folder).of("id:R02", "tone") is None
         await keys(pilot, "t", *"hm", "enter")
         noted = Review(folder).of("id:R02", "tone")

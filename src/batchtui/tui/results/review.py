@@ -195,7 +195,7 @@ class ReviewModel:
     # --- verdicts ---------------------------------------------------------------------------------------------------
 
     async def judge(self, right: bool) -> None:
-        """Say that the answer under the cursor is right or wrong; the same once more takes it back."""
+        """Say that the answer under the cursor is right or wrong; the same again removes the verdict."""
         row = self._screen.cursor_row
         if row is None:
             return

@@ -123,7 +123,7 @@ class ResultsScreen(BaseScreen[None]):
         bind("E", "groups", "errors", "results.errors", "errors by group, with causes"),
         bind("r", "retry", "retry", "retry", "retry the marked requests, or all shown"),
         bind("x", "export", "export", "export", "export the results shown"),
-        bind("a", "again", "again", "again", "make the run again: other model, template or rows"),
+        bind("a", "again", "again", "again", "run again with another model, template or rows"),
         bind(
             "b",
             "from_rows",
