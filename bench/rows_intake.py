@@ -73,4 +73,4 @@ def run(bench: Bench) -> list[Line]:
             },
         )
     what = f"template over {bench.count:,} rows of a run with their answers"
-    return beside(what, found.pop("ours"), found, [(peer, 1.5)])
+    return beside(what, found.pop("ours"), found, [(peer, 1.0)])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.quick import trust_the_disk
+from tests.preloaded import FORKING, STARTERS
+from tests.quick import read_certificates_once, trust_the_disk
 
 _SCRUBBED = (
     "ANTHROPIC_API_KEY",
@@ -32,11 +35,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)  # A handler is not inherited; ours still outlives a hang-up.
     trust_the_disk()
+    read_certificates_once()
+    for name in STARTERS:
+        importlib.import_module(name)
     settings.load_profile("long" if config.option.markexpr == "slow" else "short")
     # An app is a hundred thousand objects that live and die together: looking for garbage more often takes a fifth of a test.
     gc.set_threshold(300_000, 5, 5)
-    # No test cuts the power: what a killed process wrote stays without it, and a screen's test begins with forty.
-    os.fsync = lambda fd: None
 
 
 def pytest_collection_finish() -> None:
@@ -59,6 +63,17 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+STARTING = frozenset({"test_template_process.py", "test_new_template_process.py"})
+"""Files that test how a process of ours is started, and that it ends."""
+
+
+@pytest.fixture(autouse=True)
+def processes_are_forked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of ours (the demo server, what renders templates) cost little to start."""
+    for name in STARTERS if request.path.name not in STARTING else ():
+        monkeypatch.setattr(sys.modules[name], "subprocess", FORKING)
 
 
 os.environ.setdefault("LANG", "C.UTF-8")

@@ -19,8 +19,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
+from batchtui import subpython
 from batchtui.cli.verbs import VERBS
 
 VERB = "import sys\nfrom batchtui.cli import main\nmain(sys.argv[1:])\n"
@@ -28,17 +30,25 @@ IMPORTED = (
     "batchtui.cli.program",
     *(module for module, _ in VERBS.values()),
     *("batchtui.service", "batchtui.api.gateway", "batchtui.demo.server", "batchtui.demo.runner", "batchtui.tui.app"),
-    *("batchtui.intake.template_worker", "anthropic", "jinja2", "pytest", "tests.quick"),
+    *(
+        "batchtui.intake.template_worker",
+        "batchtui.results.regex_worker",
+        "anthropic",
+        "jinja2",
+        "pytest",
+        "tests.quick",
+    ),
 )
-RENDER = "from batchtui.intake.template_worker import main\nmain()\n"
-"""What renders templates."""
+STARTERS = ("batchtui.demo.runner", "batchtui.intake.template_process")
+"""Modules that start a process of ours."""
 _REPORT = struct.Struct("=i")
 
 
 class Child:
     """A process that runs ``code`` with ``argv``, from the server's memory; streams as Popen takes them.
 
-    ``session`` begins a new session; ``terminal`` also makes standard input its controlling terminal.
+    ``session`` begins a new session; ``terminal`` also makes standard input its controlling terminal.  What it starts
+    itself (the demo server, what renders templates) is forked too, if it ``starts`` any.
     """
 
     def __init__(
@@ -50,8 +60,10 @@ class Child:
         stdin: int | None = None,
         stdout: int | None = None,
         stderr: int | None = None,
+        cwd: str | Path | None = None,
         session: bool = False,
         terminal: bool = False,
+        starts: bool = True,
     ) -> None:
         self.args = list(argv)
         self.returncode: int | None = None
@@ -67,7 +79,7 @@ class Child:
         self._report, told = os.pipe()
         ask = {
             "argv": ["batchtui", *argv], "code": code, "env": dict(os.environ if env is None else env),
-            "cwd": str(Path.cwd()), "session": session or terminal, "terminal": terminal,
+            "cwd": str(cwd or Path.cwd()), "session": session or terminal, "terminal": terminal, "starts": starts,
         }  # fmt: skip
         _server().send(ask, [*given, told])
         for fd in (*theirs, told):
@@ -148,18 +160,50 @@ class Child:
         return found.get("stdout", b""), found.get("stderr", b"")
 
 
-def renderer(_: Sequence[str], *, env: Mapping[str, str], **streams: Any) -> Child:
-    """What renders templates, in place of the ``Popen`` that starts it: a screen's test starts four of them."""
-    wanted = {name: streams[name] for name in ("stdin", "stdout", "stderr")}
-    return Child([], code=RENDER, env=env, session=True, **wanted)
+def forked(command: Sequence[str], *, env: Mapping[str, str], cwd: str | Path, **how: Any) -> Child:
+    """One of the program's own processes, in place of the ``Popen`` that starts it."""
+    mark = "-m" if "-m" in command else subpython._BOOT
+    module, *argv = command[command.index(mark) + 1 :]
+    streams = {name: how[name] for name in ("stdin", "stdout", "stderr")}
+    for name, stream in streams.items():
+        if stream is not None and not isinstance(stream, int):
+            streams[name] = stream.fileno()
+    return Child(
+        argv,
+        code=f"import importlib\nimportlib.import_module({module!r}).main()\n",
+        env=env,
+        cwd=cwd,
+        session=how["start_new_session"],
+        starts=False,
+        **streams,
+    )
 
 
-class _Server:
+FORKING = SimpleNamespace(**{**vars(subprocess), "Popen": forked})
+"""``subprocess`` for modules that start such a process."""
+
+
+class _Line:
+    """Asks a server for processes."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+
+    def send(self, ask: dict[str, Any], fds: list[int]) -> None:
+        # The words go through a pipe, since a message that carries files holds only so much.
+        out, into = os.pipe()
+        socket.send_fds(self._line, [b"?"], [*fds, out])
+        os.close(out)
+        with os.fdopen(into, "wb") as pipe:
+            pipe.write(json.dumps(ask).encode("utf-8", "surrogateescape"))
+
+
+class _Server(_Line):
     """This side of the server."""
 
     def __init__(self) -> None:
         root = Path(__file__).parents[1]
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = os.pathsep.join((str(root), str(root / "src"), os.environ.get("PYTHONPATH", "")))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())],
@@ -170,25 +214,18 @@ class _Server:
             cwd=root,
         )
         theirs.close()
+        super().__init__(line)
         atexit.register(self.close)
-
-    def send(self, ask: dict[str, Any], fds: list[int]) -> None:
-        # The words go through a pipe, since a message that carries files holds only so much.
-        out, into = os.pipe()
-        socket.send_fds(self._line, [b"?"], [*fds, out])
-        os.close(out)
-        with os.fdopen(into, "wb") as pipe:
-            pipe.write(json.dumps(ask).encode("utf-8", "surrogateescape"))
 
     def close(self) -> None:
         self._line.close()
         self._process.wait(120)
 
 
-_started: list[_Server] = []
+_started: list[_Line] = []
 
 
-def _server() -> _Server:
+def _server() -> _Line:
     if not _started:
         _started.append(_Server())
     return _started[0]
@@ -263,20 +300,52 @@ def _become(ask: dict[str, Any], fds: list[int]) -> None:
     sys.stderr = sys.__stderr__ = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
 
 
+def _apart() -> None:
+    """Leave the session and the streams of the process that this one serves."""
+    os.setsid()
+    with open(os.devnull, "r+b", 0) as nothing:
+        for fd in range(3):
+            os.dup2(nothing.fileno(), fd)
+
+
+def _with_its_own_server(line: socket.socket) -> dict[str, Any]:
+    """As ``serve``; each child gets a server for what it starts, forked before it has threads."""
+    while True:
+        ask = serve(line)
+        line.detach()
+        if not ask["starts"]:
+            return ask
+        mine, line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork():
+            line.close()
+            _started.append(_Line(mine))
+            for module in STARTERS:
+                sys.modules[module].subprocess = FORKING  # type: ignore[attr-defined]
+            return ask
+        mine.close()
+        _apart()
+
+
 def main() -> None:
     import gc
     import importlib
     import threading
 
+    import httpcore2
+
     for name in IMPORTED:
         importlib.import_module(name)
-    from tests.quick import trust_the_disk
+    from tests.quick import read_certificates_once, trust_the_disk
 
     trust_the_disk()
+    read_certificates_once()
+    httpcore2.default_ssl_context()
+    # Templates are looked at more often, so that a test's short limit holds.
+    sys.modules["batchtui.intake.template_worker"]._TICK = 0.05  # type: ignore[attr-defined]
     assert threading.active_count() == 1
     gc.collect()
     gc.freeze()
-    ask = serve(socket.socket(fileno=int(sys.argv[1])))
+    ask = _with_its_own_server(socket.socket(fileno=int(sys.argv[1])))
     try:
         exec(compile(ask["code"], "<preloaded>", "exec"), {"__name__": "__main__"})
         code = 0

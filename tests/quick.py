@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import ssl
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpcore2
 import pytest
 
 from batchtui.config import load
@@ -35,6 +38,20 @@ def trust_the_disk() -> None:
         os.fstat(file if isinstance(file, int) else file.fileno())
 
     os.fsync = os.fdatasync = fsync
+
+
+def read_certificates_once() -> None:
+    """Every client reads the system's certificates, which takes longer than a whole call to the demo server."""
+    real = httpcore2.default_ssl_context
+
+    @functools.cache
+    def read(trust_env: bool, file: str | None, folder: str | None) -> ssl.SSLContext:
+        return real(_trust_env=trust_env)
+
+    def context(*, _trust_env: bool = True) -> ssl.SSLContext:
+        return read(_trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+    httpcore2.default_ssl_context = context
 
 
 def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:

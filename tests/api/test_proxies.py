@@ -45,7 +45,7 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
         monkeypatch.delenv(name, raising=False)
     kind = type("One", (Spy,), {"seen": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}", kind.seen
     finally:

@@ -16,7 +16,7 @@ from batchtui.cli.output import guarded
 from batchtui.cli.program import group
 from tests.demo_server import RunningDemo, running_demo
 from tests.preloaded import Child
-from tests.quick import unbounded
+from tests.quick import HURRIED, unbounded
 
 
 class Said(NamedTuple):
@@ -77,13 +77,14 @@ def call(
 
 
 def program(*words: str | Path, env: Mapping[str, str] | None = None, stdin: bytes = b"", code: str = "") -> Said:
-    """Run the program itself (or ``code`` in its interpreter) to its end.
+    """Run the program itself (or ``code`` in its interpreter) to its end, with short waits of the service.
 
     The interpreter is started anew for ``code``, and where ``env`` changes what it reads at its start.
     """
     if not code and not any(name.startswith(("LANG", "LC_", "PYTHON")) for name in env or {}):
         child = Child(
             [*map(str, words)],
+            code=HURRIED,
             env={**os.environ, **(env or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -3,9 +3,10 @@
 import pytest
 
 from tests.cli.calling import call
+from tests.faults.conftest import fast
 from tests.quick import hurry
 
-__all__ = ["call"]
+__all__ = ["call", "fast"]
 
 
 @pytest.fixture(autouse=True)

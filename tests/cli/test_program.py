@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import anthropic
 import msgspec
 import pytest
 
@@ -40,6 +41,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(words: list[str] | None) 
     assert said.code == 0, said.err
 
 
+@pytest.mark.usefixtures("fast")
 def test_the_demo_from_a_file_to_results_without_a_key(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     said = program("submit", source(tmp_path, 5), "--demo", "--wait", "-o", out, "--json")
@@ -59,17 +61,22 @@ def test_serve_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
     )
     try:
-        assert child.stdout is not None
+        assert child.stdout is not None and child.stderr is not None
         where = json.loads(child.stdout.readline())
+        assert f"batchtui demo server on {where['base_url']}" in child.stderr.readline().decode()
+        [told] = Path(os.environ["BATCHTUI_DATA_DIR"]).rglob("server.json")
         env = {"ANTHROPIC_BASE_URL": where["base_url"], "ANTHROPIC_API_KEY": "k"}
         (Path(os.environ["BATCHTUI_CONFIG_DIR"])).mkdir(exist_ok=True)
         said = program("submit", source(tmp_path, 3), "--wait", "--json", env=env)
         assert said.code in (0, 1), said.err
         assert said.json["batches"][0]["results"] == "stored"
+        with anthropic.Anthropic(api_key="demo-key", base_url=where["base_url"]) as client:
+            assert client.models.list().data
     finally:
         child.send_signal(signal.SIGTERM)
         child.communicate(timeout=120)
     assert child.returncode == 0
+    assert not told.exists()
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:

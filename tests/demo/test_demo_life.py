@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,7 +16,7 @@ from demo_help import http, lines_of, requests, sdk, until_ended
 
 from batchtui.demo import runner, seed
 from batchtui.demo.protocol import DemoOptions
-from batchtui.demo.runner import alone, listen, server_dir
+from batchtui.demo.runner import alone, listen
 from batchtui.domain.errors import InputError, StoreError
 from batchtui.store.records import History
 from demo_server import running_demo
@@ -80,19 +78,6 @@ def test_it_listens_on_this_machine_only(host: str) -> None:
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     with listen("127.0.0.1", 0) as taken, pytest.raises(InputError, match="can't listen"):
         listen("127.0.0.1", taken.getsockname()[1])
-
-
-def test_serve_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from batchtui.demo.runner import serve; serve(data=Path({str(tmp_path)!r}), json=True)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        assert child.stdout and child.stderr
-        where = json.loads(child.stdout.readline())
-        assert f"batchtui demo server on {where['base_url']}" in child.stderr.readline().decode()
-        client = anthropic.Anthropic(api_key="demo-key", base_url=where["base_url"])
-        _until(lambda: bool(client.models.list().data))
-        child.terminate()
-        assert child.wait(20) in (0, -15)
-    assert not (server_dir(tmp_path) / "server.json").exists()
 
 
 def test_clients_share_a_background_server_that_ends_after_the_last(

@@ -43,7 +43,7 @@ async def bring_home(service: Service, tries: int = 60) -> list[BatchRecord]:
             if not await retry_refused(service, records):
                 return service.records()
             continue
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.01)
     raise AssertionError(f"not home: {[(r.local_id, r.status, r.results, r.error) for r in service.records()]}")
 
 

@@ -70,6 +70,7 @@ async def test_replies_that_stay_broken_make_no_record_that_cant_be_read(tmp_pat
         assert said.code == 0 and "unexpected" not in said.err
 
 
+@pytest.mark.usefixtures("fast")
 def test_the_key_is_in_no_record_log_or_output_whatever_field_echoes_it(tmp_path: Path, own_folders: Path) -> None:
     log, said = own_folders / "debug.log", []
     with running_demo(tmp_path / "server", duration=0.05) as demo:

@@ -32,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_submit_wait_goes_on_by_itself_to_the_last_result(call: Caller, faults: list[str]) -> None:
     patient = Path(os.environ["BATCHTUI_CONFIG_DIR"]) / "config.toml"
     # What was made is found, however long it is hidden; what was not is sent again after five times as long.
-    seconds = 1 if "status:429,0@create*2" in faults else 30
+    seconds = 0.1 if "status:429,0@create*2" in faults else 30
     patient.write_text(f"[settle]\nlooks = 2\nseconds = {seconds}\n")
     call.demo.set_faults(faults)
     out = call.folder / "out.jsonl"

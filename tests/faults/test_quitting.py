@@ -11,7 +11,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -22,9 +21,9 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.batch import Counts
+from tests.preloaded import Child
 from tests.tui.work import add_batch, make_service, request
 
-ROOT = Path(__file__).parents[2]
 HANGING = """
 import socket, sys, threading, time
 def hang(*_, **__):
@@ -109,7 +108,6 @@ class Way:
             "BATCHTUI_DATA_DIR": str(tmp_path / "data"),
             "TERM": "xterm-256color",
             "MARK": str(self.mark),
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}",
         }
 
     @property
@@ -146,13 +144,8 @@ class Terminal:
     def __init__(self, way: Way, *words: str) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", way.code, *words],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=way.environment,
-            start_new_session=True,
+        self.process = Child(
+            words, code=way.code, env=way.environment, stdin=slave, stdout=slave, stderr=slave, terminal=True
         )
         os.close(slave)
         self.found = b""
@@ -200,7 +193,7 @@ class Terminal:
                 raise AssertionError(f"it waits for the network; there was {self.found[-400:]!r}")
         self.read()
         os.close(self.master)
-        return self.process.returncode
+        return self.process.wait()
 
 
 @pytest.mark.parametrize(
@@ -248,8 +241,9 @@ def test_ctrl_c_on_a_verb_ends_it_with_130_and_a_true_record(tmp_path: Path, way
     local_id = running(tmp_path, way.url)
     if words[0] in ("delete", "results"):
         ended(tmp_path, way.url)
-    child = subprocess.Popen(
-        [sys.executable, "-c", way.code, *(str(source) if word == "SOURCE" else word for word in words)],
+    child = Child(
+        [str(source) if word == "SOURCE" else word for word in words],
+        code=way.code,
         env=way.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

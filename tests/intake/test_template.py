@@ -7,14 +7,13 @@ import pytest
 
 from batchtui.domain.plan import Plan
 from batchtui.intake import template_protocol
-from batchtui.intake.template import MAX_LIMIT_FAULTS
 from tests.intake.helpers import codes, group, plan_of, staged
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs away is stopped sooner."""
-    monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.3)
+    monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.1)
     monkeypatch.setattr(template_protocol, "READ_SECONDS", 0.3)
 
 
@@ -189,12 +188,6 @@ def test_a_template_that_asks_for_too_much_or_reaches_out_is_stopped(tmp_path: P
     plan = render(tmp_path, HEAD + f"prompt = {json.dumps(expression)}\n", "id,text\n1,hello\n")
     assert not plan.ok
     assert {each.code for each in plan.problems} & {"template", "template_limit", "template_row", "template_undefined"}
-
-
-def test_a_template_that_is_too_slow_for_every_row_is_given_up(tmp_path: Path) -> None:
-    slow = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
-    plan = render(tmp_path, HEAD + f'prompt = "{slow}"\n', "id,text\n" + "1,a\n" * 1000)
-    assert plan.errors == MAX_LIMIT_FAULTS + 1
 
 
 def test_ordinary_templates_are_not_hindered(tmp_path: Path) -> None:

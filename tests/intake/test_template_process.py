@@ -28,6 +28,7 @@ from batchtui.intake.preview import Previewer
 from batchtui.intake.template import MAX_LIMIT_FAULTS
 from batchtui.intake.template_process import Died, TemplateProcess
 from tests.intake.helpers import PRICES, group, plan_of, staged
+from tests.preloaded import VERB
 
 HEAD = 'model = "claude-opus-5"\nmax_tokens = 5\n'
 SRC = Path(batchtui.__file__).parents[1]
@@ -65,9 +66,14 @@ SLOW = [
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that are reached sooner."""
-    monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.5)
+    monkeypatch.setattr(template_protocol, "MAX_SECONDS", 0.25)
     monkeypatch.setattr(template_protocol, "READ_SECONDS", 0.5)
     monkeypatch.setattr(template_process, "SILENCE", 120.0)
+
+
+IMPATIENT = (
+    "from batchtui.intake import template_protocol as limits\nlimits.MAX_SECONDS = limits.READ_SECONDS = 1.0\n" + VERB
+)
 
 
 def toml(prompt: str) -> str:
@@ -118,7 +124,7 @@ def test_one_call_that_never_ends_costs_its_row_and_a_process(tmp_path: Path) ->
     plan = render(tmp_path, "{% if row_number == 700 %}" + IN_C + "{% endif %}{{ text }}", 1_000, skip_bad=True)
     found = group(plan, "template_limit")
     assert [each.where for each in found.first] == [f"{tmp_path}/in.csv:701"]
-    assert "takes longer than 0.5 s in prompt" in found.message
+    assert "takes longer than 0.25 s in prompt" in found.message
     assert [each["custom_id"] for each in staged(plan)] == [str(n) for n in range(1, 1001) if n != 700]
 
 
@@ -286,7 +292,7 @@ def test_it_starts_from_a_path_with_a_space(tmp_path: Path, sources: list[str]) 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_no_process_stays_when_its_parent_is_gone(tmp_path: Path, sources: list[str], how: int) -> None:
-    command = [sys.executable, "-m", "batchtui", *sources, str(tmp_path / "slow.toml")]
+    command = [sys.executable, "-c", IMPATIENT, *sources, str(tmp_path / "slow.toml")]
     parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until(lambda: psutil.Process(parent.pid).children())

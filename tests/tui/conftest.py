@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from types import SimpleNamespace
 
 import pytest
 
-from batchtui.intake import template_process
 from batchtui.present import symbols
 from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
-from tests.preloaded import renderer
 from tests.tui import waiting
 
 waiting.install()
@@ -32,14 +28,6 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-@pytest.fixture(autouse=True)
-def renderers_are_forked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Templates are rendered by a process that costs little to start, but where just that process is tested."""
-    if request.path.name != "test_new_template_process.py":
-        forking = SimpleNamespace(**{**vars(subprocess), "Popen": renderer})
-        monkeypatch.setattr(template_process, "subprocess", forking)
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,11 @@ from batchtui.intake.json_array import array_start
 from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.intake.problems import error
 from batchtui.intake.sources import HEAD, SourceFault, Stream
+from batchtui.intake.wording import quoted
 
 BOM = b"\xef\xbb\xbf"
-_TEXT_NAMES = (".txt", ".md", ".rst", ".html", ".xml")
+_TEXT_NAMES = (".txt", ".md", ".rst", ".html", ".htm", ".xhtml", ".xml", ".svg")
+_JSON_NAMES = (".json", ".jsonl", ".ndjson")
 _TABLE_NAMES = (".csv", ".tsv", ".tab", ".mer", ".psv")
 _JSON_KINDS = ("native", "params", "openai", "rows", "json", "chat")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"([^"\\]{1,60})"')
@@ -67,6 +69,7 @@ def tell(stream: Stream, name: str, options: IntakeOptions) -> DetectedFormat:
         refuse_binary(head)
     if wanted == "text":
         return DetectedFormat("text", encoding=encoding, guessed=guessed)
+    _refuse_page(_text(head[:4096], encoding), name)
     size = HEAD
     while True:
         start = _text(head[:4096], encoding).lstrip()[:1]
@@ -77,7 +80,7 @@ def tell(stream: Stream, name: str, options: IntakeOptions) -> DetectedFormat:
         else:
             text = _text(head, encoding)
             whole = len(head) < size or size >= MOST_OF_TABLE or text.count("\n") >= _MOST_LINES
-            told = _tell(text, name, options, whole=whole)
+            told = _tell(text, name, options, whole=whole, wide=encoding.startswith("utf-16"))
         if told is not None:
             return msgspec.structs.replace(told, encoding=encoding, guessed=guessed)
         size = max(size, len(head)) * 4
@@ -117,8 +120,8 @@ def _text(head: bytes, encoding: str) -> str:
         raise breaks_rules(encoding, bad) from bad
 
 
-def _tell(text: str, name: str, options: IntakeOptions, *, whole: bool) -> DetectedFormat | None:
-    """What this beginning of a source is; None when more of it has to be seen."""
+def _tell(text: str, name: str, options: IntakeOptions, *, whole: bool, wide: bool) -> DetectedFormat | None:
+    """What this beginning of a source is, ``wide`` when in UTF-16; None when more of it has to be seen."""
     wanted = options.format
     table = table_of(text, _signed(options), whole=whole)
     if (
@@ -132,12 +135,15 @@ def _tell(text: str, name: str, options: IntakeOptions, *, whole: bool) -> Detec
         raise SourceFault(error("csv", what), table.doubt)
     if wanted in ("csv", "tsv"):
         return DetectedFormat(wanted, dialect=table.dialect, header_said=table.said)
-    return _table_or_text(table, name, options.has_template, given=bool(options.table.sign))
+    found = _table_or_text(table, name, options.has_template, given=bool(options.table.sign), wide=wide)
+    if found.kind == "text" and text.strip() and _ending(name) in _JSON_NAMES:
+        raise SourceFault(error("format", f"not JSON: it begins with {quoted(text.strip()[:40])}"))
+    return found
 
 
 def _may_be_table(name: str, options: IntakeOptions) -> bool:
     """Whether it is worth to look further for the rows of a table."""
-    ending = PurePath(name.removesuffix(".gz")).suffix.lower()
+    ending = _ending(name)
     return ending not in _TEXT_NAMES or options.format in ("csv", "tsv") or bool(options.table.sign)
 
 
@@ -213,11 +219,27 @@ def _json(head: bytes, wanted: str | None, has_template: bool, *, whole: bool) -
         return DetectedFormat(kind, "array", start, others=tuple(others))
     if not whole and b"\n" not in text:
         return None
+    if has_template and kind in ("json", "rows") and whole and _is_columns(_object(text)):
+        what = "one object of columns, not a list of rows: save it with one object per row (pandas: orient='records')"
+        raise SourceFault(error("format", what))
     if _spread_over_lines(head):
         return DetectedFormat(kind, "sequence")
     if kind == "json":
         kind = _kind_of_lines(head, has_template)
     return DetectedFormat(kind)
+
+
+def _is_columns(value: Any) -> bool:
+    """Whether an object holds a whole table, column by column: lists, or objects with the numbers of the rows as keys."""
+    if not isinstance(value, dict) or len(value) < 2:
+        return False
+    columns = list(value.values())
+    if all(isinstance(each, dict) for each in columns):
+        return "0" in columns[0] and all(list(each) == list(columns[0]) for each in columns)
+    if not all(isinstance(each, list) for each in columns):
+        return False
+    plain = not any(isinstance(cell, dict | list) for each in columns for cell in each)
+    return {"columns", "data"} <= set(value) or (plain and len(columns[0]) > 1 and len(set(map(len, columns))) == 1)
 
 
 def _first_line_is_request(head: bytes) -> bool:
@@ -254,8 +276,30 @@ def _object(line: bytes) -> Any:
         return None
 
 
-def _table_or_text(table: DetectedTable, name: str, has_template: bool, *, given: bool) -> DetectedFormat:
-    ending = PurePath(name.removesuffix(".gz")).suffix.lower()
+def _ending(name: str) -> str:
+    return PurePath(name.removesuffix(".gz")).suffix.lower()
+
+
+def _refuse_page(text: str, name: str) -> None:
+    """Raise SourceFault for what came instead of the file that was meant."""
+    start = text.lstrip()[:200].lower()
+    if start.startswith("version https://git-lfs.github.com/spec/"):
+        what = "a Git LFS pointer, not the file itself: fetch that with git lfs pull"
+    elif _ending(name) in _TEXT_NAMES:
+        return
+    elif start.startswith(("<!doctype html", "<html")):
+        what = "an HTML page, such as a download's error page: download the file again, or read the page with --format text"
+    elif start.startswith("<?xml"):
+        what = "an XML file: save the data as CSV or JSON, or read the text with --format text"
+    else:
+        return
+    raise SourceFault(error("format", what))
+
+
+def _table_or_text(table: DetectedTable, name: str, has_template: bool, *, given: bool, wide: bool) -> DetectedFormat:
+    ending = _ending(name)
+    # What Excel saves as Unicode text is a table.
+    given = given or (wide and ending == ".txt" and table.sure and table.dialect.delimiter == "\t")
     sure, dialect = table.sure or given, table.dialect
     if not sure and ending in _TABLE_NAMES:
         sign = "\t" if ending in (".tsv", ".tab") else "|" if ending == ".psv" else ","

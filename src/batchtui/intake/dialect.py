@@ -15,6 +15,8 @@ from batchtui.intake.options import TableOptions
 from batchtui.intake.wording import quoted
 
 _DELIMITERS = ",\t;|"
+_RARE_DELIMITERS = "^~\x01\x1f¦"
+"""Delimiters of a table that none of the usual ones fits."""
 _ROWS = 200
 """Rows that are looked at."""
 MAX_CELL = 32_000_000
@@ -114,6 +116,9 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> DetectedTable:
             notes += 1
         notes = notes if notes < len(rows) else 0
     best = _best(rows[notes:], sign, whole=whole)
+    if best is None and not sign:
+        rare = _best(rows[notes:], _RARE_DELIMITERS, whole=whole)
+        best = rare if rare is not None and rare[1].sure and rare[1].share == 1.0 else None
     if best is None:
         returns = end == "\r"
         plain = Dialect(

@@ -164,7 +164,7 @@ def _one_script(text: str) -> bool:
 _MARGIN = 0.08
 _WIDE_MARGIN = 0.2
 """Where so few words tell that one in capitals may be another in small letters."""
-_FEW_WORDS = 3
+_FEW_WORDS = 4
 _ALPHABETIC = (*("cp1251", "koi8_r", "iso8859_5", "cp866", "mac_cyrillic", "iso8859_7", "cp1253", "cp1255"),)
 _NO_ASCII = dict.fromkeys(range(128), " ")
 _LEAST = 0.65
@@ -251,7 +251,7 @@ _PLACED = re.compile(
     r"(?<=\w)[’‘](?=\w)|(?<![^\W_])[“‘„«¿¡][\u00a0]?(?=\w)|(?<=[\w.,!?…%)])[\u00a0]?[”’»](?!\w)"
     r"|(?<!\w)[–—](?!\w)|(?<=\d)[–](?=\d)|(?<=\w)[—](?=\w)|…(?!\w)"
     r"|[£€](?=\s?\d)|(?<=\d)\s?€|(?<!\w)€(?!\w)|(?<=\d)\s?°|(?<!\w)°(?=[CF])|§(?=\s?\d)"
-    r"|(?<=\d)[½¼¾²³](?!\w)|(?<=m)[²³](?!\w)|µ(?=\w)|(?<=\w)[ªº](?!\w)|(?<=\w)[®™](?!\w)|©(?!\w)"
+    r"|(?<=\d)[½¼¾²³](?!\w)|(?<=m)[²³](?!\w)|(?<!\w)µ(?=\w)|(?<=[\w.])[ªº](?!\w)|(?<=\w)[®™](?!\w)|©(?!\w)"
 )
 """Signs of typography where they belong."""
 
@@ -259,39 +259,52 @@ _PLACED = re.compile(
 def _placed(text: str) -> tuple[int, int]:
     """How many signs of typography stand where they belong, and how many there are."""
     marks = sum(
-        1 for sign in text if sign > "\x7f" and (sign in _TYPOGRAPHY or not sign.isalpha()) and sign not in "ªº\u00a0"
+        1 for sign in text if sign > "\x7f" and (sign in _TYPOGRAPHY or not sign.isalpha()) and sign != "\u00a0"
     )
     return sum(len(found.strip("\u00a0 ")) for found in _PLACED.findall(text)), marks
 
 
+_NEVER_WESTERN = re.compile(r"œ(?:[aæœjkoqwyz]|$)|ì(?!$)|õ(?!e)|ÿ|aá|áa|oó|[aou][äö]|.þ$|iû|aè(?!d)")
+"""What no word has in the languages of western Europe, and words of other languages do when they are misread so."""
+
+
 def _latin(*languages: str, less: float = 0.0) -> Callable[[str], float]:
+    never = _NEVER_WESTERN if "french" in languages else None
     alphabets = [frozenset(_ALPHABETS[name]) for name in languages]
     any_of_them = frozenset().union(*alphabets)
 
     def judge(text: str) -> float:
         beyond = _beyond(text)
         letters = [sign for sign in beyond if sign.isalpha() and sign not in "ªºµ"]
-        if any(not sign.isalpha() and sign not in _TYPOGRAPHY for sign in beyond):
+        if any(not sign.isalpha() and sign not in _TYPOGRAPHY for sign in beyond) or _INSIDE.search(text):
             return 0.0
         shape = _shape(text)
         placed, marks = _placed(text)
         if not letters:
             return (1.0 if placed >= marks else 0.5 * placed / marks) - less
         best = max(sum(sign in each for sign in letters) for each in alphabets) / len(letters)
+        rare = _RARE if never and not any(all(sign in each for sign in letters) for each in alphabets[:-1]) else 0.0
         together = sum(sign in any_of_them for sign in letters) / len(letters)
         fits = best if best > 0.97 else together - 0.25
         words = [word for word in _WORD.findall(text) if len(word) > 2 and not word.isascii()]
         foreign = sum(not re.search(r"[a-zA-Z]", word) for word in words)
         fits -= 0.8 * foreign / len(words) if words else 0.0
+        fits -= 0.8 * _misspelled([word for word in _WORD.findall(text) if not word.isascii()], never)
         if fits < 0.7 or shape < 0.85:
             return 0.0
         spots = 1.0 - 0.8 * (marks - min(placed, marks)) / len(beyond)
-        alone = len(re.findall(r"(?<!\w)[^\W\d_a-zA-Z](?!\w)", text)) - text.count("à") - text.count("é")
-        return 0.9 * fits * shape * spots - less - 0.2 * max(0, alone) / len(letters)
+        alone = len(re.findall(r"(?<!\w)[^\W\d_a-zA-Z](?!\w)", text)) - len(_ALONE.findall(text))
+        return 0.9 * fits * shape * spots - less - rare - 0.2 * max(0, alone) / len(letters)
 
     return judge
 
 
+_INSIDE = re.compile(r"(?<=[^\W\d_])[€£§°©®™•«»“„¿¡](?=[^\W\d_])")
+"""Signs that stand in no word."""
+_RARE = 0.1
+"""Off for what only Icelandic is written with: Turkish has its letters in the same places, and more readers."""
+_ALONE = re.compile(r"(?<!\w)[àéèÀÉÈ](?!\w)")
+"""Letters that are words."""
 _NEVER_CYRILLIC = re.compile(
     r"[ъьы](?=\B)(?<=\b.)|[аеиоуыэюяєії][ъь]|[ъь][аоуыэъь]|[бвгджзйклмнпрстфхцчшщ]{5}|[аеиоуыэюя]{4}|\bй?[цшщжч][ыюя]"
     r"|\b[бвгджзклмнпрстфхцчшщъь]{2,}\b"
@@ -328,6 +341,8 @@ def _alphabet(often: str, less: float = 0.0) -> Callable[[str], float]:
         plain = sum(sign in "“”„’‘«»–—…€№\u00a0" or sign.isalpha() for sign in beyond) / len(beyond)
         often_met = sum(mine) / len(mine)
         if often_met < 0.45 or plain < 0.9:
+            return 0.0
+        if len(letters) < 3 and re.search(r"[a-zA-Z]{3}", text):
             return 0.0
         few = 0.1 if len(letters) < 4 else 0.0
         odd = 0.5 * _misspelled(words, never)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +22,7 @@ from batchtui.intake.parquet import parquet_rows
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.row import ID_MADE, as_json, column_id
 from batchtui.intake.sources import Source, SourceFault, Stream, blocks, lines
-from batchtui.intake.tables import csv_rows, text_row
+from batchtui.intake.tables import csv_rows, named_once, text_row
 from batchtui.intake.wording import kind_of, quoted
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Reader:
         self._tick = tick
         self._translator = Translator(options, lambda model: checker.facts_of(model).rules)
         self._made = 0
+        self._header: list[str] | None = None
         self.kinds: dict[str, None] = {}
         """Formats met so far, in order."""
         self.readings: dict[str, None] = {}
@@ -159,6 +161,7 @@ class Reader:
             line=1 + skipped.count(b"\n"),
         )
         handle: Handler | None = None
+        self._header = None
         item = 0
         for element, line in elements:
             if not element:
@@ -166,7 +169,10 @@ class Reader:
                 continue
             item += 1
             if element[:1] != b"{":
-                checker.take(element, item if counted else line)
+                if self._has_template and told.kind in ("json", "rows"):
+                    self._listed(element, item if counted else line)
+                else:
+                    checker.take(element, item if counted else line)
                 continue
             if handle is None:
                 kind = told.kind if told.kind != "json" else self._kind(element)
@@ -174,6 +180,30 @@ class Reader:
                 handle = self._handler(kind)
             handle(one_line(element), item if counted else line)
         self._beside(elements.others, source)
+
+    def _listed(self, element: bytes, number: int) -> None:
+        """An element that is no object, as a row: a string is its ``text``, a list is the columns' names or their cells."""
+        value, faults = json_errors.parse(element)
+        self.kinds["rows"] = None
+        if isinstance(value, str) and not faults and self._rows is not None:
+            self._rows.render({"text": value}, number)
+            return
+        if isinstance(value, list) and not faults and self._rows is not None:
+            if self._header is None:
+                if value and all(isinstance(each, str) and each.strip() for each in value):
+                    self._header = named_once(value, number, self._note)
+                    return
+                faults = [error("row", "the first list of the array must hold the names of the columns")]
+            elif len(value) <= len(self._header):
+                cells = value + [None] * (len(self._header) - len(value))
+                self._rows.render(dict(zip(self._header, cells, strict=True)), number)
+                return
+            else:
+                faults = [error("row", "a row has more cells than there are columns")]
+        faults = faults or [error("row", f"a row must be an object of columns, not {kind_of(value)}")]
+        for found in faults:
+            self._checker.report(found, number)
+        self._checker.leave_out(element, [found.text for found in faults], number)
 
     def _beside(self, names: Sequence[str], source: Source) -> None:
         """Say which keys of a body stand beside its requests."""
@@ -222,6 +252,8 @@ class Reader:
     def _row_of(self, line: bytes, number: int) -> dict[str, Any] | None:
         """The row of a line, its keys that stand there twice named; None as for ``_object``."""
         row = self._object(line, number)
+        if row is not None and _LONG_NUMBER.search(line):
+            row = {name: _as_text(value) for name, value in row.items()}
         for found in _repeated(line, row) if row is not None else ():
             self._checker.report(found, number)
         return row
@@ -375,6 +407,18 @@ def _read_object(line: bytes) -> tuple[dict[str, Any] | None, list[Found]]:
     if not isinstance(value, dict):
         return None, [error("envelope", f"expected an object on each line, not {kind_of(value)}")]
     return value, []
+
+
+_LONG_NUMBER = re.compile(rb"\d{19}")
+
+
+def _as_text(value: Any) -> Any:
+    """A value in which whole numbers too long for JSON encoders are texts."""
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return str(value)
+    if isinstance(value, list):
+        return [_as_text(each) for each in value]
+    return {name: _as_text(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _repeated(line: bytes, row: dict[str, Any]) -> list[Found]:

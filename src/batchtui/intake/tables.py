@@ -118,6 +118,10 @@ class _Table:
         return True
 
     def _uneven(self, cells: list[str], columns: list[str], number: int) -> dict[str, Any] | None:
+        if len(cells) > len(columns) and not any(map(str.strip, cells[len(columns) :])):
+            what = "a row has more cells than the header: those beyond it are empty and left out"
+            self._note(warning("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)
+            return dict(zip(columns, cells, strict=False))
         if len(cells) > len(columns):
             what = "a row has more cells than the header: check its delimiters and quotes"
             self._refuse(self._lines.record, error("csv_cells", what, f"{len(cells)} and {len(columns)}"), number)

@@ -136,7 +136,7 @@ class OwnColumns:
         for fd in self._fds:
             if fd >= 0:
                 os.close(fd)
-        self._fds = []
+        self._fds, self._ahead = [], []
 
 
 class NoFields:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
@@ -16,49 +17,21 @@ from batchtui.service.lineage import title
 from batchtui.service.run_sources import PREFIX
 
 
-@dataclass(frozen=True, slots=True)
-class PrefilledForm:
-    """What stands in the form when the screen is opened."""
+class PrefilledForm(BegunDraft, frozen=True, kw_only=True):
+    """What stands in the form when the screen is opened; a draft keeps all but title and template of it."""
 
-    source: str = ""
-    """As it stands in the source field."""
     title: str = ""
     template: str = ""
-    choice: RunChoice = field(default_factory=RunChoice)
-    """Which rows of the run are meant."""
-    again: str = ""
-    """Local id of the run that is made again, "" for none."""
-    files: bool = False
-    """True when the files it was made from can be read again as they are now."""
-    words: str = ""
-    """Which rows are meant, in words, while the source stands."""
-    other_words: str = ""
-    """The same once it was changed."""
 
     def kept(self) -> BegunDraft:
         """What a draft keeps of it; nothing where no run was the beginning."""
-        if not self.words:
-            return BegunDraft()
-        return BegunDraft(
-            source=self.source,
-            choice=self.choice,
-            again=self.again,
-            files=self.files,
-            words=self.words,
-            other_words=self.other_words,
-        )
+        kept = {name: getattr(self, name) for name in BegunDraft.__struct_fields__}
+        return BegunDraft(**kept) if self.words else BegunDraft()
 
 
 def reopened(kept: BegunDraft) -> PrefilledForm:
     """The beginning that a draft kept."""
-    return PrefilledForm(
-        source=kept.source,
-        choice=kept.choice,
-        again=kept.again,
-        files=kept.files,
-        words=kept.words,
-        other_words=kept.other_words,
-    )
+    return PrefilledForm(**msgspec.structs.asdict(kept))
 
 
 def source_of(service: Service, record: BatchRecord) -> str:
@@ -86,9 +59,7 @@ def from_run(service: Service, record: BatchRecord, ids: Iterable[str] | None = 
 def usable_among(service: Service, record: BatchRecord, ids: Iterable[str], words: str) -> PrefilledForm:
     """A new batch from those of a run's rows with these custom_ids that have a usable answer."""
     prefilled = from_run(service, record, ids, words)
-    return PrefilledForm(
-        prefilled.source, prefilled.title, choice=RunChoice(ids=prefilled.choice.ids), words=prefilled.words
-    )
+    return msgspec.structs.replace(prefilled, choice=RunChoice(ids=prefilled.choice.ids))
 
 
 def again_of(service: Service, record: BatchRecord) -> PrefilledForm:

@@ -32,7 +32,8 @@ class SourceForm(Vertical):
     SourceForm Select { width: 1fr; max-width: 44; background: $surface; }
     SourceForm Toggle { margin-left: 3; }
     SourceForm #source-model { width: 22; }
-    SourceForm #source-table, SourceForm #source-run { height: 1; }
+    SourceForm #source-table, SourceForm #source-run { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    SourceForm #source-table { width: 1fr; }
     SourceForm #source-run { width: auto; max-width: 1fr; }
     """
 

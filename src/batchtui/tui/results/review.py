@@ -16,7 +16,9 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
 from batchtui.present.cells import name_of
+from batchtui.present.fitting import fitting
 from batchtui.present.matrix import NOT_USABLE
+from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_scores import answered, usable_rows
 from batchtui.results.gold import is_likely, labels_of
 from batchtui.results.names import Name, ValueNames, names_of
@@ -122,7 +124,7 @@ class ReviewModel:
         cell = each.cell
 
         def veiled(view: View, row: ResultRow) -> Cell:
-            return Text("hidden", style="muted") if self.hides(row.number) else cell(view, row)
+            return _veil() if self.hides(row.number) else cell(view, row)
 
         return replace(each, cell=veiled, hides=self.hides)
 
@@ -387,6 +389,10 @@ class ReviewModel:
         self._screen.verdict_given()
         open_rows = [row for row in drawn if (found := self.of(row)) is None or not found.verdict]
         self._screen.show_rows(SAMPLE, array("I", drawn), first=open_rows[0] if open_rows else None)
+
+
+def _veil() -> Cell:
+    return fitting([Text(text, style="muted") for text in ("(hidden)", "hidden", GLYPHS.ellipsis)])
 
 
 def _of_answer(each: TableColumn) -> bool:

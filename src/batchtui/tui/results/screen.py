@@ -44,6 +44,7 @@ WIDE = 110
 """From this width on the answer stands right of the list, in cells; narrower, Enter opens it."""
 TALL = 40
 """From this height on a narrow screen shows it below the list."""
+FILTER_HINT = "words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…"
 _NEED_A_VIEW = frozenset(
     {
         "groups",
@@ -181,9 +182,7 @@ class ResultsScreen(BaseScreen[None]):
         self.record: BatchRecord | None = None
         self.view: View | None = None
         self._search = Search(self.post_message)
-        self._filter = line_input(
-            placeholder="words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…", id="results-filter"
-        )
+        self._filter = line_input(placeholder=FILTER_HINT, id="results-filter")
         self._list = RowList((), id="results-list")
         self.detail = DetailPane(self._list, self._hides, id="results-detail")
         self.table = TableModel(self)
@@ -446,6 +445,8 @@ class ResultsScreen(BaseScreen[None]):
 
     def _say_sign(self) -> None:
         self.query_one("#results-filter-sign", Static).update(Content(self._search.sign))
+        # What may be typed is told where it can be: not beside the name of a group or a sample.
+        self._filter.placeholder = FILTER_HINT if self._filter.has_focus else ""
         shown = self._search.group is not None or self._search.only is not None or bool(self._filter.value)
         self.query_one("#results-filter-line").display = shown or self._filter.has_focus
 
@@ -481,6 +482,7 @@ class ResultsScreen(BaseScreen[None]):
             self.query_one("#results-find").focus()
             return
         self.query_one("#results-filter-line").display = True
+        self._filter.placeholder = FILTER_HINT
         self._filter.focus()
 
     @on(Input.Changed, "#results-filter")
