@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -39,6 +39,9 @@ from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import TabLine
+
+if TYPE_CHECKING:
+    from batchtui.tui.results.score import ScoreScreen
 
 WIDE = 110
 """From this width on the answer stands right of the list, in cells; narrower, Enter opens it."""
@@ -116,7 +119,9 @@ class ResultsScreen(BaseScreen[None]):
         bind("S", "reverse", "reverse", "results.reverse", "reverse sort order", show=False),
         bind("number_sign", "count", "count", "results.count", "count the values of a column or field"),
         bind("C", "columns", "columns", "results.columns", "choose, order and hide columns"),
-        bind("A", "score", "score", "results.score", "score a field against the right values"),
+        bind(
+            "A", "score", "score", "results.score", "score a field against the right values, or go back to its matrix"
+        ),
         bind("V", "sample", "review", "results.sample", "sample answers to review, or continue the sample"),
         bind("plus", "judge(True)", "right", "review.right", "review: right", show=False),
         bind("minus", "judge(False)", "wrong", "review.wrong", "review: wrong, with the right value", show=False),
@@ -192,6 +197,7 @@ class ResultsScreen(BaseScreen[None]):
         self._plain: tuple[TableColumn, ...] = ()
         """The columns without the marks of the review."""
         self._opening = Work()
+        self._scored: ScoreScreen | None = None
         self._cursor_at: int | None = None
         """The row that the cursor was on in the view before, until it is found in this one."""
 
@@ -522,12 +528,17 @@ class ResultsScreen(BaseScreen[None]):
         self._search.group = group
         self.set_filter("")
 
-    def show_rows(self, what: str, rows: Rows, *, first: int | None = None) -> None:
-        """Show some rows in their order, and say what they are; Escape shows all again."""
-        self._search.only = what, rows
+    def show_rows(self, what: str, rows: Rows, *, first: int | None = None, of: ScoreScreen | None = None) -> None:
+        """Show some rows in their order, and say what they are; Escape shows all again.  ``of`` is the score they are from."""
+        self._search.only, self._scored = (what, rows), of
         self._cursor_at = first
         self.set_filter("")
         self._show_keys()
+
+    @property
+    def scored(self) -> ScoreScreen | None:
+        """The score that the rows shown are from, if they are from one."""
+        return self._scored if self._search.only is not None else None
 
     def _show_keys(self) -> None:
         """The keys of a review first, while its sample is shown."""
