@@ -35,7 +35,7 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def loops_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The loop of each app's engine gives its three descriptors back once its thread has ended."""
+    """The loop of each app's service thread gives its three descriptors back once its thread has ended."""
     made: list[ServiceThread] = []
     begin = ServiceThread.__init__
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -22,7 +23,7 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_scores import answered, usable_rows
 from batchtui.results.gold import labels_of
 from batchtui.results.names import Name, ValueNames, names_of
-from batchtui.results.review import LONGEST_NOTE, Judged, Review, Verdict, draw, hash_of
+from batchtui.results.review import LONGEST_NOTE, REVIEW_FOLDER, Judged, Review, Verdict, draw, hash_of
 from batchtui.results.row_match import identities
 from batchtui.results.scores import label_of
 from batchtui.results.view import ResultRow, View
@@ -63,7 +64,9 @@ class ReviewModel:
         if record is None:
             return
         try:
-            review = await self._screen.in_thread(self._screen.service.review, record)
+            folder = view.kept[REVIEW_FOLDER]
+            assert isinstance(folder, Path)
+            review = await self._screen.in_thread(Review, folder)
             if len(review) or review.sample is not None:
                 await self._ready(review, view)
         except BatchtuiError as error:
