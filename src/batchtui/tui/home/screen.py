@@ -64,7 +64,7 @@ class HomeScreen(BaseScreen[None]):
         bind("enter", "open_row", "open", "open", "open results, or what needs attention"),
         bind("c", "act('cancel')", "cancel", "cancel", "cancel running batches"),
         bind("r", "act('retry')", "retry", "retry", "retry failed requests"),
-        bind("a", "act('again')", "again", "again", "make the run again: other model, template or rows"),
+        bind("a", "act('again')", "again", "again", "run again with another model, template or rows"),
         bind("b", "act('from_rows')", "new from answers", "from_rows", "new batch from a run's rows and their answers"),
         bind(
             "f",
