@@ -75,6 +75,7 @@ class ProblemList(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._groups: tuple[ProblemGroup, ...] = ()
+        self._shown = False
         self._open: set[str] = set()
         self._rows: list[tuple[ProblemGroup, Problem | None]] = []
 
@@ -85,9 +86,9 @@ class ProblemList(Widget):
     def show(self, groups: Iterable[ProblemGroup]) -> None:
         """Replace the groups; the cursor stays on its row, and nothing is drawn when they are the same."""
         fresh = tuple(groups)
-        if fresh == self._groups:
+        if fresh == self._groups and self._shown:
             return
-        self._groups = fresh
+        self._groups, self._shown = fresh, True
         self._fill()
 
     @property
@@ -123,7 +124,7 @@ class ProblemList(Widget):
                 prompts.append(self._place(group, problem))
         self._rows = rows
         options.clear_options()
-        options.add_options([Option(prompt) for prompt in prompts])
+        options.add_options([Option(prompt) for prompt in prompts or [Content.styled(" No problems.", "dim")]])
         if rows:
             options.highlighted = min(at or 0, len(rows) - 1)
         else:
