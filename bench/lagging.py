@@ -54,11 +54,11 @@ class Lagging(BatchtuiApp):
 
     async def _measure(self) -> None:
         service, local_id = self.service, self._given["local_id"]
-        await asyncio.wrap_future(self.engine.call(service.gateway.ready()))
+        await asyncio.wrap_future(self.service_thread.call(service.gateway.ready()))
         await asyncio.sleep(1.0)
-        await self._during("fetch", asyncio.wrap_future(self.engine.call(service.fetch(local_id))))
+        await self._during("fetch", asyncio.wrap_future(self.service_thread.call(service.fetch(local_id))))
         plan = await self._during("check", asyncio.to_thread(service.plan, [self._given["source"]], IntakeOptions()))
-        await self._during("upload", asyncio.wrap_future(self.engine.call(service.submit(plan, again=True))))
+        await self._during("upload", asyncio.wrap_future(self.service_thread.call(service.submit(plan, again=True))))
         (service.history.folder(local_id) / "results.index").unlink()
         view = await self._during("index", asyncio.to_thread(service.open_results, local_id))
         wanted = parse_filter(f'"{self._given["text"]}"')
@@ -77,4 +77,4 @@ if __name__ == "__main__":
     wanted = json.loads(sys.argv[1])
     app = Lagging(Service(Path(wanted["data"])), wanted)
     app.run()
-    app.engine.stop()
+    app.service_thread.stop()

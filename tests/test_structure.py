@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -20,6 +21,11 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def typed_only(tree: ast.AST) -> set[ast.AST]:
     """What stands under ``if TYPE_CHECKING``."""
     blocks = (n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test))
@@ -30,8 +36,8 @@ def test_no_module_leads_back_to_itself() -> None:
     known = modules()
     graph: dict[str, set[str]] = {}
     for name, path in known.items():
-        tree = ast.parse(path.read_text())
-        left_out = typed_only(tree)
+        tree = parsed(path)
+        left_out = typed_only(tree) if "TYPE_CHECKING" in path.read_text() else set()
         wanted: set[str] = set()
         for node in ast.walk(tree):
             if node in left_out:
@@ -57,10 +63,7 @@ def test_every_piece_of_work_that_the_bench_names_is_there() -> None:
 
 def test_style_sheets_name_classes_that_there_are() -> None:
     known = {
-        node.name
-        for path in modules().values()
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef)
+        node.name for path in modules().values() for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)
     }
     textual = {"Button", "Input", "OptionList", "Screen", "Static", "TextArea", "ToastRack"}
     for path in ROOT.rglob("*.tcss"):
@@ -71,7 +74,7 @@ def test_style_sheets_name_classes_that_there_are() -> None:
 def test_a_class_has_its_name_for_itself() -> None:
     found: dict[str, list[str]] = {}
     for name, path in modules().items():
-        for node in ast.parse(path.read_text()).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(name)
     assert {name: where for name, where in found.items() if len(where) > 1} == {}

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+from collections.abc import Iterator
 
+import pytest
+
+from batchtui.cli import session
+from batchtui.cli.commands import compare
+from batchtui.cli.output import show
+from batchtui.cli.session import Bar
 from tests.cli.calling import Caller
 
 TEMPLATE = """model = "claude-haiku-5-5"
@@ -15,6 +23,27 @@ prompt = "{{ text }}"
 [answer]
 sentiment = ["positive", "negative", "mixed"]
 """
+
+
+@contextlib.contextmanager
+def bars_watched() -> Iterator[list[str]]:
+    """The lines that compare prints while a progress bar may stand on the terminal."""
+    late: list[str] = []
+    bars: list[Bar] = []
+
+    class Watched(Bar):
+        def __init__(self, shown: bool) -> None:
+            super().__init__(shown)
+            bars.append(self)
+
+        def clear(self) -> None:
+            super().clear()
+            bars.remove(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "Bar", Watched)
+        patch.setattr(compare, "show", lambda line: (late.extend([line] if bars else []), show(line)))
+        yield late
 
 
 def test_score_and_compare_a_field(call: Caller) -> None:
@@ -50,7 +79,9 @@ def test_score_and_compare_a_field(call: Caller) -> None:
     by_field = call("compare", *ids, "--field", "sentiment", "--gold", "gold_sentiment", "--json").json
     right = by_field["right"]
     assert by_field["rows"] == 16 and sum(right[name] for name in ("both", "left", "right", "neither")) == 12
-    assert "vs" in call("compare", *ids, "--field", "sentiment").out.decode()
+    with bars_watched() as late:
+        assert "vs" in call("compare", *ids, "--field", "sentiment").out.decode()
+        assert call("compare", *ids).out and not late, "printed beside a progress bar"
     out = call.folder / "differ.csv"
     said = call("compare", *ids, "--field", "sentiment", "--gold", "gold_sentiment", "-o", out)
     written = list(csv.DictReader(out.open(newline="", encoding="utf-8")))

@@ -135,7 +135,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(deadline=None)
 @given(
     values=st.lists(
         st.dictionaries(st.sampled_from(["custom_id", "params", "x"]), json_values, max_size=3), min_size=1, max_size=6
@@ -160,7 +160,7 @@ def test_the_splitter_finds_the_requests_a_parser_finds(
     assert found == wanted
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(body=st.binary(max_size=200) | st.text('{}[]",:requstcmdi_pa \\01', max_size=120).map(str.encode))
 def test_the_splitter_refuses_anything_else_in_words(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "splitter-noise"

@@ -254,7 +254,7 @@ _json = st.recursive(
 _object = st.dictionaries(_words, _json, max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(
     blocks=st.lists(_object | st.just({"type": "text", "text": "JSON, one of: a, b"}), min_size=1, max_size=3),
     schema=_object,

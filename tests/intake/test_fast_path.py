@@ -56,7 +56,7 @@ def summary(plan: Plan) -> tuple[object, ...]:
     return plan.requests, plan.bytes, plan.errors, problems, parts, plan.sample, plan.estimate.output_tokens
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(made=st.lists(PARAMS, min_size=1, max_size=10), style=STYLE, ascii_only=st.booleans(), skip=st.booleans())
 def test_a_block_comes_to_the_same_as_its_lines(
     made: list[dict[str, Any]], style: tuple[str, str], ascii_only: bool, skip: bool

@@ -24,9 +24,7 @@ from batchtui.intake.sources import SourceFault, lines
 from tests.intake.helpers import MODEL, PRICES, params, plan_of, request, staged
 
 TEMPLATE = 'model = "claude-opus-5"\nmax_tokens = 5\ncustom_id = "{{ row.id }}"\nprompt = "{{ row.a }}: {{ row }}"\n'
-SLOW = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def read(data: bytes, staging: Path | None = None, **options: Any) -> Plan:
@@ -87,7 +85,7 @@ SHAPED = st.recursive(
 )
 
 
-@settings(SLOW, max_examples=80)
+@settings(SLOW)
 @given(changes=st.dictionaries(FIELDS, SHAPED, max_size=4), messages=st.none() | SHAPED)
 def test_any_params_are_checked_without_a_crash(changes: dict[str, Any], messages: Any) -> None:
     made = {**params(), **changes}
@@ -137,7 +135,7 @@ def test_a_file_cut_anywhere_is_read_to_the_cut_and_named(cut: int, packed: bool
         assert not plan.ok
 
 
-@settings(SLOW, max_examples=80)
+@settings(SLOW)
 @given(
     values=st.lists(st.dictionaries(st.text(max_size=6), JSON, min_size=1, max_size=3), max_size=6),
     indent=st.sampled_from([None, 1]),

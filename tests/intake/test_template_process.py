@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -28,7 +29,7 @@ from batchtui.intake.preview import Previewer
 from batchtui.intake.template import MAX_LIMIT_FAULTS
 from batchtui.intake.template_process import Died, TemplateProcess
 from tests.intake.helpers import PRICES, group, plan_of, staged
-from tests.preloaded import VERB
+from tests.preloaded import FORKING, VERB, Child
 
 HEAD = 'model = "claude-opus-5"\nmax_tokens = 5\n'
 SRC = Path(batchtui.__file__).parents[1]
@@ -86,8 +87,27 @@ def render(tmp_path: Path, prompt: str, rows: int, *, skip_bad: bool = False, **
     return make_plan([str(tmp_path / "in.csv")], options, prices=PRICES, staging=tmp_path / "s", **how)
 
 
+forks: list[Child] = []
+"""The processes that a test started without an interpreter's start."""
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where not the start of a process is tested, but what becomes of it."""
+
+    def start(*command: Any, **how: Any) -> Child:
+        forks.append(FORKING.Popen(*command, **how))
+        return forks[-1]
+
+    monkeypatch.setattr(template_process, "subprocess", SimpleNamespace(**{**vars(FORKING), "Popen": start}))
+    yield
+    forks.clear()
+
+
 def children() -> list[psutil.Process]:
     found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        found += [psutil.Process(each.pid) for each in forks if each.poll() is None]
     for each in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if each.status() != psutil.STATUS_ZOMBIE and template_process.WORKER in each.cmdline():
@@ -108,7 +128,7 @@ def until(condition: object) -> None:
 
 
 @pytest.mark.parametrize("prompt", [*QUICK, *(pytest.param(each, marks=pytest.mark.slow) for each in SLOW)])
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("impatient", "forked")
 def test_what_runs_away_is_stopped_and_named_with_its_row(tmp_path: Path, prompt: str) -> None:
     plan = render(tmp_path, "{% if row_number == 2 %}" + prompt + "{% endif %}{{ text }}", 3, skip_bad=True)
     found = group(plan, "template_limit")
@@ -119,7 +139,7 @@ def test_what_runs_away_is_stopped_and_named_with_its_row(tmp_path: Path, prompt
     assert not children()
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("impatient", "forked")
 def test_one_call_that_never_ends_costs_its_row_and_a_process(tmp_path: Path) -> None:
     plan = render(tmp_path, "{% if row_number == 700 %}" + IN_C + "{% endif %}{{ text }}", 1_000, skip_bad=True)
     found = group(plan, "template_limit")
@@ -128,7 +148,7 @@ def test_one_call_that_never_ends_costs_its_row_and_a_process(tmp_path: Path) ->
     assert [each["custom_id"] for each in staged(plan)] == [str(n) for n in range(1, 1001) if n != 700]
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("impatient", "forked")
 def test_a_template_that_always_runs_away_is_given_up(tmp_path: Path) -> None:
     plan = render(tmp_path, "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", 5_000)
     assert plan.errors == MAX_LIMIT_FAULTS + 1
@@ -136,12 +156,13 @@ def test_a_template_that_always_runs_away_is_given_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("impatient", "forked")
 def test_a_template_that_always_ends_its_process_is_given_up(tmp_path: Path) -> None:
     plan = render(tmp_path, IN_C, 5_000)
     assert plan.errors == MAX_LIMIT_FAULTS + 1
 
 
+@pytest.mark.usefixtures("forked")
 def test_the_line_of_the_template_is_named(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,text\n1,a\n")
     text = HEAD + 'prompt = """\n{{ text }}\n{{ nothing }}\n"""\nsystem = "{{ 1 / 0 }}"\n'
@@ -151,6 +172,7 @@ def test_the_line_of_the_template_is_named(tmp_path: Path) -> None:
     assert "in system (line 7 of the template): the row has" in group(plan, "template_undefined").message
 
 
+@pytest.mark.usefixtures("forked")
 def test_loops_in_loops_that_python_refuses_are_named(tmp_path: Path) -> None:
     deep = "{% for a in [1] %}" * 30 + "x" + "{% endfor %}" * 30
     plan = render(tmp_path, deep, 2)
@@ -166,6 +188,7 @@ def test_loops_in_loops_that_python_refuses_are_named(tmp_path: Path) -> None:
         assert plan.problems[0].code.startswith("template")
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_process_that_is_killed_from_outside_loses_no_row(tmp_path: Path) -> None:
     killed = threading.Event()
 
@@ -180,6 +203,7 @@ def test_a_process_that_is_killed_from_outside_loses_no_row(tmp_path: Path) -> N
     assert [each["custom_id"] for each in staged(plan)] == [str(n) for n in range(1, 30_001)]
 
 
+@pytest.mark.usefixtures("forked")
 def test_stopping_ends_the_process(tmp_path: Path) -> None:
     stop = threading.Event()
     timer = threading.Thread(target=lambda: (until(children), stop.set()))

@@ -156,7 +156,7 @@ def test_a_stopped_search_keeps_what_it_found(view: ResultSet) -> None:
     assert len(select(view, parse_filter("is:good"), Work(stop=stop))) == 5
 
 
-@settings(max_examples=120, deadline=None)
+@settings(deadline=None)
 @given(st.text(max_size=30), st.booleans(), st.booleans())
 def test_parsing_never_fails(text: str, case: bool, as_regex: bool) -> None:
     parse_filter(text, case=case, regex=as_regex)
@@ -165,7 +165,7 @@ def test_parsing_never_fails(text: str, case: bool, as_regex: bool) -> None:
 NEEDLES = st.text(st.sampled_from("abAB \"\\/<>&'\n\tüÜé日😀ß\u2028."), min_size=1, max_size=5)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NEEDLES, st.text(max_size=8), st.booleans(), st.booleans(), st.integers(0, 60), st.sampled_from([-1, 600, 1e9]))
 def test_text_is_found_however_it_is_written_and_wherever_a_block_ends(
     tmp_path: Path, needle: str, around: str, ascii_only: bool, case: bool, shift: int, rare: float

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import pytest
+import textual._doc
+from textual.pilot import Pilot
 
 from batchtui.present import symbols
 from batchtui.service import Service, ServiceThread
@@ -32,7 +35,7 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def loops_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The loop of each app's engine gives its three descriptors back once its thread has ended."""
+    """The loop of each app's service thread gives its three descriptors back once its thread has ended."""
     made: list[ServiceThread] = []
     begin = ServiceThread.__init__
 
@@ -76,3 +79,39 @@ def one_sees_before_one_presses(monkeypatch: pytest.MonkeyPatch) -> None:
             await press(app, [key])
 
     monkeypatch.setattr(BatchtuiApp, "_press_keys", seen)
+
+
+@pytest.fixture
+def snap_sizes(snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch) -> Callable[..., bool]:
+    """As ``snap_compare``, with the terminal of one app at several sizes: their pictures end in .svg, .1.svg, ….
+
+    The app is started at the first size, ``run_before`` brings it to the picture, then keys are pressed.
+    """
+
+    def compare(
+        app: BatchtuiApp,
+        sizes: Sequence[tuple[int, int]],
+        run_before: Callable[[Pilot[Any]], Awaitable[None]] = waiting.settled,
+        press: Iterable[str] = (),
+    ) -> bool:
+        drawn: list[str] = []
+
+        async def walk(pilot: Pilot[Any]) -> None:
+            await run_before(pilot)
+            await pilot.press(*press)
+            for size in sizes:
+                if size != app.size:
+                    await pilot.resize_terminal(*size)
+                await waiting.settled(pilot)
+                drawn.append(app.export_screenshot(title=app.title, simplify=True))
+            app.exit()
+
+        app.run(headless=True, size=sizes[0], auto_pilot=walk)
+        assert len(drawn) == len(sizes)
+        for picture in drawn:
+            monkeypatch.setattr(textual._doc, "take_svg_screenshot", lambda picture=picture, **_: picture)
+            if not snap_compare(app):
+                return False
+        return True
+
+    return compare

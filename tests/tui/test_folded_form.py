@@ -67,7 +67,7 @@ async def test_the_plan_is_one_line_that_fits_and_its_doubts_stand_below(tmp_pat
         estimate = msgspec.structs.replace(screen.plan.estimate, batch_usd=(Decimal("0.03"), Decimal("0.09")))
         plan = msgspec.structs.replace(screen.plan, estimate=estimate, skipped=2)
         whole = plan_lines(plan, max_cost=Decimal(5), stopped_by="over the limit")
-        assert [line.plain for line in whole[1:]] == [" ! over the limit", " ! 2 requests with errors skipped"]
+        assert [line.plain for line in whole[1:]] == ["! over the limit", "! 2 requests with errors skipped"]
         for said in (
             "1 batch · 2 requests · $0.03–0.09",
             "limit $5.00",

@@ -304,7 +304,7 @@ async def test_help_lists_the_true_keys(tmp_path: Path) -> None:
         await pilot.pause()
         footer = str(app.home.query_one(KeyLine).render())
         assert "^k cancel" in footer and "c cancel" not in footer.replace("^k cancel", "")
-        complaints = " ".join(app.complaints)
+        complaints = " ".join(app.config_problems)
         assert "'nonsense' is not an action" in complaints and "both" in complaints
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
@@ -319,7 +319,7 @@ async def test_a_switch_of_profile_shows_whose_rows_are_whose(tmp_path: Path) ->
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.service.profile.name == "work")
         await until(pilot, lambda: app.home.rows.own_profile == "work")
-        app.engine.stop()
+        app.service_thread.stop()
 
 
 async def test_the_palette_finds_a_batch_by_name(app: BatchtuiApp) -> None:
@@ -506,7 +506,7 @@ async def test_asking_anew_while_a_page_is_on_its_way_begins_with_the_first(app:
         await until(pilot, lambda: asked == [None])
         await pilot.press("R")
         await until(pilot, lambda: asked == [None, None])
-        app.engine.call(let_go())
+        app.service_thread.call(let_go())
         screen = app.screen
         assert isinstance(screen, RemoteBatchesScreen)
         await until(pilot, lambda: [b.id for b in screen.rows.batches] == ["msgbatch_new"])

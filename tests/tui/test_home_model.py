@@ -311,13 +311,13 @@ def test_a_filter_that_can_not_be_read_leaves_the_rows_true() -> None:
     model.replace([record(local_id="a", run="a", status="in_progress")])
     model.query = "age<2y"
     model.arrange(NOW)
-    assert model.complaint is not None and len(model.lines) == 1
+    assert model.filter_error is not None and len(model.lines) == 1
     model.records["a"] = record(local_id="a", run="a", status="ended")
     model.arrange(NOW)
     assert model.lines[0].records[0].status == "ended"
     model.query = "status:running"
     model.arrange(NOW)
-    assert model.complaint is None and not model.lines
+    assert model.filter_error is None and not model.lines
 
 
 @pytest.mark.parametrize("column", SORTS)

@@ -70,7 +70,7 @@ async def let_loose(
         async with app.run_test(size=size):
             pressed = await typed(app, random.Random(seed), count)
             assert app.bugs == [], pressed[-40:]
-        app.engine.stop()
+        app.service_thread.stop()
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])

@@ -11,9 +11,12 @@ import pytest
 
 from batchtui.domain.plan import Plan
 from batchtui.intake.drafts import Draft, list_drafts, load_draft, save_draft
+from batchtui.intake.preview import Peek
+from batchtui.intake.row import RunRow
 from batchtui.tui.new import drafts
 from batchtui.tui.new.check import CheckedForm, FormState
 from batchtui.tui.new.drafts import DraftKeeper
+from batchtui.tui.new.template_editor import judge
 from tests.tui.test_new import on_demo, summary
 from tests.tui.waiting import until
 from tests.tui.work import request
@@ -89,3 +92,11 @@ async def test_a_counted_plan_comes_with_what_forbids_it(tmp_path: Path, monkeyp
         await until(pilot, lambda: screen.plan is not first)
         assert screen.checked.stopped_by == "it would cost too much"
         await until(pilot, lambda: "too much" in summary(screen))
+
+
+def test_a_judge_does_not_see_the_right_values() -> None:
+    own = {"text": "late", "gold_tone": "negative", "label": "x"}
+    row = RunRow(own, "r1", scoped=True, answer={"tone": "mixed"})
+    template = judge(Peek(columns=tuple(row), rows=(row,)), "claude-sonnet-5")
+    assert "{{ text }}" in template and "{{ answer }}" in template
+    assert "gold_tone" not in template and "label" not in template

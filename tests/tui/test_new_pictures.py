@@ -60,31 +60,30 @@ def show(path: str, keys: Sequence[str] = (), template: str = "", pane: str = ""
     return run
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("name", "path", "keys"),
     [
         ("empty", "", []),
         ("plan", "good.jsonl", []),
         ("problems", "bad.jsonl", []),
-        ("confirm", "good.jsonl", ["ctrl+s"]),
-        ("try-one", "good.jsonl", ["ctrl+t"]),
     ],
 )
-def test_sources(
-    snap_compare: Picture, app: BatchtuiApp, name: str, path: str, keys: list[str], size: tuple[int, int]
-) -> None:
-    assert snap_compare(app, terminal_size=size, run_before=show(path, keys))
+def test_sources(snap_sizes: Picture, app: BatchtuiApp, name: str, path: str, keys: list[str]) -> None:
+    assert snap_sizes(app, SIZES, run_before=show(path, keys))
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("name", "keys"), [("confirm", ["ctrl+s"]), ("try-one", ["ctrl+t"])])
+def test_questions(snap_compare: Picture, app: BatchtuiApp, name: str, keys: list[str], size: tuple[int, int]) -> None:
+    assert snap_compare(app, terminal_size=size, run_before=show("good.jsonl", keys))
+
+
 @pytest.mark.parametrize("pane", ["template", "rows", "requests"])
-def test_tables(snap_compare: Picture, app: BatchtuiApp, pane: str, size: tuple[int, int]) -> None:
-    assert snap_compare(app, terminal_size=size, run_before=show("reviews.csv", template="reviews.toml", pane=pane))
+def test_tables(snap_sizes: Picture, app: BatchtuiApp, pane: str) -> None:
+    assert snap_sizes(app, SIZES, run_before=show("reviews.csv", template="reviews.toml", pane=pane))
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_composing(snap_compare: Picture, app: BatchtuiApp, size: tuple[int, int]) -> None:
+def test_composing(snap_sizes: Picture, app: BatchtuiApp) -> None:
     async def run(pilot: Pilot[Any]) -> None:
         await show("")(pilot)
         screen = pilot.app.screen
@@ -95,7 +94,7 @@ def test_composing(snap_compare: Picture, app: BatchtuiApp, size: tuple[int, int
         await until(pilot, lambda: screen.plan is not None)
         await settled(pilot)
 
-    assert snap_compare(app, terminal_size=size, run_before=run)
+    assert snap_sizes(app, SIZES, run_before=run)
 
 
 def test_choosing_files_lists_the_folder(app: BatchtuiApp) -> None:

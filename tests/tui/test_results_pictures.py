@@ -75,24 +75,19 @@ def results() -> ResultsScreen:
     return ResultsScreen(FIRST)
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("tab", range(1, 9))
-def test_each_tab(snap_compare: Picture, app: BatchtuiApp, tab: int, size: tuple[int, int]) -> None:
-    assert snap_compare(app, terminal_size=size, run_before=show(results, [str(tab)]))
+def test_each_tab(snap_sizes: Picture, app: BatchtuiApp, tab: int) -> None:
+    assert snap_sizes(app, SIZES, run_before=show(results, [str(tab)]))
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("block", [*BLOCKS, "row-005", "row-006", "row-010", "never-came"])
-def test_every_kind_of_answer(snap_compare: Picture, app: BatchtuiApp, block: str, size: tuple[int, int]) -> None:
-    assert snap_compare(app, terminal_size=size, run_before=show(results, ["enter"], block))
+def test_every_kind_of_answer(snap_sizes: Picture, app: BatchtuiApp, block: str) -> None:
+    assert snap_sizes(app, SIZES, run_before=show(results, ["enter"], block))
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("name", "keys"), [("raw", ["enter", "v"]), ("plain", ["enter", "m"])])
-def test_raw_and_plain(
-    snap_compare: Picture, app: BatchtuiApp, name: str, keys: list[str], size: tuple[int, int]
-) -> None:
-    assert snap_compare(app, terminal_size=size, run_before=show(results, keys))
+def test_raw_and_plain(snap_sizes: Picture, app: BatchtuiApp, name: str, keys: list[str]) -> None:
+    assert snap_sizes(app, SIZES, run_before=show(results, keys))
 
 
 @pytest.mark.parametrize("size", SIZES)

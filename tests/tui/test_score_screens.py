@@ -110,7 +110,12 @@ async def test_score_to_the_rows_of_a_cell_and_back(app: BatchtuiApp) -> None:
         await keys(pilot, "enter")
         shown = pilot.app.screen
         assert isinstance(shown, ResultsScreen)
-        await until(pilot, lambda: list(shown.rows) == list(wanted))
+        await until(pilot, lambda: list(shown.rows) == sorted(wanted))
+        assert shown.cursor_row == shown.rows[0], "in the order of the source, from the first"
+        await keys(pilot, "A")  # Back to the matrix, on the same cell, and to another one's rows.
+        assert isinstance(pilot.app.screen, ScoreScreen) and pilot.app.screen.at == (spot.row, spot.column)
+        await keys(pilot, "escape")
+        await until(pilot, lambda: list(shown.rows) == sorted(wanted))
         assert f"gold {spot.row}" in text_of(app)
         await keys(pilot, "escape")
         await until(pilot, lambda: len(shown.rows) == ROWS)
@@ -138,7 +143,7 @@ async def test_review_verdicts_notes_and_a_blind_sample(app: BatchtuiApp) -> Non
         assert (
             said[0] is not None and said[0].value == "negative" and said[1] is not None and said[1].value != "negative"
         )
-        await keys(pilot, "p", "plus")  # The same once more takes it back.
+        await keys(pilot, "p", "plus")  # The same again removes the verdict.
         assert Review(folder).of("id:R02", "tone") is None
         await keys(pilot, "t", *"hm", "enter")
         noted = Review(folder).of("id:R02", "tone")
@@ -159,12 +164,16 @@ async def test_review_verdicts_notes_and_a_blind_sample(app: BatchtuiApp) -> Non
         first = next(n for n, row in enumerate(screen.rows) if screen.reviewing.hides(row))
         assert screen.cursor_row == screen.rows[first]
         assert "(hidden)" in text_of(app) and "Hidden until your verdict" in text_of(app)
+        assert any(each.hides is not None for each in screen._columns if each.name == "row.gold_tone"), "gold too"
         await nothing_tells(pilot, screen)
         while any(screen.reviewing.hides(row) for row in screen.rows):
             row = screen.cursor_row
             await keys(pilot, "plus", "enter")
             assert row is not None and not screen.reviewing.hides(row)
         assert "Sample reviewed: accuracy" in screen.query_one(StatusLine).said and "(hidden)" not in text_of(app)
+        await keys(pilot, "V", "j", "enter", "enter")  # A new sample is drawn from all rows, not from the sample shown.
+        assert f"Sample how many of {ROWS - 1} usable answers?" in text_of(app)
+        await keys(pilot, "escape")
 
 
 async def nothing_tells(pilot: Pilot[Any], screen: ResultsScreen) -> None:
@@ -187,7 +196,9 @@ async def nothing_tells(pilot: Pilot[Any], screen: ResultsScreen) -> None:
     screen._filter.value = "gold_tone:positive"  # An own column tells nothing.
     await until(pilot, lambda: not screen._search.running)
     await settled(pilot)
-    assert 0 < len(screen.rows) < len(drawn)
+    assert screen.view is not None
+    golden = [row for row in drawn if LABELS[int(screen.view.id(row)[1:]) % 3] == "positive"]
+    assert list(screen.rows) == golden
     screen._filter.value = ""
     for key in ("answer.tone", "out"):
         screen._sort_by(key)
@@ -216,6 +227,7 @@ async def test_a_field_of_two_runs(app: BatchtuiApp) -> None:
         assert len(screen.query_one(RowList).source) == spot.rows and screen.query_one(RowList).has_focus
         await keys(pilot, "enter")
         assert screen.query_one(DiffView).display and spot.row in text_of(app)
+        assert "· gold " in text_of(app) and "Text " in text_of(app), "what was asked stands above both values"
         await keys(pilot, "escape", "w", "x", "enter")
         assert len(Path("differ-tone.csv").read_text().splitlines()) == len(differing) + 1
         await keys(pilot, "escape")

@@ -163,7 +163,7 @@ def short_timers(app: App[Any], longest: float) -> Iterator[Timer]:
 
 
 async def settled(pilot: Pilot[Any]) -> None:
-    """Until nothing is under way: no work in threads, no call to the engine, no pause before a reaction, all drawn.
+    """Until nothing is under way: no work in threads, no call to the service, no pause before a reaction, all drawn.
 
     A question that waits for the person is not under way.
     """
@@ -194,7 +194,7 @@ def end_next_of(pauses: Iterable[Timer]) -> None:
 
 def under_way(app: App[Any]) -> list[object]:
     """What will change the screen by and by, without anybody's doing, pauses before a reaction aside."""
-    calls = getattr(getattr(app, "engine", None), "pending", ())
+    calls = getattr(getattr(app, "service_thread", None), "pending", ())
     return [
         *(future for future in _in_threads if not future.get_loop().is_closed()),
         *(thread for thread in threading.enumerate() if thread.name in THREADS),
@@ -204,7 +204,7 @@ def under_way(app: App[Any]) -> list[object]:
 
 
 async def _engine_idle(app: App[Any]) -> bool:
-    loop = getattr(getattr(app, "engine", None), "_loop", None)
+    loop = getattr(getattr(app, "service_thread", None), "_loop", None)
     if loop is None or not loop.is_running():
         return True
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(loop_idle(), loop))

@@ -6,7 +6,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "demo": ("batchtui.cli.commands.demo", "open the screen on the built-in demo server: no key, no cost"),
     "check": ("batchtui.cli.commands.submit", "list all problems, the plan and the cost; send nothing"),
     "submit": ("batchtui.cli.commands.submit", "check requests and send them as batches"),
-    "again": ("batchtui.cli.commands.again", "make a run again: the same rows or others, with what is changed"),
+    "again": ("batchtui.cli.commands.again", "run the same rows again with another model, template or params"),
     "list": ("batchtui.cli.commands.batches", "list batches"),
     "show": ("batchtui.cli.commands.batches", "show the details of a batch"),
     "watch": ("batchtui.cli.commands.batches", "follow batches until they have ended"),

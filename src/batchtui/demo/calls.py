@@ -15,7 +15,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from batchtui.demo import answers, outcomes
-from batchtui.demo import faults as demo_faults
 from batchtui.demo import models as demo_models
 from batchtui.demo.batches import BODY, Batch
 from batchtui.demo.body_parser import BadBody, split
@@ -266,7 +265,7 @@ async def results(demo: Demo, request: Request) -> Response:
     path = demo.store.results(batch)
     faults = _faults(request)
     if spoils(faults):
-        body = corrupted(path, faults, lambda: demo_faults.close(request.scope))
+        body = corrupted(path, faults, request.scope)
         return StreamingResponse(body, 200, {"request-id": new_id("req")}, "application/x-jsonl")
     return send_results(request, path, f'"{batch.meta.id}-{batch.meta.results_bytes}"', ranges=demo.options.ranges)
 

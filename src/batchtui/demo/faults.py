@@ -133,8 +133,8 @@ def spoils(faults: Sequence[Fault]) -> bool:
     return any(fault.name in RESULT_FAULTS or fault.name == "unknown" for fault in faults)
 
 
-async def corrupted(path: Path, faults: Sequence[Fault], break_off: Callable[[], None]) -> AsyncIterator[bytes]:
-    """The results file as the faults leave it; ``break_off`` closes the connection under it."""
+async def corrupted(path: Path, faults: Sequence[Fault], scope: Scope) -> AsyncIterator[bytes]:
+    """The results file as the faults leave it, for the connection of ``scope``."""
     size = path.stat().st_size
     ending = next((fault for fault in faults if fault.name in ("cut", "tear", "stall")), None)
     until = int(size * ending.number) if ending else size
@@ -154,10 +154,11 @@ async def corrupted(path: Path, faults: Sequence[Fault], break_off: Callable[[],
                 await asyncio.sleep(0)
     yield bytes(pending)
     if ending and ending.name == "tear":
-        break_off()
+        close(scope)
         await asyncio.sleep(0.05)
     elif ending and ending.name == "stall":
-        await asyncio.sleep(3600)
+        while not _left(scope):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def _changed(line: bytes, number: int, faults: Sequence[Fault]) -> bytes:
@@ -619,6 +620,12 @@ class DemoProtocol(H11Protocol):
 
 def _transport(scope: Scope) -> Any:
     return scope.get("state", {}).get(_KEY)
+
+
+def _left(scope: Scope) -> bool:
+    """True when the connection is closed, or about to be."""
+    transport = _transport(scope)
+    return transport is None or transport.is_closing()
 
 
 def close(scope: Scope) -> None:

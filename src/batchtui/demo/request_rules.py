@@ -764,8 +764,9 @@ def media_tokens(source: Json, family: Traits) -> int:
         # Pages differ in how much text they hold.
         return sum(1_500 + zlib.crc32(raw[:64], page) % 1_500 + most // 2 for page in range(_pdf_pages(raw)))
     width, height = _pixels(raw)
-    shrink = max(1.0, max(width, height) / side)
-    return min(most, -int(-width / shrink // 28) * -int(-height / shrink // 28))
+    longest = max(side, width, height)
+    across, down = (-(-pixels * side // (28 * longest)) for pixels in (width, height))
+    return min(most, across * down)
 
 
 def _pdf_pages(raw: bytes) -> int:

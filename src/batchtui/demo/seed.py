@@ -164,7 +164,7 @@ class Seeder:
 
     def _hold_back(self, record: BatchRecord, ended_at: datetime) -> None:
         """Leave results at the server, as after a fetch that failed, until the person asks for them or time has passed."""
-        words = "results: the disk was full during the download"
+        words = "results: no space left on the disk"
         self.history.update(
             record.local_id,
             lambda r: msgspec.structs.replace(

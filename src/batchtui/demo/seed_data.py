@@ -117,7 +117,7 @@ SEED_BATCHES: tuple[SeedBatch, ...] = (
         27 * _DAY + 4 * _HOUR,
         38 * _MINUTE,
         _many("case", 1, 120, _october),
-        note="the results are still to be fetched",
+        note="download the results before they expire",
         stored=False,
         source="october-eval.jsonl",
     ),

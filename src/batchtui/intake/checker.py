@@ -456,7 +456,7 @@ class Checker:
                 return None
             if params.tools is not UNSET:
                 chars += len(params.tools)
-                octets += len(params.tools)
+                octets += len(params.tools) + fast_path.hidden_size(params)
                 fixed += TOOLS_TOKENS
             octets += fast_path.format_size(params)
             if fast_path.characters(line) < 0:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from batchtui.intake.estimate import BlockTotals
-from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS
+from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS, hidden_bytes
 
 if TYPE_CHECKING:
     from batchtui.intake.checker import Checker
@@ -162,6 +162,12 @@ def format_size(params: Params) -> int:
     raw = params.output_config
     # What is shorter holds an effort at most.
     return size if raw is not UNSET and (size := len(raw)) > _LONGEST_EFFORT else 0
+
+
+def hidden_size(params: Params) -> int:
+    """What a request's tools bring along unseen at most, as bytes of text; those of the API are known by their dates."""
+    raw = params.tools
+    return 0 if raw is UNSET else hidden_bytes(bytes(raw).count(b"_20"))
 
 
 MAX_SHAPES = 512
@@ -396,7 +402,7 @@ def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Ch
         tools = 0 if params.tools is UNSET else len(params.tools)
         share[0] += 1
         share[1] += chars + tools
-        share[2] += octets + tools + format_size(params)
+        share[2] += octets + tools + format_size(params) + (hidden_size(params) if tools else 0)
         share[3] += PER_MESSAGE * len(params.messages) + (TOOLS_TOKENS if tools else 0)
         counted = limits.setdefault(key, {})
         counted[params.max_tokens] = counted.get(params.max_tokens, 0) + 1

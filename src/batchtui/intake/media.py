@@ -8,7 +8,6 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from math import ceil
 from typing import NamedTuple
 
 _HEADER = 262_144
@@ -70,8 +69,9 @@ def image_tokens(image: Image | None, side: int, most: int) -> tuple[int, int]:
     """Tokens of an image for a model that scales it to ``side`` pixels and ``most`` tokens (vision page, August 2026)."""
     if image is None or not image.width or not image.height:
         return 1, most
-    scale = min(1.0, side / max(image.width, image.height))
-    tokens = ceil(image.width * scale / _PATCH) * ceil(image.height * scale / _PATCH)
+    longest = max(image.width, image.height)
+    shown, whole = (side, longest) if longest > side else (1, 1)
+    tokens = -(-image.width * shown // (whole * _PATCH)) * -(-image.height * shown // (whole * _PATCH))
     exact = min(tokens, most)
     return exact, min(exact + exact // 50 + 1, most)
 

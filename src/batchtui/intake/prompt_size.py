@@ -15,7 +15,11 @@ Json = Mapping[str, Any]
 PER_MESSAGE = 6
 """Tokens a turn costs beside its text, roughly."""
 TOOLS_TOKENS = 350
-"""Tokens of the hidden prompt that tools bring along (tool use documentation: 290 to 700, by model and choice)."""
+"""Tokens of the hidden prompt that tools bring along, as far as they are sure (tool use documentation: 290 to 700)."""
+_TOOLS_BYTES = 950
+"""What that prompt may have more, as bytes of text."""
+_TYPED_BYTES = 2_700
+"""What a tool of the API is at most in the prompt, where a request names only its type (text editor 700, computer 735 tokens)."""
 _OLD_IMAGE = (1568, 1568)
 """Pixels a side is scaled to, and the most tokens, for a model without rules of its own: the newest models' are larger."""
 _PAGE_TOKENS = (1_500, 3_000)
@@ -41,6 +45,11 @@ class Prefix(NamedTuple):
     """Equal for requests that begin with the same prefix."""
     hour: bool
     """True for a 1-hour mark, False for a 5-minute one."""
+
+
+def hidden_bytes(typed: int) -> int:
+    """The most that tools, ``typed`` of them the API's own, bring along unseen, as bytes of text beside TOOLS_TOKENS."""
+    return _TOOLS_BYTES + _TYPED_BYTES * typed
 
 
 def size_of(params: Json, rules: ModelRules | None = None) -> Size:
@@ -129,8 +138,10 @@ class _Measure:
         if tools and not self._tools:
             self._tools = True
             self._fixed(TOOLS_TOKENS // 2, TOOLS_TOKENS)
+            self.octets += hidden_bytes(0)
         for tool in _dicts(tools):
             self._json(tool)
+            self.octets += _TYPED_BYTES if tool.get("type") not in (None, "custom") else 0
 
     def content(self, content: object) -> None:
         """A string or a list of blocks."""

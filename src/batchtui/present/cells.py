@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len, set_cell_size
 
 from batchtui import safetext
@@ -35,6 +37,14 @@ def pad_left(text: str, width: int) -> str:
 def name_of(text: str, limit: int = 40) -> str:
     """A label or name, safe to show and not too long."""
     return cut(safetext.line(text, 200), limit)
+
+
+def as_many(parts: Sequence[str], between: str, width: int) -> str:
+    """As many of the parts, from the first on, as ``width`` cells hold; the first in any case."""
+    shown = list(parts)
+    while len(shown) > 1 and cell_len(between.join(shown)) > width:
+        shown.pop()
+    return between.join(shown)
 
 
 def dot(*parts: str) -> str:

@@ -45,7 +45,7 @@ def bar(part: float, width: int) -> str:
 
 
 def label(group: ValueGroup, width: int = _LABEL) -> str:
-    """A group's label, safe to show; ``*`` marks values that were answered in other capitals too."""
+    """A group's label, safe to show; ``*`` marks values that were answered in other capitalization too."""
     text = safetext.line(group.label, 200)
     mark = " *" if group.also else ""
     return cut(text, width - len(mark)) + mark
@@ -75,8 +75,8 @@ def quartiles(summary: NumberSummary) -> str:
 
 def respelled(counts: ColumnCounts) -> str:
     """What ``*`` means, where there is one: the other spellings that were answered."""
-    found = [f"{each.group.label}: {', '.join(each.group.also)}" for each in counts.groups if each.group.also]
-    return f"* with other capitals: {safetext.line('; '.join(found), 200)}" if found else ""
+    found = [also for each in counts.groups for also in each.group.also]
+    return f"* includes other capitalization: {safetext.line(', '.join(found), 200)}" if found else ""
 
 
 def longest(counts: ColumnCounts) -> float:

@@ -63,8 +63,10 @@ def gold_name(gold: Gold) -> str:
 
 
 def score_title(found: FieldScore) -> str:
-    """``sentiment against gold (column label) · 292 rows``."""
-    rows = numbers.plural(found.score.rows, "row")
+    """``sentiment against gold (column label) · 292 rows``; of some rows only, ``30 of 300 rows``."""
+    rows, whole = numbers.plural(found.score.rows, "row"), len(found.gold.labels)
+    if len(found.rows) < whole:
+        rows = f"{found.score.rows:,} of {numbers.plural(whole, 'row')}"
     return dot(f"{name_of(found.field)} against gold ({gold_name(found.gold)})", rows)
 
 
@@ -95,10 +97,12 @@ def score_notes(found: FieldScore) -> list[str]:
     if gold.repeated:
         notes.append(f"{numbers.plural(gold.repeated, 'id')} twice with different values: the last one counts.")
     if gold.folded:
-        notes.append(f"Gold of {numbers.plural(gold.folded, 'row')} differs from the schema only in capitals: it fits.")
+        notes.append(
+            f"Gold of {numbers.plural(gold.folded, 'row')} differs from the schema only in case and counts as equal."
+        )
     if gold.near:
         pairs = ", ".join(f"{name_of(a)}/{name_of(b)}" for a, b in gold.near[:3])
-        notes.append(f"Gold and answers differ only in capitals and count as different: {pairs}.")
+        notes.append(f"Gold and answers differ only in case and count as different: {pairs}.")
     return notes
 
 

@@ -19,6 +19,8 @@ from batchtui.results.row_match import places as places_of
 from batchtui.results.scores import label_of
 from batchtui.results.view import View
 
+GOLDEN = ("gold", "label", "expected", "target", "truth")
+"""What a column with right values is usually called by, in lower case."""
 EMPTY = "(empty)"
 """The label of an answer that is there and is an empty text."""
 _encode = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
@@ -40,6 +42,12 @@ class Gold(msgspec.Struct, frozen=True, kw_only=True):
     """Rows whose gold differed only in capitals from a value that the schema lists."""
     near: tuple[tuple[str, str], ...] = ()
     """Gold and answered values that differ only in capitals and are not listed by a schema: they count as different."""
+
+
+def is_likely(column: str, field: str = "") -> bool:
+    """Whether a column's name says that it holds right values, of ``field`` by its own name where one is given."""
+    own = column.lower()
+    return any(word in own for word in GOLDEN) or own == field.lower()
 
 
 def value_label(value: Value | Absent) -> str | None:

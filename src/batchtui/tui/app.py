@@ -79,7 +79,7 @@ class BatchtuiApp(Guard, App[int]):
     def __init__(
         self,
         service: Service,
-        engine: ServiceThread,
+        service_thread: ServiceThread,
         *,
         look_first: bool = False,
         clock: Callable[[], datetime] | None = None,
@@ -91,8 +91,8 @@ class BatchtuiApp(Guard, App[int]):
         self._output_filter = OutputFilter(only_ascii=symbols.locale_is_ascii())
         self.typed = TypedAhead(self)
         self.service = service
-        self.engine = engine
-        self.exit_watcher = ExitWatcher(self._leave_with, self._put_away)
+        self.service_thread = service_thread
+        self.exit_watcher = ExitWatcher(self._leave_with, self._stop_service)
         self.bugs: list[BaseException] = []
         self._bug_times: list[float] = []
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -157,7 +157,7 @@ class BatchtuiApp(Guard, App[int]):
 
     def on_mount(self) -> None:
         """Colours, keys and signals; the service starts after the first paint."""
-        self.complaints: list[str] = [*self.service.config.warnings]
+        self.config_problems: list[str] = [*self.service.config.warnings]
         choose_theme(self, self.service.config.screen.theme)
         self.set_keymap(bindings.usable(self.service.config.keys))
         self._listen()
@@ -177,15 +177,17 @@ class BatchtuiApp(Guard, App[int]):
         if not gc.isenabled():
             gc.freeze()
             gc.enable()
-        self.engine.start()
+        self.service_thread.start()
         self._look()
         from batchtui.tui import config_check
 
-        self.complaints += config_check.of(self.service.config)
-        if self.complaints:
+        self.config_problems += config_check.of(self.service.config)
+        if self.config_problems:
             self.home.say(
-                self.complaints[0],
-                advice=f"{len(self.complaints) - 1} more: the comma key shows them" if self.complaints[1:] else "",
+                self.config_problems[0],
+                advice=f"{len(self.config_problems) - 1} more: the comma key shows them"
+                if self.config_problems[1:]
+                else "",
                 level="warn",
             )
 
@@ -235,12 +237,12 @@ class BatchtuiApp(Guard, App[int]):
         """Go on as another profile over the same data; raises ConfigError when there is none."""
         from batchtui.service import Service, ServiceThread
 
-        old = self.engine
+        old = self.service_thread
         opened_at = self.service.context.opened_at
         service = Service(self.service.data, self.service.config, profile=name, opened_at=opened_at)
-        self.service, self.engine = service, ServiceThread(service)
+        self.service, self.service_thread = service, ServiceThread(service)
         self._listen()
-        self.engine.start()
+        self.service_thread.start()
         self._look()
         # It may take its time over the network; what it does is on record at every moment.
         threading.Thread(target=old.stop, name="profile-left", daemon=True).start()
@@ -249,7 +251,7 @@ class BatchtuiApp(Guard, App[int]):
         """Check at once: who opens the screen wants the present, not the poller's next turn."""
         if self._look_first:
             # With nothing tracked yet one call tells whether key and network work, and what else the workspace has.
-            self.engine.spawn(self.service.refresh(asked=not self.service.records()))
+            self.service_thread.spawn(self.service.refresh(asked=not self.service.records()))
 
     def _listen(self) -> None:
         for end in self._ends:
@@ -355,8 +357,8 @@ class BatchtuiApp(Guard, App[int]):
         Path(name).chmod(0o600)
         self.home.say(f"saved {name}", level="good")
 
-    def _put_away(self) -> None:
-        self.engine.stop()
+    def _stop_service(self) -> None:
+        self.service_thread.stop()
 
     def _leave_with(self, code: int) -> None:
         """Exit with a code; from any thread, and never waits."""
@@ -376,15 +378,15 @@ def run_app(service: Service) -> int:
     from batchtui.service import ServiceThread
     from batchtui.service.service_thread import close_loop
 
-    engine = ServiceThread(service)
+    service_thread = ServiceThread(service)
     loop = asyncio.new_event_loop()
     # Python's own hook prints contents where the screen is.
     threading.excepthook = lambda args: _note_thread(args.exc_value)
-    app = BatchtuiApp(service, engine, look_first=True)
+    app = BatchtuiApp(service, service_thread, look_first=True)
     try:
         result = app.run(mouse=service.config.screen.mouse and not terminal.holds_escape(), loop=loop)
     finally:
-        app.engine.stop()
+        app.service_thread.stop()
         close_loop(loop)
         app.exit_watcher.over()
         terminal.reset_title()

@@ -111,7 +111,7 @@ class BaseScreen(Guard, DismissOnce, Screen[R]):
 
     async def ask(self, coro: Coroutine[Any, Any, T]) -> T:
         """Run one of the service's coroutines on its own loop; it goes on when this screen stops waiting."""
-        return await asyncio.shield(asyncio.wrap_future(self.tui.engine.call(coro)))
+        return await asyncio.shield(asyncio.wrap_future(self.tui.service_thread.call(coro)))
 
     async def in_thread(self, fn: Callable[..., T], *args: Any, **named: Any) -> T:
         """Run slow sync work in a thread and wait for it here."""

@@ -164,7 +164,7 @@ def usable(chosen: Mapping[str, str]) -> dict[str, str]:
     return {name: f"{keys},escape" if name == "back" and "escape" not in keys else keys for name, keys in kept.items()}
 
 
-def complaints(chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Binding]]) -> list[tuple[str, str]]:
+def key_problems(chosen: Mapping[str, str], places: Mapping[str, Mapping[str, Binding]]) -> list[tuple[str, str]]:
     """What is wrong with a choice of keys, each with the action it is about: names that don't exist, keys that don't, and
     keys that two actions would share.
 

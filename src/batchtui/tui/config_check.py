@@ -30,7 +30,7 @@ def of(config: Config) -> list[str]:
         config.profile()
     except ConfigError as error:
         said.append(f"default_profile: {error}; {error.advice}")
-    said += [config.at("screen.theme") + text for text in themes.complaints(config.screen.theme)]
+    said += [config.at("screen.theme") + text for text in themes.theme_problems(config.screen.theme)]
     known = [column.key for column in COLUMNS]
     for name in config.screen.columns:
         if name not in known:
@@ -59,7 +59,7 @@ def of_keys(config: Config) -> list[str]:
     for screen, keys in places.items():
         everywhere = {**shared, **places["RowList"]} if screen in _WITH_LIST else shared
         places[screen] = {**everywhere, **keys}
-    return [config.at(f"keys.{name}") + text for name, text in bindings.complaints(config.keys, places)]
+    return [config.at(f"keys.{name}") + text for name, text in bindings.key_problems(config.keys, places)]
 
 
 def _classes() -> Iterator[type[DOMNode]]:

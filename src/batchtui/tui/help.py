@@ -6,8 +6,10 @@ import re
 import textwrap
 from typing import Any
 
+from textual import events
 from textual.content import Content
 from textual.screen import Screen
+from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.present.symbols import GLYPHS
@@ -24,8 +26,16 @@ class HelpScreen(Reading):
     """Reads the bindings of the screen it was called from."""
 
     def __init__(self, screen: Screen[Any]) -> None:
-        room = min(BOX, screen.size.width * 9 // 10) - AROUND
-        super().__init__("Keyboard shortcuts", Content.assemble(*_keys(screen, room), "\n", *_signs(room)))
+        self._of = screen
+        super().__init__("Keyboard shortcuts", self._lines(screen.size.width))
+
+    def _lines(self, width: int) -> Content:
+        room = min(BOX, width * 9 // 10) - AROUND
+        return Content.assemble(*_keys(self._of, room), "\n", *_signs(room))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Further lines stand below their first at any width."""
+        self.query_one(".body Static", Static).update(self._lines(event.size.width))
 
 
 def _keys(screen: Screen[Any], room: int) -> list[Piece]:

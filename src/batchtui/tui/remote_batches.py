@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Static
@@ -124,8 +124,10 @@ class RemoteBatchesScreen(BaseScreen[None]):
         elif not self._asking:
             self.say("no more batches")
 
-    @work(exit_on_error=False)
-    async def _page(self) -> None:
+    def _page(self) -> None:
+        run_task(self, self._read_page())
+
+    async def _read_page(self) -> None:
         if self._asking:
             return
         self._asking, failed, turn = True, False, self._turn

@@ -58,7 +58,7 @@ class Row:
     """What the line below the list says of it."""
 
 
-def rows_of(config: Config, complaints: Sequence[str] = ()) -> list[Row]:
+def rows_of(config: Config, problems: Sequence[str] = ()) -> list[Row]:
     """All lines, groups in the order of the file, then profiles, keys, prices and what is wrong with the file."""
     rows: list[Row] = []
     default = Config()
@@ -86,9 +86,9 @@ def rows_of(config: Config, complaints: Sequence[str] = ()) -> list[Row]:
     if config.prices:
         rows += _heading("Your prices")
         rows += [Row(("price", name), (safetext.line(name, 60), "", Text(_BY_HAND, "muted"))) for name in config.prices]
-    if complaints:
+    if problems:
         rows += _heading("Problems in the file")
-        for number, said in enumerate(complaints):
+        for number, said in enumerate(problems):
             rows.append(Row(("warning", str(number)), (Text(_tail(said), "warn"), None, None), words=_tail(said)))
     return rows
 
@@ -99,7 +99,7 @@ def _heading(title: str, *, first: bool = False) -> list[Row]:
 
 
 def _tail(warning: str) -> str:
-    """A complaint without the folder of the file."""
+    """A problem without the folder of the file."""
     return f"{GLYPHS.warning} {safetext.line(warning.rpartition('/')[2], 300)}"
 
 

@@ -63,11 +63,11 @@ LOOK_EVERY = 2.0
 
 
 class ExitWatcher:
-    """Watches for SIGHUP, SIGTERM and the terminal's going; ``leave`` asks the app to exit, ``put_away`` stops the engine."""
+    """Watches for SIGHUP, SIGTERM and the terminal's going; ``leave`` asks the app to exit, with a code."""
 
-    def __init__(self, leave: Callable[[int], None], put_away: Callable[[], None]) -> None:
+    def __init__(self, leave: Callable[[int], None], stop_service: Callable[[], None]) -> None:
         self._leave = leave
-        self._put_away = put_away
+        self._stop_service = stop_service
         self._left = threading.Event()
         self._told = False
 
@@ -94,7 +94,7 @@ class ExitWatcher:
         if self._left.wait(PATIENCE):
             return
         with contextlib.suppress(Exception):
-            self._put_away()
+            self._stop_service()
         os._exit(code)
 
     def _watch_terminal(self) -> None:

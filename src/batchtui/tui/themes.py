@@ -36,7 +36,7 @@ def _known() -> dict[str, Theme]:
     return {**BUILTIN_THEMES, HIGH_CONTRAST.name: HIGH_CONTRAST}
 
 
-def complaints(wanted: str) -> list[str]:
+def theme_problems(wanted: str) -> list[str]:
     """What is wrong with the name of a theme."""
     if ALIASES.get(wanted, wanted) in _known():
         return []

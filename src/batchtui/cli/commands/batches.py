@@ -392,7 +392,7 @@ def sync_(session: Session) -> int:
 
     Without --profile also for the other profiles that have batches open.
 
-    Fit for cron: prints what it did to standard error, exits 0, 1 when results could not be had or the API does not know a
+    For cron: prints what it did to standard error, exits 0, 1 when results could not be downloaded or the API does not know a
     batch any more, 3 when the API could not be reached, 4 when a batch is still unconfirmed.
     """
     service = session.service()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,7 +20,9 @@ from batchtui.present import scores as present
 if TYPE_CHECKING:
     from batchtui.domain.batch import BatchRecord
     from batchtui.domain.work import Work
-    from batchtui.results.field_scores import Agreement
+    from batchtui.results.compare import Comparison
+    from batchtui.results.field_scores import Agreement, FieldComparison
+    from batchtui.results.names import ValueNames
     from batchtui.results.view import View
     from batchtui.service import Service
 
@@ -60,7 +62,7 @@ def compare_(
     output: Path | None,
     force: bool,
 ) -> int:
-    """Compare two batches or runs row by row of their source: outcomes that changed, answers that differ, tokens and cost."""
+    """Compare two batches or runs by source row: outcomes that changed, answers that differ, tokens and cost."""
     for asked, option in ((gold, "--gold"), (format_, "--format"), (output, "-o")):
         if asked and not field:
             raise InputError(f"{option} needs --field", advice="name a field, such as --field sentiment")
@@ -71,16 +73,25 @@ def compare_(
     with session.work() as work:
         views = tuple(service.open_results(each.local_id, run=whole, work=work) for each, whole in sides)
         if field:
-            return _by_field(session, service, records, views, (field, gold), place, everything, work)
-        return _row_by_row(session, views, everything, work)
+            names, found = _field_compared(service, records, views, (field, gold), work)
+        else:
+            rows, fields = _rows_compared(views, work)
+    if not field:
+        return _tell_rows(session, rows, fields, everything)
+    titles = present.told_apart([batch.full_name(each) for each in records])
+    return _tell_field(session, found, titles, (views[0], names), place, everything)
 
 
-def _row_by_row(session: Session, views: tuple[View, ...], everything: bool, work: Work) -> int:
-    from batchtui.present.compared import compared_lines
+def _rows_compared(views: tuple[View, ...], work: Work) -> tuple[Comparison, list[Agreement]]:
     from batchtui.results.compare import compare
 
-    found: Any = compare(views[0], views[1], work)
-    fields = _agreements(views, work) if found.counts()["only_left"] < len(found) else []
+    found = compare(views[0], views[1], work)
+    return found, _agreements(views, work) if found.counts()["only_left"] < len(found) else []
+
+
+def _tell_rows(session: Session, found: Comparison, fields: list[Agreement], everything: bool) -> int:
+    from batchtui.present.compared import compared_lines
+
     if session.json:
         print_json({**found.summary(), "fields": fields})
         return 0
@@ -99,16 +110,13 @@ def _agreements(views: tuple[View, ...], work: Work) -> list[Agreement]:
     return agreements((one, other), (names_of(one, work), names_of(other, work)), shared(one, other))
 
 
-def _by_field(
-    session: Session,
+def _field_compared(
     service: Service,
     records: tuple[BatchRecord, BatchRecord],
     views: tuple[View, ...],
     asked: tuple[str, str],
-    place: Destination | None,
-    everything: bool,
     work: Work,
-) -> int:
+) -> tuple[ValueNames, FieldComparison]:
     from batchtui.results.field_scores import compare_field
     from batchtui.results.names import names_of
 
@@ -117,16 +125,26 @@ def _by_field(
     field, gold = asked
     resolved = names[0].resolve(field), names[1].resolve(field)
     right = service.gold(one, names[0], resolved[0], gold, records[0]) if gold else None
-    found = compare_field((one, other), names, resolved, right)
-    titles = present.told_apart([batch.full_name(each) for each in records])
+    return names[0], compare_field((one, other), names, resolved, right)
+
+
+def _tell_field(
+    session: Session,
+    found: FieldComparison,
+    titles: tuple[str, str],
+    rows_of: tuple[View, ValueNames],
+    place: Destination | None,
+    everything: bool,
+) -> int:
+    view, names = rows_of
     if session.json:
         print_json(present.comparison_json(found, titles))
     elif place is None:
         for line in present.comparison_lines(found, titles, terminal_width()):
             show(line)
     if place is not None:
-        own = [(name, names[0].column(name)) for name in names[0].own]
-        write_table(place, present.comparison_csv(found, one.id, own, titles, everything=everything))
+        own = [(name, names.column(name)) for name in names.own]
+        write_table(place, present.comparison_csv(found, view.id, own, titles, everything=everything))
         said = "row" if everything else "row that differs", "rows" if everything else "rows that differ"
         written = len(found.pairs) if everything else len(found.differing())
         where = f" written to {place.dest}" if place.dest is not None else ""

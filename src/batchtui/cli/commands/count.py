@@ -50,7 +50,7 @@ def count_(
     format_: str,
     top: int | None,
 ) -> int:
-    """Count how often each value of a field or column occurs: numbers as quartiles and a histogram, BY another crossed."""
+    """Count how often each value of a field or column occurs, crossed with BY; numbers get quartiles and a histogram."""
     from batchtui.results.column_counts import count
     from batchtui.results.names import names_of
 

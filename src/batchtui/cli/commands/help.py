@@ -25,10 +25,14 @@ TOPICS = {
   check    {requests, bytes, batches, problems[{where, custom_id, level, message, code}], problem_groups[{code, level,
            message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi], batch_usd[lo,hi], standard_usd[lo,hi],
            likely_usd, unpriced[], calibrated}}
-  submit   {run, batches[record]}; retry the same
+  submit   {run, batches[record]}; retry and again the same
   list     [record]; show record; watch, cancel, fetch [record]; delete [local_id]
   results  {records[record], output, skipped}
   count    {field, by, form, rows, distinct, values[{value, kind, rows, share, also[], filter, by{}}], summary}
+  score    {field, gold{kind, name}, rows, usable, accuracy{hits, rows, value, low, high}, kappa, macro_f1, classes[{label,
+           gold, answered, precision, recall, f1}], matrix{gold: {answer: rows}}, not_usable{gold: rows}, …}
+  compare  counts and totals of both sides, fields[]; with --field {field, runs[], rows, usable[], agree, kappa, matrix,
+           differ, gold, right{both, left, right, neither, p_value}, cost_usd[]}
   sync     {fetched[], adopted[], sent[], unconfirmed[], unknown{local_id: why}, failed{local_id: why}, error}
   record   local_id, id, run, attempt, retry_of, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
            canceled, expired}, requests, created_at, ended_at, expires_at, results, tally, estimate, cost_usd, error, …""",
@@ -42,13 +46,15 @@ TOPICS = {
                           answer.json      the whole schema that answers are checked by
                           ids.jsonl        the row of the source that each request was made from
                           skipped.jsonl    requests that were skipped because of errors
+                          recipe.toml      what the run was made from: sources, template, model, options
+                          review.jsonl     your verdicts on answers, and samples
   <data>/drafts/NAME.toml                  requests composed and not sent yet
   <data>/plans/                            requests checked and not confirmed yet; swept after two days
   <data>/demo/                             the same for the demo
   <config>/config.toml                     settings and profiles; never a key
 
 <data> is --data-dir, BATCHTUI_DATA_DIR, or the platform's own; <config> is BATCHTUI_CONFIG_DIR or the platform's own.""",
-    "filters": """Filters of results (/ on the screen, --filter of results, retry and count); all parts must match
+    "filters": """Filters of results (/ on the screen, --filter of results, retry, count, score and run:ID); all parts must match
 
   kettle "late delivery"   words in the id or the answer; -kettle excludes, also before a field
   prompt:kettle            words in the request
@@ -100,7 +106,9 @@ no JSON, or does not fit, is invalid: batchtui results ID --only invalid shows t
     "keys": """Keys of the screen (? shows the current ones; [keys] in config.toml rebinds them)
 
   n new   i import   enter open   esc back   c cancel   r retry   x export   d delete   e rename, note
-  R refresh now   / filter   s sort   space mark   y copy   ? help   ctrl+p palette   q quit   j k g G beside the arrows""",
+  R refresh now   / filter   s sort   space mark   y copy   ? help   ctrl+p palette   q quit   j k g G beside the arrows
+
+  in results: # count   C columns   A score   V review   = compare   a run again   b new batch from answers   u whole run""",
 }
 
 

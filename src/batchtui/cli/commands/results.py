@@ -81,7 +81,7 @@ _MAX_SCHEMA = 16_000_000
 @click.option(
     "--with-origin",
     is_flag=True,
-    help="csv, parquet, sqlite: also the columns and fields of the runs it was made from.",
+    help="csv, parquet, sqlite: also the columns and fields of the runs this one was made from.",
 )
 @click.option(
     "--with",

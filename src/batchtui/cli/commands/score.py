@@ -49,7 +49,7 @@ def score_(
     output: Path | None,
     force: bool,
 ) -> int:
-    """Score a field against gold: accuracy with its 95 % interval, kappa, precision, recall and F1 a class, a matrix."""
+    """Score a field against gold: accuracy with its 95% interval, kappa, precision, recall and F1 by class, a matrix."""
     from batchtui.results.field_scores import score_field
     from batchtui.results.names import names_of
 

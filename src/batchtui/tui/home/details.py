@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -15,14 +15,13 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS, spark
 from batchtui.service.history_stats import spending
-from batchtui.tui.home.model import Group, Line
+from batchtui.tui.home.model import Group, Line, Usual
+from batchtui.tui.widgets.cells import COLORS
 
-Usual = Callable[[BatchRecord], tuple[int, int] | None]
 Piece = Content | str | tuple[str, str]
 LABEL = 11
 DAYS = 28
 """Days that the sparklines show."""
-_COLORS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "accent": "$text-primary"}
 
 
 def of_line(line: Line, now: datetime, usual: Usual, *, width: int, made: Sequence[tuple[str, str]] = ()) -> Content:
@@ -42,7 +41,7 @@ def of_batch(
     left = group.left(record) if group is not None else None
     retried = group is not None and group.retried(record)
     state = batch.state(record, now, retried=retried)
-    colour = _COLORS.get(state.style, "$foreground 60%")
+    colour = COLORS.get(state.style, "$foreground 60%")
     part = batch.part_name(record)
     parts: list[Piece] = [(batch.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
     parts += [(f"{state.sign} {state.word}", colour)]
@@ -77,7 +76,7 @@ def of_run(group: Group, *, width: int) -> Content:
     parts.append("\n")
     for record, state in zip(group.records, group.states, strict=True):
         label = batch.part_name(record) or "first"
-        parts += [(f"{state.sign} ", _COLORS.get(state.style, "$foreground 60%")), f"{label:<13} "]
+        parts += [(f"{state.sign} ", COLORS.get(state.style, "$foreground 60%")), f"{label:<13} "]
         said = batch.counts_text(batch.outcome_counts(record), width - 16).plain or state.word
         parts += ["\n".ljust(17).join(textwrap.wrap(said, max(10, width - 16))), "\n"]
     cost = f"{'~' if guessed else ''}{numbers.usd(total)}" if total is not None else ""
@@ -115,7 +114,7 @@ def _outcomes(records: Iterable[BatchRecord], width: int) -> list[Piece]:
         for word, n, style in [*counts, *([("processing", waiting, "")] if waiting else [])]:
             parts += [
                 f"{word:<{LABEL}}",
-                (numbers.bar(n, total, max(4, min(14, width - LABEL - 10))), _COLORS.get(style, "$foreground 60%")),
+                (numbers.bar(n, total, max(4, min(14, width - LABEL - 10))), COLORS.get(style, "$foreground 60%")),
             ]
             parts += [f" {n:>9,}\n"]
     return parts

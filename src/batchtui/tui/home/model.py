@@ -14,6 +14,8 @@ from batchtui.present import batch
 
 Key = tuple[str, str]
 """``("batch", local_id)`` or ``("run", run)``."""
+Usual = Callable[[BatchRecord], tuple[int, int] | None]
+"""How long batches like one took before, in minutes, from and to; None where none is known."""
 
 SORTS = (
     *("attention", "name", "status", "done", "usable", "failed", "requests"),
@@ -136,7 +138,7 @@ class HomeModel:
         self.reverse = False
         self.query = ""
         self._applied = ""
-        self.complaint: InputError | None = None
+        self.filter_error: InputError | None = None
         """What is wrong with ``query``, which is not applied then."""
         self._folds: dict[str, bool] = {}
         self._places: dict[Key, int] = {}
@@ -194,9 +196,9 @@ class HomeModel:
         try:
             wanted = self._filter(self.query, now)
         except InputError as error:
-            self.complaint = error
+            self.filter_error = error
             return self._filter(self._applied, now)
-        self._applied, self.complaint = self.query, None
+        self._applied, self.filter_error = self.query, None
         return wanted
 
     def _filter(self, query: str, now: datetime) -> Callable[[BatchRecord], bool]:

@@ -14,7 +14,7 @@ from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
 from batchtui.present.fitting import fitting
 from batchtui.present.symbols import GLYPHS
-from batchtui.tui.home.model import Group, HomeModel, Line
+from batchtui.tui.home.model import Group, HomeModel, Line, Usual
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 
@@ -34,7 +34,6 @@ COLUMNS = (
 )
 Unchecked = Callable[[BatchRecord], datetime | Literal[False] | None]
 """How old what is known of a batch is that is not looked after (None: not known); False for one that is."""
-Usual = Callable[[BatchRecord], tuple[int, int] | None]
 
 
 def chosen_columns(names: Sequence[str], *, several_profiles: bool = True) -> tuple[Column, ...]:

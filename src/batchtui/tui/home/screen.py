@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.cells import cell_len
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -27,7 +27,7 @@ from batchtui.present.checking import look_facts
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import events
 from batchtui.service.history_stats import usual_minutes
-from batchtui.tui.base import BaseScreen
+from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.home.first_steps import first_steps
 from batchtui.tui.home.model import SORTS, HomeModel, Line
@@ -64,7 +64,7 @@ class HomeScreen(BaseScreen[None]):
         bind("enter", "open_row", "open", "open", "open results, or what needs attention"),
         bind("c", "act('cancel')", "cancel", "cancel", "cancel running batches"),
         bind("r", "act('retry')", "retry", "retry", "retry failed requests"),
-        bind("a", "act('again')", "again", "again", "make the run again: other model, template or rows"),
+        bind("a", "act('again')", "again", "again", "run again with another model, template or rows"),
         bind("b", "act('from_rows')", "new from answers", "from_rows", "new batch from a run's rows and their answers"),
         bind(
             "f",
@@ -248,8 +248,8 @@ class HomeScreen(BaseScreen[None]):
     def rearrange(self) -> None:
         """Filter and sort; a filter that can't be read is said and changes nothing."""
         self.model.arrange(self.tui.now())
-        if self.model.complaint is not None:
-            self.fail(self.model.complaint)
+        if self.model.filter_error is not None:
+            self.fail(self.model.filter_error)
         self.set_class(not self.model.records, "empty")
         self._choose_columns()
         self._draw_first_steps(self.service.look_state())
@@ -479,7 +479,6 @@ class HomeScreen(BaseScreen[None]):
             self._show_details(self.line)
 
     def _show_details(self, line: Line) -> None:
-        from batchtui.tui.base import run_task
         from batchtui.tui.home.details_dialog import show_details
 
         run_task(self, show_details(self, line), opens=True)
@@ -536,18 +535,16 @@ class HomeScreen(BaseScreen[None]):
                 f"copied {safetext.line(text, 80)}", advice="if the clipboard is empty, the terminal blocks OSC 52"
             )
 
-    @work(exit_on_error=False)
-    async def action_refresh(self) -> None:
+    def action_refresh(self) -> None:
         """Check all batches now; where the key was the trouble, with config.toml as it is by now."""
-        try:
-            if self.service.look_state().trouble in ("no key", "wrong key"):
-                self._trouble = ""
-                await self.tui.reread_config()
-                return
-            look = await self.ask(self.service.refresh())
-        except BatchtuiError as error:
-            self.fail(error)
+        run_task(self, self._refresh())
+
+    async def _refresh(self) -> None:
+        if self.service.look_state().trouble in ("no key", "wrong key"):
+            self._trouble = ""
+            await self.tui.reread_config()
             return
+        look = await self.ask(self.service.refresh())
         if look.blind_since is not None:
             self.say(look.error, advice=look.advice, level="bad")
         else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from textual import events
 from textual.content import Content
 
 from batchtui import safetext
@@ -58,7 +57,7 @@ class PlanSummary(CachedStatic):
     """Says what would be sent and what it would cost; drawn again only when the words change."""
 
     DEFAULT_CSS = """
-    PlanSummary { height: auto; min-height: 2; max-height: 6; padding: 0 1; border-top: solid $foreground 25%; }
+    PlanSummary { height: auto; min-height: 2; max-height: 6; padding: 0 0 0 1; border-top: solid $foreground 25%; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -76,9 +75,9 @@ class PlanSummary(CachedStatic):
     def show_plan(self, plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str = "") -> None:
         """Show a plan."""
         self._of_width = lambda width: plan_lines(plan, max_cost=max_cost, stopped_by=stopped_by, width=width)
-        self._say(self._of_width(self.size.width))
+        self._say(self._of_width(self.content_size.width))
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """As many details as have room."""
         if self._of_width is not None:
-            self._say(self._of_width(event.size.width))
+            self._say(self._of_width(self.content_size.width))

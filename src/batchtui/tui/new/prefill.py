@@ -67,15 +67,15 @@ def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
     again = service.again(record)
     first = again.first
     requests = sum(r.requests for r in again.run if r.attempt == 0)
-    known = "" if again.recipe is not None else "; template and options are not known"
+    known = "" if again.recipe is not None else "; its template and options are not known"
     files = bool(again.files)
-    others = "" if files else "; a path takes others"
+    others = "" if files else "; a path in Source replaces them"
     return PrefilledForm(
         source=source_of(service, first),
         title=f"{title(first)} again",
         template=again.recipe.template_text if again.recipe is not None else "",
         again=first.run,
         files=files,
-        words=f"the {numbers.plural(requests, 'row')} of {title(first)}, from the data folder{known}{others}",
+        words=f"{numbers.plural(requests, 'row')} of {title(first)}, kept with the run{known}{others}",
         other_words=f"compared with those of {title(first)}",
     )

@@ -43,7 +43,7 @@ class RequestView(AnswerView):
         from batchtui.tui.widgets.sections import request_sections
 
         if not self._sample:
-            await self.show([Section("", "No request yet.", "note")])
+            await self.show([Section("", "No requests yet.", "note")])
             return
         first = f"request {self._at + 1} of the first {len(self._sample)}: [ ] previous, next"
         await self.show(request_sections(self.line.encode("utf-8", "surrogatepass")), title=first, markdown=False)

@@ -175,6 +175,7 @@ class NewScreen(BaseScreen[None]):
         self.query_one("#new-name", Input).value = prefilled.title
         if prefilled.template:
             self.query_one(TemplateEditor).load(prefilled.template, "")
+            form.begin_again()
         self.start_check(fold_from=self.focused)
 
     @property
@@ -603,7 +604,7 @@ class NewScreen(BaseScreen[None]):
             and not template.composed
             and not self.query_one(SourceForm).has_template
         ):
-            self.say("Rows need a template. This one is a start: edit it, or load one.", level="warn")
+            self.say("Rows need a template. Edit this one, or name a file in Template.", level="warn")
         self._compare_with_draft(plan)
         self._tell_form()
         if not plan.format and not self.writing:
@@ -630,6 +631,9 @@ class NewScreen(BaseScreen[None]):
         if plan.errors:
             wrong = f"✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
             good = f"{numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
+            if plan.errors == 1 and not plan.requests:
+                only = next(group.first[0] for group in plan.problems if group.level == "error")
+                wrong, good = f"✗ 1 error: {safetext.line(only.message, 200)}", safetext.line(only.where, 120)
             summary.say(Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim"))
         else:
             profile = self.service.profile

@@ -99,6 +99,11 @@ class SourceForm(Vertical):
         self.query_one("#source-reread", Toggle).display = files
         self.query_one("#source-run", Static).update(Content(safetext.line(words, 160)))
 
+    def begin_again(self) -> None:
+        """Say that template and model are the run's own while none is typed."""
+        self.query_one("#source-template", PathInput).placeholder = "the run's own template"
+        self.query_one("#source-model", Input).placeholder = "the run's own model"
+
     def focus_path(self) -> None:
         """Put the cursor on the path."""
         self.query_one("#source-path").focus()
@@ -198,8 +203,10 @@ class SourceForm(Vertical):
 
     @on(Input.Submitted)
     @on(Input.Blurred)
-    def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
+    async def _settled(self, event: Input.Submitted | Input.Blurred) -> None:
         event.stop()
+        if isinstance(event, Input.Submitted) and isinstance(event.input, PathInput):
+            await event.input.complete_only()
         self.post_message(self.Changed(asked=event.input if isinstance(event, Input.Submitted) else None))
 
     @on(Select.Changed)

@@ -16,6 +16,7 @@ from textual.widgets import Static, TextArea
 from batchtui import safetext
 from batchtui.intake.preview import Peek
 from batchtui.intake.row import RunRow
+from batchtui.results.gold import is_likely
 from batchtui.tui.new.compose_pane import editable
 from batchtui.tui.widgets.answer_view import AnswerView, Section
 
@@ -59,9 +60,11 @@ reason = "string"
 
 
 def judge(peek: Peek, model: str) -> str:
-    """A template to begin with where the rows are a run's: it grades each answer, the row's columns beside it."""
+    """A template to begin with where the rows are a run's: it grades each answer beside the row's columns, those with
+    right values left out.
+    """
     row = peek.rows[0]
-    columns = list(row.own) if isinstance(row, RunRow) else []
+    columns = [name for name in row.own if not is_likely(name)] if isinstance(row, RunRow) else []
     names = [(name, name if name.isidentifier() else f"row[{name!r}]") for name in columns[:MOST_ASKED]]
     lines = "".join(f"\n{safetext.line(name, 60)}: {{{{ {shown} }}}}" for name, shown in names)
     asked = f"\n<row>{lines}\n</row>\n" if names else "\n<request>\n{{ prompt }}\n</request>\n"

@@ -66,7 +66,7 @@ class NameRows(ListedRows[Choosable]):
 
 
 class ColumnsScreen(BaseModal[list[str] | None]):
-    """Dismisses with the chosen names in their order, none for the usual columns; None when left."""
+    """Dismisses with the chosen names in their order, none for the default columns; None when left."""
 
     CSS_PATH: ClassVar[list[str | PurePath]] = [DIALOG_CSS, "column_choice.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -93,7 +93,7 @@ class ColumnsScreen(BaseModal[list[str] | None]):
             yield Static(self._title, classes="title", markup=False)
             yield RowList(COLUMNS, NameRows(self._names, self._chosen), id="columns-list")
             yield Static("", id="columns-said", markup=False)
-            yield KeyLine(("mark", "open", "columns.left", "columns.right", "mark_all"), last=("back",))
+            yield KeyLine(("mark", "columns.left", "columns.right", "mark_all"), last=("back",))
 
     def on_mount(self) -> None:
         """The list has the keys."""
@@ -112,8 +112,8 @@ class ColumnsScreen(BaseModal[list[str] | None]):
 
     def _say(self) -> None:
         marked = f"{len(self._chosen)} of {len(self._names)} columns marked"
-        some = f"{marked}. Press Enter to apply." if self._chosen else "No marks: the usual columns are exported."
-        self.query_one("#columns-said", Static).update(some)
+        said = f"{marked}. Press Enter to apply." if self._chosen else "No columns marked. Press Enter for the default."
+        self.query_one("#columns-said", Static).update(said)
 
     @on(RowSelected)
     def _selected(self) -> None:

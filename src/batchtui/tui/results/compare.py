@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
@@ -19,6 +18,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
+from batchtui.present.cells import as_many
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
@@ -43,23 +43,15 @@ COLUMNS = (
     Column("cost", "Cost", 10, align="right", priority=2),
 )
 KINDS = {
-    "differs": ("Differs", "differ", GLYPHS.partial, "warn"),
-    "fixed": ("Usable now", "usable", GLYPHS.good, "good"),
-    "broke": ("Broke", "broke", GLYPHS.refused, "bad"),
-    "failed": ("Failed in both", "failed", GLYPHS.warning, "bad"),
-    "same": ("Same", "same", GLYPHS.dot, "muted"),
-    "only_left": ("Only before", "before", GLYPHS.gone, "muted"),
-    "only_right": ("Only after", "after", GLYPHS.gone, "muted"),
+    "differs": ("Differs", "differ", "differs", GLYPHS.partial, "warn"),
+    "fixed": ("Usable now", "usable", "usable now", GLYPHS.good, "good"),
+    "broke": ("Broke", "broke", "broke", GLYPHS.refused, "bad"),
+    "failed": ("Failed in both", "failed", "failed", GLYPHS.warning, "bad"),
+    "same": ("Same", "same", "same", GLYPHS.dot, "muted"),
+    "only_left": ("Only before", "before", "only before", GLYPHS.gone, "muted"),
+    "only_right": ("Only after", "after", "only after", GLYPHS.gone, "muted"),
 }
-WORDS = {
-    "differs": "differs",
-    "fixed": "usable now",
-    "broke": "broke",
-    "failed": "failed",
-    "same": "same",
-    "only_left": "only before",
-    "only_right": "only after",
-}
+"""How a request can have changed: a tab's label and short label, the word in the list with its sign and color."""
 WIDE, PAUSE = 110, 0.06
 
 
@@ -77,7 +69,7 @@ class PairRows(ListedRows[int]):
     def cells(self, index: int) -> Sequence[Cell]:
         """Id, how it changed, both outcomes, differences of tokens and cost."""
         pair = self.comparison.pair(self.rows[index])
-        _, _, sign, style = KINDS[pair.kind]
+        _, _, word, sign, style = KINDS[pair.kind]
         left, right = pair.left, pair.right
         tokens = cost = ""
         if left is not None and right is not None:
@@ -86,7 +78,7 @@ class PairRows(ListedRows[int]):
             if left.cost_usd is not None and right.cost_usd is not None:
                 dearer = right.cost_usd - left.cost_usd
                 cost = f"{'+' if dearer > 0 else '-'}{numbers.usd_request(abs(dearer))}" if dearer else "="
-        kind = Text(f"{sign} {WORDS[pair.kind]}", style=style)
+        kind = Text(f"{sign} {word}", style=style)
         return id_cell(pair.custom_id), kind, _state(left), _state(right), tokens, cost
 
 
@@ -110,9 +102,7 @@ def totals_line(totals: Totals, room: int) -> Content:
         f"out {numbers.tokens(totals.output_tokens[0])} → {numbers.tokens(totals.output_tokens[1])}",
         f"in {numbers.tokens(totals.input_tokens[0])} → {numbers.tokens(totals.input_tokens[1])}",
     ]
-    while len(parts) > 1 and cell_len("   ".join(parts)) > room:
-        parts.pop()
-    return Content("   ".join(parts))
+    return Content(as_many(parts, "   ", room))
 
 
 class CompareScreen(BaseScreen[None]):
@@ -171,7 +161,7 @@ class CompareScreen(BaseScreen[None]):
         counts = comparison.counts()
         changed = sum(counts.values()) - counts["same"]
         tabs = [Tab("changed", "Changed", "chg", changed)]
-        tabs += [Tab(name, label, short, counts[name]) for name, (label, short, _, _) in KINDS.items()]
+        tabs += [Tab(name, label, short, counts[name]) for name, (label, short, *_) in KINDS.items()]
         self.query_one(TabLine).set_tabs(tabs)
         totals = await self.in_thread(comparison.totals)
         self.query_one("#compare-sums", Static).update(totals_line(totals, self.app.size.width - 2))

@@ -36,10 +36,12 @@ from batchtui.tui.results.matrix import MatrixView
 from batchtui.tui.results.save_table import save_table
 from batchtui.tui.results.score import choose_gold
 from batchtui.tui.results.table_columns import id_cell, is_id_column
+from batchtui.tui.widgets.answer_view import AnswerView, Section
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import ListedRows, RowHighlighted, RowList, RowSelected
+from batchtui.tui.widgets.sections import turn_sections
 from batchtui.tui.widgets.status_line import StatusLine
 
 _OWN = 3
@@ -67,12 +69,12 @@ class FieldCompareScreen(BaseScreen[None]):
     """Compares a field of two views."""
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = ["score.tcss"]
-    KEY_LINE: ClassVar[tuple[str, ...]] = ("matrix.open", "field.switch", "field.gold", "field.all", "export")
+    KEY_LINE: ClassVar[tuple[str, ...]] = ("matrix.open", "open", "field.switch", "field.gold", "field.all", "export")
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape,q", "back", "back", "back", "back to the list, then leave", key_display="esc"),
         bind("tab", "switch", "matrix/rows", "field.switch", "matrix or rows"),
         bind("A", "gold", "gold", "field.gold", "which of the two is right, by a column or file"),
-        bind("w", "all", "all that differ", "field.all", "list all rows that differ"),
+        bind("w", "all", "different rows", "field.all", "list all rows that differ"),
         bind("x", "export", "export", "export", "save the rows that differ as CSV"),
     ]
 
@@ -102,6 +104,7 @@ class FieldCompareScreen(BaseScreen[None]):
         yield MatrixView(id="score-matrix")
         with Container(id="compare-body"):
             yield RowList((), id="compare-list")
+            yield AnswerView("request", id="compare-request")
             yield DiffView(id="compare-diff")
         yield Static("", id="score-notes", markup=False)
         yield StatusLine()
@@ -109,7 +112,7 @@ class FieldCompareScreen(BaseScreen[None]):
 
     def on_mount(self) -> None:
         """Compare at once."""
-        self.query_one(DiffView).display = False
+        self._show_pair(False)
         self.query_one(MatrixView).focus()
         run_task(self, self._compare(None))
 
@@ -177,11 +180,14 @@ class FieldCompareScreen(BaseScreen[None]):
 
     @on(RowSelected)
     def _opened(self) -> None:
-        view = self.query_one(DiffView)
-        view.display = True
-        self.query_one(RowList).display = self.query_one(MatrixView).display = False
-        view.focus()
+        self._show_pair(True)
+        self.query_one(DiffView).focus()
         run_task(self, self._show_texts())
+
+    def _show_pair(self, shown: bool) -> None:
+        """One row's request with both texts, or the matrix and the list."""
+        self.query_one(DiffView).display = self.query_one(AnswerView).display = shown
+        self.query_one(RowList).display = self.query_one(MatrixView).display = not shown
 
     @on(RowHighlighted)
     def _moved(self) -> None:
@@ -197,6 +203,11 @@ class FieldCompareScreen(BaseScreen[None]):
         two = self._names[1].column(self._names[1].resolve(self._field.full))
         texts = await self.in_thread(lambda: (as_text(one[row]), as_text(two[other])))
         lines = await self.in_thread(diff_lines, *texts)
+        asked = await self.in_thread(lambda: turn_sections(self._views[0].request_raw(row)))
+        gold = self.found.gold.labels[row] if self.found.gold is not None else None
+        title = f"{GLYPHS.dot} gold {name_of(gold)}" if gold is not None else ""
+        none = Section("", "The request is not on this machine.", "note")
+        await self.query_one(AnswerView).show(asked or [none], title=title, markdown=False)
         self.query_one(DiffView).show(self._views[0].id(row), lines)
 
     # --- keys -------------------------------------------------------------------------------------------------------
@@ -210,8 +221,7 @@ class FieldCompareScreen(BaseScreen[None]):
     def action_back(self) -> None:
         """From the texts to the list, then leave."""
         if self.query_one(DiffView).display:
-            self.query_one(DiffView).display = False
-            self.query_one(RowList).display = self.query_one(MatrixView).display = True
+            self._show_pair(False)
             self.query_one(RowList).focus()
         elif not self.query_one(StatusLine).dismiss():
             self.dismiss(None)

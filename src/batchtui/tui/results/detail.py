@@ -93,6 +93,7 @@ class DetailPane(Container):
     DEFAULT_CSS: ClassVar[str] = """
     DetailPane { layout: vertical; height: 1fr; width: 1fr; }
     DetailPane #request { height: auto; max-height: 35%; }
+    DetailPane.hiding #request { max-height: 75%; }
     DetailPane.beside { layout: horizontal; }
     DetailPane.beside #request { width: 2fr; height: 1fr; max-height: 100%; margin-right: 1; }
     DetailPane.beside #answer { width: 3fr; }
@@ -177,7 +178,9 @@ class DetailPane(Container):
         asked, said = self._sections(found, self.mode)
         wanted = self.wanted()
         title, note = title_of(found), note_of(found.row)
-        if wanted is not None and self._hides(wanted.row):
+        hidden = wanted is not None and self._hides(wanted.row)
+        self.set_class(hidden, "hiding")
+        if hidden:
             title, note, said = "· hidden", "", [Section("", _HIDDEN, "note")]
         markdown = self.mode == "markdown"
         await self.query_one("#request", AnswerView).show(asked, title=f"· {_model(found)}", markdown=markdown)

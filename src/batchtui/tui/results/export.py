@@ -75,7 +75,7 @@ class ExportScreen(Dialog[str]):
             "origin",
             "with origin",
             "export.origin",
-            "also the columns and fields of the runs it was made from",
+            "also the columns and fields of the runs this one was made from",
             priority=True,
         ),
     ]
@@ -150,10 +150,10 @@ class ExportScreen(Dialog[str]):
             return [f"ctrl+u: values of JSON answers instead of text: {_yes(self._parsed)}"]
         if format not in TABLES:
             return []
-        many = f"{len(self._chosen)} chosen" if self._chosen else "the usual ones"
+        many = f"{len(self._chosen)} chosen" if self._chosen else "default"
         lines = [f"ctrl+k: columns: {many}"]
         if self._origins:
-            lines.append(f"ctrl+o: columns of the runs it was made from: {_yes(self._with_origin)}")
+            lines.append(f"ctrl+o: columns of the runs this one was made from: {_yes(self._with_origin)}")
         if format != "sqlite" and not self._chosen:
             lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(self._unfold)}")
         return [*lines, f"ctrl+b: byte order mark for Excel: {_yes(self._bom)}"] if format == "csv" else lines
@@ -178,7 +178,7 @@ class ExportScreen(Dialog[str]):
             self._show_rows()
 
     def action_origin(self) -> None:
-        """The columns of the runs it was made from too, or not."""
+        """The columns of the runs this one was made from too, or not."""
         self._with_origin = not self._with_origin
         self._suggest()
 

@@ -12,6 +12,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import batch, numbers
+from batchtui.present.cells import as_many
 from batchtui.present.fitting import MiddleCut
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import Unchecked, View
@@ -80,9 +81,7 @@ def costs_line(records: Sequence[BatchRecord], view: View | None, room: int) -> 
         parts.append(
             f"cache {numbers.tokens(tally.cache_read_tokens)} read {numbers.tokens(tally.cache_write_tokens)} written"
         )
-    while len(parts) > 1 and cell_len(" · ".join(parts)) > room:
-        parts.pop()
-    return Content(" · ".join(parts))
+    return Content(as_many(parts, " · ", room))
 
 
 def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: BatchtuiError) -> str:

@@ -63,16 +63,16 @@ class MatrixView(ScrollView, can_focus=True):
         spots = self._matrix.spots
         return spots[self._at[0]][self._at[1]] if spots and spots[self._at[0]] else None
 
-    def show(self, drawn: Matrix) -> None:
-        """Show a matrix; the cursor stays on its cell, or begins on the largest one off the diagonal."""
-        before = self.spot
+    def show(self, drawn: Matrix, at: tuple[str, str | None] | None = None) -> None:
+        """Show a matrix; the cursor is on the cell ``at``, stays on its own, or begins on the largest off the diagonal."""
+        before = at if at is not None else (self.spot.row, self.spot.column) if self.spot is not None else None
         self._matrix = drawn
         places = {
             (spot.row, spot.column): (row, column)
             for row, spots in enumerate(drawn.spots)
             for column, spot in enumerate(spots)
         }
-        kept = places.get((before.row, before.column)) if before is not None else None
+        kept = places.get(before) if before is not None else None
         every = [spot for spots in drawn.spots for spot in spots]
         largest = max(every, key=lambda spot: (not spot.same and spot.column is not None, spot.rows), default=None)
         self._at = kept or (places[largest.row, largest.column] if largest is not None else (0, 0))

@@ -34,6 +34,7 @@ from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Confirm, Dialog
 from batchtui.tui.new.plan_summary import plan_lines
 from batchtui.tui.new.upload import UploadScreen, ask_when
 from batchtui.tui.results.error_groups import AGAIN
+from batchtui.tui.widgets.cells import COLORS
 from batchtui.tui.widgets.controls import button, line_input
 
 PAUSE = 0.4
@@ -162,9 +163,10 @@ class RetryScreen(Dialog[bool]):
             if group.kind == "waiting":
                 # Of a batch that was refused: what is still on its way is not among them.
                 words, tone, title = "not sent", "good", "of batches that were not created"
-            style = {"good": "$text-success", "warn": "$text-warning", "bad": "$text-error"}[tone]
             lines.append(
-                Content.assemble((f"{group.count:>7,}  ", "bold"), (f"{words:<15}", style), safetext.line(title, 200))
+                Content.assemble(
+                    (f"{group.count:>7,}  ", "bold"), (f"{words:<15}", COLORS[tone]), safetext.line(title, 200)
+                )
             )
         rest = sum(group.count for group in self._groups[GROUPS_SHOWN:])
         good = len(self._rows) - sum(group.count for group in self._groups)

@@ -21,7 +21,7 @@ from batchtui.present.fitting import fitting
 from batchtui.present.matrix import NOT_USABLE
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_scores import answered, usable_rows
-from batchtui.results.gold import labels_of
+from batchtui.results.gold import is_likely, labels_of
 from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.review import LONGEST_NOTE, REVIEW_FOLDER, Judged, Review, Verdict, draw, hash_of
 from batchtui.results.row_match import identities
@@ -114,8 +114,14 @@ class ReviewModel:
         if self._review is None or self._view is not self._screen.view:
             return plain
         if self.hidden:
-            plain = tuple(self._veiled(each) if _of_answer(each) else each for each in plain)
+            plain = tuple(self._veiled(each) if self._leads(each) else each for each in plain)
         return (self._column, *plain)
+
+    def _leads(self, each: TableColumn) -> bool:
+        """Whether a column would lead the verdict: it shows the answer, or what is likely the right value."""
+        scope, _, name = each.name.partition(".")
+        key = self._judged.rpartition(".")[2]
+        return _of_answer(each) or (scope == "row" and is_likely(name.strip('"'), key))
 
     def _veiled(self, each: TableColumn) -> TableColumn:
         cell = each.cell
@@ -194,7 +200,7 @@ class ReviewModel:
     # --- verdicts ---------------------------------------------------------------------------------------------------
 
     async def judge(self, right: bool) -> None:
-        """Say that the answer under the cursor is right or wrong; the same once more takes it back."""
+        """Say that the answer under the cursor is right or wrong; the same again removes the verdict."""
         row = self._screen.cursor_row
         if row is None:
             return
@@ -216,7 +222,7 @@ class ReviewModel:
                 return
             value = chosen or None
             verdict = "right" if value is not None and value == own else "wrong"
-            said = "right" if verdict == "right" else f"wrong: the answer is {name_of(own or NOT_USABLE)}"
+            said = "right" if verdict == "right" else f"wrong: the model answered {name_of(own or NOT_USABLE)}"
             self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
         elif right and own is None and self._judged:
             self._screen.say("This answer is not usable: - says what is right.", level="warn")
@@ -262,7 +268,7 @@ class ReviewModel:
         found = await self._screen.in_thread(lambda: labels_of(names.column(self.field)))  # type: ignore[arg-type]
         values = [value for value, _ in Counter(found).most_common(MOST_VALUES) if value is not None and value != own]
         choices = [(value, safetext.line(value, 60)) for value in values if len(value) <= 200]
-        choices += [(_OTHER, "another value…"), (_UNKNOWN, "not said")]
+        choices += [(_OTHER, "another value…"), (_UNKNOWN, "leave empty")]
         chosen = await self._screen.app.push_screen_wait(Choose(title, choices))
         if chosen == _OTHER:
             typed = await self._screen.app.push_screen_wait(Ask("Right value", value=""))
@@ -311,7 +317,7 @@ class ReviewModel:
     # --- samples ----------------------------------------------------------------------------------------------------
 
     async def sample(self) -> None:
-        """Go on with the sample, or draw one of the usable answers shown."""
+        """Go on with the sample, or draw one of the usable answers shown, of all while a sample is shown."""
         review = await self._ready()
         if review.sample is not None:
             done, total = review.progress()
@@ -339,7 +345,7 @@ class ReviewModel:
         assert view is not None
         names = await self._screen.in_thread(names_of, view)
         usable = await self._screen.in_thread(usable_rows, view)
-        rows = [row for row in self._screen.chosen_rows() if usable[row]]
+        rows = [row for row in self._screen.sampled_rows() if usable[row]]
         if not rows:
             self._screen.say("No usable answers are shown.", advice="Choose another tab, or clear the filter.")
             return

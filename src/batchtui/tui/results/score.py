@@ -19,7 +19,8 @@ from batchtui.present import scores as present
 from batchtui.present.cells import dot, name_of
 from batchtui.present.matrix import NOT_USABLE, Matrix
 from batchtui.results.field_scores import FieldScore, score_field
-from batchtui.results.gold import Gold
+from batchtui.results.filter import sort
+from batchtui.results.gold import Gold, is_likely
 from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows, View
@@ -55,11 +56,13 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         bind("x", "export", "export", "export", "save the matrix and the classes as CSV"),
     ]
 
-    def __init__(self, found: FieldScore, made: str = "") -> None:
-        """``made`` says what the answers are of: models and cost."""
+    def __init__(self, found: FieldScore, made: str = "", at: tuple[str, str | None] | None = None) -> None:
+        """``made`` says what the answers are of: models and cost; the cursor begins on the cell ``at``."""
         super().__init__()
         self.found = found
-        self._made = made
+        self.made = made
+        self.at = at
+        """The cell under the cursor: its gold and its answer."""
 
     def compose(self) -> ComposeResult:
         """Title, figures, the matrix, notes, status, keys."""
@@ -83,19 +86,20 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         found, width, height = self.found, self.size.width, self.size.height
         notes = present.score_notes(found)
         title = present.score_title(found)
-        self.query_one("#score-title", Static).update(two_ended(title, self._made, width - 2))
+        self.query_one("#score-title", Static).update(two_ended(title, self.made, width - 2))
         figures = present.score_figures(found)
         self.query_one("#score-figures", Static).update(Content("\n".join(figures)))
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes)
         room = height - 4 - len(figures) - len(notes)
         drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
-        self.query_one(MatrixView).show(drawn)
+        self.query_one(MatrixView).show(drawn, self.at)
 
     @on(MatrixView.Moved)
     def _moved(self) -> None:
         spot = self.query_one(MatrixView).spot
         if spot is not None:
+            self.at = spot.row, spot.column
             self.query_one(StatusLine).tell(dot(self._words(spot.row, spot.column), numbers.plural(spot.rows, "row")))
 
     def _words(self, gold: str, answer: str | None) -> str:
@@ -127,9 +131,14 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
 
 
 async def score(screen: ResultsScreen) -> None:
-    """Ask which field and which gold, score the rows shown, and show the rows of the cell that is chosen."""
-    view, record = screen.view, screen.record
+    """Ask which field and which gold, score the rows shown, and show the rows of the cell that is chosen; from these rows,
+    go back to the matrix.
+    """
+    view, record, before = screen.view, screen.record, screen.scored
     assert view is not None and record is not None
+    if before is not None:
+        await _show_score(screen, view, ScoreScreen(before.found, before.made, before.at))
+        return
     names = await screen.in_thread(names_of, view)
     field = await choose_field(screen, names, "Score which field?")
     if field is None:
@@ -141,9 +150,16 @@ async def score(screen: ResultsScreen) -> None:
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
     models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
     cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
-    chosen: ScoredRows | None = await screen.app.push_screen_wait(ScoreScreen(found, dot(models, cost)))
+    await _show_score(screen, view, ScoreScreen(found, dot(models, cost)))
+
+
+async def _show_score(screen: ResultsScreen, view: View, shown: ScoreScreen) -> None:
+    chosen: ScoredRows | None = await screen.app.push_screen_wait(shown)
     if chosen is not None:
-        screen.show_rows(*chosen)
+        what, found_rows = chosen
+        ordered = await screen.in_thread(sort, view, found_rows, "source")
+        # A review goes on in these rows, and its verdicts are gold then: it is scored anew.
+        screen.show_rows(what, ordered, first=ordered[0], of=shown if shown.found.gold.kind != "review" else None)
 
 
 async def choose_field(screen: BaseScreen[None], names: ValueNames, title: str) -> Name | None:
@@ -188,7 +204,7 @@ def _likely(names: ValueNames, field: Name) -> list[Name]:
 
     def rank(name: Name) -> tuple[int, int]:
         own = name.key.lower()
-        golden = any(word in own for word in ("gold", "label", "expected", "target", "truth"))
+        golden = is_likely(own)
         return (0 if key in own and golden else 1 if own == key else 2 if key in own else 3 if golden else 4), 0
 
     return sorted(names.own, key=rank)

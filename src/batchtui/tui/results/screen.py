@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from array import array
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -40,6 +40,9 @@ from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import TabLine
+
+if TYPE_CHECKING:
+    from batchtui.tui.results.score import ScoreScreen
 
 WIDE = 110
 """From this width on the answer stands right of the list, in cells; narrower, Enter opens it."""
@@ -117,7 +120,9 @@ class ResultsScreen(BaseScreen[None]):
         bind("S", "reverse", "reverse", "results.reverse", "reverse sort order", show=False),
         bind("number_sign", "count", "count", "results.count", "count the values of a column or field"),
         bind("C", "columns", "columns", "results.columns", "choose, order and hide columns"),
-        bind("A", "score", "score", "results.score", "score a field against the right values"),
+        bind(
+            "A", "score", "score", "results.score", "score a field against the right values, or go back to its matrix"
+        ),
         bind("V", "sample", "review", "results.sample", "sample answers to review, or continue the sample"),
         bind("plus", "judge(True)", "right", "review.right", "review: right", show=False),
         bind("minus", "judge(False)", "wrong", "review.wrong", "review: wrong, with the right value", show=False),
@@ -125,7 +130,7 @@ class ResultsScreen(BaseScreen[None]):
         bind("E", "groups", "errors", "results.errors", "errors by group, with causes"),
         bind("r", "retry", "retry", "retry", "retry the marked requests, or all shown"),
         bind("x", "export", "export", "export", "export the results shown"),
-        bind("a", "again", "again", "again", "make the run again: other model, template or rows"),
+        bind("a", "again", "again", "again", "run again with another model, template or rows"),
         bind(
             "b",
             "from_rows",
@@ -193,6 +198,7 @@ class ResultsScreen(BaseScreen[None]):
         self._plain: tuple[TableColumn, ...] = ()
         """The columns without the marks of the review."""
         self._opening = Work()
+        self._scored: ScoreScreen | None = None
         self._cursor_at: int | None = None
         """The row that the cursor was on in the view before, until it is found in this one."""
 
@@ -379,9 +385,10 @@ class ResultsScreen(BaseScreen[None]):
         if self.view is None:
             return
         shown, order = len(self._list.source), self._search.order
-        parts = [f"{numbers.count(shown)} of {numbers.count(len(self.view))} shown"]
+        row, of = numbers.count(self._list.cursor + 1), numbers.count(shown)
+        parts = [f"{of} of {numbers.count(len(self.view))} shown"]
         if shown:
-            parts.insert(0, f"row {numbers.count(self._list.cursor + 1)}")
+            parts = [f"row {row} of {of}"] if self._sampled else [f"row {row}", *parts]
         parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
@@ -434,6 +441,15 @@ class ResultsScreen(BaseScreen[None]):
     def chosen_rows(self) -> list[int]:
         """What an action is meant for: the marked rows, or all that are shown; in the order of the view."""
         return sorted(self.marked or self.rows)
+
+    def sampled_rows(self) -> Sequence[int]:
+        """What a sample is drawn from: the chosen rows, but all of the view while a sample is what is shown."""
+        return range(len(self.view)) if self._sampled and self.view is not None else self.chosen_rows()
+
+    @property
+    def _sampled(self) -> bool:
+        """Whether the rows of a review sample are shown."""
+        return self._search.only is not None and self._search.only[0] == SAMPLE
 
     def select(self, *, among: Rows | None = None) -> None:
         """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages."""
@@ -521,17 +537,21 @@ class ResultsScreen(BaseScreen[None]):
         self._search.group = group
         self.set_filter("")
 
-    def show_rows(self, what: str, rows: Rows, *, first: int | None = None) -> None:
-        """Show some rows in their order, and say what they are; Escape shows all again."""
-        self._search.only = what, rows
+    def show_rows(self, what: str, rows: Rows, *, first: int | None = None, of: ScoreScreen | None = None) -> None:
+        """Show some rows in their order, and say what they are; Escape shows all again.  ``of`` is the score they are from."""
+        self._search.only, self._scored = (what, rows), of
         self._cursor_at = first
         self.set_filter("")
         self._show_keys()
 
+    @property
+    def scored(self) -> ScoreScreen | None:
+        """The score that the rows shown are from, if they are from one."""
+        return self._scored if self._search.only is not None else None
+
     def _show_keys(self) -> None:
         """The keys of a review first, while its sample is shown."""
-        only = self._search.only
-        first = self.REVIEW_KEYS if only is not None and only[0] == SAMPLE else ()
+        first = self.REVIEW_KEYS if self._sampled else ()
         self.query_one(KeyLine).show((*first, *self.KEY_LINE))
 
     def move_to(self, row: int) -> None:

@@ -71,7 +71,7 @@ class TableModel:
         shown = [each.name for each in self._screen.columns]
         listed = sorted(names, key=lambda name: shown.index(name.full) if name.full in shown else len(shown))
         chosen: list[str] | None = await self._screen.app.push_screen_wait(
-            ColumnsScreen(listed, shown, title="Columns of the list, in the order of the marks")
+            ColumnsScreen(listed, shown, title="Columns of the list in the order of the marks, as many as fit")
         )
         if chosen is None or chosen == shown:
             return

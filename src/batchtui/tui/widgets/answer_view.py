@@ -112,7 +112,7 @@ class AnswerView(VerticalScroll):
         self._label = title
         self._shown: tuple[object, ...] | None = None
         self._given: tuple[tuple[Section, ...], str, str, bool] = ((), "", "", True)
-        self._needle = ""
+        self._searched = ""
         self._hits: list[tuple[Static, Content, int, int]] = []
         """The text's place in the pane: widget, its text, start and end of the hit."""
         self._hit = 0
@@ -126,7 +126,7 @@ class AnswerView(VerticalScroll):
     ) -> None:
         """Show these sections from the top; nothing is drawn when they are shown already."""
         self._given = (tuple(sections), title, note, markdown)
-        wanted = (*self._given, self._needle)
+        wanted = (*self._given, self._searched)
         if wanted == self._shown:
             return
         self._shown = wanted
@@ -145,21 +145,21 @@ class AnswerView(VerticalScroll):
             await self.remove_children()
             await self.mount_all(widgets)
         self.scroll_home(animate=False)
-        if self._needle:
+        if self._searched:
             self.call_after_refresh(self._show_hit)
 
     # --- searching in it --------------------------------------------------------------------------------------------
 
     async def find(self, text: str) -> None:
         """Mark each place that holds a text, capitals alike, and go to the first; an empty text ends the search."""
-        self._needle = text
+        self._searched = text
         sections, title, note, markdown = self._given
         await self.show(sections, title=title, note=note, markdown=markdown)
 
     @property
     def found(self) -> str:
         """Which hit of how many is shown, in words; "" while nothing is looked for."""
-        if not self._needle:
+        if not self._searched:
             return ""
         return f"hit {self._hit + 1:,} of {len(self._hits):,}" if self._hits else "no hit in this answer"
 
@@ -184,7 +184,7 @@ class AnswerView(VerticalScroll):
             self.scroll_to(y=max(0, y - self.size.height // 3), animate=False)
 
     def _look(self, widget: Static, content: Content) -> None:
-        for match in re.finditer(re.escape(self._needle), content.plain, re.IGNORECASE):
+        for match in re.finditer(re.escape(self._searched), content.plain, re.IGNORECASE):
             if len(self._hits) < MOST_HITS:
                 self._hits.append((widget, content, match.start(), match.end()))
 
@@ -196,7 +196,7 @@ class AnswerView(VerticalScroll):
         if not section.body:
             return made
         gap = "" if section.title or first or section.form == "note" else " gap"
-        if section.form == "prose" and markdown and not self._needle and len(section.body) <= MARKDOWN_LIMIT:
+        if section.form == "prose" and markdown and not self._searched and len(section.body) <= MARKDOWN_LIMIT:
             made.append(prose(section.body, gap))
             return made
         if section.form == "json":
@@ -208,7 +208,7 @@ class AnswerView(VerticalScroll):
             elif section.form == "fields":
                 body = _names_dimmed(body)
         shown = Static(body, markup=False, classes=f"section-body {section.form}{gap}")
-        if self._needle:
+        if self._searched:
             self._look(shown, body)
         made.append(shown)
         return made

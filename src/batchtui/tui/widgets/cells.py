@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
 Cell = str | Text | None
+COLORS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "accent": "$text-primary"}
+"""The palette's names as colors of Textual's themes, for Content."""
 
 
 class CellStyles(msgspec.Struct):

@@ -89,6 +89,14 @@ class PathInput(Input):
         self._endings, self._last = endings, last
         self.cursor_blink = False
 
+    async def complete_only(self) -> None:
+        """Take the one path that begins with what was typed, where nothing has just that name."""
+        typed = self.value
+        found = await asyncio.to_thread(completions, typed, 2, self._endings, self._last) if typed else []
+        if len(found) == 1 and typed not in found and not found[0].endswith("/") and self.value == typed:
+            self.value = found[0]
+            self.cursor_position = len(self.value)
+
     async def action_complete(self) -> None:
         """Take as much as is certain, then the suggestion; with nothing to take, move to the next field."""
         found = await asyncio.to_thread(completions, self.value, 50, self._endings, self._last) if self.value else []

@@ -209,15 +209,7 @@ def request_sections(line: bytes, *, shared_system: bool = False) -> list[Sectio
                 "warn",
             )
         ]
-    sections = []
-    messages = params.get("messages")
-    for message in messages if isinstance(messages, list) else []:
-        if isinstance(message, dict):
-            blocks = content_sections(message.get("content")) or [Section("", "(empty)", "note")]
-            sections += [
-                said_by(each, str(message.get("role", ""))) if not number else each
-                for number, each in enumerate(blocks)
-            ]
+    sections = _turns(params)
     system = content_sections(params.get("system"))
     if shared_system and system:
         sections.append(Section("system, the same in all requests", _folded(system), "note", "muted"))
@@ -231,6 +223,26 @@ def request_sections(line: bytes, *, shared_system: bool = False) -> list[Sectio
     model = str(params.get("model") or "no model")
     sections.append(Section("", f"{model} · max_tokens {params.get('max_tokens', 'not set')}", "note"))
     return [*sections, *([Section("params", _json(rest), "json", "muted")] if rest else [])]
+
+
+def turn_sections(line: bytes | None) -> list[Section]:
+    """The turns of a request alone; none where it can't be read."""
+    parsed = load(line or b"null")
+    params = parsed.get("params") if isinstance(parsed, dict) else None
+    return _turns(params) if isinstance(params, dict) else []
+
+
+def _turns(params: dict[str, Any]) -> list[Section]:
+    sections: list[Section] = []
+    messages = params.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        if isinstance(message, dict):
+            blocks = content_sections(message.get("content")) or [Section("", "(empty)", "note")]
+            sections += [
+                said_by(each, str(message.get("role", ""))) if not number else each
+                for number, each in enumerate(blocks)
+            ]
+    return sections
 
 
 def _folded(system: Sequence[Section]) -> str:

@@ -9,10 +9,10 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.present.symbols import GLYPHS
+from batchtui.tui.widgets.cells import COLORS
 
 FADES = 30.0
 """Seconds that a message of something that went well stays."""
-_STYLES = {"bad": "$text-error", "warn": "$text-warning", "good": "$text-success", "info": "$text"}
 
 
 class StatusLine(Vertical):
@@ -49,7 +49,7 @@ class StatusLine(Vertical):
         line = self.query_one("#said", Static)
         line.set_class(bool(message), "shown")
         sign = {"bad": GLYPHS.refused, "warn": GLYPHS.warning, "good": GLYPHS.good}.get(level, GLYPHS.dot)
-        colour = _STYLES.get(level, "$text")
+        colour = COLORS.get(level, "$text")
         parts: list[Content | tuple[str, str] | str] = [(f"{sign} ", colour), (said[0], colour)]
         if advice:
             parts += ["  → ", (said[1], "$foreground 80%")]
@@ -73,5 +73,5 @@ class StatusLine(Vertical):
         told = (safetext.line(facts, 400), level)
         if told != self._facts:
             self._facts = told
-            content = Content.styled(told[0], _STYLES[level]) if level != "info" else Content(told[0])
+            content = Content.styled(told[0], COLORS[level]) if level != "info" else Content(told[0])
             self.query_one("#facts", Static).update(content, layout=False)
