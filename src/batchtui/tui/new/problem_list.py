@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -18,6 +16,7 @@ from textual.widgets.option_list import Option
 from batchtui import safetext
 from batchtui.domain.plan import Level, Problem, ProblemGroup
 from batchtui.present import numbers
+from batchtui.tui.widgets.controls import KeyedOptionList
 
 FEW = 3
 """Places shown under a group before it is opened."""
@@ -47,15 +46,6 @@ class ProblemGathering:
         return tuple(sorted(made, key=lambda group: group.level != "error"))
 
 
-class _Lines(OptionList):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", show=False),
-        Binding("k", "cursor_up", show=False),
-        Binding("g", "first", show=False),
-        Binding("G", "last", show=False),
-    ]
-
-
 class ProblemList(Widget):
     """The list; Enter on a group opens or closes it, Enter on a place posts Jump."""
 
@@ -83,7 +73,7 @@ class ProblemList(Widget):
 
     def compose(self) -> ComposeResult:
         """One OptionList."""
-        yield _Lines(markup=False, compact=True)
+        yield KeyedOptionList(markup=False, compact=True)
 
     def show(self, groups: Iterable[ProblemGroup]) -> None:
         """Replace the groups; the cursor stays on its row, and nothing is drawn when they are the same."""
