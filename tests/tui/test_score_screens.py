@@ -208,7 +208,9 @@ async def nothing_tells(pilot: Pilot[Any], screen: ResultsScreen) -> None:
         last = list(screen.rows)[hides.index(True) :]
         assert last == sorted(last) and hides == sorted(hides), key
     screen._sort_by("source")
-    await until(pilot, lambda: not screen._search.running)
+    await settled(pilot)
+    screen.move_to(next(row for row in screen.rows if screen.reviewing.hides(row)))
+    await settled(pilot)
 
 
 async def test_a_field_of_two_runs(app: BatchtuiApp) -> None:
