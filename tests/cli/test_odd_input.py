@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from batchtui.domain.errors import ConfigError
 from batchtui.domain.money import load_prices
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
+from tests.preloaded import Child
 from tests.service.harness import request
 
 LONG = ".".join("a" * 100_000)
@@ -69,14 +69,13 @@ def test_a_pipe_without_a_writer_is_named_once(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.jsonl"
     os.mkfifo(pipe)
     folders = {f"BATCHTUI_{name}_DIR": str(tmp_path / name) for name in ("DATA", "CONFIG", "CACHE")}
-    command = [sys.executable, "-m", "batchtui", "check", str(pipe)]
-    with subprocess.Popen(
-        command, env={**os.environ, **folders}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    ) as running:  # fmt: skip
-        assert running.stderr is not None
-        said = running.stderr.readline()
-        pipe.write_bytes(json.dumps(request("a")).encode() + b"\n")
-        _, rest = running.communicate(timeout=120)
-    assert said == f"waiting for a writer of {pipe}\n"
-    assert "waiting" not in rest and running.returncode == 0
+    running = Child(
+        ["check", str(pipe)], env={**os.environ, **folders}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert running.stderr is not None
+    said = running.stderr.readline()
+    pipe.write_bytes(json.dumps(request("a")).encode() + b"\n")
+    _, rest = running.communicate(timeout=120)
+    assert said.decode() == f"waiting for a writer of {pipe}\n"
+    assert b"waiting" not in rest and running.returncode == 0
