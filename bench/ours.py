@@ -169,14 +169,16 @@ def checked_index(folder: str) -> dict[str, Any]:
 def counted(folder: str) -> dict[str, Any]:
     """Count the values of a field, the fields there."""
     from batchtui.domain.money import load_prices
-    from batchtui.results.fields import view_fields
+    from batchtui.results.column_counts import count
+    from batchtui.results.names import names_of
     from batchtui.results.storage import open_results
 
     view = open_results(Path(folder), load_prices())
-    found = view_fields(view)
+    names = names_of(view)
+    names.column(names.resolve("sentiment"))
     began = time.perf_counter()
-    counts = found.column("sentiment").counts()
-    return {"seconds": time.perf_counter() - began, "values": len(counts)}
+    counts = count(view, names, "sentiment")
+    return {"seconds": time.perf_counter() - began, "values": len(counts.groups)}
 
 
 def fields_beside_a_loop(folder: str) -> dict[str, Any]:
