@@ -140,6 +140,7 @@ def checked_fields(folder: str, schema: dict[str, Any]) -> dict[str, Any]:
 
     view = open_results(Path(folder), load_prices())
     (Path(folder) / "results.fields").unlink(missing_ok=True)
+    import_module("jsonschema_rs")
     began = time.perf_counter()
     check_answers(view, Schema(schema))
     found = view_fields(view)
