@@ -145,7 +145,7 @@ async def compared(pilot: Any) -> None:
 
     app = pilot.app
     older = named(pilot, "october-eval")
-    await asyncio.wrap_future(app.engine.call(app.service.fetch(older.local_id)))
+    await asyncio.wrap_future(app.service_thread.call(app.service.fetch(older.local_id)))
     screen = CompareScreen(older.local_id, named(pilot, "eval-prompt-b").local_id)
     await app.push_screen(screen)
     await settle(pilot)
@@ -162,13 +162,13 @@ def labelled(*keys: str) -> Act:
         if not any(record.title == "feedback" for record in app.service.records()):
             options = IntakeOptions(template=Path(FEEDBACK_LABELS))
             plan = await asyncio.to_thread(app.service.plan, [FEEDBACK], options)
-            await asyncio.wrap_future(app.engine.call(app.service.submit(plan, title="feedback")))
+            await asyncio.wrap_future(app.service_thread.call(app.service.submit(plan, title="feedback")))
             now = DemoClock.now
             DemoClock.now = lambda self: NOW + timedelta(hours=2)  # type: ignore[method-assign]
             while named(pilot, "feedback").status != "ended":
-                await asyncio.wrap_future(app.engine.call(app.service.refresh()))
+                await asyncio.wrap_future(app.service_thread.call(app.service.refresh()))
                 await pilot.pause(0.1)
-            await asyncio.wrap_future(app.engine.call(app.service.fetch(named(pilot, "feedback").local_id)))
+            await asyncio.wrap_future(app.service_thread.call(app.service.fetch(named(pilot, "feedback").local_id)))
             DemoClock.now = now  # type: ignore[method-assign]
         await results("feedback")(pilot)
         await until(pilot, lambda: not app.screen.table.reading)
@@ -293,8 +293,8 @@ async def take(picture: Picture, data: Path, base_url: str) -> str:
     app = make_app(data, base_url, picture.theme)
     try:
         async with app.run_test(size=picture.size) as pilot:
-            await until(pilot, app.engine._thread.is_alive)
-            await asyncio.wrap_future(app.engine.call(app.service.refresh()))
+            await until(pilot, app.service_thread._thread.is_alive)
+            await asyncio.wrap_future(app.service_thread.call(app.service.refresh()))
             await settle(pilot)
             await picture.act(pilot)
             await settle(pilot)
@@ -302,7 +302,7 @@ async def take(picture: Picture, data: Path, base_url: str) -> str:
                 raise app.bugs[0]
             return str(app.export_screenshot(title="batchtui"))
     finally:
-        app.engine.stop()
+        app.service_thread.stop()
 
 
 def main(names: list[str]) -> None:

@@ -74,14 +74,14 @@ REFUSED: list[tuple[str, bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "data"), READ)
+@pytest.mark.parametrize(("name", "data"), READ, ids=[name for name, _ in READ])
 def test_a_file_is_read_as_the_rows_that_it_holds(tmp_path: Path, name: str, data: bytes) -> None:
     found = seen(tmp_path, name, data)
     assert [row["text"] for row in found.rows] == ["hello", "wor ld"]
     assert not [each.message for each in found.problems if each.level == "error"]
 
 
-@pytest.mark.parametrize(("name", "data", "words"), REFUSED)
+@pytest.mark.parametrize(("name", "data", "words"), REFUSED, ids=[name for name, *_ in REFUSED])
 def test_a_file_that_can_not_be_read_is_refused_by_name(tmp_path: Path, name: str, data: bytes, words: str) -> None:
     found = seen(tmp_path, name, data)
     assert [each.message for each in found.problems if each.level == "error" and words in each.message], found

@@ -204,6 +204,7 @@ async def test_long_lines_and_controls_of_a_template_are_not_cut(service: Servic
     async with opened(service, table) as (_, pilot, screen):
         await named_template(pilot, screen, template)
         await until(pilot, lambda: screen.plan is not None and screen.plan.ok and "Sort: " in screen.plan.sample[0])
+        await settled(pilot)
         assert "x" * 30_000 + "\u200b" in staged(screen)[0]["messages"][0]["content"]
         await edited(pilot, screen, "Sort:", "Rank:")
         await planned(pilot, screen, "Rank: ")

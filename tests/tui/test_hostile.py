@@ -8,17 +8,17 @@ import pty
 import re
 import select
 import struct
-import subprocess
-import sys
 import termios
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.preloaded import Child
 from tests.tui import hostile
 
 ROWS, COLUMNS = 50, 160
+TOUR = "from tests.tui.hostile_tour import main\nmain()\n"
 PLAIN = re.compile(
     r"[^\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]+"
 )
@@ -48,21 +48,11 @@ CANARIES = [
 
 def ran(arguments: list[str], seconds: float = 600.0) -> str:
     """A program in a terminal of its own: all that it wrote."""
-    root = Path(__file__).parents[2]
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC"}
-    environment["PYTHONPATH"] = f"{root}{os.pathsep}{root / 'src'}"
     environment.pop("NO_COLOR", None)
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.tui.hostile_tour", *arguments],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env=environment,
-        start_new_session=True,
-        cwd=root,
-    )
+    process = Child(arguments, code=TOUR, stdin=slave, stdout=slave, stderr=slave, env=environment, session=True)
     os.close(slave)
     found = bytearray()
     end = time.monotonic() + seconds

@@ -36,6 +36,9 @@ HEEDLESS = PROGRAM.replace(
     "import sys", "import sys, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])\nimport sys", 1
 )
 
+IMPATIENT = PROGRAM.replace("service =", "from batchtui.tui import terminal\nterminal.PATIENCE = 0.2\nservice =", 1)
+"""One that is given less time to leave by itself."""
+
 
 def read_until(fd: int, needle: bytes, seconds: float = WITHIN) -> bytes:
     """Read the terminal until something stands there."""
@@ -86,7 +89,7 @@ def test_a_terminal_that_goes_away_without_a_signal_ends_the_app(tmp_path: Path)
 
 
 def test_a_terminal_that_stalls_does_not_keep_the_app_from_leaving(tmp_path: Path) -> None:
-    process, terminal = started(tmp_path)
+    process, terminal = started(tmp_path, IMPATIENT)
     # Nobody reads any more: resizes fill the pipe until the app's own loop blocks in a write.
     for n in range(200):
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24 + n % 2, 80 + n % 7, 0, 0))

@@ -85,6 +85,8 @@ def _syntax(bad: json.JSONDecodeError, text: str) -> Found:
     before = text[:at].rstrip(" \t\r\n")
     if text[at : at + 1] in ("}", "]") and before.endswith(",") and not bad.msg.startswith("Illegal"):
         words, at = f"an extra comma before {text[at]}", len(before) - 1
+    if bad.msg == "Extra data" and text[at:].strip() == ",":
+        words = "a comma after the object: remove it, lines are not the items of an array"
     at_end = at >= len(text) or bad.msg.startswith("Unterminated")
     cut = "; the line seems to be cut off" if at_end and bad.msg != "Extra data" else ""
     return error("json", f"not valid JSON: {words}{cut}", f"column {at + 1}")

@@ -129,6 +129,13 @@ def _as_sent(view: View) -> list[int]:
     seq = view.column("seq")
     if isinstance(seq, range):
         return [*seq]
+    if min(seq, default=0) >= 0 and max(seq, default=0) < len(view):
+        # As many places as rows: each row goes where it belongs, unless two want the same place.
+        rows = [-1] * len(view)
+        for row, place in enumerate(seq):
+            rows[place] = row
+        if -1 not in rows:
+            return rows
     return sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _LAST)
 
 

@@ -21,7 +21,7 @@ from batchtui.present import batch, numbers
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
-from batchtui.tui.widgets.controls import button, line_input
+from batchtui.tui.widgets.controls import KeyedOptionList, button, line_input
 
 R = TypeVar("R")
 
@@ -134,11 +134,7 @@ class Ask(Dialog[str | None]):
 class Choose(Dialog[str | None]):
     """One of several, each a name to answer with and a line to show; None when left with Escape."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        BACK,
-        Binding("j", "move('cursor_down')", show=False),
-        Binding("k", "move('cursor_up')", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [BACK]
 
     def __init__(
         self,
@@ -157,7 +153,7 @@ class Choose(Dialog[str | None]):
         for line in self._lines:
             yield Static(safetext.block(line), classes="said", markup=False)
         options = (text if isinstance(text, Content) else Content(safetext.line(text)) for _, text in self._choices)
-        yield OptionList(*(Option(text) for text in options), markup=False, id="choices")
+        yield KeyedOptionList(*(Option(text) for text in options), markup=False, id="choices")
 
     def on_mount(self) -> None:
         self.query_one(OptionList).focus()
@@ -166,10 +162,6 @@ class Choose(Dialog[str | None]):
         """Take a choice out of the list."""
         del self._choices[index]
         self.query_one(OptionList).remove_option_at_index(index)
-
-    def action_move(self, how: str) -> None:
-        """The cursor with j and k."""
-        getattr(self.query_one(OptionList), f"action_{how}")()
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

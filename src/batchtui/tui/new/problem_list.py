@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
-from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from batchtui import safetext
 from batchtui.domain.plan import Level, Problem, ProblemGroup
 from batchtui.present import numbers
+from batchtui.tui.widgets.controls import KeyedOptionList
 
 FEW = 3
 """Places shown under a group before it is opened."""
@@ -45,15 +46,6 @@ class ProblemGathering:
         return tuple(sorted(made, key=lambda group: group.level != "error"))
 
 
-class _Lines(OptionList):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", show=False),
-        Binding("k", "cursor_up", show=False),
-        Binding("g", "first", show=False),
-        Binding("G", "last", show=False),
-    ]
-
-
 class ProblemList(Widget):
     """The list; Enter on a group opens or closes it, Enter on a place posts Jump."""
 
@@ -81,7 +73,7 @@ class ProblemList(Widget):
 
     def compose(self) -> ComposeResult:
         """One OptionList."""
-        yield _Lines(markup=False, compact=True)
+        yield KeyedOptionList(markup=False, compact=True)
 
     def show(self, groups: Iterable[ProblemGroup]) -> None:
         """Replace the groups; the cursor stays on its row, and nothing is drawn when they are the same."""
@@ -134,17 +126,28 @@ class ProblemList(Widget):
     def _key(group: ProblemGroup) -> str:
         return f"{group.level}\0{group.code}\0{group.message}"
 
-    @staticmethod
-    def _heading(group: ProblemGroup) -> Content:
+    def on_resize(self) -> None:
+        """Further lines stand below their first at any width."""
+        if self._rows:
+            self._fill()
+
+    def _hanging(self, text: str, at: int) -> str:
+        """A text that begins ``at`` cells from the left, its further lines below its first."""
+        return f"\n{' ' * at}".join(textwrap.wrap(text, max(20, self.size.width - 1 - at))) or text
+
+    def _heading(self, group: ProblemGroup) -> Content:
         mark, style = ("✗ error", "bold $text-error") if group.level == "error" else ("! warning", "bold $text-warning")
         number = f" × {numbers.count(group.count)}" if group.count > 1 else ""
-        return Content.assemble((f" {mark}{number}", style), "  ", safetext.line(group.message, 400))
+        head = f" {mark}{number}  "
+        return Content.assemble((head, style), self._hanging(safetext.line(group.message, 400), len(head)))
 
-    @staticmethod
-    def _place(group: ProblemGroup, problem: Problem) -> Content:
+    def _place(self, group: ProblemGroup, problem: Problem) -> Content:
+        where = f"     {safetext.line(problem.where, 120)}"
         name = f"  {safetext.line(problem.custom_id, 64)}" if problem.custom_id else ""
         own = f"  {safetext.line(group.own(problem), 200)}" if group.own(problem) else ""
-        return Content.assemble((f"     {safetext.line(problem.where, 120)}", "$text-accent"), (name, "dim"), own)
+        if own and cell_len(where + name + own) > self.size.width - 1:
+            own = f"\n       {self._hanging(own.strip(), 7)}"
+        return Content.assemble((where, "$text-accent"), (name, "dim"), own)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A group opens or closes; a place is jumped to."""

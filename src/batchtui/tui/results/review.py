@@ -268,7 +268,7 @@ class ReviewModel:
         found = await self._screen.in_thread(lambda: labels_of(names.column(self.field)))  # type: ignore[arg-type]
         values = [value for value, _ in Counter(found).most_common(MOST_VALUES) if value is not None and value != own]
         choices = [(value, safetext.line(value, 60)) for value in values if len(value) <= 200]
-        choices += [(_OTHER, "another value…"), (_UNKNOWN, "leave it open")]
+        choices += [(_OTHER, "another value…"), (_UNKNOWN, "leave empty")]
         chosen = await self._screen.app.push_screen_wait(Choose(title, choices))
         if chosen == _OTHER:
             typed = await self._screen.app.push_screen_wait(Ask("Right value", value=""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from array import array
 from collections.abc import Mapping, Sequence
@@ -272,11 +273,19 @@ class ResultsScreen(BaseScreen[None]):
         self._say_head()
         self.select()
         self.refresh_bindings()
+        await self._drawn()
         await self.table.read(view, work)
         if not work.stopped and self.is_attached:
             await self.reviewing.find_field()
             self._list.reload()
             await self._say_unchecked(view)
+
+    async def _drawn(self) -> None:
+        """Wait until the rows are drawn, which reading beside it would hold up; no longer than a blink where nothing is."""
+        drawn = asyncio.Event()
+        self.call_after_refresh(drawn.set)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(drawn.wait(), 0.3)
 
     def show_columns(self, columns: tuple[TableColumn, ...]) -> None:
         """Show the same rows by other columns."""

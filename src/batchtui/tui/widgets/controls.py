@@ -1,9 +1,23 @@
-"""Textual's Button and Input as this app has them: one line high, and writing nothing to the terminal while nothing changes."""
+"""Textual's Button, Input and OptionList as this app has them: flat, quiet while nothing changes, with the keys of lists."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, OptionList
+
+
+class KeyedOptionList(OptionList):
+    """An OptionList in which j, k, g and G move too, as in a RowList."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+        Binding("g", "first", show=False),
+        Binding("G", "last", show=False),
+    ]
 
 
 def button(label: str, *, id: str, action: str = "", variant: str = "default") -> Button:
