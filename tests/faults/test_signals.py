@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import random
 import signal
 import subprocess
+import termios
 import time
+from array import array
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import pytest
@@ -144,6 +148,13 @@ def test_a_key_command_that_hangs_does_not_keep_a_signal_waiting(tmp_path: Path)
         assert demo.stats()["creates"] == 0
 
 
+def left_in(pipe: IO[bytes]) -> int:
+    """Bytes that were written into a pipe and not read yet."""
+    found = array("i", [0])
+    fcntl.ioctl(pipe.fileno(), termios.FIONREAD, found)
+    return found[0]
+
+
 def test_a_signal_while_the_source_is_read_leaves_nothing_behind(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running_demo(tmp_path / "server") as demo:
@@ -151,7 +162,7 @@ def test_a_signal_while_the_source_is_read_leaves_nothing_behind(tmp_path: Path)
         assert child.stdin is not None
         child.stdin.write(source(tmp_path, COUNT).read_bytes())
         child.stdin.flush()
-        while not any((data / "plans").glob("*")):
+        while not any((data / "plans").glob("*")) or left_in(child.stdin):
             assert child.poll() is None
             time.sleep(0.02)
         child.send_signal(signal.SIGTERM)
