@@ -33,7 +33,7 @@ async def test_the_switch_reads_the_files_again_and_says_what_changed(tmp_path: 
         screen.fold(False)
         switch = screen.query_one("#source-reread", Toggle)
         await until(pilot, lambda: switch.region.right <= 80 and switch.region.width > 10)
-        assert "from the data folder" in str(screen.query_one("#source-run", Static).content)
+        assert "kept with the run" in str(screen.query_one("#source-run", Static).content)
         switch.focus()
         await pilot.press("space")
         await until(pilot, lambda: screen.plan is not None and screen.plan.requests == 3)
