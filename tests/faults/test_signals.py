@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import termios
 import time
 from array import array
@@ -173,3 +174,14 @@ def test_a_signal_while_the_source_is_read_leaves_nothing_behind(tmp_path: Path)
         child.stderr.close()
         assert list((data / "plans").iterdir()) == []
         assert demo.stats()["creates"] == 0
+
+
+def test_a_signal_that_python_drops_ends_the_program_all_the_same() -> None:
+    code = (
+        "import os, signal, threading\nfrom batchtui.cli import output\noutput._TIDYING = 1\noutput.end_on_signals()\n"
+        "class Finalized:\n def __del__(self): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "Finalized()\nthreading.Event().wait(60)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WITHIN, check=False)
+    assert found.returncode == 130
+    assert "Exception ignored" in found.stderr

@@ -88,6 +88,10 @@ def _code_of(run: Callable[[], Any]) -> int:
         return 3
 
 
+_TIDYING = 10
+"""Seconds that tidying up may take after a signal."""
+
+
 def end_on_signals() -> None:
     """Let SIGTERM and SIGHUP end us as Ctrl-C does, so that what is half made is tidied away; not those we are to ignore."""
     if threading.current_thread() is not threading.main_thread():
@@ -98,6 +102,9 @@ def end_on_signals() -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
+    # Python drops what is raised inside a finalizer: an alarm, which needs no thread here, then ends us all the same.
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(INTERRUPTED))
+    signal.alarm(_TIDYING)
     raise KeyboardInterrupt
 
 
