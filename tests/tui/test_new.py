@@ -449,7 +449,7 @@ async def test_a_starter_gives_way_to_the_template_that_is_named(service: Servic
         await until(pilot, lambda: screen.plan is not None)
         assert "Rows need a template" in screen.query_one(StatusLine).said
         await named_template(pilot, screen, tmp_path / "lab")  # Enter takes the one file that begins like this.
-        await until(pilot, lambda: screen.plan is not None and "Sort: " in screen.plan.sample[0])
+        await until(pilot, lambda: screen.plan is not None and "Sort: " in "".join(screen.plan.sample[:1]))
         assert screen.query_one("#source-template", Input).value == str(template)
         assert screen.query_one(TemplateEditor).text == template.read_text()
         await named_template(pilot, screen, table)
@@ -465,9 +465,9 @@ async def test_a_template_written_here_is_set_aside_when_another_file_is_named(
     async with opened(service, table) as (_, pilot, screen):
         await until(pilot, lambda: screen.plan is not None)
         screen.query_one("#template-text", TextArea).text = TEMPLATE
-        await until(pilot, lambda: screen.plan is not None and "Label: " in screen.plan.sample[0])
+        await until(pilot, lambda: screen.plan is not None and "Label: " in "".join(screen.plan.sample[:1]))
         await named_template(pilot, screen, template)
-        await until(pilot, lambda: screen.plan is not None and "Sort: " in screen.plan.sample[0])
+        await until(pilot, lambda: screen.plan is not None and "Sort: " in "".join(screen.plan.sample[:1]))
         assert [each.template_text for each in drafts(service)] == [TEMPLATE]
         assert screen.query_one(TemplateEditor).text == template.read_text()
 
