@@ -12,9 +12,11 @@ from textual.widgets import OptionList, Static
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.help import HelpScreen
 from batchtui.tui.results.compare import CompareScreen
+from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.results.review import SAMPLE
 from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui.test_results import opened
 from tests.tui.waiting import until
@@ -72,3 +74,17 @@ async def test_a_batch_without_retries_is_compared_with_whole_runs(tmp_path: Pat
         compared = app.screen
         await until(pilot, lambda: "usable 2 → 2" in words(compared, "#compare-sums"))
         assert "labels" in words(compared, "#compare-title") and "retry" not in words(compared, "#compare-title")
+        await pilot.resize_terminal(60, 20)
+        await until(pilot, lambda: "in 0 → 0" not in words(compared, "#compare-sums"))
+        compared.query_one(TabLine).choose("same")
+        await until(pilot, lambda: compared.query_one(RowList).cursor_key is not None)
+        await pilot.press("enter")
+        view = compared.query_one(DiffView)
+        await until(pilot, lambda: view.has_focus and not compared.query_one(RowList).display)
+        await pilot.resize_terminal(140, 40)
+        await until(pilot, lambda: compared.query_one(RowList).display and view.display)
+        await until(pilot, lambda: "in 0 → 0" in words(compared, "#compare-sums"))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not compared.query_one(RowList).display and view.display)
+        await pilot.press("escape")
+        await until(pilot, lambda: compared.query_one(RowList).has_focus and not view.display)

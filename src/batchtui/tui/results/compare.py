@@ -124,6 +124,7 @@ class CompareScreen(BaseScreen[None]):
         self._sides = (left, right)
         self._runs = runs
         self._comparison: Comparison | None = None
+        self._totals: Totals | None = None
         self._work = Work()
         self._timer: Timer | None = None
 
@@ -163,8 +164,8 @@ class CompareScreen(BaseScreen[None]):
         tabs = [Tab("changed", "Changed", "chg", changed)]
         tabs += [Tab(name, label, short, counts[name]) for name, (label, short, *_) in KINDS.items()]
         self.query_one(TabLine).set_tabs(tabs)
-        totals = await self.in_thread(comparison.totals)
-        self.query_one("#compare-sums", Static).update(totals_line(totals, self.app.size.width - 2))
+        self._totals = await self.in_thread(comparison.totals)
+        self._say_totals(self.app.size.width)
         self._select()
         if not changed:
             self.say("No differences: all answers are the same.", level="good")
@@ -243,20 +244,28 @@ class CompareScreen(BaseScreen[None]):
         """From the answers to the list, then leave."""
         listed = self.query_one(RowList)
         if self.query_one(DiffView).has_focus:
-            self._arrange_panes(self.size.width)
+            self._arrange_panes(self.size.width, listed=True)
             listed.focus()
         elif not self.query_one(StatusLine).dismiss():
             self.dismiss(None)
 
     def on_resize(self, event: events.Resize) -> None:
         """The answers below the list where there is room, else on Enter."""
-        if not self.query_one(DiffView).has_focus:
-            self._arrange_panes(event.size.width)
+        self._arrange_panes(event.size.width)
+        self._say_totals(event.size.width)
+        self._show_soon()
 
-    def _arrange_panes(self, width: int) -> None:
+    def _say_totals(self, width: int) -> None:
+        if self._totals is not None:
+            self.query_one("#compare-sums", Static).update(totals_line(self._totals, width - 2))
+
+    def _arrange_panes(self, width: int, *, listed: bool = False) -> None:
+        """Both panes where there is room, else the answers while they are read, unless the list is wanted."""
+        view = self.query_one(DiffView)
         room = width >= WIDE or self.app.size.height >= 34
-        self.query_one(DiffView).display = room
-        self.query_one(RowList).display = True
+        reading = not room and view.has_focus and not listed
+        view.display = room or reading
+        self.query_one(RowList).display = not reading
 
     def on_unmount(self) -> None:
         """Stop what still reads."""
