@@ -1,11 +1,13 @@
 """Faults that a review found in checks and templates: what each fast form overlooked, and what left as a traceback."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batchtui.intake.json_schema import check_draft
 from batchtui.intake.sandbox import Sandbox
 from batchtui.intake.template import BadRow, RequestTemplate
 from tests.intake.helpers import codes, group, plan_for, request
@@ -49,3 +51,15 @@ def test_what_a_method_or_a_key_gives_is_sent(text: str, made: str) -> None:
     sandbox = Sandbox()
     names = {**sandbox.globals, "order": {"items": ["pen"]}, "row": {"items": 3}}
     assert sandbox.rendered(sandbox.compiled(text), names) == made
+
+
+def test_the_places_of_a_schema_are_no_longer_than_they_are_shown() -> None:
+    name = "k" * 1_000_000
+    schema = {"properties": {name: {"properties": {str(n): {"type": "int"} for n in range(3)}}}}
+    tracemalloc.start()
+    found = list(check_draft(schema, "input_schema", "tools[0]"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [each.code for each in found] == ["json_schema"]
+    assert len(found[0].detail) < 400 and peak < 500_000
+    assert not list(check_draft({"minLength": 2.0}, "s", "w")) and list(check_draft({"minLength": 2.5}, "s", "w"))

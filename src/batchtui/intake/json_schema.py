@@ -22,6 +22,8 @@ _OTHER_TYPES = {
     **dict.fromkeys(("none", "undefined", "None"), "null"),
 }
 _DEEPEST = 200
+_PATH_SHOWN = 120
+"""Characters of a place, and of a name in it, that are kept."""
 _MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 _LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
 _SINGLE = (
@@ -35,7 +37,9 @@ def _is_number(value: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    return _is_number(value) and value == int(value) >= 0  # type: ignore[call-overload]
+    if isinstance(value, float):
+        return value.is_integer() and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_names(value: object) -> bool:
@@ -107,7 +111,9 @@ def _faults(top: object, start: str) -> Iterator[tuple[str, str]]:
                 inner += [(each, name) for each in listed]
             else:
                 yield path, f"{name} must be a list of schemas"
-        stack += [(each, f"{path}.{key}", depth + 1) for each, key in reversed(inner)]
+        # A place is only for reading: names of a megabyte would be kept once for each schema in them.
+        place = path[-_PATH_SHOWN:]
+        stack += [(each, f"{place}.{key[:_PATH_SHOWN]}", depth + 1) for each, key in reversed(inner)]
 
 
 def _type(value: object) -> Iterator[str]:

@@ -631,8 +631,8 @@ class NewScreen(BaseScreen[None]):
         if plan.errors:
             wrong = f"✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
             good = f"{numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
-            if plan.errors == 1 and not plan.requests:
-                only = next(group.first[0] for group in plan.problems if group.level == "error")
+            only = next((group.first[0] for group in plan.problems if group.level == "error"), None)
+            if plan.errors == 1 and not plan.requests and only is not None:
                 wrong, good = f"✗ 1 error: {safetext.line(only.message, 200)}", safetext.line(only.where, 120)
             summary.say(Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim"))
         else:
