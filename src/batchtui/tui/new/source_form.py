@@ -108,6 +108,10 @@ class SourceForm(Vertical):
         """Put the cursor on the path."""
         self.query_one("#source-path").focus()
 
+    def focus_choice(self, *, again: bool) -> None:
+        """Put the cursor on what is to be chosen for the rows of a run: the other model, or the template."""
+        self.query_one("#source-model" if again else "#source-template").focus()
+
     @property
     def typed(self) -> str:
         """The paths as they were typed."""
