@@ -240,7 +240,8 @@ def gold_counts(counts: GoldCounts, names: Sequence[str]) -> str:
 
 def comparison_matrix(found: FieldComparison, names: Sequence[str], width: int, height: int = 0) -> Matrix:
     """One run's values by the other's."""
-    heads = short_names(names, 16)
+    rows, columns = short_names(names, 24)
+    heads = cut(rows, 16), columns
     counts: dict[str, dict[str | None, int]] = {row: dict(cells.items()) for row, cells in found.matrix.items()}
     return matrix(counts, heads, width, height)
 
