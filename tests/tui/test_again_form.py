@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.app import App, ComposeResult
 from textual.widgets import Input
 
 from batchtui.service.recipe import RECIPE, Recipe, encode
+from batchtui.tui.widgets.model_input import ModelInput
 from tests.tui.test_next_step import app_with_runs, new_screen
 from tests.tui.waiting import until
 
@@ -57,3 +59,27 @@ async def test_a_batch_of_answers_begins_at_its_template(tmp_path: Path) -> None
         app.home.go_to(app.service.resolve("labels"))
         await pilot.press("b")
         await until(pilot, lambda: new_screen(app) is not None and focused(app.screen) == "source-template")
+
+
+class Fields(App[None]):
+    """The model's field and another."""
+
+    def compose(self) -> ComposeResult:
+        yield ModelInput()
+        yield Input(id="next")
+
+
+async def test_tab_completes_the_model_then_moves_on() -> None:
+    app = Fields()
+    async with app.run_test() as pilot:
+        field = app.query_one(ModelInput)
+        field.know(["claude-haiku-5-5", "claude-sonnet-5-5", "claude-sonnet-5", "claude-\x1b[2J"])
+        field.focus()
+        await until(pilot, lambda: app.focused is field)
+        await pilot.press(*"cl", "tab")
+        assert field.value == "claude-"
+        await pilot.press("s", "tab")
+        assert field.value == "claude-sonnet-5"
+        await pilot.press("tab")
+        await until(pilot, lambda: focused(app) == "next")
+        assert field.value == "claude-sonnet-5"

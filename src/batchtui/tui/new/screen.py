@@ -52,6 +52,7 @@ from batchtui.tui.new.template_editor import TemplateEditor, starter
 from batchtui.tui.progress import progress_line
 from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.model_input import ModelInput
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 from batchtui.tui.widgets.toggle import Toggle
@@ -216,11 +217,14 @@ class NewScreen(BaseScreen[None]):
         return True
 
     async def _load_models(self) -> None:
-        pane = self.query_one(ComposePane)
-        pane.set_models([self._model, *self.service.prices.models()])
+        self._know([self._model, *self.service.prices.models()])
         models = await self.ask(self.service.models())
         usable = (each.id for each in models if each.batch is not False and each.lifecycle != "retired")
-        pane.set_models([self._model, *usable])
+        self._know([self._model, *usable])
+
+    def _know(self, models: list[str]) -> None:
+        self.query_one(ComposePane).set_models(models)
+        self.query_one(ModelInput).know(models)
 
     @property
     def _model(self) -> str:

@@ -16,7 +16,7 @@ from batchtui.domain.errors import InputError
 from batchtui.intake.drafts import Draft
 from batchtui.intake.options import FORMATS, TableOptions
 from batchtui.tui.new.check import split_paths
-from batchtui.tui.widgets.controls import line_input
+from batchtui.tui.widgets.model_input import ModelInput
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.toggle import Toggle
 
@@ -77,7 +77,7 @@ class SourceForm(Vertical):
             yield Static("Template", classes="form-label", markup=False)
             yield PathInput(placeholder="labels.toml (for rows)", id="source-template", endings=(".toml",))
             yield Static("Model", classes="form-label", id="source-model-label", markup=False)
-            yield line_input(placeholder="claude-haiku-4-5", id="source-model")
+            yield ModelInput(placeholder="claude-haiku-4-5", id="source-model")
 
         with Horizontal(classes="form-line", id="source-table-line"):
             yield Static("Table", classes="form-label", markup=False)
