@@ -8,6 +8,7 @@ from textual.app import App, ComposeResult
 from textual.widgets import Input
 
 from batchtui.service.recipe import RECIPE, Recipe, encode
+from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.widgets.model_input import ModelInput
 from tests.tui.test_next_step import app_with_runs, new_screen
 from tests.tui.waiting import until
@@ -59,6 +60,12 @@ async def test_a_batch_of_answers_begins_at_its_template(tmp_path: Path) -> None
         app.home.go_to(app.service.resolve("labels"))
         await pilot.press("b")
         await until(pilot, lambda: new_screen(app) is not None and focused(app.screen) == "source-template")
+        # Words that are longer than the line end within it, with an ellipsis.
+        screen = new_screen(app)
+        assert screen is not None
+        screen.query_one(SourceForm).say_rows("rows " * 30)
+        said = screen.query_one("#source-run")
+        await until(pilot, lambda: 0 < said.region.right <= 80 and said.region.width > 50)
 
 
 class Fields(App[None]):

@@ -97,7 +97,10 @@ class SourceForm(Vertical):
         """Say which rows of a run are meant, "" where no run is; ``files`` offers to read those of a run again."""
         self.query_one("#source-run-line").display = bool(words)
         self.query_one("#source-reread", Toggle).display = files
-        self.query_one("#source-run", Static).update(Content(safetext.line(words, 160)))
+        said = self.query_one("#source-run", Static)
+        # Beside a switch the words take what they need; alone they take the line, and are cut where it ends.
+        said.styles.width = "auto" if files else "1fr"
+        said.update(Content(safetext.line(words, 160)))
 
     def begin_again(self) -> None:
         """Say that template and model are the run's own while none is typed."""
