@@ -122,6 +122,8 @@ def survey_line(params: Params) -> tuple[int, int, int]:
         texts = [system] if type(system) is str else [block.text for block in system]  # type: ignore[union-attr]
         quotes += 4 if type(system) is str else 2 + 8 * len(texts)
         for text in texts:
+            if text.isspace():
+                return -1, 0, 0
             quotes += text.count('"')
             chars += len(text)
             octets += len(text) if text.isascii() else len(text.encode())

@@ -88,7 +88,8 @@ def check_beta_fields(params: dict[str, Any], betas: tuple[str, ...]) -> Iterato
 
 def _context_management(value: object, betas: tuple[str, ...]) -> Iterator[Found]:
     edits = value.get("edits", []) if isinstance(value, dict) else []
-    kinds = [each.get("type") for each in edits if isinstance(each, dict)] if isinstance(edits, list) else []
+    held = [each for each in edits if isinstance(each, dict)] if isinstance(edits, list) else []
+    kinds = [kind if isinstance(kind := each.get("type"), str) else "" for each in held]
     if _COMPACT in kinds:
         yield from beta_missing(_COMPACT, _COMPACT_BETA, betas)
     if set(kinds) != {_COMPACT}:

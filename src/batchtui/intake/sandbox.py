@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes
-from jinja2.exceptions import TemplateSyntaxError
+from jinja2.exceptions import TemplateRuntimeError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from batchtui.intake.template_protocol import MAX_TEXT
@@ -145,7 +145,17 @@ def as_text(value: Any) -> Any:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _to_json(value) if isinstance(value, dict | list | tuple) else value
+    return _to_json(value) if isinstance(value, dict | list | tuple) else _no_function(value)
+
+
+def _no_function(value: Any) -> Any:
+    """The value; raises TemplateRuntimeError for a function, whose text would be its place in memory."""
+    if callable(value) and not isinstance(value, Undefined):
+        name = getattr(value, "__name__", type(value).__name__)
+        raise TemplateRuntimeError(
+            f"{name!r} is a function here, not a value: for a field of that name write [{name!r}]"
+        )
+    return value
 
 
 def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
@@ -173,4 +183,8 @@ def _of_text(filter_: Callable[..., Any], *, each: bool = False) -> Callable[...
 
 def _to_json(value: Any, indent: int | None = None) -> str:
     """JSON as a prompt wants it: letters as they are, nothing escaped for HTML."""
-    return json.dumps(value, ensure_ascii=False, indent=min(int(indent), 8) if indent else None, default=str)
+    return json.dumps(value, ensure_ascii=False, indent=min(int(indent), 8) if indent else None, default=_spelled)
+
+
+def _spelled(value: Any) -> str:
+    return str(_no_function(value))
