@@ -11,7 +11,6 @@ from textual.widgets import Input
 
 from batchtui import safetext
 from batchtui.tui.bindings import bind
-from batchtui.tui.widgets.path_input import common_start
 
 
 class ModelInput(Input):
@@ -32,15 +31,10 @@ class ModelInput(Input):
         self.suggester = SuggestFromList(self._known)
 
     def action_complete(self) -> None:
-        """Take as much as is certain, then the suggestion; with nothing to take, move to the next field."""
+        """Take the suggestion as it is shown; with nothing to take, move to the next field."""
         found = [name for name in self._known if self.value and name.startswith(self.value)]
-        start = common_start(found)
-        if len(start) > len(self.value):
-            taken = start
-        elif found and self.value not in found:
-            taken = found[0]
-        else:
+        if not found or self.value in found:
             self.screen.focus_next()
             return
-        self.value = taken
-        self.cursor_position = len(taken)
+        self.value = found[0]
+        self.cursor_position = len(self.value)
