@@ -8,7 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from batchtui.present import numbers
-from batchtui.present.cells import dot, name_of, pad
+from batchtui.present.cells import cut, dot, name_of, pad
 from batchtui.present.matrix import GAP, Matrix, matrix, row_name
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_columns import ValueColumn, as_text
@@ -229,7 +229,7 @@ def comparison_figures(found: FieldComparison, names: Sequence[str]) -> list[str
 
 def gold_counts(counts: GoldCounts, names: Sequence[str]) -> str:
     """``right of 288: both 262 · only haiku 4 · only sonnet 16 (p 0.012) · neither 6``."""
-    one, other = (name_of(name, 24) for name in names)
+    one, other = short_names(names, 24)
     return f"right of {counts.rows:,}: " + dot(
         f"both {counts.both:,}",
         f"only {one} {counts.left:,}",
@@ -240,7 +240,8 @@ def gold_counts(counts: GoldCounts, names: Sequence[str]) -> str:
 
 def comparison_matrix(found: FieldComparison, names: Sequence[str], width: int, height: int = 0) -> Matrix:
     """One run's values by the other's."""
-    heads = name_of(names[0], 16), name_of(names[1], 24)
+    rows, columns = short_names(names, 24)
+    heads = cut(rows, 16), columns
     counts: dict[str, dict[str | None, int]] = {row: dict(cells.items()) for row, cells in found.matrix.items()}
     return matrix(counts, heads, width, height)
 
@@ -274,10 +275,27 @@ def comparison_lines(found: FieldComparison, names: Sequence[str], width: int) -
     return [*lines, *([""] if notes else []), *(f"  {note}" for note in notes)]
 
 
+LOOKS = 12
+"""How many cells of a name a narrow column shows."""
+
+
 def told_apart(names: Sequence[str]) -> tuple[str, str]:
     """Two names that differ: equal ones are called first and second."""
     one, other = names
     return (one, other) if one != other else (f"{one} (1)", f"{other} (2)")
+
+
+def short_names(names: Sequence[str], limit: int) -> tuple[str, str]:
+    """Two names of at most ``limit`` cells, without the words that both begin with where that much would look the same."""
+    one, other = (each.split() for each in names)
+    shared = 0
+    if cut(names[0], LOOKS) == cut(names[1], LOOKS):
+        while shared < min(len(one), len(other)) - 1 and one[shared] == other[shared]:
+            shared += 1
+    if not shared:
+        return name_of(names[0], limit), name_of(names[1], limit)
+    left, right = (f"{GLYPHS.ellipsis}{' '.join(words[shared:])}" for words in (one, other))
+    return name_of(left, limit), name_of(right, limit)
 
 
 def agreement_lines(found: Sequence[Agreement]) -> list[str]:

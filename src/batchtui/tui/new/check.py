@@ -215,7 +215,9 @@ class SourceCheck:
         """The plan, and what it does otherwise than the run that is made again."""
         if source.again:
             again = service.again(service.resolve(source.again))
-            plan = service.plan_again(again, source.change, source.options, work=work)
+            # The model is part of the change: as an option it would be a warning that it replaces the template's.
+            options = msgspec.structs.replace(source.options, default_model=None)
+            plan = service.plan_again(again, source.change, options, work=work)
             return plan, tuple(again.difference(plan, work)) if plan.ok else ()
         stdin = io.BytesIO(source.lines) if source.lines else None
         paths = ["-"] if source.lines else list(source.paths)

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 import msgspec
 
+from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.intake.drafts import BegunDraft
 from batchtui.intake.options import RunChoice
 from batchtui.present import numbers
 from batchtui.service import Service
+from batchtui.service.again import AgainChange
 from batchtui.service.lineage import title
 from batchtui.service.run_sources import PREFIX
 
@@ -22,6 +24,12 @@ class PrefilledForm(BegunDraft, frozen=True, kw_only=True):
 
     title: str = ""
     template: str = ""
+    name: str = ""
+    """The title of the run that is made again, "" for none."""
+
+    def title_with(self, model: str) -> str:
+        """The title of the run made again with another model; "" for its own."""
+        return safetext.line(f"{self.name} {model}", 60) if model else self.title
 
     def kept(self) -> BegunDraft:
         """What a draft keeps of it; nothing where no run was the beginning."""
@@ -72,8 +80,9 @@ def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
     others = "" if files else "; a path in Source replaces them"
     return PrefilledForm(
         source=source_of(service, first),
-        title=f"{title(first)} again",
+        title=again.default_title(AgainChange()),
         template=again.recipe.template_text if again.recipe is not None else "",
+        name=again.name,
         again=first.run,
         files=files,
         words=f"{numbers.plural(requests, 'row')} of {title(first)}, kept with the run{known}{others}",

@@ -52,6 +52,7 @@ from batchtui.tui.new.template_editor import TemplateEditor, starter
 from batchtui.tui.progress import progress_line
 from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
+from batchtui.tui.widgets.model_input import ModelInput
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import Tab, TabLine
 from batchtui.tui.widgets.toggle import Toggle
@@ -132,6 +133,8 @@ class NewScreen(BaseScreen[None]):
         """Requests of a reopened draft when it was saved, until its first check here is over."""
         self.jumped = False
         """True while the request shown was jumped to from its problem."""
+        self._named = ""
+        """The title that the form was given, not typed."""
         self._fold_from: Widget | None = None
         """What had the cursor when a check was asked for: the form folds when that is over, unless the cursor moved on."""
 
@@ -158,10 +161,13 @@ class NewScreen(BaseScreen[None]):
         yield KeyLine(self.KEY_LINE, last=("help", "back"))
 
     def on_mount(self) -> None:
-        """The path has the cursor."""
+        """The path has the cursor, or what is to be chosen for the rows of a run."""
         self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
         form = self.query_one(SourceForm)
-        form.focus_path()
+        if self._prefilled.words:
+            form.focus_choice(again=bool(self._prefilled.again))
+        else:
+            form.focus_path()
         if self._prefilled.source:
             self._begin()
         else:
@@ -172,11 +178,11 @@ class NewScreen(BaseScreen[None]):
         """Fill the form with what it was opened with, and check it."""
         prefilled, form = self._prefilled, self.query_one(SourceForm)
         form.set_path(prefilled.source)
-        self.query_one("#new-name", Input).value = prefilled.title
+        self._named = self.query_one("#new-name", Input).value = prefilled.title
         if prefilled.template:
             self.query_one(TemplateEditor).load(prefilled.template, "")
             form.begin_again()
-        self.start_check(fold_from=self.focused)
+        self.start_check(fold_from=None if prefilled.words else self.focused)
 
     @property
     def _prefilled_holds(self) -> bool:
@@ -211,11 +217,14 @@ class NewScreen(BaseScreen[None]):
         return True
 
     async def _load_models(self) -> None:
-        pane = self.query_one(ComposePane)
-        pane.set_models([self._model, *self.service.prices.models()])
+        self._know([self._model, *self.service.prices.models()])
         models = await self.ask(self.service.models())
         usable = (each.id for each in models if each.batch is not False and each.lifecycle != "retired")
-        pane.set_models([self._model, *usable])
+        self._know([self._model, *usable])
+
+    def _know(self, models: list[str]) -> None:
+        self.query_one(ComposePane).set_models(models)
+        self.query_one(ModelInput).know(models)
 
     @property
     def _model(self) -> str:
@@ -404,8 +413,15 @@ class NewScreen(BaseScreen[None]):
     @on(SourceForm.Changed)
     async def _source_changed(self, event: SourceForm.Changed) -> None:
         await actions.sync_template(self)
+        self._name_by_model()
         if event.asked or self.shown() != self.checked.form:
             self.start_check(fold_from=event.asked)
+
+    def _name_by_model(self) -> None:
+        """A run made again is named after its other model, as by the verb, while no other title was typed."""
+        title = self.query_one("#new-name", Input)
+        if self._prefilled.again and title.value == self._named:
+            self._named = title.value = self._prefilled.title_with(self.query_one(SourceForm).model)
 
     @on(SourceForm.Edited)
     @on(TemplateEditor.Edited)

@@ -16,7 +16,7 @@ from batchtui.domain.errors import InputError
 from batchtui.intake.drafts import Draft
 from batchtui.intake.options import FORMATS, TableOptions
 from batchtui.tui.new.check import split_paths
-from batchtui.tui.widgets.controls import line_input
+from batchtui.tui.widgets.model_input import ModelInput
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.toggle import Toggle
 
@@ -77,7 +77,7 @@ class SourceForm(Vertical):
             yield Static("Template", classes="form-label", markup=False)
             yield PathInput(placeholder="labels.toml (for rows)", id="source-template", endings=(".toml",))
             yield Static("Model", classes="form-label", id="source-model-label", markup=False)
-            yield line_input(placeholder="claude-haiku-4-5", id="source-model")
+            yield ModelInput(placeholder="claude-haiku-4-5", id="source-model")
 
         with Horizontal(classes="form-line", id="source-table-line"):
             yield Static("Table", classes="form-label", markup=False)
@@ -97,7 +97,10 @@ class SourceForm(Vertical):
         """Say which rows of a run are meant, "" where no run is; ``files`` offers to read those of a run again."""
         self.query_one("#source-run-line").display = bool(words)
         self.query_one("#source-reread", Toggle).display = files
-        self.query_one("#source-run", Static).update(Content(safetext.line(words, 160)))
+        said = self.query_one("#source-run", Static)
+        # Beside a switch the words take what they need; alone they take the line, and are cut where it ends.
+        said.styles.width = "auto" if files else "1fr"
+        said.update(Content(safetext.line(words, 160)))
 
     def begin_again(self) -> None:
         """Say that template and model are the run's own while none is typed."""
@@ -107,6 +110,10 @@ class SourceForm(Vertical):
     def focus_path(self) -> None:
         """Put the cursor on the path."""
         self.query_one("#source-path").focus()
+
+    def focus_choice(self, *, again: bool) -> None:
+        """Put the cursor on what is to be chosen for the rows of a run: the other model, or the template."""
+        self.query_one("#source-model" if again else "#source-template").focus()
 
     @property
     def typed(self) -> str:

@@ -10,6 +10,7 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.present import batch, numbers
 from batchtui.present import scores as present
+from batchtui.present.cells import name_of
 from batchtui.store import files
 from batchtui.tui import bindings
 from batchtui.tui.dialogs import Choose
@@ -212,17 +213,27 @@ async def compare(screen: ResultsScreen) -> None:
     chosen = await screen.app.push_screen_wait(Choose("Compare with", choices))
     if chosen is None:
         return
-    review = await screen.in_thread(screen.service.review, next(r for r in others if r.local_id == chosen))
+    other = next(r for r in others if r.local_id == chosen)
+    review = await screen.in_thread(screen.service.review, other)
     if hidden := review.hidden():
         screen.say(present.hidden(len(hidden)), advice="finish that batch's review first", level="warn")
         return
-    await screen.app.push_screen(CompareScreen(screen.local_id, chosen, runs=runs))
+    # The older run is *before*: local ids begin with their time.
+    before, after = sorted((screen.record, other), key=lambda each: (each.run, each.local_id))
+    await screen.app.push_screen(CompareScreen(before.local_id, after.local_id, runs=runs))
 
 
 def _other(record: BatchRecord, taken: Sequence[BatchRecord]) -> str:
     """One of the choices to compare with: a batch, or all batches of a run."""
+    model = f"  {_model(record)}" if record.models else ""
     if len(taken) == 1:
         part = batch.part_name(record)
-        return f"{batch.name(record)} {part}  {numbers.plural(record.requests, 'request')}  {batch.cost(record)}"
+        return f"{batch.name(record)} {part}  {numbers.plural(record.requests, 'request')}  {batch.cost(record)}{model}"
     first = sum(r.requests for r in taken if not r.attempt)
-    return f"{batch.name(record)}  {numbers.plural(first, 'request')}  whole run: {len(taken)} batches"
+    return f"{batch.name(record)}  {numbers.plural(first, 'request')}  whole run: {len(taken)} batches{model}"
+
+
+def _model(record: BatchRecord) -> str:
+    """The model that a batch was made for, and how many others."""
+    first, *others = sorted(record.models, key=lambda name: -record.models[name])
+    return name_of(first.removeprefix("claude-"), 24) + (f" +{len(others)}" if others else "")

@@ -173,7 +173,7 @@ class FieldCompareScreen(BaseScreen[None]):
             return
         spot = event.spot
         rows = self.found.select(spot.row, spot.column)
-        one, other = (name_of(title, 24) for title in self._titles)
+        one, other = present.short_names(self._titles, 24)
         self._list(rows, f"{one} {name_of(spot.row)}, {other} {name_of(spot.column or '')}")
         if rows:
             self.query_one(RowList).focus()
@@ -253,7 +253,7 @@ def _value(label: str | None) -> Cell:
 
 def _columns(titles: Sequence[str], own: Sequence[Name], *, gold: bool) -> list[Column]:
     found = [Column("id", "Request", 10, max_width=24, flex=1)]
-    found += [Column(f"v{n}", name_of(title, 20), 10, flex=2) for n, title in enumerate(titles)]
+    found += [Column(f"v{n}", title, 10, flex=2) for n, title in enumerate(present.short_names(titles, 20))]
     if gold:
         found += [Column("gold", "Gold", 8, flex=1), Column("correct", "Correct", 8)]
     return [

@@ -1,0 +1,49 @@
+"""Which of two runs is *before*, what the list to choose from says of each, and names that begin alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import OptionList, Static
+
+from batchtui.present.scores import short_names
+from batchtui.tui.dialogs import Choose
+from batchtui.tui.results.compare import CompareScreen
+from batchtui.tui.results.screen import ResultsScreen
+from tests.tui.waiting import until
+from tests.tui.work import add_batch, answered, make_app, make_service, request
+
+
+async def test_the_older_run_is_before_whichever_was_open(tmp_path: Path) -> None:
+    service = make_service(tmp_path)
+    sent, good = [request("a", "x")], [answered("a", [{"type": "text", "text": "y"}])]
+    add_batch(service, sent, good, title="labels", models={"claude-haiku-5-5": 2, "gpt": 1})
+    newer = add_batch(service, sent, good, title="labels again", local_id="20261122T110200Z-cccccc")
+    app = make_app(service)
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = ResultsScreen(newer.local_id)
+        await app.push_screen(results)
+        await until(pilot, lambda: len(results.rows) == 1)
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        assert "haiku-5-5 +1" in str(app.screen.query_one(OptionList).get_option_at_index(0).prompt)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, CompareScreen))
+        title = app.screen.query_one("#compare-title", Static)
+        await until(pilot, lambda: str(title.content) == "before labels   after labels again")
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("feedback judged", "feedback judged again"), ("…judged", "…judged again")),
+        (("labels", "labels again"), ("labels", "labels again")),
+        (("product-reviews-one", "product-reviews-two"), ("product-reviews-one", "product-reviews-two")),
+        (("haiku", "sonnet"), ("haiku", "sonnet")),
+    ],
+)
+def test_names_that_begin_alike_are_told_apart_in_a_narrow_column(
+    names: tuple[str, str], shown: tuple[str, str]
+) -> None:
+    assert short_names(names, 20) == shown
