@@ -68,7 +68,7 @@ def _problems(path: Path, **options: Any) -> list[str]:
 
 
 def test_a_deep_schema_of_another_provider_is_a_problem_of_its_line(tmp_path: Path) -> None:
-    deep = '{"type":"object","properties":{"a":' * 400 + "{}" + "}}" * 400
+    deep = '{"type":"object","properties":{"a":' * 490 + "{}" + "}}" * 490
     line = '{"custom_id":"a","method":"POST","url":"/v1/%s","body":{"model":"g",%s}}\n'
     path = tmp_path / "batch.jsonl"
     path.write_text(
