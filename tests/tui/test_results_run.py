@@ -10,6 +10,8 @@ from textual.app import App
 from textual.widgets import Input, OptionList, Static
 
 from batchtui.service import Service
+from batchtui.service import events as told
+from batchtui.tui.messages import Happened
 from batchtui.tui.results.retry import RetryScreen
 from batchtui.tui.terminal import run_outside
 from batchtui.tui.widgets.status_line import StatusLine
@@ -141,3 +143,16 @@ async def test_a_program_that_is_not_there_is_said_and_the_screen_comes_back(
         monkeypatch.setattr(type(app._driver), "can_suspend", property(lambda _: True))
         assert "can't be run" in run_outside(app, command, tmp_path)
         assert depth == ["out", "in"]
+
+
+async def test_a_retry_that_ends_is_said_and_the_whole_run_is_read_again(service: Service) -> None:
+    retry = service.history.get(AGAIN)
+    assert retry is not None
+    async with opened(service, FIRST) as (_, pilot, screen):
+        screen.post_message(Happened(told.Ended(retry, late=False)))
+        await until(pilot, lambda: "Press u" in screen.query_one(StatusLine).said)
+        await pilot.press("u")
+        await settled(pilot, screen)
+        before = screen.view
+        screen.post_message(Happened(told.Ended(retry, late=False)))
+        await until(pilot, lambda: screen.view is not None and screen.view is not before)

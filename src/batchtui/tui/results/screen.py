@@ -342,6 +342,16 @@ class ResultsScreen(BaseScreen[None]):
             self._say_head()
             if before is not None and (before.results, before.status) != (event.record.results, event.record.status):
                 self.open()
+        elif isinstance(event, told.Ended) and self._is_retry(event.record):
+            if self.run:
+                self.open()
+            else:
+                self.say("A retry of this run has ended. Press u to show the whole run.", level="good")
+
+    def _is_retry(self, record: BatchRecord) -> bool:
+        """Whether a batch retries requests of the run that is looked at, and is not the one shown."""
+        shown = self.record
+        return shown is not None and record.run == shown.run and record.attempt > 0 and record.local_id != self.local_id
 
     def action_run(self) -> None:
         """The whole run merged, or this batch alone."""
