@@ -151,6 +151,15 @@ def results_(
         say(
             f"{tally.invalid:,} of {numbers.plural(tally.lines, 'result')} invalid by {safetext.line(str(schema_file), 80)}"
         )
+    _tell(session, records, place, whole)
+    if whole is not None:
+        return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
+    code = words.exit_code(records, strict=strict)
+    return code or int(strict and tally is not None and words.tally_failed(tally, strict=True) > 0)
+
+
+def _tell(session: Session, records: Sequence[BatchRecord], place: Destination, whole: dict[str, Any] | None) -> None:
+    """The records, where their results went and how the run stands, as JSON; without --json only how the run stands."""
     if session.json:
         print_json(
             {
@@ -162,10 +171,6 @@ def results_(
         )
     elif whole is not None:
         say(_run_line(whole))
-    if whole is not None:
-        return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
-    code = words.exit_code(records, strict=strict)
-    return code or int(strict and tally is not None and words.tally_failed(tally, strict=True) > 0)
 
 
 def _say_left_out(service: Service, records: Sequence[BatchRecord], *, skipped: bool, run: bool) -> None:
