@@ -259,6 +259,11 @@ def _minutes(minutes: int) -> str:
     return f"{minutes}m" if minutes < 100 else f"{round(minutes / 60)}h"
 
 
+def needing(count: int) -> str:
+    """How many need attention: ``3 need attention``."""
+    return f"{count} need{'s' if count == 1 else ''} attention"
+
+
 def progress_of(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> Text:
     """How far a batch is that has not ended."""
     if record.waiting:

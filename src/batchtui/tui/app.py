@@ -23,7 +23,7 @@ from textual.worker import WorkerFailed
 
 from batchtui import safetext, unexpected
 from batchtui.domain.errors import BatchtuiError
-from batchtui.present import symbols
+from batchtui.present import batch, symbols
 from batchtui.tui import bindings, terminal
 from batchtui.tui.base import Guard, run_task
 from batchtui.tui.bindings import bind
@@ -272,7 +272,7 @@ class BatchtuiApp(Guard, App[int]):
     def tell_title(self, running: int, wanting: int) -> None:
         """Say in the window's title what is under way; written only when it changed."""
         title = f"batchtui: {running} running" if running else "batchtui"
-        title += f", {wanting} need{'s' if wanting == 1 else ''} attention" if wanting else ""
+        title += f", {batch.needing(wanting)}" if wanting else ""
         if title != self._told_title:
             self._told_title = title
             terminal.write(self, terminal.window_title(title))

@@ -306,7 +306,7 @@ class HomeScreen(BaseScreen[None]):
         spent = sum((r.cost_usd for r in mine if r.cost_usd is not None), Decimal(0))
         facts: list[tuple[str, str]] = [(f"{running} running", "$text-primary")] if running else []
         facts += [(f"{waiting} waiting", "$foreground 80%")] if waiting else []
-        needs = f"{wanting} need{'s' if wanting == 1 else ''} attention"
+        needs = batch.needing(wanting)
         facts += [(needs, "bold $text-warning")] if wanting else []
         facts += [(f"{ready} ready", "$text-success")] if ready else []
         facts += [(numbers.usd(spent), "$foreground 80%")] if spent else []
