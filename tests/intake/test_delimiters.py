@@ -21,10 +21,13 @@ TABLES = {
 }
 NOT_RARE = {
     # Tables in which a rare delimiter is a part of what the cells say.
-    ",": ["term,value\nx^2,4\ny^3,8\n", "x^2,y^2\n1,2\n3,4\n", "id,text\n1,~5 days\n2,~9 days\n", "a~b,c~d,e\n1~2,3~4,5\n6~7,8~9,0\n"],
+    ",": [
+        *("term,value\nx^2,4\ny^3,8\n", "x^2,y^2\n1,2\n3,4\n", "id,text\n1,~5 days\n2,~9 days\n"),
+        "a~b,c~d,e\n1~2,3~4,5\n6~7,8~9,0\n",
+    ],
     "\t": ["lat~lon\tname\n1.2~3.4\tx\n5.6~7.8\ty\n", "id\tpath\n1\t~/a\n2\t~/b\n"],
     ";": ["Report\n\nid;text\n1;a^b\n2;c^d\n"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("delimiter", DELIMITERS)
