@@ -199,7 +199,7 @@ class _Weights:
 
 
 def _sentence(error: str) -> str:
-    """The service's sentence for a field of the wrong kind."""
+    """The API's sentence for a field of the wrong kind."""
     if missing := re.search(r"missing required field `(\w+)`(?: - at `\$\.?(.*)`)?", error):
         return f"{_path(missing.group(2) or '', missing.group(1))}: Field required"
     if unknown := re.search(r"unknown field `(.+?)`(?: - at `\$\.?(.*)`)?", error):

@@ -67,7 +67,7 @@ def check_envelope(value: object) -> Iterator[Found]:
 
 
 def check_custom_id(value: object) -> Iterator[Found]:
-    """A custom_id's type and letters; a bad one makes the service refuse the whole batch."""
+    """A custom_id's type and letters; a bad one makes the API refuse the whole batch."""
     if not isinstance(value, str):
         yield error("custom_id_type", f"custom_id must be a string, not {kind_of(value)}")
     elif not CUSTOM_ID.match(value):
