@@ -24,7 +24,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
 ROOT = str(Path(batchtui.__file__).parent)
 
 POST = """
-    submit_ _agreed_plan Service.plan planning.staging options_for make_plan expand open_source detect_format.tell
+    submit_ _agreed_plan Service.plan planning.staging options_for make_plan expand open_source detect_format.detect
     Reader.read Checker.take_block fast_path.survey PlanBuilder.place_block Splitter.part_for Splitter.finish
     estimate.total Service.max_cost_problem agreed_to send Service.submit Service.changed_sources
     Service.duplicate_of PlanCommitter.commit Sender.send_waiting Sender._cleared Sender._send_once Gateway.create

@@ -157,9 +157,9 @@ def output_place(session: Session, sending: Sending, sources: Iterable[str] = ()
     """Where the results go in the end, agreed on before anything is sent; None without ``-o``.  Raises InputError."""
     if sending.output is None:
         return None
-    from batchtui.cli.place import agree_on
+    from batchtui.cli.place import choose_destination
 
-    return agree_on(session, sending.output, force=sending.force, sources=sources)
+    return choose_destination(session, sending.output, force=sending.force, sources=sources)
 
 
 def send(

@@ -58,7 +58,7 @@ ENOUGH = 200
 """Rows after which more of them tell no more."""
 
 
-def tell(stream: Stream, name: str, options: IntakeOptions) -> DetectedFormat:
+def detect(stream: Stream, name: str, options: IntakeOptions) -> DetectedFormat:
     """What a source with this beginning holds; raises SourceFault when that can't be read at all."""
     wanted = options.format
     head = stream.peek()

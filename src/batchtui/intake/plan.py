@@ -180,17 +180,17 @@ class _Making:
                 raise SourceFault(error("blank", "it begins with more than 64 KB of white space"))
             self._problems.add(warning("source_empty", "the file is empty"), source.name)
             return
-        told = detect_format.tell(stream, source.name, self.options)
-        if told.kind == "text" and source.folder in self._tables and source.folder is not None:
+        detected = detect_format.detect(stream, source.name, self.options)
+        if detected.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text file among tables"))
         # Requests on lines have ids of their own: nothing has to tell their source from another.
-        named = self.staging is not None and not (told.kind == "native" and told.layout == "lines")
+        named = self.staging is not None and not (detected.kind == "native" and detected.layout == "lines")
         # A file that is not packed is hashed on its way already.
         apart = stream.packed or not watched.hashes
         if named and apart:
             stream.hash()
         try:
-            self._reader.read(source, stream, told)
+            self._reader.read(source, stream, detected)
         except SourceFault:
             self._flush()
             raise
