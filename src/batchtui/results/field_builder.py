@@ -233,7 +233,7 @@ Judge = Callable[[int, AnswerParts | str, Any], None]
 """Takes a row, its answer, and the object or array that the answer is as a whole (``answer_check.NOT_DECODED`` if not)."""
 
 
-class Builder:
+class FieldBuilder:
     """The fields of one batch, as columns by path in the order in which answers have them.
 
     ``judge`` is told each answer on the way, so that whoever checks them decodes none again.

@@ -25,7 +25,7 @@ from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import Schema
 from batchtui.results.answer_parts import AnswerParts
-from batchtui.results.field_builder import Builder, Growing, Judge, read_value
+from batchtui.results.field_builder import FieldBuilder, Growing, Judge, read_value
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -212,7 +212,7 @@ def open_fields(results: ResultSet, work: Work = UNWATCHED) -> Fields:
 
 def _read(results: ResultSet, work: Work, judge: Judge | None = None) -> Fields:
     path = results.folder / FIELDS
-    builder = Builder(results, judge)
+    builder = FieldBuilder(results, judge)
     if results.stored:
         builder.read_all(work)
     header, body = _packed(results, builder)
@@ -226,7 +226,7 @@ def _read(results: ResultSet, work: Work, judge: Judge | None = None) -> Fields:
     return Fields(results, header, lambda start, size: data[start : start + size], 0)
 
 
-def _packed(results: ResultSet, builder: Builder) -> tuple[_Header, list[bytes]]:
+def _packed(results: ResultSet, builder: FieldBuilder) -> tuple[_Header, list[bytes]]:
     body: list[bytes] = []
     stored = []
     every = array("I", range(results.header.lines)).tobytes()

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from batchtui.intake.options import IntakeOptions
     from batchtui.intake.preview import Peek
     from batchtui.results.answer_check import Schema
-    from batchtui.results.beside import Beside
     from batchtui.results.export import ExportOptions
     from batchtui.results.gold import Gold
+    from batchtui.results.joined_run import JoinedRun
     from batchtui.results.names import Name, ValueNames
     from batchtui.results.review import Review
     from batchtui.results.view import ResultSet, View
@@ -338,9 +338,9 @@ class Service:
                 lambda r: replace(r, tally=tally, cost_usd=cost) if r.results == "stored" else r,
             )
 
-    def besides(self, view: View, records: Sequence[BatchRecord], work: Work = UNWATCHED) -> list[Beside]:
+    def join_runs(self, view: View, records: Sequence[BatchRecord], work: Work = UNWATCHED) -> list[JoinedRun]:
         """The columns of these records' runs for the rows of a view, each run under its title; to be closed."""
-        from batchtui.results.beside import Beside
+        from batchtui.results.joined_run import JoinedRun
         from batchtui.results.table import OwnColumns
         from batchtui.service.lineage import title
         from batchtui.service.run_sources import opened
@@ -349,11 +349,11 @@ class Service:
         columns = OwnColumns(view)
         own = columns.names
         columns.close()
-        found: list[Beside] = []
+        found: list[JoinedRun] = []
         try:
             for record, name in zip(records, titles, strict=True):
                 called = name if titles.count(name) == 1 else record.run
-                found.append(Beside(view, opened(self.context, record, work), called, own, work))
+                found.append(JoinedRun(view, opened(self.context, record, work), called, own, work))
         except BaseException:
             for each in found:
                 each.close()

@@ -122,9 +122,9 @@ def results_(
     if all_rows and (only or not wanted.empty):
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     place = choose_destination(session, output, format_, force=force)
-    beside = _others(service, record, with_origin, others)
+    joined = _others(service, record, with_origin, others)
     check_options(
-        place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], beside=beside
+        place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], joined=joined
     )
     records = brought(session, service, record, run=run)
     written = write_results(
@@ -138,7 +138,7 @@ def results_(
         raw=raw,
         columns=split_names(columns),
         schema=schema,
-        others=beside,
+        others=joined,
         **how,
     )
     if not written and (only or filter_) and not session.json:
@@ -270,11 +270,11 @@ def write_results(
             return 0
         else:
             out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
-        how["beside"] = beside = service.besides(view, others, work) if others else []
+        how["joined"] = joined = service.join_runs(view, others, work) if others else []
         try:
             return service.export(view, rows, format_, out, work=work, **how)
         finally:
-            for each in beside:
+            for each in joined:
                 each.close()
             sys.stdout.flush()
 

@@ -206,7 +206,7 @@ async def submit(screen: NewScreen) -> None:
     twin = await screen.in_thread(screen.service.duplicate_of, plan)
     if screen.app.screen is not screen:
         return
-    title = screen.default_title()
+    title = screen.batch_title()
     lines = _confirm_lines(screen, plan, title)
     if twin is not None:
         lines.append(_warning(f"The same requests are already in progress as {batch.name(twin)}: you would pay twice."))

@@ -381,7 +381,7 @@ class NewScreen(BaseScreen[None]):
             account=account,
         )
 
-    def default_title(self) -> str:
+    def batch_title(self) -> str:
         """The title that was typed, or the file's name."""
         typed = self.query_one(TitleLine).title.strip()
         if typed or not self.writing:
