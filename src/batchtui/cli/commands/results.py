@@ -39,6 +39,7 @@ _MAX_SCHEMA = 16_000_000
     "-o",
     "--output",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     default=None,
     help="Write to FILE; its ending says the format. A folder for --format files, - for standard output.",
 )
@@ -75,6 +76,7 @@ _MAX_SCHEMA = 16_000_000
     "--schema",
     "schema_file",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     default=None,
     help="Check answers by this JSON Schema where the request asked for none.",
 )
@@ -181,7 +183,7 @@ def _say_left_out(service: Service, records: Sequence[BatchRecord], *, skipped: 
     for each in records:
         lacks = each.active or each.results_due or (run and each.status == "refused")
         if lacks and each.local_id not in sent_again:
-            say(f"not in it: {batch.line(each)}")
+            say(f"not included: {batch.line(each)}")
 
 
 def _others(service: Service, record: BatchRecord, with_origin: bool, others: Sequence[str]) -> list[BatchRecord]:

@@ -225,7 +225,7 @@ class ReviewModel:
             said = "right" if verdict == "right" else f"wrong: the model answered {name_of(own or NOT_USABLE)}"
             self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
         elif right and own is None and self._judged:
-            self._screen.say("This answer is not usable: - says what is right.", level="warn")
+            self._screen.say("This answer is not usable. Press - to give the right value.", level="warn")
             return
         elif not right and self.field.scope != "run":
             chosen = await self._right_value(names, "Wrong. What is the right value?", own)
