@@ -18,7 +18,8 @@ from batchtui.demo import answers, outcomes
 from batchtui.demo import models as demo_models
 from batchtui.demo.batches import BODY, Batch
 from batchtui.demo.body_parser import BadBody, split
-from batchtui.demo.faults import Fault, corrupted, spoils
+from batchtui.demo.fault_effects import corrupted, spoils
+from batchtui.demo.faults import Fault
 from batchtui.demo.protocol import ApiError, betas_of, new_id, reply, stamp
 from batchtui.demo.request_check import BadParams, read, read_counting, tokens
 from batchtui.demo.state import Demo

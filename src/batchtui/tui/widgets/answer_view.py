@@ -163,6 +163,11 @@ class AnswerView(VerticalScroll):
             return ""
         return f"hit {self._hit + 1:,} of {len(self._hits):,}" if self._hits else "no hit in this answer"
 
+    @property
+    def has_hits(self) -> bool:
+        """Whether what is looked for is in what is shown."""
+        return bool(self._hits)
+
     def to_hit(self, by: int) -> None:
         """Go to the next or previous hit, round the ends."""
         if self._hits:
