@@ -307,6 +307,7 @@ def test_names_are_resolved_column_first_then_field_then_ours(tmp_path: Path) ->
         names.resolve("scor")
     assert "did you mean score" in bad.value.advice
     assert split_names(' a, "b, c" ,d.e') == ["a", '"b, c"', "d.e"]
+    assert split_names('say"hi,b') == ['say"hi', "b"] and split_names(",") == []
 
 
 def test_decode_keeps_digits_and_takes_any_exponent() -> None:

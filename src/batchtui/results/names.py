@@ -209,7 +209,15 @@ _LISTED = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|\Z)')
 
 def split_names(text: str) -> list[str]:
     """The names in a list with commas; a quoted key may hold one."""
-    return [name for each in _LISTED.finditer(text) if (name := each.group(1).strip())]
+    parts: list[str] = []
+    read = 0
+    for each in _LISTED.finditer(text):
+        if each.start() != read:  # A quote that is open, or stands within a name, quotes nothing.
+            parts = text.split(",")
+            break
+        read = each.end()
+        parts.append(each.group(1))
+    return [name for part in parts if (name := part.strip())]
 
 
 _Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"
