@@ -9,7 +9,7 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion
-from batchtui.cli.meant import batch_or_run, run_option
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import Destination, table_options, table_place, write_table
 from batchtui.cli.session import Session, verb
