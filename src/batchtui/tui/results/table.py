@@ -41,8 +41,6 @@ class TableModel:
             self.names = names
             self._screen.show_columns(columns)
             self._screen.say_facts()
-            if names.notes:
-                self._screen.say(" ".join(names.notes), level="warn")
 
     def _read(self, view: View, work: Work) -> tuple[ValueNames, tuple[TableColumn, ...]]:
         names = names_of(view, work)
