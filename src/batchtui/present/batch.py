@@ -233,6 +233,13 @@ def answered(record: BatchRecord) -> int:
     return told.succeeded + told.errored
 
 
+def results(record: BatchRecord) -> str:
+    """Whether its results are on disk."""
+    partial = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "partially downloaded"
+    words = {"stored": "downloaded", "partial": partial, "none": "not downloaded", "gone": "gone"}
+    return words[record.results]
+
+
 def progress_text(progress: Progress) -> Text:
     """An upload or a download in progress: a bar and a percentage, or how much has come."""
     word = progress.stage or "working"

@@ -49,7 +49,10 @@ def score_(
     output: Path | None,
     force: bool,
 ) -> int:
-    """Score a field against gold: accuracy with its 95% interval, kappa, precision, recall and F1 by class, a matrix."""
+    """Score a field against gold: accuracy with its 95% interval, kappa, scores by class, a confusion matrix.
+
+    Gold are the right values.  The scores of a class are precision, recall and F1.
+    """
     from batchtui.results.field_scores import score_field
     from batchtui.results.names import names_of
 
@@ -64,6 +67,8 @@ def score_(
         name = names.resolve(field)
         rows = chosen_rows(view, only, wanted)
         found: Any = score_field(view, names, name, service.gold(view, names, name, gold, record), rows)
+    for note in names.notes:
+        say(note)
     if session.json:
         print_json(present.score_json(found))
     elif place is None:
@@ -71,6 +76,8 @@ def score_(
             show(line)
     if place is not None:
         write_table(place, present.score_csv(found))
+        if place.dest is not None:
+            say(f"score written to {place.dest}")
         for note in present.score_notes(found):
             say(note)
     return 0

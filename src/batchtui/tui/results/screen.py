@@ -277,7 +277,7 @@ class ResultsScreen(BaseScreen[None]):
         if not work.stopped and self.is_attached:
             await self.reviewing.find_field()
             self._list.reload()
-            await self._say_unchecked(view)
+            await self._say_notes(view)
 
     async def _drawn(self) -> None:
         """Wait until the rows are drawn, which reading beside it would hold up; no longer than a blink where nothing is."""
@@ -380,14 +380,16 @@ class ResultsScreen(BaseScreen[None]):
         room = self.app.size.width - 2
         return title_line(record, self.view, run=self.run, unchecked=self._unchecked, room=room)
 
-    async def _say_unchecked(self, view: View) -> None:
-        """Say once that a schema that was asked for checks nothing."""
+    async def _say_notes(self, view: View) -> None:
+        """Say once what is not as it seems: a schema that checks nothing, fields and verdicts that are left out."""
         with contextlib.suppress(BatchtuiError):
             self._unchecked = await self.in_thread(getattr, view, "unchecked")
-        words = batch.unchecked(self._unchecked)
-        if words and self.is_attached:
+        names = self.table.names
+        words = [batch.unchecked(self._unchecked), self.reviewing.trouble, *(names.notes if names is not None else ())]
+        said = " ".join(f"{each.rstrip('.')}." for each in words if each)
+        if said and self.is_attached:
             self._say_head()
-            self.say(words, level="warn")
+            self.say(said, level="warn")
 
     def say_facts(self) -> None:
         """Say where the cursor is, and what of how much is shown."""
