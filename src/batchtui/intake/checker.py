@@ -17,7 +17,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.intake import fast_path, json_errors
 from batchtui.intake.cache_prefix import mark_line
 from batchtui.intake.estimate import Meter, cache_shortfall, tokens_of, usages
-from batchtui.intake.fast_path import Bulk, Shapes
+from batchtui.intake.fast_path import PlainBlock, Shapes
 from batchtui.intake.ids import NOT_SENT, IdTable, as_id, candidates, made_id, new_mark
 from batchtui.intake.model_limits import ModelCatalog, ModelFacts
 from batchtui.intake.options import IntakeOptions
@@ -198,41 +198,45 @@ class PlanBuilder:
             part.note_own(1, ready.source, ready.number)
         self._show(line)
 
-    def has_room(self, betas: tuple[str, ...], bulk: Bulk, size: int) -> bool:
+    def has_room(self, betas: tuple[str, ...], plain_block: PlainBlock, size: int) -> bool:
         """Whether a block of ``size`` bytes fits the open part of its betas as a whole."""
-        return self._splitter.has_room(betas, len(bulk.ids), size + 1)
+        return self._splitter.has_room(betas, len(plain_block.ids), size + 1)
 
-    def place_block(self, block: bytes, bulk: Bulk, betas: tuple[str, ...], source: int, number: int) -> None:
+    def place_block(
+        self, block: bytes, plain_block: PlainBlock, betas: tuple[str, ...], source: int, number: int
+    ) -> None:
         """Put a block of lines, which fits and begins with this line of a source, into its part at once."""
-        part = self._put(block, bulk, betas)
-        part.note_own(len(bulk.ids), source, number)
+        part = self._put(block, plain_block, betas)
+        part.note_own(len(plain_block.ids), source, number)
 
     def place_rows(
         self,
         block: bytes,
-        bulk: Bulk,
+        plain_block: PlainBlock,
         betas: tuple[str, ...],
         source: int,
         numbers: Sequence[int],
         rows: Sequence[Row],
     ) -> None:
         """The same for the requests of these rows of a source."""
-        part = self._put(block, bulk, betas)
-        part.note_rows(bulk.ids, rows, source, numbers, made=all(each.startswith(self._made) for each in bulk.ids))
+        part = self._put(block, plain_block, betas)
+        part.note_rows(
+            plain_block.ids, rows, source, numbers, made=all(each.startswith(self._made) for each in plain_block.ids)
+        )
 
-    def _put(self, block: bytes, bulk: Bulk, betas: tuple[str, ...]) -> Part:
-        part = self._splitter.part_for(betas, len(bulk.ids), len(block) + 1)
-        self._count(len(bulk.ids), len(block) + 1)
-        for tally in bulk.tallies:
+    def _put(self, block: bytes, plain_block: PlainBlock, betas: tuple[str, ...]) -> Part:
+        part = self._splitter.part_for(betas, len(plain_block.ids), len(block) + 1)
+        self._count(len(plain_block.ids), len(block) + 1)
+        for tally in plain_block.tallies:
             _meter(part, tally.facts, tally.geo).add_tally(tally)
         if part.file is not None:
-            if any(custom_id.startswith(self._made) for custom_id in bulk.ids):
+            if any(custom_id.startswith(self._made) for custom_id in plain_block.ids):
                 part.file.made = self._made_head
             part.file.add(block)
         if len(self.sample) < SAMPLES:
             for line in block.split(b"\n", SAMPLES)[:SAMPLES]:
                 self._show(line)
-        start, end = bulk.longest
+        start, end = plain_block.longest
         if len(self.longest) < end - start <= SHOWN:
             self.longest = block[start:end]
         return part

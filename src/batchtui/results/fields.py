@@ -25,7 +25,7 @@ from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import Schema
 from batchtui.results.answer_parts import AnswerParts
-from batchtui.results.field_builder import FieldBuilder, Growing, Judge, read_value
+from batchtui.results.field_builder import ColumnBuilder, FieldBuilder, Judge, read_value
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -246,7 +246,7 @@ def _packed(results: ResultSet, builder: FieldBuilder) -> tuple[_Header, list[by
     return header, body
 
 
-def _pack(column: Growing, every: bytes) -> tuple[_Stored, bytes]:
+def _pack(column: ColumnBuilder, every: bytes) -> tuple[_Stored, bytes]:
     """A column as it is stored; ``every`` are the rows of one that all answers have."""
     top = FIRST + len(column.entries)
     code_type = "B" if top < 1 << 8 else "H" if top < 1 << 16 else "I"
@@ -272,7 +272,7 @@ def _pack(column: Growing, every: bytes) -> tuple[_Stored, bytes]:
     return stored, data
 
 
-def _kinds(column: Growing) -> dict[str, int]:
+def _kinds(column: ColumnBuilder) -> dict[str, int]:
     if len(set(map(type, column.entries))) == 1 and not column.long and not isinstance(column.entries[0], Json):
         return {kind_of(column.entries[0]): len(column.rows)}
     found = dict.fromkeys(KINDS, 0)
