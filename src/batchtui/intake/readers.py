@@ -13,8 +13,9 @@ from batchtui.domain.batch import CUSTOM_ID
 from batchtui.intake import json_errors
 from batchtui.intake.chat import turns_column
 from batchtui.intake.checker import Checker
+from batchtui.intake.decoding import Decoded
 from batchtui.intake.detect_format import BOM, DetectedFormat, classify
-from batchtui.intake.encodings import Decoded, Guess
+from batchtui.intake.encodings import Guess
 from batchtui.intake.json_array import Elements, one_line
 from batchtui.intake.openai import Translator
 from batchtui.intake.options import FORMATS, IntakeOptions

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from batchtui.intake.decoding import Decoded, Sniffed, decode_text, plain_name
 from batchtui.intake.detect_format import BOM, DetectedFormat
 from batchtui.intake.dialect import MAX_CELL, Dialect, is_backslashed, is_padded, looks_like_data
-from batchtui.intake.encodings import Decoded, Guess, Sniffed, decode_text, plain_name
+from batchtui.intake.encodings import Guess
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, lines
 from batchtui.intake.wording import quoted
