@@ -16,6 +16,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.work import Progress
 from batchtui.present import numbers
+from batchtui.present.cells import name_of
 from batchtui.present.fitting import fitting
 from batchtui.present.symbols import GLYPHS
 
@@ -113,7 +114,7 @@ def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
 
 def full_name(record: BatchRecord) -> str:
     """A batch's name with its part and attempt: ``labels 1/2 · retry 1``."""
-    return " ".join(filter(None, (safetext.line(name(record), 60), part_name(record))))
+    return " ".join(filter(None, (name_of(name(record), 60), part_name(record))))
 
 
 def status(record: BatchRecord) -> str:

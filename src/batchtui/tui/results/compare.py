@@ -18,7 +18,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
-from batchtui.present.cells import as_many
+from batchtui.present.cells import as_many, names_within
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
@@ -134,6 +134,7 @@ class CompareScreen(BaseScreen[None]):
         self._sides = (left, right)
         self._runs = runs
         self._comparison: Comparison | None = None
+        self._names: Sequence[str] = ()
         self._totals: Totals | None = None
         self._work = Work()
         self._timer: Timer | None = None
@@ -162,9 +163,8 @@ class CompareScreen(BaseScreen[None]):
         self._work.stop()
         self._work = work_for(self)
         records = [self._record(n) for n in (0, 1)]
-        names = [f"{batch.name(r)} {'' if self._runs else batch.part_name(r)}".strip() for r in records]
-        title = Content.assemble(("before ", "dim"), (names[0], "bold"), ("   after ", "dim"), (names[1], "bold"))
-        self.query_one("#compare-title", Static).update(title)
+        self._names = [f"{batch.name(r)} {'' if self._runs else batch.part_name(r)}".strip() for r in records]
+        self._say_title(self.app.size.width)
         comparison = await self.in_thread(self._read, self._work)
         if not self.is_attached:
             return
@@ -273,8 +273,17 @@ class CompareScreen(BaseScreen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """The answers below the list where there is room, else on Enter."""
         self._arrange_panes(event.size.width)
+        self._say_title(event.size.width)
         self._say_totals(event.size.width)
         self._show_soon()
+
+    def _say_title(self, width: int) -> None:
+        """Both names, of long ones the middle cut."""
+        if self._names:
+            words = "before ", "   after "
+            one, other = names_within(self._names, width - 2 - len("".join(words)))
+            title = Content.assemble((words[0], "dim"), (one, "bold"), (words[1], "dim"), (other, "bold"))
+            self.query_one("#compare-title", Static).update(title)
 
     def _say_totals(self, width: int) -> None:
         if self._totals is not None:

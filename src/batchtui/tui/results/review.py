@@ -16,7 +16,7 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
-from batchtui.present.cells import name_of
+from batchtui.present.cells import cut, name_of
 from batchtui.present.fitting import fitting
 from batchtui.present.matrix import NOT_USABLE
 from batchtui.present.symbols import GLYPHS
@@ -193,7 +193,7 @@ class ReviewModel:
             value = found.value if found.verdict == "wrong" and found.value else ""
             said = [f"{found.verdict}, right value {name_of(value, 24)}" if value else found.verdict]
             said += ["an older answer was reviewed"] if self.is_older(row) else []
-            said += [f"note: {name_of(found.note, 40)}"] if found.note else []
+            said += [f"note: {cut(safetext.line(found.note, 200), 40)}"] if found.note else []
             parts.append(", ".join(filter(None, said)))
         return [part for part in parts if part]
 
