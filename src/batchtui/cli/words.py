@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +26,12 @@ SETTLE_PATIENCE = 15.0
 def ids(records: Iterable[BatchRecord]) -> str:
     """Local ids in a row."""
     return ", ".join(r.local_id for r in records)
+
+
+def say_not_in(records: Sequence[BatchRecord], *, run: bool) -> None:
+    """Which batches are not in what is told of ``records``, on standard error."""
+    for each in batch.not_in(records, run=run):
+        say(f"not in it: {batch.line(each)}")
 
 
 def say_skipped(service: Service, record: BatchRecord, more: str = "") -> None:

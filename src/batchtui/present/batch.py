@@ -145,6 +145,24 @@ def line(record: BatchRecord) -> str:
     return "  ".join(filter(None, parts)) + error
 
 
+def not_in(records: Sequence[BatchRecord], *, run: bool) -> list[BatchRecord]:
+    """The batches whose results are not in figures of ``records``: they are in progress, or not downloaded; of a run also
+    those that were refused, unless they were sent again.
+    """
+    sent_again = {local_id for r in records for local_id in r.retry_of}
+    lacking = (r for r in records if r.active or r.results_due or (run and r.status == "refused"))
+    return [r for r in lacking if r.local_id not in sent_again]
+
+
+def not_in_words(records: Sequence[BatchRecord], *, run: bool) -> str:
+    """What is not in figures of ``records``, shortly: ``not in it: retry 1 (running)``; "" when all is."""
+    found = not_in(records, run=run)
+    if not found:
+        return ""
+    first = f"{name_of(part_name(found[0]) or name(found[0]))} ({word(found[0])})"
+    return f"not in it: {first}" + (f" and {len(found) - 1} more" if found[1:] else "")
+
+
 def unchecked(found: Unchecked) -> str:
     """``3 answers not checked: their schema can't be compiled (…)``; "" when all that have a schema are checked."""
     if not found.count:

@@ -147,7 +147,8 @@ class HomeRows:
         if not line.child:
             return MiddleCut(batch.name(record), after=Text(f"  {part}" if part else "", "muted"))
         twig = GLYPHS.branch_end if line.last else GLYPHS.branch
-        return MiddleCut(part or batch.name(record), before=Text(f"{twig} ", "muted"))
+        before = Text.assemble((f"{twig} ", "muted"), part)
+        return MiddleCut("" if part else batch.name(record), before=before)
 
     def _run(self, group: Group) -> dict[str, Cell]:
         now = self._clock()

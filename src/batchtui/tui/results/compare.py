@@ -103,11 +103,12 @@ def _state(row: ResultRow | None) -> Cell:
     )
 
 
-def totals_line(totals: Totals, room: int) -> Content:
-    """Both sides' sums, as many as ``room`` cells hold."""
+def totals_line(totals: Totals, room: int, lacking: str = "") -> Content:
+    """Both sides' sums, as many as ``room`` cells hold; ``lacking`` says which batches are not in them."""
     parts = [
         f"{numbers.count(totals.requests)} in both",
         f"usable {totals.good[0]:,} → {totals.good[1]:,}",
+        *([lacking] if lacking else []),
         "cost " + " → ".join(numbers.usd_alike(totals.cost_usd)),
         f"out {numbers.tokens(totals.output_tokens[0])} → {numbers.tokens(totals.output_tokens[1])}",
         f"in {numbers.tokens(totals.input_tokens[0])} → {numbers.tokens(totals.input_tokens[1])}",
@@ -158,6 +159,14 @@ class CompareScreen(BaseScreen[None]):
 
     def _record(self, side: int) -> BatchRecord:
         return self.service.resolve(self._sides[side])
+
+    @property
+    def lacking(self) -> str:
+        """Which batches of the two runs are not in the figures, in words; "" when all are."""
+        if not self._runs:
+            return ""
+        both = (self.service.run_of(self._record(side)) for side in (0, 1))
+        return batch.not_in_words([record for run in both for record in run], run=True)
 
     async def _compare(self) -> None:
         self._work.stop()
@@ -225,7 +234,7 @@ class CompareScreen(BaseScreen[None]):
 
         if self._comparison is not None:
             records = self._record(0), self._record(1)
-            run_task(self, by_field(self, self._comparison, records), opens=True)
+            run_task(self, by_field(self, self._comparison, records, self.lacking), opens=True)
 
     def action_swap(self) -> None:
         """Before becomes after."""
@@ -287,7 +296,7 @@ class CompareScreen(BaseScreen[None]):
 
     def _say_totals(self, width: int) -> None:
         if self._totals is not None:
-            self.query_one("#compare-sums", Static).update(totals_line(self._totals, width - 2))
+            self.query_one("#compare-sums", Static).update(totals_line(self._totals, width - 2, self.lacking))
 
     def _arrange_panes(self, width: int, *, listed: bool = False) -> None:
         """Both panes where there is room, else the answers while they are read, unless the list is wanted."""

@@ -362,6 +362,11 @@ class ResultsScreen(BaseScreen[None]):
         """The batches of the run that is looked at, none before it is known."""
         return self.service.run_of(self.record) if self.record is not None else []
 
+    @property
+    def not_in_it(self) -> str:
+        """Which batches of the run that is looked at are not in its figures, in words; "" when all are."""
+        return batch.not_in_words(self.run_records(), run=True) if self.run else ""
+
     # --- what is said -----------------------------------------------------------------------------------------------
 
     def show_message(self, text: str | Content) -> None:
@@ -374,8 +379,9 @@ class ResultsScreen(BaseScreen[None]):
     def _say_head(self) -> None:
         if self.record is not None:
             records = self.run_records() if self.run else [self.record]
+            room = self.app.size.width - 2
             self.query_one("#results-title", Static).update(self._title(self.record))
-            self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
+            self.query_one("#results-costs", Static).update(costs_line(records, self.view, room, self.not_in_it))
 
     def _title(self, record: BatchRecord) -> Content:
         room = self.app.size.width - 2
