@@ -12,8 +12,8 @@ from batchtui.store import files
 from batchtui.store.records import encode_record
 from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.counts import CountsScreen
-from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.results.score import ScoreScreen
+from batchtui.tui.results.screen import ResultsScreen
 from tests.tui.test_every_size import text_of
 from tests.tui.test_home_model import record
 from tests.tui.test_results_table import labels
