@@ -40,6 +40,8 @@ _OTHER, _UNKNOWN = "\0other", "\0unknown"
 MOST_VALUES = 100
 SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
+VALUE_WORDS = "value", "review: enter the value you think is right; then the answer is shown"
+"""Label and tip of the keys of a verdict where the answer is hidden."""
 
 
 class ReviewModel:
