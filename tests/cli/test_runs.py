@@ -22,7 +22,7 @@ def test_a_refused_part_is_missed_in_the_run_and_comes_back_in_its_place(call: C
     run = said.json["run"]
     assert [r["status"] for r in said.json["batches"]] == ["refused", "ended", "ended"]
     said = call("results", run, "--run", "--format", "json")
-    assert said.code == 1 and "6 of 9 usable" in said.err and "not in it" in said.err
+    assert said.code == 1 and "6 of 9 usable" in said.err and "not included" in said.err
     told = json.loads(said.out)
     assert sorted(name for name, text in told.items() if text is None) == [f"{n}-demo-ok" for n in range(3)]
     said = call("retry", run, "--run", "--wait", "--yes")

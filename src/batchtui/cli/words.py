@@ -28,10 +28,10 @@ def ids(records: Iterable[BatchRecord]) -> str:
     return ", ".join(r.local_id for r in records)
 
 
-def say_not_in(records: Sequence[BatchRecord], *, run: bool) -> None:
+def say_not_included(records: Sequence[BatchRecord], *, run: bool) -> None:
     """Which batches are not in what is told of ``records``, on standard error."""
-    for each in batch.not_in(records, run=run):
-        say(f"not in it: {batch.line(each)}")
+    for each in batch.not_included(records, run=run):
+        say(f"not included: {batch.line(each)}")
 
 
 def say_skipped(service: Service, record: BatchRecord, more: str = "") -> None:

@@ -166,7 +166,7 @@ class CompareScreen(BaseScreen[None]):
         if not self._runs:
             return ""
         both = (self.service.run_of(self._record(side)) for side in (0, 1))
-        return batch.not_in_words([record for run in both for record in run], run=True)
+        return batch.not_included_words([record for run in both for record in run], run=True)
 
     async def _compare(self) -> None:
         self._work.stop()

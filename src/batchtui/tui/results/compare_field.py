@@ -272,7 +272,7 @@ def _columns(titles: Sequence[str], own: Sequence[Name], *, gold: bool) -> list[
 async def by_field(
     screen: BaseScreen[Any], comparison: Comparison, records: tuple[BatchRecord, BatchRecord], lacking: str = ""
 ) -> None:
-    """Ask which field, each with its agreement, and compare it; ``lacking`` says which batches are not in it."""
+    """Ask which field, each with its agreement, and compare it; ``lacking`` says which batches are not included."""
     views = comparison.left, comparison.right
 
     def read() -> tuple[tuple[ValueNames, ValueNames], list[tuple[int, int]], list[Agreement]]:

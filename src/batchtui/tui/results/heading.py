@@ -64,7 +64,7 @@ def odd_ids(tally: Tally) -> str:
 
 def costs_line(records: Sequence[BatchRecord], view: View | None, room: int, lacking: str = "") -> Content:
     """Real cost of a batch or a run's batches beside estimate and standard price, and the tokens, as ``room`` cells hold;
-    ``lacking`` says which batches of the run are not in it.
+    ``lacking`` says which batches of the run are not included.
     """
     tally = view.tally if view is not None else records[0].tally
     ranges = [each.estimate.batch_usd for each in records if each.estimate is not None]

@@ -99,5 +99,5 @@ class ResultRows:
         return cells_of(self.columns, self.view, self.rows[index])
 
     def style(self, index: int) -> str:
-        """Plain: the outcome cell carries the colour."""
+        """Plain: the outcome cell carries the color."""
         return ""

@@ -60,7 +60,7 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         self, found: FieldScore, made: str = "", at: tuple[str, str | None] | None = None, lacking: str = ""
     ) -> None:
         """``made`` says what the answers are of: models and cost; the cursor begins on the cell ``at``; ``lacking`` says
-        which batches of the run are not in it.
+        which batches of the run are not included.
         """
         super().__init__()
         self.lacking = lacking
@@ -156,7 +156,7 @@ async def score(screen: ResultsScreen) -> None:
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
     models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
     cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
-    await _show_score(screen, view, ScoreScreen(found, dot(models, cost), lacking=screen.not_in_it))
+    await _show_score(screen, view, ScoreScreen(found, dot(models, cost), lacking=screen.not_included))
 
 
 async def _show_score(screen: ResultsScreen, view: View, shown: ScoreScreen) -> None:

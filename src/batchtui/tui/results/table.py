@@ -83,7 +83,7 @@ class TableModel:
         from batchtui.tui.results.counts import CountsScreen
 
         view, names = await self._names()
-        rows, lacking = self._screen.rows, self._screen.not_in_it
+        rows, lacking = self._screen.rows, self._screen.not_included
         whole = len(rows) == len(view)
         screen = CountsScreen(view, names, self._first(names), rows, whole=whole, lacking=lacking)
         chosen: str | None = await self._screen.app.push_screen_wait(screen)

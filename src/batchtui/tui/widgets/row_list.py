@@ -395,7 +395,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self._rows.clear()
 
     def notify_style_update(self) -> None:
-        """Theme or state changed: the colours are looked up again."""
+        """Theme or state changed: the colors are looked up again."""
         super().notify_style_update()
         self._drop_cache()
 

@@ -21,6 +21,6 @@ def test_count_score_and_compare_say_what_is_not_in_their_figures(call: Caller, 
         ("compare", run, run, "--run", "--field", "run.answer"),
     ):
         said = call(*verb)
-        assert said.code == 0 and "not in it: " in said.err and " 1/3  3 requests" in said.err, said.err
+        assert said.code == 0 and "not included: " in said.err and " 1/3  3 requests" in said.err, said.err
     one = call("count", run, "outcome", "--no-run")
-    assert "not in it" not in one.err
+    assert "not included" not in one.err

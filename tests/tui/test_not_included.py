@@ -20,7 +20,7 @@ from tests.tui.test_results_table import labels
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_app, make_service
 
-SAID = "not in it: retry 1 (running)"
+SAID = "not included: retry 1 (running)"
 
 
 async def test_results_counts_score_and_compare_say_that_a_retry_is_in_progress(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_is_not_in_figures_is_named_and_counted() -> None:
         return record(local_id=f"b{number}", part=number, parts=3, **fields)
 
     whole = [part(1, status="ended", results="stored"), part(2, status="in_progress"), part(3, status="refused")]
-    assert batch.not_in_words(whole, run=True) == "not in it: 2/3 (running) and 1 more"
-    assert batch.not_in_words(whole[:1], run=True) == "" and batch.not_in_words(whole[2:], run=False) == ""
+    assert batch.not_included_words(whole, run=True) == "not included: 2/3 (running) and 1 more"
+    assert batch.not_included_words(whole[:1], run=True) == "" and batch.not_included_words(whole[2:], run=False) == ""
     again = record(local_id="b4", attempt=1, status="ended", results="stored", retry_of=("b3",))
-    assert batch.not_in_words([whole[0], whole[2], again], run=True) == ""
+    assert batch.not_included_words([whole[0], whole[2], again], run=True) == ""
