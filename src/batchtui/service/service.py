@@ -239,9 +239,14 @@ class Service:
 
         return changed(plan.origin) if plan.origin is not None else ()
 
+    @property
+    def max_cost(self) -> Decimal | None:
+        """Dollars that no plan may cost more than: the profile's, else config.toml's; None for no limit."""
+        return self.profile.max_cost if self.profile.max_cost is not None else self.config.max_cost
+
     def max_cost_problem(self, plan: Plan) -> str | None:
         """Why max_cost stops this plan: too dear, or of unknown cost; None when it does not."""
-        limit = self.profile.max_cost if self.profile.max_cost is not None else self.config.max_cost
+        limit = self.max_cost
         if limit is None:
             return None
         if plan.estimate.unpriced:
