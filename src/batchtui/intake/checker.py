@@ -284,7 +284,7 @@ class Checker:
         self.mark = options.mark or (new_mark() if staging is not None else NOT_SENT)
         """What ids made for this plan begin with."""
         self.splitter = Splitter(options.max_requests, options.max_bytes, staging)
-        self.placer = PlanBuilder(self.splitter, prices, self.mark)
+        self.builder = PlanBuilder(self.splitter, prices, self.mark)
         self.skipped = Skipped(options, staging)
         self._ids = IdTable()
         self._shapes = Shapes()
@@ -350,9 +350,9 @@ class Checker:
         """
         special = self._options.cache_prefix or self._options.changes
         found = None if special else fast_path.survey(block, self)
-        if found is not None and self.placer.has_room(self._betas, found, len(block)):
+        if found is not None and self.builder.has_room(self._betas, found, len(block)):
             if self._ids.add_all(found.ids, count(self._place_of(number))):
-                self.placer.place_block(block, found, self._betas, len(self._sources), number)
+                self.builder.place_block(block, found, self._betas, len(self._sources), number)
                 return len(found.ids)
             self._again = True
         lines = block.split(b"\n")
@@ -371,11 +371,11 @@ class Checker:
         block = b"\n".join(lines)
         found = fast_path.survey(block, self)
         all_betas = self._all_betas(betas, numbers[0] if numbers else 0)
-        if found is None or len(found.ids) != len(rows) or not self.placer.has_room(all_betas, found, len(block)):
+        if found is None or len(found.ids) != len(rows) or not self.builder.has_room(all_betas, found, len(block)):
             return False
         base = self._place_of(0)
         self._ids.add_all(found.ids, [base | number for number in numbers])
-        self.placer.place_rows(block, found, all_betas, len(self._sources), numbers, rows)
+        self.builder.place_rows(block, found, all_betas, len(self._sources), numbers, rows)
         return True
 
     def take(
@@ -523,7 +523,7 @@ class Checker:
         if ready.size.octets > ready.facts.context > 0 or len(ready.line) > HUGE:
             self._warn_large(ready, number)
         try:
-            self.placer.place(ready)
+            self.builder.place(ready)
         except TooManyBetas:
             what = f"more than {MAX_OPEN} different sets of betas: each set needs a batch of its own"
             self.report(error("betas_many", what), number, ready.custom_id)
