@@ -587,7 +587,7 @@ class Service:
             )
         return record
 
-    async def elsewhere(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
+    async def untracked(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
         """A page of the workspace's batches that are not in our store, and where the next page begins (None: no more)."""
         return await self.parts.remote.page(after_id)
 
