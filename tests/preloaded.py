@@ -31,6 +31,7 @@ IMPORTED = (
     *(module for module, _ in VERBS.values()),
     *("batchtui.service", "batchtui.api.gateway", "batchtui.demo.server", "batchtui.demo.runner", "batchtui.tui.app"),
     *(
+        "batchtui.intake.template_process",
         "batchtui.intake.template_worker",
         "batchtui.results.regex_worker",
         "anthropic",

@@ -89,6 +89,11 @@ def test_a_schema_given_later(call: Caller) -> None:
     assert sorted(json.loads(said.out)) == ["0-demo-ok", "2-demo-ok"] and "2 of 3 results invalid by" in said.err
     assert said.code == 0 and call("results", "last", "--schema", schema, "--strict").code == 1
     assert call("results", "last", "--strict").code == 0
+    schema.write_bytes(b"\xef\xbb\xbf" + schema.read_bytes())
+    assert "2 of 3 results invalid by" in call("results", "last", "--schema", schema).err
+    for empty in ("", " ,"):
+        said = call("results", "last", "--columns", empty, "--format", "csv")
+        assert said.code == 2 and "names no column" in said.err
     for text, why in (("{", "not valid JSON"), ('{"type": "odd"}', "not a valid JSON Schema")):
         schema.write_text(text)
         said = call("results", "last", "--schema", schema)

@@ -124,6 +124,8 @@ def _field_compared(
     names = names_of(one, work), names_of(other, work)
     field, gold = asked
     resolved = _name_in(names[0], records[0], field), _name_in(names[1], records[1], field)
+    for note in dict.fromkeys((*names[0].notes, *names[1].notes)):
+        say(note)
     right = service.gold(one, names[0], resolved[0], gold, records[0]) if gold else None
     return names[0], compare_field((one, other), names, resolved, right)
 

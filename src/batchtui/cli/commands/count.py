@@ -9,7 +9,7 @@ import click
 from batchtui.cli import completion
 from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
-from batchtui.cli.output import print_json, show, terminal_width
+from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import counts as present
@@ -63,6 +63,8 @@ def count_(
         names = names_of(view, work)
         rows = chosen_rows(view, only, wanted)
         counts: Any = count(view, names, field, by, rows, work)
+    for note in names.notes:
+        say(note)
     if session.json:
         print_json(present.to_json(counts))
         return 0

@@ -67,6 +67,8 @@ def score_(
         name = names.resolve(field)
         rows = chosen_rows(view, only, wanted)
         found: Any = score_field(view, names, name, service.gold(view, names, name, gold, record), rows)
+    for note in names.notes:
+        say(note)
     if session.json:
         print_json(present.score_json(found))
     elif place is None:

@@ -53,6 +53,8 @@ class ReviewModel:
         self._rows: dict[str, int] = {}
         self.field: Name | None = None
         """The field that verdicts are about, once one was given; ``run.answer`` is the answer as a whole."""
+        self.trouble = ""
+        """What of the review can't be read, in words; "" when all can."""
         self._older: dict[tuple[int, str], bool] = {}
         self._column = TableColumn(Column("run.review", "Rev", 3), self._cell, "run.review")
 
@@ -60,6 +62,7 @@ class ReviewModel:
         """Read the review of a view's run, and the identities of its rows where there is one; before its rows are shown."""
         self._view, self._review, self._keys, self._rows = view, None, [], {}
         self._older.clear()
+        self.trouble = ""
         record = self._screen.record
         if record is None:
             return
@@ -67,10 +70,11 @@ class ReviewModel:
             folder = view.kept[REVIEW_FOLDER]
             assert isinstance(folder, Path)
             review = await self._screen.in_thread(Review, folder)
+            self.trouble = present.unreadable_verdicts(review.unreadable)
             if len(review) or review.sample is not None:
                 await self._ready(review, view)
         except BatchtuiError as error:
-            self._screen.fail(error)
+            self.trouble = str(error)
 
     async def find_field(self) -> None:
         """Take the sample's field for the one under review, once names are read."""
