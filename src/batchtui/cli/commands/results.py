@@ -182,11 +182,7 @@ def _say_left_out(service: Service, records: Sequence[BatchRecord], *, skipped: 
     """What was not written: requests that were skipped, and batches without results."""
     for each in records if skipped else ():
         words.say_skipped(service, each, "; --all-rows includes them")
-    sent_again = {local_id for r in records for local_id in r.retry_of}
-    for each in records:
-        lacks = each.active or each.results_due or (run and each.status == "refused")
-        if lacks and each.local_id not in sent_again:
-            say(f"not included: {batch.line(each)}")
+    words.say_not_included(records, run=run)
 
 
 def _others(service: Service, record: BatchRecord, with_origin: bool, others: Sequence[str]) -> list[BatchRecord]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from batchtui.cli import completion
+from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
 from batchtui.cli.output import print_json, say, show, terminal_width
@@ -58,7 +58,7 @@ def score_(
 
     service = session.service()
     record, run = batch_or_run(service, id_, run)
-    brought(session, service, record, run=run)
+    records = brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     place = table_place(session, output, format_, force=force)
     with session.work() as work:
@@ -67,6 +67,7 @@ def score_(
         name = names.resolve(field)
         rows = chosen_rows(view, only, wanted)
         found: Any = score_field(view, names, name, service.gold(view, names, name, gold, record), rows)
+    words.say_not_included(records, run=run)
     for note in names.notes:
         say(note)
     if session.json:

@@ -454,7 +454,7 @@ class NewScreen(BaseScreen[None]):
             )
         self.checker.start(make)
         if not self.writing:
-            run_task(self, self._peek(shown))
+            run_task(self, self._peek(shown, fold_from))
 
     async def check_anew(self) -> None:
         """Check what is shown now, the template as its file says unless it was edited here."""
@@ -550,8 +550,10 @@ class NewScreen(BaseScreen[None]):
         source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
         return lambda: source
 
-    async def _peek(self, shown: FormState) -> None:
-        """Rows and columns, where the source is a table."""
+    async def _peek(self, shown: FormState, asked_from: Widget | None) -> None:
+        """Rows and columns, where the source is a table.  One that needs a template takes the cursor to it, if it is still
+        at ``asked_from``, where the source was named.
+        """
         from batchtui.tui.new.preview import first_rows
 
         number = self.checker.number
@@ -567,6 +569,8 @@ class NewScreen(BaseScreen[None]):
         begins = found.rows and not self.query_one(SourceForm).has_template and not template.composed
         if begins and template.begin(starter(found, self._model)):
             self.show_pane("template")
+            if asked_from is not None and asked_from is self.focused:
+                self.query_one(SourceForm).focus_template()
 
     @on(CheckMoved)
     def _moved(self, event: CheckMoved) -> None:

@@ -30,7 +30,7 @@ from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
-from batchtui.tui.results.review import SAMPLE, ReviewModel
+from batchtui.tui.results.review import SAMPLE, VALUE_WORDS, ReviewModel
 from batchtui.tui.results.rows import ResultRows, nothing_in, tabs
 from batchtui.tui.results.search import OnlyRows, RowsFound, Search
 from batchtui.tui.results.table import TableModel
@@ -198,6 +198,8 @@ class ResultsScreen(BaseScreen[None]):
         self.columns: tuple[TableColumn, ...] = ()
         """The columns of the list, without the marks of the review."""
         self._opening = Work()
+        self._keys_shown: tuple[tuple[str, ...], bool] = ((), False)
+        """The keys of a review that the key line shows, and whether those of a hidden answer."""
         self._cursor_at: int | None = None
         """The row that the cursor was on in the view before, until it is found in this one."""
 
@@ -361,6 +363,11 @@ class ResultsScreen(BaseScreen[None]):
         """The batches of the run that is looked at, none before it is known."""
         return self.service.run_of(self.record) if self.record is not None else []
 
+    @property
+    def not_included(self) -> str:
+        """Which batches of the run that is looked at are not in its figures, in words; "" when all are."""
+        return batch.not_included_words(self.run_records(), run=True) if self.run else ""
+
     # --- what is said -----------------------------------------------------------------------------------------------
 
     def show_message(self, text: str | Content) -> None:
@@ -373,8 +380,9 @@ class ResultsScreen(BaseScreen[None]):
     def _say_head(self) -> None:
         if self.record is not None:
             records = self.run_records() if self.run else [self.record]
+            room = self.app.size.width - 2
             self.query_one("#results-title", Static).update(self._title(self.record))
-            self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
+            self.query_one("#results-costs", Static).update(costs_line(records, self.view, room, self.not_included))
 
     def _title(self, record: BatchRecord) -> Content:
         room = self.app.size.width - 2
@@ -569,10 +577,24 @@ class ResultsScreen(BaseScreen[None]):
         """The score that the rows shown are from, if they are from one."""
         return self._search.only.score if self._search.only is not None else None
 
+    @property
+    def words_here(self) -> Mapping[str, tuple[str, str]]:
+        """Of an answer that is hidden both keys of the review ask for the value."""
+        return dict.fromkeys(self.REVIEW_KEYS[:2], VALUE_WORDS) if self._at_hidden else {}
+
+    @property
+    def _at_hidden(self) -> bool:
+        """Whether the answer under the cursor is hidden."""
+        row = self.cursor_row
+        return row is not None and self.reviewing.hides(row)
+
     def _show_keys(self) -> None:
-        """The keys of a review first, while its sample is shown."""
-        first = self.REVIEW_KEYS if self._sampled else ()
-        self.query_one(KeyLine).show((*first, *self.KEY_LINE))
+        """The keys of a review first, while its sample is shown; of two that ask for the same, one."""
+        right, wrong, note = self.REVIEW_KEYS
+        first = () if not self._sampled else (right, note) if self._at_hidden else (right, wrong, note)
+        if (first, self._at_hidden) != self._keys_shown:
+            self._keys_shown = first, self._at_hidden
+            self.query_one(KeyLine).show((*first, *self.KEY_LINE))
 
     def move_to(self, row: int) -> None:
         """The cursor to a row that is shown."""
@@ -585,6 +607,7 @@ class ResultsScreen(BaseScreen[None]):
         """Show marks and answers as the review has them now."""
         self.show_columns(self.columns)
         self._list.reload()
+        self._show_keys()
         self.say_facts()
         self.detail.show_soon()
 
@@ -636,6 +659,7 @@ class ResultsScreen(BaseScreen[None]):
     @on(RowHighlighted)
     def _highlighted(self) -> None:
         self.say_facts()
+        self._show_keys()
         self.detail.cursor_moved()
 
     @on(MarksChanged)
