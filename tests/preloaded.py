@@ -334,7 +334,7 @@ def main() -> None:
 
     import httpcore2
 
-    for name in IMPORTED:
+    for name in (*IMPORTED, *STARTERS):
         importlib.import_module(name)
     from tests.quick import read_certificates_once, trust_the_disk
 

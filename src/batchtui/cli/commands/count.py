@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from batchtui.cli import completion
+from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
 from batchtui.cli.output import print_json, say, show, terminal_width
@@ -56,13 +56,14 @@ def count_(
 
     service = session.service()
     record, run = batch_or_run(service, id_, run)
-    brought(session, service, record, run=run)
+    records = brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     with session.work() as work:
         view = service.open_results(record.local_id, run=run, work=work)
         names = names_of(view, work)
         rows = chosen_rows(view, only, wanted)
         counts: Any = count(view, names, field, by, rows, work)
+    words.say_not_included(records, run=run)
     for note in names.notes:
         say(note)
     if session.json:

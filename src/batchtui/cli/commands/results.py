@@ -40,6 +40,7 @@ _MAX_SCHEMA = 16_000_000
     "-o",
     "--output",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     default=None,
     help="Write to FILE; its ending says the format. A folder for --format files, - for standard output.",
 )
@@ -76,6 +77,7 @@ _MAX_SCHEMA = 16_000_000
     "--schema",
     "schema_file",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     default=None,
     help="Check answers by this JSON Schema where the request asked for none.",
 )
@@ -180,11 +182,7 @@ def _say_left_out(service: Service, records: Sequence[BatchRecord], *, skipped: 
     """What was not written: requests that were skipped, and batches without results."""
     for each in records if skipped else ():
         words.say_skipped(service, each, "; --all-rows includes them")
-    sent_again = {local_id for r in records for local_id in r.retry_of}
-    for each in records:
-        lacks = each.active or each.results_due or (run and each.status == "refused")
-        if lacks and each.local_id not in sent_again:
-            say(f"not in it: {batch.line(each)}")
+    words.say_not_included(records, run=run)
 
 
 def _others(service: Service, record: BatchRecord, with_origin: bool, others: Sequence[str]) -> list[BatchRecord]:

@@ -16,7 +16,7 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
-from batchtui.present.cells import name_of
+from batchtui.present.cells import cut, name_of
 from batchtui.present.fitting import fitting
 from batchtui.present.matrix import NOT_USABLE
 from batchtui.present.symbols import GLYPHS
@@ -40,6 +40,8 @@ _OTHER, _UNKNOWN = "\0other", "\0unknown"
 MOST_VALUES = 100
 SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
+VALUE_WORDS = "value", "review: enter the value you think is right; then the answer is shown"
+"""Label and tip of the keys of a verdict where the answer is hidden."""
 
 
 class ReviewModel:
@@ -197,7 +199,7 @@ class ReviewModel:
             value = found.value if found.verdict == "wrong" and found.value else ""
             said = [f"{found.verdict}, right value {name_of(value, 24)}" if value else found.verdict]
             said += ["an older answer was reviewed"] if self.is_older(row) else []
-            said += [f"note: {name_of(found.note, 40)}"] if found.note else []
+            said += [f"note: {cut(safetext.line(found.note, 200), 40)}"] if found.note else []
             parts.append(", ".join(filter(None, said)))
         return [part for part in parts if part]
 
@@ -229,7 +231,7 @@ class ReviewModel:
             said = "right" if verdict == "right" else f"wrong: the model answered {name_of(own or NOT_USABLE)}"
             self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
         elif right and own is None and self._judged:
-            self._screen.say("This answer is not usable: - says what is right.", level="warn")
+            self._screen.say("This answer is not usable. Press - to give the right value.", level="warn")
             return
         elif not right and self.field.scope != "run":
             chosen = await self._right_value(names, "Wrong. What is the right value?", own)
