@@ -400,7 +400,7 @@ class Checker:
         try:
             request = fast_path.REQUEST.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._careful(line, number, row, given, all_betas)
+            self._check_fully(line, number, row, given, all_betas)
             return
         params = request.params
         facts = self._facts.of(params.model)
@@ -412,7 +412,7 @@ class Checker:
             or not (size := self._ordinary(line, params))
             or self._seen_before(request.custom_id, number)
         ):
-            self._careful(line, number, row, given, all_betas)
+            self._check_fully(line, number, row, given, all_betas)
             return
         if params.betas is not UNSET:
             line, all_betas = self._lifted(line, params.betas, all_betas, number, request.custom_id)
@@ -467,7 +467,7 @@ class Checker:
                 return None
         return Size(chars, octets, (fixed // 2, fixed))
 
-    def _careful(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:
+    def _check_fully(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:
         """Name everything wrong with a line; place it when nothing stops."""
         value, faults = json_errors.parse(line)
         custom_id = json_errors.looks_like_id(line)
