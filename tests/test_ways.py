@@ -32,8 +32,8 @@ POST = """
 """
 RESULTS = """
     Poller.look Poller._update presence.update_record Context.change Poller._fetch_due Fetcher.begin Fetcher._download
-    Gateway.results Download.receive ResultSink.write ResultSink.finish LineSplitter.feed
-    decode_block plain_lines RequestMatcher.find CostSum.add_all completeness.held index.save Fetcher._stored results_ write_results
+    Gateway.results Download.receive ResultSink.write ResultSink.finish LineSplitter.feed decode_block plain_lines
+    RequestMatcher.find CostSum.add_all completeness.held index.save Fetcher._stored results_ write_results
     Service.open_results open_results Service.export export.export in_source_order _write_csv Table.flat View.row
     read_answer safe_cell
 """
