@@ -411,7 +411,7 @@ class ResultsScreen(BaseScreen[None]):
         parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
-        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "source" else []
+        parts += [f"sorted by {by}{', reversed' if order.reverse else ''}"] if order.key != "source" else []
         answer = self.detail.answer
         keys = "n next, N previous" if answer.has_hits else "esc ends the search"
         parts += [f"{answer.found}, {keys}"] if answer.found else []
