@@ -34,7 +34,7 @@ def as_json(row: dict[str, Any] | None) -> bytes:
 class RunRow(dict[str, Any]):
     """A row of a run: as a dict, what bare names mean; its parts by scope beside it."""
 
-    __slots__ = ("answer", "own", "row_id", "run", "scoped")
+    __slots__ = ("_written", "answer", "own", "row_id", "run", "scoped")
 
     def __init__(
         self,
@@ -44,7 +44,9 @@ class RunRow(dict[str, Any]):
         scoped: bool = False,
         answer: dict[str, Any] | None = None,
         run: dict[str, Any] | None = None,
+        written: msgspec.Raw | None = None,
     ) -> None:
+        """``written`` are its columns as JSON, when they came so."""
         self.own = own
         """Its columns."""
         self.row_id = row_id
@@ -54,10 +56,25 @@ class RunRow(dict[str, Any]):
         self.answer = answer or {}
         """The fields of the answer, nested as they are there."""
         self.run = run or {}
-        # Columns come first among the names, then fields; columns win over fields, and fields over what we say.
-        super().__init__({**own, **self.answer, **self.run, **self.answer, **own} if scoped else own)
+        self._written = written if own else None
+        super().__init__(own)
+        if scoped:
+            # Columns come first among the names, then fields; columns win over fields, and fields over what we say.
+            for more in (self.answer, self.run):
+                self.update(more)
+            if len(self) != len(own) + len(self.answer) + len(self.run):
+                self.update(self.answer)
+                self.update(own)
 
     @property
     def wire(self) -> dict[str, Any]:
-        """The row as the process that renders gets it."""
-        return {"row": self.own, "answer": self.answer, "run": self.run} if self.scoped else self.own
+        """The row as the process that renders gets it, the columns as JSON when they came so."""
+        if not self.scoped:
+            return self.own
+        own = bytes(self._written) if self._written else self.own
+        return {"row": own, "answer": self.answer, "run": self.run}
+
+    @property
+    def columns(self) -> dict[str, Any] | msgspec.Raw | None:
+        """Its own columns as they are kept beside its request, None without any."""
+        return self._written or self.own or None

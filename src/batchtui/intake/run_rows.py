@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -22,9 +22,10 @@ from batchtui.domain.outcome import STANDINGS, ended, standing
 from batchtui.intake.row import RunRow
 from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
 from batchtui.results.json_in_text import find_json
+from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import SourceMark, columns_of
-from batchtui.results.row_match import sourced_with_columns
+from batchtui.results.row_ids import SourceMark, own_columns
+from batchtui.results.row_match import own_column_names, sourced_with_columns
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
 from batchtui.store.records import IDS
@@ -42,6 +43,8 @@ _CHUNK_ROWS = 256
 """Bytes and rows that are read at a time."""
 _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
+_SAID = frozenset((*RUN, *_BESIDE, "verdict")) - {"answer"}
+_NOTHING = msgspec.Raw()
 _decode = msgspec.json.Decoder().decode
 
 
@@ -95,7 +98,9 @@ class RunSource:
 
     def _taken(self, meant: Sequence[int], only: Sequence[str]) -> tuple[Rows, dict[str, int]]:
         outcomes, flaws = self._view.column("outcome"), self._view.column("cut")
-        states = [standing(outcomes[row], flaws[row]).name for row in meant]
+        ended_as = [(outcomes[row], flaws[row]) for row in meant]
+        names = {pair: standing(*pair).name for pair in set(ended_as)}
+        states = [names[pair] for pair in ended_as]
         if self.kind != "answers" or "all" in only:
             return array("I", meant), {}
         wanted = {name for each in only for name in (_SUCCEEDED if each == "succeeded" else (each,))}
@@ -106,7 +111,7 @@ class RunSource:
     @property
     def columns(self) -> list[str]:
         """The rows' own columns."""
-        return self._lines.names
+        return own_column_names(self._view)
 
     def left_out_words(self) -> str:
         """What is left out, counted, "" for nothing: ``12 of 300 rows left out: 9 errored, 3 invalid``."""
@@ -123,17 +128,22 @@ class RunSource:
         self._files.clear()
         self._view.close()
 
-    def _raws(self, rows: Sequence[int]) -> list[bytes]:
-        """The lines that have the rows' own columns; empty where none has."""
+    def _own_of(self, rows: Sequence[int]) -> Sequence[msgspec.Raw]:
+        """The rows' own columns as JSON; nothing where none are known."""
         sizes, offsets, members = self._lines.sizes, self._lines.offsets, self._lines.members
-        found = [b""] * len(rows)
-        for member in {members[row] for row in rows if sizes[row]}:
-            mine = [place for place, row in enumerate(rows) if sizes[row] and members[row] == member]
+        held = [row for row in rows if sizes[row]]
+        found: dict[int, msgspec.Raw] = {}
+        for member in {members[row] for row in held}:
+            mine = [row for row in held if members[row] == member]
             with suppress(OSError):
-                lines = self._file(member).read_all([(offsets[rows[place]], sizes[rows[place]]) for place in mine])
-                for place, line in zip(mine, lines, strict=True):
-                    found[place] = line
-        return found
+                places = [offsets[row] for row in mine], [sizes[row] for row in mine]
+                block = self._file(member).block(*places)
+                own = own_columns(block, len(mine)) if block is not None else None
+                if own is not None and len(mine) == len(rows):
+                    return own
+                lines = self._file(member).read_all([*zip(*places, strict=True)]) if own is None else ()
+                found.update(zip(mine, own or (_own(line) for line in lines), strict=True))
+        return [found.get(row, _NOTHING) for row in rows]
 
     def _file(self, member: int) -> plainfile.ReadAhead:
         if member not in self._files:
@@ -170,20 +180,31 @@ class RunSource:
         """These rows, each with what a template of these names uses of it (None: all).  Raises StoreError."""
         needs, places = _Needs(names), self._where.places
         for chunk in self._chunks(rows):
-            owns = [
-                self._of_request(row, names) if own is None else own
-                for row, own in zip(chunk, _columns(self._raws(chunk)), strict=True)
-            ]
+            written = self._own_of(chunk)
+            owns = [_columns(each) for each in written]
+            if None in owns:
+                written = [_NOTHING if own is None else raw for raw, own in zip(written, owns, strict=True)]
+                owns = [self._of_request(row, names) if own is None else own for row, own in zip(chunk, owns, strict=True)]
+            made = zip(chunk, cast("list[dict[str, Any]]", owns), written, strict=True)
             if self.kind != "answers":
-                yield from (RunRow(own, places[row].row_id) for row, own in zip(chunk, owns, strict=True))
+                yield from (RunRow(own, places[row].row_id, written=raw) for row, own, raw in made)
                 continue
-            lines = self._view.raws(chunk)
-            looks = [needs.asks or not needs.bare <= own.keys() for own in owns]
-            parts = _parts(lines) if any(looks) else [None] * len(chunk)
-            for row, own, line, held, look in zip(chunk, owns, lines, parts, looks, strict=True):
-                said = held if look else None
-                run = self._say(row, line, needs, said)
-                yield RunRow(own, places[row].row_id, scoped=True, answer=self._fields(row, said), run=run)
+            parts = self._parts(chunk, [needs.asks or not needs.bare <= own.keys() for own in owns if own is not None])
+            for (row, own, raw), said in zip(made, parts, strict=True):
+                text = said.__class__ is str
+                run = {"answer": said} if text and needs.only_answer else self._say(row, needs, said)
+                answer = _object(said) if text else self._fields(row, said)
+                yield RunRow(own, places[row].row_id, scoped=True, answer=answer, run=run, written=raw)
+
+    def _parts(self, rows: Sequence[int], looks: Sequence[bool]) -> Sequence[AnswerParts | str | None]:
+        """The answers of the rows that are looked at, None for others and those without."""
+        if not any(looks):
+            return [None] * len(rows)
+        block = self._view.block(rows)
+        found = plain_parts(block, len(rows)) if block is not None else None
+        if found is None:
+            found = _parts(self._view.raws(rows))
+        return found if all(looks) else [each if look else None for each, look in zip(found, looks, strict=True)]
 
     def _chunks(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
         """Rows that are read together, so many that their lines are not large."""
@@ -211,8 +232,9 @@ class RunSource:
         found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
 
-    def _say(self, row: int, line: bytes, needs: _Needs, parts: AnswerParts | str | None) -> dict[str, Any]:
+    def _say(self, row: int, needs: _Needs, parts: AnswerParts | str | None) -> dict[str, Any]:
         said: dict[str, Any] = {"custom_id": self._view.id(row)} if needs.custom_id else {}
+        line = self._view.raw(row) if needs.beside or (needs.asks and not isinstance(parts, str)) else b""
         beside = needs.beside if line else needs.beside_named
         answer = read_answer(line) if beside or (needs.asks and not isinstance(parts, str)) else None
         if needs.asks:
@@ -256,7 +278,7 @@ class RunSource:
         custom_id, place = self._view.id(row), self._where.places[row]
         found = msgspec.json.decode(raw, type=_Request)
         kept = place.row_id == custom_id and bool(CUSTOM_ID.match(custom_id))
-        own = _columns(self._raws([row]))[0]
+        own = _columns(self._own_of([row])[0])
         betas = self._betas[self._view.place(row)[0]]
         return RunRequest(custom_id if kept else "", bytes(found.params), place.row_id, own, betas)
 
@@ -278,15 +300,27 @@ class _Needs:
         self.indexed = every or not _INDEXED.isdisjoint(wants)
         self.custom_id = every or "custom_id" in wants
         self.verdict = every or "verdict" in wants
+        self.only_answer = self.asks and not every and _SAID.isdisjoint(wants)
+        """Whether of what we say of a row it is the answer's text alone."""
         self.beside_named = [key for key in _BESIDE if key in wants]
         self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
 
 
-def _columns(lines: Sequence[bytes]) -> list[dict[str, Any] | None]:
-    """The own columns that some lines hold, None for an empty line, or one that can't be read."""
-    found = iter(columns_of([line for line in lines if line]))
-    held = [next(found) if line else None for line in lines]
-    return [each.row if each is not None else None for each in held]
+def _own(line: bytes) -> msgspec.Raw:
+    """The own columns that one line holds, as JSON; nothing for one that can't be read."""
+    found = own_columns(line, 1)
+    return found[0] if found else _NOTHING
+
+
+def _columns(written: msgspec.Raw) -> dict[str, Any] | None:
+    """A row's own columns; None where none are known, or they can't be read."""
+    if not written:
+        return None
+    try:
+        found = _decode(written)
+    except UNDECODED:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _parts(lines: Sequence[bytes]) -> Sequence[AnswerParts | str | None]:
@@ -300,8 +334,11 @@ def _parts(lines: Sequence[bytes]) -> Sequence[AnswerParts | str | None]:
 
 def _object(text: str | bytes) -> dict[str, Any]:
     """The object that a text holds, numbers as plain ones; {} when it holds none."""
-    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+    try:
         found = _decode(text)
+    except (*UNDECODED, ValueError):
+        pass
+    else:
         return found if isinstance(found, dict) else {}
     if isinstance(text, bytes):
         return {}

@@ -717,7 +717,7 @@ def _own_id(row: dict[str, Any]) -> str:
 
 def _kept(row_id: str, row: dict[str, Any]) -> Row:
     """What is kept of a row beside its request: a run's row keeps the id and the columns it had there."""
-    return (row.row_id, row.own or None) if isinstance(row, RunRow) else (row_id, row)
+    return (row.row_id, row.columns) if isinstance(row, RunRow) else (row_id, row)
 
 
 _SHOWN = 5

@@ -57,7 +57,7 @@ class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):
     """Whether each field is announced by Entered before it is rendered."""
     rows: list[dict[str, Any]]
     scoped: bool = False
-    """Whether each row is one of a run: ``row``, ``answer`` and ``run`` with what each holds."""
+    """Whether each row is one of a run: ``row`` (columns, or their JSON), ``answer`` and ``run`` with what each holds."""
 
 
 class RawBlock(msgspec.Struct, frozen=True, array_like=True, tag="block"):

@@ -145,6 +145,8 @@ class Worker:
         assert self._template is not None
         self._limits.begin(self._seconds)
         try:
+            if scoped and isinstance(row["row"], bytes):
+                row["row"] = msgspec.json.decode(row["row"])
             return wire.Made(*self._template.render(row, number, enter, scoped=scoped), self._template.take_said())
         except BadRow as bad:
             return wire.Failed(bad.found.code, bad.found.message, bad.found.detail)

@@ -38,9 +38,9 @@ class IdLine(msgspec.Struct, gc=False):
 
 
 class RowLine(IdLine, gc=False):
-    """A line of ids.jsonl with the names of the row's own columns, and where it stands in the file."""
+    """A line of ids.jsonl with the row's own columns, and where it stands in the file."""
 
-    row: dict[str, msgspec.Raw] = {}
+    row: msgspec.Raw = msgspec.Raw()
     offset: int = 0
     size: int = 0
     """Its bytes, its newline with them; 0 when it has no columns."""
@@ -53,8 +53,22 @@ class RowColumns(msgspec.Struct, gc=False):
     row: dict[str, object] = {}
 
 
-Line = TypeVar("Line", IdLine, RowLine, RowColumns)
-_NO_COLUMNS: dict[str, msgspec.Raw] = {}
+class _ColumnNames(msgspec.Struct, gc=False):
+    """The names of the columns in a line."""
+
+    row: dict[str, msgspec.Raw] = {}
+
+
+class _OwnColumns(msgspec.Struct, gc=False):
+    """The columns in a line as JSON."""
+
+    row: msgspec.Raw = msgspec.Raw()
+
+
+Line = TypeVar("Line", IdLine, RowLine, RowColumns, _ColumnNames)
+_NO_COLUMNS = msgspec.Raw()
+_EMPTY = 2
+"""Bytes of an object without columns."""
 
 
 class SourceMark(msgspec.Struct, frozen=True):
@@ -70,6 +84,8 @@ _decoder = msgspec.json.Decoder(IdLine)
 _row_decoder = msgspec.json.Decoder(RowLine)
 decode = _decoder.decode
 _column_decoder = msgspec.json.Decoder(RowColumns)
+_name_decoder = msgspec.json.Decoder(_ColumnNames)
+_own_decoder = msgspec.json.Decoder(_OwnColumns)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -80,6 +96,25 @@ _BLOCK = 256 * 1024
 def columns_of(lines: list[bytes]) -> Sequence[RowColumns | None]:
     """The columns that some lines hold, None for one that can't be read or holds none."""
     return _each(_column_decoder, lines)
+
+
+def own_columns(block: bytes, count: int) -> list[msgspec.Raw] | None:
+    """The columns that each of ``count`` lines holds, as JSON, nothing where it holds none; None when a line is odd."""
+    try:
+        found = [line.row for line in _own_decoder.decode_lines(block)]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return found if len(found) == count else None
+
+
+def column_names(path: Path) -> list[str]:
+    """The names of all own columns that a batch's file holds, in order; none without a file.  Raises OSError."""
+    names: dict[str, None] = {}
+    with suppress(FileNotFoundError), plainfile.opened(path) as file:
+        while lines := file.readlines(_BLOCK):
+            for line in _each(_name_decoder, lines):
+                names.update(dict.fromkeys(line.row if line is not None else ()))
+    return list(names)
 
 
 def _each(decoder: msgspec.json.Decoder[Line], lines: list[bytes]) -> Sequence[Line | None]:
@@ -149,7 +184,7 @@ class _Stretches:
 class RowIds:
     """The places of one batch's requests; raises OSError when its file is there and can't be read.
 
-    With ``columns`` it knows where the rows' own columns stand, too (``line``, ``columns``).
+    With ``columns`` it knows where the rows' own columns stand, too (``line``).
     """
 
     def __init__(self, path: Path, *, columns: bool = False) -> None:
@@ -160,9 +195,6 @@ class RowIds:
         self._hashes: dict[int, str] = {}
         self.sources: dict[int, str] = {}
         """Names by number."""
-        self.columns: dict[str, None] = {}
-        """Names of own columns, in order."""
-        self._names: tuple[str, ...] = ()
         self._offset = 0
         with suppress(FileNotFoundError), plainfile.opened(path) as file:
             while lines := file.readlines(_BLOCK):
@@ -178,12 +210,10 @@ class RowIds:
         offset = self._offset
         for line, row in zip(lines, rows, strict=True):
             size = len(line)
-            if row is not None and row.row:
-                names = tuple(row.row)
-                if names != self._names:
-                    self._names = names
-                    self.columns.update(dict.fromkeys(names))
-                row.row, row.offset, row.size = _NO_COLUMNS, offset, size
+            if row is not None:
+                if len(row.row) > _EMPTY:
+                    row.offset, row.size = offset, size
+                row.row = _NO_COLUMNS
             offset += size
         self._offset = offset
 
@@ -195,9 +225,7 @@ class RowIds:
     def _take(self, lines: Sequence[IdLine]) -> None:
         self.known = self.known or bool(lines)
         self._lines.update({line.custom_id: line for line in lines if line.custom_id})
-        for line in lines:
-            if line.custom_id:
-                continue
+        for line in [line for line in lines if not line.custom_id]:
             if line.first:
                 self._stretches.append(line)
             elif line.source:

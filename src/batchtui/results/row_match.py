@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import repeat
-from operator import itemgetter
+from itertools import islice, repeat
+from operator import gt, itemgetter
 from typing import NamedTuple
 
 from batchtui.domain.errors import StoreError
-from batchtui.results.row_ids import Place, RowIds
+from batchtui.results.row_ids import Place, RowIds, column_names
 from batchtui.results.skipped import SkippedRow, read_skipped
 from batchtui.results.view import ResultSet, Rows, View
 from batchtui.store import files
@@ -63,8 +63,6 @@ class ColumnLines(NamedTuple):
     offsets: Rows
     sizes: Rows
     """Bytes, a newline with them; 0 for rows without columns."""
-    names: list[str]
-    """Of all own columns."""
 
 
 def sourced(view: View) -> Sourced:
@@ -75,22 +73,37 @@ def sourced(view: View) -> Sourced:
 def _sourced(view: View, known: Sequence[RowIds]) -> Sourced:
     found = _places(view, known)
     names = {number: name for ids in known for number, name in ids.sources.items()}
-    return Sourced(array("I", sorted(_as_sent(view), key=lambda row: _spot(found[row]))), found, names)
+    rows = _as_sent(view)
+    spots = [_spot(found[row]) for row in rows]
+    if any(map(gt, spots, islice(spots, 1, None))):
+        rows.sort(key=lambda row: _spot(found[row]))
+    return Sourced(array("I", rows), found, names)
 
 
 def sourced_with_columns(view: View) -> tuple[Sourced, ColumnLines]:
     """The same, and where the rows' own columns stand: in the row's own batch, or else in another.  Raises StoreError."""
     known = [_row_ids(member, columns=True) for member in view.members]
-    names = dict.fromkeys(name for ids in known for name in ids.columns)
-    lines = [(number, *known[number].line(each)) for number, each in zip(_members(view), view.ids(), strict=True)]
-    if len(known) > 1:
-        for row, custom_id in enumerate(view.ids()):
-            if not lines[row][2]:
-                others = ((number, *ids.line(custom_id)) for number, ids in enumerate(known))
-                lines[row] = next((each for each in others if each[2]), lines[row])
-    members, offsets, sizes = (array(kind, [each[place] for each in lines]) for place, kind in enumerate("IQI"))
-    del lines
-    return _sourced(view, known), ColumnLines(members, offsets, sizes, list(names))
+    members, offsets, sizes = (array(kind, bytes(array(kind).itemsize * len(view))) for kind in "IQI")
+    lines = [ids.line for ids in known]
+    for row, (member, custom_id) in enumerate(zip(_members(view), view.ids(), strict=True)):
+        offset, size = lines[member](custom_id)
+        if not size and len(known) > 1:
+            others = ((number, *line(custom_id)) for number, line in enumerate(lines))
+            member, offset, size = next((each for each in others if each[2]), (member, 0, 0))
+        members[row], offsets[row], sizes[row] = member, offset, size
+    return _sourced(view, known), ColumnLines(members, offsets, sizes)
+
+
+def own_column_names(view: View) -> list[str]:
+    """The names of all own columns of a view's rows.  Raises StoreError."""
+    names: dict[str, None] = {}
+    for member in view.members:
+        path = member.folder / IDS
+        try:
+            names.update(dict.fromkeys(column_names(path)))
+        except OSError as error:
+            raise files.explain(error, f"can't read {path}") from error
+    return list(names)
 
 
 def _members(view: View) -> Iterable[int]:

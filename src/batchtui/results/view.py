@@ -222,6 +222,16 @@ class View(ABC):
             return [self.members[member].read(place) for member, place in places]
         return self.members[places[0][0]].read_lines([place for _, place in places])
 
+    def block(self, rows: Sequence[int]) -> bytes | None:
+        """The lines of several rows with the newlines between them; None unless they follow one another in one file.
+
+        Raises StoreError.
+        """
+        places = [*map(self.place, rows)]
+        if len({member for member, _ in places}) != 1:
+            return None
+        return self.members[places[0][0]].read_block([place for _, place in places])
+
     def request_raw(self, row: int) -> bytes | None:
         """The row's request as sent, one JSON line; None when it is not known.  Raises StoreError."""
         member, place = self.place(row)
@@ -433,6 +443,19 @@ class ResultSet(View):
             return [self.read(row) for row in rows]
         try:
             return self._results().read_all(places)
+        except OSError as error:
+            raise files.explain(error, f"can't read the results in {self.folder}") from error
+
+    def read_block(self, rows: Sequence[int]) -> bytes | None:
+        """The lines of several rows with the newlines between them; None unless they follow one another.
+
+        Raises StoreError.
+        """
+        offsets, lengths = self.columns.offset, self.columns.length
+        if offsets[rows[0]] < 0:
+            return None
+        try:
+            return self._results().block([offsets[row] for row in rows], [lengths[row] for row in rows])
         except OSError as error:
             raise files.explain(error, f"can't read the results in {self.folder}") from error
 
