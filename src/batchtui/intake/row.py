@@ -26,29 +26,32 @@ def column_id(row: dict[str, Any]) -> str:
 def as_json(row: dict[str, Any] | None) -> bytes:
     """The row as a line of JSON, for what is left out."""
     try:
-        return msgspec.json.encode(row)
+        return msgspec.json.encode(row.whole() if isinstance(row, RunRow) else row)
     except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
         return safe(repr(row), 10_000).encode()
 
 
 class RunRow(dict[str, Any]):
-    """A row of a run: as a dict, what bare names mean; its parts by scope beside it."""
+    """A row of a run: as a dict, what bare names mean; its parts by scope beside it.
 
-    __slots__ = ("_written", "answer", "own", "row_id", "run", "scoped")
+    One that came as JSON is empty as a dict until ``whole`` is called: most rows pass on without being looked at.
+    """
+
+    __slots__ = ("_merged", "_own", "_written", "answer", "full", "row_id", "run", "scoped")
 
     def __init__(
         self,
-        own: dict[str, Any],
+        own: dict[str, Any] | None,
         row_id: str,
-        *,
         scoped: bool = False,
         answer: dict[str, Any] | None = None,
         run: dict[str, Any] | None = None,
         written: msgspec.Raw | None = None,
+        full: bool = False,
     ) -> None:
-        """``written`` are its columns as JSON, when they came so."""
-        self.own = own
-        """Its columns."""
+        """``written`` are its columns as JSON, when they came so; ``own`` None: they alone are given."""
+        self._own = own
+        self._written = written
         self.row_id = row_id
         """Its own id, "" when it has none."""
         self.scoped = scoped
@@ -56,23 +59,44 @@ class RunRow(dict[str, Any]):
         self.answer = answer or {}
         """The fields of the answer, nested as they are there."""
         self.run = run or {}
-        self._written = written if own else None
-        super().__init__(own)
-        if scoped:
+        self.full = full
+        """True when no name of it can be empty."""
+        self._merged = False
+        if own is not None:
+            self.whole()
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """Its columns, none where their JSON can't be read."""
+        if self._own is None:
+            try:
+                self._own = msgspec.json.decode(self._written or b"{}", type=dict[str, Any])
+            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                self._own = {}
+        return self._own
+
+    def whole(self) -> RunRow:
+        """Itself with all its names."""
+        if self._merged:
+            return self
+        self._merged = True
+        own = self.own
+        self.update(own)
+        if self.scoped:
             # Columns come first among the names, then fields; columns win over fields, and fields over what we say.
-            for more in (self.answer, self.run):
-                self.update(more)
+            self.update(self.answer)
+            self.update(self.run)
             if len(self) != len(own) + len(self.answer) + len(self.run):
                 self.update(self.answer)
                 self.update(own)
+        return self
 
     @property
     def wire(self) -> dict[str, Any]:
         """The row as the process that renders gets it, the columns as JSON when they came so."""
         if not self.scoped:
             return self.own
-        own = bytes(self._written) if self._written else self.own
-        return {"row": own, "answer": self.answer, "run": self.run}
+        return {"row": bytes(self._written) if self._written else self.own, "answer": self.answer, "run": self.run}
 
     @property
     def columns(self) -> dict[str, Any] | msgspec.Raw | None:

@@ -7,6 +7,7 @@ matches it row by row.
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -45,6 +46,8 @@ _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
 _SAID = frozenset((*RUN, *_BESIDE, "verdict")) - {"answer"}
 _NOTHING = msgspec.Raw()
+_ODD = re.compile(rb':(?:"["\\ ]|null|(?<=":)\s)')
+"""What stands in columns with an empty cell, or in those that others wrote."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -181,6 +184,9 @@ class RunSource:
         needs, places = _Needs(names), self._where.places
         for chunk in self._chunks(rows):
             written = self._own_of(chunk)
+            if names is not None and self.kind == "answers" and needs.asks and all(written):
+                yield from self._as_written(chunk, written, needs)
+                continue
             owns = [_columns(each) for each in written]
             if None in owns:
                 written = [_NOTHING if own is None else raw for raw, own in zip(written, owns, strict=True)]
@@ -195,6 +201,20 @@ class RunSource:
                 run = {"answer": said} if text and needs.only_answer else self._say(row, needs, said)
                 answer = _object(said) if text else self._fields(row, said)
                 yield RunRow(own, places[row].row_id, scoped=True, answer=answer, run=run, written=raw)
+
+    def _as_written(self, rows: Sequence[int], written: Sequence[msgspec.Raw], needs: _Needs) -> Iterator[RunRow]:
+        """Rows with answers whose own columns are all there: they pass as they are written unless they ask for a look."""
+        places, odd = self._where.places, _is_odd(b"".join(written))
+        for row, raw, said in zip(rows, written, self._parts(rows, [True] * len(rows)), strict=True):
+            columns = None
+            if odd and _is_odd(bytes(raw)) and (columns := _columns(raw)) is None:
+                columns, raw = self._of_request(row, needs.names), _NOTHING
+            if said.__class__ is str:
+                answer, run = _object(said), {"answer": said} if needs.only_answer else self._say(row, needs, said)
+            else:
+                answer, run = self._fields(row, said), self._say(row, needs, said)
+            full = columns is None and _all_full(answer) and _all_full(run)
+            yield RunRow(columns, places[row].row_id, True, answer, run, raw, full)
 
     def _parts(self, rows: Sequence[int], looks: Sequence[bool]) -> Sequence[AnswerParts | str | None]:
         """The answers of the rows that are looked at, None for others and those without."""
@@ -304,6 +324,30 @@ class _Needs:
         """Whether of what we say of a row it is the answer's text alone."""
         self.beside_named = [key for key in _BESIDE if key in wants]
         self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
+
+
+def _is_odd(written: bytes) -> bool:
+    """Whether own columns as JSON may be empty, or anything else than what is written here."""
+    if _ODD.search(written) or not (written.isascii() or _is_text(written)):
+        return True
+    # Half of a pair of surrogates is no text; a single character is found far sooner than three.
+    return b"\\" in written and b"\\ud" in written
+
+
+def _is_text(written: bytes) -> bool:
+    try:
+        written.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _all_full(values: dict[str, Any]) -> bool:
+    """Whether none of these is empty, as a cell is."""
+    for value in values.values():
+        if not value or (value.__class__ is str and value[0] <= " "):
+            return False
+    return True
 
 
 def _own(line: bytes) -> msgspec.Raw:

@@ -582,7 +582,7 @@ class Renderer:
         self._empty.count([(sent.row, sent.number) for sent in block])
         try:
             self._flying.extend(block)
-            self._in_flight += sum(len(each.raw) for each in block)
+            self._in_flight += sum([len(each.raw) for each in block])
             self._template.send(block[0].order, [each.raw for each in block], scoped=_scoped(block[0].row))
             while self._in_flight > AHEAD or (self._flying and self._template.answered):
                 self._settle(self._template.answers())
@@ -736,6 +736,8 @@ class EmptyCells:
 
     def count(self, rows: list[tuple[dict[str, Any], int]]) -> None:
         """Look at rows of one source, each with its place there."""
+        if isinstance(rows[0][0], RunRow):
+            rows = [(row.whole(), number) for row, number in rows if isinstance(row, RunRow) and not row.full]
         for name in self._names:
             for row, number in rows:
                 value = row.get(name, _ABSENT)
