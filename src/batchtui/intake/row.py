@@ -23,7 +23,7 @@ def column_id(row: dict[str, Any]) -> str:
     return ""
 
 
-def as_json(row: dict[str, Any] | None) -> bytes:
+def as_json(row: dict[str, Any] | msgspec.Raw | None) -> bytes:
     """The row as a line of JSON, for what is left out."""
     try:
         return msgspec.json.encode(row.whole() if isinstance(row, RunRow) else row)

@@ -133,20 +133,29 @@ class RunSource:
 
     def _own_of(self, rows: Sequence[int]) -> Sequence[msgspec.Raw]:
         """The rows' own columns as JSON; nothing where none are known."""
-        sizes, offsets, members = self._lines.sizes, self._lines.offsets, self._lines.members
-        held = [row for row in rows if sizes[row]]
+        sizes, members = self._lines.sizes, self._lines.members
+        among = {members[row] for row in rows}
+        if len(among) == 1 and 0 not in {sizes[row] for row in rows}:
+            return self._own_in(among.pop(), rows)
         found: dict[int, msgspec.Raw] = {}
-        for member in {members[row] for row in held}:
-            mine = [row for row in held if members[row] == member]
-            with suppress(OSError):
-                places = [offsets[row] for row in mine], [sizes[row] for row in mine]
-                block = self._file(member).block(*places)
-                own = own_columns(block, len(mine)) if block is not None else None
-                if own is not None and len(mine) == len(rows):
-                    return own
-                lines = self._file(member).read_all([*zip(*places, strict=True)]) if own is None else ()
-                found.update(zip(mine, own or (_own(line) for line in lines), strict=True))
+        for member in among:
+            mine = [row for row in rows if sizes[row] and members[row] == member]
+            found.update(zip(mine, self._own_in(member, mine), strict=True))
         return [found.get(row, _NOTHING) for row in rows]
+
+    def _own_in(self, member: int, rows: Sequence[int]) -> Sequence[msgspec.Raw]:
+        """The same for rows whose columns one batch's file has."""
+        offsets, sizes = [self._lines.offsets[row] for row in rows], [self._lines.sizes[row] for row in rows]
+        try:
+            file = self._file(member)
+            block = file.block(offsets, sizes)
+            lines = file.read_all([*zip(offsets, sizes, strict=True)]) if block is None else []
+        except OSError:
+            return [_NOTHING] * len(rows)
+        found = own_columns(b"".join(lines) if block is None else block, len(rows))
+        if found is not None:
+            return found
+        return [_own(line) for line in lines or file.read_all([*zip(offsets, sizes, strict=True)])]
 
     def _file(self, member: int) -> plainfile.ReadAhead:
         if member not in self._files:
@@ -190,31 +199,31 @@ class RunSource:
             owns = [_columns(each) for each in written]
             if None in owns:
                 written = [_NOTHING if own is None else raw for raw, own in zip(written, owns, strict=True)]
-                owns = [self._of_request(row, names) if own is None else own for row, own in zip(chunk, owns, strict=True)]
+                owns = [
+                    self._of_request(row, names) if own is None else own for row, own in zip(chunk, owns, strict=True)
+                ]
             made = zip(chunk, cast("list[dict[str, Any]]", owns), written, strict=True)
             if self.kind != "answers":
                 yield from (RunRow(own, places[row].row_id, written=raw) for row, own, raw in made)
                 continue
             parts = self._parts(chunk, [needs.asks or not needs.bare <= own.keys() for own in owns if own is not None])
             for (row, own, raw), said in zip(made, parts, strict=True):
-                text = said.__class__ is str
-                run = {"answer": said} if text and needs.only_answer else self._say(row, needs, said)
-                answer = _object(said) if text else self._fields(row, said)
-                yield RunRow(own, places[row].row_id, scoped=True, answer=answer, run=run, written=raw)
+                run = self._say(row, needs, said)
+                yield RunRow(own, places[row].row_id, True, self._fields(row, said), run, raw)
 
     def _as_written(self, rows: Sequence[int], written: Sequence[msgspec.Raw], needs: _Needs) -> Iterator[RunRow]:
         """Rows with answers whose own columns are all there: they pass as they are written unless they ask for a look."""
         places, odd = self._where.places, _is_odd(b"".join(written))
         for row, raw, said in zip(rows, written, self._parts(rows, [True] * len(rows)), strict=True):
-            columns = None
+            columns, given = None, raw
             if odd and _is_odd(bytes(raw)) and (columns := _columns(raw)) is None:
-                columns, raw = self._of_request(row, needs.names), _NOTHING
-            if said.__class__ is str:
+                columns, given = self._of_request(row, needs.names), _NOTHING
+            if isinstance(said, str):
                 answer, run = _object(said), {"answer": said} if needs.only_answer else self._say(row, needs, said)
             else:
                 answer, run = self._fields(row, said), self._say(row, needs, said)
             full = columns is None and _all_full(answer) and _all_full(run)
-            yield RunRow(columns, places[row].row_id, True, answer, run, raw, full)
+            yield RunRow(columns, places[row].row_id, True, answer, run, given, full)
 
     def _parts(self, rows: Sequence[int], looks: Sequence[bool]) -> Sequence[AnswerParts | str | None]:
         """The answers of the rows that are looked at, None for others and those without."""
@@ -344,10 +353,7 @@ def _is_text(written: bytes) -> bool:
 
 def _all_full(values: dict[str, Any]) -> bool:
     """Whether none of these is empty, as a cell is."""
-    for value in values.values():
-        if not value or (value.__class__ is str and value[0] <= " "):
-            return False
-    return True
+    return not any(not value or (value.__class__ is str and value[0] <= " ") for value in values.values())
 
 
 def _own(line: bytes) -> msgspec.Raw:

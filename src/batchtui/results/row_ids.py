@@ -208,8 +208,7 @@ class RowIds:
     def _note_columns(self, lines: list[bytes], rows: Sequence[RowLine | None]) -> None:
         """Put down where columns stand, and let go of what they hold."""
         offset = self._offset
-        for line, row in zip(lines, rows, strict=True):
-            size = len(line)
+        for size, row in zip(map(len, lines), rows, strict=True):
             if row is not None:
                 if len(row.row) > _EMPTY:
                     row.offset, row.size = offset, size

@@ -89,8 +89,9 @@ def sourced_with_columns(view: View) -> tuple[Sourced, ColumnLines]:
         offset, size = lines[member](custom_id)
         if not size and len(known) > 1:
             others = ((number, *line(custom_id)) for number, line in enumerate(lines))
-            member, offset, size = next((each for each in others if each[2]), (member, 0, 0))
-        members[row], offsets[row], sizes[row] = member, offset, size
+            members[row], offsets[row], sizes[row] = next((each for each in others if each[2]), (member, 0, 0))
+        else:
+            members[row], offsets[row], sizes[row] = member, offset, size
     return _sourced(view, known), ColumnLines(members, offsets, sizes)
 
 
