@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from batchtui.intake.answer_table import AnswerFault, answer_of, sent_schema, whole_schema
 from batchtui.intake.schema_rules import check_schema
-from batchtui.intake.template import BadTemplate, RequestTemplate
+from batchtui.intake.template import RequestTemplate
+from batchtui.intake.template_protocol import BadTemplate
 
 TABLE = """
 [answer]

@@ -78,7 +78,7 @@ def _history(
     def mark() -> str:
         if not options.has_template:
             return template
-        from batchtui.intake.template import read_template, template_mark
+        from batchtui.intake.renderer import read_template, template_mark
 
         path = options.template
         text = read_template(path)[0] if options.template_text is None and path is not None else options.template_text
