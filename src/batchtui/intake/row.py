@@ -21,6 +21,11 @@ def template_name(column: str) -> str:
     return column if column.isidentifier() else _NO_LETTERS.sub("_", column).strip("_")
 
 
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing, or nothing but white space."""
+    return value is None or (value.__class__ is str and (not value or (value[0] <= " " and value.isspace())))
+
+
 def column_id(row: dict[str, Any]) -> str:
     """A row's own id, from the first of the columns that may hold it; "" when none does."""
     for name in _ID_COLUMNS:
@@ -30,82 +35,66 @@ def column_id(row: dict[str, Any]) -> str:
     return ""
 
 
-def as_json(row: dict[str, Any] | msgspec.Raw | None) -> bytes:
+def as_json(row: dict[str, Any] | RunParts | msgspec.Raw | None) -> bytes:
     """The row as a line of JSON, for what is left out."""
     try:
-        return msgspec.json.encode(row.whole() if isinstance(row, RunRow) else row)
+        return msgspec.json.encode(RunRow(row) if isinstance(row, RunParts) else row)
     except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
         return safe(repr(row), 10_000).encode()
 
 
-class RunRow(dict[str, Any]):
-    """A row of a run: as a dict, what bare names mean; its parts by scope beside it.
+class RunParts(msgspec.Struct, gc=False):
+    """The parts of a run's row by their scopes.  Its columns pass on as the JSON they came as, where they came so."""
 
-    One that came as JSON is empty as a dict until ``whole`` is called: most rows pass on without being looked at.
-    """
-
-    __slots__ = ("_merged", "_own", "_written", "answer", "full", "row_id", "run", "scoped")
-
-    def __init__(
-        self,
-        own: dict[str, Any] | None,
-        row_id: str,
-        scoped: bool = False,
-        answer: dict[str, Any] | None = None,
-        run: dict[str, Any] | None = None,
-        written: msgspec.Raw | None = None,
-        full: bool = False,
-    ) -> None:
-        """``written`` are its columns as JSON, when they came so; ``own`` None: they alone are given."""
-        self._own = own
-        self._written = written
-        self.row_id = row_id
-        """Its own id, "" when it has none."""
-        self.scoped = scoped
-        """False for the row alone, which a template sees as one of a table."""
-        self.answer = answer or {}
-        """The fields of the answer, nested as they are there."""
-        self.run = run or {}
-        self.full = full
-        """True when no name of it can be empty."""
-        self._merged = False
-        if own is not None:
-            self.whole()
+    written: msgspec.Raw
+    """Its columns as JSON, empty where they did not come so."""
+    row_id: str
+    """Its own id, "" when it has none."""
+    scoped: bool = False
+    """False for the row alone, which a template sees as one of a table."""
+    answer: dict[str, Any] = {}
+    """The fields of the answer, nested as they are there."""
+    run: dict[str, Any] = {}
+    """What we know of it."""
+    read: dict[str, Any] | None = None
+    """Its columns, where they were read."""
 
     @property
     def own(self) -> dict[str, Any]:
         """Its columns, none where their JSON can't be read."""
-        if self._own is None:
+        if self.read is None:
             try:
-                self._own = msgspec.json.decode(self._written or b"{}", type=dict[str, Any])
+                self.read = msgspec.json.decode(self.written or b"{}", type=dict[str, Any])
             except (msgspec.MsgspecError, UnicodeError, RecursionError):
-                self._own = {}
-        return self._own
-
-    def whole(self) -> RunRow:
-        """Itself with all its names."""
-        if self._merged:
-            return self
-        self._merged = True
-        own = self.own
-        self.update(own)
-        if self.scoped:
-            # Columns come first among the names, then fields; columns win over fields, and fields over what we say.
-            self.update(self.answer)
-            self.update(self.run)
-            if len(self) != len(own) + len(self.answer) + len(self.run):
-                self.update(self.answer)
-                self.update(own)
-        return self
+                self.read = {}
+        return self.read
 
     @property
     def wire(self) -> dict[str, Any]:
         """The row as the process that renders gets it, the columns as JSON when they came so."""
         if not self.scoped:
             return self.own
-        return {"row": bytes(self._written) if self._written else self.own, "answer": self.answer, "run": self.run}
+        return {"row": bytes(self.written) if self.written else self.own, "answer": self.answer, "run": self.run}
 
     @property
     def columns(self) -> dict[str, Any] | msgspec.Raw | None:
         """Its own columns as they are kept beside its request, None without any."""
-        return self._written or self.own or None
+        return self.written or self.own or None
+
+
+class RunRow(dict[str, Any]):
+    """A row of a run: as a dict, what bare names mean; its parts by scope beside it."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: RunParts) -> None:
+        self.parts = parts
+        own = parts.own
+        self.update(own)
+        if parts.scoped:
+            # Columns come first among the names, then fields; columns win over fields, and fields over what we say.
+            self.update(parts.answer)
+            self.update(parts.run)
+            if len(self) != len(own) + len(parts.answer) + len(parts.run):
+                self.update(parts.answer)
+                self.update(own)

@@ -7,7 +7,6 @@ matches it row by row.
 from __future__ import annotations
 
 import os
-import re
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,13 +19,14 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.outcome import STANDINGS, ended, standing
-from batchtui.intake.row import RunRow
+from batchtui.intake.row import RunParts
 from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import SourceMark, own_columns
-from batchtui.results.row_match import own_column_names, sourced_with_columns
+from batchtui.results.row_ids import OwnRow, SourceMark, own_rows
+from batchtui.results.row_match import own_column_names
+from batchtui.results.row_places import Places, column_lines
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
 from batchtui.store.records import IDS
@@ -46,8 +46,6 @@ _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
 _SAID = frozenset((*RUN, *_BESIDE, "verdict")) - {"answer"}
 _NOTHING = msgspec.Raw()
-_ODD = re.compile(rb':(?:"["\\ ]|null|(?<=":)\s)')
-"""What stands in columns with an empty cell, or in those that others wrote."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -84,32 +82,33 @@ class RunSource:
         """The run's local id."""
         self.name = name
         self.kind = kind
-        self._where, self._lines = sourced_with_columns(view)
+        self._places = Places(view)
+        self._lines = column_lines(view, self._places)
         self._files: dict[int, plainfile.ReadAhead] = {}
         self._fds: list[int] = []
         self._reviewed = reviewed or {}
         self._betas = [(betas or {}).get(member.folder.name, ()) for member in view.members]
-        meant: Sequence[int] = self._where.rows
+        meant = self._places.in_order()
         if among is not None:
             chosen = set(among)
-            meant = [row for row in meant if row in chosen]
+            meant = array("I", [row for row in meant if row in chosen])
         if keys is not None:
-            meant = [row for row in meant if self._where.places[row].key in keys]
+            meant = array("I", [row for row in meant if self._places[row].key in keys])
         self.total = len(meant)
         """Rows that were meant, those that are left out included."""
         self.rows, self.left_out = self._taken(meant, only)
 
-    def _taken(self, meant: Sequence[int], only: Sequence[str]) -> tuple[Rows, dict[str, int]]:
-        outcomes, flaws = self._view.column("outcome"), self._view.column("cut")
-        ended_as = [(outcomes[row], flaws[row]) for row in meant]
-        names = {pair: standing(*pair).name for pair in set(ended_as)}
-        states = [names[pair] for pair in ended_as]
+    def _taken(self, meant: Rows, only: Sequence[str]) -> tuple[Rows, dict[str, int]]:
         if self.kind != "answers" or "all" in only:
-            return array("I", meant), {}
+            return meant, {}
+        outcomes, flaws = self._view.column("outcome"), self._view.column("cut")
+        names = {pair: standing(*pair).name for pair in set(zip(outcomes, flaws, strict=True))}
         wanted = {name for each in only for name in (_SUCCEEDED if each == "succeeded" else (each,))}
-        left = Counter(state for state in states if state not in wanted)
-        kept = array("I", [row for row, state in zip(meant, states, strict=True) if state in wanted])
-        return kept, {each.name: left[each.name] for each in STANDINGS if left[each.name]}
+        if wanted.issuperset(names.values()):
+            return meant, {}
+        left = Counter(names[outcomes[row], flaws[row]] for row in meant)
+        kept = array("I", [row for row in meant if names[outcomes[row], flaws[row]] in wanted])
+        return kept, {each.name: left[each.name] for each in STANDINGS if left[each.name] and each.name not in wanted}
 
     @property
     def columns(self) -> list[str]:
@@ -131,19 +130,26 @@ class RunSource:
         self._files.clear()
         self._view.close()
 
-    def _own_of(self, rows: Sequence[int]) -> Sequence[msgspec.Raw]:
-        """The rows' own columns as JSON; nothing where none are known."""
-        sizes, members = self._lines.sizes, self._lines.members
+    def _own_of(self, rows: Sequence[int]) -> Sequence[OwnRow]:
+        """The rows' own ids, and their own columns as JSON, nothing where none are known."""
+        lines, places = self._lines, self._places
+        sizes, members = lines.sizes, lines.members
         among = {members[row] for row in rows}
         if len(among) == 1 and 0 not in {sizes[row] for row in rows}:
-            return self._own_in(among.pop(), rows)
-        found: dict[int, msgspec.Raw] = {}
-        for member in among:
-            mine = [row for row in rows if sizes[row] and members[row] == member]
-            found.update(zip(mine, self._own_in(member, mine), strict=True))
-        return [found.get(row, _NOTHING) for row in rows]
+            found = self._own_in(among.pop(), rows)
+        else:
+            held: dict[int, OwnRow] = {}
+            for member in among:
+                mine = [row for row in rows if sizes[row] and members[row] == member]
+                held.update(zip(mine, self._own_in(member, mine), strict=True))
+            found = [held.get(row) or OwnRow(places[row].row_id) for row in rows]
+        if not places.all_placed or lines.strange:
+            for row, own in zip(rows, found, strict=True):
+                if row in lines.strange or not places.sources[row]:
+                    own.row_id = places[row].row_id
+        return found
 
-    def _own_in(self, member: int, rows: Sequence[int]) -> Sequence[msgspec.Raw]:
+    def _own_in(self, member: int, rows: Sequence[int]) -> Sequence[OwnRow]:
         """The same for rows whose columns one batch's file has."""
         offsets, sizes = [self._lines.offsets[row] for row in rows], [self._lines.sizes[row] for row in rows]
         try:
@@ -151,11 +157,12 @@ class RunSource:
             block = file.block(offsets, sizes)
             lines = file.read_all([*zip(offsets, sizes, strict=True)]) if block is None else []
         except OSError:
-            return [_NOTHING] * len(rows)
-        found = own_columns(b"".join(lines) if block is None else block, len(rows))
+            return [OwnRow(self._places[row].row_id) for row in rows]
+        found = own_rows(b"".join(lines) if block is None else block, len(rows))
         if found is not None:
             return found
-        return [_own(line) for line in lines or file.read_all([*zip(offsets, sizes, strict=True)])]
+        lines = lines or file.read_all([*zip(offsets, sizes, strict=True)])
+        return [_own(line) or OwnRow(self._places[row].row_id) for row, line in zip(rows, lines, strict=True)]
 
     def _file(self, member: int) -> plainfile.ReadAhead:
         if member not in self._files:
@@ -163,67 +170,75 @@ class RunSource:
             self._files[member] = plainfile.ReadAhead(self._fds[-1])
         return self._files[member]
 
-    def stretches(self) -> Iterator[tuple[SourceMark, Sequence[int]]]:
+    def stretches(self) -> Iterator[tuple[SourceMark, Rows]]:
         """The rows in stretches that are from one source each, with what is known of that source."""
-        places, held, at = self._where.places, [], None
-        for row in self.rows:
-            here = (places[row].source, places[row].sha256)
-            if at is not None and here != at:
-                yield self._mark(*at), held
-                held = []
-            at = here
-            held.append(row)
+        first, at = 0, None
+        for number, row in enumerate(self.rows):
+            here = self._places.mark(row)
+            if here != at:
+                if at is not None:
+                    yield self._mark(*at), self.rows[first:number]
+                first, at = number, here
         if at is not None:
-            yield self._mark(*at), held
+            yield self._mark(*at), self.rows[first:]
 
     def _mark(self, source: int, sha256: str) -> SourceMark:
-        return SourceMark(source, self._where.names.get(source, "") or self.name, sha256)
+        return SourceMark(source, self._places.names.get(source, "") or self.name, sha256)
 
     def number(self, row: int) -> int:
         """The row's number in its source."""
-        place = self._where.places[row]
-        return place.number or row + 1
+        return self._places.numbers[row] or row + 1
 
-    def row(self, row: int, names: Collection[str] | None = None) -> RunRow:
+    def row(self, row: int, names: Collection[str] | None = None) -> RunParts:
         """A row with what a template of these names uses of it (None: all).  Raises StoreError."""
         return next(self.with_answers([row], names))
 
-    def with_answers(self, rows: Sequence[int], names: Collection[str] | None = None) -> Iterator[RunRow]:
+    def with_answers(self, rows: Sequence[int], names: Collection[str] | None = None) -> Iterator[RunParts]:
         """These rows, each with what a template of these names uses of it (None: all).  Raises StoreError."""
-        needs, places = _Needs(names), self._where.places
-        for chunk in self._chunks(rows):
-            written = self._own_of(chunk)
-            if names is not None and self.kind == "answers" and needs.asks and all(written):
-                yield from self._as_written(chunk, written, needs)
-                continue
-            owns = [_columns(each) for each in written]
-            if None in owns:
-                written = [_NOTHING if own is None else raw for raw, own in zip(written, owns, strict=True)]
-                owns = [
-                    self._of_request(row, names) if own is None else own for row, own in zip(chunk, owns, strict=True)
-                ]
-            made = zip(chunk, cast("list[dict[str, Any]]", owns), written, strict=True)
-            if self.kind != "answers":
-                yield from (RunRow(own, places[row].row_id, written=raw) for row, own, raw in made)
-                continue
-            parts = self._parts(chunk, [needs.asks or not needs.bare <= own.keys() for own in owns if own is not None])
-            for (row, own, raw), said in zip(made, parts, strict=True):
-                run = self._say(row, needs, said)
-                yield RunRow(own, places[row].row_id, True, self._fields(row, said), run, raw)
+        return (row for _, made in self.blocks(rows, names) for row in made)
 
-    def _as_written(self, rows: Sequence[int], written: Sequence[msgspec.Raw], needs: _Needs) -> Iterator[RunRow]:
-        """Rows with answers whose own columns are all there: they pass as they are written unless they ask for a look."""
-        places, odd = self._where.places, _is_odd(b"".join(written))
-        for row, raw, said in zip(rows, written, self._parts(rows, [True] * len(rows)), strict=True):
-            columns, given = None, raw
-            if odd and _is_odd(bytes(raw)) and (columns := _columns(raw)) is None:
-                columns, given = self._of_request(row, needs.names), _NOTHING
-            if isinstance(said, str):
-                answer, run = _object(said), {"answer": said} if needs.only_answer else self._say(row, needs, said)
+    def blocks(
+        self, rows: Sequence[int], names: Collection[str] | None = None
+    ) -> Iterator[tuple[Sequence[int], Sequence[RunParts]]]:
+        """The same in blocks, each with the rows' numbers."""
+        needs = _Needs(names)
+        for chunk in self._chunks(rows):
+            owned = self._own_of(chunk)
+            if self.kind != "answers":
+                yield chunk, [self._alone(row, own, names) for row, own in zip(chunk, owned, strict=True)]
+            elif names is not None and all(own.row for own in owned):
+                yield chunk, self._as_written(chunk, owned, needs)
             else:
-                answer, run = self._fields(row, said), self._say(row, needs, said)
-            full = columns is None and _all_full(answer) and _all_full(run)
-            yield RunRow(columns, places[row].row_id, True, answer, run, given, full)
+                yield chunk, self._read(chunk, owned, needs)
+
+    def _alone(self, row: int, own: OwnRow, names: Collection[str] | None) -> RunParts:
+        """A row without its answer."""
+        found = _columns(own.row)
+        if found is None:
+            return RunParts(_NOTHING, own.row_id, read=self._of_request(row, names))
+        return RunParts(own.row, own.row_id, read=found)
+
+    def _as_written(self, rows: Sequence[int], owned: Sequence[OwnRow], needs: _Needs) -> Sequence[RunParts]:
+        """Rows with answers whose own columns are all there: they pass as they are written."""
+        parts = self._parts(rows, [True] * len(rows))
+        if needs.no_more and set(map(type, parts)) == {str}:
+            texts = cast("Sequence[str]", parts)
+            return [
+                RunParts(own.row, own.row_id, True, _object(said), {"answer": said} if needs.asks else {})
+                for own, said in zip(owned, texts, strict=True)
+            ]
+        return [
+            RunParts(own.row, own.row_id, True, self._fields(row, said), self._say(row, needs, said))
+            for row, own, said in zip(rows, owned, parts, strict=True)
+        ]
+
+    def _read(self, rows: Sequence[int], owned: Sequence[OwnRow], needs: _Needs) -> Sequence[RunParts]:
+        """Rows with answers, whose columns are read."""
+        made = [self._alone(row, own, needs.names) for row, own in zip(rows, owned, strict=True)]
+        parts = self._parts(rows, [needs.asks or not needs.bare <= each.own.keys() for each in made])
+        for row, each, said in zip(rows, made, parts, strict=True):
+            each.scoped, each.answer, each.run = True, self._fields(row, said), self._say(row, needs, said)
+        return made
 
     def _parts(self, rows: Sequence[int], looks: Sequence[bool]) -> Sequence[AnswerParts | str | None]:
         """The answers of the rows that are looked at, None for others and those without."""
@@ -274,7 +289,7 @@ class RunSource:
             invalid = self._view.why_invalid(row) if key == "error_message" else ""
             said[key] = invalid or (said_beside(line, key, answer) if line else "")
         if needs.verdict:
-            said |= self._reviewed.get(self._where.places[row].key, {"verdict": "", "right_value": "", "note": ""})
+            said |= self._reviewed.get(self._places[row].key, {"verdict": "", "right_value": "", "note": ""})
         return said
 
     def _indexed(self, row: int) -> dict[str, Any]:
@@ -304,10 +319,10 @@ class RunSource:
         raw = self._view.request_raw(row)
         if raw is None:
             return None
-        custom_id, place = self._view.id(row), self._where.places[row]
+        custom_id, place = self._view.id(row), self._places[row]
         found = msgspec.json.decode(raw, type=_Request)
         kept = place.row_id == custom_id and bool(CUSTOM_ID.match(custom_id))
-        own = _columns(self._own_of([row])[0])
+        own = _columns(self._own_of([row])[0].row)
         betas = self._betas[self._view.place(row)[0]]
         return RunRequest(custom_id if kept else "", bytes(found.params), place.row_id, own, betas)
 
@@ -329,37 +344,16 @@ class _Needs:
         self.indexed = every or not _INDEXED.isdisjoint(wants)
         self.custom_id = every or "custom_id" in wants
         self.verdict = every or "verdict" in wants
-        self.only_answer = self.asks and not every and _SAID.isdisjoint(wants)
-        """Whether of what we say of a row it is the answer's text alone."""
+        self.no_more = not every and _SAID.isdisjoint(wants)
+        """Whether of what we say of a row it is the answer's text at most."""
         self.beside_named = [key for key in _BESIDE if key in wants]
         self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
 
 
-def _is_odd(written: bytes) -> bool:
-    """Whether own columns as JSON may be empty, or anything else than what is written here."""
-    if _ODD.search(written) or not (written.isascii() or _is_text(written)):
-        return True
-    # Half of a pair of surrogates is no text; a single character is found far sooner than three.
-    return b"\\" in written and b"\\ud" in written
-
-
-def _is_text(written: bytes) -> bool:
-    try:
-        written.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _all_full(values: dict[str, Any]) -> bool:
-    """Whether none of these is empty, as a cell is."""
-    return not any(not value or (value.__class__ is str and value[0] <= " ") for value in values.values())
-
-
-def _own(line: bytes) -> msgspec.Raw:
-    """The own columns that one line holds, as JSON; nothing for one that can't be read."""
-    found = own_columns(line, 1)
-    return found[0] if found else _NOTHING
+def _own(line: bytes) -> OwnRow | None:
+    """The row that one line holds; None for one that can't be read."""
+    found = own_rows(line, 1)
+    return found[0] if found else None
 
 
 def _columns(written: msgspec.Raw) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 from batchtui import tomltext
 from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schema
 from batchtui.intake.problems import Found, error
-from batchtui.intake.row import template_name
+from batchtui.intake.row import is_empty, template_name
 from batchtui.intake.sandbox import COMPILED, Sandbox, Scope, TemplateLimit, as_text, scope
 from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, MAX_TEXT, BadTemplate
 from batchtui.intake.wording import KNOWN_PARAMS, did_you_mean, kind_of, near, quoted
@@ -53,6 +53,8 @@ class RequestTemplate:
     def __init__(self, text: str, model: str = "", fallback_model: str = "") -> None:
         self._sandbox = Sandbox()
         self._aliases: dict[str, str] = {}
+        self._plain: set[str] = set()
+        """Columns that a template calls by their own names."""
         self._encode = msgspec.json.Encoder().encode
         data = _toml(text)
         for name, value in data.items():
@@ -85,6 +87,8 @@ class RequestTemplate:
         self._text = text
         self._said: list[Found] = []
         self._used: set[str] = set()
+        self.empty = False
+        """Whether a column that the template uses was empty in the row that was rendered last."""
         self._custom_id = self._compiled("custom_id", custom_id) if custom_id is not None else None
         self._shown = "prompt" if short else "messages"
         if isinstance(data.get("messages"), str) and not any(mark in data["messages"] for mark in _MARKS):
@@ -142,6 +146,7 @@ class RequestTemplate:
         try:
             given, row = row, _merged(row) if scoped else row
             names = self._names(row, number)
+            self.empty = self._any_empty(names)
             if scoped:
                 names["row"] = given["row"]
                 names["answer"] = scope(row.get("answer"), given["answer"])
@@ -184,14 +189,26 @@ class RequestTemplate:
         aliases = self._aliases
         if len(aliases) > _MAX_ALIASES:
             aliases.clear()
-        for name, value in row.items():
-            alias = aliases.get(name)
-            if alias is None:
-                alias = aliases[name] = template_name(name)
-            if alias != name and (alias not in names or alias in self._sandbox.globals):
-                names[alias] = value
+            self._plain.clear()
+        if not row.keys() <= self._plain:
+            for name, value in row.items():
+                alias = aliases.get(name)
+                if alias is None:
+                    alias = aliases[name] = template_name(name)
+                if alias == name:
+                    self._plain.add(name)
+                elif alias not in names or alias in self._sandbox.globals:
+                    names[alias] = value
         names.update(row)
         return names
+
+    def _any_empty(self, names: dict[str, Any]) -> bool:
+        """Whether a column that the template uses holds nothing."""
+        for name in self._used:
+            value = names.get(name, _ABSENT)
+            if (not value or (value.__class__ is str and value[0] <= " ")) and is_empty(value):
+                return True
+        return False
 
     def _meant(self, message: str, row: dict[str, Any]) -> str:
         """The column that a name that is none may stand for, as the end of a sentence's first part; "" without a near one."""
@@ -331,8 +348,12 @@ def too_much(bad: BaseException) -> str:
 
 def _merged(given: dict[str, Any]) -> dict[str, Any]:
     """What bare names mean in a row of a run: its column, else the field, else what we say of it; columns come first."""
-    own, answer = given["row"], given["answer"]
-    return {**own, **answer, **given["run"], **answer, **own}
+    own, answer, run = given["row"], given["answer"], given["run"]
+    made = {**own, **answer, **run}
+    if len(made) != len(own) + len(answer) + len(run):
+        made.update(answer)
+        made.update(own)
+    return made
 
 
 def _has_marks(part: Any) -> bool:

@@ -93,6 +93,8 @@ class Made(msgspec.Struct, frozen=True, array_like=True, tag=2):
     custom_id: str | None
     said: list[tuple[str, str]] = []
     """Codes and texts of warnings."""
+    empty: bool = False
+    """Whether a column that the template uses is empty in it."""
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=3):

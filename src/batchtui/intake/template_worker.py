@@ -149,7 +149,8 @@ class Worker:
         try:
             if scoped and isinstance(row["row"], bytes):
                 row["row"] = _DECODE(row["row"])
-            return wire.Made(*self._template.render(row, number, enter, scoped=scoped), self._template.take_said())
+            made = self._template.render(row, number, enter, scoped=scoped)
+            return wire.Made(*made, self._template.take_said(), self._template.empty)
         except BadRow as bad:
             return wire.Failed(bad.found.code, bad.found.message, bad.found.detail)
         except (msgspec.MsgspecError, UnicodeError) as bad:

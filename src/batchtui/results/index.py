@@ -6,6 +6,7 @@ import os
 import sys
 import zlib
 from array import array
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
 from operator import sub
@@ -138,6 +139,14 @@ class Columns:
         """Whether an id may be longer than what is kept of it."""
         ends = self.id_end
         return max(map(sub, ends, chain((0,), ends)), default=0) >= ID_LIMIT
+
+    def ids_of(self, rows: Iterable[int]) -> Iterator[str]:
+        """The custom_ids of some rows, one after the other."""
+        ends, blob = self.id_end, bytes(self.ids)
+        text = blob.decode("ascii") if blob.isascii() else None
+        for row in rows:
+            start, end = ends[row - 1] if row else 0, ends[row]
+            yield text[start:end] if text is not None else blob[start:end].decode("utf-8", "replace")
 
     def id_texts(self) -> list[str]:
         """All custom_ids in one go."""

@@ -16,7 +16,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import Schema
 from batchtui.results.index import DUPLICATE, UNEXPECTED, Columns, GroupKey
 from batchtui.results.storage import open_results
-from batchtui.results.view import ResultSet, View
+from batchtui.results.view import ResultSet, Rows, View
 
 _GOOD = USABLE.rank + 1
 
@@ -166,6 +166,10 @@ class RunView(View):
     def place(self, row: int) -> tuple[int, int]:
         """A row's member and its row number there."""
         return self._member[row], self._place[row]
+
+    def spots(self) -> tuple[Rows, Sequence[int]]:
+        """The members of all rows, and their row numbers there."""
+        return self._member, self._place
 
     def holders(self, rows: Iterable[int]) -> list[int]:
         """The members that have a result, or only the request, of any of these rows."""

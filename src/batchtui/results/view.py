@@ -157,6 +157,10 @@ class View(ABC):
         """A row's member and its row number there."""
 
     @abstractmethod
+    def spots(self) -> tuple[Rows, Sequence[int]]:
+        """The same of all rows: their members, and their row numbers there."""
+
+    @abstractmethod
     def row_of(self, member: int, row: int) -> int:
         """The view's row that shows a member's row now, -1 when none does."""
 
@@ -423,6 +427,10 @@ class ResultSet(View):
     def place(self, row: int) -> tuple[int, int]:
         """This batch, and the row itself."""
         return 0, row
+
+    def spots(self) -> tuple[Rows, Sequence[int]]:
+        """This batch, and the rows themselves."""
+        return array("I", bytes(4 * len(self))), range(len(self))
 
     def row_of(self, member: int, row: int) -> int:
         """The row itself."""
