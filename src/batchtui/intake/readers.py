@@ -106,7 +106,7 @@ class Reader:
                 raise _needs_template(run.columns)
             else:
                 for chunk, made in run.blocks(rows, names):
-                    self._rows.render_all(made, [run.number(row) for row in chunk])
+                    self._rows.render_all(made, run.numbers(chunk))
                     self._tick()
             if self._rows is not None:
                 self._rows.flush()
@@ -114,7 +114,7 @@ class Reader:
 
     def _again(self, run: RunSource, row: int) -> None:
         """A request of a run once more: under its own custom_id, or under a new one where it was made."""
-        number, found = run.number(row), run.request(row)
+        (number,), found = run.numbers([row]), run.request(row)
         if found is None:
             self._checker.report(error("request_gone", "its request is not on this machine"), number)
             return

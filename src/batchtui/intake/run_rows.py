@@ -172,22 +172,16 @@ class RunSource:
 
     def stretches(self) -> Iterator[tuple[SourceMark, Rows]]:
         """The rows in stretches that are from one source each, with what is known of that source."""
-        first, at = 0, None
-        for number, row in enumerate(self.rows):
-            here = self._places.mark(row)
-            if here != at:
-                if at is not None:
-                    yield self._mark(*at), self.rows[first:number]
-                first, at = number, here
-        if at is not None:
-            yield self._mark(*at), self.rows[first:]
+        first = 0
+        for last, mark in self._places.stretches(self.rows):
+            name = self._places.names.get(mark[0], "") or self.name
+            yield SourceMark(mark[0], name, mark[1]), self.rows[first:last]
+            first = last
 
-    def _mark(self, source: int, sha256: str) -> SourceMark:
-        return SourceMark(source, self._places.names.get(source, "") or self.name, sha256)
-
-    def number(self, row: int) -> int:
-        """The row's number in its source."""
-        return self._places.numbers[row] or row + 1
+    def numbers(self, rows: Sequence[int]) -> list[int]:
+        """The numbers of rows in their sources."""
+        numbers = self._places.numbers
+        return [numbers[row] or row + 1 for row in rows]
 
     def row(self, row: int, names: Collection[str] | None = None) -> RunParts:
         """A row with what a template of these names uses of it (None: all).  Raises StoreError."""
@@ -253,15 +247,19 @@ class RunSource:
     def _chunks(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
         """Rows that are read together, so many that their lines are not large."""
         lengths, sizes = self._view.column("length"), self._lines.sizes
-        first = held = 0
-        for number, row in enumerate(rows):
-            size = lengths[row] + sizes[row]
-            if number > first and (held + size > _CHUNK or number - first == _CHUNK_ROWS):
-                yield rows[first:number]
-                first, held = number, 0
-            held += size
-        if rows:
-            yield rows[first:]
+        for start in range(0, len(rows), _CHUNK_ROWS):
+            chunk = rows[start : start + _CHUNK_ROWS]
+            octets = [lengths[row] + sizes[row] for row in chunk]
+            if sum(octets) <= _CHUNK:
+                yield chunk
+                continue
+            first = held = 0
+            for number, size in enumerate(octets):
+                if number > first and held + size > _CHUNK:
+                    yield chunk[first:number]
+                    first, held = number, 0
+                held += size
+            yield chunk[first:]
 
     def _fields(self, row: int, parts: AnswerParts | str | None) -> dict[str, Any]:
         if parts is None:

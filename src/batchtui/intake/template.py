@@ -95,6 +95,7 @@ class RequestTemplate:
             what = 'messages must be a list of turns, or a column that holds them: messages = "{{ messages }}"'
             raise BadTemplate(error("template", what), _line_of(text, "messages"))
         self._plan = {name: self._constant(self._compiled(self._name(name), value)) for name, value in data.items()}
+        self._scopes = self._used & {"answer", "run"}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,8 +150,8 @@ class RequestTemplate:
             self.empty = self._any_empty(names)
             if scoped:
                 names["row"] = given["row"]
-                names["answer"] = scope(row.get("answer"), given["answer"])
-                names["run"] = scope(row.get("run"), given["run"])
+                for each in self._scopes:
+                    names[each] = scope(row.get(each), given[each])
             params = {}
             for name, part in self._plan.items():
                 field = self._name(name)

@@ -261,10 +261,26 @@ class Places(Sequence[Place]):
         member, place = self._view.place(row)
         return self.members[member].place(place)
 
-    def mark(self, row: int) -> tuple[int, str]:
-        """A row's source and its hash."""
-        source = self.sources[row]
-        return source, self.members[self._view.place(row)[0]].sha256(source) if source else ""
+    def stretches(self, rows: Rows) -> Iterator[tuple[int, tuple[int, str]]]:
+        """How far each stretch of these rows goes that is of one source, which is told by its number and its hash."""
+        members, _ = self._view.spots()
+        sources = self.sources
+        last: tuple[int, int] | None = None
+        mark: tuple[int, str] | None = None
+        if rows and len(set(sources)) == 1 and len(self.members) == 1:
+            yield len(rows), self._mark(0, sources[0])
+            return
+        for number, row in enumerate(rows):
+            here = members[row], sources[row]
+            if here != last:
+                last, before, mark = here, mark, self._mark(*here)
+                if before is not None and before != mark:
+                    yield number, before
+        if mark is not None:
+            yield len(rows), mark
+
+    def _mark(self, member: int, source: int) -> tuple[int, str]:
+        return source, self.members[member].sha256(source) if source else ""
 
     def in_order(self) -> Rows:
         """The rows as they stand in their sources; those that no source is known of stay as they are, at the end."""

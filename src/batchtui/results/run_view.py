@@ -146,6 +146,8 @@ class RunView(View):
         if found is None:
             parts = [member.column(name) for member in self.members]
             places = zip(self._member, self._place, strict=True)
+            if len(parts) == 1 and name not in self._maps:
+                return self._columns.setdefault(name, array("q", map(parts[0].__getitem__, self._place)))
             if name in self._maps:
                 maps = self._maps[name]
                 found = array("I", (maps[member][parts[member][place]] for member, place in places))
