@@ -162,13 +162,13 @@ def runs(record: BatchRecord) -> bool:
     return sending or (record.status in ("in_progress", "canceling") and not record.unknown)
 
 
-def needs_words(record: BatchRecord, now: datetime) -> bool:
+def takes_sentence(record: BatchRecord, now: datetime) -> bool:
     """Whether its status takes a sentence, in the place of progress and counts."""
     in_doubt = record.unknown or record.status in ("unconfirmed", "refused")
     return in_doubt or results_going(record, now) is not None
 
 
-def wants(record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None) -> str:
+def attention(record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None) -> str:
     """What needs attention about a batch, in a few words; "" when nothing.  ``left``: failed requests not retried yet."""
     if record.unknown:
         return "not known by the API: press Enter"

@@ -68,7 +68,7 @@ def format_of(dest: Path | None, asked: str | None = None) -> str:
     """
     ending = dest.suffix.lower() if dest is not None and not is_special(dest) else ""
     told = next((name for name, endings in ENDINGS.items() if ending in endings), None) if ending else None
-    if dest is not None and ending in _OTHER_ENDINGS and not asked:
+    if dest is not None and told is None and ending in _OTHER_ENDINGS and not asked:
         raise InputError(
             f"{ending} is not a format that results are written in",
             advice=f"name the file {dest.stem}.csv, or say the format with --format",

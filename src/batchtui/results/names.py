@@ -216,14 +216,14 @@ _Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"
 
 
 def run_column(view: View, key: str) -> ValueColumn:
-    """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError."""
+    """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError, KeyError for any other."""
     if key in REVIEWED:
         return review_column(view, key)
     if key in _READ:
-        return column_of(_said(view, key))
+        return column_of(_from_lines(view, key))
     if key == "custom_id":
         return column_of(view.ids())
-    codes, value = _numbered(view, key)
+    codes, value = _from_index(view, key)
     numbers: dict[int, int] = {}
     entries: list[Value] = []
     for code in dict.fromkeys(codes):
@@ -241,8 +241,8 @@ def _joined(codes: Sequence[int], entries: list[Value]) -> ValueColumn:
     return column_of(entries[code - FIRST] if code >= FIRST else ABSENT for code in codes)
 
 
-def _numbered(view: View, key: str) -> _Made:
-    """A column of the index, and what its numbers mean."""
+def _from_index(view: View, key: str) -> _Made:
+    """A column of the index, and what its numbers mean; raises KeyError for a name that the index knows nothing of."""
     if key in _TOKENS:
         has_line = view.column("line")
         held = view.column(_TOKENS[key])
@@ -255,13 +255,14 @@ def _numbered(view: View, key: str) -> _Made:
         return view.column("stop"), lambda code: view.stops[code] or ABSENT
     if key == "attempt":
         return [view.attempt_of(view.place(row)[0]) + 1 for row in range(len(view))], _itself
-    flaws = view.column("cut")
     if key == "outcome":
-        pairs = [outcome << 8 | flaw for outcome, flaw in zip(view.column("outcome"), flaws, strict=True)]
+        pairs = [outcome << 8 | flaw for outcome, flaw in zip(view.column("outcome"), view.column("cut"), strict=True)]
         return pairs, lambda code: ended(code >> 8, code & 255)
-    groups, failed = view.column("group"), view.column("outcome")
-    numbers = [group if outcome else 0 for group, outcome in zip(groups, failed, strict=True)]
-    return numbers, lambda code: _error(view, code)
+    if key == "error":
+        groups, failed = view.column("group"), view.column("outcome")
+        numbers = [group if outcome else 0 for group, outcome in zip(groups, failed, strict=True)]
+        return numbers, lambda code: _error(view, code)
+    raise KeyError(key)
 
 
 def _error(view: View, group: int) -> Value | Absent:
@@ -277,7 +278,7 @@ def _or_absent(code: int) -> Value | Absent:
     return ABSENT if code < 0 else code
 
 
-def _said(view: View, key: str) -> Iterable[Value | Absent]:
+def _from_lines(view: View, key: str) -> Iterable[Value | Absent]:
     for row in range(len(view)):
         line = view.raw(row)
         if key == "answer":

@@ -1,4 +1,4 @@
-"""The app: wires the service, its events, signals, colours, keys and screens together; holds no rules."""
+"""The app: wires the service, its events, signals, colors, keys and screens together; holds no rules."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class BatchtuiApp(Guard, App[int]):
         return HomeScreen()
 
     def on_mount(self) -> None:
-        """Colours, keys and signals; the service starts after the first paint."""
+        """Colors, keys and signals; the service starts after the first paint."""
         self.config_problems: list[str] = [*self.service.config.warnings]
         choose_theme(self, self.service.config.screen.theme)
         self.set_keymap(bindings.usable(self.service.config.keys))

@@ -85,8 +85,8 @@ def _signs(room: int) -> list[Piece]:
         (g.mark, "$text-primary", "marked: c, r, x and d act on all marked batches"),
     ]
     parts: list[Piece] = [("Signs\n", "bold")]
-    for sign, colour, meaning in signs:
-        parts += [(f"{sign}  ", colour), f"{_hanging(meaning, 3, room)}\n"]
+    for sign, color, meaning in signs:
+        parts += [(f"{sign}  ", color), f"{_hanging(meaning, 3, room)}\n"]
     parts.append(
         (
             "~ before a price: an estimate.  Left: until the batch expires, or until the API deletes its results.",

@@ -14,7 +14,7 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.meant import all_meant
+from batchtui.cli.batch_choice import all_meant
 from batchtui.cli.output import fail, print_json, say, show, terminal_width
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord

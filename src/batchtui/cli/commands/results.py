@@ -12,8 +12,8 @@ import msgspec
 
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
-from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, agree_on
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter

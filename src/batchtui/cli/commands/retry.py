@@ -9,8 +9,8 @@ import click
 
 from batchtui import safetext
 from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import bring_due
-from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.row_choice import filter_options, filtered, wanted_filter
 from batchtui.cli.sending import (

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from batchtui.cli import completion
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
-from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import table_options, table_place, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter

@@ -41,11 +41,11 @@ def of_batch(
     left = group.left(record) if group is not None else None
     retried = group is not None and group.retried(record)
     state = batch.state(record, now, retried=retried)
-    colour = COLORS.get(state.style, "$foreground 60%")
+    color = COLORS.get(state.style, "$foreground 60%")
     part = batch.part_name(record)
     parts: list[Piece] = [(batch.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
-    parts += [(f"{state.sign} {state.word}", colour)]
-    wanted = batch.wants(record, now, retried=retried, left=left)
+    parts += [(f"{state.sign} {state.word}", color)]
+    wanted = batch.attention(record, now, retried=retried, left=left)
     parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record], width)]
     if group is not None and len(group.whole) > 1 and group.good is not None:
         parts += ["\n", f"Whole run  {numbers.of(group.good, group.requests)} usable\n"]

@@ -102,8 +102,8 @@ class HomeRows:
             "cost": batch.cost(record),
             "note": safetext.line(record.note, 200),
         }
-        if batch.needs_words(record, now):
-            words = batch.wants(record, now, retried=retried, left=self._model.left(record))
+        if batch.takes_sentence(record, now):
+            words = batch.attention(record, now, retried=retried, left=self._model.left(record))
             if record.status == "refused":
                 words = f"refused: {record.error or 'was not created'}"
             plain = words.removesuffix("press Enter").removesuffix("Enter").removesuffix(": ")

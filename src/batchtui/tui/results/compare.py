@@ -52,6 +52,16 @@ KINDS = {
     "only_right": ("Only after", "after", "only after", GLYPHS.gone, "muted"),
 }
 """How a request can have changed: a tab's label and short label, the word in the list with its sign and color."""
+_NONE = {
+    "changed": "No answer changed.",
+    "differs": "No answer differs.",
+    "fixed": "No answer became usable.",
+    "broke": "No answer stopped being usable.",
+    "failed": "No request failed in both.",
+    "same": "No answer is the same in both.",
+    "only_left": "No request is only in the first.",
+    "only_right": "No request is only in the second.",
+}
 WIDE, PAUSE = 110, 0.06
 
 
@@ -185,10 +195,21 @@ class CompareScreen(BaseScreen[None]):
             tab = self.query_one(TabLine).chosen
             rows = self._comparison.select(None if tab == "changed" else [tab])
             self.query_one(RowList).set_source(PairRows(self._comparison, rows))
+            self.query_one(RowList).set_empty(self._nothing_in(tab))
             self.query_one(StatusLine).tell(
                 f"{numbers.count(len(rows))} of {numbers.count(len(self._comparison))} shown"
             )
             self._show_soon()
+
+    def _nothing_in(self, tab: str) -> str:
+        """Why a tab shows no pair, and the key to one that does."""
+        assert self._comparison is not None
+        counts = self._comparison.counts()
+        most = max(counts, key=lambda kind: counts[kind])
+        if not counts[most]:
+            return "Neither side has results."
+        number = self.query_one(TabLine).ids.index(most) + 1
+        return f"{_NONE[tab]}\nPress {number} to show {KINDS[most][0]} ({counts[most]:,})."
 
     def action_tab(self, number: int) -> None:
         """The tab with this number."""

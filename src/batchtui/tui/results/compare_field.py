@@ -138,17 +138,18 @@ class FieldCompareScreen(BaseScreen[None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes) and self.size.height >= 30
         room = max(5, (self.size.height - 4 - len(figures)) // 2)
-        empty = Matrix([], [])
+        empty = Matrix(["No row is usable in both: there is no matrix."], [])
         drawn = present.comparison_matrix(found, self._titles, self.size.width - 2, room) if found.matrix else empty
         self.query_one(MatrixView).show(drawn)
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
-    def _list(self, rows: Rows, what: str) -> None:
+    def _list(self, rows: Rows, what: str, empty: str) -> None:
         listed = self.query_one(RowList)
         golden = self.found is not None and self.found.gold is not None
         listed.set_columns(_columns(self._titles, [name for name, _ in self._shown_own], gold=golden))
         listed.set_source(FieldPairRows(self, rows), keep_cursor=False)
+        listed.set_empty(empty)
         self.query_one(StatusLine).tell(dot(what, numbers.plural(len(rows), "row")))
 
     def cells(self, number: int) -> list[Cell]:
@@ -165,7 +166,8 @@ class FieldCompareScreen(BaseScreen[None]):
     def action_all(self) -> None:
         """List all rows that differ."""
         if self.found is not None:
-            self._list(self.found.differing(), "rows that differ")
+            empty = "No row differs: both runs gave the same values." if self.found.pairs else ""
+            self._list(self.found.differing(), "rows that differ", empty)
 
     @on(MatrixView.Chosen)
     def _chosen(self, event: MatrixView.Chosen) -> None:
@@ -174,7 +176,8 @@ class FieldCompareScreen(BaseScreen[None]):
         spot = event.spot
         rows = self.found.select(spot.row, spot.column)
         one, other = present.short_names(self._titles, 24)
-        self._list(rows, f"{one} {name_of(spot.row)}, {other} {name_of(spot.column or '')}")
+        what = f"{one} {name_of(spot.row)}, {other} {name_of(spot.column or '')}"
+        self._list(rows, what, "This cell has no rows.\nPress w to list all rows that differ.")
         if rows:
             self.query_one(RowList).focus()
 

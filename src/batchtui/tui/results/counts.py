@@ -174,10 +174,11 @@ class CountsScreen(BaseScreen[str | None]):
         listed.set_columns(columns)
         rows = CountRows(counts, columns[-1].width, shares=self._shares)
         listed.set_source(rows if counts.groups else NoRows())
+        listed.set_empty("There are no rows to count.\nPress Esc to go back and show other rows.")
         placed = lay_out(columns, self.size.width - GUTTER - 1, GAP)
         hidden = len(counts.across) - sum(place.column.key.startswith("by") for place in placed)
         more = f" · {numbers.plural(hidden, 'more column')}: x exports all" if hidden > 0 else ""
-        self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "No rows.")
+        self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "")
         self.refresh_bindings()
 
     def _title(self) -> None:

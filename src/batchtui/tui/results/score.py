@@ -92,7 +92,8 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes)
         room = height - 4 - len(figures) - len(notes)
-        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
+        none = Matrix(["No row has gold. Press Esc, then A to choose another column or file."], [])
+        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else none
         self.query_one(MatrixView).show(drawn, self.at)
 
     @on(MatrixView.Moved)

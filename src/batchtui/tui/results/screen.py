@@ -31,7 +31,7 @@ from batchtui.tui.results import actions
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
 from batchtui.tui.results.review import SAMPLE, ReviewModel
-from batchtui.tui.results.rows import ResultRows, tabs
+from batchtui.tui.results.rows import ResultRows, nothing_in, tabs
 from batchtui.tui.results.search import RowsFound, Search
 from batchtui.tui.results.table import TableModel
 from batchtui.tui.results.table_columns import TableColumn, numeric, sorts, usual_columns
@@ -403,7 +403,9 @@ class ResultsScreen(BaseScreen[None]):
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
         parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "source" else []
-        parts += [f"{self.detail.answer.found}, n next, N previous"] if self.detail.answer.found else []
+        answer = self.detail.answer
+        keys = "n next, N previous" if answer.has_hits else "esc ends the search"
+        parts += [f"{answer.found}, {keys}"] if answer.found else []
         parts += [self.table.reading] if self.table.reading else []
         parts += self.reviewing.facts(self.cursor_row)
         parts += ["searching, esc stops"] if self._search.running else []
@@ -469,11 +471,17 @@ class ResultsScreen(BaseScreen[None]):
             self._say_sign()
 
     def _say_sign(self) -> None:
-        self.query_one("#results-filter-sign", Static).update(Content(self._search.sign))
+        typing = self.focused is self._filter
+        filtering = typing or bool(self._filter.value)
+        self.query_one("#results-filter-sign", Static).update(Content(self._search.sign(filtering=filtering)))
         # What may be typed is told where it can be: not beside the name of a group or a sample.
-        self._filter.placeholder = FILTER_HINT if self._filter.has_focus else ""
-        shown = self._search.group is not None or self._search.only is not None or bool(self._filter.value)
-        self.query_one("#results-filter-line").display = shown or self._filter.has_focus
+        self._filter.placeholder = FILTER_HINT if typing else ""
+        shown = self._search.group is not None or self._search.only is not None
+        self.query_one("#results-filter-line").display = shown or filtering
+
+    def on_descendant_focus(self) -> None:
+        """The filter was begun or left."""
+        self._say_sign()
 
     @on(RowsFound)
     def _found(self, found: RowsFound) -> None:
@@ -486,11 +494,18 @@ class ResultsScreen(BaseScreen[None]):
         order = self._search.order
         self._list.set_sort(None if order.key == "source" else order.key, order.reverse)
         self._list.set_source(ResultRows(self.view, found.rows, self._columns))
+        self._list.set_empty(self._nothing_shown(found) if found.done and not found.rows else "")
         if self._cursor_at is not None and (self._list.move_to_key(self._cursor_at) or found.done):
             self._cursor_at = None
         self.say_facts()
         if not found.rows:
             self.detail.show_soon()
+
+    def _nothing_shown(self, found: RowsFound) -> str:
+        if found.problem:
+            return "No results are shown: see the message below.\nPress Esc to clear the filter."
+        typed = self._filter.value.strip()
+        return nothing_in(self.query_one(TabLine).chosen, "matches the filter" if typed else self._search.narrowed)
 
     @on(TabLine.Chosen)
     def _tab_chosen(self) -> None:

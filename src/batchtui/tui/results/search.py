@@ -16,6 +16,8 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
 from batchtui.present import scores as present
+from batchtui.present.cells import dot
+from batchtui.present.symbols import GLYPHS
 from batchtui.results.filter import Filter, group_filter, parse_filter, reads_answers, settle, sort, tells_answers
 from batchtui.results.search import find
 from batchtui.results.view import Rows, View
@@ -76,12 +78,19 @@ class Search:
         self._post = post
         self._work = Work()
 
+    def sign(self, *, filtering: bool) -> str:
+        """What stands before the filter: how its words are read, and the rows it is within, set off from a filter that is
+        there or begun.
+        """
+        group = safetext.line(self.group.title, 40) if self.group is not None else ""
+        within = dot(group, safetext.line(self.only[0], 60) if self.only is not None else "")
+        end = f" {GLYPHS.dot}" if within and filtering else ""
+        return " ".join(filter(None, ("/" + "Aa" * self.case + ".*" * self.regex, within))) + end
+
     @property
-    def sign(self) -> str:
-        """What stands before the filter: how its words are read, and the error group it is within."""
-        group = f" {safetext.line(self.group.title, 40)} ·" if self.group is not None else ""
-        only = f" {safetext.line(self.only[0], 60)} ·" if self.only is not None else ""
-        return "/" + ("Aa" if self.case else "") + (".*" if self.regex else "") + group + only
+    def narrowed(self) -> str:
+        """What a result has to be beside its tab, apart from a filter; "" for nothing."""
+        return "is among these rows" if self.only is not None or self.group is not None else ""
 
     def sort_by(self, key: str, *, number: bool = False) -> None:
         """Order by a column, what is large first where it is a number; the same column once more turns the order round."""
