@@ -26,7 +26,7 @@ from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
 from batchtui.results.row_ids import OwnRow, SourceMark, own_rows
 from batchtui.results.row_match import own_column_names
-from batchtui.results.row_places import Places, column_lines
+from batchtui.results.row_places import Places
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
 from batchtui.store.records import IDS
@@ -83,7 +83,6 @@ class RunSource:
         self.name = name
         self.kind = kind
         self._places = Places(view)
-        self._lines = column_lines(view, self._places)
         self._files: dict[int, plainfile.ReadAhead] = {}
         self._fds: list[int] = []
         self._reviewed = reviewed or {}
@@ -132,8 +131,8 @@ class RunSource:
 
     def _own_of(self, rows: Sequence[int]) -> Sequence[OwnRow]:
         """The rows' own ids, and their own columns as JSON, nothing where none are known."""
-        lines, places = self._lines, self._places
-        sizes, members = lines.sizes, lines.members
+        places = self._places
+        sizes, members = places.sizes, places.owners
         among = {members[row] for row in rows}
         if len(among) == 1 and 0 not in {sizes[row] for row in rows}:
             found = self._own_in(among.pop(), rows)
@@ -143,15 +142,15 @@ class RunSource:
                 mine = [row for row in rows if sizes[row] and members[row] == member]
                 held.update(zip(mine, self._own_in(member, mine), strict=True))
             found = [held.get(row) or OwnRow(places[row].row_id) for row in rows]
-        if not places.all_placed or lines.strange:
+        if not places.plain:
             for row, own in zip(rows, found, strict=True):
-                if row in lines.strange or not places.sources[row]:
+                if not places.said_by_line(row):
                     own.row_id = places[row].row_id
         return found
 
     def _own_in(self, member: int, rows: Sequence[int]) -> Sequence[OwnRow]:
         """The same for rows whose columns one batch's file has."""
-        offsets, sizes = [self._lines.offsets[row] for row in rows], [self._lines.sizes[row] for row in rows]
+        offsets, sizes = [self._places.offsets[row] for row in rows], [self._places.sizes[row] for row in rows]
         try:
             file = self._file(member)
             block = file.block(offsets, sizes)
@@ -246,7 +245,7 @@ class RunSource:
 
     def _chunks(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
         """Rows that are read together, so many that their lines are not large."""
-        lengths, sizes = self._view.column("length"), self._lines.sizes
+        lengths, sizes = self._view.column("length"), self._places.sizes
         for start in range(0, len(rows), _CHUNK_ROWS):
             chunk = rows[start : start + _CHUNK_ROWS]
             octets = [lengths[row] + sizes[row] for row in chunk]

@@ -52,7 +52,9 @@ LAYOUT = (
     ("id_end", "Q"),
 )
 """The columns and their array types, in the order of the file; ``ids`` (all custom_ids joined) follows them."""
-_ALL = frozenset(name for name, _ in LAYOUT)
+KINDS = dict(LAYOUT)
+"""The columns' array types by name."""
+_ALL = frozenset(KINDS)
 Stamp = tuple[int, int]
 """Size and mtime_ns of a file."""
 NOTHING: Stamp = (0, 0)

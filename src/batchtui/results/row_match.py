@@ -8,9 +8,8 @@ from operator import itemgetter
 
 from batchtui.domain.errors import StoreError
 from batchtui.results.row_ids import Place, RowIds, column_names
-from batchtui.results.row_places import as_sent
 from batchtui.results.skipped import SkippedRow, read_skipped
-from batchtui.results.view import ResultSet, Rows, View
+from batchtui.results.view import ResultSet, Rows, View, as_sent
 from batchtui.store import files
 from batchtui.store.records import IDS, SKIPPED
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, chain, islice
 from operator import gt
-from typing import Annotated, NamedTuple, overload
+from typing import Annotated, overload
 
 import msgspec
 
 from batchtui import plainfile
 from batchtui.results.row_ids import IdLine, Place, RowStretches, each_line, old_line_place, old_place
-from batchtui.results.view import ResultSet, Rows, View
+from batchtui.results.view import ResultSet, Rows, View, as_sent
 from batchtui.store import files
 from batchtui.store.records import IDS
 
@@ -37,24 +38,6 @@ class RowLine(IdLine, gc=False):
 _decoder = msgspec.json.Decoder(RowLine)
 
 
-class _Texts:
-    """Texts in one piece of memory."""
-
-    def __init__(self) -> None:
-        self._blob = bytearray()
-        self._ends = array("Q", [0])
-
-    def add_empty(self, count: int) -> None:
-        self._ends.extend(array("Q", self._ends[-1:]) * count)
-
-    def add(self, text: str) -> None:
-        self._blob += text.encode("utf-8", "surrogatepass")
-        self._ends.append(len(self._blob))
-
-    def __getitem__(self, place: int) -> str:
-        return self._blob[self._ends[place] : self._ends[place + 1]].decode("utf-8", "surrogatepass")
-
-
 _NONE, _SAME, _OTHER = range(3)
 """What a row's own id is: it has none, it is the custom_id, or another."""
 
@@ -73,8 +56,10 @@ class MemberPlaces:
         self.sizes = array("I", [0])
         """Of lines with own columns, their newlines with them; 0 for others."""
         self._kinds = bytearray(1)
-        self._ids = _Texts()
-        self._ids.add_empty(1)
+        self._others = array("I")
+        """Lines with another id, and where each ends in the text of them all."""
+        self._ends = array("Q", [0])
+        self._text = bytearray()
         self._hashes: dict[int, str] = {}
         self.names: dict[int, str] = {}
         """Names of the sources."""
@@ -116,11 +101,14 @@ class MemberPlaces:
         own = [each.row_id for each in lines]
         if own == ids or not any(own):
             self._kinds += bytes([_SAME if any(own) else _NONE]) * len(own)
-            self._ids.add_empty(len(own))
             return
         for custom_id, row_id in zip(ids, own, strict=True):
-            self._kinds.append(_NONE if not row_id else _SAME if row_id == custom_id else _OTHER)
-            self._ids.add(row_id if self._kinds[-1] == _OTHER else "")
+            kind = _NONE if not row_id else _SAME if row_id == custom_id else _OTHER
+            if kind == _OTHER:
+                self._others.append(len(self._kinds))
+                self._text += row_id.encode("utf-8", "surrogatepass")
+                self._ends.append(len(self._text))
+            self._kinds.append(kind)
 
     def _take_others(self, lines: Sequence[IdLine]) -> None:
         """Lines of stretches and of sources."""
@@ -142,16 +130,27 @@ class MemberPlaces:
             self._by_id = {each: line for line, each in enumerate(ids, 1)}
         return self._by_id.get(custom_id, 0)
 
-    def place(self, row: int) -> Place:
-        """Where a row of the batch is from."""
-        line, custom_id = self.lines[row], self._member.id(row)
+    def forget_lines(self) -> None:
+        """Let go of what the lines say, once it is known of each row."""
+        self.lines, self.sources, self.numbers = array("I"), array("I"), array("Q")
+        self.offsets, self.sizes = array("Q"), array("I")
+        self._by_id = None
+
+    def _row_id(self, line: int, custom_id: str) -> str:
+        """The id that a line says its row has."""
+        kind = self._kinds[line]
+        if kind != _OTHER:
+            return custom_id if kind == _SAME else ""
+        place = bisect_left(self._others, line)
+        return self._text[self._ends[place] : self._ends[place + 1]].decode("utf-8", "surrogatepass")
+
+    def place(self, row: int, line: int, source: int, number: int) -> Place:
+        """Where a row of the batch is from, which has this line and, as that says, is from there."""
+        custom_id = self._member.id(row)
+        if line and source:
+            return Place(self._row_id(line, custom_id), source, number, self.sha256(source))
         if line:
-            row_id = {_NONE: "", _SAME: custom_id}.get(self._kinds[line])
-            row_id = self._ids[line] if row_id is None else row_id
-            source = self.sources[line]
-            if source:
-                return Place(row_id, source, self.numbers[line], self._hashes.get(source, ""))
-            return old_line_place(custom_id, row_id)
+            return old_line_place(custom_id, self._row_id(line, custom_id))
         seq = self._member.columns.seq[row]
         held = self._placed.at(seq + 1)
         return Place(custom_id, *held) if held is not None else old_place(custom_id, seq)
@@ -225,12 +224,17 @@ class Places(Sequence[Place]):
         """Names of the sources by number."""
         self.lines = self._by_row([member.lines for member in self.members])
         """The line of each row in its own batch's ids.jsonl, 0 for one without."""
-        self.sources = self.of_line("I", [member.sources for member in self.members])
+        self.sources = self._by_line("I", [member.sources for member in self.members])
         """The source of each row, 0 where none is known."""
-        self.numbers = self.of_line("Q", [member.numbers for member in self.members])
-        self.all_placed = 0 not in self.sources
-        """Whether each row has a line that says its source."""
-        if not self.all_placed:
+        self.numbers = self._by_line("Q", [member.numbers for member in self.members])
+        """The number of each row in its source, from 1; 0 where it is not known."""
+        self.owners, self.offsets, self.sizes = self._columns()
+        """Where each row's own columns stand: in which batch's ids.jsonl, from which byte on, and how many; 0 for none."""
+        self.plain = 0 not in self.sources and self.owners == view.spots()[0]
+        """Whether each row's columns stand in the line that says where it is from."""
+        for member in self.members:
+            member.forget_lines()
+        if 0 in self.sources:
             for row in [row for row, source in enumerate(self.sources) if not source]:
                 place = self[row]
                 self.sources[row], self.numbers[row] = place.source, min(place.number, _MOST)
@@ -241,12 +245,33 @@ class Places(Sequence[Place]):
             return array("I", map(parts[0].__getitem__, places))
         return array("I", [parts[member][place] for member, place in zip(members, places, strict=True)])
 
-    def of_line(self, kind: str, parts: Sequence[Rows]) -> Rows:
+    def _by_line(self, kind: str, parts: Sequence[Rows]) -> Rows:
         """What each row's line holds, given by member and line."""
         if len(parts) == 1:
             return array(kind, map(parts[0].__getitem__, self.lines))
         members, _ = self._view.spots()
         return array(kind, [parts[member][line] for member, line in zip(members, self.lines, strict=True)])
+
+    def _columns(self) -> tuple[Rows, Rows, Rows]:
+        """Where the rows' own columns stand: in the row's own batch, or else in another."""
+        members, _ = self._view.spots()
+        offsets = self._by_line("Q", [member.offsets for member in self.members])
+        sizes = self._by_line("I", [member.sizes for member in self.members])
+        if len(self.members) == 1 or 0 not in sizes or not any(any(member.sizes) for member in self.members):
+            return members, offsets, sizes
+        members = array("I", members)
+        for row in [row for row, size in enumerate(sizes) if not size]:
+            custom_id = self._view.id(row)
+            for number, member in enumerate(self.members):
+                line = member.line(custom_id)
+                if member.sizes[line]:
+                    members[row], offsets[row], sizes[row] = number, member.offsets[line], member.sizes[line]
+                    break
+        return members, offsets, sizes
+
+    def said_by_line(self, row: int) -> bool:
+        """Whether the line with a row's own columns says where it is from."""
+        return bool(self.lines[row] and self.sources[row]) and self.owners[row] == self._view.place(row)[0]
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -259,7 +284,7 @@ class Places(Sequence[Place]):
         if isinstance(row, slice):
             return [self[each] for each in range(*row.indices(len(self)))]
         member, place = self._view.place(row)
-        return self.members[member].place(place)
+        return self.members[member].place(place, self.lines[row], self.sources[row], self.numbers[row])
 
     def stretches(self, rows: Rows) -> Iterator[tuple[int, tuple[int, str]]]:
         """How far each stretch of these rows goes that is of one source, which is told by its number and its hash."""
@@ -298,48 +323,3 @@ class Places(Sequence[Place]):
 
 _LAST = 1 << 128
 """Sorts behind every row."""
-
-
-class ColumnLines(NamedTuple):
-    """Which line of which member's ids.jsonl has the own columns of each row, by the view's row."""
-
-    members: Rows
-    offsets: Rows
-    sizes: Rows
-    """Bytes, a newline with them; 0 for rows without columns."""
-    strange: frozenset[int]
-    """Rows whose columns another batch than their own has."""
-
-
-def column_lines(view: View, places: Places) -> ColumnLines:
-    """Where the rows' own columns stand: in the row's own batch, or else in another."""
-    members, _ = view.spots()
-    offsets = places.of_line("Q", [member.offsets for member in places.members])
-    sizes = places.of_line("I", [member.sizes for member in places.members])
-    if len(places.members) == 1 or 0 not in sizes or not any(any(member.sizes) for member in places.members):
-        return ColumnLines(members, offsets, sizes, frozenset())
-    members, strange = array("I", members), set()
-    for row in [row for row, size in enumerate(sizes) if not size]:
-        custom_id = view.id(row)
-        for number, member in enumerate(places.members):
-            line = member.line(custom_id)
-            if member.sizes[line]:
-                members[row], offsets[row], sizes[row] = number, member.offsets[line], member.sizes[line]
-                strange.add(row)
-                break
-    return ColumnLines(members, offsets, sizes, frozenset(strange))
-
-
-def as_sent(view: View) -> Rows:
-    """A view's rows in the order of the requests, those of no request at the end."""
-    seq = view.column("seq")
-    if isinstance(seq, range):
-        return array("I", seq)
-    if min(seq, default=0) >= 0 and max(seq, default=0) < len(view):
-        # As many places as rows: each row goes where it belongs, unless two want the same place.
-        rows = array("q", [-1]) * len(view)
-        for row, place in enumerate(seq):
-            rows[place] = row
-        if -1 not in rows:
-            return array("I", rows)
-    return array("I", sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _LAST))

@@ -503,3 +503,22 @@ class ResultSet(View):
             return file.read(offset, length)
         except OSError as error:
             raise files.explain(error, f"can't read the results in {self.folder}") from error
+
+
+_BEHIND = 1 << 40
+"""Sorts behind every request."""
+
+
+def as_sent(view: View) -> Rows:
+    """A view's rows in the order of the requests, those of no request at the end."""
+    seq = view.column("seq")
+    if isinstance(seq, range):
+        return array("I", seq)
+    if min(seq, default=0) >= 0 and max(seq, default=0) < len(view):
+        # As many places as rows: each row goes where it belongs, unless two want the same place.
+        rows = array("q", [-1]) * len(view)
+        for row, place in enumerate(seq):
+            rows[place] = row
+        if -1 not in rows:
+            return array("I", rows)
+    return array("I", sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _BEHIND))
