@@ -106,7 +106,7 @@ class MemberPlaces:
             kind = _NONE if not row_id else _SAME if row_id == custom_id else _OTHER
             if kind == _OTHER:
                 self._others.append(len(self._kinds))
-                self._text += row_id.encode("utf-8", "surrogatepass")
+                self._text += row_id.encode("utf-8")
                 self._ends.append(len(self._text))
             self._kinds.append(kind)
 
@@ -142,7 +142,7 @@ class MemberPlaces:
         if kind != _OTHER:
             return custom_id if kind == _SAME else ""
         place = bisect_left(self._others, line)
-        return self._text[self._ends[place] : self._ends[place + 1]].decode("utf-8", "surrogatepass")
+        return self._text[self._ends[place] : self._ends[place + 1]].decode("utf-8")
 
     def place(self, row: int, line: int, source: int, number: int) -> Place:
         """Where a row of the batch is from, which has this line and, as that says, is from there."""
