@@ -57,6 +57,12 @@ def test_every_verb_and_option_is_in_the_reference(verb: str) -> None:
                 assert f"`{option}`" in said, option
             if isinstance(param.type, click.Choice):
                 assert all(choice in said for choice in param.type.choices)
+            elif not param.is_flag:
+                told = next(
+                    line for line in said.splitlines() if line.startswith("| `") and f"`{param.opts[-1]}`" in line
+                )
+                value = param.make_metavar(click.Context(command_of(verb))).replace("|", r"\|")
+                assert f"`{value}`" in told.split(" | ")[0], param.opts
 
 
 @pytest.mark.parametrize("verb", VERBS)

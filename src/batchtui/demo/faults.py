@@ -62,7 +62,7 @@ KINDS = {
         "leave batches younger than so many seconds out of the list", "list", ends=False, arg="SECONDS", default="3"
     ),
     "null-page": Kind("a page whose data is null", "list", ends=False),
-    "odd-times": Kind("times without an offset, of the year 9999, and that are none, also in headers", ends=False),
+    "odd-times": Kind("times without an offset, of the year 9999, or not times at all, also in headers", ends=False),
     "odd-numbers": Kind("counts that are negative, no numbers, or larger than any", ends=False),
     "odd-ids": Kind("ids that would lead elsewhere", ends=False),
     "key-in-reply": Kind("put the API key into the texts of the answer", ends=False),

@@ -16,7 +16,7 @@ from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Work
 from batchtui.results.answer_check import NOT_DECODED, by_casefold, listed_at
 from batchtui.results.answer_parts import AnswerParts, ToolCall, parts_of, plain_parts
-from batchtui.results.asked import Asked
+from batchtui.results.asked import Asked, AskedFor
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -160,7 +160,9 @@ class Grower:
         self._budget = _Budget()
         self._columns: dict[tuple[int, Key], Growing] = {}
         self.left_out = 0
-        """Values whose paths are too many or too long."""
+        """Values whose paths are too many."""
+        self.long_names = 0
+        """Values whose paths are too long."""
 
     @property
     def columns(self) -> list[Growing]:
@@ -220,7 +222,7 @@ class Grower:
                 return
             column = Growing(call, keys, self._budget)
             if len(column.path) > MAX_NAME:
-                self.left_out += len(rows)
+                self.long_names += len(rows)
                 return
             self._columns[place] = column
         column.add(kind, source, rows, values)
@@ -256,13 +258,22 @@ class Builder:
         """What was left out, as sentences."""
         found = []
         if self._grower.left_out:
-            found.append(
-                f"Only the first {MAX_PATHS:,} fields are read; {self._grower.left_out:,} values of others are left out."
+            left_out = _many(self._grower.left_out, "value of others is", "values of others are")
+            found.append(f"Only the first {MAX_PATHS:,} fields are read; {left_out} left out.")
+        if self._grower.long_names:
+            whose = _many(
+                self._grower.long_names, "value is left out: its field has", "values are left out: their fields have"
             )
+            found.append(f"{whose} a name of over {MAX_NAME} characters.")
         if self._too_large:
-            found.append(f"{self._too_large:,} answers over {WHOLE_LIMIT // 1_000_000} MB are not searched for fields.")
+            over = f"over {WHOLE_LIMIT // 1_000_000} MB"
+            found.append(
+                _many(self._too_large, f"answer {over} is", f"answers {over} are") + " not searched for fields."
+            )
         if self._too_deep:
-            found.append(f"{self._too_deep:,} answers are nested too deep to be searched for fields.")
+            found.append(
+                _many(self._too_deep, "answer is", "answers are") + " nested too deep to be searched for fields."
+            )
         return tuple(found)
 
     def read_all(self, work: Work) -> None:
@@ -356,7 +367,7 @@ class Builder:
         """Sort the inputs of an answer's calls by which call they are of; returns what its text holds."""
         wanted = self._asked.of(self._results.columns.seq[row])
         main = wanted.main_call(parts.calls)
-        text = parts.text if wanted.text is None else parts.first_text
+        text = _text_of(parts, wanted)
         for number, call in enumerate(parts.calls, 1):
             given = self._input(call)
             if given is not None:
@@ -386,6 +397,14 @@ class Builder:
         return found if isinstance(found, dict) else None
 
 
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
+
+
+def _text_of(parts: AnswerParts, wanted: AskedFor) -> str:
+    return parts.text if wanted.text is None else parts.first_text
+
+
 def listed_spellings(asked: Asked) -> dict[Key, dict[str, str]]:
     """For each path the texts that the requests' schemas list, by casefold; those of two spellings are left out."""
     found: dict[Key, dict[str, None]] = {}
@@ -409,7 +428,7 @@ def _spans(results: ResultSet) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:
+def read_value(line: bytes, source: int, keys: Key, wanted: AskedFor) -> Value | Absent:
     """The value at a path of one answer, of its text (``source`` 0) or of a tool call by number."""
     parts = parts_of(line)
     if parts is None:
@@ -421,7 +440,7 @@ def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:
         elif source:
             here = decode(bytes(parts.calls[source - 1].input))
         else:
-            here = find_json(parts.first_text) or find_json(parts.text)
+            here = find_json(_text_of(parts, wanted))
     except (ValueError, msgspec.MsgspecError, RecursionError, IndexError):
         return ABSENT
     if isinstance(here, list) and keys == (ROOT,):

@@ -155,7 +155,8 @@ class Fields:
         sources = dict(zip(sizes[::3], sizes[2::3], strict=True))
 
         def read_long(row: int) -> Value | Absent:
-            return read_value(self._results.read(row), sources[row], stored.keys)
+            wanted = self._results.asked.of(self._results.columns.seq[row])
+            return read_value(self._results.read(row), sources[row], stored.keys, wanted)
 
         return ValueColumn(codes, entries, read_long, lambda: long, stored.respelled)
 

@@ -87,6 +87,10 @@ class FieldList(Protocol):
     def names(self) -> Sequence[Field]:
         """All fields."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was left out since there is too much of it, as sentences."""
+
     def column(self, path: str) -> ValueColumn:
         """A field's values by the view's row; raises KeyError when there is no such field."""
 
@@ -132,6 +136,11 @@ class ValueNames:
         self._full = {name.full: name for name in self}
         self._columns: dict[Name, ValueColumn] = {}
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What of the answers is not in the fields, as sentences."""
+        return self.fields.notes
+
     def __iter__(self) -> Iterator[Name]:
         """All names: columns, then fields, then ours."""
         return iter((*self.own, *self.answers, *self.run))
@@ -161,6 +170,7 @@ class ValueNames:
         advice = (
             f"did you mean {' or '.join(near)}?" if near else f"there are {_short(names)}, and {', '.join(RUN[:4])} …"
         )
+        advice = " ".join((advice, *self.notes))
         shown = text if len(text) <= 120 else f"{text[:120]}…"
         raise InputError(f"there is no column or field {shown!r}", advice=advice)
 
@@ -209,7 +219,15 @@ _LISTED = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|\Z)')
 
 def split_names(text: str) -> list[str]:
     """The names in a list with commas; a quoted key may hold one."""
-    return [name for each in _LISTED.finditer(text) if (name := each.group(1).strip())]
+    parts: list[str] = []
+    read = 0
+    for each in _LISTED.finditer(text):
+        if each.start() != read:  # A quote that is open, or stands within a name, quotes nothing.
+            parts = text.split(",")
+            break
+        read = each.end()
+        parts.append(each.group(1))
+    return [name for part in parts if (name := part.strip())]
 
 
 _Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"

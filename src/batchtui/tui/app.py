@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -179,6 +180,9 @@ class BatchtuiApp(Guard, App[int]):
             gc.enable()
         self.service_thread.start()
         self._look()
+        if not self.is_headless:
+            # Whoever opens results need not wait for it; nobody who leaves waits for the thread.
+            threading.Thread(target=import_module, args=("batchtui.tui.results.screen",), daemon=True).start()
         from batchtui.tui import config_check
 
         self.config_problems += config_check.of(self.service.config)

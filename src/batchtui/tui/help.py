@@ -47,7 +47,7 @@ def _keys(screen: Screen[Any], room: int) -> list[Piece]:
         if not binding.tooltip or not active.enabled:
             continue
         kind = "app" if active.node is screen.app else "screen" if active.node is screen else "widget"
-        name, tip = binding.id or binding.action, binding.tooltip
+        name, (_, tip) = binding.id or binding.action, bindings.words_of(screen, binding)
         if numbered := _TAB.fullmatch(name):
             name, tip = numbered[1], "the tab with that number"
         shown, _ = found.setdefault((order[kind], name), ([], tip))

@@ -164,15 +164,9 @@ def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> 
         ("Expires", numbers.at(record.expires_at) if running else ""),
         ("Ended", numbers.at(record.ended_at)),
         ("Took", took),
-        ("Results", _results(record)),
+        ("Results", batch.results(record) if record.status == "ended" else ""),
         ("Kept until", f"{gone.astimezone():%Y-%m-%d} by the API" if gone and gone > now and not running else ""),
     ]
-
-
-def _results(record: BatchRecord) -> str:
-    partial = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "partially downloaded"
-    words = {"stored": "downloaded", "partial": partial, "none": "not downloaded", "gone": "gone"}
-    return words[record.results] if record.status == "ended" else ""
 
 
 def _money(record: BatchRecord) -> list[tuple[str, str]]:
@@ -180,7 +174,7 @@ def _money(record: BatchRecord) -> list[tuple[str, str]]:
     unpriced = tally.unpriced if tally else estimate.unpriced if estimate else ()
     missing = tally.cost_missing if tally else ()
     cost = numbers.usd(record.cost_usd) if record.cost_usd is not None else ""
-    facts = [("Cost", numbers.at_least(cost, bool(missing))), ("Not in it", safetext.line("; ".join(missing), 300))]
+    facts = [("Cost", numbers.at_least(cost, bool(missing))), ("Not in cost", safetext.line("; ".join(missing), 300))]
     if tally is not None:
         facts += [
             ("Standard", numbers.usd(tally.standard_usd) if tally.standard_usd is not None else ""),

@@ -70,6 +70,7 @@ class DraftKeeper:
         self.name = ""
         """Of the draft's file, "" until there is something to keep."""
         self._sent = False
+        self._requests_then: int | None = None
         self._writing = asyncio.Lock()
 
     async def keep(self, draft: Draft) -> bool:
@@ -119,6 +120,12 @@ class DraftKeeper:
     def reopened(self, draft: Draft) -> None:
         """This draft is the form's from here on."""
         self.kept, self.name = draft, draft.name
+        self._requests_then = None if draft.composing else draft.requests
+
+    def checked_first(self) -> int | None:
+        """The requests of a reopened draft when it was saved, told to its first check; None to the others."""
+        then, self._requests_then = self._requests_then, None
+        return then
 
     async def forget(self) -> Draft | None:
         """What was composed is a batch now: its draft goes, and is returned; raises StoreError."""

@@ -84,8 +84,11 @@ class FieldCompareScreen(BaseScreen[None]):
         records: tuple[BatchRecord, BatchRecord],
         names: tuple[ValueNames, ValueNames],
         field: Name,
+        lacking: str = "",
     ) -> None:
+        """``lacking`` says which batches of the runs are not in the figures."""
         super().__init__()
+        self._lacking = lacking
         self._views = comparison.left, comparison.right
         self._records = records
         self._names = names
@@ -131,6 +134,7 @@ class FieldCompareScreen(BaseScreen[None]):
         if found is None:
             return
         figures, notes = present.comparison_figures(found, self._titles), present.comparison_notes(found)
+        figures += [self._lacking] if self._lacking else []
         self.query_one("#score-title", Static).update(
             Content(present.comparison_title(found, self._titles)).stylize("bold")
         )
@@ -265,8 +269,10 @@ def _columns(titles: Sequence[str], own: Sequence[Name], *, gold: bool) -> list[
     ]
 
 
-async def by_field(screen: BaseScreen[Any], comparison: Comparison, records: tuple[BatchRecord, BatchRecord]) -> None:
-    """Ask which field, each with its agreement, and compare it."""
+async def by_field(
+    screen: BaseScreen[Any], comparison: Comparison, records: tuple[BatchRecord, BatchRecord], lacking: str = ""
+) -> None:
+    """Ask which field, each with its agreement, and compare it; ``lacking`` says which batches are not included."""
     views = comparison.left, comparison.right
 
     def read() -> tuple[tuple[ValueNames, ValueNames], list[tuple[int, int]], list[Agreement]]:
@@ -290,5 +296,5 @@ async def by_field(screen: BaseScreen[Any], comparison: Comparison, records: tup
         )
         field = names[0].find(chosen) if chosen is not None else None
     if field is not None:
-        made = await screen.in_thread(FieldCompareScreen, comparison, records, names, field)
+        made = await screen.in_thread(FieldCompareScreen, comparison, records, names, field, lacking)
         await screen.app.push_screen(made)
