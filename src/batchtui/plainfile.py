@@ -100,8 +100,8 @@ class ReadAhead:
     def block(self, offsets: Sequence[int], lengths: Sequence[int]) -> bytes | None:
         """Several stretches with what lies between them; None where they don't follow one another.  Raises OSError."""
         ends = [*map(add, offsets, lengths)]
-        gaps = map(sub, islice(offsets, 1, None), ends)
-        if not ends or not all(0 <= gap <= _NEAR for gap in gaps):
+        gaps = [*map(sub, islice(offsets, 1, None), ends)]
+        if not ends or not 0 <= min(gaps, default=0) <= max(gaps, default=0) <= _NEAR:
             return None
         found = os.pread(self._fd, ends[-1] - offsets[0], offsets[0])
         return found if len(found) == ends[-1] - offsets[0] else None

@@ -144,11 +144,11 @@ class Columns:
 
     def ids_of(self, rows: Iterable[int]) -> Iterator[str]:
         """The custom_ids of some rows, one after the other."""
-        ends, blob = self.id_end, bytes(self.ids)
-        text = blob.decode("ascii") if blob.isascii() else None
-        for row in rows:
-            start, end = ends[row - 1] if row else 0, ends[row]
-            yield text[start:end] if text is not None else blob[start:end].decode("utf-8", "replace")
+        bounds, blob = array("Q", [0]) + self.id_end, bytes(self.ids)
+        if blob.isascii():
+            text = blob.decode("ascii")
+            return (text[bounds[row] : bounds[row + 1]] for row in rows)
+        return (blob[bounds[row] : bounds[row + 1]].decode("utf-8", "replace") for row in rows)
 
     def id_texts(self) -> list[str]:
         """All custom_ids in one go."""

@@ -177,6 +177,15 @@ class RunView(View):
         """The members of all rows, and their row numbers there."""
         return self._member, self._place
 
+    def block(self, rows: Sequence[int]) -> bytes | None:
+        """The lines of several rows with the newlines between them; None unless they follow one another in one file.
+
+        Raises StoreError.
+        """
+        if len(self.members) == 1:
+            return self.members[0].read_block([self._place[row] for row in rows])
+        return super().block(rows)
+
     def holders(self, rows: Iterable[int]) -> list[int]:
         """The members that have a result, or only the request, of any of these rows."""
         wanted = bytearray(len(self))

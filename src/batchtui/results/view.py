@@ -531,7 +531,7 @@ _BEHIND = 1 << 40
 def as_sent(view: View) -> Rows:
     """A view's rows in the order of the requests, those of no request at the end."""
     seq = view.column("seq")
-    if isinstance(seq, range):
+    if isinstance(seq, range) or seq == array("i", range(len(view))):
         return array("I", seq)
     if min(seq, default=0) >= 0 and max(seq, default=0) < len(view):
         # As many places as rows: each row goes where it belongs, unless two want the same place.
