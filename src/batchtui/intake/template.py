@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
@@ -96,6 +96,7 @@ class RequestTemplate:
             raise BadTemplate(error("template", what), _line_of(text, "messages"))
         self._plan = {name: self._constant(self._compiled(self._name(name), value)) for name, value in data.items()}
         self._scopes = self._used & {"answer", "run"}
+        self._slots, self._rest = self._laid_out()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -152,21 +153,30 @@ class RequestTemplate:
                 names["row"] = given["row"]
                 for each in self._scopes:
                     names[each] = scope(row.get(each), given[each])
-            params = {}
-            for name, part in self._plan.items():
-                field = self._name(name)
-                if enter is not None:
-                    enter(field)
-                params[name] = self._filled(name, part, names)
-            if isinstance(params["messages"], str):
-                field = "messages"
-                self._converse(params)
-            field = "custom_id"
+            if self._rest and enter is None:
+                values = []
+                for slot in self._slots:
+                    field = slot.field
+                    values.append(self._filled(slot.name, slot.part, names))
+                field = "custom_id"
+                made = self._written(values, self._between)
+            else:
+                params = {}
+                for name, part in self._plan.items():
+                    field = self._name(name)
+                    if enter is not None:
+                        enter(field)
+                    params[name] = self._filled(name, part, names)
+                if isinstance(params["messages"], str):
+                    field = "messages"
+                    self._converse(params)
+                field = "custom_id"
+                made = self._written(params, self._encode)
             if self._custom_id is None:
-                return self._written(params), None
+                return made, None
             if enter is not None:
                 enter(field)
-            return self._written(params), self._filled("", self._custom_id, names)
+            return made, self._filled("", self._custom_id, names)
         except BadRow:
             raise
         except UndefinedError as bad:
@@ -244,10 +254,48 @@ class RequestTemplate:
             params["system"] = f"{own}\n\n{system}" if own else system
         self._said = faults
 
-    def _written(self, params: dict[str, Any]) -> bytes:
+    def _laid_out(self) -> tuple[list[_Slot], bytes]:
+        """The params as JSON with slots for what depends on the row, and what stands behind the last slot; nothing at all
+        where a column may hold the turns."""
+        slots: list[_Slot] = []
+        text = bytearray()
+
+        def lay(name: str, part: Any, field: str) -> None:
+            if isinstance(part, _Compiled):
+                slots.append(_Slot(bytes(text), part, name, field))
+                text.clear()
+            elif isinstance(part, dict):
+                for number, (key, each) in enumerate(part.items()):
+                    text.extend(b"%s%s:" % (b"," if number else b"{", self._encode(key)))
+                    lay(key, each, field or self._name(key))
+                text.extend(b"}" if part else b"{}")
+            elif isinstance(part, list):
+                for number, each in enumerate(part):
+                    text.extend(b"," if number else b"[")
+                    lay(name, each, field)
+                text.extend(b"]" if part else b"[]")
+            else:
+                text.extend(self._encode(part))
+
+        if isinstance(self._plan["messages"], _Compiled):
+            return [], b""
+        try:
+            lay("", self._plan, "")
+        except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
+            return [], b""
+        return slots, bytes(text)
+
+    def _between(self, values: list[Any]) -> bytes:
+        """The params with these values in their slots."""
+        made = [
+            each for slot, value in zip(self._slots, values, strict=True) for each in (slot.before, self._encode(value))
+        ]
+        return b"".join([*made, self._rest])
+
+    def _written(self, params: Any, write: Callable[[Any], bytes]) -> bytes:
         """Params as JSON; raises BadRow."""
         try:
-            made = self._encode(params)
+            made = write(params)
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
             what = "the rendered request can't be written as JSON"
             raise BadRow(error("template_row", what, safe(str(bad), 120))) from bad
@@ -338,6 +386,17 @@ class _Compiled:
                 found.append(value if value.__class__ is str else str(as_text(value)))
         made = "".join(found)
         return made if len(made) <= MAX_TEXT else None
+
+
+class _Slot(NamedTuple):
+    """A place in the params as JSON for a value that depends on the row."""
+
+    before: bytes
+    """What stands before it, from the slot before on."""
+    part: _Compiled
+    name: str
+    field: str
+    """Where it is, as the template calls it."""
 
 
 def too_much(bad: BaseException) -> str:
