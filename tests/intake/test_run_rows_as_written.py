@@ -11,6 +11,7 @@ import pytest
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.row import RunRow
 from batchtui.intake.run_rows import RunSource
+from batchtui.intake.sandbox import Sandbox
 from batchtui.service import Service
 from batchtui.store.records import encode_record
 from tests.tui.work import add_batch, answered, failed, make_service, request
@@ -143,3 +144,27 @@ def test_columns_that_cannot_be_read_stop_their_row_alone(tmp_path: Path, bad: b
     assert not refused.ok
     assert any(group.level == "error" for group in refused.problems)
     service.discard(refused)
+
+
+NAMED = {
+    "{{ run.outcome }}{{ run['cost_usd'] }}": {"run.outcome", "run.cost_usd"},
+    "{{ run.note }}{{ answer.mood }}": {"run.note", "answer"},
+    "{% set r = run %}{{ r.outcome }}{{ run.model }}": {"run"},
+    "{{ run }}{{ run.outcome }}": {"run"},
+    "{{ run[text] }}": {"run", "text"},
+    "{% for run in text %}{{ run.outcome }}{% endfor %}": {"text"},
+    "{{ row.run }}{{ row['run.outcome'] }}": {"run", "run.outcome"},
+    "{{ row.run }}{{ run.model }}": {"run", "run.model"},
+}
+
+
+def test_only_what_a_template_takes_of_the_run_is_read(tmp_path: Path) -> None:
+    assert {text: set(Sandbox().names_in(text)) for text in NAMED} == NAMED
+    service = run_of(tmp_path, [own(number, {"text": f"t{number}"}) for number in range(30)])
+    run = RunSource(service.open_results("labels"), run="x", name="x", only=("all",))
+    whole = [row.run for row in run.with_answers(run.rows)]
+    for key in whole[0]:
+        given = [row.run for row in run.with_answers(run.rows, {f"run.{key}"})]
+        assert [row[key] for row in given] == [row[key] for row in whole], key
+    assert [*next(run.with_answers([0], {"run.custom_id"})).run] == ["custom_id"]
+    run.close()

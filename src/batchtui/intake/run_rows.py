@@ -45,6 +45,7 @@ _CHUNK_ROWS = 256
 _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
 _SAID = frozenset((*RUN, *_BESIDE, "verdict")) - {"answer"}
+_REVIEWED = frozenset({"verdict", "right_value", "note"})
 _NOTHING = msgspec.Raw()
 _decode = msgspec.json.Decoder().decode
 
@@ -335,13 +336,15 @@ class _Needs:
         self.names = names
         wants = frozenset((*RUN, *_BESIDE, "verdict", "run")) if names is None else frozenset(names)
         every = "run" in wants
-        self.asks = every or "answer" in wants
-        self.bare = wants - {*RUN, "run"}
+        of_run = {each.removeprefix("run.") for each in wants if each.startswith("run.")}
+        self.bare = {each for each in wants if not each.startswith("run.")} - {*RUN, "run"}
         """Names that are fields where they are no columns."""
+        wants |= of_run
+        self.asks = every or "answer" in wants
         self.indexed = every or not _INDEXED.isdisjoint(wants)
         self.custom_id = every or "custom_id" in wants
-        self.verdict = every or "verdict" in wants
-        self.no_more = not every and _SAID.isdisjoint(wants)
+        self.verdict = every or "verdict" in wants or not _REVIEWED.isdisjoint(of_run)
+        self.no_more = not every and not self.verdict and _SAID.isdisjoint(wants)
         """Whether of what we say of a row it is the answer's text at most."""
         self.beside_named = [key for key in _BESIDE if key in wants]
         self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]

@@ -95,7 +95,7 @@ class RequestTemplate:
             what = 'messages must be a list of turns, or a column that holds them: messages = "{{ messages }}"'
             raise BadTemplate(error("template", what), _line_of(text, "messages"))
         self._plan = {name: self._constant(self._compiled(self._name(name), value)) for name, value in data.items()}
-        self._scopes = self._used & {"answer", "run"}
+        self._scopes = {each.partition(".")[0] for each in self._used} & {"answer", "run"}
         self._slots, self._rest = self._laid_out()
 
     @property
