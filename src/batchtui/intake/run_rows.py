@@ -29,6 +29,7 @@ from batchtui.results.row_match import own_column_names
 from batchtui.results.row_places import Places
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
+from batchtui.store.files import explain
 from batchtui.store.records import IDS
 
 Kind: TypeAlias = Literal["answers", "rows", "requests"]
@@ -134,7 +135,7 @@ class RunSource:
         """The rows' own ids, and their own columns as JSON, nothing where none are known."""
         places = self._places
         sizes, members = places.sizes, places.owners
-        among = {members[row] for row in rows}
+        among = {members[row] for row in rows if sizes[row]}
         if len(among) == 1 and 0 not in {sizes[row] for row in rows}:
             found = self._own_in(among.pop(), rows)
         else:
@@ -155,13 +156,14 @@ class RunSource:
         try:
             file = self._file(member)
             block = file.block(offsets, sizes)
-            lines = file.read_all([*zip(offsets, sizes, strict=True)]) if block is None else []
-        except OSError:
-            return [OwnRow(self._places[row].row_id) for row in rows]
-        found = own_rows(b"".join(lines) if block is None else block, len(rows))
-        if found is not None:
+            found = own_rows(block, len(rows)) if block is not None else None
+            if found is not None:
+                return found
+            lines = file.read_all([*zip(offsets, sizes, strict=True)])
+        except OSError as error:
+            raise explain(error, f"can't read {self._view.members[member].folder / IDS}") from error
+        if block is None and (found := own_rows(b"".join(lines), len(rows))) is not None:
             return found
-        lines = lines or file.read_all([*zip(offsets, sizes, strict=True)])
         return [_own(line) or OwnRow(self._places[row].row_id) for row, line in zip(rows, lines, strict=True)]
 
     def _file(self, member: int) -> plainfile.ReadAhead:
