@@ -100,7 +100,7 @@ async def test_a_name_there_is_not_is_said_with_the_nearest(tmp_path: Path) -> N
     async with opened(service, labels(service)) as (pilot, screen):
         screen.query_one("#results-filter", Input).value = "urgncy>3 stars:5"
         await settled(pilot)
-        assert "did you mean urgency" in screen.query_one(StatusLine).said
+        assert "there is no column or field 'urgncy'. Did you mean urgency?" in screen.query_one(StatusLine).said
         assert len(screen.rows) == 8
         screen.query_one("#results-filter", Input).value = "urgency>3 stars:5"
         await settled(pilot)

@@ -14,13 +14,14 @@ from batchtui.domain.errors import InputError
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_parts import AnswerParts, ToolCall, parts_of
 from batchtui.results.export_job import ExportJob, is_special, opened, ticker
+from batchtui.results.field_builder import text_of
 from batchtui.results.fields import ViewFields, view_fields
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line_lenient import mend
 from batchtui.results.row_match import in_source_order, with_skipped
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.spreadsheet import BOM, csv_line
-from batchtui.results.table import Besides, Items
+from batchtui.results.table import Items, JoinedColumns
 from batchtui.results.text import read_answer
 from batchtui.results.view import View
 
@@ -54,7 +55,7 @@ class ExportOptions(TypedDict, total=False):
     all_rows: bool
     replace: bool
     note: Callable[[str], object]
-    beside: Sequence[Besides]
+    joined: Sequence[JoinedColumns]
 
 
 def _nobody_hears(text: str) -> None:
@@ -99,7 +100,7 @@ def export(
     all_rows: bool = False,
     replace: bool = True,
     note: Callable[[str], object] = _nobody_hears,
-    beside: Sequence[Besides] = (),
+    joined: Sequence[JoinedColumns] = (),
     work: Work = UNWATCHED,
 ) -> int:
     """Write rows (None: all, in the order of the source) to a file, an open binary file, or for ``files`` a new folder.
@@ -109,12 +110,12 @@ def export(
     sqlite have named columns, which ``columns`` chooses; markdown is to read.  ``unfold`` says whether the fields of answers
     that are JSON are columns: when None they are in sqlite, and where requests ask for values.  ``all_rows``, with ``rows``
     None, writes every row of the source: also those skipped since they had errors, as *not sent*, and those without a
-    result, as *no answer*.  ``bom`` is for csv.  ``beside`` are columns of other runs, for formats with
+    result, as *no answer*.  ``bom`` is for csv.  ``joined`` are columns of other runs, for formats with
     columns.  ``note`` hears what was left out.
     Returns how many rows were written.  Raises InputError, also when ``dest`` is there and may not be replaced, StoreError,
     and Stopped, after which ``dest`` is as it was.
     """
-    check_options(format, columns=columns, unfold=unfold, parsed=parsed, bom=bom, beside=beside)
+    check_options(format, columns=columns, unfold=unfold, parsed=parsed, bom=bom, joined=joined)
     chosen = _chosen(view, rows, all_rows)
     job = ExportJob(
         view=view,
@@ -125,7 +126,7 @@ def export(
         every=all_rows,
         parsed=parsed,
         bom=bom,
-        beside=beside,
+        joined=joined,
     )
     if format == "files":
         from batchtui.results.export_answers import write_files
@@ -161,7 +162,7 @@ def _fields(
 
 
 def check_options(
-    format: str, *, columns: object, unfold: bool | None, parsed: bool, bom: bool, beside: object = ()
+    format: str, *, columns: object, unfold: bool | None, parsed: bool, bom: bool, joined: object = ()
 ) -> None:
     """Raise InputError for a format that there isn't, and for what a format has not."""
     if format not in FORMATS:
@@ -171,7 +172,7 @@ def check_options(
         (unfold, "--unfold", TABLES),
         (parsed, "--parsed", ("json",)),
         (bom, "--bom", ("csv",)),
-        (beside, "--with and --with-origin", TABLES),
+        (joined, "--with and --with-origin", TABLES),
     ):
         if asked and format not in has_it:
             raise InputError(f"{option} is not for {format}", advice=f"it is for {', '.join(has_it)}")
@@ -252,11 +253,12 @@ def parsed_value(view: View, row: int, line: bytes) -> bytes | None:
         return None
     if isinstance(parts, str):
         parts = AnswerParts(parts, parts)
-    main = view.wanted(row).main_call(parts.calls) if parts.calls else 0
+    wanted = view.wanted(row)
+    main = wanted.main_call(parts.calls)
     if main:
         return _json(parts.calls[main - 1])
     with suppress(RecursionError, msgspec.MsgspecError, UnicodeError):
-        value = find_json(parts.text)
+        value = find_json(text_of(parts, wanted))
         if value is not None:
             return _encode(value)
     if parts.text.strip() or not parts.calls:
