@@ -176,7 +176,7 @@ class NewScreen(BaseScreen[None]):
         if prefilled.template:
             self.query_one(TemplateEditor).load(prefilled.template, "")
             form.begin_again()
-        self.start_check(fold_from=None if prefilled.words else self.focused)
+        self.start_check()
 
     @property
     def _prefilled_holds(self) -> bool:
