@@ -122,7 +122,7 @@ class RemoteBatchesScreen(BaseScreen[None]):
         if self._next:
             self._page()
         elif not self._asking:
-            self.say("no more batches")
+            self.say("No more batches.")
 
     def _page(self) -> None:
         run_task(self, self._read_page())
@@ -212,4 +212,4 @@ class RemoteBatchesScreen(BaseScreen[None]):
             return
         self.rows.batches = [batch for batch in self.rows.batches if batch.id != remote.id]
         self._show(failed=False)
-        self.say(f"{present_batch.name(record)} adopted", level="good")
+        self.say(f"Adopted {present_batch.name(record)}.", level="good")
