@@ -169,7 +169,7 @@ def _peek_one(
             stream = Stream(raw)
             head = stream.peek()
             if head.strip():
-                reader.read(source, stream, detect_format.tell(stream, source.name, options))
+                reader.read(source, stream, detect_format.detect(stream, source.name, options))
         finally:
             if source.path is not None:
                 raw.close()

@@ -20,7 +20,7 @@ from batchtui.intake import template_protocol as wire
 from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id, template_name
+from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id, name_in_template
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
 from batchtui.intake.template_process import Died, TemplateProcess
@@ -345,7 +345,7 @@ class EmptyCells:
             return known
         if len(row) > 5_000:
             return name
-        found = next((column for column in row if template_name(column) == name), name)
+        found = next((column for column in row if name_in_template(column) == name), name)
         if found != name:
             self._columns[name] = found
         return found

@@ -16,7 +16,7 @@ _ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
 _NO_LETTERS = re.compile(r"\W+")
 
 
-def template_name(column: str) -> str:
+def name_in_template(column: str) -> str:
     """What a template calls a column: by its own name, with underscores for spaces and the like."""
     return column if column.isidentifier() else _NO_LETTERS.sub("_", column).strip("_")
 

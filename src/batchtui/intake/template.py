@@ -16,7 +16,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 from batchtui import tomltext
 from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schema
 from batchtui.intake.problems import Found, error
-from batchtui.intake.row import template_name
+from batchtui.intake.row import name_in_template
 from batchtui.intake.sandbox import COMPILED, Sandbox, Scope, TemplateLimit, as_text, scope
 from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, MAX_TEXT, BadTemplate
 from batchtui.intake.wording import KNOWN_PARAMS, did_you_mean, kind_of, near, quoted
@@ -187,7 +187,7 @@ class RequestTemplate:
         for name, value in row.items():
             alias = aliases.get(name)
             if alias is None:
-                alias = aliases[name] = template_name(name)
+                alias = aliases[name] = name_in_template(name)
             if alias != name and (alias not in names or alias in self._sandbox.globals):
                 names[alias] = value
         names.update(row)
@@ -361,7 +361,9 @@ def _spaced(text: str) -> str:
     found = next((each for each in _SPACED.finditer(text) if not _JINJA_WORDS.search(each[1])), None)
     if found is None:
         return ""
-    return f": did you mean {{{{ {safe(template_name(found[1]), 60)} }}}}? Spaces in a column's name are written as _"
+    return (
+        f": did you mean {{{{ {safe(name_in_template(found[1]), 60)} }}}}? Spaces in a column's name are written as _"
+    )
 
 
 _JINJA_WORDS = re.compile(r"\b(?:if|else|and|or|not|in|is)\b")
