@@ -10,7 +10,7 @@ from result_lines import batch, good, message
 
 from batchtui.domain.errors import InputError
 from batchtui.results.column_counts import count_column
-from batchtui.results.filter import parse_filter
+from batchtui.results.filter import parse_filter, tells_answers
 from batchtui.results.names import names_of
 from batchtui.results.search import select
 from batchtui.results.view import ResultSet
@@ -68,6 +68,12 @@ def test_a_length_of_what_has_none_is_an_error(view: ResultSet) -> None:
     for text in ("len(cost)>1", "len(tokens)>1"):
         with pytest.raises(InputError, match="no column or field"):
             found(view, text)
+
+
+def test_what_tells_of_an_answer_goes_by_the_same_names(view: ResultSet) -> None:
+    asked = ["ID", "Cost", "len(Cost)", "row.Model", "Line", "attempt", "custom_id"]
+    told = ["cost", "Error", "answer.k", "len(answer.x)", "outcome", "Tokens", "answer.tool[2].k"]
+    assert [tells_answers(view, name) for name in asked + told] == [False] * len(asked) + [True] * len(told)
 
 
 def test_the_ends_of_bars_read_as_numbers(view: ResultSet) -> None:
