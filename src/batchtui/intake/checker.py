@@ -84,7 +84,7 @@ class Skipped:
                 custom_id=custom_id,
                 row_id=row[0] if row is not None else custom_id,
                 problems=problems,
-                row=row[1] if row is not None else None,
+                row=_read(row[1]) if row is not None else None,
             )
             self._kept.add(_line(found, given))
         if self._given is not None and self._reasons is not None:
@@ -97,6 +97,16 @@ class Skipped:
         for lines in (self._kept, self._given, self._reasons):
             if lines is not None:
                 lines.close()
+
+
+def _read(columns: dict[str, Any] | msgspec.Raw | None) -> dict[str, Any] | None:
+    """A row's columns, none where their JSON can't be read."""
+    if not isinstance(columns, msgspec.Raw):
+        return columns
+    try:
+        return msgspec.json.decode(columns, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def _line(found: SkippedRow, given: bytes | None) -> bytes:
@@ -140,7 +150,7 @@ SHOWN = 1_000_000
 """Longer requests are not kept for showing, in bytes."""
 _MAX_PREFIXES = 50_000
 
-Row = tuple[str, dict[str, Any] | None]
+Row = tuple[str, dict[str, Any] | msgspec.Raw | None]
 """A row's own id ("" when it has none), and its columns; None where it is no row of a table."""
 
 

@@ -21,7 +21,7 @@ from batchtui.intake.openai import Translator
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.parquet import parquet_rows
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.row import ID_MADE, as_json, column_id
+from batchtui.intake.row import ID_MADE, RunParts, as_json, column_id
 from batchtui.intake.sources import Source, SourceFault, Stream, blocks, lines
 from batchtui.intake.tables import csv_rows, named_once, text_row
 from batchtui.intake.wording import kind_of, quoted
@@ -45,6 +45,10 @@ class Rows(Protocol):
 
     def render(self, row: dict[str, Any], number: int) -> None:
         """Make a request of one row, or name what is wrong with it, at once or later."""
+        ...
+
+    def render_all(self, rows: Sequence[RunParts], numbers: Sequence[int]) -> None:
+        """The same of rows of a run, each with its place."""
         ...
 
     def flush(self) -> None:
@@ -102,8 +106,8 @@ class Reader:
             elif self._rows is None:
                 raise _needs_template(run.columns)
             else:
-                for row, made in zip(rows, run.with_answers(rows, names), strict=True):
-                    self._rows.render(made, run.number(row))
+                for chunk, made in run.blocks(rows, names):
+                    self._rows.render_all(made, run.numbers(chunk))
                     self._tick()
             if self._rows is not None:
                 self._rows.flush()
@@ -111,7 +115,7 @@ class Reader:
 
     def _again(self, run: RunSource, row: int) -> None:
         """A request of a run once more: under its own custom_id, or under a new one where it was made."""
-        number, found = run.number(row), run.request(row)
+        (number,), found = run.numbers([row]), run.request(row)
         if found is None:
             self._checker.report(error("request_gone", "its request is not on this machine"), number)
             return

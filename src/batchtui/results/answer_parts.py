@@ -95,6 +95,9 @@ def parts_of(line: bytes) -> AnswerParts | str | None:
 def _parts(result: Result[_Message]) -> AnswerParts | str | None:
     if result.message is None or result.type != "succeeded":
         return None
+    content = result.message.content
+    if len(content) == 1 and content[0].type == "text":
+        return content[0].text
     return _of_blocks(result.message.content)
 
 
