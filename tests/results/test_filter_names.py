@@ -105,6 +105,9 @@ def test_a_field_called_like_ours_tells_of_the_answer(tmp_path: Path) -> None:
     assert not any(reads_answers(plain, parse_filter(f"{name}:x")) for name in ("model", "prompt", "id", "Model"))
     fields = batch(tmp_path / "b", [good("a", '{"model": "x", "prompt": "y", "line": 1}')], ["a"])
     assert all(reads_answers(fields, parse_filter(f"{name}:1")) for name in ("model", "prompt", "line", "len(prompt)"))
+    assert all(tells_answers(fields, f"answer.{name}") for name in ("model", "line")) and not tells_answers(
+        fields, "model"
+    )
     assert found(fields, "prompt:y model:x") == ["a"] and not reads_answers(fields, parse_filter("run.model:x"))
 
 

@@ -218,7 +218,9 @@ def tells_answers(view: View, key: str) -> bool:
     found = None if key in _OURS or key in KEYS else names_of(view).find(_inner(key))
     if found is None and key.lower() in _ASKED:
         return False
-    return found is None or (found.scope != "row" and found.key not in ("custom_id", "model", "attempt"))
+    if found is None or found.scope == "answer":
+        return True
+    return found.scope == "run" and found.key not in ("custom_id", "model", "attempt")
 
 
 def reads_answers(view: View, chosen: Filter) -> bool:
