@@ -53,7 +53,7 @@ RUN = (
 )
 """What we say of a request, by name; from ``tool_calls`` on what an answer holds beside its text, ``content`` all of it;
 from ``review`` on what you said of it."""
-_READ = frozenset({"answer", "error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"})
+IN_LINES = frozenset({"answer", "error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"})
 """Those that stand in the lines only."""
 REVIEWED = ("review", "review_value", "review_note")
 """What you said of an answer."""
@@ -241,7 +241,7 @@ def run_column(view: View, key: str) -> ValueColumn:
     """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError, KeyError for any other."""
     if key in REVIEWED:
         return review_column(view, key)
-    if key in _READ:
+    if key in IN_LINES:
         return column_of(_from_lines(view, key))
     if key == "custom_id":
         return column_of(view.ids())

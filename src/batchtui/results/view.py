@@ -311,6 +311,11 @@ class View(ABC):
         reasons.pop("", None)
         return Unchecked(reasons.total(), reasons.most_common(1)[0][0]) if reasons else Unchecked()
 
+    def repeats(self, rows: Iterable[int] | None = None) -> int:
+        """How many of ``rows``, or of all, are results that were received a second time."""
+        flags = self.column("flags")
+        return sum(bool(flags[row] & DUPLICATE) for row in (range(len(self)) if rows is None else rows))
+
     def checked_by_other(self) -> tuple[int, int, int]:
         """Results that the other schema checks, the invalid ones of these, and results that are checked by their own.
 

@@ -9,7 +9,7 @@ import click
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
-from batchtui.cli.output import print_json, say, show, terminal_width
+from batchtui.cli.output import print_json, show, terminal_width
 from batchtui.cli.place import Destination, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
@@ -65,8 +65,7 @@ def count_(
         rows = chosen_rows(view, only, wanted)
         counts: Any = count(view, names, field, by, rows, work)
     words.say_not_included(records, run=run)
-    for note in names.notes:
-        say(note)
+    words.say_of_figures(names.notes, view.repeats(rows))
     if session.json:
         print_json(present.to_json(counts))
         return 0
