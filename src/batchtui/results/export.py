@@ -166,7 +166,7 @@ def check_options(
         (unfold, "--unfold", TABLES),
         (parsed, "--parsed", ("json",)),
         (bom, "--bom", ("csv",)),
-        (beside, "--with and --with-origin", TABLES),
+        (beside, "--with or --with-origin", TABLES),
     ):
         if asked and format not in has_it:
             raise InputError(f"{option} is not for {format}", advice=f"it is for {', '.join(has_it)}")

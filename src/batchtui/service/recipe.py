@@ -151,7 +151,7 @@ def read(folder: Path) -> Recipe | None:
     """The recipe in a batch's folder, None when there is none.  Raises StoreError when it can't be read."""
     path = folder / RECIPE
     try:
-        found = tomltext.decode(plainfile.read(path, MAX_RECIPE), Recipe)
+        found = _decoded(plainfile.read(path, MAX_RECIPE))
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as bad:
@@ -162,3 +162,18 @@ def read(folder: Path) -> Recipe | None:
     if found.schema > SCHEMA:
         raise StoreError(f"{path} was written by a newer batchtui", advice="update batchtui to use it")
     return found
+
+
+class _Version(msgspec.Struct):
+    schema: int = SCHEMA
+
+
+def _decoded(text: bytes) -> Recipe:
+    """A recipe; of one of a newer schema, whose values may be none of ours, the schema alone."""
+    try:
+        return tomltext.decode(text, Recipe)
+    except msgspec.ValidationError:
+        schema = tomltext.decode(text, _Version).schema
+        if schema <= SCHEMA:
+            raise
+        return Recipe(schema=schema)
