@@ -50,7 +50,9 @@ class AgainChange(msgspec.Struct, frozen=True, kw_only=True):
 
 def base_recipe(context: Context, record: BatchRecord) -> Recipe | None:
     """The recipe of a record's run, None when there is none.  Raises StoreError."""
-    return read(context.history.run_folder(record.run))
+    found = read(context.history.run_folder(record.run))
+    # Of a run whose first batch was deleted, a retry's recipe says nothing.
+    return None if found is not None and found.made_from == "retry" else found
 
 
 def rereadable(context: Context, record: BatchRecord) -> tuple[str, ...]:
@@ -64,7 +66,9 @@ def rereadable(context: Context, record: BatchRecord) -> tuple[str, ...]:
             return ()
         if not recipe.runs:
             return tuple(each for each in recipe.given if each != "-")
-        here = context.history.get(recipe.runs[0]) if recipe.made_from == "again" else None
+        # A judge's rows are answers: the file that those were asked of holds none.
+        same_rows = recipe.made_from == "again" and recipe.kind != "answers"
+        here = next(iter(context.history.of_run(recipe.runs[0])), None) if same_rows else None
     return ()
 
 
@@ -183,7 +187,7 @@ class Again:
         keys = frozenset(place.key for place in self._places(work))
         runs: dict[str, RunSource] = {}
         for run in recipe.runs:
-            record = self._context.history.get(run)
+            record = next(iter(self._context.history.of_run(run)), None)
             if record is None:
                 for held in runs.values():
                     held.close()

@@ -42,7 +42,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema: int = SCHEMA
     made_from: Made = "files"
     given: tuple[str, ...] = ()
-    """The sources as they were typed; ``-`` is standard input."""
+    """The sources: whole paths, ``run:`` with a run's local id, ``-`` for standard input."""
     format: str = ""
     """The format that was asked for, "" when it was detected."""
     model: str = ""
@@ -97,7 +97,7 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
         kind=origin.kind,
         only=origin.only,
         filter=origin.filter,
-        given=origin.given,
+        given=tuple(_whole(each, origin) for each in origin.given),
         format=origin.format,
         model=origin.model,
         cache_prefix=origin.cache_prefix,
@@ -114,6 +114,13 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
         template=origin.template,
         template_text=origin.template_text,
     )
+
+
+def _whole(given: str, origin: Origin) -> str:
+    """A source by a name that means the same in every folder."""
+    if given == "-" or given.removeprefix("run:") in origin.runs:
+        return given
+    return str(Path(given).expanduser().absolute())
 
 
 def _made(origin: Origin) -> Made:
