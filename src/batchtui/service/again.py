@@ -305,8 +305,8 @@ class RowChanges(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, view: View, plan: Plan, changes: Mapping[str, str], work: Work = UNWATCHED) -> RowChanges:
         """Compare what is staged with a run's rows: by their own ids, those without one by their contents."""
         left_out = frozenset(key.removeprefix("params.").split(".")[0] for key in changes)
-        before = _by_id(_of_run(view, left_out, work))
-        after = _by_id(each for part in plan.parts for each in _of_part(part, left_out))
+        before = _by_id(watched(_of_run(view, left_out), len(view), work))
+        after = _by_id(watched((each for part in plan.parts for each in _of_part(part, left_out)), plan.requests, work))
         ids = [name for name in after[0] if name in before[0]]
         different = sum(after[0][name] != before[0][name] for name in ids)
         alike = (before[1] & after[1]).total()
@@ -325,6 +325,15 @@ class RowChanges(msgspec.Struct, frozen=True, kw_only=True):
         return "rows: " + ", ".join(f"{count:,} {word}" for count, word in parts if count)
 
 
+def watched(rows: Iterator[tuple[str, int]], total: int, work: Work) -> Iterator[tuple[str, int]]:
+    """The same rows; raises Stopped."""
+    for number, row in enumerate(rows):
+        if not number % 1_000:
+            work.check("stopped while comparing the rows")
+            work.tell("comparing rows", number, total, "rows")
+        yield row
+
+
 def _by_id(rows: Iterator[tuple[str, int]]) -> tuple[dict[str, int], Counter[int]]:
     named: dict[str, int] = {}
     others: Counter[int] = Counter()
@@ -336,11 +345,10 @@ def _by_id(rows: Iterator[tuple[str, int]]) -> tuple[dict[str, int], Counter[int
     return named, others
 
 
-def _of_run(view: View, left_out: frozenset[str], work: Work) -> Iterator[tuple[str, int]]:
+def _of_run(view: View, left_out: frozenset[str]) -> Iterator[tuple[str, int]]:
     own, where = OwnColumns(view), sourced(view)
     try:
         for row in where.rows:
-            work.check("stopped while comparing the rows")
             held = own.raw(view.place(row)[0], view.id(row))
             if held:
                 yield where.places[row].row_id, _digest(msgspec.json.decode(held)["row"])
@@ -379,14 +387,18 @@ class _Id(msgspec.Struct):
     custom_id: str
 
 
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
 def _digest(value: object) -> int:
-    return hash(msgspec.json.encode(value))
+    """The same for the same columns in another order."""
+    return hash(_encode(value))
 
 
 def _of_params(raw: bytes, left_out: frozenset[str]) -> int:
     params = msgspec.json.decode(raw, type=dict[str, Any]).get("params")
     held = params if isinstance(params, dict) else {}
-    return _digest({key: held[key] for key in sorted(held) if key not in left_out})
+    return _digest({key: value for key, value in held.items() if key not in left_out})
 
 
 def plan_again(
