@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -158,14 +159,16 @@ def fields(bench: Bench) -> list[Line]:
             "json.loads loop": lambda results=results: work("bench.peers:answers_loop", env=env, results=results),
         }
         if importlib.util.find_spec("duckdb") is not None:
-            works["DuckDB read_json"] = lambda results=results: work(
-                "bench.peers:duckdb_fields", env=env, results=results
-            )
+            for name, threads in (("DuckDB read_json", os.cpu_count() or 1), ("DuckDB read_json, one core", 1)):
+                works[name] = lambda results=results, threads=threads: work(  # type: ignore[misc]
+                    "bench.peers:duckdb_fields", env=env, results=results, threads=threads
+                )
         else:
             bench.missing.add("duckdb")
         found = in_turn(bench.rounds, works)
         what = f"fields of {bench.count:,} JSON answers, {data.megabytes(folder / 'results.jsonl'):.0f} MB"
-        lines += beside(what, found["ours"], found, [("json.loads loop", 0.6), ("DuckDB read_json", 1.0)])
+        peers = [("json.loads loop", 0.6), ("DuckDB read_json", 1.0), ("DuckDB read_json, one core", 1.0)]
+        lines += beside(what, found["ours"], found, peers)
         lines += beside(f"{what}, each checked", found["checked"], found, [("json.loads loop", 0.8)])
         indexed = f"index of the same {bench.count:,}, each checked as they are fetched"
         lines += beside(indexed, found["index"], found, [("json.loads loop", 0.8)])

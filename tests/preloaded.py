@@ -31,6 +31,7 @@ IMPORTED = (
     *(module for module, _ in VERBS.values()),
     *("batchtui.service", "batchtui.api.gateway", "batchtui.demo.server", "batchtui.demo.runner", "batchtui.tui.app"),
     *(
+        "batchtui.intake.template_process",
         "batchtui.intake.template_worker",
         "batchtui.results.regex_worker",
         "anthropic",
@@ -333,7 +334,7 @@ def main() -> None:
 
     import httpcore2
 
-    for name in IMPORTED:
+    for name in (*IMPORTED, *STARTERS):
         importlib.import_module(name)
     from tests.quick import read_certificates_once, trust_the_disk
 

@@ -57,6 +57,12 @@ def test_every_verb_and_option_is_in_the_reference(verb: str) -> None:
                 assert f"`{option}`" in said, option
             if isinstance(param.type, click.Choice):
                 assert all(choice in said for choice in param.type.choices)
+            elif not param.is_flag:
+                told = next(
+                    line for line in said.splitlines() if line.startswith("| `") and f"`{param.opts[-1]}`" in line
+                )
+                value = param.make_metavar(click.Context(command_of(verb))).replace("|", r"\|")
+                assert f"`{value}`" in told.split(" | ")[0], param.opts
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -145,6 +151,27 @@ def committed() -> list[Path]:
             return [TOP / name for name in found.stdout.split("\0") if name]
     rooms = ("src", "tests", "docs", "examples", "bench", "screenshots")
     return [path for room in rooms for path in (TOP / room).rglob("*") if path.is_file()]
+
+
+CODE = re.compile(r"`([^`\n]+)`")
+FILE = re.compile(r"[\w./-]+\.(?:py|toml|tcss|jsonl|html)")
+MADE = {"ids.jsonl", "review.jsonl", "recipe.toml", "snapshot_report.html"}
+"""Files that are made while the program or the tests run."""
+OF_CODE = re.compile(r"_?[A-Za-z]+[a-z]_?\w*(?:\.\w+)*")
+
+
+def test_files_and_names_that_the_pages_for_developers_tell_are_there() -> None:
+    files = committed()
+    paths = [f"/{path.relative_to(TOP).as_posix()}" for path in files]
+    sources = [path.read_text("utf-8") for path in files if path.suffix in (".py", ".toml")]
+    words = set(re.findall(r"\w+", "\n".join(sources)))
+    for page in ("CONTRIBUTING.md", "docs/architecture.md"):
+        told = set(CODE.findall(re.sub(r"```.*?```", "", (TOP / page).read_text("utf-8"), flags=re.DOTALL)))
+        named = {each for each in told if FILE.fullmatch(each)}
+        sought = {each for each in named - MADE if not re.search("NAME|NNN", each)}
+        lost = {each for each in sought if not any(path.endswith(f"/{each}") for path in paths)}
+        lost |= {each for each in told - named if OF_CODE.fullmatch(each) and not words.issuperset(each.split("."))}
+        assert lost == set(), page
 
 
 def test_no_file_names_a_place_of_the_machine_it_was_made_on() -> None:

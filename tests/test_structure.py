@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import batchtui
+from batchtui.tui import config_check
 
 ROOT = Path(batchtui.__file__).parent
 
@@ -89,3 +90,15 @@ def test_a_file_has_its_name_for_itself_in_its_room() -> None:
         if path.name != "__init__.py" and not screens:
             found.setdefault((inside.parts[0], path.name), []).append(str(inside))
     assert {where: paths for where, paths in found.items() if len(paths) > 1} == {}
+
+
+def test_keys_of_a_list_are_checked_on_every_screen_that_has_one() -> None:
+    having = {
+        node.name
+        for path in (ROOT / "tui").rglob("*.py")
+        for node in parsed(path).body
+        if isinstance(node, ast.ClassDef)
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "RowList"
+    }
+    assert having == set(config_check._WITH_LIST)

@@ -45,7 +45,8 @@ def test_the_labelling_job(call: Caller) -> None:
     assert made.code == 1 and record["tally"]["invalid"] == 3 and record["tally"]["cut_short"] == 0
     assert call("results", "last", "-o", call.folder / "all.jsonl").code == 0
     assert call("results", "last", "--strict", "--force", "-o", call.folder / "all.jsonl").code == 1
-    assert "3 invalid" in call("show", "last").out.decode()
+    shown = call("show", "last").out.decode()
+    assert "3 invalid" in shown and "results      downloaded\n" in shown
     # What was sent has no bound that the API refuses; the whole schema is beside it.
     folder = next((call.folder / "data").rglob("answer.json")).parent
     sent = json.loads((folder / "requests.jsonl").read_text().splitlines()[0])["params"]["output_config"]["format"][
@@ -67,6 +68,19 @@ def test_the_labelling_job(call: Caller) -> None:
     assert (whole.code, whole.json["run"]["good"], whole.json["run"]["invalid"]) == (0, 8, 0)
 
 
+def test_a_retry_names_what_it_leaves_out_only_while_that_is_not_usable(call: Caller) -> None:
+    table, template = call.folder / "rows.csv", call.folder / "labels.toml"
+    rows = [*rows_that("bound", 2), ("b-demo-api", "text")]
+    table.write_text("id,text\n" + "".join(f"{name},{text}\n" for name, text in rows))
+    template.write_text(TEMPLATE)
+    call("submit", table, "--template", template, "--wait")
+    said = call("retry", "last", "--dry-run")
+    assert said.code == 0 and "2 invalid answers not retried: batchtui retry " in said.err, said.err
+    call("retry", "last", "--only", "invalid", "--wait", "--yes")
+    said = call("retry", "last", "--dry-run")
+    assert said.code == 0 and "invalid" not in said.err, said.err
+
+
 def test_a_schema_given_later(call: Caller) -> None:
     call("submit", call.source(3, n1="json"), "--wait")
     schema = call.folder / "schema.json"
@@ -75,6 +89,11 @@ def test_a_schema_given_later(call: Caller) -> None:
     assert sorted(json.loads(said.out)) == ["0-demo-ok", "2-demo-ok"] and "2 of 3 results invalid by" in said.err
     assert said.code == 0 and call("results", "last", "--schema", schema, "--strict").code == 1
     assert call("results", "last", "--strict").code == 0
+    schema.write_bytes(b"\xef\xbb\xbf" + schema.read_bytes())
+    assert "2 of 3 results invalid by" in call("results", "last", "--schema", schema).err
+    for empty in ("", " ,"):
+        said = call("results", "last", "--columns", empty, "--format", "csv")
+        assert said.code == 2 and "names no column" in said.err
     for text, why in (("{", "not valid JSON"), ('{"type": "odd"}', "not a valid JSON Schema")):
         schema.write_text(text)
         said = call("results", "last", "--schema", schema)

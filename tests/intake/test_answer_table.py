@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from batchtui.intake.answer_table import AnswerFault, answer_of, sent_schema, whole_schema
 from batchtui.intake.schema_rules import check_schema
-from batchtui.intake.template import BadTemplate, RequestTemplate
+from batchtui.intake.template import RequestTemplate
+from batchtui.intake.template_protocol import BadTemplate
 
 TABLE = """
 [answer]
@@ -61,6 +62,22 @@ def test_the_short_way_is_a_whole_schema_and_a_sent_one() -> None:
         ('a = {type = "array"}', "without items"),
         ('a = {type = "object"}', "without properties"),
         ('a = {type = "integer", minimum = 5, maximum = 1}', "minimum is over maximum in answer.a"),
+        ("a = [1, 1.0]", "lists a value twice"),
+        ("a = 2026-11-28", "not a date"),
+        (
+            'a = {type = "integer", exclusiveMinimum = 5, exclusiveMaximum = 6}',
+            "no number is within the bounds of answer.a",
+        ),
+        ('a = {type = "integer", minimum = 1.2, maximum = 1.8}', "no number is within"),
+        ('a = {type = "number", minimum = 5, exclusiveMaximum = 5}', "no number is within"),
+        ('a = {type = "integer", minimum = 11, maximum = 19, multipleOf = 10}', "no number is within"),
+        (
+            'a = {type = "string", maxlength = 5}',
+            "'maxlength' in answer.a is no keyword of JSON Schema, did you mean maxLength?",
+        ),
+        ('a = {type = "integer", min = 1}', "did you mean minimum?"),
+        ('a = {type = "string", max_length = 5}', "did you mean maxLength?"),
+        ("a = {minimum = 1, maximum = 5}", 'answer.a has minimum and no type: add type = "integer"'),
         ("", "answer has no fields"),
     ],
 )
@@ -70,6 +87,21 @@ def test_what_is_wrong_is_said_with_its_place(table: str, said: str) -> None:
         RequestTemplate(text)
     assert said in bad.value.found.message
     assert bad.value.line == 4
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        '{type = "number", minimum = 0.3, maximum = 0.3, multipleOf = 0.1}',
+        '{type = "integer", minimum = 10, maximum = 10, multipleOf = 10}',
+        '{type = "integer", exclusiveMinimum = 1, exclusiveMaximum = 3}',
+        '{type = "string", example = "x", title = "X", x-note = "y"}',
+        "[1, true]",
+        '{min = "integer", format = "string"}',
+    ],
+)
+def test_what_some_answer_fits_is_taken(field: str) -> None:
+    RequestTemplate(f'model = "m"\nprompt = "x"\n\n[answer]\na = {field}\n')
 
 
 def test_a_template_puts_the_sent_schema_into_each_request() -> None:

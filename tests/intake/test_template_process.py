@@ -26,7 +26,7 @@ from batchtui.intake import template_process, template_protocol
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.plan import make_plan
 from batchtui.intake.preview import Previewer
-from batchtui.intake.template import MAX_LIMIT_FAULTS
+from batchtui.intake.renderer import MAX_LIMIT_FAULTS
 from batchtui.intake.template_process import Died, TemplateProcess
 from tests.intake.helpers import PRICES, group, plan_of, staged
 from tests.preloaded import FORKING, VERB, Child

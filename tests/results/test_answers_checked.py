@@ -15,7 +15,7 @@ from batchtui.results import index
 from batchtui.results.answer_check import Schema
 from batchtui.results.answer_parts import parts_of
 from batchtui.results.asked import SchemaPair
-from batchtui.results.fields import open_fields
+from batchtui.results.fields import check_answers, open_fields
 from batchtui.results.filter import parse_filter
 from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY, choose
 from batchtui.results.run_view import open_run
@@ -300,3 +300,11 @@ def test_blocks_of_lines_and_lines_alone_are_checked_alike(tmp_path: Path) -> No
     assert json.dumps(sorted(group.message for group in together.groups())) == json.dumps(
         sorted(group.message for group in apart.groups() if group.outcome == "succeeded")
     )
+
+
+def test_a_schema_given_later_counts_only_what_it_checks(tmp_path: Path) -> None:
+    asked = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
+    lines = [good("a", "{}"), good("b", "{}"), good("c", '{"zz": 1}'), expired("d")]
+    view = batch(tmp_path, lines, requests=[request("a", **asked), *map(request, "bcd")])
+    check_answers(view, Schema({"required": ["zz"]}))
+    assert view.checked_by_other() == (3, 1, 1)

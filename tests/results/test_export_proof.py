@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export_lines import RESULT, lines_of, said
+from export_lines import RESULT, given_cell, lines_of, said
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from result_lines import batch
 
 from batchtui.results.export import export
 from batchtui.results.field_columns import quoted
-from batchtui.results.spreadsheet import given_cell
 from batchtui.results.view import ResultSet
 
 RESULTS = st.lists(RESULT, min_size=1, max_size=20)

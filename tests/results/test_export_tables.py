@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from export_lines import given_cell
 from hypothesis import given
 from hypothesis import strategies as st
 from result_lines import PRICES, batch, errored, good, message, store
@@ -20,7 +21,7 @@ from batchtui.domain.work import Work
 from batchtui.results import export_sqlite
 from batchtui.results.export import export, format_of
 from batchtui.results.run_view import open_run
-from batchtui.results.spreadsheet import csv_line, given_cell, safe_cell
+from batchtui.results.spreadsheet import csv_line, safe_cell
 from batchtui.results.table import MAX_COLUMNS
 from batchtui.results.view import ResultSet
 

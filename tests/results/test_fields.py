@@ -307,8 +307,31 @@ def test_names_are_resolved_column_first_then_field_then_ours(tmp_path: Path) ->
         names.resolve("scor")
     assert "did you mean score" in bad.value.advice
     assert split_names(' a, "b, c" ,d.e') == ["a", '"b, c"', "d.e"]
+    assert split_names('say"hi,b') == ['say"hi', "b"] and split_names(",") == []
 
 
 def test_decode_keeps_digits_and_takes_any_exponent() -> None:
     assert str(decode("1.10")) == "1.10" and decode("1e999999999999999999999") == "1e999999999999999999999"
     assert list(column_of([1, True, ABSENT, 1]).codes) == [FIRST, FIRST + 1, 0, FIRST]
+
+
+def test_a_long_value_is_read_from_where_it_was_found(tmp_path: Path) -> None:
+    fenced = {"type": "text", "text": "```json\n" + json.dumps({"a": "long" * 100}) + "\n```"}
+    view = batch(tmp_path, [message("a", [{"type": "text", "text": 'I think {"a": "short"} '}, fenced])], ["a"])
+    assert view_fields(view).column("a")[0] == "long" * 100
+
+
+def test_what_is_left_out_is_said_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(field_builder, "MAX_PATHS", 1)
+    lines = [good("a", json.dumps({"k": 1, "n" * 600: 1, "z": 1})), good("b", '{"a":' * 5_000 + "1" + "}" * 5_000)]
+    view = batch(tmp_path, lines, ["a", "b"])
+    notes = ["Only the first 1 fields are read; 2 values of others are left out."]
+    notes += ["1 answer is nested too deep to be searched for fields."]
+    names = ValueNames(view)
+    assert [*names.notes] == notes
+    with pytest.raises(InputError) as gone:
+        names.resolve("z")
+    assert notes[0] in gone.value.advice
+    monkeypatch.setattr(field_builder, "MAX_PATHS", 10)
+    other = batch(tmp_path / "long", lines[:1], ["a"])
+    assert [*ValueNames(other).notes] == ["1 value is left out: its field has a name of over 512 characters."]

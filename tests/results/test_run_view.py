@@ -166,7 +166,7 @@ def test_a_comparison_tells_what_changed(tmp_path: Path) -> None:
     assert found.totals().good == (3, 3)
     assert [(d.left, d.right, d.changed) for d in found.diff(1)] == [("one", "one", False), ("two", "2", True)]
     said = "\n".join(compared_lines(found))
-    assert "fixed" in said
+    assert "usable now     fixed" in said
     assert "same       " not in said
     assert len(list(compared_lines(found, everything=True))) == len(list(compared_lines(found))) + 1
     json.dumps(found.summary())

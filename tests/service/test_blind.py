@@ -227,8 +227,8 @@ async def test_two_programs_on_one_folder_both_see_and_one_tells_of_the_end(
             await asyncio.gather(one.wait([record.local_id]), other.wait([record.local_id]))
             await until(lambda: told)
             for _ in range(3):  # Each has looked at the folder again, so whoever wanted to tell it too has.
-                before = [s.parts.looker._last_turn for s in (one, other)]
-                await until(lambda: all(s.parts.looker._last_turn > t for s, t in zip((one, other), before)))  # noqa: B023,B905
+                before = [s.parts.poller._last_turn for s in (one, other)]
+                await until(lambda: all(s.parts.poller._last_turn > t for s, t in zip((one, other), before)))  # noqa: B023,B905
         assert len(told) == 1
         assert one.resolve(record.local_id) == other.resolve(record.local_id)
         assert one.resolve(record.local_id).title == "theirs"
@@ -245,7 +245,7 @@ async def test_a_look_that_asked_nothing_is_no_look_and_one_by_hand_always_asks(
     with running_demo(tmp_path / "server") as demo:
         service = service_on(demo, tmp_path / "data")
         try:
-            assert (await service.parts.looker.look()).last_ok is None
+            assert (await service.parts.poller.look()).last_ok is None
             assert demo.demo.calls["list"] == 0
             assert (await service.refresh()).last_ok is not None
             assert demo.demo.calls["list"] == 1

@@ -103,7 +103,7 @@ async def test_a_profile_is_looked_after_until_the_end_of_its_batches_was_told(
     service.history.update(theirs.local_id, lambda r: msgspec.structs.replace(r, status="ended", results="stored"))
     await service.others._keep_up()
     assert service.others._made == {"work": made}
-    made.parts.looker.teller.tell(service.records())
+    made.parts.poller.announcer.tell(service.records())
     assert [e.record.local_id for e in heard if isinstance(e, events.Ended)] == [theirs.local_id]
     await service.others._keep_up()
     assert service.others._made == {}

@@ -117,7 +117,7 @@ def test_a_next_look_put_far_ahead_by_a_wrong_clock_does_not_delay_the_settling(
         base_url=service.gateway.base_url,
     )  # fmt: skip
     service.history.create(record)
-    assert service.parts.settler.due(now) == [record]
+    assert service.parts.reconciler.due(now) == [record]
 
 
 async def test_a_part_canceled_while_it_waits_for_a_rate_limit_is_never_sent(tmp_path: Path) -> None:

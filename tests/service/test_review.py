@@ -36,7 +36,7 @@ async def test_a_batch_on_its_way_is_not_taken_for_a_lost_one_of_as_many_request
 
         async def create(*args):  # type: ignore[no-untyped-def]
             made = await real(*args)
-            await other.parts.settler.settle(lost)  # The reply is still on its way to us.
+            await other.parts.reconciler.settle(lost)  # The reply is still on its way to us.
             return made
 
         service.gateway.create = create  # type: ignore[method-assign]
@@ -103,7 +103,7 @@ async def test_a_doubt_that_was_settled_in_the_meantime_is_left_alone(tmp_path: 
         service = service_on(demo, tmp_path / "data")
         [lost] = await service.submit(plan_of(service, source(tmp_path, 12)))
         await service.give_up(lost.local_id)
-        assert (await service.parts.settler.settle(lost)).status == "refused"
+        assert (await service.parts.reconciler.settle(lost)).status == "refused"
         await service.close()
 
 

@@ -197,7 +197,7 @@ def furnish(service: Service) -> None:
         results="gone",
         counts=Counts(succeeded=5_000),
     )
-    service.parts.looker.state = LookState(last_ok=ago(seconds=8), next_at=NOW + timedelta(seconds=22))
+    service.parts.poller.state = LookState(last_ok=ago(seconds=8), next_at=NOW + timedelta(seconds=22))
 
 
 def furnished(data: Path, config: Config | None = None) -> Service:

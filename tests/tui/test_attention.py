@@ -42,7 +42,7 @@ def test_partly_retried_failures_still_need_attention(tmp_path: Path, told: bool
     model.arrange(NOW)
     assert model.left(first) == 26
     assert [r.local_id for r in model.wanting(NOW)] == [first.local_id]
-    assert batch.wants(first, NOW, left=model.left(first)) == "26 requests to retry"
+    assert batch.attention(first, NOW, left=model.left(first)) == "26 requests to retry"
     retry(service, first, "rest", attempt=2, requests=26, retried={first.local_id: 26} if told else {})
     model.replace(service.records())
     model.arrange(NOW)

@@ -59,7 +59,7 @@ def test_home_blind_in_trouble_and_storing(snap_compare: Compare, tmp_path: Path
         look = LookState(
             last_ok=ago(minutes=9), blind_since=ago(minutes=5), error="no connection to api.anthropic.com", next_at=NOW
         )
-        app.service.parts.looker.state = look
+        app.service.parts.poller.state = look
         gold = next(r for r in app.service.records() if r.title == "good-as-gold")
         app.post_message(Happened(events.Looked(look)))
         app.post_message(Happened(events.Transfer(gold.local_id, Progress(stage="storing", done=45, total=100))))

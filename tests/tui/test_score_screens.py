@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
 from batchtui.present import symbols
 from batchtui.results.review import Review
@@ -165,12 +165,24 @@ async def test_review_verdicts_notes_and_a_blind_sample(app: BatchtuiApp) -> Non
         assert screen.cursor_row == screen.rows[first]
         assert "(hidden)" in text_of(app) and "Hidden until your verdict" in text_of(app)
         assert any(each.hides is not None for each in screen._columns if each.name == "row.gold_tone"), "gold too"
+        last = text_of(app).splitlines()[-1]
+        assert last.lstrip().startswith("+ value  t note") and "right" not in last and "wrong" not in last, last
+        await keys(pilot, "question_mark")
+        assert "enter the value you think is right" in text_of(app) and "review: wrong" not in text_of(app)
+        await keys(pilot, "escape")
         await nothing_tells(pilot, screen)
         while any(screen.reviewing.hides(row) for row in screen.rows):
             row = screen.cursor_row
             await keys(pilot, "plus", "enter")
             assert row is not None and not screen.reviewing.hides(row)
         assert "Sample reviewed: accuracy" in screen.query_one(StatusLine).said and "(hidden)" not in text_of(app)
+        assert text_of(app).splitlines()[-1].lstrip().startswith("+ right  - wrong  t note")
+        sign = screen.query_one("#results-filter-sign", Static)
+        assert str(sign.content) == "/ review sample", "no separator before a filter that is not there"
+        await keys(pilot, "slash", "x")
+        assert str(sign.content) == "/ review sample ·"
+        screen.set_filter("")
+        await settled(pilot)
         await keys(pilot, "V", "j", "enter", "enter")  # A new sample is drawn from all rows, not from the sample shown.
         assert f"Sample how many of {ROWS - 1} usable answers?" in text_of(app)
         await keys(pilot, "escape")

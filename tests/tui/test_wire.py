@@ -75,7 +75,7 @@ async def test_looks_that_find_nothing_new_write_less_than_a_line(
             app.post_message(Happened(events.RecordChanged(record, record)))
         app.post_message(Happened(events.Looked(msgspec.structs.replace(look, looking=True))))
         app.post_message(Happened(events.Looked(look)))
-        app.service.parts.looker.state = look
+        app.service.parts.poller.state = look
         await settled(pilot)
         assert 0 < len(written.take()) < 300
 

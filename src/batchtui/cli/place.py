@@ -63,7 +63,9 @@ def table_options(command: Any) -> Any:
     """The options of a verb that can write its own table of CSV to a file."""
     for option in (
         click.option("--force", is_flag=True, help="Replace FILE if it exists."),
-        click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write CSV to FILE."),
+        click.option(
+            "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", default=None, help="Write CSV to FILE."
+        ),
     ):
         command = option(command)
     return command

@@ -31,7 +31,7 @@ class _Verbs(click.Group):
             near = difflib.get_close_matches(name.lower().replace("_", "-"), VERBS, n=1, cutoff=0.6)
             hint = f" Did you mean {near[0]}?" if near else ""
             shown = safetext.line(name, 60)
-            ctx.fail(f"No such command {shown!r}.{hint}")
+            ctx.fail(f"No such verb {shown!r}.{hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -39,13 +39,26 @@ class _Verbs(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
 
 
-@click.group(cls=_Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="batchtui")
-@click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completion.profiles)
-@click.option(
-    "--data-dir", default=None, help="Data folder (also BATCHTUI_DATA_DIR).", shell_complete=completion.folders
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=True,
+    subcommand_metavar="[VERB [ARGS]...]",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("--log", "log_file", default=None, help="Write a debug log to FILE, without keys or contents.")
+@click.version_option(__version__, prog_name="batchtui")
+@click.option(
+    "--profile", default="", metavar="NAME", help="Profile of config.toml.", shell_complete=completion.profiles
+)
+@click.option(
+    "--data-dir",
+    default=None,
+    metavar="FOLDER",
+    help="Data folder (also BATCHTUI_DATA_DIR).",
+    shell_complete=completion.folders,
+)
+@click.option(
+    "--log", "log_file", default=None, metavar="FILE", help="Write a debug log to FILE, without keys or contents."
+)
 @click.pass_context
 def group(ctx: click.Context, profile: str, data_dir: str | None, log_file: str | None) -> None:
     """A terminal app for Anthropic's Message Batches API.

@@ -29,6 +29,7 @@ def filter_options(command: Any) -> Any:
             "--filter",
             "filter_",
             default="",
+            metavar="FILTER",
             help='Words and fields as on the screen, e.g. "tokens>1000 stop:max_tokens".',
         ),
     ):

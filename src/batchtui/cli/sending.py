@@ -61,6 +61,7 @@ _FOLLOW: list[Callable[[Any], Any]] = [
         "-o",
         "--output",
         type=click.Path(path_type=Path),
+        metavar="FILE",
         default=None,
         help="Write the results to FILE once all batches have ended (implies --wait); its ending says the format.",
     ),
@@ -119,7 +120,7 @@ def settings_of(changes: Sequence[str]) -> dict[str, str]:
     for each in changes:
         key, sign, value = each.partition("=")
         if not sign or not key:
-            raise InputError(f"--set wants KEY=VALUE, not {safetext.line(each, 60)!r}")
+            raise InputError(f"--set takes KEY=VALUE, not {safetext.line(each, 60)!r}")
         found[key] = value
     return found
 

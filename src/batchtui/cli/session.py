@@ -113,7 +113,7 @@ class Session:
             record = service.history.get(event.local_id) if event.local_id else None
             if record is None or record.status != "refused":  # A refused record's own line says why.
                 self.troubles.append(event.message)
-                say(f"trouble: {event.message}" + (f"\n  → {event.advice}" if event.advice else ""))
+                say(f"warning: {event.message}" + (f"\n  → {event.advice}" if event.advice else ""))
 
         end = service.subscribe(hear)
         try:
@@ -197,10 +197,13 @@ def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Com
 
 _COMMON: list[Callable[[Any], Any]] = [
     click.option("--json", is_flag=True, help="Print one JSON value on standard output and nothing else."),
-    click.option("--profile", default="", help="Profile of config.toml.", shell_complete=completion.profiles),
+    click.option(
+        "--profile", default="", metavar="NAME", help="Profile of config.toml.", shell_complete=completion.profiles
+    ),
     click.option(
         "--data-dir",
         default=None,
+        metavar="FOLDER",
         help="Data folder (also BATCHTUI_DATA_DIR).",
         shell_complete=completion.folders,
     ),
@@ -208,7 +211,9 @@ _COMMON: list[Callable[[Any], Any]] = [
         "--demo", is_flag=True, help="Use the built-in demo server: no key, no cost, a data folder of its own."
     ),
     click.option("--yes", "-y", is_flag=True, help="Answer yes to all questions."),
-    click.option("--log", "log_file", default=None, help="Write a debug log to FILE, without keys or contents."),
+    click.option(
+        "--log", "log_file", default=None, metavar="FILE", help="Write a debug log to FILE, without keys or contents."
+    ),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from batchtui.domain.outcome import STANDINGS
 from batchtui.domain.plan import Plan
 from batchtui.present import batch, numbers
 from batchtui.present import plan as plan_words
-from batchtui.present.cells import fit
+from batchtui.present.cells import cut_middle, fit
 from batchtui.service import Service
 from batchtui.service.events import Looked, RecordChanged
 
@@ -26,6 +26,12 @@ SETTLE_PATIENCE = 15.0
 def ids(records: Iterable[BatchRecord]) -> str:
     """Local ids in a row."""
     return ", ".join(r.local_id for r in records)
+
+
+def say_not_included(records: Sequence[BatchRecord], *, run: bool) -> None:
+    """Which batches are not in what is told of ``records``, on standard error."""
+    for each in batch.not_included(records, run=run):
+        say(f"not included: {batch.line(each)}")
 
 
 def say_skipped(service: Service, record: BatchRecord, more: str = "") -> None:
@@ -98,6 +104,8 @@ def table(records: Iterable[BatchRecord], now: datetime | None = None, width: in
     for name, least in _NARROWEST.items() if width else ():
         column = rows[0].index(name)
         widths[column] = max(min(least, widths[column]), widths[column] - max(0, _line(widths) - width))
+    at = rows[0].index("BATCH")
+    rows = [(*row[:at], cut_middle(row[at], widths[at]), *row[at + 1 :]) for row in rows]
     right = {rows[0].index(name) for name in ("REQUESTS", "AGE", "COST") if name in rows[0]}
     return ["  ".join(fit(cell, widths[i], right=i in right) for i, cell in enumerate(row)).rstrip() for row in rows]
 

@@ -192,7 +192,7 @@ class _Splitter:
 
 
 def _sentence(number: int, error: str) -> str:
-    """The service's sentence for a request whose envelope is wrong."""
+    """The API's sentence for a request whose envelope is wrong."""
     place = f"requests.{number}"
     if missing := re.search(r"missing required field `(\w+)`", error):
         return f"{place}.{missing.group(1)}: Field required"

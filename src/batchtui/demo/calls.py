@@ -18,7 +18,8 @@ from batchtui.demo import answers, outcomes
 from batchtui.demo import models as demo_models
 from batchtui.demo.batches import BODY, Batch
 from batchtui.demo.body_parser import BadBody, split
-from batchtui.demo.faults import Fault, corrupted, spoils
+from batchtui.demo.fault_effects import corrupted, spoils
+from batchtui.demo.faults import Fault
 from batchtui.demo.protocol import ApiError, betas_of, new_id, reply, stamp
 from batchtui.demo.request_check import BadParams, read, read_counting, tokens
 from batchtui.demo.state import Demo
@@ -116,7 +117,7 @@ async def spool(request: Request, path: Path, limit: int) -> int:
 
 
 def send_results(request: Request, path: Path, etag: str, *, ranges: bool) -> Response:
-    """The whole results file as a stream without a length, as the service sends it, or the range asked for."""
+    """The whole results file as a stream without a length, as the API sends it, or the range asked for."""
     size = path.stat().st_size
     headers = {"request-id": new_id("req")}
     wanted = request.headers.get("range", "")
@@ -158,7 +159,7 @@ def _workspace(request: Request) -> str:
 
 
 def view(demo: Demo, request: Request, batch: Batch) -> dict[str, Any]:
-    """A MessageBatch as the service writes it."""
+    """A MessageBatch as the API writes it."""
     meta = batch.meta
     url = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}/v1/messages/batches/{meta.id}/results"
     counts: dict[str, Any] = msgspec.structs.asdict(demo.store.counts(batch))

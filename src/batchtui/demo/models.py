@@ -1,12 +1,15 @@
-"""The demo server's models: those of the price table, told as the Models endpoint tells them."""
+"""The demo server's models: those of the price table, what each family refuses, and how the Models endpoint tells them.
+
+What a family refuses is written from the documentation, apart from the checker's rules by model.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from batchtui.demo import request_rules
 from batchtui.demo.protocol import stamp
 from batchtui.domain.money import Price, PriceTable, load_prices
 
@@ -20,6 +23,65 @@ _RELEASED = {
     "4-8": date(2026, 3, 3),
     "4-7": date(2026, 1, 20),
 }
+
+
+class Traits(NamedTuple):
+    """What a family of models refuses: letters for thinking types, and flags."""
+
+    thinking: str
+    """Refused types by letter: e(nabled), a(daptive), d(isabled); D and B: only at effort xhigh and max."""
+    efforts: str = "low medium high xhigh max"
+    no_force: bool = False
+    force_or_think: bool = False
+    no_prefill: bool = True
+    no_sampling: bool = True
+    one_sampling: bool = False
+    no_geo: bool = False
+    long_output: bool = True
+    media: int = 600
+    """Images, and PDF pages, of a request."""
+    old_computer: bool = True
+    cached: int = 512
+    """Tokens of the shortest prefix that is cached."""
+    picture: tuple[int, int] = (2576, 4784)
+    """Pixels a side is scaled to, and the most tokens of an image."""
+
+
+_NEW_5_2 = Traits("ed", old_computer=False)
+_5_1 = Traits("ed", no_force=True, long_output=False)
+_SMALL = (1568, 1568)
+_4_6 = Traits(
+    "", efforts="low medium high xhigh max", force_or_think=True, no_sampling=False, cached=4096, picture=_SMALL
+)
+_4_5 = Traits(
+    *("a", ""), force_or_think=True, no_prefill=False, no_sampling=False, one_sampling=True, no_geo=True,
+    long_output=False, media=100, cached=4096, picture=_SMALL,
+)  # fmt: skip
+FAMILIES: dict[str, Traits] = {
+    "fable-5-2": _NEW_5_2,
+    "mythos-5-2": _NEW_5_2,
+    "fable-5-1": _5_1,
+    "mythos-5-1": _5_1,
+    "fable-5": _5_1._replace(no_force=False),
+    "mythos-5": _5_1._replace(no_force=False),
+    "opus-5-5": Traits("ed", no_force=True, old_computer=False),
+    "opus-5": Traits("eD"),
+    "opus-4-8": Traits("e", cached=1024),
+    "opus-4-7": Traits("e", cached=2048),
+    "opus-4-6": _4_6,
+    "opus-4-5": _4_5._replace(efforts="low medium high", one_sampling=False),
+    "sonnet-5-5": Traits("edB", no_force=True, old_computer=False),
+    "sonnet-5": Traits("e", cached=1024),
+    "sonnet-4-6": _4_6._replace(cached=1024),
+    "sonnet-4-5": _4_5._replace(cached=1024),
+    "haiku-5-5": Traits("eD"),
+    "haiku-4-5": _4_5,
+}
+
+
+def traits(model: str) -> Traits:
+    """The traits of a model by its full name, its date aside."""
+    return FAMILIES[re.sub(r"-20\d{6}$", "", model).removeprefix("claude-")]
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +139,7 @@ def _entry(price: Price) -> dict[str, Any]:
 
 def _capabilities(model: str) -> dict[str, Any]:
     """What a model can do, told as the API tells it."""
-    family = request_rules.traits(model)
+    family = traits(model)
     efforts = family.efforts.split()
 
     def told(supported: bool) -> dict[str, bool]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from batchtui.demo import models, request_rules
+from batchtui.demo import media, models, request_rules
 from batchtui.demo.prose import as_object
 
 _NOT_IN_BATCH = ("stream", "speed", "fallbacks")
@@ -119,7 +119,7 @@ def _check_model(params: DemoParams, betas: tuple[str, ...]) -> str:
     retired = models.prices().retired.get(params.model)
     if price is None or (retired and retired <= datetime.now(UTC).date()):
         raise BadParams(f"model: {params.model[:120]}", "not_found_error")
-    longer = any(beta.startswith("output-300k") for beta in betas) and request_rules.traits(price.model).long_output
+    longer = any(beta.startswith("output-300k") for beta in betas) and models.traits(price.model).long_output
     limit = 300_000 if longer else price.max_output
     if params.max_tokens < 1:
         raise BadParams("max_tokens: must be greater than or equal to 1")
@@ -164,7 +164,7 @@ def cached_tokens(params: DemoParams) -> tuple[int, bool]:
         if isinstance(mark, dict):
             best, hour = int(weights.chars / each) + weights.fixed, mark.get("ttl") == "1h"
     price = models.known(params.model)
-    least = request_rules.traits(price.model).cached if price else 0
+    least = models.traits(price.model).cached if price else 0
     return (best if best >= least else 0), hour
 
 
@@ -173,7 +173,7 @@ class _Weights:
 
     def __init__(self, model: str) -> None:
         price = models.known(model)
-        self._family = request_rules.traits(price.model if price else "claude-opus-5")
+        self._picture = models.traits(price.model if price else "claude-opus-5").picture
         self.chars = 0
         self.fixed = 0
 
@@ -188,7 +188,7 @@ class _Weights:
             if kind == "text":
                 self.chars += len(str(block.get("text") or ""))
             elif kind in ("image", "document") and source.get("type") in ("base64", "url", "file"):
-                self.fixed += request_rules.media_tokens(source, self._family)
+                self.fixed += media.tokens(source, self._picture)
             elif kind == "document":
                 inner = source.get("content") if source.get("type") == "content" else source.get("data")
                 self.add(inner if isinstance(inner, str | list) else "")
@@ -199,7 +199,7 @@ class _Weights:
 
 
 def _sentence(error: str) -> str:
-    """The service's sentence for a field of the wrong kind."""
+    """The API's sentence for a field of the wrong kind."""
     if missing := re.search(r"missing required field `(\w+)`(?: - at `\$\.?(.*)`)?", error):
         return f"{_path(missing.group(2) or '', missing.group(1))}: Field required"
     if unknown := re.search(r"unknown field `(.+?)`(?: - at `\$\.?(.*)`)?", error):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import re
-import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from batchtui.demo import media
+from batchtui.demo.models import Traits, traits
 from batchtui.demo.request_shapes import first_fault
 
 Json = dict[str, Any]
@@ -21,65 +22,6 @@ NEW_VERSION = "2026-10-21"
 
 class Refused(Exception):
     """The API's sentence about a request that it does not take."""
-
-
-class Traits(NamedTuple):
-    """What a family of models refuses: letters for thinking types, and flags."""
-
-    thinking: str
-    """Refused types by letter: e(nabled), a(daptive), d(isabled); D and B: only at effort xhigh and max."""
-    efforts: str = "low medium high xhigh max"
-    no_force: bool = False
-    force_or_think: bool = False
-    no_prefill: bool = True
-    no_sampling: bool = True
-    one_sampling: bool = False
-    no_geo: bool = False
-    long_output: bool = True
-    media: int = 600
-    """Images, and PDF pages, of a request."""
-    old_computer: bool = True
-    cached: int = 512
-    """Tokens of the shortest prefix that is cached."""
-    picture: tuple[int, int] = (2576, 4784)
-    """Pixels a side is scaled to, and the most tokens of an image."""
-
-
-_NEW_5_2 = Traits("ed", old_computer=False)
-_5_1 = Traits("ed", no_force=True, long_output=False)
-_SMALL = (1568, 1568)
-_4_6 = Traits(
-    "", efforts="low medium high xhigh max", force_or_think=True, no_sampling=False, cached=4096, picture=_SMALL
-)
-_4_5 = Traits(
-    *("a", ""), force_or_think=True, no_prefill=False, no_sampling=False, one_sampling=True, no_geo=True,
-    long_output=False, media=100, cached=4096, picture=_SMALL,
-)  # fmt: skip
-FAMILIES: dict[str, Traits] = {
-    "fable-5-2": _NEW_5_2,
-    "mythos-5-2": _NEW_5_2,
-    "fable-5-1": _5_1,
-    "mythos-5-1": _5_1,
-    "fable-5": _5_1._replace(no_force=False),
-    "mythos-5": _5_1._replace(no_force=False),
-    "opus-5-5": Traits("ed", no_force=True, old_computer=False),
-    "opus-5": Traits("eD"),
-    "opus-4-8": Traits("e", cached=1024),
-    "opus-4-7": Traits("e", cached=2048),
-    "opus-4-6": _4_6,
-    "opus-4-5": _4_5._replace(efforts="low medium high", one_sampling=False),
-    "sonnet-5-5": Traits("edB", no_force=True, old_computer=False),
-    "sonnet-5": Traits("e", cached=1024),
-    "sonnet-4-6": _4_6._replace(cached=1024),
-    "sonnet-4-5": _4_5._replace(cached=1024),
-    "haiku-5-5": Traits("eD"),
-    "haiku-4-5": _4_5,
-}
-
-
-def traits(model: str) -> Traits:
-    """The traits of a model by its full name, its date aside."""
-    return FAMILIES[re.sub(r"-20\d{6}$", "", model).removeprefix("claude-")]
 
 
 def check(params: Json, model: str, version: str, betas: tuple[str, ...]) -> None:
@@ -437,12 +379,14 @@ def _refs_end(schema: Json, where: str) -> None:
 
 # --- messages ----------------------------------------------------------------------------------------------------
 
-_ONLY_ASSISTANT = {
-    "tool_use thinking redacted_thinking server_tool_use mcp_tool_use mcp_tool_result",
-    "web_search_tool_result web_fetch_tool_result code_execution_tool_result",
-    "bash_code_execution_tool_result text_editor_code_execution_tool_result tool_search_tool_result",
-}
-_ASSISTANTS = frozenset(" ".join(_ONLY_ASSISTANT).split())
+_ASSISTANTS = frozenset(
+    {
+        *("tool_use", "thinking", "redacted_thinking", "server_tool_use", "mcp_tool_use", "mcp_tool_result"),
+        *("web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result"),
+        *("bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "tool_search_tool_result"),
+    }
+)
+"""Blocks that only an assistant's message holds."""
 _SERVER_ENDS = tuple(sorted(kind for kind in _ASSISTANTS if kind.endswith("_tool_result")))
 _NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
     "text": {"text": str},
@@ -658,7 +602,7 @@ def _image(where: str, source: Json) -> None:
     raw = _raw(where, source)
     if len(source["data"]) > 10_000_000:
         raise Refused(f"{where}.source: image exceeds 10 MB maximum")
-    if _kind_of_image(raw) != media_type:
+    if media.image_type(raw) != media_type:
         raise Refused(f"{where}.source.data: the image does not match the media type {media_type}")
 
 
@@ -692,13 +636,6 @@ def _raw(where: str, source: Json) -> bytes:
     return base64.b64decode("".join(data.split()) + "==", validate=False)
 
 
-def _kind_of_image(raw: bytes) -> str:
-    for start, kind in ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"GIF8", "gif")):
-        if raw.startswith(start):
-            return f"image/{kind}"
-    return "image/webp" if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP" else ""
-
-
 def _blocks(params: Json) -> Iterator[tuple[str, Json]]:
     """Every block of the request in prompt order, with the part it stands in; tool results' own blocks included."""
     for tool in params.get("tools") or ():
@@ -729,54 +666,15 @@ def _media(params: Json, family: Traits) -> None:
         raise Refused(f"messages: too many images (maximum {family.media})")
     most = 2_000 if len(images) > 20 else 8_000
     for source in images:
-        if source.get("type") == "base64" and max(_pixels(_raw("messages", source))) > most:
+        if source.get("type") == "base64" and max(media.pixels(_raw("messages", source))) > most:
             raise Refused(f"messages: image dimensions exceed max allowed size: {most} pixels")
     pdfs = [block["source"] for block in blocks if block.get("type") == "document"]
-    pages = sum(_pdf_pages(_raw("messages", source)) for source in pdfs if source.get("type") == "base64")
+    pages = sum(media.pdf_pages(_raw("messages", source)) for source in pdfs if source.get("type") == "base64")
     if pages > family.media:
         raise Refused(f"messages: A maximum of {family.media} PDF pages may be provided.")
     cited = {bool((block.get("citations") or {}).get("enabled")) for block in blocks if _citable(block)}
     if len(cited) > 1:
         raise Refused("messages: citations must be enabled for all documents or for none")
-
-
-def _pixels(raw: bytes) -> tuple[int, int]:
-    kind = _kind_of_image(raw)
-    if kind == "image/png":
-        return int.from_bytes(raw[16:20], "big"), int.from_bytes(raw[20:24], "big")
-    if kind == "image/gif":
-        return int.from_bytes(raw[6:8], "little"), int.from_bytes(raw[8:10], "little")
-    if kind == "image/jpeg":
-        for found in re.finditer(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]..\x08(..)(..)", raw, re.DOTALL):
-            return int.from_bytes(found[2], "big"), int.from_bytes(found[1], "big")
-    if kind == "image/webp" and raw[12:16] == b"VP8X":
-        return 1 + int.from_bytes(raw[24:27], "little"), 1 + int.from_bytes(raw[27:30], "little")
-    return 1, 1
-
-
-def media_tokens(source: Json, family: Traits) -> int:
-    """What an image or a PDF is charged for; of one that is not in the request, a page's worth."""
-    if source.get("type") != "base64" or not isinstance(source.get("data"), str):
-        return 1_500
-    raw = base64.b64decode(source["data"] + "==", validate=False)
-    side, most = family.picture
-    if raw.startswith(b"%PDF-"):
-        # Pages differ in how much text they hold.
-        return sum(1_500 + zlib.crc32(raw[:64], page) % 1_500 + most // 2 for page in range(_pdf_pages(raw)))
-    width, height = _pixels(raw)
-    longest = max(side, width, height)
-    across, down = (-(-pixels * side // (28 * longest)) for pixels in (width, height))
-    return min(most, across * down)
-
-
-def _pdf_pages(raw: bytes) -> int:
-    plain = raw
-    for found in re.finditer(rb"/ObjStm.{0,400}?stream\r?\n", raw, re.DOTALL):
-        try:
-            plain += zlib.decompressobj().decompress(raw[found.end() :], 8_000_000)
-        except zlib.error:
-            continue
-    return len(re.findall(rb"/Type\s*/Page[^s]", plain))
 
 
 def _marks(params: Json) -> None:

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvicorn
 
-from batchtui.demo.faults import DemoProtocol
+from batchtui.demo.connection import DemoProtocol
 from batchtui.demo.protocol import DemoOptions
 from batchtui.demo.server import make_app
 from batchtui.demo.state import Demo

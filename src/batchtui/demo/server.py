@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from batchtui.demo import calls
-from batchtui.demo.faults import Faulty
+from batchtui.demo.fault_effects import Faulty
 from batchtui.demo.protocol import ApiError, DemoOptions, error_reply, reply
 from batchtui.demo.state import Demo
 from batchtui.domain.errors import BatchtuiError, InputError

@@ -1,4 +1,4 @@
-"""What a batch is: our record of one Message Batch, and the service's own view of it."""
+"""What a batch is: our record of one Message Batch, and the API's own view of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ACTIVE: frozenset[str] = frozenset({"submitting", "in_progress", "canceling", "u
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """The service's ``request_counts``."""
+    """The API's ``request_counts``."""
 
     processing: int = 0
     succeeded: int = 0
@@ -85,7 +85,7 @@ class RemotePage(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A batch at the service that an unconfirmed record may be."""
+    """A batch at the API that an unconfirmed record may be."""
 
     id: str
     created_at: datetime
@@ -93,7 +93,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """A batch at the service whose counts or time don't tell yet whether an unconfirmed record is it."""
+    """A batch at the API whose counts or time don't tell yet whether an unconfirmed record is it."""
 
     id: str
     created_at: datetime
@@ -174,7 +174,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     cancel_initiated_at: datetime | None = None
     archived_at: datetime | None = None
     seen_at: datetime | None = None
-    """When the service last told us about it."""
+    """When the API last told us about it."""
     looks: int = 0
     """Looks for an unconfirmed batch, or for results that were not there."""
     next_try_at: datetime | None = None
@@ -203,7 +203,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     lost_at: datetime | None = None
     """When the last create's answer failed to come, was unclear or said no, by our clock."""
     not_ours: tuple[str, ...] = ()
-    """Batches at the service that this record was found not to be."""
+    """Batches at the API that this record was found not to be."""
     retried: dict[str, int] = {}
     """Of a retry, how many failed requests of each batch in ``retry_of`` it sends again; empty in older records."""
     have: int = 0
@@ -274,7 +274,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
 
     @property
     def gone_at(self) -> datetime | None:
-        """When the service throws the results away; None when created_at is unknown."""
+        """When the API throws the results away; None when created_at is unknown."""
         return self.created_at + RESULTS_KEPT if self.created_at else None
 
     @property

@@ -98,7 +98,7 @@ class Stopped(BatchtuiError):
 
 
 class ServiceError(BatchtuiError):
-    """The service or the network said no.  ``status`` is the HTTP status, 0 when there was no reply."""
+    """The API or the network said no.  ``status`` is the HTTP status, 0 when there was no reply."""
 
     sent = True
 
@@ -130,7 +130,7 @@ class NoNetwork(ServiceError):
 
 
 class RateLimited(ServiceError):
-    """429; ``retry_after`` is in seconds, None when the service named none."""
+    """429; ``retry_after`` is in seconds, None when the API named none."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class SpendLimit(ServiceError):
 
 
 class TooLarge(ServiceError):
-    """413: the body is over the service's limit."""
+    """413: the body is over the API's limit."""
 
 
 class NotFound(ServiceError):
@@ -163,7 +163,7 @@ class Rejected(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """5xx, 529, or a reply that is not the service's (a proxy's or a captive portal's page).
+    """5xx, 529, or a reply that is not the API's (a proxy's or a captive portal's page).
 
     ``retry_after`` is in seconds, None when none was named.
     """

@@ -51,7 +51,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one answer (or of many of one model), by what they are charged as.
 
-    ``input_tokens`` are the uncached ones, as the service reports them.
+    ``input_tokens`` are the uncached ones, as the API reports them.
     """
 
     model: str = ""

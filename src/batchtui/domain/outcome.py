@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 OUTCOMES = ("succeeded", "errored", "canceled", "expired", "unknown", "unreadable", "missing", "waiting")
-"""The service's four, then ours: a type we don't know, a line that is no result, no line at all, no results yet."""
+"""The API's four, then ours: a type we don't know, a line that is no result, no line at all, no results yet."""
 
 SUCCEEDED, ERRORED, CANCELED, EXPIRED, UNKNOWN, UNREADABLE, MISSING, WAITING = range(len(OUTCOMES))
 CODES = {name: code for code, name in enumerate(OUTCOMES)}
@@ -119,11 +119,11 @@ class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
     """The group's number in its view, as ``ResultRow.group`` has it."""
     outcome: str
     kind: str
-    """The service's error type, why the answer is cut short, or the outcome again."""
+    """The API's error type, why the answer is cut short, or the outcome again."""
     message: str
     """The message with numbers and ids made equal; empty when the outcome has none."""
     code: str = ""
-    """The service's stable ``error_code``, where it gave one."""
+    """The API's stable ``error_code``, where it gave one."""
     count: int
     meaning: str
     advice: str

@@ -204,7 +204,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One model of the service's list; what it does not tell is None."""
+    """One model of the API's list; what it does not tell is None."""
 
     id: str
     display_name: str = ""

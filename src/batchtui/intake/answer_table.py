@@ -7,11 +7,15 @@ schema; what is sent leaves out what the API refuses and says it in descriptions
 
 from __future__ import annotations
 
+import difflib
+import math
+from fractions import Fraction
 from typing import Any
 
 import msgspec
 
 from batchtui import tomltext
+from batchtui.intake.json_schema import KEYWORDS
 from batchtui.intake.schema_rules import ODD_PATTERNS, REFUSED, closed, with_inner
 from batchtui.intake.wording import did_you_mean, kind_of, near, quoted
 
@@ -21,6 +25,15 @@ _WORDS = frozenset({"$ref", "anyOf", "const", "enum", "items", "oneOf", "allOf",
 _LISTED = 30
 """A range of whole numbers of at most so many is sent as a list of them."""
 _DEEPEST = 20
+_TYPE_OF = {
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), "integer"),
+    **dict.fromkeys(("minLength", "maxLength", "pattern"), "string"),
+    **dict.fromkeys(("minItems", "maxItems", "uniqueItems"), "array"),
+}
+"""Keywords that say something of values of one type only."""
+_CHECKING = (*_TYPE_OF, "minProperties", "maxProperties", "enum", "const", "items", "required", "properties", "format")
+"""Keywords by which an answer may be invalid."""
+_SHORT = {"min": "minimum", "max": "maximum", "values": "enum", "options": "enum", "regex": "pattern"}
 _SAID = {
     "minimum": "at least {}",
     "exclusiveMinimum": "more than {}",
@@ -102,7 +115,21 @@ def _field(value: Any, where: str, depth: int) -> dict[str, Any]:
 def _nested(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
     if not table:
         raise AnswerFault(f"{where} has no fields")
+    for name, value in table.items():
+        kind = _TYPE_OF.get(_meant(name) or name)
+        if kind and not isinstance(value, str | list | dict):
+            raise AnswerFault(f'{where} has {name} and no type: add type = "{kind}"')
     return _object(table, where, depth)
+
+
+def _meant(name: str) -> str:
+    """The keyword that is meant by one that JSON Schema has not; "" when none is near."""
+    if name in KEYWORDS:
+        return ""
+    plain = name.lower().replace("_", "").replace("-", "")
+    known = {each.lower(): each for each in _CHECKING}
+    found = difflib.get_close_matches(plain, known, 1, 0.8)
+    return _SHORT.get(plain) or (known[found[0]] if found else "")
 
 
 def _is_schema(table: dict[str, Any]) -> bool:
@@ -120,7 +147,7 @@ def _enum(values: list[Any], where: str) -> dict[str, Any]:
         raise AnswerFault(f"{where} lists no values")
     if any(isinstance(each, dict | list) for each in values):
         raise AnswerFault(f"{where} lists tables: only texts, numbers and true or false can be listed")
-    if len({(type(each), each) for each in values}) < len(values):
+    if len({(isinstance(each, bool), each) for each in values}) < len(values):
         raise AnswerFault(f"{where} lists a value twice")
     if all(isinstance(each, str) for each in values):
         return {"type": "string", "enum": values}
@@ -131,6 +158,10 @@ def _schema(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
     """A table with keywords: its properties and items may be written the short way too."""
     found = dict(table)
     kind = found.get("type")
+    for name in table:
+        guess = _meant(name)
+        if guess:
+            raise AnswerFault(f"{quoted(name)} in {where} is no keyword of JSON Schema{did_you_mean(guess)}")
     if isinstance(found.get("enum"), list):
         found = {**_enum(found["enum"], where), **found}
     if isinstance(found.get("properties"), dict):
@@ -149,6 +180,8 @@ def _schema(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
     for low, high in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
         if low in found and high in found and _over(found[low], found[high]):
             raise AnswerFault(f"{low} is over {high} in {where}")
+    if not _has_room(found):
+        raise AnswerFault(f"no number is within the bounds of {where}")
     return found
 
 
@@ -158,6 +191,39 @@ def _need(schema: dict[str, Any], where: str) -> None:
     for name in required if isinstance(required, list) and schema["additionalProperties"] is False else ():
         if isinstance(name, str) and name not in schema["properties"] and "patternProperties" not in schema:
             raise AnswerFault(f"{where} requires {quoted(name)}, which is not among its properties")
+
+
+def _has_room(schema: dict[str, Any]) -> bool:
+    """Whether some number is within the bounds of a schema."""
+    lows = [
+        (_exact(schema[name]), name != "minimum")
+        for name in ("minimum", "exclusiveMinimum")
+        if _is_finite(schema, name)
+    ]
+    highs = [
+        (_exact(schema[name]), name == "maximum")
+        for name in ("maximum", "exclusiveMaximum")
+        if _is_finite(schema, name)
+    ]
+    if not lows or not highs:
+        return True
+    (low, above), (high, at_most) = max(lows), min(highs)
+    step = (
+        _exact(schema["multipleOf"]) if _is_finite(schema, "multipleOf") else Fraction(schema.get("type") == "integer")
+    )
+    if step <= 0:
+        return low < high or (low == high and at_most and not above)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return first + (above and first * step == low) <= last - (not at_most and last * step == high)
+
+
+def _exact(number: float) -> Fraction:
+    return Fraction(str(number))
+
+
+def _is_finite(schema: dict[str, Any], name: str) -> bool:
+    value = schema.get(name)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _over(low: Any, high: Any) -> bool:

@@ -16,7 +16,7 @@ from batchtui.intake.wording import quoted
 
 _DELIMITERS = ",\t;|"
 _RARE_DELIMITERS = "^~\x01\x1f¦"
-"""Delimiters of a table that none of the usual ones fits."""
+"""Delimiters of a table that none of the usual ones fits as well."""
 _ROWS = 200
 """Rows that are looked at."""
 MAX_CELL = 32_000_000
@@ -116,9 +116,9 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> DetectedTable:
             notes += 1
         notes = notes if notes < len(rows) else 0
     best = _best(rows[notes:], sign, whole=whole)
-    if best is None and not sign:
+    if not sign:
         rare = _best(rows[notes:], _RARE_DELIMITERS, whole=whole)
-        best = rare if rare is not None and rare[1].sure and rare[1].share == 1.0 else None
+        best = rare if rare is not None and _beats(rare[1], best and best[1]) else best
     if best is None:
         returns = end == "\r"
         plain = Dialect(
@@ -199,6 +199,15 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
         if any(each.first != look.first for each in same):
             return dialect, msgspec.structs.replace(look, doubtful=True)
     return dialect, look
+
+
+def _beats(rare: _Look, usual: _Look | None) -> bool:
+    """Whether a rare delimiter fits better: it stands in all rows, and more often, or the usual one takes the header for a
+    title.
+    """
+    if not rare.sure or rare.share < 1.0:
+        return False
+    return usual is None or (not rare.errors and not rare.titles and (usual.titles > 0 or rare.width > usual.width))
 
 
 def _quoted_cells(look: _Look) -> bool:

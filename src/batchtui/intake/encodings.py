@@ -15,8 +15,11 @@ from typing import NamedTuple
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import PIECE, ReadableLines, SourceFault
 
-SAMPLE = 1 << 17
-"""Bytes with the signs that are judged, at most."""
+SAMPLE = 1 << 15
+"""Bytes that are judged in each encoding, at most: so much tells, and judging takes microseconds a byte."""
+_DETECTED_FROM = 1 << 17
+"""Bytes that the detector is given, which samples them itself."""
+_ASCII = bytes(range(128))
 _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -105,36 +108,43 @@ def guess(data: bytes) -> Guess:
     for escape, name in ((b"\x1b$", "iso2022_jp"), (b"~{", "hz")):
         if escape in data and first is None:
             return Guess(name, 1)
-    sample = _telling(data)
+    sample, cut = _telling(data, SAMPLE)
     judged: dict[str, tuple[float, str]] = {}
     for candidate in _CANDIDATES:
-        score, text = candidate.judge(sample)
+        score, text = candidate.judge(sample, cut=cut)
         if score > 0 and (text not in judged or judged[text][0] < score):
             judged[text] = (score, candidate.encoding)
-    ranked = sorted(judged.values(), reverse=True)
+    ranked = sorted(((score, name, text) for text, (score, name) in judged.items()), reverse=True)
     if not ranked or ranked[0][0] < _LEAST:
-        return Guess(_detected(sample, line), line)
-    best, name = ranked[0]
-    few = name in _ALPHABETIC and len(_WORD.findall(sample.decode(name).translate(_NO_ASCII))) < _FEW_WORDS
+        return Guess(_detected(_telling(data, _DETECTED_FROM)[0], line), line)
+    best, name, text = ranked[0]
+    few = name in _ALPHABETIC and len(_WORD.findall(text.translate(_NO_ASCII))) < _FEW_WORDS
     if len(ranked) > 1 and ranked[1][0] > best - (_WIDE_MARGIN if few else _MARGIN):
-        others = " or ".join(each for _, each in ranked[:3])
+        others = " or ".join(each for _, each, _ in ranked[:3])
         raise SourceFault(error("encoding", f"not UTF-8, and it may be {others}: {_NAME_IT}"), line)
     return Guess(name, line)
 
 
-def _telling(data: bytes) -> bytes:
-    """The lines with bytes beyond ASCII, as many as are needed, cut where no sign is cut."""
+def _telling(data: bytes, most: int) -> tuple[bytes, bool]:
+    """The lines with bytes beyond ASCII, ``most`` bytes of them, and whether a sign may be cut off at their end.
+
+    Where there are more, each that brings such a byte first is among them, the others are taken from everywhere.
+    """
     lines = [line for line in data.split(b"\n")[:200_000] if not line.isascii()]
     if len(lines) > 1 and not data.endswith(b"\n"):
         del lines[-1:]
-    kept: list[bytes] = []
-    size = 0
-    for line in lines:
-        kept.append(line)
-        size += len(line)
-        if size > SAMPLE:
-            break
-    return b"\n".join(kept)
+    size = sum(map(len, lines))
+    if size > most:
+        seen: set[int] = set()
+        fresh: list[bytes] = []
+        known: list[bytes] = []
+        for line in lines:
+            beyond = set(line.translate(None, _ASCII))
+            (known if beyond <= seen else fresh).append(line)
+            seen |= beyond
+        lines = [*fresh, *known[:: 1 + size // most]]
+    whole = b"\n".join(lines)
+    return whole[:most], len(whole) > most
 
 
 def _detected(sample: bytes, line: int) -> str:
@@ -223,10 +233,13 @@ class _Candidate(NamedTuple):
     encoding: str
     judge_text: Callable[[str], float]
 
-    def judge(self, sample: bytes) -> tuple[float, str]:
-        """How plausible the bytes are in this encoding, 0 for not at all, to about 1; and their text."""
+    def judge(self, sample: bytes, *, cut: bool) -> tuple[float, str]:
+        """How plausible the bytes are in this encoding, 0 for not at all, to about 1; and their text.
+
+        With ``cut`` a sign may be cut off at their end.
+        """
         try:
-            text = sample.decode(self.encoding)
+            text = codecs.getincrementaldecoder(self.encoding)().decode(sample, final=not cut)
         except (UnicodeDecodeError, ValueError):
             return 0.0, ""
         if _ODD.search(text):

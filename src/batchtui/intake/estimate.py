@@ -31,7 +31,7 @@ class BlockTotals(msgspec.Struct, frozen=True):
 SPREAD = Decimal("0.25")
 """The rule of thumb is taken to be right within this share."""
 CALIBRATED_SPREAD = Decimal("0.08")
-"""The same after a sample was counted by the service."""
+"""The same after a sample was counted by the API."""
 SMALL_OUTPUT = 4
 """The least an answer is reckoned to take, in tokens: a label or a refusal takes no more."""
 _SMALLEST_CACHED = 512

@@ -67,6 +67,23 @@ _PLAIN: dict[str, tuple[Callable[[object], bool], str]] = {
 }  # fmt: skip
 
 
+KEYWORDS = frozenset(
+    (
+        *_PLAIN,
+        *_SINGLE,
+        *_MAPS,
+        *_LISTS,
+        "type",
+        "const",
+        "default",
+        "dependentRequired",
+        "$dynamicRef",
+        "$dynamicAnchor",
+    )
+)
+"""Keywords of draft 2020-12."""
+
+
 def check_draft(schema: dict[str, Any], what: str, where: str) -> Iterator[Found]:
     """What makes a schema no valid JSON Schema, the first of it; ``what`` names it in a message, ``where`` its place."""
     found = next(_faults(schema, ""), None)

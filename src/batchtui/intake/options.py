@@ -138,7 +138,7 @@ class IntakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     betas: tuple[str, ...] = ()
     """Betas of every request, beside those its own params name."""
     models: Mapping[str, ModelInfo] | None = None
-    """What the service tells about its models, by id; None when it was not asked."""
+    """What the API tells about its models, by id; None when it was not asked."""
     rules: Mapping[str, ModelRules] | None = None
     """What each model takes, by full name; None for the built-in table."""
     history: Callable[[str], UsedBefore | None] | None = None

@@ -20,10 +20,10 @@ from batchtui.intake.estimate import total
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.readers import Reader
+from batchtui.intake.renderer import Renderer, load_template, read_template, template_mark
 from batchtui.intake.run_rows import RunSource
 from batchtui.intake.source_watch import Watch, Watched
 from batchtui.intake.sources import HEAD, Source, SourceFault, Stream, expand, open_source
-from batchtui.intake.template import Renderer, load_template, read_template, template_mark
 from batchtui.intake.template_process import TemplateProcess
 from batchtui.intake.wording import quoted
 from batchtui.store.files import make_private_dir, write_atomic

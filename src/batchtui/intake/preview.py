@@ -19,9 +19,9 @@ from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Problems
 from batchtui.intake.readers import Reader
+from batchtui.intake.renderer import Renderer, RowFault, load_template
 from batchtui.intake.row import RunRow
 from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
-from batchtui.intake.template import Renderer, RowFault, load_template
 from batchtui.intake.template_process import TemplateProcess
 
 

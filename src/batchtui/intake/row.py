@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -12,6 +13,12 @@ ID_MADE = "a row's id can't be a custom_id, or appears twice: a similar one is m
 """What is said of a row under whose own id no request can be sent."""
 _ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
 """Columns that give a request its id when the template names none."""
+_NO_LETTERS = re.compile(r"\W+")
+
+
+def template_name(column: str) -> str:
+    """What a template calls a column: by its own name, with underscores for spaces and the like."""
+    return column if column.isidentifier() else _NO_LETTERS.sub("_", column).strip("_")
 
 
 def column_id(row: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ from batchtui.intake.model_limits import LONG_OUTPUT, LONG_OUTPUT_BETA, ModelCat
 from batchtui.intake.options import API_VERSION
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.rules_beta import check_beta_fields, check_container
-from batchtui.intake.rules_messages import ContentRules, cache_mark, check_messages, check_system
+from batchtui.intake.rules_blocks import BlockRules, cache_mark
+from batchtui.intake.rules_messages import check_messages, check_system
 from batchtui.intake.rules_tools import (
     MAX_OPTIONAL,
     MAX_UNIONS,
@@ -66,7 +67,7 @@ def check_envelope(value: object) -> Iterator[Found]:
 
 
 def check_custom_id(value: object) -> Iterator[Found]:
-    """A custom_id's type and letters; a bad one makes the service refuse the whole batch."""
+    """A custom_id's type and letters; a bad one makes the API refuse the whole batch."""
     if not isinstance(value, str):
         yield error("custom_id_type", f"custom_id must be a string, not {kind_of(value)}")
     elif not CUSTOM_ID.match(value):
@@ -91,11 +92,11 @@ def check_params(
         yield error("unknown_field", f"more than {MOST_UNKNOWN} unknown fields in params")
     model = yield from _model(params, facts)
     yield from _max_tokens(params, model, betas)
-    contents = ContentRules(api_version, model)
-    yield from check_tools(params, model, contents, betas)
+    blocks = BlockRules(api_version, model)
+    yield from check_tools(params, model, blocks, betas)
     yield from unchecked_calls(params)
-    yield from check_system(params, contents)
-    yield from check_messages(params, model, contents, betas)
+    yield from check_system(params, blocks)
+    yield from check_messages(params, model, blocks, betas)
     yield from check_tool_choice(params, model)
     yield from check_mcp_servers(params, betas)
     yield from check_beta_fields(params, betas)
@@ -104,9 +105,9 @@ def check_params(
     yield from _sampling(params, model, api_version)
     yield from _unsupported(params)
     yield from _small_fields(params, model)
-    yield from _output_config(params, model, contents, betas)
+    yield from _output_config(params, model, blocks, betas)
     yield from cache_mark(params.get("cache_control"))
-    yield from contents.totals(params.get("cache_control"))
+    yield from blocks.totals(params.get("cache_control"))
 
 
 def _model(params: dict[str, Any], facts: ModelCatalog) -> Generator[Found, None, ModelFacts | None]:
@@ -347,7 +348,7 @@ def _metadata(metadata: object) -> Iterator[Found]:
 
 
 def _output_config(
-    params: dict[str, Any], model: ModelFacts | None, contents: ContentRules, betas: tuple[str, ...]
+    params: dict[str, Any], model: ModelFacts | None, blocks: BlockRules, betas: tuple[str, ...]
 ) -> Iterator[Found]:
     config = params.get("output_config")
     if config is None:
@@ -366,7 +367,7 @@ def _output_config(
         yield from _task_budget(config["task_budget"], betas)
     if config.get("format") is not None:
         yield from _format(config["format"], model)
-        if contents.citations:
+        if blocks.citations:
             yield error("output_config", "output_config.format can't be used with citations")
 
 

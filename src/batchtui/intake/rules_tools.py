@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from batchtui.intake.json_schema import check_draft
 from batchtui.intake.model_limits import ModelFacts
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.rules_messages import ContentRules, blocks_of
+from batchtui.intake.rules_blocks import BlockRules, blocks_of
 from batchtui.intake.schema_rules import check_schema, unchecked
 from batchtui.intake.shapes import Shape, check_shape
 from batchtui.intake.wording import beta_missing, did_you_mean, kind_of, near, quoted
@@ -97,7 +97,7 @@ _NEW_FABLE = ("claude-fable-5-2", "claude-mythos-5-2")
 
 
 def check_tools(
-    params: dict[str, Any], model: ModelFacts | None, contents: ContentRules, betas: tuple[str, ...]
+    params: dict[str, Any], model: ModelFacts | None, blocks: BlockRules, betas: tuple[str, ...]
 ) -> Iterator[Found]:
     """The list of tools."""
     tools = params.get("tools")
@@ -111,7 +111,7 @@ def check_tools(
         where = f"tools[{place}]"
         yield from _tool(tool, where, model, betas)
         if isinstance(tool, dict):
-            yield from contents.mark(tool, where)
+            yield from blocks.mark(tool, where)
         name = tool.get("name") if isinstance(tool, dict) else None
         if isinstance(name, str):
             if name in names:

@@ -1,4 +1,4 @@
-"""Requests picked out of a plan: to be counted by the service, or tried."""
+"""Requests picked out of a plan: to be counted by the API, or tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of a byte stream, read in pieces, so that neither a large file nor a large line is held longer than needed."""
+"""Sources: files, folders, globs and standard input listed, opened and read in pieces, no large file or line held whole."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from datetime import date, time
 
 from batchtui.intake.problems import Found, error, warning
 from batchtui.safetext import line as safe
@@ -138,4 +139,6 @@ def kind_of(value: object) -> str:
         return "a string" if value else "an empty string"
     if isinstance(value, int | float):
         return "a number" if isinstance(value, int) else "a number with a decimal point"
+    if isinstance(value, date | time):
+        return "a date" if isinstance(value, date) else "a time"
     return "a list" if isinstance(value, list) else "an object"

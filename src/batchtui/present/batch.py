@@ -16,6 +16,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord, Counts
 from batchtui.domain.work import Progress
 from batchtui.present import numbers
+from batchtui.present.cells import name_of
 from batchtui.present.fitting import fitting
 from batchtui.present.symbols import GLYPHS
 
@@ -113,7 +114,7 @@ def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
 
 def full_name(record: BatchRecord) -> str:
     """A batch's name with its part and attempt: ``labels 1/2 · retry 1``."""
-    return " ".join(filter(None, (safetext.line(name(record), 60), part_name(record))))
+    return " ".join(filter(None, (name_of(name(record), 60), part_name(record))))
 
 
 def status(record: BatchRecord) -> str:
@@ -144,6 +145,24 @@ def line(record: BatchRecord) -> str:
     return "  ".join(filter(None, parts)) + error
 
 
+def not_included(records: Sequence[BatchRecord], *, run: bool) -> list[BatchRecord]:
+    """The batches whose results are not in figures of ``records``: they are in progress, or not downloaded; of a run also
+    those that were refused, unless they were sent again.
+    """
+    sent_again = {local_id for r in records for local_id in r.retry_of}
+    lacking = (r for r in records if r.active or r.results_due or (run and r.status == "refused"))
+    return [r for r in lacking if r.local_id not in sent_again]
+
+
+def not_included_words(records: Sequence[BatchRecord], *, run: bool) -> str:
+    """What is not in figures of ``records``, shortly: ``not included: retry 1 (running)``; "" when all is."""
+    found = not_included(records, run=run)
+    if not found:
+        return ""
+    first = f"{name_of(part_name(found[0]) or name(found[0]))} ({word(found[0])})"
+    return f"not included: {first}" + (f" and {len(found) - 1} more" if found[1:] else "")
+
+
 def unchecked(found: Unchecked) -> str:
     """``3 answers not checked: their schema can't be compiled (…)``; "" when all that have a schema are checked."""
     if not found.count:
@@ -162,13 +181,13 @@ def runs(record: BatchRecord) -> bool:
     return sending or (record.status in ("in_progress", "canceling") and not record.unknown)
 
 
-def needs_words(record: BatchRecord, now: datetime) -> bool:
+def takes_sentence(record: BatchRecord, now: datetime) -> bool:
     """Whether its status takes a sentence, in the place of progress and counts."""
     in_doubt = record.unknown or record.status in ("unconfirmed", "refused")
     return in_doubt or results_going(record, now) is not None
 
 
-def wants(record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None) -> str:
+def attention(record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None) -> str:
     """What needs attention about a batch, in a few words; "" when nothing.  ``left``: failed requests not retried yet."""
     if record.unknown:
         return "not known by the API: press Enter"
@@ -231,6 +250,13 @@ def answered(record: BatchRecord) -> int:
     """Requests that the API processed: neither canceled nor expired before."""
     told = record.tally or record.counts
     return told.succeeded + told.errored
+
+
+def results(record: BatchRecord) -> str:
+    """Whether its results are on disk."""
+    partial = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "partially downloaded"
+    words = {"stored": "downloaded", "partial": partial, "none": "not downloaded", "gone": "gone"}
+    return words[record.results]
 
 
 def progress_text(progress: Progress) -> Text:

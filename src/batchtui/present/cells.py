@@ -15,6 +15,21 @@ def cut(text: str, width: int) -> str:
     return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + GLYPHS.ellipsis
 
 
+def cut_middle(text: str, width: int) -> str:
+    """A name of at most ``width`` cells, an ellipsis in its middle where it was longer: names that begin alike differ at
+    their ends.  Under 8 cells there is no room for both.
+    """
+    if cell_len(text) <= width:
+        return text
+    if width < 8:
+        return cut(text, width)
+    head = set_cell_size(text, width // 2).rstrip()
+    room, tail = width - cell_len(head) - 1, text[-width:]
+    while cell_len(tail) > room:
+        tail = tail[1:]
+    return f"{head}{GLYPHS.ellipsis}{tail}"
+
+
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """A text in exactly ``width`` cells, cut with an ellipsis where it is longer."""
     size = len(text) if text.isascii() else cell_len(text)
@@ -35,8 +50,15 @@ def pad_left(text: str, width: int) -> str:
 
 
 def name_of(text: str, limit: int = 40) -> str:
-    """A label or name, safe to show and not too long."""
-    return cut(safetext.line(text, 200), limit)
+    """A label or name, safe to show and not too long, cut in its middle."""
+    return cut_middle(safetext.line(text, 200), limit)
+
+
+def names_within(names: Sequence[str], width: int) -> tuple[str, str]:
+    """Two names that are shown beside each other, in ``width`` cells together; a short one leaves its room to the other."""
+    one, other = map(cell_len, names)
+    half = width // 2
+    return cut_middle(names[0], max(half, width - other)), cut_middle(names[1], max(half, width - one))
 
 
 def as_many(parts: Sequence[str], between: str, width: int) -> str:

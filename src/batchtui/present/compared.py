@@ -8,11 +8,22 @@ from batchtui.present import numbers
 from batchtui.results.compare import KINDS, Comparison
 from batchtui.results.view import ResultRow
 
+CHANGED = {
+    "broke": "broke",
+    "fixed": "usable now",
+    "differs": "differs",
+    "failed": "failed in both",
+    "same": "same",
+    "only_left": "only before",
+    "only_right": "only after",
+}
+"""How a request changed, by the kind of a pair."""
+
 
 def compared_lines(found: Comparison, *, everything: bool = False) -> Iterator[str]:
     """Counts, sums and the requests that changed, a line at a time; text in it is not yet safe to show."""
     totals, counts = found.totals(), found.counts()
-    yield "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
+    yield "  ".join(f"{CHANGED[name]} {count:,}" for name, count in counts.items() if count)
     yield f"usable         {totals.good[0]:>14,}  {totals.good[1]:>14,}"
     yield f"tokens in      {totals.input_tokens[0]:>14,}  {totals.input_tokens[1]:>14,}"
     yield f"tokens out     {totals.output_tokens[0]:>14,}  {totals.output_tokens[1]:>14,}"
@@ -25,11 +36,11 @@ def compared_lines(found: Comparison, *, everything: bool = False) -> Iterator[s
         left, right = _state(pair.left), _state(pair.right)
         if pair.kind == "failed" and left == right and not everything:
             continue
-        yield f"{pair.kind.replace('_', ' '):<11} {pair.name}  {left} → {right}"
+        yield f"{CHANGED[pair.kind]:<14} {pair.name}  {left} → {right}"
 
 
 def _state(row: ResultRow | None) -> str:
     if row is None:
-        return "not there"
+        return "not in it"
     words = row.flaw or ("usable" if row.good else row.error or row.outcome)
     return f"{words} ({row.output_tokens:,} tokens)" if row.output_tokens else words

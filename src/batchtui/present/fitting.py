@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from batchtui.present.symbols import GLYPHS
+from batchtui.present.cells import cut_middle
 
 
 class FittingText(Text):
@@ -21,18 +20,30 @@ class FittingText(Text):
 
 
 class MiddleCut(FittingText):
-    """A text whose middle goes where there is less room: ids that begin alike differ at their ends."""
+    """A name or id whose middle goes where there is less room, for those that begin alike differ at their ends; what
+    stands ``before`` and ``after`` it stays, as long as the name keeps 8 cells beside that.
+    """
+
+    def __init__(self, name: str, style: str = "", *, before: Text | None = None, after: Text | None = None) -> None:
+        self._name, self._name_style = name, style
+        self._before, self._after = before or Text(), after or Text()
+        super().__init__("", "" if before or after else style)
+        self.append_text(self._before)
+        self.append(name, style if before or after else None)
+        self.append_text(self._after)
+
+    def followed(self, after: Text) -> MiddleCut:
+        """The same with more after it."""
+        return MiddleCut(self._name, self._name_style, before=self._before, after=self._after + after)
 
     def within(self, cells: int) -> Text:
-        """The text, or as much of its beginning and its end as fits."""
-        text = self.plain
-        if cell_len(text) <= cells or cells < 8:
+        """The text, or as much of the name's beginning and end as fits."""
+        if self.cell_len <= cells:
             return self
-        head = set_cell_size(text, cells // 2).rstrip()
-        room, tail = cells - cell_len(head) - 1, text
-        while cell_len(tail) > room:
-            tail = tail[1:]
-        return Text(f"{head}{GLYPHS.ellipsis}{tail}", self.style)
+        around = self._before.cell_len + self._after.cell_len
+        after = self._after if cells - around >= 8 else Text()
+        name = cut_middle(self._name, max(1, cells - self._before.cell_len - after.cell_len))
+        return MiddleCut(name, self._name_style, before=self._before, after=after)
 
 
 def fitting(texts: list[Text]) -> FittingText:

@@ -15,7 +15,7 @@ from batchtui.results.field_columns import ValueColumn, as_text
 from batchtui.results.field_scores import Agreement, FieldComparison, FieldScore, GoldCounts
 from batchtui.results.gold import Gold
 from batchtui.results.names import Name
-from batchtui.results.review import Review
+from batchtui.results.review import REVIEW, Review
 from batchtui.results.scores import FEW_ROWS, ClassScore, Proportion, SampleEstimate
 
 _CROSSED = 1_000
@@ -367,6 +367,12 @@ def estimate(found: SampleEstimate) -> str:
 def hidden(count: int) -> str:
     """Why answers are not shown: ``12 answers of the blind sample are hidden until your verdict``."""
     return f"{numbers.plural(count, 'answer')} of the blind sample {'is' if count == 1 else 'are'} hidden until your verdict"
+
+
+def unreadable_verdicts(count: int) -> str:
+    """``2 lines of review.jsonl can't be read and are left out``; "" when there are none."""
+    left_out = "is" if count == 1 else "are"
+    return f"{numbers.plural(count, 'line')} of {REVIEW} can't be read and {left_out} left out" if count else ""
 
 
 def review_line(review: Review) -> str:

@@ -55,7 +55,16 @@ def plain_parts(block: bytes, count: int) -> Sequence[AnswerParts | str | None] 
         return None
     if len(lines) != count:
         return None
-    return [_parts(line.result) for line in lines]
+    found: list[AnswerParts | str | None] = []
+    for line in lines:
+        result = line.result
+        if result.message is None or result.type != "succeeded":
+            found.append(None)
+            continue
+        content = result.message.content
+        plain = len(content) == 1 and content[0].type == "text"
+        found.append(content[0].text if plain else _of_blocks(content))
+    return found
 
 
 def content_parts(content: bytes | msgspec.Raw) -> AnswerParts | str | None:

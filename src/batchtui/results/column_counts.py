@@ -36,6 +36,8 @@ _BEYOND = 1 << 30
 """Codes of rows counted apart; no column has so many values."""
 _APART_FILTER = {"cut short": "is:cut_short", "invalid": "is:invalid"}
 _MANY = 2_000
+_EXACT = 2.0**53
+"""Whole numbers from here on are not all floats."""
 
 
 class ValueGroup(msgspec.Struct, frozen=True):
@@ -198,10 +200,23 @@ class _Grouped:
         self.summary = summarize(counts)
         assert self.summary is not None
         number_of = self._bars(self.summary.bars, self.name.full)
-        for code in values:
-            if code in numbers:
-                self.group_of[code] = number_of(numbers[code])
+        for code, number in numbers.items():
+            self.group_of[code] = number_of(number)
+        if max(abs(self.summary.minimum), abs(self.summary.maximum)) >= _EXACT:
+            self._filter_exactly(numbers)
         self._as_values({code: count for code, count in values.items() if code not in numbers})
+
+    def _filter_exactly(self, numbers: Iterable[int]) -> None:
+        """Filter each bar by the least and the most of its values: the ends of bars are floats, filters know all digits."""
+        held: dict[int, list[Decimal]] = {}
+        for code in numbers:
+            held.setdefault(self.group_of[code], []).append(Decimal(as_text(self._column.value_of(code)).strip()))
+        for place, values in held.items():
+            least, most = min(values), max(values)
+            wanted = f"={least}" if least == most else f">={least} {self.name.full}<={most}"
+            group = self.groups[place]
+            label = str(least) if least == most and group.label == _plain(float(least)) else group.label
+            self.groups[place] = msgspec.structs.replace(group, label=label, filter=self._term(wanted))
 
     def _bars(self, bars: Sequence[HistogramBar], term: str) -> Callable[[float], int]:
         """Add a group a bar; the group of a number."""
@@ -308,6 +323,9 @@ def as_number(value: object, *, text: bool = False) -> float | None:
             return None
         if not body.lstrip("+-")[:1].isdigit() and body.lstrip("+-")[:1] != ".":
             return None
+        # What a filter takes for a number, and no more.
+        if "_" in body or body[-1] == "." or not body.isascii():
+            return None
     elif isinstance(value, bool) or not isinstance(value, int | Decimal | float):
         return None
     try:
@@ -344,7 +362,8 @@ def _plain(number: float) -> str:
 
 
 def _short(number: float) -> str:
-    return _plain(number) if number == int(number) else f"{number:.4g}"
+    whole = number == int(number) or abs(number) >= 1_000
+    return f"{number:.0f}" if whole and abs(number) < 1e15 else f"{number:.4g}"
 
 
 def count(

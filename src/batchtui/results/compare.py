@@ -12,7 +12,7 @@ import msgspec
 
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.row_match import match
+from batchtui.results.row_match import in_source_order, match
 from batchtui.results.text import read_answer
 from batchtui.results.view import ResultRow, Rows, View
 
@@ -59,7 +59,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison:
-    """The requests of two views, matched by row identity, in the order of the left one; those only in the right follow."""
+    """The requests of two views, matched by row identity, in the left one's source order; those only in the right follow."""
 
     def __init__(self, left: View, right: View, left_rows: Rows, right_rows: Rows, kinds: bytearray) -> None:
         self.left = left
@@ -162,14 +162,15 @@ def compare(left: View, right: View, work: Work = UNWATCHED) -> Comparison:
     left_rows, right_rows, kinds = array("i"), array("i"), bytearray()
     matched: set[int] = set()
     states = (_States(left), _States(right))
-    for row, other in enumerate(pairs):
+    for number, row in enumerate(in_source_order(left)):
+        other = pairs[row]
         work.check("the comparison was stopped")
-        work.tell("comparing", row, len(left), "requests")
+        work.tell("comparing", number, len(left), "requests")
         left_rows.append(row)
         right_rows.append(other)
         matched.add(other)
         kinds.append(ONLY_LEFT if other < 0 else _kind(left, row, right, other, states))
-    for row in range(len(right)):
+    for row in in_source_order(right):
         if row not in matched and (not right.id(row) or first[right.id(row)] == row):
             left_rows.append(-1)
             right_rows.append(row)

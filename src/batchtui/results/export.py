@@ -68,10 +68,10 @@ def format_of(dest: Path | None, asked: str | None = None) -> str:
     """
     ending = dest.suffix.lower() if dest is not None and not is_special(dest) else ""
     told = next((name for name, endings in ENDINGS.items() if ending in endings), None) if ending else None
-    if dest is not None and ending in _OTHER_ENDINGS and not asked:
+    if dest is not None and told is None and ending in _OTHER_ENDINGS and not asked:
         raise InputError(
             f"{ending} is not a format that results are written in",
-            advice=f"name the file {dest.stem}.csv, or say the format with --format",
+            advice=f"name the file {_stem(dest)}.csv, or say the format with --format",
         )
     if asked and told and asked != told:
         raise InputError(
@@ -79,6 +79,11 @@ def format_of(dest: Path | None, asked: str | None = None) -> str:
             advice="leave out --format, or rename the file",
         )
     return asked or told or "jsonl"
+
+
+def _stem(dest: Path) -> str:
+    known = any(dest.stem.lower().endswith(each) for endings in ENDINGS.values() for each in endings)
+    return Path(dest.stem).stem if known else dest.stem
 
 
 def export(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -15,7 +16,7 @@ from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import Work
 from batchtui.results.answer_check import NOT_DECODED, by_casefold, listed_at
 from batchtui.results.answer_parts import AnswerParts, ToolCall, parts_of, plain_parts
-from batchtui.results.asked import Asked
+from batchtui.results.asked import Asked, AskedFor
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -28,7 +29,7 @@ from batchtui.results.field_columns import (
     Value,
     path_name,
 )
-from batchtui.results.json_in_text import TEXT_LIMIT, decode, decode_plain, find_json
+from batchtui.results.json_in_text import NOT_PLAIN, TEXT_LIMIT, decode, decode_all, decode_plain, find_json
 from batchtui.results.text import WHOLE_LIMIT
 from batchtui.results.view import ResultSet
 
@@ -88,7 +89,7 @@ class Growing:
             keys = [*map(str, values)]
         elif kind is list or kind is dict:
             keys = [_encode(value).decode() for value in values]
-        sizes = [*map(len, keys)] if kind not in _SHORT else []
+        sizes = [] if kind in _SHORT else [*map(len, keys)]
         self.rows.extend(rows)
         if not sizes or max(sizes) <= LONG:
             codes = self._codes(kind, keys)
@@ -97,7 +98,7 @@ class Growing:
             short = iter(self._codes(kind, [key for size, key in zip(sizes, keys, strict=True) if size <= LONG]))
             codes = [_long(kind) if size > LONG else next(short) for size in sizes]
         self.codes.extend(codes)
-        if LONG_TEXT in codes or LONG_JSON in codes:
+        if min(codes) < FIRST:
             said = sizes or [len(str(key)) for key in keys]
             self.long += [
                 (row, size, source) for row, code, size in zip(rows, codes, said, strict=True) if code < FIRST
@@ -106,15 +107,18 @@ class Growing:
     def _codes(self, kind: type, keys: Sequence[Any]) -> list[int]:
         """The codes of short values, new ones numbered as long as there is room for them."""
         numbers = self._numbers.setdefault(kind, {})
+        try:
+            return [*map(numbers.__getitem__, keys)]
+        except KeyError:
+            pass
         fresh = [key for key in dict.fromkeys(keys) if key not in numbers]
-        if fresh:
-            cost = 64 * len(fresh) + (0 if kind in _SHORT else sum(map(len, fresh)))
-            if self.budget.left < cost:
-                return [numbers.get(key, _long(kind)) for key in keys]
-            self.budget.left -= cost
-            numbers.update(zip(fresh, count(FIRST + len(self.entries)), strict=False))
-            made = _MADE.get(kind)
-            self.entries.extend(fresh if made is None else map(made, fresh))
+        cost = 64 * len(fresh) + (0 if kind in _SHORT else sum(map(len, fresh)))
+        if self.budget.left < cost:
+            return [numbers.get(key, _long(kind)) for key in keys]
+        self.budget.left -= cost
+        numbers.update(zip(fresh, count(FIRST + len(self.entries)), strict=False))
+        made = _MADE.get(kind)
+        self.entries.extend(fresh if made is None else map(made, fresh))
         return [*map(numbers.__getitem__, keys)]
 
     def respell(self, known: dict[str, str]) -> None:
@@ -156,14 +160,16 @@ class Grower:
         self._budget = _Budget()
         self._columns: dict[tuple[int, Key], Growing] = {}
         self.left_out = 0
-        """Values whose paths are too many or too long."""
+        """Values whose paths are too many."""
+        self.long_names = 0
+        """Values whose paths are too long."""
 
     @property
     def columns(self) -> list[Growing]:
         """The columns in the order in which objects have them."""
         return list(self._columns.values())
 
-    def objects(self, source: int, call: int, keys: Key, rows: list[int], objects: list[dict[str, Any]]) -> None:
+    def objects(self, source: int, call: int, keys: Key, rows: Sequence[int], objects: list[dict[str, Any]]) -> None:
         """Take objects at one path: those with the same keys together, key by key."""
         shapes: dict[Key, tuple[list[int], list[dict[str, Any]]]] = {}
         first = tuple(objects[0])
@@ -182,7 +188,7 @@ class Grower:
             self._alike(source, call, keys, shape_rows, shape, alike)
 
     def _alike(
-        self, source: int, call: int, keys: Key, rows: list[int], shape: Key, objects: list[dict[str, Any]]
+        self, source: int, call: int, keys: Key, rows: Sequence[int], shape: Key, objects: list[dict[str, Any]]
     ) -> None:
         """Take objects with the same keys in the same order."""
         if not shape and keys:
@@ -190,7 +196,7 @@ class Grower:
         for key, values in zip(shape, zip(*map(dict.values, objects), strict=True), strict=True):
             self._values(source, call, (*keys, key), rows, values)
 
-    def _values(self, source: int, call: int, keys: Key, rows: list[int], values: Sequence[Any]) -> None:
+    def _values(self, source: int, call: int, keys: Key, rows: Sequence[int], values: Sequence[Any]) -> None:
         kinds = set(map(type, values))
         if len(kinds) == 1:
             self._one_kind(kinds.pop(), source, call, keys, rows, values)
@@ -199,13 +205,15 @@ class Grower:
             held = [(row, value) for row, value in zip(rows, values, strict=True) if type(value) is kind]
             self._one_kind(kind, source, call, keys, [row for row, _ in held], [value for _, value in held])
 
-    def _one_kind(self, kind: type, source: int, call: int, keys: Key, rows: list[int], values: Sequence[Any]) -> None:
+    def _one_kind(
+        self, kind: type, source: int, call: int, keys: Key, rows: Sequence[int], values: Sequence[Any]
+    ) -> None:
         if kind is dict and len(keys) < self._depth:
             self.objects(source, call, keys, rows, list(values))
         else:
             self.add(kind, source, call, keys, rows, values)
 
-    def add(self, kind: type, source: int, call: int, keys: Key, rows: list[int], values: Sequence[Any]) -> None:
+    def add(self, kind: type, source: int, call: int, keys: Key, rows: Sequence[int], values: Sequence[Any]) -> None:
         place = (call, keys)
         column = self._columns.get(place)
         if column is None:
@@ -214,11 +222,14 @@ class Grower:
                 return
             column = Growing(call, keys, self._budget)
             if len(column.path) > MAX_NAME:
-                self.left_out += len(rows)
+                self.long_names += len(rows)
                 return
             self._columns[place] = column
         column.add(kind, source, rows, values)
 
+
+_Calls: TypeAlias = dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
+"""Rows and inputs of tool calls, by the call's number in its answer and the number that its paths show."""
 
 Judge = Callable[[int, AnswerParts | str, Any], None]
 """Takes a row, its answer, and the object or array that the answer is as a whole (``answer_check.NOT_DECODED`` if not)."""
@@ -247,13 +258,22 @@ class Builder:
         """What was left out, as sentences."""
         found = []
         if self._grower.left_out:
-            found.append(
-                f"Only the first {MAX_PATHS:,} fields are read; {self._grower.left_out:,} values of others are left out."
+            left_out = _many(self._grower.left_out, "value of others is", "values of others are")
+            found.append(f"Only the first {MAX_PATHS:,} fields are read; {left_out} left out.")
+        if self._grower.long_names:
+            whose = _many(
+                self._grower.long_names, "value is left out: its field has", "values are left out: their fields have"
             )
+            found.append(f"{whose} a name of over {MAX_NAME} characters.")
         if self._too_large:
-            found.append(f"{self._too_large:,} answers over {WHOLE_LIMIT // 1_000_000} MB are not searched for fields.")
+            over = f"over {WHOLE_LIMIT // 1_000_000} MB"
+            found.append(
+                _many(self._too_large, f"answer {over} is", f"answers {over} are") + " not searched for fields."
+            )
         if self._too_deep:
-            found.append(f"{self._too_deep:,} answers are nested too deep to be searched for fields.")
+            found.append(
+                _many(self._too_deep, "answer is", "answers are") + " nested too deep to be searched for fields."
+            )
         return tuple(found)
 
     def read_all(self, work: Work) -> None:
@@ -290,25 +310,10 @@ class Builder:
 
     def _take(self, rows: Sequence[int], found: Sequence[AnswerParts | str | None]) -> None:
         """Take the answers of some rows: those of text together, calls by their number and name."""
-        rows_of: list[int] = []
-        roots: list[Any] = []
-        calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]] = {}
-        judge = self._judge
-        for row, parts in zip(rows, found, strict=True):
-            if parts is None:
-                continue
-            whole = NOT_DECODED
-            if isinstance(parts, AnswerParts):
-                root = self._take_parts(row, parts, calls)
-            else:
-                try:
-                    root = whole = decode_plain(parts)
-                except (ValueError, ArithmeticError, msgspec.MsgspecError, RecursionError):
-                    root = self._root(parts)
-            if judge is not None:
-                judge(row, parts, whole if type(whole) in _HOLDERS else NOT_DECODED)
-            roots.append(root)
-            rows_of.append(row)
+        calls: _Calls = {}
+        rows_of, roots = rows, self._plain_roots(rows, found)
+        if roots is None:
+            rows_of, roots = self._roots(rows, found, calls)
         kinds = set(map(type, roots))
         if kinds == {dict}:
             self._grower.objects(0, 0, (), rows_of, roots)
@@ -321,13 +326,48 @@ class Builder:
         for (source, shown), (call_rows, inputs) in calls.items():
             self._grower.objects(source, shown, (), call_rows, inputs)
 
-    def _take_parts(
-        self, row: int, parts: AnswerParts, calls: dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
-    ) -> Any:
+    def _plain_roots(self, rows: Sequence[int], found: Sequence[AnswerParts | str | None]) -> list[Any] | None:
+        """What answers hold that are all plainly JSON; None when one is not."""
+        texts = [parts for parts in found if isinstance(parts, str)]
+        if len(texts) < len(found):
+            return None
+        try:
+            roots = decode_all(texts)
+        except NOT_PLAIN:
+            return None
+        if self._judge is not None:
+            for row, text, root in zip(rows, texts, roots, strict=True):
+                self._judge(row, text, root if type(root) in _HOLDERS else NOT_DECODED)
+        return roots
+
+    def _roots(
+        self, rows: Sequence[int], found: Sequence[AnswerParts | str | None], calls: _Calls
+    ) -> tuple[list[int], list[Any]]:
+        """The rows of answers, and what their texts hold; sorts the inputs of their calls by which call they are of."""
+        rows_of: list[int] = []
+        roots: list[Any] = []
+        for row, parts in zip(rows, found, strict=True):
+            if parts is None:
+                continue
+            whole = NOT_DECODED
+            if isinstance(parts, AnswerParts):
+                root = self._take_parts(row, parts, calls)
+            else:
+                try:
+                    root = whole = decode_plain(parts)
+                except NOT_PLAIN:
+                    root = self._root(parts)
+            if self._judge is not None:
+                self._judge(row, parts, whole if type(whole) in _HOLDERS else NOT_DECODED)
+            roots.append(root)
+            rows_of.append(row)
+        return rows_of, roots
+
+    def _take_parts(self, row: int, parts: AnswerParts, calls: _Calls) -> Any:
         """Sort the inputs of an answer's calls by which call they are of; returns what its text holds."""
         wanted = self._asked.of(self._results.columns.seq[row])
         main = wanted.main_call(parts.calls)
-        text = parts.text if wanted.text is None else parts.first_text
+        text = _text_of(parts, wanted)
         for number, call in enumerate(parts.calls, 1):
             given = self._input(call)
             if given is not None:
@@ -357,6 +397,14 @@ class Builder:
         return found if isinstance(found, dict) else None
 
 
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
+
+
+def _text_of(parts: AnswerParts, wanted: AskedFor) -> str:
+    return parts.text if wanted.text is None else parts.first_text
+
+
 def listed_spellings(asked: Asked) -> dict[Key, dict[str, str]]:
     """For each path the texts that the requests' schemas list, by casefold; those of two spellings are left out."""
     found: dict[Key, dict[str, None]] = {}
@@ -372,14 +420,15 @@ def _spans(results: ResultSet) -> Iterator[tuple[int, int]]:
     offset, length, count = results.columns.offset, results.columns.length, results.header.lines
     first = 0
     while first < count:
-        last, limit = first + 1, offset[first] + _BLOCK
-        while last < count and last - first < _ROWS and offset[last] + length[last] <= limit:
-            last += 1
+        limit = offset[first] + _BLOCK
+        last = bisect_right(offset, limit, first + 1, min(first + _ROWS, count))
+        while last - first > 1 and offset[last - 1] + length[last - 1] > limit:
+            last -= 1
         yield first, last
         first = last
 
 
-def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:
+def read_value(line: bytes, source: int, keys: Key, wanted: AskedFor) -> Value | Absent:
     """The value at a path of one answer, of its text (``source`` 0) or of a tool call by number."""
     parts = parts_of(line)
     if parts is None:
@@ -391,7 +440,7 @@ def read_value(line: bytes, source: int, keys: Key) -> Value | Absent:
         elif source:
             here = decode(bytes(parts.calls[source - 1].input))
         else:
-            here = find_json(parts.first_text) or find_json(parts.text)
+            here = find_json(_text_of(parts, wanted))
     except (ValueError, msgspec.MsgspecError, RecursionError, IndexError):
         return ABSENT
     if isinstance(here, list) and keys == (ROOT,):

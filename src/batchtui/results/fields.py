@@ -155,7 +155,8 @@ class Fields:
         sources = dict(zip(sizes[::3], sizes[2::3], strict=True))
 
         def read_long(row: int) -> Value | Absent:
-            return read_value(self._results.read(row), sources[row], stored.keys)
+            wanted = self._results.asked.of(self._results.columns.seq[row])
+            return read_value(self._results.read(row), sources[row], stored.keys, wanted)
 
         return ValueColumn(codes, entries, read_long, lambda: long, stored.respelled)
 
@@ -229,8 +230,9 @@ def _read(results: ResultSet, work: Work, judge: Judge | None = None) -> Fields:
 def _packed(results: ResultSet, builder: Builder) -> tuple[_Header, list[bytes]]:
     body: list[bytes] = []
     stored = []
+    every = array("I", range(results.header.lines)).tobytes()
     for column in builder.columns:
-        each, data = _pack(column, results.header.lines)
+        each, data = _pack(column, every)
         stored.append(each)
         body.append(data)
     header = _Header(
@@ -244,16 +246,16 @@ def _packed(results: ResultSet, builder: Builder) -> tuple[_Header, list[bytes]]
     return header, body
 
 
-def _pack(column: Growing, lines: int) -> tuple[_Stored, bytes]:
+def _pack(column: Growing, every: bytes) -> tuple[_Stored, bytes]:
+    """A column as it is stored; ``every`` are the rows of one that all answers have."""
     top = FIRST + len(column.entries)
     code_type = "B" if top < 1 << 8 else "H" if top < 1 << 16 else "I"
     codes = array(code_type, column.codes) if code_type != "I" else column.codes
-    every = len(column.rows) == lines and column.rows == array("I", range(lines))
-    rows = array("I") if every else column.rows
+    rows = column.rows.tobytes()
     sizes = array("I", [number for each in column.long for number in each])
     odd = not _PLAIN.issuperset(map(type, column.entries))
     entries = _encode_lines([*map(_written, column.entries)] if odd else column.entries)[:-1]
-    parts = (rows.tobytes(), codes.tobytes(), sizes.tobytes(), entries)
+    parts = (b"" if rows == every else rows, codes.tobytes(), sizes.tobytes(), entries)
     data = b"".join(parts)
     stored = _Stored(
         column.path,

@@ -156,12 +156,14 @@ _COMPARE: dict[str, Callable[[Decimal | int, Decimal | int], bool]] = {
     ":": eq,
 }
 _KEY = r'(?:[\w-]+|"(?:[^"\\]|\\.)*")'
-_NAME = rf"[^\W\d][\w-]*(?:\[\d+\])?(?:\.{_KEY})*"
+_NAME = rf"[^\W\d][\w-]*(?:\[\d+\])?(?:\.{_KEY}(?:\[\d+\])?)*"
 _TOKEN = re.compile(
     rf"""(-?)(?:(len\({_NAME}\)|{_NAME})(:(?!//|:)|>=|<=|>|<|=))?(?:"((?:[^"\\]|\\.)*)(?:"|\\?\Z)|(\S+))?"""
 )
 _ESCAPED = re.compile(r'\\(["\\])')
-_NUMBER = re.compile(r"(-?(?:[0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)([kKmMgG]?)[bB]?\Z")
+_NUMBER = re.compile(
+    r"([+-]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)([kKmMgG]?)[bB]?\Z"
+)
 _SCALE = {"": 1, "k": 1000, "m": 1_000_000, "g": 1_000_000_000}
 
 
@@ -213,7 +215,9 @@ def tells_answers(view: View, key: str) -> bool:
     """Whether a condition on, or an order by, one of our fields or a name tells something of an answer."""
     if key in _ASKED:
         return False
-    found = None if key in _OURS or key in KEYS else names_of(view).find(key.removeprefix("len(").removesuffix(")"))
+    found = None if key in _OURS or key in KEYS else names_of(view).find(_inner(key))
+    if found is None and key.lower() in _ASKED:
+        return False
     return found is None or (found.scope != "row" and found.key not in ("custom_id", "model", "attempt"))
 
 
@@ -237,11 +241,11 @@ def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filte
     for found in _TOKEN.finditer(text):
         minus, field, op, quoted, bare = found.groups()
         value = _ESCAPED.sub(r"\1", quoted) if quoted is not None else bare or ""
-        name = (field or "").lower() if field and field.lower() in _OURS else field or ""
-        if name and (not regex or name in _OURS or name.partition(".")[0] in SCOPES):
+        name = field or ""
+        if name and (not regex or name.lower() in _OURS or name.partition(".")[0] in SCOPES):
             if not value and (quoted is None or op != "="):
                 problem = problem or f"{name}: a value is missing"
-            elif name == "prompt":
+            elif name.lower() == "prompt":
                 words.append(Word(value, bool(minus), in_request=True))
             else:
                 terms.append(Term(name, op, value, bool(minus), quoted is not None))
@@ -303,7 +307,7 @@ def settle(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
             _column_of(view, term, work)
             kept.append(term)
         except InputError as error:
-            problem = problem or f"{error}. {error.advice}"
+            problem = problem or f"{error}. {error.advice[:1].upper()}{error.advice[1:]}"
     if not problem or problem == chosen.problem:
         return chosen
     return msgspec.structs.replace(chosen, terms=tuple(kept), problem=problem)
@@ -322,25 +326,32 @@ def apply(view: View, chosen: Filter, work: Work = UNWATCHED) -> Rows:
         column = _column_of(view, term, work)
         if column is not None:
             rows = _by_value(rows, column, term, chosen.case, work)
-        elif term.field in NUMBER_FIELDS:
-            rows = _by_number(view, rows, term)
-        elif term.field == "id":
-            rows = _by_id(view, rows, term)
-        elif term.field in ("is", "outcome"):
-            rows = _by_state(view, rows, term)
         else:
-            rows = _by_name(view, rows, term)
+            rows = _by_ours(view, rows, msgspec.structs.replace(term, field=term.field.lower()))
     return rows
 
 
+def _by_ours(view: View, rows: Rows, term: Term) -> Rows:
+    if term.field in NUMBER_FIELDS:
+        return _by_number(view, rows, term)
+    if term.field == "id":
+        return _by_id(view, rows, term)
+    return _by_state(view, rows, term) if term.field in ("is", "outcome") else _by_name(view, rows, term)
+
+
+def _inner(key: str) -> str:
+    """The name within len(…), or the name itself."""
+    return key[4:-1] if key.startswith("len(") else key
+
+
 def _column_of(view: View, term: Term, work: Work) -> ValueColumn | None:
-    """The column that a condition is on; None for our own fields.  A column or field of such a name goes first."""
-    if term.field == "is":
+    """The column that a condition is on; None for our own fields, in any case.  A column or field of such a name goes first."""
+    if term.field.lower() == "is":
         _check(term)
         return None
     names = names_of(view, work)
-    text = term.field.removeprefix("len(").removesuffix(")") if term.field.startswith("len(") else term.field
-    if text in _OURS:
+    text = _inner(term.field)
+    if text == term.field and text.lower() in _OURS:
         found = names.find(text)
         if found is None or found.scope == "run":
             _check(term)
@@ -355,7 +366,7 @@ def _column_of(view: View, term: Term, work: Work) -> ValueColumn | None:
 
 
 def _check(term: Term) -> None:
-    trouble = _trouble(term.field, term.value)
+    trouble = _trouble(term.field.lower(), term.value)
     if trouble:
         raise InputError(trouble, advice="batchtui help filters lists fields and values")
 
@@ -368,11 +379,12 @@ def _by_value(rows: Rows, column: ValueColumn, term: Term, case: bool, work: Wor
     wanted = bytearray(FIRST + len(column.entries))
     for code, value in enumerate(column.entries, FIRST):
         wanted[code] = passes(value)
-    if term.value == "*" and term.op == ":":
+    any_value = term.value == "*" and term.op == ":" and not term.quoted
+    if any_value:
         wanted = bytearray(b"\1" * len(wanted))
         wanted[NOTHING] = 0
     codes, expected = column.codes, not term.negated
-    if term.value == "*" or not column.sizes:
+    if any_value or not column.sizes:
         return array("I", [row for row in rows if wanted[codes[row]] == expected])
     found = array("I")
     for number, row in enumerate(rows):
@@ -432,7 +444,8 @@ def _test(column: ValueColumn, term: Term, case: bool) -> Callable[[Any], bool]:
 def _as_number(value: object) -> Decimal | int | None:
     """A number, or a text that is one."""
     if isinstance(value, str):
-        return number(value.strip()) if len(value) <= 40 and value[-1:].isdigit() else None
+        body = value.strip()
+        return number(body) if len(body) <= 40 and body[-1:].isdigit() else None
     return value if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
@@ -487,7 +500,7 @@ def _in_state(view: View, rows: Rows, state: str) -> Rows:
 
 def _by_number(view: View, rows: Rows, term: Term) -> Rows:
     wanted = number(term.value)
-    assert wanted is not None, "parse_filter lets numbers only through"
+    assert wanted is not None, "_check lets numbers only through"
     compare, expected = _COMPARE[term.op], not term.negated
     if term.field in ("attempt", "older"):
         asked = view.older_count if term.field == "older" else lambda row: view.attempt_of(view.place(row)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NoReturn, TypeAlias
 
@@ -52,10 +53,18 @@ def decode(text: str | bytes) -> Any:
         return _careful(mended)
 
 
+NOT_PLAIN = (ValueError, ArithmeticError, msgspec.MsgspecError, RecursionError)
+"""What is raised for a text that is not plainly JSON."""
+
+
 def decode_plain(text: str) -> Any:
-    """The value of a text that is plainly JSON as it stands; raises what ``decode`` raises, and ArithmeticError."""
-    # A text that is not ASCII would keep its bytes beside it if it were decoded as text.
-    return _quick(text if text.isascii() else text.encode())
+    """The value of a text that is plainly JSON as it stands; raises one of NOT_PLAIN for others."""
+    return _quick(text.encode())
+
+
+def decode_all(texts: Iterable[str]) -> list[Any]:
+    """The values of texts that all are plainly JSON; raises one of NOT_PLAIN when one is not."""
+    return [*map(_quick, map(str.encode, texts))]
 
 
 def find_json(text: str) -> Root | None:

@@ -87,6 +87,10 @@ class FieldList(Protocol):
     def names(self) -> Sequence[Field]:
         """All fields."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was left out since there is too much of it, as sentences."""
+
     def column(self, path: str) -> ValueColumn:
         """A field's values by the view's row; raises KeyError when there is no such field."""
 
@@ -132,6 +136,11 @@ class ValueNames:
         self._full = {name.full: name for name in self}
         self._columns: dict[Name, ValueColumn] = {}
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What of the answers is not in the fields, as sentences."""
+        return self.fields.notes
+
     def __iter__(self) -> Iterator[Name]:
         """All names: columns, then fields, then ours."""
         return iter((*self.own, *self.answers, *self.run))
@@ -161,6 +170,7 @@ class ValueNames:
         advice = (
             f"did you mean {' or '.join(near)}?" if near else f"there are {_short(names)}, and {', '.join(RUN[:4])} …"
         )
+        advice = " ".join((advice, *self.notes))
         shown = text if len(text) <= 120 else f"{text[:120]}…"
         raise InputError(f"there is no column or field {shown!r}", advice=advice)
 
@@ -209,21 +219,29 @@ _LISTED = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|\Z)')
 
 def split_names(text: str) -> list[str]:
     """The names in a list with commas; a quoted key may hold one."""
-    return [name for each in _LISTED.finditer(text) if (name := each.group(1).strip())]
+    parts: list[str] = []
+    read = 0
+    for each in _LISTED.finditer(text):
+        if each.start() != read:  # A quote that is open, or stands within a name, quotes nothing.
+            parts = text.split(",")
+            break
+        read = each.end()
+        parts.append(each.group(1))
+    return [name for part in parts if (name := part.strip())]
 
 
 _Made: TypeAlias = "tuple[Sequence[int], Callable[[int], Value | Absent]]"
 
 
 def run_column(view: View, key: str) -> ValueColumn:
-    """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError."""
+    """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError, KeyError for any other."""
     if key in REVIEWED:
         return review_column(view, key)
     if key in _READ:
-        return column_of(_said(view, key))
+        return column_of(_from_lines(view, key))
     if key == "custom_id":
         return column_of(view.ids())
-    codes, value = _numbered(view, key)
+    codes, value = _from_index(view, key)
     numbers: dict[int, int] = {}
     entries: list[Value] = []
     for code in dict.fromkeys(codes):
@@ -241,8 +259,8 @@ def _joined(codes: Sequence[int], entries: list[Value]) -> ValueColumn:
     return column_of(entries[code - FIRST] if code >= FIRST else ABSENT for code in codes)
 
 
-def _numbered(view: View, key: str) -> _Made:
-    """A column of the index, and what its numbers mean."""
+def _from_index(view: View, key: str) -> _Made:
+    """A column of the index, and what its numbers mean; raises KeyError for a name that the index knows nothing of."""
     if key in _TOKENS:
         has_line = view.column("line")
         held = view.column(_TOKENS[key])
@@ -255,13 +273,14 @@ def _numbered(view: View, key: str) -> _Made:
         return view.column("stop"), lambda code: view.stops[code] or ABSENT
     if key == "attempt":
         return [view.attempt_of(view.place(row)[0]) + 1 for row in range(len(view))], _itself
-    flaws = view.column("cut")
     if key == "outcome":
-        pairs = [outcome << 8 | flaw for outcome, flaw in zip(view.column("outcome"), flaws, strict=True)]
+        pairs = [outcome << 8 | flaw for outcome, flaw in zip(view.column("outcome"), view.column("cut"), strict=True)]
         return pairs, lambda code: ended(code >> 8, code & 255)
-    groups, failed = view.column("group"), view.column("outcome")
-    numbers = [group if outcome else 0 for group, outcome in zip(groups, failed, strict=True)]
-    return numbers, lambda code: _error(view, code)
+    if key == "error":
+        groups, failed = view.column("group"), view.column("outcome")
+        numbers = [group if outcome else 0 for group, outcome in zip(groups, failed, strict=True)]
+        return numbers, lambda code: _error(view, code)
+    raise KeyError(key)
 
 
 def _error(view: View, group: int) -> Value | Absent:
@@ -277,7 +296,7 @@ def _or_absent(code: int) -> Value | Absent:
     return ABSENT if code < 0 else code
 
 
-def _said(view: View, key: str) -> Iterable[Value | Absent]:
+def _from_lines(view: View, key: str) -> Iterable[Value | Absent]:
     for row in range(len(view)):
         line = view.raw(row)
         if key == "answer":

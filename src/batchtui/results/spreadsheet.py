@@ -16,16 +16,11 @@ _PLAIN_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)*|\.\d+)(?:[eE][+-]?\d+)?%?\Z
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula: what begins like one, and is no number, gets an apostrophe.
 
-    So does what begins with apostrophes and goes on like a formula: ``given_cell`` always has the very text again.
+    So does what begins with apostrophes and goes on like a formula: so the very text can always be had again.
     """
     if text and _FORMULA.match(text) and not _PLAIN_NUMBER.match(text):
         return "'" + text
     return text
-
-
-def given_cell(cell: str) -> str:
-    """The text that ``safe_cell`` made a cell of."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def csv_line(cells: Sequence[str]) -> bytes:

@@ -143,6 +143,7 @@ class NoFields:
     """Answers that aren't looked into."""
 
     names: Sequence[Field] = ()
+    notes: Sequence[str] = ()
 
     def column(self, path: str) -> ValueColumn:
         """There are none."""

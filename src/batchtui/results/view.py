@@ -297,6 +297,25 @@ class View(ABC):
         reasons.pop("", None)
         return Unchecked(reasons.total(), reasons.most_common(1)[0][0]) if reasons else Unchecked()
 
+    def checked_by_other(self) -> tuple[int, int, int]:
+        """Results that the other schema checks, the invalid ones of these, and results that are checked by their own.
+
+        Raises StoreError.
+        """
+        line, flaw = self.column("line"), self.column("cut")
+        results = invalid = others = 0
+        for row in range(len(self)):
+            member, place = self.place(row)
+            held = self.members[member]
+            if not line[row]:
+                continue
+            if held.checker.own(held.columns.seq[place]):
+                others += 1
+            else:
+                results += 1
+                invalid += flaw[row] == INVALID
+        return results, invalid, others
+
     def why_invalid(self, row: int) -> str:
         """Why a row's answer is invalid, in words; '' when it is not.  Raises StoreError."""
         member, place = self.place(row)

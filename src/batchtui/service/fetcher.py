@@ -48,9 +48,9 @@ OVERLAP = 64 * 1024
 class Fetcher:
     """Fetches results of ended batches, two at a time beside those that all but stand still."""
 
-    def __init__(self, context: Context, settler: Reconciler) -> None:
+    def __init__(self, context: Context, reconciler: Reconciler) -> None:
         self.context = context
-        self.settler = settler
+        self.reconciler = reconciler
         self._slots = Slots()
         self._received: dict[str, int] = {}
         """Bytes that came in the downloads in progress."""
@@ -324,7 +324,7 @@ class Fetcher:
         if foreign and not record.verified and fresh.short_looks + 1 >= _DOUBTS:
             for name in (RESULTS, INDEX, PART, NEWER):
                 (folder / name).unlink(missing_ok=True)
-            return self.settler.disown(record)
+            return self.reconciler.disown(record)
 
         def change(r: BatchRecord) -> BatchRecord:
             since = r.short_since if r.short_since is not None and r.short_since <= now else now

@@ -50,7 +50,7 @@ class Others:
     def _untold(self) -> set[str]:
         """Profiles that are looked after and have a batch whose end is still to be told."""
         records = self._service.records()
-        return {name for name, made in self._made.items() if made.parts.looker.teller.due(records)}
+        return {name for name, made in self._made.items() if made.parts.poller.announcer.due(records)}
 
     def _make(self, name: str) -> Service:
         """A service of another profile over the same data; raises ConfigError when config.toml does not have it."""

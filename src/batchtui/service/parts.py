@@ -16,8 +16,8 @@ class Parts:
 
     def __init__(self, context: Context) -> None:
         self.committer = PlanCommitter(context)
-        self.settler = Reconciler(context)
-        self.sender = Sender(context, self.committer, self.settler)
-        self.fetcher = Fetcher(context, self.settler)
-        self.looker = Poller(context, self.sender, self.settler, self.fetcher, EndAnnouncer(context))
-        self.elsewhere = RemoteBatches(context, self.settler)
+        self.reconciler = Reconciler(context)
+        self.sender = Sender(context, self.committer, self.reconciler)
+        self.fetcher = Fetcher(context, self.reconciler)
+        self.poller = Poller(context, self.sender, self.reconciler, self.fetcher, EndAnnouncer(context))
+        self.remote = RemoteBatches(context, self.reconciler)

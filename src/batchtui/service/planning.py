@@ -30,15 +30,15 @@ _MAX_MODELS = 16_000_000
 _STALE = 2 * 24 * 3600
 
 
-def new_staging(context: Context) -> Path:
-    """An empty folder for a plan's files; old ones that were never used are swept away."""
+def _new_place(context: Context) -> Path:
+    """Where a plan's files will be; old folders that were never used are swept away."""
     plans = files.make_private_dir(context.data / "plans")
     for old in plans.iterdir():
         # Another program may take its own away while we look.
         with contextlib.suppress(FileNotFoundError):
             if old.suffix != ".go" and time.time() - old.stat().st_mtime > _STALE:
                 shutil.rmtree(old, ignore_errors=True)
-    return files.make_private_dir(plans / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{random_name()}")
+    return plans / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{random_name()}"
 
 
 def complete_options(
@@ -78,7 +78,7 @@ def _history(
     def mark() -> str:
         if not options.has_template:
             return template
-        from batchtui.intake.template import read_template, template_mark
+        from batchtui.intake.renderer import read_template, template_mark
 
         path = options.template
         text = read_template(path)[0] if options.template_text is None and path is not None else options.template_text
@@ -101,8 +101,10 @@ def staging(context: Context, keep: bool, trouble: str) -> Iterator[Path | None]
 
     What the disk says meanwhile is raised as StoreError that begins with ``trouble``.
     """
-    folder = new_staging(context) if keep else None
+    folder = _new_place(context) if keep else None
     try:
+        if folder is not None:
+            files.make_private_dir(folder)  # In here, so that a signal while it is made leaves none behind.
         yield folder
     except BaseException as error:
         if folder is not None:

@@ -41,13 +41,13 @@ class Poller:
     """Holds what the last look was worth and runs the loop."""
 
     def __init__(
-        self, context: Context, sender: Sender, settler: Reconciler, fetcher: Fetcher, teller: EndAnnouncer
+        self, context: Context, sender: Sender, reconciler: Reconciler, fetcher: Fetcher, announcer: EndAnnouncer
     ) -> None:
         self.context = context
         self.sender = sender
-        self.settler = settler
+        self.reconciler = reconciler
         self.fetcher = fetcher
-        self.teller = teller
+        self.announcer = announcer
         self.state = LookState()
         self._others = (0, False)
         self._wake = asyncio.Event()
@@ -78,7 +78,7 @@ class Poller:
     async def _turn(self) -> None:
         records = await asyncio.to_thread(self.context.reread)
         mine = [r for r in records if self.context.mine(r)]
-        self.teller.tell(mine)
+        self.announcer.tell(mine)
         now = self.context.clock()
         idle = [r for r in mine if not self.fetcher.busy(r.local_id, now)]
         due = self.state.next_at if self.state.blind_since else next_look(idle, now, self._last)
@@ -118,7 +118,7 @@ class Poller:
             self._tell(replace(self.state, looking=True))
             try:
                 called = await self._update(active, asked)
-                called = await self.settler.settle_due(now) or called
+                called = await self.reconciler.settle_due(now) or called
             except BatchtuiError as error:
                 self._tell(self._blind(error))
                 return self.state
@@ -250,6 +250,6 @@ class Poller:
             if not doubtful and not any(r.waiting and r.next_try_at is not None for r in records):
                 return
             with contextlib.suppress(BatchtuiError):
-                await self.settler.settle_due(self.context.clock())
+                await self.reconciler.settle_due(self.context.clock())
                 await self.sender.send_waiting()
             await self.context.sleep(tick)

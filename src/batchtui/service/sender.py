@@ -65,10 +65,10 @@ _STEPS: tuple[Status, ...] = ("in_progress", "canceling", "ended")
 class Sender:
     """Sends what waits."""
 
-    def __init__(self, context: Context, committer: PlanCommitter, settler: Reconciler) -> None:
+    def __init__(self, context: Context, committer: PlanCommitter, reconciler: Reconciler) -> None:
         self.context = context
         self.committer = committer
-        self.settler = settler
+        self.reconciler = reconciler
         self._one_at_a_time = asyncio.Lock()
         self.hold: dict[str, datetime] = {}
         """When to try again, for records whose intent could not be written."""
@@ -169,7 +169,7 @@ class Sender:
 
     def _alike(self, record: BatchRecord) -> list[BatchRecord]:
         """Other batches whose requests would go out again with this one."""
-        return self.settler.prior(record.retry_of, [record.fingerprint], but=record.local_id)
+        return self.reconciler.prior(record.retry_of, [record.fingerprint], but=record.local_id)
 
     def _prior(self, record: BatchRecord) -> list[BatchRecord]:
         """Refused batches whose requests went out, and would go out again with this one."""
@@ -187,13 +187,13 @@ class Sender:
             self._drop(record, found_since)
             return False
         for prior in self._prior(record):
-            at = self.settler.provable_at(prior, record)
+            at = self.reconciler.provable_at(prior, record)
             if at is not None:
                 words = f"will be sent at {at:%H:%M:%S} UTC, once the list shows that {prior.local_id} was not created"
                 self._wait(record, words, at)
                 return False
             try:
-                found = await self.settler.found_after_all(prior)
+                found = await self.reconciler.found_after_all(prior)
             except BatchtuiError as error:
                 found = f"the list of batches can't be read: {error}"
             if isinstance(found, BatchRecord):

@@ -124,7 +124,7 @@ class Service:
 
     def look_state(self) -> LookState:
         """What the last look was worth."""
-        return self._made.looker.state if self._made is not None else LookState()
+        return self._made.poller.state if self._made is not None else LookState()
 
     def unreadable(self) -> list[tuple[str, str]]:
         """Records that were set aside or left alone: (path, why)."""
@@ -269,7 +269,7 @@ class Service:
 
     def unclear_before(self, plan: Plan) -> list[Unclear]:
         """Batches with a plan's requests, sent a short while ago, that a list which lags might still hide."""
-        return self.parts.settler.unclear(plan.retry_of, (part.fingerprint for part in plan.parts))
+        return self.parts.reconciler.unclear(plan.retry_of, (part.fingerprint for part in plan.parts))
 
     # Results: slow, for a thread.
 
@@ -395,7 +395,7 @@ class Service:
             self.history.sweep()
             with contextlib.suppress(BatchtuiError):
                 await self.parts.sender.recover()
-            self._loop_task = asyncio.create_task(self.parts.looker.run(), name="poller")
+            self._loop_task = asyncio.create_task(self.parts.poller.run(), name="poller")
 
     async def close(self) -> None:
         """Stop looking and close all connections."""
@@ -449,7 +449,7 @@ class Service:
             except StoreError as error:
                 # They are on record and wait: an error here would say that nothing was sent, and never will be.
                 self.context.trouble(error, records[0].local_id)
-            self.parts.looker.wake()
+            self.parts.poller.wake()
             wanted = {r.local_id for r in records}
             return sorted((r for r in self.records() if r.local_id in wanted), key=lambda r: r.part)
         finally:
@@ -465,15 +465,15 @@ class Service:
 
     async def refresh(self, *, asked: bool = True) -> LookState:
         """Look now; ``asked`` calls the API though nothing is under way, since a person wants to know."""
-        return await self.parts.looker.look(asked=asked)
+        return await self.parts.poller.look(asked=asked)
 
     async def wait(self, local_ids: Sequence[str], *, settled: bool = False) -> None:
         """Wait until batches have ended with their results stored, or with ``settled`` only until none is in doubt."""
-        await self.parts.looker.until(local_ids, settled=settled)
+        await self.parts.poller.until(local_ids, settled=settled)
 
     async def settle(self, local_ids: Sequence[str]) -> None:
         """Look for unconfirmed batches until each is adopted, refused, sent again, or put to the person."""
-        await self.parts.looker.until_clear(local_ids)
+        await self.parts.poller.until_clear(local_ids)
 
     async def fetch(self, local_id: str, *, again: bool = False) -> BatchRecord:
         """Fetch an ended batch's results now; with ``again`` also those that are stored, or were given up as gone.
@@ -484,7 +484,7 @@ class Service:
         if record is not None:
             await self.context.ready_for(record)
             if again and record.id is not None and (record.results == "gone" or record.unknown_looks):
-                await self.parts.looker.look_at(record)
+                await self.parts.poller.look_at(record)
         return await self.parts.fetcher.fetch(local_id, again=again)
 
     async def cancel(self, local_ids: Sequence[str]) -> dict[str, BatchRecord | BatchtuiError]:
@@ -508,8 +508,8 @@ class Service:
             return self.context.change(record.local_id, _not_again)
         if record.id is None or record.status != "in_progress":
             raise InputError(f"{record.local_id} is {record.status}: there is nothing to cancel")
-        after = self.parts.elsewhere.take(record.local_id, await self.gateway.cancel(record.id))
-        self.parts.looker.wake()
+        after = self.parts.remote.take(record.local_id, await self.gateway.cancel(record.id))
+        self.parts.poller.wake()
         return after
 
     def _drop(self, record: BatchRecord) -> BatchRecord:
@@ -542,14 +542,14 @@ class Service:
             )
         if there and record.id is not None:
             await self.context.ready_for(record)
-            await self.parts.elsewhere.delete(record)
+            await self.parts.remote.delete(record)
             if record.results_due:
                 # Nobody is to ask for hours after results that were deleted on purpose.
                 gone = "deleted at the API, not downloaded"
                 self.context.change(record.local_id, lambda r: replace(r, results="gone", error=gone, next_try_at=None))
         if here:
             if not there and record.id is not None:
-                self.parts.elsewhere.forget(record.id)
+                self.parts.remote.forget(record.id)
             self.history.delete(record.local_id)
             self.context.removed(record.local_id)
 
@@ -562,13 +562,13 @@ class Service:
 
     async def adopt_candidate(self, local_id: str, remote_id: str) -> BatchRecord:
         """The person says which batch at the API an unconfirmed record is."""
-        record = await self.parts.settler.choose(local_id, remote_id)
-        self.parts.looker.wake()
+        record = await self.parts.reconciler.choose(local_id, remote_id)
+        self.parts.poller.wake()
         return record
 
     async def give_up(self, local_id: str) -> BatchRecord:
         """The person marks an unconfirmed batch as not created."""
-        return self.parts.settler.give_up(local_id)
+        return self.parts.reconciler.give_up(local_id)
 
     async def mark_gone(self, local_id: str) -> BatchRecord:
         """The person says that a batch that the API does not know is gone; undone when it knows it again."""
@@ -584,12 +584,12 @@ class Service:
 
     async def elsewhere(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
         """A page of the workspace's batches that are not in our store, and where the next page begins (None: no more)."""
-        return await self.parts.elsewhere.page(after_id)
+        return await self.parts.remote.page(after_id)
 
     async def adopt(self, remote: RemoteBatch, title: str = "", note: str = "") -> BatchRecord:
         """Keep a record of a batch made elsewhere; its results are fetched like our own."""
-        record = self.parts.elsewhere.adopt(remote, title, note, by_hand=True)
-        self.parts.looker.wake()
+        record = self.parts.remote.adopt(remote, title, note, by_hand=True)
+        self.parts.poller.wake()
         return record
 
     async def sync(self, work: Work = UNWATCHED, *, others: bool = False) -> SyncReport:
@@ -599,7 +599,7 @@ class Service:
         """
         self.parts.sender.hold.clear()  # Who asks for it has made room, or wants to know that there is none.
         await self.parts.sender.recover()
-        report = await self.parts.elsewhere.sync(self.parts.looker, self.parts.fetcher, work)
+        report = await self.parts.remote.sync(self.parts.poller, self.parts.fetcher, work)
         if others and not self.is_demo:
             report = joined(report, await self.others.sync(work))
         return report

@@ -47,9 +47,9 @@ class _First(msgspec.Struct, frozen=True):
 class RemoteBatches:
     """What the workspace holds beyond our records."""
 
-    def __init__(self, context: Context, settler: Reconciler) -> None:
+    def __init__(self, context: Context, reconciler: Reconciler) -> None:
         self.context = context
-        self.settler = settler
+        self.reconciler = reconciler
 
     def take(self, local_id: str, remote: RemoteBatch) -> BatchRecord:
         """Take over what the API just said of a record's batch."""
@@ -89,8 +89,8 @@ class RemoteBatches:
         """Batches that no record of ours owns, nor may turn out to be."""
         records = self.context.history.all()
         ours = {r.id for r in records if r.id} | {c.id for r in records for c in r.candidates}
-        open_ones = [r for r in records if self.settler.is_open(r)]
-        return [b for b in batches if b.id not in ours and not any(self.settler.may_be(r, b) for r in open_ones)]
+        open_ones = [r for r in records if self.reconciler.is_open(r)]
+        return [b for b in batches if b.id not in ours and not any(self.reconciler.may_be(r, b) for r in open_ones)]
 
     def adopt(self, remote: RemoteBatch, title: str = "", note: str = "", *, by_hand: bool = False) -> BatchRecord:
         """Make a record for a batch made elsewhere; one that a record of ours owns already is left with it.
@@ -98,10 +98,10 @@ class RemoteBatches:
         Raises InputError for a batch that may be one of ours, which is not confirmed yet; ``by_hand``, when a person
         chose it, only for one that looks like ours.
         """
-        may_be = self.settler.looks_like if by_hand else self.settler.may_be
+        may_be = self.reconciler.looks_like if by_hand else self.reconciler.may_be
         with self.context.owning():
             for record in self.context.history.all():
-                if record.id != remote.id and self.settler.is_open(record) and may_be(record, remote):
+                if record.id != remote.id and self.reconciler.is_open(record) and may_be(record, remote):
                     raise InputError(
                         f"{remote.id} may be {record.local_id}, which is not confirmed yet",
                         advice=f"wait until it is confirmed; if you know that it is this one: "
@@ -132,11 +132,11 @@ class RemoteBatches:
         self.context.noticed(record)
         return record
 
-    async def sync(self, looker: Poller, fetcher: Fetcher, work: Work) -> SyncReport:
+    async def sync(self, poller: Poller, fetcher: Fetcher, work: Work) -> SyncReport:
         """Look, settle, send, adopt, fetch; one failure stops no other."""
         waiting = {r.local_id for r in self.context.history.all() if r.waiting}
         brought = set(fetcher.brought)
-        state = await looker.look()
+        state = await poller.look()
         if state.blind_since is not None:
             return SyncReport(
                 error=f"{state.error}; {state.advice}" if state.advice else state.error, unconfirmed=self._unconfirmed()
@@ -201,9 +201,9 @@ class RemoteBatches:
             other = again.get(batch.id)
             if other is None or other.request_counts.total != batch.request_counts.total:
                 continue
-            owner, ours = self.settler.late(batch)
+            owner, ours = self.reconciler.late(batch)
             if owner is not None:
-                self.settler.adopt(owner.local_id, batch)
+                self.reconciler.adopt(owner.local_id, batch)
             if ours:
                 continue
             with contextlib.suppress(InputError):

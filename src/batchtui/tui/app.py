@@ -1,4 +1,4 @@
-"""The app: wires the service, its events, signals, colours, keys and screens together; holds no rules."""
+"""The app: wires the service, its events, signals, colors, keys and screens together; holds no rules."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -156,7 +157,7 @@ class BatchtuiApp(Guard, App[int]):
         return HomeScreen()
 
     def on_mount(self) -> None:
-        """Colours, keys and signals; the service starts after the first paint."""
+        """Colors, keys and signals; the service starts after the first paint."""
         self.config_problems: list[str] = [*self.service.config.warnings]
         choose_theme(self, self.service.config.screen.theme)
         self.set_keymap(bindings.usable(self.service.config.keys))
@@ -179,6 +180,9 @@ class BatchtuiApp(Guard, App[int]):
             gc.enable()
         self.service_thread.start()
         self._look()
+        if not self.is_headless:
+            # Whoever opens results need not wait for it; nobody who leaves waits for the thread.
+            threading.Thread(target=import_module, args=("batchtui.tui.results.screen",), daemon=True).start()
         from batchtui.tui import config_check
 
         self.config_problems += config_check.of(self.service.config)

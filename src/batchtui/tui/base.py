@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.await_complete import AwaitComplete
@@ -94,6 +94,11 @@ class BaseScreen(Guard, DismissOnce, Screen[R]):
 
     KEY_LINE: ClassVar[tuple[str, ...]] = ()
     """Binding ids shown in the key line, the most important first; ``help`` and ``quit`` or ``back`` last."""
+
+    @property
+    def words_here(self) -> Mapping[str, tuple[str, str]]:
+        """Label and tip, by their ids, of bindings that mean something else now than they say."""
+        return {}
 
     @property
     def tui(self) -> BatchtuiApp:

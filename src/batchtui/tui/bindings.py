@@ -94,6 +94,12 @@ def shown(app: App[object], binding: Binding) -> str:
     return binding.key_display or name_of(binding.key)
 
 
+def words_of(screen: DOMNode, binding: Binding) -> tuple[str, str]:
+    """A binding's label and tip as they are true now: those that the screen's ``words_here`` has for it, else its own."""
+    here: Mapping[str, tuple[str, str]] = getattr(screen, "words_here", {})
+    return here.get(binding.id or "", (binding.description, binding.tooltip))
+
+
 def in_sentence(key: str) -> str:
     """One key as a sentence writes it: ``ctrl+p`` stays, ``question_mark`` is ``?``, ``enter`` is Enter."""
     *modifiers, last = key.split("+") if key != "+" else [key]

@@ -51,8 +51,9 @@ class BatchCommands(Provider):
             if not binding.id or not active.enabled or binding.id in seen or not binding.tooltip:
                 continue
             seen.add(binding.id)
-            name = f"{binding.description[:1].upper()}{binding.description[1:]}  ({bindings.shown(self.app, binding)})"
-            found = name, binding.tooltip, _runner(self._tui, binding.action, active.node)
+            label, tip = bindings.words_of(self.screen, binding)
+            name = f"{label[:1].upper()}{label[1:]}  ({bindings.shown(self.app, binding)})"
+            found = name, tip, _runner(self._tui, binding.action, active.node)
             if binding.id in _MOVES:
                 moves.append(found)
             else:

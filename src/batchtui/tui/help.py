@@ -47,7 +47,7 @@ def _keys(screen: Screen[Any], room: int) -> list[Piece]:
         if not binding.tooltip or not active.enabled:
             continue
         kind = "app" if active.node is screen.app else "screen" if active.node is screen else "widget"
-        name, tip = binding.id or binding.action, binding.tooltip
+        name, (_, tip) = binding.id or binding.action, bindings.words_of(screen, binding)
         if numbered := _TAB.fullmatch(name):
             name, tip = numbered[1], "the tab with that number"
         shown, _ = found.setdefault((order[kind], name), ([], tip))
@@ -85,8 +85,8 @@ def _signs(room: int) -> list[Piece]:
         (g.mark, "$text-primary", "marked: c, r, x and d act on all marked batches"),
     ]
     parts: list[Piece] = [("Signs\n", "bold")]
-    for sign, colour, meaning in signs:
-        parts += [(f"{sign}  ", colour), f"{_hanging(meaning, 3, room)}\n"]
+    for sign, color, meaning in signs:
+        parts += [(f"{sign}  ", color), f"{_hanging(meaning, 3, room)}\n"]
     parts.append(
         (
             "~ before a price: an estimate.  Left: until the batch expires, or until the API deletes its results.",

@@ -152,17 +152,22 @@ class RemoteBatchesScreen(BaseScreen[None]):
                 self._asking = False
         if not self.is_attached:
             return
-        self.query_one(RowList).reload()
-        self._facts(self._so_far(failed=failed))
+        self._show(failed=failed)
         if not failed and self._next and self._near_the_end():
             self._page()
+
+    def _show(self, *, failed: bool) -> None:
+        listed = self.query_one(RowList)
+        listed.set_empty("" if failed else "Every batch in this workspace is tracked here.\nPress R to refresh.")
+        listed.reload()
+        self._facts(self._so_far(failed=failed))
 
     def _so_far(self, *, failed: bool) -> str:
         shown = numbers.plural(len(self.rows), "batch", "batches")
         if failed:
             return f"{shown} so far; press R to refresh"
         if not len(self.rows):
-            return "every batch in this workspace is tracked here"
+            return ""
         return shown + (", more when you scroll down" if self._next else "")
 
     def _facts(self, words: str) -> None:
@@ -206,6 +211,5 @@ class RemoteBatchesScreen(BaseScreen[None]):
             self.fail(error)
             return
         self.rows.batches = [batch for batch in self.rows.batches if batch.id != remote.id]
-        self.query_one(RowList).reload()
-        self._facts(self._so_far(failed=False))
+        self._show(failed=False)
         self.say(f"{present_batch.name(record)} adopted", level="good")

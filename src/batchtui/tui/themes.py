@@ -1,4 +1,4 @@
-"""Colours: Textual's themes, ``ansi`` for the terminal's own, and one of high contrast."""
+"""Colors: Textual's themes, ``ansi`` for the terminal's own, and one of high contrast."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def theme_problems(wanted: str) -> list[str]:
 
 
 def choose_theme(app: App[Any], wanted: str) -> None:
-    """Put on a theme by name; under an unknown one the colours stay."""
+    """Put on a theme by name; under an unknown one the colors stay."""
     app.register_theme(HIGH_CONTRAST)
     name = ALIASES.get(wanted, wanted)
     if name in app.available_themes:

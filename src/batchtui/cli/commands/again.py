@@ -24,8 +24,10 @@ from batchtui.service.again import AgainChange
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
 @click.argument("sources", nargs=-1, metavar="[SOURCE...]", shell_complete=completion.files)
 @click.option("--reread", is_flag=True, help="Read the files that the run was made from as they are now.")
-@click.option("--model", default="", help="Another model for every request.")
-@click.option("--template", type=click.Path(path_type=Path), default=None, help="Another template for the rows.")
+@click.option("--model", default="", metavar="MODEL", help="Another model for every request.")
+@click.option(
+    "--template", type=click.Path(path_type=Path), metavar="FILE", default=None, help="Another template for the rows."
+)
 @set_option
 @send_options
 @click.option("--dry-run", is_flag=True, help="Only check, price and show what differs from the run.")

@@ -14,7 +14,7 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.meant import all_meant
+from batchtui.cli.batch_choice import all_meant
 from batchtui.cli.output import fail, print_json, say, show, terminal_width
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
@@ -88,7 +88,9 @@ async def _watch_all(service: Service, *, others: bool) -> None:
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
 @click.option("--refresh", is_flag=True, help="Check with the API first.")
 @click.option("--template", is_flag=True, help="Print the template that its run was made with, or write it with -o.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write the template to FILE.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", default=None, help="Write the template to FILE."
+)
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def show_(session: Session, id_: str, refresh: bool, template: bool, output: Path | None, force: bool) -> int:
     """Show one batch and what its run was made from.  Exit code 1 when the API does not know it any more."""
@@ -172,7 +174,7 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         ("requests", f"{record.requests:,}" + (f", {numbers.size(record.bytes)}" if record.bytes else "")),
         ("models", ", ".join(f"{m} ×{n:,}" for m, n in record.models.items()) or "—"),
         ("profile", f"{record.profile} at {record.base_url}"),
-        ("results", record.results),
+        ("results", batch.results(record) if record.status == "ended" else "none yet"),
         ("cost", batch.cost(record) or "—"),
         *_cost_facts(record),
         *_times(record, datetime.now(UTC)),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from batchtui import safetext
-from batchtui.cli import completion
-from batchtui.cli.meant import batch_or_run, run_option
+from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import Destination, table_options, table_place, write_table
 from batchtui.cli.session import Session, verb
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from batchtui.domain.work import Work
     from batchtui.results.compare import Comparison
     from batchtui.results.field_scores import Agreement, FieldComparison
-    from batchtui.results.names import ValueNames
+    from batchtui.results.names import Name, ValueNames
     from batchtui.results.view import View
     from batchtui.service import Service
 
@@ -76,6 +76,8 @@ def compare_(
             names, found = _field_compared(service, records, views, (field, gold), work)
         else:
             rows, fields = _rows_compared(views, work)
+    for each, whole in sides:
+        words.say_not_included(service.run_of(each) if whole else [each], run=whole)
     if not field:
         return _tell_rows(session, rows, fields, everything)
     titles = present.told_apart([batch.full_name(each) for each in records])
@@ -123,9 +125,18 @@ def _field_compared(
     one, other = views
     names = names_of(one, work), names_of(other, work)
     field, gold = asked
-    resolved = names[0].resolve(field), names[1].resolve(field)
+    resolved = _name_in(names[0], records[0], field), _name_in(names[1], records[1], field)
+    for note in dict.fromkeys((*names[0].notes, *names[1].notes)):
+        say(note)
     right = service.gold(one, names[0], resolved[0], gold, records[0]) if gold else None
     return names[0], compare_field((one, other), names, resolved, right)
+
+
+def _name_in(names: ValueNames, record: BatchRecord, field: str) -> Name:
+    try:
+        return names.resolve(field)
+    except InputError as error:
+        raise InputError(f"{batch.full_name(record)}: {error}", advice=error.advice) from error
 
 
 def _tell_field(

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from batchtui.cli import completion
+from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
-from batchtui.cli.meant import batch_or_run, run_option
-from batchtui.cli.output import print_json, show, terminal_width
+from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import counts as present
@@ -56,13 +56,16 @@ def count_(
 
     service = session.service()
     record, run = batch_or_run(service, id_, run)
-    brought(session, service, record, run=run)
+    records = brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     with session.work() as work:
         view = service.open_results(record.local_id, run=run, work=work)
         names = names_of(view, work)
         rows = chosen_rows(view, only, wanted)
         counts: Any = count(view, names, field, by, rows, work)
+    words.say_not_included(records, run=run)
+    for note in names.notes:
+        say(note)
     if session.json:
         print_json(present.to_json(counts))
         return 0

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import all_meant
 from batchtui.cli.downloads import look, no_results_yet
-from batchtui.cli.meant import all_meant
 from batchtui.cli.output import fail, print_json, say
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 import click
 from click.shell_completion import CompletionItem
 
@@ -15,18 +17,21 @@ TOPICS = {
     "exit-codes": """Exit codes
 
   0    all done and all succeeded (answers that are cut short or invalid have succeeded; --strict makes it 1)
-  1    done, but some requests did not succeed
+  1    done, but some requests did not succeed; list, show, watch, sync: the API does not know a batch any more
   2    bad input or usage; nothing was sent
   3    refused by the API, or no network
   4    sent, and the outcome is unknown (batchtui sync checks again and never sends twice)
-  130  interrupted\n  141  the reader of standard output closed it, as with | head""",
+  130  interrupted
+  141  the reader of standard output closed it, as with | head""",
     "json": """--json: one JSON value on standard output, nothing else there; dollars are numbers, times are RFC 3339 in UTC
 
-  check    {requests, bytes, batches, problems[{where, custom_id, level, message, code}], problem_groups[{code, level,
-           message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi], batch_usd[lo,hi], standard_usd[lo,hi],
-           likely_usd, unpriced[], calibrated}}
-  submit   {run, batches[record]}; retry and again the same
-  list     [record]; show record; watch, cancel, fetch [record]; delete [local_id]
+  check    {requests, bytes, batches, format, skipped, errors, warnings, problems[{where, custom_id, level, message, code}],
+           problem_groups[{code, level, message, count}], estimate{input_tokens[lo,hi], output_tokens[lo,hi],
+           batch_usd[lo,hi], standard_usd[lo,hi], likely_usd, unpriced[], calibrated}}
+  submit   {run, batches[record]}; retry and again the same; as check when nothing was sent
+  list     [record]; watch, cancel, fetch the same
+  show     record; adopt the same
+  delete   [local_id]
   results  {records[record], output, skipped}
   count    {field, by, form, rows, distinct, values[{value, kind, rows, share, also[], filter, by{}}], summary}
   score    {field, gold{kind, name}, rows, usable, accuracy{hits, rows, value, low, high}, kappa, macro_f1, classes[{label,
@@ -34,6 +39,8 @@ TOPICS = {
   compare  counts and totals of both sides, fields[]; with --field {field, runs[], rows, usable[], agree, kappa, matrix,
            differ, gold, right{both, left, right, neither, p_value}, cost_usd[]}
   sync     {fetched[], adopted[], sent[], unconfirmed[], unknown{local_id: why}, failed{local_id: why}, error}
+  doctor   [{level, what, found}]
+  serve    {base_url, pid}
   record   local_id, id, run, attempt, retry_of, part, parts, title, note, profile, status, counts{processing, succeeded, errored,
            canceled, expired}, requests, created_at, ended_at, expires_at, results, tally, estimate, cost_usd, error, …""",
     "files": """Files on disk
@@ -69,8 +76,8 @@ TOPICS = {
   tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
                            1.5k and 5MB work too
 
-A column goes before a field of the same name, a field before batchtui's own; row.x, answer.x and run.x decide. Quote what
-is text and looks like a field: "name: x".
+A name means a column, else a field of the answers, else what batchtui says of a request; row.x, answer.x and run.x say
+which. Quote text that looks like a field: "name: x".
 
 On home: words of title, note, source, ids, models and status; status:a,b (status:needs is what needs attention),
 model:, profile:, title:, note:, id:, source:, age<2d, cost>1, requests>1000.""",
@@ -100,15 +107,19 @@ counts from 1.  For example:
   urgency = { type = "integer", minimum = 1, maximum = 5 }   keywords of JSON Schema
   tags = { type = "array", items = "string" }
 
-Bounds, lengths and such that the API does not take are told to the model in descriptions and checked here.  An answer that is
-no JSON, or does not fit, is invalid: batchtui results ID --only invalid shows them, retry ID --only invalid sends them again.""",
+Bounds and lengths, which the API does not accept, are described to the model and checked by batchtui.  An answer that is not
+JSON, or does not fit, is invalid: batchtui results ID --only invalid shows them, retry ID --only invalid retries them.""",
     "config": "config.toml: every setting is optional\n\n" + FIRST_CONFIG,
-    "keys": """Keys of the screen (? shows the current ones; [keys] in config.toml rebinds them)
+    "keys": """Keys of the screen (? shows those of the current screen; [keys] in config.toml rebinds them)
 
-  n new   i import   enter open   esc back   c cancel   r retry   x export   d delete   e rename, note
-  R refresh now   / filter   s sort   space mark   y copy   ? help   ctrl+p palette   q quit   j k g G beside the arrows
-
-  in results: # count   C columns   A score   V review   = compare   a run again   b new batch from answers   u whole run""",
+  everywhere   ? help   ctrl+p all actions   esc back   f5 redraw   q quit
+  lists        arrows or j k g G   enter open   space mark   * mark all
+  home         n new   i import   c cancel   r retry   a run again   b new batch from answers   x export
+               f download again   d delete   e title and note   v details   / filter   s sort   R refresh
+               o other batches   $ spending   p profiles   , settings   y copy the ID
+  results      / filter   s sort   # count   C columns   E errors   r retry   x export   y copy   V review
+               A score   = compare   u whole run   a run again   b new batch from answers   m Markdown
+               v raw JSON   f download again""",
 }
 
 
@@ -135,7 +146,9 @@ def help_(ctx: click.Context, topic: str | None) -> None:
         click.echo(group.get_help(ctx.parent))
         click.echo("\nTopics: " + ", ".join(TOPICS) + " (batchtui help TOPIC)")
     else:
-        raise InputError(f"no help on {topic!r}", advice="topics: " + ", ".join(TOPICS))
+        near = difflib.get_close_matches(topic.lower(), [*TOPICS, *VERBS], n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise InputError(f"no help on {topic!r}", advice=f"{hint}topics: {', '.join(TOPICS)}")
 
 
 @click.command("completion")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import click
 import msgspec
 
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
-from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, agree_on
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
@@ -24,6 +24,7 @@ from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
 from batchtui.results.filter import EVERYTHING, Filter
 from batchtui.results.names import split_names
+from batchtui.results.spreadsheet import BOM
 from batchtui.service import Service
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _MAX_SCHEMA = 16_000_000
     "-o",
     "--output",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     default=None,
     help="Write to FILE; its ending says the format. A folder for --format files, - for standard output.",
 )
@@ -52,7 +54,7 @@ _MAX_SCHEMA = 16_000_000
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.option(
     "--columns",
-    default="",
+    default=None,
     metavar="NAMES",
     help="csv, parquet, sqlite: only these columns, in this order: topic,answer.sentiment,run.cost_usd.",
 )
@@ -75,6 +77,7 @@ _MAX_SCHEMA = 16_000_000
     "--schema",
     "schema_file",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     default=None,
     help="Check answers by this JSON Schema where the request asked for none.",
 )
@@ -108,7 +111,7 @@ def results_(
     schema_file: Path | None,
     strict: bool,
     raw: bool,
-    columns: str,
+    columns: str | None,
     with_origin: bool,
     others: tuple[str, ...],
     **how: Any,
@@ -117,6 +120,9 @@ def results_(
     all_rows = bool(how["all_rows"])
     service = session.service()
     wanted = wanted_filter(filter_, case, regex)
+    chosen = split_names(columns or "")
+    if columns is not None and not chosen:
+        raise InputError("--columns names no column", advice="leave it out for all columns")
     schema = _read_schema(schema_file) if schema_file is not None else None
     record, run = batch_or_run(service, id_, run)
     if all_rows and (only or not wanted.empty):
@@ -136,7 +142,7 @@ def results_(
         only=only,
         wanted=wanted,
         raw=raw,
-        columns=split_names(columns),
+        columns=chosen,
         schema=schema,
         others=beside,
         **how,
@@ -146,11 +152,10 @@ def results_(
     if place.dest is not None:
         say(f"{numbers.plural(written, 'result')} written to {place.dest}")
     _say_left_out(service, records, skipped=not all_rows, run=run)
-    tally, whole = _standing(service, record, run, schema) if run or schema is not None else (None, None)
-    if tally is not None and schema is not None:
-        say(
-            f"{tally.invalid:,} of {numbers.plural(tally.lines, 'result')} invalid by {safetext.line(str(schema_file), 80)}"
-        )
+    standing = _standing(service, record, run, schema) if run or schema is not None else None
+    tally, whole = (standing.tally, standing.whole) if standing is not None else (None, None)
+    if standing is not None and schema is not None:
+        say(standing.by_schema(safetext.line(str(schema_file), 80)))
     _tell(session, records, place, whole)
     if whole is not None:
         return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
@@ -177,11 +182,7 @@ def _say_left_out(service: Service, records: Sequence[BatchRecord], *, skipped: 
     """What was not written: requests that were skipped, and batches without results."""
     for each in records if skipped else ():
         words.say_skipped(service, each, "; --all-rows includes them")
-    sent_again = {local_id for r in records for local_id in r.retry_of}
-    for each in records:
-        lacks = each.active or each.results_due or (run and each.status == "refused")
-        if lacks and each.local_id not in sent_again:
-            say(f"not in it: {batch.line(each)}")
+    words.say_not_included(records, run=run)
 
 
 def _others(service: Service, record: BatchRecord, with_origin: bool, others: Sequence[str]) -> list[BatchRecord]:
@@ -201,7 +202,7 @@ def _read_schema(path: Path) -> Schema:
     from batchtui.results.answer_check import Schema
 
     try:
-        given = msgspec.json.decode(plainfile.read(path, _MAX_SCHEMA))
+        given = msgspec.json.decode(plainfile.read(path, _MAX_SCHEMA).removeprefix(BOM))
         if not isinstance(given, dict | bool):
             raise InputError(f"{path} is not a valid JSON Schema: expected an object")
         return Schema(given)
@@ -214,24 +215,44 @@ def _read_schema(path: Path) -> Schema:
         raise InputError(f"{path} is not a valid JSON Schema: {why}") from error
 
 
-def _standing(
-    service: Service, record: BatchRecord, run: bool, schema: Schema | None
-) -> tuple[Tally, dict[str, Any] | None]:
-    """The counts of what was written; with ``run`` also how the run stands merged, and what all of it cost."""
+class _Standing(NamedTuple):
+    """The counts of what was written; of a run also how it stands merged, and what all of it cost."""
+
+    tally: Tally
+    whole: dict[str, Any] | None
+    checked: tuple[int, int, int]
+    """Results that --schema checks, the invalid ones of these, and results whose requests asked for a schema."""
+
+    def by_schema(self, name: str) -> str:
+        """What --schema found."""
+        results, invalid, others = self.checked
+        if others and not results:
+            return f"{name} was not used: every request asked for a schema of its own"
+        rest = f"; {numbers.plural(others, 'other')} checked by the schema that the request asked for" if others else ""
+        return f"{invalid:,} of {numbers.plural(results, 'result')} invalid by {name}{rest}"
+
+
+def _standing(service: Service, record: BatchRecord, run: bool, schema: Schema | None) -> _Standing:
     view = service.open_results(record.local_id, run=run, schema=schema)
     tally, good = view.tally, view.counts()["good"]
     after = [{"attempt": attempt, "good": total} for attempt, total in view.good_after()]
+    checked = view.checked_by_other() if schema is not None else (0, 0, 0)
     view.close()
-    return tally, None if not run else {
-        "requests": len(view),
-        "succeeded": tally.succeeded,
-        "cut_short": tally.cut_short,
-        "invalid": tally.invalid,
-        "good": good,
-        "good_after": after,
-        "cost_usd": None if tally.unpriced else tally.cost_usd,
-        "cost_missing": tally.cost_missing,
-    }
+    whole = (
+        None
+        if not run
+        else {
+            "requests": len(view),
+            "succeeded": tally.succeeded,
+            "cut_short": tally.cut_short,
+            "invalid": tally.invalid,
+            "good": good,
+            "good_after": after,
+            "cost_usd": None if tally.unpriced else tally.cost_usd,
+            "cost_missing": tally.cost_missing,
+        }
+    )
+    return _Standing(tally, whole, checked)
 
 
 def _run_line(whole: dict[str, Any]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from batchtui import safetext
 from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import bring_due
-from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.row_choice import filter_options, filtered, wanted_filter
 from batchtui.cli.sending import (
@@ -27,6 +27,7 @@ from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.domain.plan import Plan
+from batchtui.present import numbers
 from batchtui.present import plan as plan_words
 from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY
 from batchtui.service import Service
@@ -69,9 +70,9 @@ def retry_(
             rows = array("I", (row for row in rows if row in passed))
         plan = retry.plan(rows, settings, work)
         notes = retry.notes(rows, settings)
+        left_alone = {} if only else {each: len(retry.rows([each])) for each in ("invalid", "cut_short")}
     words.say_plan(plan)
-    if not only:
-        _say_left_alone(records)
+    _say_left_alone(left_alone, records)
     _say_notes(notes)
     if not (plan.ok and not dry_run and _agreed(session, service, plan, sending)):
         service.discard(plan)
@@ -81,24 +82,22 @@ def retry_(
     return send(session, service, plan, sending, place, retry_of=record)
 
 
-def _say_left_alone(records: Sequence[BatchRecord]) -> None:
-    """What a retry does not take up unless it is asked to."""
-    invalid = sum(r.tally.invalid for r in records if r.tally)
-    if invalid:
-        answers = "invalid answer is" if invalid == 1 else "invalid answers are"
-        say(f"{invalid:,} {answers} not sent; to retry: batchtui retry {records[0].local_id} --only invalid")
-    short = sum(r.tally.cut_short for r in records if r.tally)
-    if short:
-        say(
-            f"{short:,} cut short answers are not retried: batchtui retry {records[0].local_id} --only cut_short "
-            "--set max_tokens=… sends them again"
-        )
+def _say_left_alone(counts: Mapping[str, int], records: Sequence[BatchRecord]) -> None:
+    """Answers that are not usable and are retried only when --only says so, by how they ended."""
+    run = " --run" if len(records) > 1 else ""
+    for only, count in counts.items():
+        if count:
+            answers, change = (
+                ("invalid answer", "") if only == "invalid" else ("cut short answer", " --set max_tokens=…")
+            )
+            retry = f"batchtui retry {records[0].local_id}{run} --only {only}{change}"
+            say(f"{numbers.plural(count, answers)} not retried: {retry}")
 
 
 def _say_notes(notes: Notes) -> None:
     for group in notes.useless:
         text = safetext.line(group.title, 160)
-        say(f"warning: {group.count:,} × {text}: retried as is, it fails again; {group.advice}")
+        say(f"warning: {group.count:,} × {text}\n  → retried as is, this fails again: {group.advice}")
     if notes.downloading:
         say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
     for line in notes.difference:

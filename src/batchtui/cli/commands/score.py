@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from batchtui.cli import completion
+from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
-from batchtui.cli.meant import batch_or_run, run_option
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import table_options, table_place, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
@@ -49,13 +49,16 @@ def score_(
     output: Path | None,
     force: bool,
 ) -> int:
-    """Score a field against gold: accuracy with its 95% interval, kappa, precision, recall and F1 by class, a matrix."""
+    """Score a field against gold: accuracy with its 95% interval, kappa, scores by class, a confusion matrix.
+
+    Gold are the right values.  The scores of a class are precision, recall and F1.
+    """
     from batchtui.results.field_scores import score_field
     from batchtui.results.names import names_of
 
     service = session.service()
     record, run = batch_or_run(service, id_, run)
-    brought(session, service, record, run=run)
+    records = brought(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     place = table_place(session, output, format_, force=force)
     with session.work() as work:
@@ -64,6 +67,9 @@ def score_(
         name = names.resolve(field)
         rows = chosen_rows(view, only, wanted)
         found: Any = score_field(view, names, name, service.gold(view, names, name, gold, record), rows)
+    words.say_not_included(records, run=run)
+    for note in names.notes:
+        say(note)
     if session.json:
         print_json(present.score_json(found))
     elif place is None:
@@ -71,6 +77,8 @@ def score_(
             show(line)
     if place is not None:
         write_table(place, present.score_csv(found))
+        if place.dest is not None:
+            say(f"score written to {place.dest}")
         for note in present.score_notes(found):
             say(note)
     return 0

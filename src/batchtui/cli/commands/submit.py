@@ -54,6 +54,7 @@ _SOURCES: list[Callable[[Any], Any]] = [
     click.option(
         "--template",
         type=click.Path(path_type=Path),
+        metavar="FILE",
         default=None,
         help="A TOML template that turns rows into requests.",
     ),
@@ -63,6 +64,7 @@ _SOURCES: list[Callable[[Any], Any]] = [
     click.option(
         "--bad-file",
         type=click.Path(path_type=Path),
+        metavar="FILE",
         default=None,
         help="Also write what --skip-bad skips to FILE, unchanged.",
     ),
@@ -75,9 +77,17 @@ _SOURCES: list[Callable[[Any], Any]] = [
         help="Add additionalProperties: false to the objects of schemas (output_config.format, strict tools).",
     ),
     click.option(
-        "--model", default=None, help="Model for requests without one; replaces a template's and another provider's."
+        "--model",
+        default=None,
+        metavar="MODEL",
+        help="Model for requests without one; replaces a template's and another provider's.",
     ),
-    click.option("--api-version", default="", help="The anthropic-version to check and send with, e.g. 2023-06-01."),
+    click.option(
+        "--api-version",
+        default="",
+        metavar="VERSION",
+        help="The anthropic-version to check and send with, e.g. 2023-06-01.",
+    ),
     click.option(
         "--count-tokens",
         "count",

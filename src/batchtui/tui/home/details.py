@@ -41,11 +41,11 @@ def of_batch(
     left = group.left(record) if group is not None else None
     retried = group is not None and group.retried(record)
     state = batch.state(record, now, retried=retried)
-    colour = COLORS.get(state.style, "$foreground 60%")
+    color = COLORS.get(state.style, "$foreground 60%")
     part = batch.part_name(record)
     parts: list[Piece] = [(batch.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
-    parts += [(f"{state.sign} {state.word}", colour)]
-    wanted = batch.wants(record, now, retried=retried, left=left)
+    parts += [(f"{state.sign} {state.word}", color)]
+    wanted = batch.attention(record, now, retried=retried, left=left)
     parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record], width)]
     if group is not None and len(group.whole) > 1 and group.good is not None:
         parts += ["\n", f"Whole run  {numbers.of(group.good, group.requests)} usable\n"]
@@ -164,15 +164,9 @@ def _when(record: BatchRecord, now: datetime, usual: tuple[int, int] | None) -> 
         ("Expires", numbers.at(record.expires_at) if running else ""),
         ("Ended", numbers.at(record.ended_at)),
         ("Took", took),
-        ("Results", _results(record)),
+        ("Results", batch.results(record) if record.status == "ended" else ""),
         ("Kept until", f"{gone.astimezone():%Y-%m-%d} by the API" if gone and gone > now and not running else ""),
     ]
-
-
-def _results(record: BatchRecord) -> str:
-    partial = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "partially downloaded"
-    words = {"stored": "downloaded", "partial": partial, "none": "not downloaded", "gone": "gone"}
-    return words[record.results] if record.status == "ended" else ""
 
 
 def _money(record: BatchRecord) -> list[tuple[str, str]]:
@@ -180,7 +174,7 @@ def _money(record: BatchRecord) -> list[tuple[str, str]]:
     unpriced = tally.unpriced if tally else estimate.unpriced if estimate else ()
     missing = tally.cost_missing if tally else ()
     cost = numbers.usd(record.cost_usd) if record.cost_usd is not None else ""
-    facts = [("Cost", numbers.at_least(cost, bool(missing))), ("Not in it", safetext.line("; ".join(missing), 300))]
+    facts = [("Cost", numbers.at_least(cost, bool(missing))), ("Not in cost", safetext.line("; ".join(missing), 300))]
     if tally is not None:
         facts += [
             ("Standard", numbers.usd(tally.standard_usd) if tally.standard_usd is not None else ""),

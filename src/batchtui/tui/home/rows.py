@@ -12,7 +12,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
-from batchtui.present.fitting import fitting
+from batchtui.present.fitting import MiddleCut, fitting
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.home.model import Group, HomeModel, Line, Usual
 from batchtui.tui.widgets.cells import Cell
@@ -102,8 +102,8 @@ class HomeRows:
             "cost": batch.cost(record),
             "note": safetext.line(record.note, 200),
         }
-        if batch.needs_words(record, now):
-            words = batch.wants(record, now, retried=retried, left=self._model.left(record))
+        if batch.takes_sentence(record, now):
+            words = batch.attention(record, now, retried=retried, left=self._model.left(record))
             if record.status == "refused":
                 words = f"refused: {record.error or 'was not created'}"
             plain = words.removesuffix("press Enter").removesuffix("Enter").removesuffix(": ")
@@ -136,19 +136,19 @@ class HomeRows:
         here = f"{record.have:,} of {record.sent_or_counted:,} downloaded" if record.have else "not downloaded"
         return Text(f"{here}{wait}", "warn")
 
-    def _whose(self, name: Cell, record: BatchRecord) -> Cell:
+    def _whose(self, name: MiddleCut, record: BatchRecord) -> Cell:
         """With the profile behind it, for a batch that is another's and not looked at now."""
-        if record.profile == self.own_profile or not isinstance(name, str | Text):
+        if record.profile == self.own_profile:
             return name
-        return Text.assemble(name, (f" @{safetext.line(record.profile, 40)}", "muted"))
+        return name.followed(Text(f" @{safetext.line(record.profile, 40)}", "muted"))
 
-    def _name(self, line: Line, record: BatchRecord) -> Cell:
+    def _name(self, line: Line, record: BatchRecord) -> MiddleCut:
+        part = batch.part_name(record)
         if not line.child:
-            part = batch.part_name(record)
-            name = batch.name(record)
-            return Text.assemble(name, (f"  {part}", "muted")) if part else name
+            return MiddleCut(batch.name(record), after=Text(f"  {part}" if part else "", "muted"))
         twig = GLYPHS.branch_end if line.last else GLYPHS.branch
-        return Text.assemble((f"{twig} ", "muted"), batch.part_name(record) or batch.name(record))
+        before = Text.assemble((f"{twig} ", "muted"), part)
+        return MiddleCut("" if part else batch.name(record), before=before)
 
     def _run(self, group: Group) -> dict[str, Cell]:
         now = self._clock()
@@ -173,7 +173,8 @@ class HomeRows:
         size = f" ({len(group.whole)}{f', {hidden} hidden' if hidden else ''})"
         return {
             "name": self._whose(
-                Text.assemble((f"{fold} ", "accent"), (batch.name(first), "title"), (size, "muted")), first
+                MiddleCut(batch.name(first), "title", before=Text(f"{fold} ", "accent"), after=Text(size, "muted")),
+                first,
             ),
             "status": Text.assemble((f"{sign} ", style), word),
             "done": done,

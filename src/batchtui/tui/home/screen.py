@@ -255,6 +255,7 @@ class HomeScreen(BaseScreen[None]):
         self._draw_first_steps(self.service.look_state())
         sort = None if self.model.sort == "attention" else self.model.sort
         self.batches.set_sort(sort, self.model.falling)
+        self.batches.set_empty("No batch matches the filter.\nPress Esc to show all." if self.model.query else "")
         self.batches.reload()
         self._draw_title()
         self._draw_details()

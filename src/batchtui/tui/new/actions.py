@@ -15,7 +15,7 @@ from batchtui.domain.plan import Plan, Problem
 from batchtui.domain.work import Work
 from batchtui.intake.drafts import Draft
 from batchtui.intake.preview import Previewer
-from batchtui.intake.template import read_template
+from batchtui.intake.renderer import read_template
 from batchtui.paths import NoFolder, expanded
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS

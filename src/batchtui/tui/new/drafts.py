@@ -73,6 +73,7 @@ class DraftKeeper:
         """Of its file as this form saved or opened it."""
         self._loaded: tuple[str, Stamp | None] = ("", None)
         self._sent = False
+        self._requests_then: int | None = None
         self._writing = asyncio.Lock()
 
     async def keep(self, draft: Draft) -> bool:
@@ -123,6 +124,12 @@ class DraftKeeper:
         """This draft is the form's from here on."""
         self.kept, self.name = draft, draft.name
         self._stamp = self._loaded[1] if self._loaded[0] == draft.name else None
+        self._requests_then = None if draft.composing else draft.requests
+
+    def checked_first(self) -> int | None:
+        """The requests of a reopened draft when it was saved, told to its first check; None to the others."""
+        then, self._requests_then = self._requests_then, None
+        return then
 
     async def forget(self) -> Draft | None:
         """What was composed is a batch now: its draft goes, and is returned; raises StoreError.

@@ -163,16 +163,20 @@ class FilePicker(BaseModal[list[str] | None]):
         words = self.query_one("#files-filter", Input).value
         rows = FolderRows(self._folder, self._entries, hidden=self._hidden, words=words)
         self.query_one(RowList).set_source(rows, keep_cursor=bool(words))
+        self.query_one(RowList).set_empty("No file matches the filter.\nPress Esc to show all." if words else "")
 
     @on(MarksChanged)
     def _say(self) -> None:
         marks = len(self.query_one(RowList).marks)
-        text = (
-            f" {numbers.plural(marks, 'file')} marked: ctrl+s chooses them"
-            if marks
-            else " enter chooses a file, space marks several"
-        )
+        text = f" {numbers.plural(marks, 'file')} marked: ctrl+s chooses them" if marks else f" {self._hint()}"
         self.query_one("#files-note", Static).update(Content.styled(text, "dim"))
+
+    def _hint(self) -> str:
+        if not self._entries:
+            return "This folder is empty"
+        if not self._hidden and all(entry.name.startswith(".") for entry in self._entries):
+            return "Only hidden files here: . shows them"
+        return "enter chooses a file, space marks several"
 
     @on(RowSelected)
     def _opened(self, event: RowSelected) -> None:
@@ -212,6 +216,7 @@ class FilePicker(BaseModal[list[str] | None]):
         """Show or hide hidden files."""
         self._hidden = not self._hidden
         self._fill()
+        self._say()
 
     def action_filter(self) -> None:
         """Type letters of the name."""

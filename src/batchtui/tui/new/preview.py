@@ -79,6 +79,7 @@ class TablePeek(RowList):
         ]
         self.set_columns((Column("n", "", 4, align="right"), *columns))
         self.set_source(PeekRows(peek), keep_cursor=False)
+        self.set_empty("This table has no rows.")
         self.columns_found = len(peek.columns) if peek.rows else 0
 
 

@@ -49,8 +49,8 @@ from batchtui.tui.new.problem_pane import ProblemPane
 from batchtui.tui.new.request_view import RequestView
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor, starter
+from batchtui.tui.new.title_line import TitleLine
 from batchtui.tui.progress import progress_line
-from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.model_input import ModelInput
 from batchtui.tui.widgets.status_line import StatusLine
@@ -129,12 +129,8 @@ class NewScreen(BaseScreen[None]):
         self.drafts = DraftKeeper(lambda: self.service.data)
         self._unsaved = False
         """True once the draft could not be saved, and that was said."""
-        self._requests_before: int | None = None
-        """Requests of a reopened draft when it was saved, until its first check here is over."""
         self.jumped = False
         """True while the request shown was jumped to from its problem."""
-        self._named = ""
-        """The title that the form was given, not typed."""
         self._fold_from: Widget | None = None
         """What had the cursor when a check was asked for: the form folds when that is over, unless the cursor moved on."""
 
@@ -146,9 +142,7 @@ class NewScreen(BaseScreen[None]):
             yield Static("", id="new-draft", markup=False)
         yield FoldedForm(id="new-folded")
         yield SourceForm(id="new-source")
-        with Horizontal(classes="form-line", id="new-name-line"):
-            yield Static("Title", classes="form-label", markup=False)
-            yield line_input(placeholder="October evaluation", id="new-name")
+        yield TitleLine(id="new-name-line")
         yield TabLine(self._panes(), id="new-panes")
         with ContentSwitcher(initial="requests", id="new-body"):
             yield RequestView(id="requests")
@@ -178,7 +172,7 @@ class NewScreen(BaseScreen[None]):
         """Fill the form with what it was opened with, and check it."""
         prefilled, form = self._prefilled, self.query_one(SourceForm)
         form.set_path(prefilled.source)
-        self._named = self.query_one("#new-name", Input).value = prefilled.title
+        self.query_one(TitleLine).give(prefilled.title)
         if prefilled.template:
             self.query_one(TemplateEditor).load(prefilled.template, "")
             form.begin_again()
@@ -331,7 +325,7 @@ class NewScreen(BaseScreen[None]):
 
     def fold(self, folded: bool) -> None:
         """Fold the form to one line, or unfold it; the cursor goes along."""
-        line, form, title = self.query_one(FoldedForm), self.query_one(SourceForm), self.query_one("#new-name-line")
+        line, form, title = self.query_one(FoldedForm), self.query_one(SourceForm), self.query_one(TitleLine)
         if folded == self.folded:
             return
         if folded:
@@ -389,7 +383,7 @@ class NewScreen(BaseScreen[None]):
 
     def default_title(self) -> str:
         """The title that was typed, or the file's name."""
-        typed = self.query_one("#new-name", Input).value.strip()
+        typed = self.query_one(TitleLine).title.strip()
         if typed or not self.writing:
             return typed or Path(self.query_one(SourceForm).first_path).stem
         draft = self._draft()
@@ -419,9 +413,8 @@ class NewScreen(BaseScreen[None]):
 
     def _name_by_model(self) -> None:
         """A run made again is named after its other model, as by the verb, while no other title was typed."""
-        title = self.query_one("#new-name", Input)
-        if self._prefilled.again and title.value == self._named:
-            self._named = title.value = self._prefilled.title_with(self.query_one(SourceForm).model)
+        if self._prefilled.again:
+            self.query_one(TitleLine).give(self._prefilled.title_with(self.query_one(SourceForm).model))
 
     @on(SourceForm.Edited)
     @on(TemplateEditor.Edited)
@@ -461,7 +454,7 @@ class NewScreen(BaseScreen[None]):
             )
         self.checker.start(make)
         if not self.writing:
-            run_task(self, self._peek(shown))
+            run_task(self, self._peek(shown, fold_from))
 
     async def check_anew(self) -> None:
         """Check what is shown now, the template as its file says unless it was edited here."""
@@ -557,8 +550,10 @@ class NewScreen(BaseScreen[None]):
         source = CheckInput(lines=b"".join(line + b"\n" for line in lines))
         return lambda: source
 
-    async def _peek(self, shown: FormState) -> None:
-        """Rows and columns, where the source is a table."""
+    async def _peek(self, shown: FormState, asked_from: Widget | None) -> None:
+        """Rows and columns, where the source is a table.  One that needs a template takes the cursor to it, if it is still
+        at ``asked_from``, where the source was named.
+        """
         from batchtui.tui.new.preview import first_rows
 
         number = self.checker.number
@@ -574,6 +569,8 @@ class NewScreen(BaseScreen[None]):
         begins = found.rows and not self.query_one(SourceForm).has_template and not template.composed
         if begins and template.begin(starter(found, self._model)):
             self.show_pane("template")
+            if asked_from is not None and asked_from is self.focused:
+                self.query_one(SourceForm).focus_template()
 
     @on(CheckMoved)
     def _moved(self, event: CheckMoved) -> None:
@@ -621,7 +618,7 @@ class NewScreen(BaseScreen[None]):
             and not self.query_one(SourceForm).has_template
         ):
             self.say("Rows need a template. Edit this one, or name a file in Template.", level="warn")
-        self._compare_with_draft(plan)
+        self._say_since_draft(plan)
         self._tell_form()
         if not plan.format and not self.writing:
             self.fold(False)  # Nothing could be read: what is wrong stands in the form.
@@ -634,9 +631,9 @@ class NewScreen(BaseScreen[None]):
         elif not plan.problems and pane == "problems":
             self.show_pane("requests")
 
-    def _compare_with_draft(self, plan: Plan) -> None:
+    def _say_since_draft(self, plan: Plan) -> None:
         """Say when a reopened draft makes another number of requests than when it was saved."""
-        before, self._requests_before = self._requests_before, None
+        before = self.drafts.checked_first()
         if before is not None and plan.requests != before:
             then = numbers.plural(before, "request")
             self.say(f"This draft had {then} when it was saved, now {plan.requests:,}.", level="warn")
@@ -671,7 +668,7 @@ class NewScreen(BaseScreen[None]):
             return None
         return Draft(
             name=self.drafts.name,
-            title=self.query_one("#new-name", Input).value,
+            title=self.query_one(TitleLine).title,
             sources=(form.typed,) if form.typed else (),
             format=form.format or "",
             table=form.table,
@@ -711,8 +708,7 @@ class NewScreen(BaseScreen[None]):
         self.drafts.reopened(draft)
         self._name_draft(draft)
         self._prefilled = reopened(draft.begun)
-        self._requests_before = None if draft.composing else draft.requests
-        self.query_one("#new-name", Input).value = draft.title
+        self.query_one(TitleLine).title = draft.title
         self.query_one(SourceForm).restore(draft)
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
         if draft.forms:

@@ -113,7 +113,14 @@ class SourceForm(Vertical):
 
     def focus_choice(self, *, again: bool) -> None:
         """Put the cursor on what is to be chosen for the rows of a run: the other model, or the template."""
-        self.query_one("#source-model" if again else "#source-template").focus()
+        if again:
+            self.query_one("#source-model").focus()
+        else:
+            self.focus_template()
+
+    def focus_template(self) -> None:
+        """Put the cursor on the template's path."""
+        self.query_one("#source-template").focus()
 
     @property
     def typed(self) -> str:

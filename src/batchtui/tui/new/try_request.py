@@ -116,7 +116,10 @@ class TryScreen(Dialog[None]):
         pane.display = True
         stop = str(message.get("stop_reason", "")) if isinstance(message, dict) else ""
         content = message.get("content") if isinstance(message, dict) else message
-        await pane.show(content_sections(content) or [Section("", "The answer is empty.", "note")], title=f"· {stop}")
+        await pane.show(
+            content_sections(content) or [Section("", "The answer is empty.", "note")],
+            title=f"· {stop}" if stop else "",
+        )
         pane.focus()
 
     def _projection(self, cost: object) -> str:

@@ -18,7 +18,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
-from batchtui.present.cells import as_many
+from batchtui.present.cells import as_many, names_within
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
@@ -52,6 +52,16 @@ KINDS = {
     "only_right": ("Only after", "after", "only after", GLYPHS.gone, "muted"),
 }
 """How a request can have changed: a tab's label and short label, the word in the list with its sign and color."""
+_NONE = {
+    "changed": "No answer changed.",
+    "differs": "No answer differs.",
+    "fixed": "No answer became usable.",
+    "broke": "No answer stopped being usable.",
+    "failed": "No request failed in both.",
+    "same": "No answer is the same in both.",
+    "only_left": "No request is only in the first.",
+    "only_right": "No request is only in the second.",
+}
 WIDE, PAUSE = 110, 0.06
 
 
@@ -93,11 +103,12 @@ def _state(row: ResultRow | None) -> Cell:
     )
 
 
-def totals_line(totals: Totals, room: int) -> Content:
-    """Both sides' sums, as many as ``room`` cells hold."""
+def totals_line(totals: Totals, room: int, lacking: str = "") -> Content:
+    """Both sides' sums, as many as ``room`` cells hold; ``lacking`` says which batches are not in them."""
     parts = [
         f"{numbers.count(totals.requests)} in both",
         f"usable {totals.good[0]:,} → {totals.good[1]:,}",
+        *([lacking] if lacking else []),
         "cost " + " → ".join(numbers.usd_alike(totals.cost_usd)),
         f"out {numbers.tokens(totals.output_tokens[0])} → {numbers.tokens(totals.output_tokens[1])}",
         f"in {numbers.tokens(totals.input_tokens[0])} → {numbers.tokens(totals.input_tokens[1])}",
@@ -124,6 +135,7 @@ class CompareScreen(BaseScreen[None]):
         self._sides = (left, right)
         self._runs = runs
         self._comparison: Comparison | None = None
+        self._names: Sequence[str] = ()
         self._totals: Totals | None = None
         self._work = Work()
         self._timer: Timer | None = None
@@ -148,13 +160,20 @@ class CompareScreen(BaseScreen[None]):
     def _record(self, side: int) -> BatchRecord:
         return self.service.resolve(self._sides[side])
 
+    @property
+    def lacking(self) -> str:
+        """Which batches of the two runs are not in the figures, in words; "" when all are."""
+        if not self._runs:
+            return ""
+        both = (self.service.run_of(self._record(side)) for side in (0, 1))
+        return batch.not_included_words([record for run in both for record in run], run=True)
+
     async def _compare(self) -> None:
         self._work.stop()
         self._work = work_for(self)
         records = [self._record(n) for n in (0, 1)]
-        names = [f"{batch.name(r)} {'' if self._runs else batch.part_name(r)}".strip() for r in records]
-        title = Content.assemble(("before ", "dim"), (names[0], "bold"), ("   after ", "dim"), (names[1], "bold"))
-        self.query_one("#compare-title", Static).update(title)
+        self._names = [f"{batch.name(r)} {'' if self._runs else batch.part_name(r)}".strip() for r in records]
+        self._say_title(self.app.size.width)
         comparison = await self.in_thread(self._read, self._work)
         if not self.is_attached:
             return
@@ -185,10 +204,21 @@ class CompareScreen(BaseScreen[None]):
             tab = self.query_one(TabLine).chosen
             rows = self._comparison.select(None if tab == "changed" else [tab])
             self.query_one(RowList).set_source(PairRows(self._comparison, rows))
+            self.query_one(RowList).set_empty(self._nothing_in(tab))
             self.query_one(StatusLine).tell(
                 f"{numbers.count(len(rows))} of {numbers.count(len(self._comparison))} shown"
             )
             self._show_soon()
+
+    def _nothing_in(self, tab: str) -> str:
+        """Why a tab shows no pair, and the key to one that does."""
+        assert self._comparison is not None
+        counts = self._comparison.counts()
+        most = max(counts, key=lambda kind: counts[kind])
+        if not counts[most]:
+            return "Neither side has results."
+        number = self.query_one(TabLine).ids.index(most) + 1
+        return f"{_NONE[tab]}\nPress {number} to show {KINDS[most][0]} ({counts[most]:,})."
 
     def action_tab(self, number: int) -> None:
         """The tab with this number."""
@@ -204,7 +234,7 @@ class CompareScreen(BaseScreen[None]):
 
         if self._comparison is not None:
             records = self._record(0), self._record(1)
-            run_task(self, by_field(self, self._comparison, records), opens=True)
+            run_task(self, by_field(self, self._comparison, records, self.lacking), opens=True)
 
     def action_swap(self) -> None:
         """Before becomes after."""
@@ -252,12 +282,21 @@ class CompareScreen(BaseScreen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """The answers below the list where there is room, else on Enter."""
         self._arrange_panes(event.size.width)
+        self._say_title(event.size.width)
         self._say_totals(event.size.width)
         self._show_soon()
 
+    def _say_title(self, width: int) -> None:
+        """Both names, of long ones the middle cut."""
+        if self._names:
+            words = "before ", "   after "
+            one, other = names_within(self._names, width - 2 - len("".join(words)))
+            title = Content.assemble((words[0], "dim"), (one, "bold"), (words[1], "dim"), (other, "bold"))
+            self.query_one("#compare-title", Static).update(title)
+
     def _say_totals(self, width: int) -> None:
         if self._totals is not None:
-            self.query_one("#compare-sums", Static).update(totals_line(self._totals, width - 2))
+            self.query_one("#compare-sums", Static).update(totals_line(self._totals, width - 2, self.lacking))
 
     def _arrange_panes(self, width: int, *, listed: bool = False) -> None:
         """Both panes where there is room, else the answers while they are read, unless the list is wanted."""

@@ -84,8 +84,11 @@ class FieldCompareScreen(BaseScreen[None]):
         records: tuple[BatchRecord, BatchRecord],
         names: tuple[ValueNames, ValueNames],
         field: Name,
+        lacking: str = "",
     ) -> None:
+        """``lacking`` says which batches of the runs are not in the figures."""
         super().__init__()
+        self._lacking = lacking
         self._views = comparison.left, comparison.right
         self._records = records
         self._names = names
@@ -131,6 +134,7 @@ class FieldCompareScreen(BaseScreen[None]):
         if found is None:
             return
         figures, notes = present.comparison_figures(found, self._titles), present.comparison_notes(found)
+        figures += [self._lacking] if self._lacking else []
         self.query_one("#score-title", Static).update(
             Content(present.comparison_title(found, self._titles)).stylize("bold")
         )
@@ -138,17 +142,18 @@ class FieldCompareScreen(BaseScreen[None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes) and self.size.height >= 30
         room = max(5, (self.size.height - 4 - len(figures)) // 2)
-        empty = Matrix([], [])
+        empty = Matrix(["No row is usable in both: there is no matrix."], [])
         drawn = present.comparison_matrix(found, self._titles, self.size.width - 2, room) if found.matrix else empty
         self.query_one(MatrixView).show(drawn)
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
-    def _list(self, rows: Rows, what: str) -> None:
+    def _list(self, rows: Rows, what: str, empty: str) -> None:
         listed = self.query_one(RowList)
         golden = self.found is not None and self.found.gold is not None
         listed.set_columns(_columns(self._titles, [name for name, _ in self._shown_own], gold=golden))
         listed.set_source(FieldPairRows(self, rows), keep_cursor=False)
+        listed.set_empty(empty)
         self.query_one(StatusLine).tell(dot(what, numbers.plural(len(rows), "row")))
 
     def cells(self, number: int) -> list[Cell]:
@@ -165,7 +170,8 @@ class FieldCompareScreen(BaseScreen[None]):
     def action_all(self) -> None:
         """List all rows that differ."""
         if self.found is not None:
-            self._list(self.found.differing(), "rows that differ")
+            empty = "No row differs: both runs gave the same values." if self.found.pairs else ""
+            self._list(self.found.differing(), "rows that differ", empty)
 
     @on(MatrixView.Chosen)
     def _chosen(self, event: MatrixView.Chosen) -> None:
@@ -174,7 +180,8 @@ class FieldCompareScreen(BaseScreen[None]):
         spot = event.spot
         rows = self.found.select(spot.row, spot.column)
         one, other = present.short_names(self._titles, 24)
-        self._list(rows, f"{one} {name_of(spot.row)}, {other} {name_of(spot.column or '')}")
+        what = f"{one} {name_of(spot.row)}, {other} {name_of(spot.column or '')}"
+        self._list(rows, what, "This cell has no rows.\nPress w to list all rows that differ.")
         if rows:
             self.query_one(RowList).focus()
 
@@ -262,8 +269,10 @@ def _columns(titles: Sequence[str], own: Sequence[Name], *, gold: bool) -> list[
     ]
 
 
-async def by_field(screen: BaseScreen[Any], comparison: Comparison, records: tuple[BatchRecord, BatchRecord]) -> None:
-    """Ask which field, each with its agreement, and compare it."""
+async def by_field(
+    screen: BaseScreen[Any], comparison: Comparison, records: tuple[BatchRecord, BatchRecord], lacking: str = ""
+) -> None:
+    """Ask which field, each with its agreement, and compare it; ``lacking`` says which batches are not included."""
     views = comparison.left, comparison.right
 
     def read() -> tuple[tuple[ValueNames, ValueNames], list[tuple[int, int]], list[Agreement]]:
@@ -287,5 +296,5 @@ async def by_field(screen: BaseScreen[Any], comparison: Comparison, records: tup
         )
         field = names[0].find(chosen) if chosen is not None else None
     if field is not None:
-        made = await screen.in_thread(FieldCompareScreen, comparison, records, names, field)
+        made = await screen.in_thread(FieldCompareScreen, comparison, records, names, field, lacking)
         await screen.app.push_screen(made)

@@ -18,6 +18,7 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import counts as present
 from batchtui.present import numbers
+from batchtui.present.cells import dot
 from batchtui.results.column_counts import ColumnCounts, Counted, count_column
 from batchtui.results.field_columns import FIRST
 from batchtui.results.names import Name, ValueNames
@@ -111,8 +112,12 @@ class CountsScreen(BaseScreen[str | None]):
         bind("x", "export", "export", "export", "save the counts as CSV"),
     ]
 
-    def __init__(self, view: View, names: ValueNames, name: Name, rows: Rows, *, whole: bool) -> None:
+    def __init__(
+        self, view: View, names: ValueNames, name: Name, rows: Rows, *, whole: bool, lacking: str = ""
+    ) -> None:
+        """``lacking`` says which batches of the run are not in the counts."""
         super().__init__()
+        self._lacking = lacking
         self._view = view
         self._names = names
         self._rows = None if whole else rows
@@ -167,17 +172,18 @@ class CountsScreen(BaseScreen[str | None]):
         figures = present.quartiles(counts.summary) if counts.summary is not None else ""
         self.query_one("#counts-figures", Static).update(Content(figures))
         self.query_one("#counts-figures").display = bool(figures)
-        note = present.respelled(counts)
+        note = dot(self._lacking, present.respelled(counts))
         self.query_one("#counts-note", Static).update(Content(note))
         self.query_one("#counts-note").display = bool(note)
         columns = columns_of(counts, self.size.width)
         listed.set_columns(columns)
         rows = CountRows(counts, columns[-1].width, shares=self._shares)
         listed.set_source(rows if counts.groups else NoRows())
+        listed.set_empty("There are no rows to count.\nPress Esc to go back and show other rows.")
         placed = lay_out(columns, self.size.width - GUTTER - 1, GAP)
         hidden = len(counts.across) - sum(place.column.key.startswith("by") for place in placed)
         more = f" · {numbers.plural(hidden, 'more column')}: x exports all" if hidden > 0 else ""
-        self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "No rows.")
+        self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "")
         self.refresh_bindings()
 
     def _title(self) -> None:

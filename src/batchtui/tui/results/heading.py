@@ -12,7 +12,7 @@ from batchtui import safetext
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import batch, numbers
-from batchtui.present.cells import as_many
+from batchtui.present.cells import as_many, dot
 from batchtui.present.fitting import MiddleCut
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import Unchecked, View
@@ -62,15 +62,18 @@ def odd_ids(tally: Tally) -> str:
     return ", ".join(words)
 
 
-def costs_line(records: Sequence[BatchRecord], view: View | None, room: int) -> Content:
-    """Real cost of a batch or a run's batches beside estimate and standard price, and the tokens, as ``room`` cells hold."""
+def costs_line(records: Sequence[BatchRecord], view: View | None, room: int, lacking: str = "") -> Content:
+    """Real cost of a batch or a run's batches beside estimate and standard price, and the tokens, as ``room`` cells hold;
+    ``lacking`` says which batches of the run are not included.
+    """
     tally = view.tally if view is not None else records[0].tally
     ranges = [each.estimate.batch_usd for each in records if each.estimate is not None]
     low, high = sum((each[0] for each in ranges), Decimal(0)), sum((each[1] for each in ranges), Decimal(0))
     estimate = [f"estimated {numbers.usd_range((low, high))}"] if ranges else []
     if tally is None or (view is not None and not tally.lines):
-        return Content(" · ".join(["cost not known yet", *estimate]))
+        return Content(dot("cost not known yet", lacking, *estimate))
     parts = [f"cost {numbers.at_least(numbers.usd(tally.cost_usd), bool(tally.cost_missing))}"]
+    parts += [lacking] if lacking else []
     if tally.cost_missing:
         parts.append(f"{GLYPHS.warning} not known: {safetext.line('; '.join(tally.cost_missing), 120)}")
     if tally.unpriced:

@@ -16,7 +16,7 @@ from batchtui import safetext
 from batchtui.domain.errors import BatchtuiError
 from batchtui.present import numbers
 from batchtui.present import scores as present
-from batchtui.present.cells import name_of
+from batchtui.present.cells import cut, name_of
 from batchtui.present.fitting import fitting
 from batchtui.present.matrix import NOT_USABLE
 from batchtui.present.symbols import GLYPHS
@@ -40,6 +40,8 @@ _OTHER, _UNKNOWN = "\0other", "\0unknown"
 MOST_VALUES = 100
 SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
+VALUE_WORDS = "value", "review: enter the value you think is right; then the answer is shown"
+"""Label and tip of the keys of a verdict where the answer is hidden."""
 
 
 class ReviewModel:
@@ -53,6 +55,8 @@ class ReviewModel:
         self._rows: dict[str, int] = {}
         self.field: Name | None = None
         """The field that verdicts are about, once one was given; ``run.answer`` is the answer as a whole."""
+        self.trouble = ""
+        """What of the review can't be read, in words; "" when all can."""
         self._older: dict[tuple[int, str], bool] = {}
         self._column = TableColumn(Column("run.review", "Rev", 3), self._cell, "run.review")
 
@@ -60,6 +64,7 @@ class ReviewModel:
         """Read the review of a view's run, and the identities of its rows where there is one; before its rows are shown."""
         self._view, self._review, self._keys, self._rows = view, None, [], {}
         self._older.clear()
+        self.trouble = ""
         record = self._screen.record
         if record is None:
             return
@@ -67,10 +72,11 @@ class ReviewModel:
             folder = view.kept[REVIEW_FOLDER]
             assert isinstance(folder, Path)
             review = await self._screen.in_thread(Review, folder)
+            self.trouble = present.unreadable_verdicts(review.unreadable)
             if len(review) or review.sample is not None:
                 await self._ready(review, view)
         except BatchtuiError as error:
-            self._screen.fail(error)
+            self.trouble = str(error)
 
     async def find_field(self) -> None:
         """Take the sample's field for the one under review, once names are read."""
@@ -193,7 +199,7 @@ class ReviewModel:
             value = found.value if found.verdict == "wrong" and found.value else ""
             said = [f"{found.verdict}, right value {name_of(value, 24)}" if value else found.verdict]
             said += ["an older answer was reviewed"] if self.is_older(row) else []
-            said += [f"note: {name_of(found.note, 40)}"] if found.note else []
+            said += [f"note: {cut(safetext.line(found.note, 200), 40)}"] if found.note else []
             parts.append(", ".join(filter(None, said)))
         return [part for part in parts if part]
 
@@ -225,7 +231,7 @@ class ReviewModel:
             said = "right" if verdict == "right" else f"wrong: the model answered {name_of(own or NOT_USABLE)}"
             self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
         elif right and own is None and self._judged:
-            self._screen.say("This answer is not usable: - says what is right.", level="warn")
+            self._screen.say("This answer is not usable. Press - to give the right value.", level="warn")
             return
         elif not right and self.field.scope != "run":
             chosen = await self._right_value(names, "Wrong. What is the right value?", own)

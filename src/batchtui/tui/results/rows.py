@@ -22,6 +22,17 @@ _SHORT = {
 }
 OTHER = "other"
 """The tab of results of an unknown type and of lines that can't be read."""
+_NONE = {
+    "usable": "No answer is usable.",
+    "cut_short": "No answer is cut short.",
+    "invalid": "No answer is invalid.",
+    "errored": "No request errored.",
+    "canceled": "No request was canceled.",
+    "expired": "No request expired.",
+    "missing": "No result is missing.",
+    OTHER: "No result is of another kind.",
+    "waiting": "No request is waiting for its result.",
+}
 
 
 def tabs(view: View) -> list[Tab]:
@@ -33,6 +44,15 @@ def tabs(view: View) -> list[Tab]:
     if other or waiting:
         found.append(Tab(OTHER, "Other", "oth", other))
     return [*found, Tab("waiting", "Waiting", "wait", waiting)] if waiting else found
+
+
+def nothing_in(tab: str, within: str = "") -> str:
+    """Why a tab shows no rows, and what to do; ``within`` says what rows had to be beside it: ``matches the filter``."""
+    if not within:
+        return f"{_NONE[tab]}\nPress 1 to show all results." if tab in _NONE else "There are no results."
+    if tab not in _NONE:
+        return f"No result {within}.\nPress Esc to show all results."
+    return f"{_NONE[tab][:-1]} and {within}.\nPress Esc to show all of this tab, 1 for all tabs."
 
 
 def in_tab(view: View, tab: str, rows: Iterable[int] | None = None) -> Rows:
@@ -79,5 +99,5 @@ class ResultRows:
         return cells_of(self.columns, self.view, self.rows[index])
 
     def style(self, index: int) -> str:
-        """Plain: the outcome cell carries the colour."""
+        """Plain: the outcome cell carries the color."""
         return ""

@@ -56,9 +56,14 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         bind("x", "export", "export", "export", "save the matrix and the classes as CSV"),
     ]
 
-    def __init__(self, found: FieldScore, made: str = "", at: tuple[str, str | None] | None = None) -> None:
-        """``made`` says what the answers are of: models and cost; the cursor begins on the cell ``at``."""
+    def __init__(
+        self, found: FieldScore, made: str = "", at: tuple[str, str | None] | None = None, lacking: str = ""
+    ) -> None:
+        """``made`` says what the answers are of: models and cost; the cursor begins on the cell ``at``; ``lacking`` says
+        which batches of the run are not included.
+        """
         super().__init__()
+        self.lacking = lacking
         self.found = found
         self.made = made
         self.at = at
@@ -84,7 +89,7 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
 
     def _show(self) -> None:
         found, width, height = self.found, self.size.width, self.size.height
-        notes = present.score_notes(found)
+        notes = [note for note in (self.lacking, *present.score_notes(found)) if note]
         title = present.score_title(found)
         self.query_one("#score-title", Static).update(two_ended(title, self.made, width - 2))
         figures = present.score_figures(found)
@@ -92,7 +97,8 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes)
         room = height - 4 - len(figures) - len(notes)
-        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else Matrix([], [])
+        none = Matrix(["No row has gold. Press Esc, then A to choose another column or file."], [])
+        drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else none
         self.query_one(MatrixView).show(drawn, self.at)
 
     @on(MatrixView.Moved)
@@ -137,7 +143,7 @@ async def score(screen: ResultsScreen) -> None:
     view, record, before = screen.view, screen.record, screen.scored
     assert view is not None and record is not None
     if before is not None:
-        await _show_score(screen, view, ScoreScreen(before.found, before.made, before.at))
+        await _show_score(screen, view, ScoreScreen(before.found, before.made, before.at, before.lacking))
         return
     names = await screen.in_thread(names_of, view)
     field = await choose_field(screen, names, "Score which field?")
@@ -150,7 +156,7 @@ async def score(screen: ResultsScreen) -> None:
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
     models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
     cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
-    await _show_score(screen, view, ScoreScreen(found, dot(models, cost)))
+    await _show_score(screen, view, ScoreScreen(found, dot(models, cost), lacking=screen.not_included))
 
 
 async def _show_score(screen: ResultsScreen, view: View, shown: ScoreScreen) -> None:

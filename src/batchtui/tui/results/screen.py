@@ -30,9 +30,9 @@ from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
 from batchtui.tui.results.detail import DetailPane, Mode
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
-from batchtui.tui.results.review import SAMPLE, ReviewModel
-from batchtui.tui.results.rows import ResultRows, tabs
-from batchtui.tui.results.search import RowsFound, Search
+from batchtui.tui.results.review import SAMPLE, VALUE_WORDS, ReviewModel
+from batchtui.tui.results.rows import ResultRows, nothing_in, tabs
+from batchtui.tui.results.search import OnlyRows, RowsFound, Search
 from batchtui.tui.results.table import TableModel
 from batchtui.tui.results.table_columns import TableColumn, numeric, sorts, usual_columns
 from batchtui.tui.widgets.controls import line_input
@@ -195,10 +195,11 @@ class ResultsScreen(BaseScreen[None]):
         self.reviewing = ReviewModel(self)
         self._columns: tuple[TableColumn, ...] = ()
         self._unchecked = Unchecked()
-        self._plain: tuple[TableColumn, ...] = ()
-        """The columns without the marks of the review."""
+        self.columns: tuple[TableColumn, ...] = ()
+        """The columns of the list, without the marks of the review."""
         self._opening = Work()
-        self._scored: ScoreScreen | None = None
+        self._keys_shown: tuple[tuple[str, ...], bool] = ((), False)
+        """The keys of a review that the key line shows, and whether those of a hidden answer."""
         self._cursor_at: int | None = None
         """The row that the cursor was on in the view before, until it is found in this one."""
 
@@ -278,7 +279,7 @@ class ResultsScreen(BaseScreen[None]):
         if not work.stopped and self.is_attached:
             await self.reviewing.find_field()
             self._list.reload()
-            await self._say_unchecked(view)
+            await self._say_notes(view)
 
     async def _drawn(self) -> None:
         """Wait until the rows are drawn, which reading beside it would hold up; no longer than a blink where nothing is."""
@@ -289,7 +290,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def show_columns(self, columns: tuple[TableColumn, ...]) -> None:
         """Show the same rows by other columns."""
-        self._plain = columns
+        self.columns = columns
         columns = self.reviewing.columns(columns)
         if columns == self._columns or self.view is None:
             return
@@ -362,6 +363,11 @@ class ResultsScreen(BaseScreen[None]):
         """The batches of the run that is looked at, none before it is known."""
         return self.service.run_of(self.record) if self.record is not None else []
 
+    @property
+    def not_included(self) -> str:
+        """Which batches of the run that is looked at are not in its figures, in words; "" when all are."""
+        return batch.not_included_words(self.run_records(), run=True) if self.run else ""
+
     # --- what is said -----------------------------------------------------------------------------------------------
 
     def show_message(self, text: str | Content) -> None:
@@ -374,21 +380,24 @@ class ResultsScreen(BaseScreen[None]):
     def _say_head(self) -> None:
         if self.record is not None:
             records = self.run_records() if self.run else [self.record]
+            room = self.app.size.width - 2
             self.query_one("#results-title", Static).update(self._title(self.record))
-            self.query_one("#results-costs", Static).update(costs_line(records, self.view, self.app.size.width - 2))
+            self.query_one("#results-costs", Static).update(costs_line(records, self.view, room, self.not_included))
 
     def _title(self, record: BatchRecord) -> Content:
         room = self.app.size.width - 2
         return title_line(record, self.view, run=self.run, unchecked=self._unchecked, room=room)
 
-    async def _say_unchecked(self, view: View) -> None:
-        """Say once that a schema that was asked for checks nothing."""
+    async def _say_notes(self, view: View) -> None:
+        """Say once what is not as it seems: a schema that checks nothing, fields and verdicts that are left out."""
         with contextlib.suppress(BatchtuiError):
             self._unchecked = await self.in_thread(getattr, view, "unchecked")
-        words = batch.unchecked(self._unchecked)
-        if words and self.is_attached:
+        names = self.table.names
+        words = [batch.unchecked(self._unchecked), self.reviewing.trouble, *(names.notes if names is not None else ())]
+        said = " ".join(f"{each.rstrip('.')}." for each in words if each)
+        if said and self.is_attached:
             self._say_head()
-            self.say(words, level="warn")
+            self.say(said, level="warn")
 
     def say_facts(self) -> None:
         """Say where the cursor is, and what of how much is shown."""
@@ -403,7 +412,9 @@ class ResultsScreen(BaseScreen[None]):
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
         parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "source" else []
-        parts += [f"{self.detail.answer.found}, n next, N previous"] if self.detail.answer.found else []
+        answer = self.detail.answer
+        keys = "n next, N previous" if answer.has_hits else "esc ends the search"
+        parts += [f"{answer.found}, {keys}"] if answer.found else []
         parts += [self.table.reading] if self.table.reading else []
         parts += self.reviewing.facts(self.cursor_row)
         parts += ["searching, esc stops"] if self._search.running else []
@@ -434,11 +445,6 @@ class ResultsScreen(BaseScreen[None]):
         return self.query_one(TabLine).chosen
 
     @property
-    def columns(self) -> tuple[TableColumn, ...]:
-        """The columns of the list, without the marks of the review."""
-        return self._plain or self._columns
-
-    @property
     def sorted_by(self) -> str:
         """The sort key of the rows shown."""
         return self._search.order.key
@@ -459,7 +465,7 @@ class ResultsScreen(BaseScreen[None]):
     @property
     def _sampled(self) -> bool:
         """Whether the rows of a review sample are shown."""
-        return self._search.only is not None and self._search.only[0] == SAMPLE
+        return self._search.only is not None and self._search.only.what == SAMPLE
 
     def select(self, *, among: Rows | None = None) -> None:
         """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages."""
@@ -469,11 +475,16 @@ class ResultsScreen(BaseScreen[None]):
             self._say_sign()
 
     def _say_sign(self) -> None:
-        self.query_one("#results-filter-sign", Static).update(Content(self._search.sign))
+        typing = self.focused is self._filter
+        filtering = typing or bool(self._filter.value)
+        self.query_one("#results-filter-sign", Static).update(Content(self._search.sign(filtering=filtering)))
         # What may be typed is told where it can be: not beside the name of a group or a sample.
-        self._filter.placeholder = FILTER_HINT if self._filter.has_focus else ""
-        shown = self._search.group is not None or self._search.only is not None or bool(self._filter.value)
-        self.query_one("#results-filter-line").display = shown or self._filter.has_focus
+        self._filter.placeholder = FILTER_HINT if typing else ""
+        self.query_one("#results-filter-line").display = self._search.narrowed or filtering
+
+    def on_descendant_focus(self) -> None:
+        """The filter was begun or left."""
+        self._say_sign()
 
     @on(RowsFound)
     def _found(self, found: RowsFound) -> None:
@@ -486,11 +497,18 @@ class ResultsScreen(BaseScreen[None]):
         order = self._search.order
         self._list.set_sort(None if order.key == "source" else order.key, order.reverse)
         self._list.set_source(ResultRows(self.view, found.rows, self._columns))
+        self._list.set_empty(self._nothing_shown(found) if found.done and not found.rows else "")
         if self._cursor_at is not None and (self._list.move_to_key(self._cursor_at) or found.done):
             self._cursor_at = None
         self.say_facts()
         if not found.rows:
             self.detail.show_soon()
+
+    def _nothing_shown(self, found: RowsFound) -> str:
+        if found.problem:
+            return "No results are shown: see the message below.\nPress Esc to clear the filter."
+        within = "is among these rows" if self._search.narrowed else ""
+        return nothing_in(self.tab, "matches the filter" if self._filter.value.strip() else within)
 
     @on(TabLine.Chosen)
     def _tab_chosen(self) -> None:
@@ -549,7 +567,7 @@ class ResultsScreen(BaseScreen[None]):
 
     def show_rows(self, what: str, rows: Rows, *, first: int | None = None, of: ScoreScreen | None = None) -> None:
         """Show some rows in their order, and say what they are; Escape shows all again.  ``of`` is the score they are from."""
-        self._search.only, self._scored = (what, rows), of
+        self._search.only = OnlyRows(what, rows, of)
         self._cursor_at = first
         self.set_filter("")
         self._show_keys()
@@ -557,12 +575,26 @@ class ResultsScreen(BaseScreen[None]):
     @property
     def scored(self) -> ScoreScreen | None:
         """The score that the rows shown are from, if they are from one."""
-        return self._scored if self._search.only is not None else None
+        return self._search.only.score if self._search.only is not None else None
+
+    @property
+    def words_here(self) -> Mapping[str, tuple[str, str]]:
+        """Of an answer that is hidden both keys of the review ask for the value."""
+        return dict.fromkeys(self.REVIEW_KEYS[:2], VALUE_WORDS) if self._at_hidden else {}
+
+    @property
+    def _at_hidden(self) -> bool:
+        """Whether the answer under the cursor is hidden."""
+        row = self.cursor_row
+        return row is not None and self.reviewing.hides(row)
 
     def _show_keys(self) -> None:
-        """The keys of a review first, while its sample is shown."""
-        first = self.REVIEW_KEYS if self._sampled else ()
-        self.query_one(KeyLine).show((*first, *self.KEY_LINE))
+        """The keys of a review first, while its sample is shown; of two that ask for the same, one."""
+        right, wrong, note = self.REVIEW_KEYS
+        first = () if not self._sampled else (right, note) if self._at_hidden else (right, wrong, note)
+        if (first, self._at_hidden) != self._keys_shown:
+            self._keys_shown = first, self._at_hidden
+            self.query_one(KeyLine).show((*first, *self.KEY_LINE))
 
     def move_to(self, row: int) -> None:
         """The cursor to a row that is shown."""
@@ -575,13 +607,14 @@ class ResultsScreen(BaseScreen[None]):
         """Show marks and answers as the review has them now."""
         self.show_columns(self.columns)
         self._list.reload()
+        self._show_keys()
         self.say_facts()
         self.detail.show_soon()
 
     @property
     def filtered(self) -> bool:
         """Whether a filter or a group of errors is shown."""
-        return bool(self._filter.value.strip()) or self._search.group is not None or self._search.only is not None
+        return bool(self._filter.value.strip()) or self._search.narrowed
 
     def action_again(self) -> None:
         """Make the run again."""
@@ -626,6 +659,7 @@ class ResultsScreen(BaseScreen[None]):
     @on(RowHighlighted)
     def _highlighted(self) -> None:
         self.say_facts()
+        self._show_keys()
         self.detail.cursor_moved()
 
     @on(MarksChanged)
@@ -677,8 +711,8 @@ class ResultsScreen(BaseScreen[None]):
             self._list.focus()
         elif self.detail.answer.has_focus or self.query_one("#request").has_focus:
             self._list.focus()
-        elif self._filter.value or self._search.group is not None or self._search.only is not None:
-            self._search.group = self._search.only = None
+        elif self._filter.value or self._search.narrowed:
+            self._search.widen()
             self.set_filter("", tab=self.query_one(TabLine).chosen)
             self._show_keys()
         elif not self.query_one(StatusLine).dismiss():

@@ -7,6 +7,7 @@ import time
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 from textual.message import Message
@@ -16,10 +17,15 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
 from batchtui.present import scores as present
+from batchtui.present.cells import dot
+from batchtui.present.symbols import GLYPHS
 from batchtui.results.filter import Filter, group_filter, parse_filter, reads_answers, settle, sort, tells_answers
 from batchtui.results.search import find
 from batchtui.results.view import Rows, View
 from batchtui.tui.results.rows import in_tab
+
+if TYPE_CHECKING:
+    from batchtui.tui.results.score import ScoreScreen
 
 EVERY = 0.2
 """Seconds between two tellings of a search that runs."""
@@ -50,6 +56,17 @@ class Wanted:
         return read if self.group is None else msgspec.structs.replace(read, groups=group_filter(self.group).groups)
 
 
+@dataclass(frozen=True, slots=True)
+class OnlyRows:
+    """Rows that are looked within, in their order."""
+
+    what: str
+    """What they are, as it is shown."""
+    rows: Rows
+    score: ScoreScreen | None = None
+    """The score that they are from."""
+
+
 class RowsFound(Message):
     """Rows that a search found so far; ``done`` when there will be no more."""
 
@@ -69,19 +86,30 @@ class Search:
         self.case = self.regex = False
         self.group: ErrorGroup | None = None
         """The error group that is looked within."""
-        self.only: tuple[str, Rows] | None = None
-        """Rows that are looked within, in their order, and what they are."""
+        self.only: OnlyRows | None = None
+        """Rows that are looked within."""
         self.number = 0
         self.running = False
         self._post = post
         self._work = Work()
 
     @property
-    def sign(self) -> str:
-        """What stands before the filter: how its words are read, and the error group it is within."""
-        group = f" {safetext.line(self.group.title, 40)} ·" if self.group is not None else ""
-        only = f" {safetext.line(self.only[0], 60)} ·" if self.only is not None else ""
-        return "/" + ("Aa" if self.case else "") + (".*" if self.regex else "") + group + only
+    def narrowed(self) -> bool:
+        """Whether an error group, or some rows, are looked within."""
+        return self.group is not None or self.only is not None
+
+    def widen(self) -> None:
+        """Look in all rows again."""
+        self.group = self.only = None
+
+    def sign(self, *, filtering: bool) -> str:
+        """What stands before the filter: how its words are read, and the rows it is within, set off from a filter that is
+        there or begun.
+        """
+        group = safetext.line(self.group.title, 40) if self.group is not None else ""
+        within = dot(group, safetext.line(self.only.what, 60) if self.only is not None else "")
+        end = f" {GLYPHS.dot}" if within and filtering else ""
+        return " ".join(filter(None, ("/" + "Aa" * self.case + ".*" * self.regex, within))) + end
 
     def sort_by(self, key: str, *, number: bool = False) -> None:
         """Order by a column, what is large first where it is a number; the same column once more turns the order round."""
@@ -101,7 +129,7 @@ class Search:
         self._work = Work()
         self.running = True
         wanted = Wanted(text, self.case, self.regex, self.group)
-        only = self.only[1] if self.only is not None else None
+        only = self.only.rows if self.only is not None else None
         arguments = (self.number, view, tab, wanted, self.order, self._work, among, only, hidden)
         threading.Thread(target=self._run, args=arguments, name="batchtui-search", daemon=True).start()
 

@@ -83,9 +83,9 @@ class TableModel:
         from batchtui.tui.results.counts import CountsScreen
 
         view, names = await self._names()
-        screen = CountsScreen(
-            view, names, self._first(names), self._screen.rows, whole=len(self._screen.rows) == len(view)
-        )
+        rows, lacking = self._screen.rows, self._screen.not_included
+        whole = len(rows) == len(view)
+        screen = CountsScreen(view, names, self._first(names), rows, whole=whole, lacking=lacking)
         chosen: str | None = await self._screen.app.push_screen_wait(screen)
         if chosen is not None:
             kept = self._screen.filter_text

@@ -53,7 +53,7 @@ class TableColumn:
 
 
 def outcome_cell(row: ResultRow) -> Text:
-    """An outcome with a sign of its own and a colour."""
+    """An outcome with a sign of its own and a color."""
     if row.cut_short:
         return Text(f"{GLYPHS.partial} cut short", style="warn")
     if row.invalid:

@@ -21,8 +21,8 @@ from batchtui.tui.bindings import scrolling
 
 FORMAT_LIMIT = 2_000_000
 """Longer JSON is shown as it came, in bytes."""
-COLOUR_LIMIT = 200_000
-"""Longer JSON is shown without colours, in characters."""
+COLOR_LIMIT = 200_000
+"""Longer JSON is shown without colors, in characters."""
 
 _TOKENS = re.compile(
     r'(?P<key>"(?:[^"\\\n]|\\.)*")(?=\s*:)|(?P<string>"(?:[^"\\\n]|\\.)*")'
@@ -44,8 +44,8 @@ def pretty(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def coloured(text: str, limit: int = COLOUR_LIMIT) -> Content:
-    """Cleaned text with JSON's colours."""
+def colored(text: str, limit: int = COLOR_LIMIT) -> Content:
+    """Cleaned text with JSON's colors."""
     clean = safetext.block(text, limit)
     if len(text) > limit:
         return Content(clean)
@@ -74,7 +74,7 @@ class Section:
     body: str
     form: Form = "plain"
     tone: str = ""
-    """good, bad, warn or muted: the title's colour; its words say the same."""
+    """good, bad, warn or muted: the title's color; its words say the same."""
 
 
 _TONES = {
@@ -163,6 +163,11 @@ class AnswerView(VerticalScroll):
             return ""
         return f"hit {self._hit + 1:,} of {len(self._hits):,}" if self._hits else "no hit in this answer"
 
+    @property
+    def has_hits(self) -> bool:
+        """Whether what is looked for is in what is shown."""
+        return bool(self._hits)
+
     def to_hit(self, by: int) -> None:
         """Go to the next or previous hit, round the ends."""
         if self._hits:
@@ -200,7 +205,7 @@ class AnswerView(VerticalScroll):
             made.append(prose(section.body, gap))
             return made
         if section.form == "json":
-            body = coloured(section.body, SHOWN)
+            body = colored(section.body, SHOWN)
         else:
             body = Content(safetext.block(section.body, SHOWN))
             if section.form == "note":

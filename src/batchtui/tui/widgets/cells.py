@@ -26,7 +26,7 @@ COLORS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning"
 
 
 class CellStyles(msgspec.Struct):
-    """The list's colours, looked up once a theme: names that rows may use, and the base styles of lines."""
+    """The list's colors, looked up once a theme: names that rows may use, and the base styles of lines."""
 
     NAMES: ClassVar[tuple[str, ...]] = ("good", "bad", "warn", "muted", "accent", "title")
 
@@ -45,8 +45,8 @@ class CellStyles(msgspec.Struct):
             style = widget.get_component_rich_style(f"row-list--{name}")
             own = widget.get_component_rich_style(f"row-list--{name}", partial=True)
             looks = Style(bold=style.bold or None, dim=style.dim or None, italic=style.italic or None)
-            coloured = own.color is not None and not own.color.is_default
-            names[name] = Style(color=style.color) + looks if coloured else looks
+            colored = own.color is not None and not own.color.is_default
+            names[name] = Style(color=style.color) + looks if colored else looks
             plain[name] = Style(bold=style.bold or None)
         cursor = widget.get_component_rich_style("row-list--cursor", partial=False)
         if not focused:
@@ -62,7 +62,7 @@ class CellStyles(msgspec.Struct):
 
     @property
     def under_cursor(self) -> CellStyles:
-        """The palette for the cursor's row: what is muted elsewhere is not; in the terminal's own colours nothing has any."""
+        """The palette for the cursor's row: what is muted elsewhere is not; in the terminal's own colors nothing has any."""
         return msgspec.structs.replace(self, names=self.cursor_names)
 
     def row(self, name: str, *, cursor: bool, marked: bool) -> Style:

@@ -52,7 +52,7 @@ class KeyLine(CachedStatic):
         self._spots = []
         x = 0
         for name in chosen:
-            key, label = bindings.shown(self.app, here[name].binding), here[name].binding.description
+            key, label = self._words(here[name])
             width = cell_len(key) + 1 + cell_len(label)
             self._spots.append((x, x + width, name))
             parts += ["  "] if parts else []
@@ -64,12 +64,16 @@ class KeyLine(CachedStatic):
         room = self.size.width or 78
 
         def width(chosen: list[str]) -> int:
-            shown = [f"{bindings.shown(self.app, here[i].binding)} {here[i].binding.description}" for i in chosen]
+            shown = [" ".join(self._words(here[i])) for i in chosen]
             return sum(cell_len(text) for text in shown) + 2 * max(0, len(shown) - 1)
 
         while ids and width(ids + last) > room:
             ids.pop()
         return ids + last
+
+    def _words(self, active: ActiveBinding) -> tuple[str, str]:
+        """A key and its label."""
+        return bindings.shown(self.app, active.binding), bindings.words_of(self.screen, active.binding)[0]
 
     async def on_click(self, event: events.Click) -> None:
         for start, end, name in self._spots:

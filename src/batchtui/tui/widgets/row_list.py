@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.text import Text
 from textual import events
 from textual.binding import BindingType
@@ -176,6 +178,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor_key: Hashable | None = None
         self._marks: set[Hashable] = set()
         self._sort: tuple[str, bool] | None = None
+        self._empty = ""
         self._painted: dict[int, Strip] = {}
         self._drawn: dict[int, Hashable | None] = {}
         self._rows: LRUCache[tuple[int, bool, bool], Strip] = LRUCache(512)
@@ -217,6 +220,13 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             self._laid_for = -1
             self._drop_cache()
             self.refresh()
+
+    def set_empty(self, text: str) -> None:
+        """Say in place of rows, while there are none, what is empty and what to do: text that is safe to show."""
+        if text != self._empty:
+            self._empty = text
+            if not len(self._source):
+                self._repaint_changed()
 
     def set_sort(self, key: str | None, reverse: bool = False) -> None:
         """Show in the header by what the source is sorted."""
@@ -322,13 +332,20 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             return paint_header(self._placed, width, GUTTER, palette, self._sort)
         index = y - 1 + round(self.scroll_y)
         if index >= len(self._source):
-            return Strip.blank(width, palette.base)
+            return Strip.blank(width, palette.base) if len(self._source) else self._empty_line(y - 1, width)
         marked = bool(self._marks) and self._source.key(index) in self._marks
         at = (index, index == self._cursor, marked)
         strip = self._rows.get(at)
         if strip is None:
             strip = self._rows[at] = self._row(index, at[1], marked, width)
         return strip
+
+    def _empty_line(self, number: int, width: int) -> Strip:
+        room = max(10, width - GUTTER - 1)
+        lines = [line for part in self._empty.split("\n") for line in textwrap.wrap(part, room)]
+        text = " " * GUTTER + lines[number] if number < len(lines) else ""
+        palette = self._colors
+        return Strip([Segment(text, palette.base + palette.names["muted"])]).adjust_cell_length(width, palette.base)
 
     def _row(self, index: int, cursor: bool, marked: bool, width: int) -> Strip:
         palette = self._colors.under_cursor if cursor else self._colors
@@ -378,7 +395,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self._rows.clear()
 
     def notify_style_update(self) -> None:
-        """Theme or state changed: the colours are looked up again."""
+        """Theme or state changed: the colors are looked up again."""
         super().notify_style_update()
         self._drop_cache()
 

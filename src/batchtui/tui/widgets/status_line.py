@@ -49,8 +49,8 @@ class StatusLine(Vertical):
         line = self.query_one("#said", Static)
         line.set_class(bool(message), "shown")
         sign = {"bad": GLYPHS.refused, "warn": GLYPHS.warning, "good": GLYPHS.good}.get(level, GLYPHS.dot)
-        colour = COLORS.get(level, "$text")
-        parts: list[Content | tuple[str, str] | str] = [(f"{sign} ", colour), (said[0], colour)]
+        color = COLORS.get(level, "$text")
+        parts: list[Content | tuple[str, str] | str] = [(f"{sign} ", color), (said[0], color)]
         if advice:
             parts += ["  → ", (said[1], "$foreground 80%")]
         line.update(Content.assemble(*parts) if message else "")

@@ -1,4 +1,4 @@
-"""One line of tabs with counts: the chosen one stands out by shape, not only by colour."""
+"""One line of tabs with counts: the chosen one stands out by shape, not only by color."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ID means: one batch by an id of its own, or all batches of a run by its title or ``last``."""
+"""Which batches a verb means by its ID: one batch by an id of its own, or all batches of a run by its title or ``last``."""
 
 from __future__ import annotations
 
