@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batchtui.cli.meant import names_run
+from batchtui.cli.batch_choice import names_run
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.store.records import History

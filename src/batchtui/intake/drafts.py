@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -320,14 +321,13 @@ def load_draft(data: Path, name: str) -> Draft:
 
 def list_drafts(data: Path) -> tuple[str, ...]:
     """Names of the drafts there are, latest first."""
-    try:
-        files = [
-            (file.stat().st_mtime_ns, file.stem)
-            for file in (data / FOLDER).glob("*.toml")
-            if not file.name.startswith(".")
-        ]
-    except OSError:
-        return ()
+    files: list[tuple[int, str]] = []
+    with contextlib.suppress(OSError):
+        for file in (data / FOLDER).glob("*.toml"):
+            if not file.name.startswith("."):
+                # A link to nothing, or one that another program has just deleted, hides no other.
+                with contextlib.suppress(OSError):
+                    files.append((file.stat().st_mtime_ns, file.stem))
     return tuple(name for _, name in sorted(files, reverse=True))
 
 
