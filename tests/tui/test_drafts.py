@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, TextArea
 
-from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, read_drafts, save_draft
+from batchtui.intake.drafts import BegunDraft, Draft, Form, Turn, list_drafts, read_drafts, save_draft
 from batchtui.service import Service
 from batchtui.tui.dialogs import Confirm
 from batchtui.tui.new.drafts import DraftKeeper, DraftList
@@ -144,3 +144,14 @@ async def test_two_programs_with_one_draft_write_over_nothing(tmp_path: Path) ->
     await other.keep(Draft(name="", title="fifth"))
     await one.forget()  # what it opened was sent; the other's was saved since
     assert {each.title for each in read_drafts(tmp_path) if isinstance(each, Draft)} == {"third", "fifth"}
+
+
+async def test_a_draft_of_a_run_that_was_deleted_goes_on_with_another_source(service: Service, table: Path) -> None:
+    begun = BegunDraft(source="run:gone", again="20260101T000000Z-aaaaaa", files=True, words="5 rows of gone")
+    save_draft(service.data, Draft(name="one", sources=(str(table),), template_text=TEMPLATE, begun=begun))
+    async with opened(service) as (app, pilot, screen):
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: isinstance(app.screen, DraftList))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        assert "The run that this draft makes again was deleted." in screen.query_one(StatusLine).said

@@ -708,6 +708,10 @@ class NewScreen(BaseScreen[None]):
         self.drafts.reopened(draft)
         self._name_draft(draft)
         self._prefilled = reopened(draft.begun)
+        if self._prefilled.again and not self.service.history.of_run(self._prefilled.again):
+            # Its template and other rows can be sent all the same.
+            self._prefilled = PrefilledForm(source=self._prefilled.source)
+            self.say("The run that this draft makes again was deleted.", advice="Name another source.", level="warn")
         self.query_one(TitleLine).title = draft.title
         self.query_one(SourceForm).restore(draft)
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
