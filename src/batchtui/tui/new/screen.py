@@ -707,11 +707,10 @@ class NewScreen(BaseScreen[None]):
         """Put a draft into the fields, and check it."""
         self.drafts.reopened(draft)
         self._name_draft(draft)
-        self._prefilled = reopened(draft.begun)
+        self._prefilled, deleted = reopened(draft.begun), False
         if self._prefilled.again and not self.service.history.of_run(self._prefilled.again):
             # Its template and other rows can be sent all the same.
-            self._prefilled = PrefilledForm(source=self._prefilled.source)
-            self.say("The run that this draft makes again was deleted.", advice="Name another source.", level="warn")
+            self._prefilled, deleted = PrefilledForm(source=self._prefilled.source), True
         self.query_one(TitleLine).title = draft.title
         self.query_one(SourceForm).restore(draft)
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
@@ -722,6 +721,8 @@ class NewScreen(BaseScreen[None]):
         if mode.chosen == wanted:
             await self.check_anew()
         mode.choose(wanted)
+        if deleted:
+            self.say("The run that this draft makes again was deleted.", advice="Name another source.", level="warn")
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
