@@ -9,6 +9,7 @@ import pytest
 
 from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.work import Progress, Work
+from batchtui.intake.options import RunChoice
 from batchtui.service.again import AgainChange, watched
 from tests.demo_server import running_demo
 from tests.service.harness import plan_retry, request, running, service_on
@@ -50,6 +51,19 @@ def test_a_long_comparison_of_rows_tells_how_far_it_is_and_stops() -> None:
     work.stop()
     with pytest.raises(Stopped):
         list(rows)
+
+
+async def test_of_rows_with_one_id_those_that_a_run_took_are_taken_again(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("id,text\na,one\na,two\na,three\n")
+    with running_demo(tmp_path / "demo") as demo:
+        async with running(service_on(demo, tmp_path / "data")) as service:
+            await sent(service, service.plan([str(rows)], options(LABEL)), "labels")
+            chosen = options(JUDGE, choice=RunChoice(filter="-row.text:one"))
+            judged = await sent(service, service.plan(["run:labels"], chosen), "judged")
+            again = service.again(judged)
+            plan = service.plan_again(again, AgainChange())
+            assert "rows: the same 2, from the data folder" in again.difference(plan)
 
 
 async def test_a_run_without_its_first_batch_is_not_said_to_be_deleted(tmp_path: Path) -> None:

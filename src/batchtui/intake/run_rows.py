@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
@@ -23,7 +23,7 @@ from batchtui.intake.row import RunRow
 from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
 from batchtui.results.json_in_text import find_json
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import SourceMark, columns_of
+from batchtui.results.row_ids import Place, SourceMark, columns_of
 from batchtui.results.row_match import sourced_with_columns
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
@@ -68,11 +68,11 @@ class RunSource:
         kind: Kind = "answers",
         only: Sequence[str] = USABLE,
         among: Rows | None = None,
-        keys: Collection[str] | None = None,
+        where: Callable[[Place], bool] | None = None,
         reviewed: Mapping[str, dict[str, Any]] | None = None,
         betas: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """``only`` are states as ``--only`` names them; ``among`` rows and ``keys`` row identities that are meant."""
+        """``only`` are states as ``--only`` names them; ``among`` rows, and ``where`` tells by its place whether one is meant."""
         self._view = view
         self.run = run
         """The run's local id."""
@@ -87,8 +87,8 @@ class RunSource:
         if among is not None:
             chosen = set(among)
             meant = [row for row in meant if row in chosen]
-        if keys is not None:
-            meant = [row for row in meant if self._where.places[row].key in keys]
+        if where is not None:
+            meant = [row for row in meant if where(self._where.places[row])]
         self.total = len(meant)
         """Rows that were meant, those that are left out included."""
         self.rows, self.left_out = self._taken(meant, only)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.intake.run_rows import Kind, RunSource
 from batchtui.results.asked import carried
 from batchtui.results.requests_again import prepare
+from batchtui.results.row_ids import Place
 from batchtui.results.row_match import sourced
 from batchtui.results.table import OwnColumns
 from batchtui.results.view import View
@@ -184,7 +185,7 @@ class Again:
         self, recipe: Recipe, options: IntakeOptions, work: Work
     ) -> tuple[tuple[str, ...], IntakeOptions]:
         """The rows of the runs that this one took answers from, with those answers as they are now."""
-        keys = frozenset(place.key for place in self._places(work))
+        where = _among(self._places(work))
         runs: dict[str, RunSource] = {}
         for run in recipe.runs:
             record = next(iter(self._context.history.of_run(run)), None)
@@ -196,11 +197,11 @@ class Again:
                     advice="name a source: batchtui again ID SOURCE",
                 )
             choice = msgspec.structs.replace(options.choice, only=("all",))
-            held = run_sources.answers_of(self._context, record, choice, work, keys)
+            held = run_sources.answers_of(self._context, record, choice, work, where)
             runs[f"{run_sources.PREFIX}{run}"] = held
         return tuple(runs), msgspec.structs.replace(options, runs=runs)
 
-    def _places(self, work: Work) -> list[Any]:
+    def _places(self, work: Work) -> list[Place]:
         view = run_sources.opened(self._context, self.first, work)
         try:
             return sourced(view).places
@@ -279,6 +280,22 @@ class Again:
         changed = [line for line in found if not line.startswith("@@")]
         more = [f"  … and {len(changed) - MOST_LINES} more lines"] if len(changed) > MOST_LINES else []
         return ["template: changed", *(f"  {line}" for line in changed[:MOST_LINES]), *more]
+
+
+def _among(places: Iterable[Place]) -> Callable[[Place], bool]:
+    """Whether a place is that of one of these rows: of several with one id in one source, the very row."""
+    keys, sources, spots = set[str](), set[str](), set[tuple[str, str, int]]()
+    for place in places:
+        keys.add(place.key)
+        if place.sha256:
+            sources.add(place.sha256)
+            spots.add((place.key, place.sha256, place.number))
+
+    def among(place: Place) -> bool:
+        key, sha256 = place.key, place.sha256
+        return key in keys and (sha256 not in sources or (key, sha256, place.number) in spots)
+
+    return among
 
 
 def _listed(models: Mapping[str, int]) -> str:
