@@ -217,7 +217,7 @@ def ask_delete(records: Sequence[BatchRecord]) -> Choose:
         lines.append(f"The results of {few} are not downloaded: once deleted at the API, they are lost.")
     paid = sum((r.cost_usd for r in records if r.cost_usd is not None), Decimal(0))
     if paid:
-        lines.append(f"Once deleted here, their {numbers.usd(paid)} no longer count as spending.")
+        lines.append(f"Once deleted here, {numbers.usd(paid)} no longer counts as spending.")
     choices: list[tuple[str, str | Content]] = [("keep", "No, keep them" if len(records) > 1 else "No, keep it")]
     if at_service:
         kept = "downloaded results stay here" if stored else "only the record stays here"
