@@ -15,6 +15,13 @@ from tests.demo_server import running_demo
 from tests.service.harness import plan_retry, request, running, service_on
 from tests.service.test_next_step import JUDGE, LABEL, options, sent, table
 
+EITHER = """
+model = "claude-haiku-5-5"
+max_tokens = 200
+metadata.user_id = "demo-ok"
+prompt = "{{ text }} {{ answer | default('') }}"
+"""
+
 
 async def test_the_files_are_found_from_any_folder_and_columns_have_no_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -64,6 +71,12 @@ async def test_of_rows_with_one_id_those_that_a_run_took_are_taken_again(tmp_pat
             again = service.again(judged)
             plan = service.plan_again(again, AgainChange())
             assert "rows: the same 2, from the data folder" in again.difference(plan)
+            service.discard(plan)
+
+            plan = service.plan(["run:labels", str(rows)], options(EITHER))
+            mixed = service.again(await sent(service, plan, "mixed"))
+            said = mixed.difference(service.plan_again(mixed, AgainChange()))
+            assert "rows: 3 of the same 6, from the data folder; the others came from rows.csv" in said
 
 
 async def test_a_run_without_its_first_batch_is_not_said_to_be_deleted(tmp_path: Path) -> None:

@@ -235,12 +235,13 @@ class Again:
             view.close()
         return lines + self._template(plan)
 
-    @staticmethod
-    def _same_rows(total: int, plan: Plan) -> str:
-        kept = f"rows: the same {plan.requests:,}, from the data folder"
-        return (
-            kept if plan.requests == total else f"rows: {plan.requests:,} of the same {total:,}, from the data folder"
-        )
+    def _same_rows(self, total: int, plan: Plan) -> str:
+        if plan.requests == total:
+            return f"rows: the same {plan.requests:,}, from the data folder"
+        given = self.recipe.given if self.recipe is not None and self.recipe.kind == "answers" else ()
+        files = ", ".join(Path(each).name for each in given if not run_sources.is_run(each))
+        others = f"; the others came from {'standard input' if files == '-' else files}" if files else ""
+        return f"rows: {plan.requests:,} of the same {total:,}, from the data folder{others}"
 
     def _params(self, view: View, plan: Plan) -> list[str]:
         """What of the first request is other, its messages apart; models by their counts."""
