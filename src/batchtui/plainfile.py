@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from itertools import islice
+from operator import add, sub
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,6 +96,15 @@ class ReadAhead:
         if len(block) < end - begin:
             return [self.read(*place) for place in places]
         return [block[offset - begin : offset - begin + length] for offset, length in places]
+
+    def block(self, offsets: Sequence[int], lengths: Sequence[int]) -> bytes | None:
+        """Several stretches with what lies between them; None where they don't follow one another.  Raises OSError."""
+        ends = [*map(add, offsets, lengths)]
+        gaps = [*map(sub, islice(offsets, 1, None), ends)]
+        if not ends or not 0 <= min(gaps, default=0) <= max(gaps, default=0) <= _NEAR:
+            return None
+        found = os.pread(self._fd, ends[-1] - offsets[0], offsets[0])
+        return found if len(found) == ends[-1] - offsets[0] else None
 
 
 def read(path: str | Path, most: int) -> bytes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchtui.intake.row import RunRow
+from batchtui.intake.row import RunParts
 from batchtui.intake.sandbox import Sandbox, scope
 from batchtui.intake.template import BadRow, RequestTemplate
 
@@ -83,11 +84,11 @@ def test_what_is_joined_and_what_is_not() -> None:
     ):
         assert sandbox.pieces_of(other) is None
     template = RequestTemplate('model = "m"\nprompt = "{{ answer }} of {{ row }}"')
-    row = RunRow({"n": 1}, "r", scoped=True, answer={"label": "price"}, run={"answer": "all"})
+    row = RunParts(msgspec.Raw(), "r", True, {"label": "price"}, {"answer": "all"}, {"n": 1})
     assert b'"all of {\\"n\\": 1}"' in template.render(row.wire, 1, scoped=True)[0]
     template = RequestTemplate('model = "m"\nprompt = "{{ answer.label }} {{ row.n }} {{ answer.items }} {{ a.x }}"')
-    row = RunRow(
-        {"n": 1, "a": {"x": True}}, "r", scoped=True, answer={"label": None, "items": [1]}, run={"answer": "all"}
+    row = RunParts(
+        msgspec.Raw(), "r", True, {"label": None, "items": [1]}, {"answer": "all"}, {"n": 1, "a": {"x": True}}
     )
     assert b'" 1 [1] true"' in template.render(row.wire, 1, scoped=True)[0]
     with pytest.raises(BadRow, match="gone"):

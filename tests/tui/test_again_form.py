@@ -48,13 +48,13 @@ async def test_the_other_model_is_typed_at_once_and_names_the_run(tmp_path: Path
         # What was asked for, and is shown as the difference, is no warning besides.
         assert not any("replaces" in group.message for group in screen.plan.problems)
         assert any(line == "model: claude-haiku-5-5 → claude-sonnet-5-5" for line in screen.checked.difference)
-        assert screen.default_title() == "labels claude-sonnet-5-5"
+        assert screen.batch_title() == "labels claude-sonnet-5-5"
         # A title of one's own stays.
         screen.query_one("#new-name", Input).value = "mine"
         screen.query_one("#source-model", Input).value = "claude-opus-4-8"
         await screen.action_check()
         await pilot.pause()
-        assert screen.default_title() == "mine"
+        assert screen.batch_title() == "mine"
 
 
 async def test_what_is_said_of_a_run_fits_its_line_and_is_true_where_it_stands(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def reads_answers(view: View, chosen: Filter) -> bool:
 def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filter:
     """Read what was typed: words, "several words", -without, field:value, tokens>1000; never fails.
 
-    A field still being typed is left out and named in ``problem``.  Names and values are looked at by ``settle`` and
+    A field still being typed is left out and named in ``problem``.  Names and values are looked at by ``drop_unknown`` and
     ``apply``, which know the view.  With ``regex`` all that is not a field is one regular expression; there only our
     own fields, and those with their scope (``row.text:late``), are fields.
     """
@@ -296,7 +296,7 @@ def _states(value: str) -> list[str]:
     return [wanted] if wanted in STATES else [state for state in STATES if state.startswith(wanted)]
 
 
-def settle(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
+def drop_unknown(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
     """The filter without conditions on names that this view has not; they are named in ``problem``.
 
     For a thread: where a name is not one of ours, columns and fields are read.  Raises StoreError, and Stopped.

@@ -21,7 +21,7 @@ from batchtui.intake.run_rows import Kind, RunSource
 from batchtui.results.asked import carried
 from batchtui.results.requests_again import prepare
 from batchtui.results.row_ids import Place
-from batchtui.results.row_match import sourced
+from batchtui.results.row_places import Places
 from batchtui.results.table import OwnColumns
 from batchtui.results.view import View
 from batchtui.service import run_sources
@@ -204,7 +204,7 @@ class Again:
     def _places(self, work: Work) -> list[Place]:
         view = run_sources.opened(self._context, self.first, work)
         try:
-            return sourced(view).places
+            return [*Places(view)]
         finally:
             view.close()
 
@@ -255,7 +255,7 @@ class Again:
         lines = []
         if set(before) != set(after) and after:
             lines.append(f"model: {_listed(before)} → {_listed(after)}")
-        rows = sourced(view).rows
+        rows = Places(view).in_order()
         old = next((raw for row in rows[:1] if (raw := view.request_raw(row)) is not None), None)
         if old is None or not plan.sample:
             return lines
@@ -364,16 +364,16 @@ def _by_id(rows: Iterator[tuple[str, int]]) -> tuple[dict[str, int], Counter[int
 
 
 def _of_run(view: View, left_out: frozenset[str]) -> Iterator[tuple[str, int]]:
-    own, where = OwnColumns(view), sourced(view)
+    own, where = OwnColumns(view), Places(view)
     try:
-        for row in where.rows:
+        for row in where.in_order():
             held = own.raw(view.place(row)[0], view.id(row))
             if held:
-                yield where.places[row].row_id, _digest(msgspec.json.decode(held)["row"])
+                yield where[row].row_id, _digest(msgspec.json.decode(held)["row"])
                 continue
             raw = view.request_raw(row)
             if raw is not None:
-                yield where.places[row].row_id, _of_params(raw, left_out)
+                yield where[row].row_id, _of_params(raw, left_out)
     finally:
         own.close()
 

@@ -135,7 +135,7 @@ class RemoteBatchesScreen(BaseScreen[None]):
         enough = len(self.rows) + 1
         try:
             while True:
-                page, following = await self.ask(self.service.elsewhere(self._next))
+                page, following = await self.ask(self.service.untracked(self._next))
                 if turn != self._turn:
                     return
                 self._next = following

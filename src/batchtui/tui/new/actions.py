@@ -199,7 +199,7 @@ async def try_one(screen: NewScreen) -> None:
 
 async def submit(screen: NewScreen) -> None:
     """Send the plan, after a yes."""
-    from batchtui.tui.new.upload import UploadScreen, ask_when
+    from batchtui.tui.new.upload import UploadScreen, ask_send_now
 
     plan = await screen.current_plan()
     if plan is None:
@@ -207,7 +207,7 @@ async def submit(screen: NewScreen) -> None:
     twin = await screen.in_thread(screen.service.duplicate_of, plan)
     if screen.app.screen is not screen:
         return
-    title = screen.default_title()
+    title = screen.batch_title()
     lines = _confirm_lines(screen, plan, title)
     if twin is not None:
         lines.append(_warning(f"The same requests are already in progress as {batch.name(twin)}: you would pay twice."))
@@ -216,7 +216,7 @@ async def submit(screen: NewScreen) -> None:
     grave = twin is not None or bool(stopped_by)
     if not await screen.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
         return
-    now = await ask_when(screen.app, screen.service, plan)
+    now = await ask_send_now(screen.app, screen.service, plan)
     if now is None or await screen.current_plan() is not plan:
         return
     screen.checked.hand_over()

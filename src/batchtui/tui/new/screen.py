@@ -41,7 +41,7 @@ from batchtui.tui.new.check import (
 from batchtui.tui.new.compose_pane import ComposePane
 from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
 from batchtui.tui.new.folded_form import FoldedForm, form_facts
-from batchtui.tui.new.plan_summary import PlanSummary
+from batchtui.tui.new.plan_summary import PlanSummary, error_lines
 from batchtui.tui.new.prefill import PrefilledForm, reopened
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
@@ -381,7 +381,7 @@ class NewScreen(BaseScreen[None]):
             account=account,
         )
 
-    def default_title(self) -> str:
+    def batch_title(self) -> str:
         """The title that was typed, or the file's name."""
         typed = self.query_one(TitleLine).title.strip()
         if typed or not self.writing:
@@ -642,16 +642,9 @@ class NewScreen(BaseScreen[None]):
         """The plan and its cost, or what keeps it from being one."""
         summary = self.query_one(PlanSummary)
         if plan.errors:
-            wrong = f"✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
-            good = f"{numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
-            only = next((group.first[0] for group in plan.problems if group.level == "error"), None)
-            if plan.errors == 1 and not plan.requests and only is not None:
-                wrong, good = f"✗ 1 error: {safetext.line(only.message, 200)}", safetext.line(only.where, 120)
-            summary.say(Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim"))
+            summary.say(*error_lines(plan, self._fix_or_skip()))
         else:
-            profile = self.service.profile
-            limit = profile.max_cost if profile.max_cost is not None else self.service.config.max_cost
-            summary.show_plan(plan, max_cost=limit, stopped_by=self.checked.stopped_by)
+            summary.show_plan(plan, max_cost=self.service.max_cost, stopped_by=self.checked.stopped_by)
 
     def discard_soon(self, plan: Plan) -> None:
         """Throw a plan's staged copy away without making anyone wait."""

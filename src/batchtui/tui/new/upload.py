@@ -66,7 +66,7 @@ def part_line(
     )
 
 
-async def ask_when(app: App[Any], service: Service, plan: Plan) -> bool | None:
+async def ask_send_now(app: App[Any], service: Service, plan: Plan) -> bool | None:
     """Whether a plan goes out now, which is asked only where that may pay twice; None when it is not to be sent.
 
     False: as soon as that is safe.
