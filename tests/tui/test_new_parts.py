@@ -34,7 +34,7 @@ async def test_a_draft_goes_by_a_free_name_and_is_written_when_it_differs(
     draft = Draft(name="", title="one")
     assert await keeper.keep(draft)
     assert keeper.name.startswith("20") and keeper.name.endswith("-one-2")
-    monkeypatch.setattr(drafts, "save_draft", lambda *_: pytest.fail("it was written twice"))
+    monkeypatch.setattr(drafts, "keep_draft", lambda *_: pytest.fail("it was written twice"))
     assert not await keeper.keep(draft)
     assert load_draft(tmp_path, keeper.name).title == "one"
 

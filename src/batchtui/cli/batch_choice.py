@@ -24,7 +24,8 @@ def run_option(what: str) -> Callable[[Any], Any]:
 
 def names_run(record: BatchRecord, text: str) -> bool:
     """Whether the text that a record was found by names its run: a title or ``last``, and no id of the batch."""
-    return not record.local_id.startswith(text) and not (record.id or "").startswith(text)
+    by_id = record.local_id.startswith(text) or (record.id or "").startswith(text)
+    return text == record.title or not by_id
 
 
 def named(service: Service, text: str) -> BatchRecord:

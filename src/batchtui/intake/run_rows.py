@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, cast
@@ -24,7 +24,7 @@ from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import OwnRow, SourceMark, own_rows
+from batchtui.results.row_ids import OwnRow, Place, SourceMark, own_rows
 from batchtui.results.row_match import own_column_names
 from batchtui.results.row_places import Places
 from batchtui.results.text import read_answer
@@ -74,11 +74,11 @@ class RunSource:
         kind: Kind = "answers",
         only: Sequence[str] = USABLE,
         among: Rows | None = None,
-        keys: Collection[str] | None = None,
+        where: Callable[[Place], bool] | None = None,
         reviewed: Mapping[str, dict[str, Any]] | None = None,
         betas: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """``only`` are states as ``--only`` names them; ``among`` rows and ``keys`` row identities that are meant."""
+        """``only`` are states as ``--only`` names them; ``among`` rows, and ``where`` tells by its place whether one is meant."""
         self._view = view
         self.run = run
         """The run's local id."""
@@ -93,8 +93,8 @@ class RunSource:
         if among is not None:
             chosen = set(among)
             meant = array("I", [row for row in meant if row in chosen])
-        if keys is not None:
-            meant = array("I", [row for row in meant if self._places[row].key in keys])
+        if where is not None:
+            meant = array("I", [row for row in meant if where(self._places[row])])
         self.total = len(meant)
         """Rows that were meant, those that are left out included."""
         self.rows, self.left_out = self._taken(meant, only)

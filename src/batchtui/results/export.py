@@ -172,7 +172,7 @@ def check_options(
         (unfold, "--unfold", TABLES),
         (parsed, "--parsed", ("json",)),
         (bom, "--bom", ("csv",)),
-        (joined, "--with and --with-origin", TABLES),
+        (joined, "--with or --with-origin", TABLES),
     ):
         if asked and format not in has_it:
             raise InputError(f"{option} is not for {format}", advice=f"it is for {', '.join(has_it)}")

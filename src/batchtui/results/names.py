@@ -157,15 +157,15 @@ class ValueNames:
             return next((name for name in self if name.scope == scope and rest in (name.key, quoted(name.key))), None)
         return next((name for name in self if text in (quoted(name.key), name.key)), None)
 
-    def resolve(self, text: str) -> Name:
-        """The name that a text is; raises InputError with names that are near."""
+    def resolve(self, text: str, others: Iterable[str] = ()) -> Name:
+        """The name that a text is; raises InputError with names that are near, of ``others`` too."""
         found = self.find(text)
         if found is not None:
             return found
-        close = difflib.get_close_matches(text, [*self._bare, *self._full], 4, 0.6)
-        meant: dict[Name, str] = {}
+        close = difflib.get_close_matches(text, [*self._bare, *self._full, *others], 4, 0.6)
+        meant: dict[Name | str, str] = {}
         for each in close:
-            meant.setdefault(self._bare.get(each) or self._full[each], each)
+            meant.setdefault(self._bare.get(each) or self._full.get(each) or each, each)
         near = [*meant.values()][:2]
         if not near:
             tail = text.rpartition(".")[2]

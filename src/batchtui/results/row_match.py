@@ -105,8 +105,9 @@ def identities(view: View) -> list[str]:
 def match(left: View, right: View) -> list[int]:
     """For each row of the left view the row of the right one that is from the same row of the source, -1 for none.
 
-    Rows are the same by their own ids, or by their source's fingerprint and their number there.  Where a batch of 0.1.0
-    says nothing of its rows, the custom_id counts, or, of ids made then, the order of the requests.  Raises StoreError.
+    Rows are the same by their own ids, or by their source's fingerprint and their number there; of several with one id
+    those of one place come first.  Where a batch of 0.1.0 says nothing of its rows, the custom_id counts, or, of ids made
+    then, the order of the requests.  Raises StoreError.
     """
     return _match(_Side(left), _Side(right))
 
@@ -122,6 +123,10 @@ def matched(left: View, right: View) -> list[tuple[int, int]]:
 
 def _match(one: _Side, other: _Side) -> list[int]:
     found = _by(one.keys, other.keys)
+    if one.repeated or other.repeated:
+        in_place = _by(one.spots_of(other.repeated), other.spots_of(one.repeated))
+        _fill(in_place, found)
+        found = in_place
     if -1 not in found:
         return found
     _fill(found, _by(one.spots(), other.spots()))
@@ -139,6 +144,8 @@ class _Side:
     def __init__(self, view: View) -> None:
         self.places = places(view)
         self.ids = view.ids()
+        self.repeated: set[str] = set()
+        """Row identities that several requests have."""
         self.keys = self._told_apart()
         self.old = any(place.source == 0 for place in self.places)
 
@@ -153,6 +160,12 @@ class _Side:
         """The rows' numbers in sources with a fingerprint, "" for others."""
         return [f"{place.sha256}:{place.number}" if place.sha256 else "" for place in self.places]
 
+    def spots_of(self, repeated: set[str]) -> list[str]:
+        """The spots of rows with an identity that several here or ``repeated`` ones have, "" for others."""
+        asked = self.repeated | repeated
+        rows = zip(self.places, self.spots(), strict=True)
+        return [f"{place.key} {spot}" if spot and place.key in asked else "" for place, spot in rows]
+
     def _told_apart(self) -> list[str]:
         """The row identities; one that several requests have is numbered in the order of the source."""
         keys = [place.key if name else "" for place, name in zip(self.places, self.ids, strict=True)]
@@ -162,7 +175,9 @@ class _Side:
         for row in sorted(range(len(keys)), key=lambda row: _spot(self.places[row])):
             same = seen.setdefault(keys[row], {})
             number = same.setdefault(self.ids[row], len(same))
-            keys[row] += f"#{number}" if number else ""
+            if number:
+                self.repeated.add(keys[row])
+                keys[row] += f"#{number}"
         return keys
 
 

@@ -215,7 +215,7 @@ class Table:
         return [
             ExportColumn(each, "joined", each, self._joined[each][0])
             if each in self._joined
-            else self._column(self._names.resolve(each))
+            else self._column(self._names.resolve(each, self._joined))
             for each in columns
         ]
 

@@ -12,7 +12,7 @@ from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import named
 from batchtui.cli.commands.submit import bring_runs
-from batchtui.cli.downloads import bring_due
+from batchtui.cli.downloads import bring_ended
 from batchtui.cli.output import print_json, say
 from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options, set_option, settings_of
 from batchtui.cli.session import Session, verb
@@ -79,4 +79,4 @@ def again_(
 def _bring(session: Session, service: Service, runs: tuple[str, ...], sources: tuple[str, ...]) -> None:
     """Download what is due of the runs that rows are taken from."""
     bring_runs(session, service, sources)
-    bring_due(session, service, [r for r in service.records() if r.run in runs])
+    bring_ended(session, service, [r for r in service.records() if r.run in runs])

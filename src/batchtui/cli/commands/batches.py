@@ -116,6 +116,17 @@ def show_(session: Session, id_: str, refresh: bool, template: bool, output: Pat
     return 1 if record.unknown else 0
 
 
+def _recipe_facts(service: Service, record: BatchRecord) -> Iterator[tuple[str, object]]:
+    """What a record's run was made from, or why nothing says so."""
+    try:
+        recipe = service.again(record).recipe
+    except BatchtuiError as error:
+        yield "recipe", error
+        return
+    for name, value in recipe_words.facts(recipe, record):
+        yield name.lower(), value
+
+
 def _recipe(service: Service, record: BatchRecord) -> Recipe | None:
     """What a record's run was made from, None when nothing says so; says what can't be read."""
     try:
@@ -169,7 +180,7 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         *_times(record, datetime.now(UTC)),
         *_doubts(record),
         *((name, value) for name in ("source", "note", "error") if (value := getattr(record, name))),
-        *((name.lower(), value) for name, value in recipe_words.facts(_recipe(service, record), record)),
+        *_recipe_facts(service, record),
         *(("made from", recipe_words.relatives([each])) for each in service.lineage.made_from(record.run)),
         *(("led to", recipe_words.relatives([each])) for each in service.lineage.led_to(record.run)),
     ]

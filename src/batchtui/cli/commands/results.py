@@ -13,7 +13,7 @@ import msgspec
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, named, run_option
-from batchtui.cli.downloads import brought
+from batchtui.cli.downloads import bring_joined, brought
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, choose_destination
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
@@ -133,6 +133,7 @@ def results_(
         place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], joined=joined
     )
     records = brought(session, service, record, run=run)
+    bring_joined(session, service, joined)
     written = write_results(
         session,
         service,

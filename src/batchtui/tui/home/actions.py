@@ -176,8 +176,11 @@ async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     record = _one_run(home, chosen)
     if record is None:
         return
-    if not any(r.results in ("stored", "partial") for r in home.service.run_of(record)):
-        home.nothing("no results are downloaded yet", "results are downloaded automatically when a batch has ended")
+    run = home.service.run_of(record)
+    if not any(r.results in ("stored", "partial") for r in run):
+        ended = any(r.status == "ended" and r.results_due for r in run)
+        how = "press Enter to download them" if ended else "results are downloaded automatically when a batch has ended"
+        home.nothing("no results are downloaded yet", how)
         return
     await home.app.push_screen(NewScreen(prefilled=from_run(home.service, record)))
 

@@ -13,6 +13,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.domain.plan import Plan, Problem
 from batchtui.domain.work import Work
+from batchtui.intake.drafts import Draft
 from batchtui.intake.preview import Previewer
 from batchtui.intake.renderer import read_template
 from batchtui.paths import NoFolder, expanded
@@ -219,14 +220,25 @@ async def submit(screen: NewScreen) -> None:
     if now is None or await screen.current_plan() is not plan:
         return
     screen.checked.hand_over()
-    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None, send_now=now)
+    sent: list[Draft] = []
+
+    async def recorded() -> None:
+        kept = await screen.drafts.forget()
+        if kept is not None:
+            sent.append(kept)
+
+    upload = UploadScreen(
+        plan, title=title, allow_cost=bool(stopped_by), again=twin is not None, send_now=now, recorded=recorded
+    )
     records = await screen.app.push_screen_wait(upload)
     if records == []:
+        screen.drafts.resume()
         screen.discard_soon(plan)
         await screen.check_anew()
     elif screen.is_attached:
-        sent = await screen.drafts.forget()
-        if sent is not None and sent.template_text and not sent.composing and upload.known:
+        if upload.known:
+            await recorded()
+        if sent and sent[0].template_text and not sent[0].composing:
             _say_where_template_is(screen, upload.known[0])
         screen.dismiss(None)
         if upload.known:
