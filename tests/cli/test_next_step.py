@@ -69,6 +69,14 @@ def test_runs_that_have_ended_meanwhile_are_downloaded_before_they_are_used(call
     wrong = call("results", "one", "--with", "other", "--columns", "text,othr.mood", "--format", "csv")
     assert wrong.code == 2 and "did you mean other.mood" in wrong.err
 
+    judged = label.with_name("judge.toml")
+    judged.write_text(JUDGE)
+    assert call("submit", "run:one", "--template", judged, "--title", "judged", "--wait", "--yes").code == 0
+    assert call("again", "judged", "--set", "max_tokens=98", "--title", "more", "--wait", "--yes").code == 0
+    assert call("delete", "one", "--yes").code == 0
+    left = call("results", "more", "--with-origin", "-o", tmp_path / "y.csv")
+    assert "is deleted: its columns are left out" in left.err and "judged.fair" in (tmp_path / "y.csv").read_text()
+
 
 def test_a_file_whose_name_looks_like_a_run(call: Caller, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)

@@ -193,6 +193,9 @@ def _others(service: Service, record: BatchRecord, with_origin: bool, others: Se
         raise InputError(
             f"{batch.name(record)} was not made from another run that is still here", advice="--with ID names a run"
         )
+    for each in service.lineage.made_from(record.run) if with_origin else ():
+        if each.deleted:
+            say(f"warning: {each.run} is deleted: its columns are left out")
     found += [service.run_of(named(service, each))[0] for each in others]
     by_run = {each.run: each for each in found if each.run != record.run}
     return list(by_run.values())
