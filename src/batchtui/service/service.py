@@ -321,6 +321,13 @@ class Service:
                     count += len(self.review(record))
         return count
 
+    def hidden_answers(self, records: Sequence[BatchRecord]) -> int:
+        """How many answers of the runs of these batches a blind sample hides.  Raises StoreError."""
+        from batchtui.results.review import Review
+
+        runs = {record.run for record in records}
+        return sum(len(Review(self.history.run_folder(run)).hidden()) for run in runs)
+
     def gold(self, view: View, names: ValueNames, field: Name, text: str, record: BatchRecord) -> Gold:
         """Gold for a field as ``--gold`` names it: a column, ``review``, ``review:ID``, a file by id.
 

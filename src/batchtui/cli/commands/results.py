@@ -133,6 +133,10 @@ def results_(
         place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], beside=beside
     )
     records = brought(session, service, record, run=run)
+    if hidden := service.hidden_answers([record]):
+        from batchtui.present.scores import hidden_exported
+
+        say(f"warning: {hidden_exported(hidden)}")
     written = write_results(
         session,
         service,

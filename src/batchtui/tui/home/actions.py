@@ -340,10 +340,12 @@ def _not_usable(view: View, batches: set[str]) -> NotUsable:
 
 async def export_one(home: HomeScreen, record: BatchRecord, *, run: bool) -> None:
     """Write one batch's results, or its whole run's, merged.  Raises BatchtuiError."""
+    from batchtui.present.scores import hidden_exported
     from batchtui.tui.results.export import export_rows
 
     view = await home.in_thread(home.service.open_results, record.local_id, run=run)
-    await export_rows(home, view, range(len(view)), record, batch.file_stem(record, part=True))
+    warning = hidden_exported(await home.in_thread(home.service.hidden_answers, [record]))
+    await export_rows(home, view, range(len(view)), record, batch.file_stem(record, part=True), warning)
 
 
 def free_name(folder: Path, name: str, local_id: str) -> Path:
@@ -354,8 +356,12 @@ def free_name(folder: Path, name: str, local_id: str) -> Path:
 
 async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     """Write each batch's results into a folder, as received; what is there already is left alone.  Raises BatchtuiError."""
+    from batchtui.present.scores import hidden_exported
+
     few = numbers.plural(len(records), "batch", "batches")
     hint = f"One file per batch, as received (JSONL): {batch.titles(records)}."
+    hidden = hidden_exported(await home.in_thread(home.service.hidden_answers, records))
+    hint += f"\n{GLYPHS.warning} {hidden}." if hidden else ""
     answer = await home.app.push_screen_wait(
         Ask(f"Export the results of {few} to a folder", value="results/", hint=hint)
     )
