@@ -227,8 +227,7 @@ def _other(record: BatchRecord, taken: Sequence[BatchRecord]) -> str:
     """One of the choices to compare with: a batch, or all batches of a run."""
     model = f"  {_model(record)}" if record.models else ""
     if len(taken) == 1:
-        part = batch.part_name(record)
-        return f"{batch.name(record)} {part}  {numbers.plural(record.requests, 'request')}  {batch.cost(record)}{model}"
+        return f"{batch.full_name(record)}  {numbers.plural(record.requests, 'request')}  {batch.cost(record)}{model}"
     first = sum(r.requests for r in taken if not r.attempt)
     return f"{batch.name(record)}  {numbers.plural(first, 'request')}  whole run: {len(taken)} batches{model}"
 

@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
-from batchtui.present.cells import fit
+from batchtui.present.cells import cut_middle, fit
 from batchtui.present.fitting import FittingText
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.widgets.columns import Align, Placed
@@ -149,6 +149,7 @@ def paint_header(
         if sort and sort[0] == place.column.key:
             arrow = GLYPHS.sort_down if sort[1] else GLYPHS.sort_up
             title = f"{arrow}{title}" if place.column.align == "right" else f"{title}{arrow}"
+        title = cut_middle(title, place.width)
         line += " " * max(0, gutter + place.x - cell_len(line)) + fit(
             title, place.width, right=place.column.align == "right"
         )
