@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import socket
 import threading
 import zlib
@@ -97,7 +98,7 @@ async def test_an_upload_that_nobody_reads_is_left(
     monkeypatch.setattr(gateway, "_UPLOAD_STALL", 0.4)
     body = tmp_path_factory.mktemp("up") / "requests.jsonl"
     body.write_bytes((b'{"a":"' + b"x" * 1_000_000 + b'"}\n') * 20)
-    with answering(lambda connection, over: over.wait(20)) as url:
+    with answering(lambda connection, over: over.wait(600)) as url:
         way = Gateway(Profile(base_url=url), key="sk-secret-of-mine")
         async with asyncio.timeout(120):
             with pytest.raises(ServiceError, match="in time") as caught:
@@ -189,10 +190,10 @@ async def test_a_download_that_all_but_stops_is_left_and_one_that_goes_on_is_not
     monkeypatch.setattr(download, "WINDOW", 1.0)
     monkeypatch.setattr(download, "LEAST", 1_000)
 
-    def sending(size: int) -> Answer:
+    def sending(size: int, ends: bool) -> Answer:
         def answer(connection: socket.socket, over: threading.Event) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
-            for _ in range(60):
+            for _ in range(60) if ends else itertools.count():
                 connection.sendall(b"x" * (size - 1) + b"\n")
                 if over.wait(0.02):
                     return
@@ -201,7 +202,7 @@ async def test_a_download_that_all_but_stops_is_left_and_one_that_goes_on_is_not
         return answer
 
     for size, ends in ((2, False), (5_000, True)):
-        with answering(sending(size)) as url:
+        with answering(sending(size, ends)) as url:
             way = Gateway(Profile(base_url=url), key="sk-secret-of-mine")
             answer = await way.results("msgbatch_1")
             if ends:

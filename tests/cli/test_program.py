@@ -122,7 +122,7 @@ def on_a_terminal(words: list[str], env: dict[str, str]) -> str:
             if b"[y/N]" in piece:
                 os.write(fd, b"y\n")
     os.close(fd)
-    child.wait(60)
+    child.wait(120)
     return seen.decode("utf-8")
 
 

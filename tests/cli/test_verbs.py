@@ -282,3 +282,10 @@ def test_bad_usage_exits_2_and_prints_nothing_on_standard_output(call: Caller, w
 def test_without_a_terminal_the_screen_says_so_and_names_the_verbs(call: Caller, words: list[str]) -> None:
     said = call(*words)
     assert said.code == 2 and "not a terminal" in said.err and "batchtui submit" in said.err
+
+
+def test_a_submit_beyond_the_queue_says_who_sends_the_rest(call: Caller, own_folders: Path) -> None:
+    with (own_folders / "config" / "config.toml").open("a") as config:
+        config.write("[limits]\nmax_requests = 1\nqueue = 1\n")
+    said = call("submit", call.source(2), "--yes")
+    assert said.code == 0 and "waiting batches are sent by batchtui sync or watch" in said.err, said.err

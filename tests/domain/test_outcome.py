@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchtui.domain.outcome import MESSAGE_LIMIT, OUTCOMES, cut_code, meaning_of, normalise
+from batchtui.domain.outcome import MESSAGE_LIMIT, OUTCOMES, cut_code, meaning_of, normalize
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from batchtui.domain.outcome import MESSAGE_LIMIT, OUTCOMES, cut_code, meaning_o
     ],
 )
 def test_equal_errors_have_equal_messages(one: str, other: str) -> None:
-    assert normalise(one) == normalise(other)
+    assert normalize(one) == normalize(other)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_equal_errors_have_equal_messages(one: str, other: str) -> None:
     ],
 )
 def test_different_errors_stay_apart(one: str, other: str) -> None:
-    assert normalise(one) != normalise(other)
+    assert normalize(one) != normalize(other)
 
 
 @given(st.text())
 def test_normalising_any_message_ends_and_is_short(text: str) -> None:
-    once = normalise(text)
+    once = normalize(text)
     assert len(once) <= MESSAGE_LIMIT
     assert "\n" not in once
 

@@ -86,7 +86,7 @@ def killed(demo: RunningDemo, data: Path, verb: list[str], after: int, seconds: 
         stderr=subprocess.PIPE,
     )
     try:
-        _, said = child.communicate(timeout=seconds or 60)
+        _, said = child.communicate(timeout=seconds or 120)
         assert child.returncode in (-signal.SIGKILL, 0, 1, 3, 4), said.decode()
     except subprocess.TimeoutExpired:
         child.kill()

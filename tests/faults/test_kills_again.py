@@ -23,7 +23,7 @@ async def test_a_run_again_survives_a_kill(tmp_path: Path, after: int) -> None:
     data, src = tmp_path / "data", source(tmp_path, 6)
     with running_demo(tmp_path / "server", duration=1.0) as demo:
         first = Child(["submit", str(src), "--wait", "--yes"], env=environment(demo, data))
-        first.communicate(timeout=100)
+        first.communicate(timeout=120)
         src.unlink()
         before = {record["run"] for record in record_json(data)}
         (run,) = before

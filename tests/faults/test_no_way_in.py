@@ -118,7 +118,7 @@ def test_the_key_is_nowhere_after_a_run_through_faults(tmp_path: Path, own_folde
         said.append(program("doctor", env=env))
         assert demo.stats()["creates"] == 1
         assert kind.seen == [], "results_url on another host was contacted"
-    assert b"stored" in said[-2].out, said
+    assert b"results      downloaded" in said[-2].out, said
     assert all(CANARY not in each.err and CANARY.encode() not in each.out for each in said)
     assert files_with(own_folders, CANARY) == []
     assert log.read_text() and stat.S_IMODE(log.stat().st_mode) == 0o600

@@ -73,7 +73,7 @@ def test_the_short_way_is_a_whole_schema_and_a_sent_one() -> None:
         ('a = {type = "integer", minimum = 11, maximum = 19, multipleOf = 10}', "no number is within"),
         (
             'a = {type = "string", maxlength = 5}',
-            "'maxlength' in answer.a is no keyword of JSON Schema, did you mean maxLength?",
+            "'maxlength' in answer.a is not a keyword of JSON Schema, did you mean maxLength?",
         ),
         ('a = {type = "integer", min = 1}', "did you mean minimum?"),
         ('a = {type = "string", max_length = 5}', "did you mean maxLength?"),

@@ -64,11 +64,11 @@ def test_a_killed_export_leaves_the_old_file_or_none(tmp_path: Path, before: byt
     moments = ["CREATE TABLE answers", "9000", "COMMIT", "os.fsync", "os.rename"]
     for moment in moments:
         child = Child([str(tmp_path / "batch"), str(dest), moment], code=CHILD, stderr=subprocess.PIPE)
-        _, said = child.communicate(timeout=60)
+        _, said = child.communicate(timeout=120)
         assert child.returncode == -signal.SIGKILL, (moment, said.decode())
         assert (dest.read_bytes() if dest.exists() else b"") == before, moment
     child = Child([str(tmp_path / "batch"), str(dest), "never"], code=CHILD, stdout=subprocess.PIPE)
-    assert child.communicate(timeout=60)[0].strip() == b"1200"
+    assert child.communicate(timeout=120)[0].strip() == b"1200"
     with closing(sqlite3.connect(dest)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert database.execute("SELECT count(*), sum(n) FROM fields").fetchone() == (ROWS, sum(range(ROWS)))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from batchtui.domain.errors import InputError
 from batchtui.results import field_builder
+from batchtui.results.export import parsed_value
 from batchtui.results.field_columns import ABSENT, FIRST, LONG_TEXT, Json, as_text, column_of
 from batchtui.results.fields import open_fields, view_fields
 from batchtui.results.json_in_text import decode, find_json
@@ -335,3 +336,11 @@ def test_what_is_left_out_is_said_as_it_is(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(field_builder, "MAX_PATHS", 10)
     other = batch(tmp_path / "long", lines[:1], ["a"])
     assert [*ValueNames(other).notes] == ["1 value is left out: its field has a name of over 512 characters."]
+
+
+def test_a_parsed_answer_is_read_where_its_fields_are(tmp_path: Path) -> None:
+    ask = {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}
+    blocks = [{"type": "text", "text": each} for each in ('So: {"a": 1} ', '```json\n{"a": 2}\n```')]
+    view = batch(tmp_path, [message("a", blocks), message("b", blocks)], requests=[request("a", **ask), request("b")])
+    assert [*view_fields(view).column("a")] == [1, 2]
+    assert [parsed_value(view, row, view.raw(row)) for row in (0, 1)] == [b'{"a":1}', b'{"a":2}']

@@ -562,6 +562,15 @@ def test_a_request_whose_id_comes_twice_is_counted_each_time(tmp_path: Path) -> 
     assert sink.finish(accept_short=True).missing == 3
 
 
+def test_results_that_were_cut_while_open_are_an_error(tmp_path: Path) -> None:
+    store(tmp_path, [good("a"), good("b")], ["a", "b"])
+    view = open_results(tmp_path, PRICES)
+    os.truncate(tmp_path / RESULTS, 10)
+    for read in (lambda: view.raw(1), lambda: view.raws([0, 1])):
+        with pytest.raises(StoreError, match="shorter than they were"):
+            read()
+
+
 def test_results_are_kept_when_the_requests_cant_be_read(tmp_path: Path) -> None:
     (tmp_path / "requests.jsonl").mkdir()
     sink = ResultSink(tmp_path, expected=1, prices=PRICES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -158,11 +157,9 @@ async def test_waiting_for_another_sender_can_be_canceled_and_takes_nothing_late
             task = asyncio.ensure_future(service.submit(plan))
             while not service.records():
                 await asyncio.sleep(0.02)
-            began = time.monotonic()
             task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            assert time.monotonic() - began < 2
+            await asyncio.wait({task}, timeout=120)  # Nobody lets go of the lock meanwhile.
+            assert task.cancelled()
             assert service.records()[0].waiting
         with lock(path, 0.5, "taken by nobody"):
             pass

@@ -11,8 +11,8 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.results.review import Review, draw
 from batchtui.service import Service
 from batchtui.tui.results.export import ExportScreen
-from tests.tui.test_every_size import text_of
-from tests.tui.test_results_table import labels
+from tests.tui.labelled import labels
+from tests.tui.picture import text_of
 from tests.tui.waiting import settled, until
 from tests.tui.work import add_batch, answered, make_app, make_service, request
 

@@ -80,7 +80,7 @@ async def test_a_counted_plan_comes_with_what_forbids_it(tmp_path: Path, monkeyp
 
         def forbids(_: Any) -> str:
             asked.set()
-            go_on.wait(60)
+            go_on.wait(120)
             return "it would cost too much"
 
         monkeypatch.setattr(service, "max_cost_problem", forbids)

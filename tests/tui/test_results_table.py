@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,59 +18,16 @@ from batchtui.tui.results.counts import CountsScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_every_size import SIZES, compare, text_of
+from tests.tui.labelled import labels
+from tests.tui.picture import text_of
 from tests.tui.waiting import settled, until
-from tests.tui.work import add_batch, answered, failed, make_app, make_service, request
-
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "sentiment": {"type": "string", "enum": ["positive", "negative", "mixed"]},
-        "urgency": {"type": "integer", "minimum": 1, "maximum": 5},
-        "reason": {"type": "string"},
-    },
-    "required": ["sentiment", "urgency", "reason"],
-    "additionalProperties": False,
-}
-ASKED = {
-    "system": "You label customer feedback.",
-    "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}},
-}
-WORDS = ("positive", "negative", "mixed", "Positive")
-
-
-def labels(service: Service, rows: int = 40, paths: int = 0) -> BatchRecord:
-    """A run of a table: own columns, answers with fields; row 2 is invalid, row 5 errored, row 7 truncated."""
-    requests, results, ids = [], [], []
-    for number in range(rows):
-        name = f"R{number:04}"
-        requests.append(request(name, f"Product: kettle\n\nThe kettle number {number} came late.", **ASKED))
-        row = {"id": name, "stars": str(number % 5 + 1), "text": f"The kettle number {number} came late, and I waited."}
-        ids.append(json.dumps({"custom_id": name, "id": name, "row": row}).encode() + b"\n")
-        answer: dict[str, Any] = {
-            "sentiment": WORDS[number % 4],
-            "urgency": 7 if number == 2 else number % 5 + 1,
-            "reason": f"Reason {number} is that the parcel came late, and nobody called about it.",
-            **{f"path{n}": n for n in range(paths)},
-        }
-        text = [{"type": "text", "text": json.dumps(answer)}]
-        if number == 5:
-            results.append(failed(name, "overloaded_error", "Overloaded"))
-        else:
-            results.append(answered(name, text, stop="max_tokens" if number == 7 else "end_turn"))
-    if paths:
-        requests = [request(f"R{number:04}", "Say much.") for number in range(rows)]
-    record = add_batch(service, requests, results)
-    (service.history.folder(record.local_id) / "ids.jsonl").write_bytes(b"".join(ids))
-    return record
+from tests.tui.work import make_app, make_service
 
 
 @asynccontextmanager
-async def opened(
-    service: Service, record: BatchRecord, size: tuple[int, int] = (80, 24)
-) -> AsyncIterator[tuple[Pilot[Any], ResultsScreen]]:
+async def opened(service: Service, record: BatchRecord) -> AsyncIterator[tuple[Pilot[Any], ResultsScreen]]:
     app = make_app(service)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         screen = ResultsScreen(record.local_id)
         await app.push_screen(screen)
         await until(pilot, lambda: screen.table.names is not None and len(screen.rows))
@@ -144,7 +100,7 @@ async def test_a_name_there_is_not_is_said_with_the_nearest(tmp_path: Path) -> N
     async with opened(service, labels(service)) as (pilot, screen):
         screen.query_one("#results-filter", Input).value = "urgncy>3 stars:5"
         await settled(pilot)
-        assert "did you mean urgency" in screen.query_one(StatusLine).said
+        assert "there is no column or field 'urgncy'. Did you mean urgency?" in screen.query_one(StatusLine).said
         assert len(screen.rows) == 8
         screen.query_one("#results-filter", Input).value = "urgency>3 stars:5"
         await settled(pilot)
@@ -171,30 +127,6 @@ async def test_text_is_found_in_an_answer(tmp_path: Path) -> None:
         await pilot.press("n")
         await settled(pilot)
         assert screen.query_one(RowList).cursor == 1
-
-
-PICTURES = {
-    "table": (),
-    "counts-words": ("number_sign",),
-    "counts-numbers": ("number_sign", "right"),
-    "counts-crossed": ("number_sign", "tab"),
-    "counts-lengths": ("number_sign", "right", "right"),
-}
-
-
-@pytest.mark.parametrize("name", PICTURES)
-async def test_pictures(request: pytest.FixtureRequest, tmp_path: Path, name: str) -> None:
-    service = make_service(tmp_path)
-    shown = []
-    async with opened(service, labels(service), SIZES[0]) as (pilot, _):
-        for key in PICTURES[name]:
-            await pilot.press(key)
-            await settled(pilot)
-        for width, height in SIZES:
-            await pilot.resize_terminal(width, height)
-            await settled(pilot)
-            shown.append(f"=== {width}x{height}\n{text_of(pilot.app)}\n")
-    compare(request, name, "".join(shown))
 
 
 async def test_counts_in_ascii(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ async def test_a_cursor_that_moves_while_an_answer_is_read_changes_nothing_of_wh
 
     def slow(view: ResultSet, row: int) -> bytes:
         reading.set()
-        assert go_on.wait(60)
+        assert go_on.wait(120)
         return raw(view, row)
 
     async with opened(service, local_id) as (_, pilot, screen):

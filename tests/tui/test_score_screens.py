@@ -1,9 +1,8 @@
-"""Score, review and compare by field on the screen: a whole job by keys, and pictures at the four sizes."""
+"""Score, review and compare by field on the screen: a whole job by keys."""
 
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,46 +22,20 @@ from batchtui.tui.results.score import ScoreScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_every_size import SIZES, compare, readable, text_of
+from tests.tui import walk
+from tests.tui.labelled import FIRST, LABELS, ROWS, two_runs
+from tests.tui.picture import text_of
 from tests.tui.waiting import settled, until
-from tests.tui.work import add_batch, answered, failed, make_app, make_service, request
-
-FIRST, SECOND = "20261122T110000Z-aaaaaa", "20261122T113000Z-bbbbbb"
-LABELS = ("positive", "negative", "mixed")
-ROWS = 40
+from tests.tui.work import make_app, make_service
 
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BatchtuiApp:
-    """Two runs over the same labelled rows; row 7 has no answer in the first."""
+    """Two runs over the same labelled rows."""
     monkeypatch.chdir(tmp_path)
     service = make_service(Path("data"))
-    for local_id, title, shift in ((FIRST, "labels", 5), (SECOND, "labels, new prompt", 8)):
-        requests, lines, ids = [], [], []
-        for n in range(ROWS):
-            gold = LABELS[n % 3]
-            name = f"r{n:02}"
-            said = LABELS[(n + (n % shift == 0)) % 3]
-            content = json.dumps({"tone": said, "reason": f"It says {said} in line {n % 4} of the text."})
-            requests.append(request(name, f"Text {n}"))
-            late = n == 7 and local_id == FIRST
-            lines.append(
-                failed(name, "api_error", "late") if late else answered(name, [{"type": "text", "text": content}])
-            )
-            row = {"gold_tone": gold, "text": f"Text {n}"}
-            line = {"custom_id": name, "row_id": f"R{n:02}", "source": 1, "number": n + 2, "row": row}
-            ids.append(json.dumps(line).encode() + b"\n")
-        add_batch(service, requests, lines, local_id=local_id, title=title)
-        (service.history.folder(local_id) / "ids.jsonl").write_bytes(b"".join(ids))
+    two_runs(service)
     return make_app(service)
-
-
-async def opened(pilot: Pilot[Any]) -> ResultsScreen:
-    screen = ResultsScreen(FIRST)
-    await pilot.app.push_screen(screen)
-    await until(pilot, lambda: screen.table.names is not None and len(screen.query_one(RowList).source))
-    await settled(pilot)
-    return screen
 
 
 async def keys(pilot: Pilot[Any], *pressed: str) -> None:
@@ -72,29 +45,25 @@ async def keys(pilot: Pilot[Any], *pressed: str) -> None:
 
 
 async def scored(pilot: Pilot[Any]) -> ScoreScreen:
-    await opened(pilot)
-    await keys(pilot, "A", "enter", "enter")  # tone, gold_tone
+    await walk.scored(pilot)
+    await settled(pilot)
     screen = pilot.app.screen
     assert isinstance(screen, ScoreScreen)
     return screen
 
 
 async def by_field(pilot: Pilot[Any]) -> FieldCompareScreen:
-    screen = CompareScreen(FIRST, SECOND)
-    await pilot.app.push_screen(screen)
-    await until(pilot, lambda: len(screen.query_one(RowList).source))
-    await keys(pilot, "F", "enter")
-    await until(pilot, lambda: isinstance(pilot.app.screen, FieldCompareScreen))
+    await walk.by_field(pilot)
     shown = pilot.app.screen
     assert isinstance(shown, FieldCompareScreen)
-    await until(pilot, lambda: shown.found is not None)
     return shown
 
 
 async def reviewed(pilot: Pilot[Any]) -> ResultsScreen:
-    """A few verdicts on the first rows."""
-    screen = await opened(pilot)
-    await keys(pilot, "plus", "enter", "minus", "enter", "plus")
+    await walk.reviewed(pilot)
+    await settled(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, ResultsScreen)
     return screen
 
 
@@ -248,26 +217,6 @@ async def test_a_field_of_two_runs(app: BatchtuiApp) -> None:
         assert len(Path("differ-tone.csv").read_text().splitlines()) == len(differing) + 1
         await keys(pilot, "escape")
         assert isinstance(pilot.app.screen, FieldCompareScreen | CompareScreen)
-
-
-@pytest.mark.parametrize(("name", "way"), [("score", scored), ("review", reviewed), ("compare-field", by_field)])
-async def test_pictures_at_four_sizes(request: pytest.FixtureRequest, app: BatchtuiApp, name: str, way: Any) -> None:
-    async with app.run_test(size=SIZES[0]) as pilot:
-        await way(pilot)
-        await settled(pilot)
-        usual = text_of(app)
-        for theme in ("textual-light", "high-contrast", "ansi-dark"):
-            app.theme = theme
-            await settled(pilot)
-            assert theme == "ansi-dark" or text_of(app) == usual, theme
-            readable(app, theme)
-        app.theme = "textual-dark"
-        shown = []
-        for width, height in SIZES:
-            await pilot.resize_terminal(width, height)
-            await settled(pilot)
-            shown.append(f"=== {width}x{height}\n{text_of(app)}\n")
-        compare(request, name, "".join(shown))
 
 
 async def test_in_ascii_all_of_it_can_be_read(app: BatchtuiApp) -> None:

@@ -69,7 +69,7 @@ async def test_keys_wait_for_what_is_slow_to_open_and_escape_calls_it_off(
 
     def slow(*given: Any, **named: Any) -> Any:
         begun.set()
-        go_on.wait(60)
+        go_on.wait(120)
         return opened(*given, **named)
 
     monkeypatch.setattr(service, "open_results", slow)

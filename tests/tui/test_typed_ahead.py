@@ -10,8 +10,9 @@ import pytest
 
 from batchtui.tui.commands import Palette
 from tests.tui import typed_home
-from tests.tui.typed_home import PLACES, every_screen
+from tests.tui.typed_home import PLACES
 from tests.tui.typed_terminal import TypedTerminal, load, typed
+from tests.tui.walk import every_screen
 
 SIGNS = list("ycdrq")
 """Text made of other actions' keys."""

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tests.tui import waiting
-from tests.tui.test_every_size import text_of
+from tests.tui.picture import text_of
 from tests.tui.waiting import drawn, settled, until
 
 

@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import os
-import pkgutil
 import socket
 import sys
 import threading
@@ -36,7 +34,6 @@ from batchtui.results.names import names_of
 from batchtui.results.table import column_names
 from batchtui.service import Service
 from batchtui.tui.app import BatchtuiApp
-from batchtui.tui.base import BaseModal, BaseScreen
 from batchtui.tui.commands import Palette
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
 from batchtui.tui.help import HelpScreen
@@ -63,6 +60,7 @@ from batchtui.tui.spending import SpendingModal
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui.home_data import furnish
+from tests.tui.walk import every_screen
 from tests.tui.work import MODEL, NOW, QuietEngine, add_batch, make_service, mixed, request
 
 STORED, OTHER = "20261122T110000Z-aaaaaa", "20261122T100000Z-bbbbbb"
@@ -178,7 +176,7 @@ class Places:
 
     async def until(self, true: Callable[[], object]) -> None:
         """Wait for a condition."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 100
         while time.monotonic() < end:
             if true():
                 return
@@ -333,18 +331,6 @@ PLACES = (
     *("compare", "by-field", "details", "elsewhere", "settings", "table", "spending", "confirm", "ask", "choose"),
     *("drafts", "reading", "edit", "help", "palette"),
 )
-
-
-def every_screen() -> set[type]:
-    """The screens there are: those that nothing derives from, and what others derive from but is shown itself."""
-    for module in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
-        importlib.import_module(module.name)
-    found, left = {Reading}, [BaseScreen, BaseModal]
-    while left:
-        each: Any = left.pop()
-        found |= set() if each.__subclasses__() else {each}
-        left += each.__subclasses__()
-    return {each for each in found if each.__module__.startswith("batchtui.")}
 
 
 class Talk:

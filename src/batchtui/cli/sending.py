@@ -194,9 +194,10 @@ def send(
         _write(session, service, records, place)
     if session.json:
         print_json({"run": records[0].run if records else None, "batches": records})
-    if session.troubles and any(r.waiting for r in records):
-        say("waiting batches are sent by batchtui sync, or while batchtui runs; do not submit again")
-        return StoreError.exit_code
+    if any(r.waiting for r in records):
+        say("waiting batches are sent by batchtui sync or watch, or while batchtui runs; do not submit again")
+        if session.troubles:
+            return StoreError.exit_code
     return words.exit_code(records, waited=wait, strict=sending.strict)
 
 

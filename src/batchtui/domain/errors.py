@@ -25,6 +25,11 @@ class BatchtuiError(Exception):
     def __str__(self) -> str:
         return str(self.args[0])
 
+    @property
+    def with_advice(self) -> str:
+        """What happened and what to do, as two sentences."""
+        return f"{self}. {self.advice[:1].upper()}{self.advice[1:]}" if self.advice else str(self)
+
 
 class InputError(BatchtuiError):
     """Bad input or usage; nothing was sent."""

@@ -306,11 +306,11 @@ _HEX = re.compile(
 _NUMBERS = re.compile(r"(?<![\w-])(?<!\d\.)\d+(?:[.,]\d+)*(?![\w-])")
 _SPACE = re.compile(r"\s+")
 MESSAGE_LIMIT = 300
-"""Longer normalised messages are cut, in characters."""
+"""Longer normalized messages are cut, in characters."""
 
 
 @lru_cache(maxsize=4096)
-def _normalised(head: str) -> str:
+def _normalized(head: str) -> str:
     text = _SPACE.sub(" ", head).strip()
     text = _IDS.sub(lambda m: f"{m.group(1)}_\u2026", text)
     text = _HEX.sub("\u2026", text)
@@ -318,9 +318,9 @@ def _normalised(head: str) -> str:
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "\u2026"
 
 
-def normalise(message: str) -> str:
+def normalize(message: str) -> str:
     """A message with numbers, ids and white space made equal, so that equal errors have equal messages."""
-    return _normalised(message[: 4 * MESSAGE_LIMIT])
+    return _normalized(message[: 4 * MESSAGE_LIMIT])
 
 
 def cut_code(stop_reason: str) -> int:

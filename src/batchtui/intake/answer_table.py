@@ -161,7 +161,7 @@ def _schema(table: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
     for name in table:
         guess = _meant(name)
         if guess:
-            raise AnswerFault(f"{quoted(name)} in {where} is no keyword of JSON Schema{did_you_mean(guess)}")
+            raise AnswerFault(f"{quoted(name)} in {where} is not a keyword of JSON Schema{did_you_mean(guess)}")
     if isinstance(found.get("enum"), list):
         found = {**_enum(found["enum"], where), **found}
     if isinstance(found.get("properties"), dict):

@@ -14,6 +14,7 @@ from batchtui.domain.errors import InputError
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_parts import AnswerParts, ToolCall, parts_of
 from batchtui.results.export_job import ExportJob, is_special, opened, ticker
+from batchtui.results.field_builder import text_of
 from batchtui.results.fields import ViewFields, view_fields
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line_lenient import mend
@@ -252,11 +253,12 @@ def parsed_value(view: View, row: int, line: bytes) -> bytes | None:
         return None
     if isinstance(parts, str):
         parts = AnswerParts(parts, parts)
-    main = view.wanted(row).main_call(parts.calls) if parts.calls else 0
+    wanted = view.wanted(row)
+    main = wanted.main_call(parts.calls)
     if main:
         return _json(parts.calls[main - 1])
     with suppress(RecursionError, msgspec.MsgspecError, UnicodeError):
-        value = find_json(parts.text)
+        value = find_json(text_of(parts, wanted))
         if value is not None:
             return _encode(value)
     if parts.text.strip() or not parts.calls:

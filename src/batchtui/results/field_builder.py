@@ -367,7 +367,7 @@ class Builder:
         """Sort the inputs of an answer's calls by which call they are of; returns what its text holds."""
         wanted = self._asked.of(self._results.columns.seq[row])
         main = wanted.main_call(parts.calls)
-        text = _text_of(parts, wanted)
+        text = text_of(parts, wanted)
         for number, call in enumerate(parts.calls, 1):
             given = self._input(call)
             if given is not None:
@@ -401,7 +401,8 @@ def _many(count: int, one: str, more: str) -> str:
     return f"{count:,} {one if count == 1 else more}"
 
 
-def _text_of(parts: AnswerParts, wanted: AskedFor) -> str:
+def text_of(parts: AnswerParts, wanted: AskedFor) -> str:
+    """Which text of an answer holds its JSON: the first block where the text has a schema, else all of it."""
     return parts.text if wanted.text is None else parts.first_text
 
 
@@ -440,7 +441,7 @@ def read_value(line: bytes, source: int, keys: Key, wanted: AskedFor) -> Value |
         elif source:
             here = decode(bytes(parts.calls[source - 1].input))
         else:
-            here = find_json(_text_of(parts, wanted))
+            here = find_json(text_of(parts, wanted))
     except (ValueError, msgspec.MsgspecError, RecursionError, IndexError):
         return ABSENT
     if isinstance(here, list) and keys == (ROOT,):

@@ -307,7 +307,7 @@ def settle(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
             _column_of(view, term, work)
             kept.append(term)
         except InputError as error:
-            problem = problem or f"{error}. {error.advice[:1].upper()}{error.advice[1:]}"
+            problem = problem or error.with_advice
     if not problem or problem == chosen.problem:
         return chosen
     return msgspec.structs.replace(chosen, terms=tuple(kept), problem=problem)

@@ -25,7 +25,7 @@ from batchtui.domain.outcome import (
     UNKNOWN,
     UNREADABLE,
     WAITING,
-    normalise,
+    normalize,
 )
 from batchtui.domain.work import Work
 from batchtui.results.answer_check import AnswerChecker
@@ -94,7 +94,7 @@ class Groups:
         if facts.outcome in (CANCELED, EXPIRED):
             return self.number(GroupKey(facts.outcome, OUTCOMES[facts.outcome]))
         kind = facts.kind[:ID_LIMIT] or OUTCOMES[facts.outcome]
-        return self.number(GroupKey(facts.outcome, kind, normalise(facts.message), facts.code[:ID_LIMIT]))
+        return self.number(GroupKey(facts.outcome, kind, normalize(facts.message), facts.code[:ID_LIMIT]))
 
     def number(self, key: GroupKey) -> int:
         """A group's number; all of an outcome share one when there are far too many."""

@@ -162,7 +162,11 @@ class ValueNames:
         found = self.find(text)
         if found is not None:
             return found
-        near = difflib.get_close_matches(text, [*self._bare, *self._full], 2, 0.6)
+        close = difflib.get_close_matches(text, [*self._bare, *self._full], 4, 0.6)
+        meant: dict[Name, str] = {}
+        for each in close:
+            meant.setdefault(self._bare.get(each) or self._full[each], each)
+        near = [*meant.values()][:2]
         if not near:
             tail = text.rpartition(".")[2]
             near = [name.bare for name in self if name.key.rpartition(".")[2] == tail][:2]

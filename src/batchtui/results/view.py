@@ -451,9 +451,12 @@ class ResultSet(View):
         if any(offset < 0 for offset, _ in places):
             return [self.read(row) for row in rows]
         try:
-            return self._results().read_all(places)
+            found = self._results().read_all(places)
         except OSError as error:
             raise files.explain(error, f"can't read the results in {self.folder}") from error
+        if [*map(len, found)] != [length for _, length in places]:
+            raise self._shorter()
+        return found
 
     def read_stretch(self, offset: int, length: int) -> bytes:
         """So many bytes of the results from ``offset`` on.  Raises StoreError."""
@@ -488,6 +491,12 @@ class ResultSet(View):
 
     def _read_at(self, file: plainfile.ReadAhead, offset: int, length: int) -> bytes:
         try:
-            return file.read(offset, length)
+            found = file.read(offset, length)
         except OSError as error:
             raise files.explain(error, f"can't read the results in {self.folder}") from error
+        if len(found) < length:
+            raise self._shorter()
+        return found
+
+    def _shorter(self) -> StoreError:
+        return StoreError(f"the results in {self.folder} are shorter than they were", advice="open them again")

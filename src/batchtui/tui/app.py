@@ -107,7 +107,7 @@ class BatchtuiApp(Guard, App[int]):
         return self._clock()
 
     def get_line_filters(self) -> list[LineFilter]:
-        """Textual's own, its greys for NO_COLOR aside, and the gate that every drawn line passes."""
+        """Textual's own, its grays for NO_COLOR aside, and the gate that every drawn line passes."""
         own = [each for each in super().get_line_filters() if not isinstance(each, Monochrome | NoColor)]
         return [*own, *([self._colorless] if self.no_color else ()), self._output_filter]
 

@@ -87,7 +87,7 @@ _DEFAULT = Style.from_color(RichColor.parse("default"), RichColor.parse("default
 
 
 class Colorless(LineFilter):
-    """No colors and no greys (NO_COLOR): what a background alone would tell is shown reversed."""
+    """No colors and no grays (NO_COLOR): what a background alone would tell is shown reversed."""
 
     def __init__(self, page: Callable[[], Color]) -> None:
         super().__init__()

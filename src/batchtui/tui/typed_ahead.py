@@ -355,12 +355,12 @@ async def _handled(pumps: Sequence[MessagePump]) -> None:
     for pump in pumps:
         done: asyncio.Future[None] = loop.create_future()
         task = pump._task
-        if pump.call_later(_fulfil, done):
+        if pump.call_later(_fulfill, done):
             waiting.append({done} if task is None else {done, task})
     for ends in waiting:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _fulfil(done: asyncio.Future[None]) -> None:
+def _fulfill(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)

@@ -203,8 +203,8 @@ def _times(record: BatchRecord, now: datetime) -> Iterator[tuple[str, object]]:
     for name, when in (
         ("created", record.created_at),
         ("ended", record.ended_at),
-        ("expires", record.expires_at),
-        ("results until", record.gone_at),
+        ("expires", record.expires_at if record.status in ("in_progress", "canceling") else None),
+        ("kept until", record.gone_at),
     ):
         if when is not None:
             ago = f"{numbers.words(now - when)} ago" if when <= now else f"in {numbers.words(when - now)}"

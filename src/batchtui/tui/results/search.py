@@ -179,7 +179,7 @@ class Search:
                 rows = _within(in_tab(view, tab), places)
             rows = _ordered(view, rows, order, places)
         except BatchtuiError as error:
-            problem = f"{error}. {error.advice}" if error.advice else str(error)
+            problem = error.with_advice
         self._tell(number, rows, done=True, problem=problem)
 
     def _tell(self, number: int, rows: Rows, *, done: bool, problem: str = "") -> None:
