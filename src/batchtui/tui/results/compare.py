@@ -19,6 +19,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.present.cells import as_many, names_within
+from batchtui.present.scores import told_apart
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
@@ -172,7 +173,7 @@ class CompareScreen(BaseScreen[None]):
         self._work.stop()
         self._work = work_for(self)
         records = [self._record(n) for n in (0, 1)]
-        self._names = [f"{batch.name(r)} {'' if self._runs else batch.part_name(r)}".strip() for r in records]
+        self._names = told_apart([batch.name(r) if self._runs else batch.full_name(r) for r in records])
         self._say_title(self.app.size.width)
         comparison = await self.in_thread(self._read, self._work)
         if not self.is_attached:
