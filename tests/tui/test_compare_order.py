@@ -12,7 +12,8 @@ from batchtui.present.scores import short_names
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.screen import ResultsScreen
-from tests.tui.waiting import until
+from tests.tui.picture import text_of
+from tests.tui.waiting import settled, until
 from tests.tui.work import NOW, add_batch, answered, make_app, make_service, request
 
 
@@ -71,3 +72,15 @@ async def test_runs_of_one_title_are_told_apart_by_when_they_were_made(tmp_path:
         await until(pilot, lambda: isinstance(app.screen, CompareScreen))
         title = app.screen.query_one("#compare-title", Static)
         await until(pilot, lambda: str(title.content) == "before labels (1)   after labels (2)")
+
+
+async def test_runs_without_a_row_in_both_say_so_at_once(tmp_path: Path) -> None:
+    service = make_service(tmp_path)
+    good = [{"type": "text", "text": "y"}]
+    one = add_batch(service, [request("a", "x")], [answered("a", good)])
+    other = add_batch(service, [request("b", "z")], [answered("b", good)], local_id="20261122T110200Z-cccccc")
+    app = make_app(service)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(CompareScreen(one.local_id, other.local_id))
+        await settled(pilot)
+        assert "No row is in both runs" in text_of(app) and "only before" in text_of(app)

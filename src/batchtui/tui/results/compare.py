@@ -19,7 +19,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.present.cells import as_many, names_within
-from batchtui.present.scores import told_apart
+from batchtui.present.scores import no_rows_shared, told_apart
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
@@ -37,7 +37,7 @@ from batchtui.tui.widgets.tab_line import Tab, TabLine
 
 COLUMNS = (
     Column("id", "Request", 12, max_width=30, flex=1),
-    Column("kind", "Changed", 12),
+    Column("kind", "Changed", 13),
     Column("left", "Before", 16, flex=1, priority=1),
     Column("right", "After", 16, flex=1),
     Column("tokens", "Out", 7, align="right", priority=3),
@@ -187,7 +187,9 @@ class CompareScreen(BaseScreen[None]):
         self._totals = await self.in_thread(comparison.totals)
         self._say_totals(self.app.size.width)
         self._select()
-        if not changed:
+        if not self._totals.requests and len(comparison):
+            self.say(no_rows_shared(), level="warn")
+        elif not changed:
             self.say("No differences: all answers are the same.", level="good")
 
     def _read(self, work: Work) -> Comparison:
