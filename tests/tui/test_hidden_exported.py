@@ -45,6 +45,11 @@ async def test_homes_export_says_that_hidden_answers_are_exported(tmp_path: Path
             await settled(pilot)
             said = [str(each.content) for each in app.screen.query(Static)]
             assert (f"! {SAID}" in said) == hidden, text_of(app)
+            if hidden:
+                await pilot.resize_terminal(60, 20)
+                app.screen.query_one("#yes").focus()
+                await until(pilot, lambda: "Cancel" in text_of(app))  # A box that is too high is scrolled to its keys.
+                await pilot.resize_terminal(80, 24)
             await pilot.press("escape")
             await settled(pilot)
         await pilot.press("asterisk", "x")
