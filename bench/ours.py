@@ -24,7 +24,8 @@ def plan(sources: list[str], data: str, keep: bool, template: str = "") -> dict[
     if not made.ok:
         raise SystemExit(f"the plan is not sound: {made.problems[:3]}")
     service.discard(made)
-    return {"seconds": seconds, "requests": made.requests, "bytes": made.bytes}
+    marks = [part.fingerprint for part in made.parts]
+    return {"seconds": seconds, "requests": made.requests, "bytes": made.bytes, "fingerprints": marks}
 
 
 def submit(source: str, data: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench import data
-from bench.measure import Sample, command, environment, in_turn, work
+from bench.measure import Failed, Sample, command, environment, in_turn, work
 from bench.rows import Bench, Line, beside
 from bench.serving import scratch
 
@@ -59,8 +59,9 @@ def run(bench: Bench) -> list[Line]:
     with scratch("run") as folder:
         env, own = environment(folder), str(folder / "data")
         told = work("bench.prepare:answered_table", env=env, data=own, source=str(source), template=str(letters))
-        judge = folder / "judge.toml"
+        judge, same = folder / "judge.toml", folder / "same.toml"
         judge.write_text(data.TEMPLATE.replace("{{ letter }}", "{{ letter }} {{ answer.label }}"), encoding="utf-8")
+        same.write_text(data.TEMPLATE.replace("{{ letter }}", "{{ letter }} price"), encoding="utf-8")
 
         def planned(name: str, template: str) -> Sample:
             return work("bench.ours:plan", env=env, sources=[name], data=own, keep=True, template=template)
@@ -68,9 +69,11 @@ def run(bench: Bench) -> list[Line]:
         found = in_turn(
             bench.rounds,
             {
-                peer: lambda: planned(str(source), str(letters)),
+                peer: lambda: planned(str(source), str(same)),
                 "ours": lambda: planned(f"run:{told.told['local_id']}", str(judge)),
             },
         )
+    if found["ours"].told["fingerprints"] != found[peer].told["fingerprints"]:
+        raise Failed("a run's rows make other requests than the same rows of a CSV")
     what = f"template over {bench.count:,} rows of a run with their answers"
     return beside(what, found.pop("ours"), found, [(peer, 1.0)])

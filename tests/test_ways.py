@@ -24,16 +24,16 @@ PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
 ROOT = str(Path(batchtui.__file__).parent)
 
 POST = """
-    submit_ _agreed_plan Service.plan planning.staging options_for make_plan expand open_source detect_format.tell
+    submit_ _agreed_plan Service.plan planning.staging options_for make_plan expand open_source detect_format.detect
     Reader.read Checker.take_block fast_path.survey PlanBuilder.place_block Splitter.part_for Splitter.finish
     estimate.total Service.max_cost_problem agreed_to send Service.submit Service.changed_sources
     Service.duplicate_of PlanCommitter.commit Sender.send_waiting Sender._cleared Sender._send_once Gateway.create
     Gateway._send SplicedBody Sender._made
 """
 RESULTS = """
-    Poller.look Poller._update presence.take Context.change Poller._fetch_due Fetcher.begin Fetcher._download Gateway.results
-    Download.receive ResultSink.write ResultSink.finish LineSplitter.feed decode_block plain_lines RequestMatcher.find
-    CostSum.add_all completeness.held index.save Fetcher._stored results_ write_results
+    Poller.look Poller._update presence.update_record Context.change Poller._fetch_due Fetcher.begin Fetcher._download
+    Gateway.results Download.receive ResultSink.write ResultSink.finish LineSplitter.feed decode_block plain_lines
+    RequestMatcher.find CostSum.add_all completeness.held index.save Fetcher._stored results_ write_results
     Service.open_results open_results Service.export export.export in_source_order _write_csv Table.flat View.row
     read_answer safe_cell
 """

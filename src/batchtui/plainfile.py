@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from itertools import islice
+from operator import add, sub
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,6 +56,8 @@ _AHEAD = 64 * 1024
 """Bytes read at once where stretches follow one another."""
 _NEAR = 4
 """Bytes, such as a newline, that may lie between two of them."""
+_BETWEEN = 4096
+"""Bytes between two stretches that are sooner read with them than passed over."""
 
 
 class ReadAhead:
@@ -82,18 +86,31 @@ class ReadAhead:
         return found[:length]
 
     def read_all(self, places: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Several stretches, given by offset and length; in one go where they follow one another.  Raises OSError."""
-        if not places:
-            return []
-        begin, end = places[0][0], places[0][0]
-        for offset, length in places:
-            if not end <= offset <= end + _NEAR:
-                return [self.read(*place) for place in places]
-            end = offset + length
-        block = os.pread(self._fd, end - begin, begin)
-        if len(block) < end - begin:
-            return [self.read(*place) for place in places]
-        return [block[offset - begin : offset - begin + length] for offset, length in places]
+        """Several stretches, given by offset and length; those with little between them in one go.  Raises OSError."""
+        found: list[bytes] = []
+        first = 0
+        while first < len(places):
+            begin, length = places[first]
+            end, last = begin + length, first + 1
+            while last < len(places) and 0 <= places[last][0] - end <= _BETWEEN:
+                end = sum(places[last])
+                last += 1
+            block = os.pread(self._fd, end - begin, begin)
+            if len(block) < end - begin:
+                found += [self.read(*place) for place in places[first:last]]
+            else:
+                found += [block[offset - begin : offset - begin + length] for offset, length in places[first:last]]
+            first = last
+        return found
+
+    def block(self, offsets: Sequence[int], lengths: Sequence[int]) -> bytes | None:
+        """Several stretches with what lies between them; None where they don't follow one another.  Raises OSError."""
+        ends = [*map(add, offsets, lengths)]
+        gaps = [*map(sub, islice(offsets, 1, None), ends)]
+        if not ends or not 0 <= min(gaps, default=0) <= max(gaps, default=0) <= _NEAR:
+            return None
+        found = os.pread(self._fd, ends[-1] - offsets[0], offsets[0])
+        return found if len(found) == ends[-1] - offsets[0] else None
 
 
 def read(path: str | Path, most: int) -> bytes:

@@ -57,3 +57,11 @@ def test_cancel_and_delete_say_how_many_batches_a_title_names(call: Caller, own_
     assert [r["status"] for r in call("cancel", "labels", "--yes", "--json").json] == ["canceling"] * 3
     call("delete", "labels", "--here", "--yes")
     assert len(call("list", "--json").json) == 3  # None has ended: nothing was deleted.
+
+
+def test_a_title_that_is_nearly_one_is_named(call: Caller) -> None:
+    call("submit", call.source(1), "--title", "labels", "--yes")
+    for words in (("results", "labls"), ("show", "labls"), ("again", "Labels"), ("cancel", "lables")):
+        said = call(*words)
+        assert said.code == 2 and "did you mean labels?" in said.err, said.err
+    assert "did you mean" not in call("show", "nothing-like-it").err

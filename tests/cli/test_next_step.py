@@ -49,6 +49,27 @@ def test_the_chain_from_the_guide(call: Caller, tmp_path: Path) -> None:
     assert wrong.code == 2 and "./run:label" in wrong.err
 
 
+def test_runs_that_have_ended_meanwhile_are_downloaded_before_they_are_used(call: Caller, tmp_path: Path) -> None:
+    table, label = tmp_path / "rows.csv", tmp_path / "label.toml"
+    table.write_text("text\none\ntwo\n")
+    label.write_text(LABEL)
+    for title in ("one", "other"):
+        label.write_text(LABEL.replace("99", str(100 + len(title))))
+        assert call("submit", table, "--template", label, "--title", title, "--yes").code == 0
+
+    def ended(*words: object) -> bool:
+        found = call(*words)
+        return found.code == 0 and "no results" not in found.err
+
+    # Nothing but these verbs asks the API.
+    assert any(ended("check", "run:one", "--template", label) for _ in range(500))
+    assert any(ended("results", "one", "--with", "other", "-o", tmp_path / "x.csv", "--force") for _ in range(500))
+    with (tmp_path / "x.csv").open(newline="") as file:
+        assert all(row["other.mood"] for row in csv.DictReader(file))
+    wrong = call("results", "one", "--with", "other", "--columns", "text,othr.mood", "--format", "csv")
+    assert wrong.code == 2 and "did you mean other.mood" in wrong.err
+
+
 def test_a_file_whose_name_looks_like_a_run(call: Caller, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     call.source(2, name="run:x")

@@ -41,6 +41,14 @@ def test_nothing_heavy_is_imported_before_it_is_needed(words: list[str] | None) 
     assert said.code == 0, said.err
 
 
+def test_neither_the_check_of_rows_loads_jinja_nor_the_names_of_faults_a_server() -> None:
+    modules = "batchtui.intake.plan, batchtui.intake.preview, batchtui.demo.faults, batchtui.cli.completion"
+    said = program(
+        code=f"import sys, {modules}\nfound = [m for m in {HEAVY!r} if m in sys.modules]\nassert not found, found\n"
+    )
+    assert said.code == 0, said.err
+
+
 @pytest.mark.usefixtures("fast")
 def test_the_demo_from_a_file_to_results_without_a_key(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"

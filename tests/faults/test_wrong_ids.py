@@ -68,7 +68,7 @@ async def test_while_an_id_is_not_confirmed_what_may_be_its_batch_is_not_adopted
         record = await submitted(service, tmp_path)
         for _ in range(4):
             assert (await service.sync()).adopted == ()
-        there, _ = await service.elsewhere()
+        there, _ = await service.untracked()
         [real] = (await service.gateway.page(10)).data
         assert there == []
         with pytest.raises(InputError, match=record.local_id):

@@ -94,3 +94,18 @@ def test_a_draft_keeps_which_rows_of_a_run_are_meant(tmp_path: Path) -> None:
         save_draft(tmp_path, Draft(name="one", begun=begun))
         (draft,) = read_drafts(tmp_path)
         assert isinstance(draft, Draft) and draft.begun == begun
+
+
+def test_what_is_no_draft_hides_no_draft(tmp_path: Path) -> None:
+    save_draft(tmp_path, Draft(name="one"))
+    folder = tmp_path / "drafts"
+    (folder / "link.toml").symlink_to(tmp_path / "nothing")
+    (folder / "folder.toml").mkdir()
+    os.mkfifo(folder / "pipe.toml")
+    (folder / "newer.toml").write_text('name = "x"\nmode = "a third"\n')
+    assert {each.name for each in read_drafts(tmp_path) if isinstance(each, UnreadableDraft)} == {
+        "folder",
+        "pipe",
+        "newer",
+    }
+    assert [each.name for each in read_drafts(tmp_path) if isinstance(each, Draft)] == ["one"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchtui.intake.row import RunRow
+from batchtui.intake.row import RunParts, is_empty
 from batchtui.intake.sandbox import Sandbox, scope
 from batchtui.intake.template import BadRow, RequestTemplate
 
@@ -83,13 +84,44 @@ def test_what_is_joined_and_what_is_not() -> None:
     ):
         assert sandbox.pieces_of(other) is None
     template = RequestTemplate('model = "m"\nprompt = "{{ answer }} of {{ row }}"')
-    row = RunRow({"n": 1}, "r", scoped=True, answer={"label": "price"}, run={"answer": "all"})
+    row = RunParts(msgspec.Raw(), "r", True, {"label": "price"}, {"answer": "all"}, {"n": 1})
     assert b'"all of {\\"n\\": 1}"' in template.render(row.wire, 1, scoped=True)[0]
     template = RequestTemplate('model = "m"\nprompt = "{{ answer.label }} {{ row.n }} {{ answer.items }} {{ a.x }}"')
-    row = RunRow(
-        {"n": 1, "a": {"x": True}}, "r", scoped=True, answer={"label": None, "items": [1]}, run={"answer": "all"}
+    row = RunParts(
+        msgspec.Raw(), "r", True, {"label": None, "items": [1]}, {"answer": "all"}, {"n": 1, "a": {"x": True}}
     )
     assert b'" 1 [1] true"' in template.render(row.wire, 1, scoped=True)[0]
     with pytest.raises(BadRow, match="gone"):
         RequestTemplate('model = "m"\nprompt = "{{ answer.gone }}"').render(row.wire, 1, scoped=True)
     assert str(scope("all", {})) == "all"
+
+
+LAID_OUT = """
+model = "m"
+max_tokens = "{{ n }}"
+temperature = 0.5
+system = [{ type = "text", text = "of {{ a }} \\"x\\"" , cache_control = { type = "ephemeral" } }, { type = "text", text = "é" }]
+tools = []
+metadata = { user_id = "{{ b }}" }
+thinking = { type = "enabled", budget_tokens = "{{ n }}" }
+messages = [{ role = "user", content = "{{ a }}{% if b %}{{ b }}{% endif %}" }, { role = "user", content = [] }]
+custom_id = "{{ n }}"
+[answer]
+label = ["a", "{{ a }}"]
+"""
+
+
+@given(a=st.text(), b=st.text(), n=st.integers() | st.text())
+@settings(max_examples=30, deadline=None)
+def test_params_that_are_laid_out_once_are_those_that_are_made_field_by_field(a: str, b: str, n: Any) -> None:
+    template, row, fields = RequestTemplate(LAID_OUT), {"a": a, "b": b, "n": n}, list[str]()
+
+    def made(*enter: Any) -> Any:
+        try:
+            return template.render(row, 1, *enter)
+        except BadRow as bad:
+            return str(bad)
+
+    assert made() == made(fields.append)
+    assert fields[:2] == ["model", "max_tokens"]
+    assert template.empty == any(map(is_empty, (a, b, n)))

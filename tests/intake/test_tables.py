@@ -28,7 +28,7 @@ class Read:
         stream = Stream(io.BytesIO(data.encode() if isinstance(data, str) else data))
         options = IntakeOptions(template_text="x", format=format_, table=TableOptions(**table))
         try:
-            told = detect_format.tell(stream, name, options)
+            told = detect_format.detect(stream, name, options)
             self.kind = told.kind
             if told.kind not in ("csv", "tsv"):
                 return
@@ -131,12 +131,12 @@ def test_neither_long_headers_nor_long_rows_hide_the_format() -> None:
     assert [len(each) for each in texts(tall, name="data")] == [300_000, 1, 1]
     long_line = b'{"meta": "' + b"x" * 300_000 + b'", "id": 1, "text": "a"}\n{"meta": "", "id": 2, "text": "b"}\n'
     stream = Stream(io.BytesIO(long_line))
-    told = detect_format.tell(stream, "in", IntakeOptions(template_text="x"))
+    told = detect_format.detect(stream, "in", IntakeOptions(template_text="x"))
     assert (told.kind, told.layout) == ("rows", "lines")
     request = b'{"params": {"messages": "' + b"x" * 300_000 + b'"}, "custom_id": "a"}\n'
-    assert detect_format.tell(Stream(io.BytesIO(request)), "in", IntakeOptions()).kind == "native"
+    assert detect_format.detect(Stream(io.BytesIO(request)), "in", IntakeOptions()).kind == "native"
     body = b'{"note": "' + b"x" * 300_000 + b'", "requests": [{}]}'
-    assert detect_format.tell(Stream(io.BytesIO(body)), "in", IntakeOptions()).layout == "array"
+    assert detect_format.detect(Stream(io.BytesIO(body)), "in", IntakeOptions()).layout == "array"
 
 
 # --- encodings ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchtui.domain.errors import InputError
 from batchtui.results.column_counts import ColumnCounts, count
-from batchtui.results.filter import parse_filter, settle, sort
+from batchtui.results.filter import drop_unknown, parse_filter, sort
 from batchtui.results.names import names_of
 from batchtui.results.search import select
 from batchtui.results.view import ResultSet
@@ -113,7 +113,7 @@ def test_the_table_worked_by_hand(view: ResultSet) -> None:
 )
 def test_each_bar_leads_to_its_rows(view: ResultSet, field: str) -> None:
     for each in counted(view, field).groups:
-        chosen = settle(view, parse_filter(each.group.filter))
+        chosen = drop_unknown(view, parse_filter(each.group.filter))
         assert not chosen.problem
         assert len(select(view, chosen)) == each.rows, each.group.filter
 
@@ -160,7 +160,7 @@ def test_what_looks_like_a_field_and_is_none_is_an_error(view: ResultSet, text: 
     with pytest.raises(InputError) as error:
         rows(view, text)
     assert said in f"{error.value} {error.value.advice}"
-    settled = settle(view, parse_filter(f"stars:1 {text}"))
+    settled = drop_unknown(view, parse_filter(f"stars:1 {text}"))
     assert said in settled.problem and list(select(view, settled)) == [2, 3]
 
 

@@ -14,7 +14,7 @@ from result_lines import batch, canceled, errored, expired, good, line, message,
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import Work
 from batchtui.results import regex, search
-from batchtui.results.filter import group_filter, number, parse_filter, settle, sort
+from batchtui.results.filter import drop_unknown, group_filter, number, parse_filter, sort
 from batchtui.results.search import select
 from batchtui.results.view import ResultSet
 
@@ -121,7 +121,7 @@ def test_case_matters_when_asked(view: ResultSet) -> None:
     [("tokens>", "tokens"), ("tokens>abc", "abc"), ("is:wonderful", "wonderful"), ("stop:", "stop")],
 )
 def test_a_field_still_being_typed_is_left_out_and_named(view: ResultSet, text: str, problem: str) -> None:
-    chosen = settle(view, parse_filter(f"quick {text}"))
+    chosen = drop_unknown(view, parse_filter(f"quick {text}"))
     assert problem in chosen.problem
     assert [view.id(row) for row in select(view, chosen)] == ["alpha-1"]
 

@@ -10,7 +10,7 @@ from result_lines import batch, good, message
 
 from batchtui.domain.errors import InputError
 from batchtui.results.column_counts import count_column
-from batchtui.results.filter import parse_filter
+from batchtui.results.filter import parse_filter, reads_answers, tells_answers
 from batchtui.results.names import names_of
 from batchtui.results.search import select
 from batchtui.results.view import ResultSet
@@ -20,8 +20,28 @@ CALLS = [
     {"type": "tool_use", "id": "t2", "name": "label", "input": {"k": 41, "a[0]": {"b.c": 5}}},
 ]
 OWN = {
-    "a": {"ID": "I1", "Cost": "12", "Model": "M1", "tags": "1,2", "sign": "*", "n": "+5 ", "m": "5", "size": "12345.6"},
-    "b": {"ID": "I2", "Cost": "3", "Model": "M2", "tags": "5", "sign": "x", "n": "7", "m": "5.", "size": "98765.4"},
+    "a": {
+        "prompt": "apples",
+        "ID": "I1",
+        "Cost": "12",
+        "Model": "M1",
+        "tags": "1,2",
+        "sign": "*",
+        "n": "+5 ",
+        "m": "5",
+        "size": "12345.6",
+    },
+    "b": {
+        "prompt": "pears",
+        "ID": "I2",
+        "Cost": "3",
+        "Model": "M2",
+        "tags": "5",
+        "sign": "x",
+        "n": "7",
+        "m": "5.",
+        "size": "98765.4",
+    },
 }
 
 
@@ -50,6 +70,10 @@ def found(view: ResultSet, text: str) -> list[str]:
         ("Is:usable", ["a", "b"]),
         ("OUTCOME:succ", ["a", "b"]),
         ("Prompt:say", ["a", "b"]),
+        ("prompt:pear", ["b"]),
+        ("prompt:say", []),
+        ("prompt=apples", ["a"]),
+        ("-prompt:* ", []),
         ("answer.tool[2].k=41", ["a"]),
         ('answer.tool[2]."a[0]"."b.c":5', ["a"]),
         ("tags>10", []),
@@ -68,6 +92,23 @@ def test_a_length_of_what_has_none_is_an_error(view: ResultSet) -> None:
     for text in ("len(cost)>1", "len(tokens)>1"):
         with pytest.raises(InputError, match="no column or field"):
             found(view, text)
+
+
+def test_what_tells_of_an_answer_goes_by_the_same_names(view: ResultSet) -> None:
+    asked = ["ID", "Cost", "len(Cost)", "row.Model", "Line", "attempt", "custom_id"]
+    told = ["cost", "Error", "answer.k", "len(answer.x)", "outcome", "Tokens", "answer.tool[2].k"]
+    assert [tells_answers(view, name) for name in asked + told] == [False] * len(asked) + [True] * len(told)
+
+
+def test_a_field_called_like_ours_tells_of_the_answer(tmp_path: Path) -> None:
+    plain = batch(tmp_path / "a", [good("a", '{"x": 1}')], ["a"])
+    assert not any(reads_answers(plain, parse_filter(f"{name}:x")) for name in ("model", "prompt", "id", "Model"))
+    fields = batch(tmp_path / "b", [good("a", '{"model": "x", "prompt": "y", "line": 1}')], ["a"])
+    assert all(reads_answers(fields, parse_filter(f"{name}:1")) for name in ("model", "prompt", "line", "len(prompt)"))
+    assert all(tells_answers(fields, f"answer.{name}") for name in ("model", "line")) and not tells_answers(
+        fields, "model"
+    )
+    assert found(fields, "prompt:y model:x") == ["a"] and not reads_answers(fields, parse_filter("run.model:x"))
 
 
 def test_the_ends_of_bars_read_as_numbers(view: ResultSet) -> None:

@@ -101,6 +101,21 @@ def old(folder: Path, texts: list[str], *, rows: bool) -> ResultSet:
     return opened
 
 
+@pytest.mark.parametrize(("sha256", "matches"), [("f" * 64, [2, 3]), ("a" * 64, [0, 1])])
+def test_some_rows_of_one_id_match_those_of_their_place_and_of_another_table_in_order(
+    tmp_path: Path, sha256: str, matches: list[int]
+) -> None:
+    views = []
+    for name, numbers, source in (("l", (4, 5), sha256), ("r", (2, 3, 4, 5), "f" * 64)):
+        ids = [f"{name}-{number}" for number in numbers]
+        views.append(batch(tmp_path / name, [good(each, each) for each in ids], ids))
+        lines = [row_line(each, "same", 1, number, {}) for each, number in zip(ids, numbers, strict=True)]
+        kept = b"\n".join([*lines, source_line(SourceMark(1, "in.csv", source))])
+        (tmp_path / name / "ids.jsonl").write_bytes(kept + b"\n")
+    assert match(*views) == matches
+    assert match(views[1], views[0]) == [matches.index(row) if row in matches else -1 for row in range(4)]
+
+
 @pytest.mark.parametrize("rows", [True, False])
 def test_batches_of_0_1_0_match_each_other_by_custom_id_and_new_ones_in_the_order_of_requests(
     tmp_path: Path, rows: bool

@@ -101,12 +101,12 @@ class Job:
         """What the demo server charges for a request, None when it fails."""
         raw = msgspec.json.encode(request["params"])
         params = request_check.read(raw, version="2026-10-21")
-        fate = outcomes.decide(
+        outcome = outcomes.decide(
             request["custom_id"], msgspec.json.encode(request["params"]["messages"]), "", 0.03, set()
         )
-        if fate.failure:
+        if outcome.failure:
             return None
-        said = answers.message(params, answers.question_of(params), fate, answer_bytes=self.answer_bytes)
+        said = answers.message(params, answers.question_of(params), outcome, answer_bytes=self.answer_bytes)
         return message_facts(msgspec.json.encode(said)).usage
 
 

@@ -94,9 +94,9 @@ async def test_a_run_is_judged_and_made_again_and_all_of_it_is_one_table(tmp_pat
             assert [each.run for each in service.lineage.made_from(other.run)] == [labels.run]
             assert service.again(other).recipe.template_text == LABEL  # type: ignore[union-attr]
 
-            beside = service.besides(views[1], [*service.lineage.origins(judged.run), other])
+            joined = service.join_runs(views[1], [*service.lineage.origins(judged.run), other])
             dest = tmp_path / "all.csv"
-            service.export(views[1], None, "csv", dest, beside=beside)
+            service.export(views[1], None, "csv", dest, joined=joined)
             with dest.open(newline="") as file:
                 out = list(csv.DictReader(file))
             assert [row["text"] for row in out] == [f"text {n}" for n in range(6)]

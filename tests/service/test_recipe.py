@@ -35,9 +35,10 @@ def test_a_recipe_comes_back_as_it_was(tmp_path: Path) -> None:
     (tmp_path / RECIPE).write_bytes(recipe.encode(made))
     assert recipe.read(tmp_path) == made and made.has_template
     assert "\nmax_tokens = 20\n" in (tmp_path / RECIPE).read_text()  # readable, not one line of escapes
-    (tmp_path / RECIPE).write_text("schema = 99\n")
-    with pytest.raises(StoreError, match="newer"):
-        recipe.read(tmp_path)
+    for newer in ("schema = 99\n", 'schema = 99\nmade_from = "a stream"\ngiven = 3\n'):
+        (tmp_path / RECIPE).write_text(newer)
+        with pytest.raises(StoreError, match="newer"):
+            recipe.read(tmp_path)
     (tmp_path / RECIPE).write_text("given = 3\n")
     with pytest.raises(StoreError, match=r"recipe\.toml can't be read"):
         recipe.read(tmp_path)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from textual.app import App, ComposeResult
 from textual.widgets import Input
 
 from batchtui.service.recipe import RECIPE, Recipe, encode
+from batchtui.tui.new.prefill import again_of, source_of
 from batchtui.tui.new.source_form import SourceForm
+from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.model_input import ModelInput
-from tests.tui.test_next_step import app_with_runs, new_screen
-from tests.tui.waiting import until
+from batchtui.tui.widgets.status_line import StatusLine
+from tests.tui.test_next_step import SECOND, app_with_runs, new_screen
+from tests.tui.waiting import settled, until
 
 FIRST = "20261122T110000Z-aaaaaa"
 TEMPLATE = 'model = "claude-haiku-5-5"\nmax_tokens = 100\nprompt = "Hello."\n'
@@ -44,13 +48,40 @@ async def test_the_other_model_is_typed_at_once_and_names_the_run(tmp_path: Path
         # What was asked for, and is shown as the difference, is no warning besides.
         assert not any("replaces" in group.message for group in screen.plan.problems)
         assert any(line == "model: claude-haiku-5-5 → claude-sonnet-5-5" for line in screen.checked.difference)
-        assert screen.default_title() == "labels claude-sonnet-5-5"
+        assert screen.batch_title() == "labels claude-sonnet-5-5"
         # A title of one's own stays.
         screen.query_one("#new-name", Input).value = "mine"
         screen.query_one("#source-model", Input).value = "claude-opus-4-8"
         await screen.action_check()
         await pilot.pause()
-        assert screen.default_title() == "mine"
+        assert screen.batch_title() == "mine"
+
+
+async def test_what_is_said_of_a_run_fits_its_line_and_is_true_where_it_stands(tmp_path: Path) -> None:
+    app = app_with_runs(tmp_path)
+    app.service.history.update(SECOND, lambda record: msgspec.structs.replace(record, title="last"))
+    newest = app.service.resolve(SECOND)
+    assert source_of(app.service, newest) == f"run:{SECOND}"  # the last run is another one soon
+    assert again_of(app.service, app.service.resolve(FIRST)).words == (
+        "3 rows, kept with the run; its template and options are not known"
+    )
+    app.service.history.update(FIRST, lambda record: msgspec.structs.replace(record, results="none"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(app.home.model.lines) == 2)
+        app.home.go_to(app.service.resolve(FIRST))
+        await pilot.press("b")
+        await until(pilot, lambda: "press Enter to download them" in app.home.query_one(StatusLine)._said[1])
+        app.home.go_to(newest)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        results = app.screen
+        await pilot.press("b")
+        await until(pilot, lambda: new_screen(app) is not None)
+        while app.screen is not results:
+            await pilot.press("escape")
+            await settled(pilot)
+        # n goes to the next hit there.
+        assert "On home, press n" in results.query_one(StatusLine)._said[1]
 
 
 async def test_a_batch_of_answers_begins_at_its_template(tmp_path: Path) -> None:

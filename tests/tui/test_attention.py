@@ -122,6 +122,7 @@ async def test_enter_on_an_unknown_batch_asks_and_marks_it_as_gone(tmp_path: Pat
         await pilot.press("down", "enter")
         await until(pilot, lambda: service.resolve(lost.local_id).marked_gone == "in_progress")
         await until(pilot, lambda: "marked as gone" in shown(app))
+        await until(pilot, lambda: app.home.query_one(StatusLine).said == "Marked as gone.")
 
 
 async def test_f_downloads_ended_batches_again_and_says_how_it_went(tmp_path: Path) -> None:
@@ -147,5 +148,5 @@ async def test_f_downloads_ended_batches_again_and_says_how_it_went(tmp_path: Pa
         await until(pilot, lambda: "nothing to download" in app.home.query_one(StatusLine).said)
         await go(app, pilot, "done")
         await pilot.press("f")
-        await until(pilot, lambda: "downloaded 1 batch" in app.home.query_one(StatusLine).said)
+        await until(pilot, lambda: "Downloaded 1 batch" in app.home.query_one(StatusLine).said)
         assert asked == [(done.local_id, True)]

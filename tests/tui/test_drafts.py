@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, TextArea
 
-from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, save_draft
+from batchtui.intake.drafts import BegunDraft, Draft, Form, Turn, list_drafts, read_drafts, save_draft
 from batchtui.service import Service
 from batchtui.tui.dialogs import Confirm
-from batchtui.tui.new.drafts import DraftList
+from batchtui.tui.new.drafts import DraftKeeper, DraftList
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import TABLE, TEMPLATE, on_demo, opened, summary
+from tests.tui.test_new import TABLE, TEMPLATE, named_template, on_demo, opened, summary
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_service
 
@@ -105,6 +105,7 @@ async def test_a_draft_that_was_sent_is_gone_and_its_template_is_said_to_be_kept
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("y")
         await until(pilot, lambda: isinstance(app.screen, UploadScreen) and app.screen._done is not None)
+        await until(pilot, lambda: not list_drafts(service.data))  # gone as soon as its batch is on record
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.home)
         line = app.home.query_one(StatusLine)
@@ -112,3 +113,45 @@ async def test_a_draft_that_was_sent_is_gone_and_its_template_is_said_to_be_kept
         (recipe,) = (service.data / "batches").glob("*/recipe.toml")
         assert recipe.parent.name in line._said[1] and "Label: {{ text }}" in recipe.read_text()
         assert list_drafts(service.data) == ()
+
+
+async def test_what_was_taken_back_is_taken_back_in_the_draft(service: Service, table: Path, tmp_path: Path) -> None:
+    template = tmp_path / "t.toml"
+    template.write_text(TEMPLATE)
+    async with opened(service, table) as (_, pilot, screen):
+        await named_template(pilot, screen, template)
+        area = screen.query_one("#template-text", TextArea)
+        await until(pilot, lambda: area.text == TEMPLATE)
+        area.text = "x" + TEMPLATE
+        await until(pilot, lambda: len(list_drafts(service.data)) == 1)
+        area.text = TEMPLATE
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await screen.keep_draft()
+        (kept,) = read_drafts(service.data)
+        assert isinstance(kept, Draft) and (kept.template_text, kept.template_path) == ("", str(template))
+
+
+async def test_two_programs_with_one_draft_write_over_nothing(tmp_path: Path) -> None:
+    one, other = DraftKeeper(lambda: tmp_path), DraftKeeper(lambda: tmp_path)
+    await one.keep(Draft(name="", title="first"))
+    other.reopened(await other.load(one.name))
+    await other.keep(Draft(name="", title="second"))
+    assert other.name == one.name and await one.keep(Draft(name="", title="third"))
+    titles = {each.title for each in read_drafts(tmp_path) if isinstance(each, Draft)}
+    assert titles == {"second", "third"} and one.name != other.name
+    await other.keep(Draft(name="", title="fourth"))
+    one.reopened(await one.load(other.name))
+    await other.keep(Draft(name="", title="fifth"))
+    await one.forget()  # what it opened was sent; the other's was saved since
+    assert {each.title for each in read_drafts(tmp_path) if isinstance(each, Draft)} == {"third", "fifth"}
+
+
+async def test_a_draft_of_a_run_that_was_deleted_goes_on_with_another_source(service: Service, table: Path) -> None:
+    begun = BegunDraft(source="run:gone", again="20260101T000000Z-aaaaaa", files=True, words="5 rows of gone")
+    save_draft(service.data, Draft(name="one", sources=(str(table),), template_text=TEMPLATE, begun=begun))
+    async with opened(service) as (app, pilot, screen):
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: isinstance(app.screen, DraftList))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        assert "The run that this draft makes again was deleted." in screen.query_one(StatusLine).said

@@ -84,7 +84,7 @@ async def test_a_draft_that_cant_be_saved_is_said_and_does_not_hold_anyone(
         await until(pilot, lambda: bool(screen.query_one(TemplateEditor).text))
         screen.query_one("#template-text", TextArea).text = TEMPLATE
         await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
-        monkeypatch.setattr(drafts, "save_draft", full)
+        monkeypatch.setattr(drafts, "keep_draft", full)
         screen.query_one("#new-name", Input).value = "other"
         said = screen.query_one(StatusLine)
         while not said.said.startswith("Draft not saved"):

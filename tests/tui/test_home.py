@@ -266,7 +266,7 @@ async def test_many_marked_batches_are_exported_into_a_folder(tmp_path: Path) ->
         await until(pilot, lambda: isinstance(app.screen, Ask))
         app.screen.query_one(Input).value = str(tmp_path / "out")
         await pilot.press("enter")
-        await until(pilot, lambda: app.home.query_one(StatusLine).said.startswith("exported"))
+        await until(pilot, lambda: app.home.query_one(StatusLine).said.startswith("Exported"))
     lines = (tmp_path / "out" / "set-0.jsonl").read_text().splitlines()
     assert len(lines) == len(results) - 1 and json.loads(lines[0])["custom_id"]
 
@@ -402,7 +402,7 @@ async def test_pages_with_hardly_a_batch_of_others_are_gone_through_until_the_sc
         await until(pilot, lambda: isinstance(app.screen, RemoteBatchesScreen) and len(app.screen.rows) == 4)
         assert asked == [None, *(f"p{n}" for n in range(1, 7))]
         await pilot.press("m")
-        await until(pilot, lambda: "no more batches" in app.screen.query_one(StatusLine).said)
+        await until(pilot, lambda: "No more batches" in app.screen.query_one(StatusLine).said)
 
 
 async def test_a_page_that_fails_says_no_more_than_what_is_known(app: BatchtuiApp, monkeypatch: Any) -> None:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from batchtui.domain.plan import Plan
 from batchtui.intake.drafts import Draft, list_drafts, load_draft, save_draft
 from batchtui.intake.preview import Peek
-from batchtui.intake.row import RunRow
+from batchtui.intake.row import RunParts, RunRow
 from batchtui.tui.new import drafts
 from batchtui.tui.new.check import CheckedForm, FormState
 from batchtui.tui.new.drafts import DraftKeeper
@@ -33,7 +34,7 @@ async def test_a_draft_goes_by_a_free_name_and_is_written_when_it_differs(
     draft = Draft(name="", title="one")
     assert await keeper.keep(draft)
     assert keeper.name.startswith("20") and keeper.name.endswith("-one-2")
-    monkeypatch.setattr(drafts, "save_draft", lambda *_: pytest.fail("it was written twice"))
+    monkeypatch.setattr(drafts, "keep_draft", lambda *_: pytest.fail("it was written twice"))
     assert not await keeper.keep(draft)
     assert load_draft(tmp_path, keeper.name).title == "one"
 
@@ -96,7 +97,7 @@ async def test_a_counted_plan_comes_with_what_forbids_it(tmp_path: Path, monkeyp
 
 def test_a_judge_does_not_see_the_right_values() -> None:
     own = {"text": "late", "gold_tone": "negative", "label": "x"}
-    row = RunRow(own, "r1", scoped=True, answer={"tone": "mixed"})
+    row = RunRow(RunParts(msgspec.Raw(), "r1", True, {"tone": "mixed"}, read=own))
     template = judge(Peek(columns=tuple(row), rows=(row,)), "claude-sonnet-5")
     assert "{{ text }}" in template and "{{ answer }}" in template
     assert "gold_tone" not in template and "label" not in template

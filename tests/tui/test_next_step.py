@@ -52,7 +52,7 @@ async def test_b_and_a_open_the_new_screen_filled(tmp_path: Path) -> None:
         assert "{{ answer }}" in screen.query_one(TemplateEditor).text
         assert "fine one" in screen.plan.sample[0] and "Label one." in screen.plan.sample[0]
         assert screen.plan.problems[0].message == "1 of 3 rows left out: 1 errored"
-        assert screen.default_title() == "labels judged"
+        assert screen.batch_title() == "labels judged"
         screen.dismiss(None)
         await until(pilot, lambda: app.screen is home)
 
@@ -60,7 +60,7 @@ async def test_b_and_a_open_the_new_screen_filled(tmp_path: Path) -> None:
         await until(pilot, lambda: new_screen(app) is not None)
         screen = new_screen(app)
         assert screen is not None and screen.plan is not None and screen.plan.requests == 3
-        assert screen.checked.difference[0].startswith("again: labels") and screen.default_title() == "labels again"
+        assert screen.checked.difference[0].startswith("again: labels") and screen.batch_title() == "labels again"
         screen.query_one("#source-model", Input).value = "claude-sonnet-5"
         await screen.action_check()
         await until(pilot, lambda: new_screen(app) is not None)

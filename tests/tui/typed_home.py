@@ -161,7 +161,7 @@ def fakes(app: Watched, service: Service) -> None:
 
     for name in ACTS:
         setattr(service, name, refusing(name))
-    service.elsewhere = elsewhere  # type: ignore[method-assign]
+    service.untracked = elsewhere  # type: ignore[method-assign]
     service.models = models  # type: ignore[method-assign]
     service.export = export  # type: ignore[method-assign]
 

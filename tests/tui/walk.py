@@ -206,7 +206,7 @@ def batches(service: Service) -> None:
     later[5] = answered("row-000", [{"type": "text", "text": "Document 0 is about\na cat, a dog and a fox."}])
     later[6] = failed("row-001", "api_error", "Internal server error")
     add_batch(service, requests, later, local_id=SECOND, title="reviews, new prompt")
-    service.elsewhere = remote_page  # type: ignore[method-assign,assignment]
+    service.untracked = remote_page  # type: ignore[method-assign,assignment]
     service.submit = refused  # type: ignore[method-assign]
 
 

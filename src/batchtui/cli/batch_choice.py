@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
+from batchtui import safetext
 from batchtui.cli.output import say
 from batchtui.domain.batch import BatchRecord
+from batchtui.domain.errors import InputError
 from batchtui.service import Service
 
 
@@ -21,7 +24,20 @@ def run_option(what: str) -> Callable[[Any], Any]:
 
 def names_run(record: BatchRecord, text: str) -> bool:
     """Whether the text that a record was found by names its run: a title or ``last``, and no id of the batch."""
-    return not record.local_id.startswith(text) and not (record.id or "").startswith(text)
+    by_id = record.local_id.startswith(text) or (record.id or "").startswith(text)
+    return text == record.title or not by_id
+
+
+def named(service: Service, text: str) -> BatchRecord:
+    """The record for an ID; raises InputError, with the nearest title when the ID is none."""
+    try:
+        return service.resolve(text)
+    except InputError as error:
+        titles = {record.title for record in service.records() if record.title}
+        near = [] if text in titles or "--demo" in error.advice else difflib.get_close_matches(text, titles, 1, 0.75)
+        if not near:
+            raise
+        raise InputError(str(error), advice=f"did you mean {safetext.line(near[0], 60)}? {error.advice}") from error
 
 
 def batch_or_run(service: Service, text: str, run: bool | None) -> tuple[BatchRecord, bool]:
@@ -29,7 +45,7 @@ def batch_or_run(service: Service, text: str, run: bool | None) -> tuple[BatchRe
 
     Where one batch of several is meant only by its id, that is said.
     """
-    record = service.resolve(text)
+    record = named(service, text)
     several = len(service.run_of(record))
     if run is None and several > 1 and not names_run(record, text):
         say(f"{record.local_id} is one of the {several} batches of its run; --run takes all")
@@ -40,7 +56,7 @@ def all_meant(service: Service, texts: Iterable[str]) -> list[BatchRecord]:
     """The batches that are named, those of a run for a title or ``last``, each once; raises InputError."""
     found: dict[str, BatchRecord] = {}
     for text in texts:
-        record = service.resolve(text)
+        record = named(service, text)
         for each in service.run_of(record) if names_run(record, text) else [record]:
             found[each.local_id] = each
     return list(found.values())

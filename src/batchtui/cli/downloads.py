@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from batchtui.cli.output import say
 from batchtui.cli.session import Session
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import IncompleteResults, ServiceError
+from batchtui.domain.errors import BatchtuiError, IncompleteResults, ServiceError
 from batchtui.present import batch
 from batchtui.service import Service
 
@@ -28,8 +28,33 @@ def bring_due(session: Session, service: Service, records: Sequence[BatchRecord]
         session.run(lambda: bring(service, due), service)
 
 
+def bring_ended(session: Session, service: Service, records: Sequence[BatchRecord]) -> None:
+    """Check those in progress, and download the results of those that have ended; what can't be had now is said."""
+    if any(r.active or (r.results_due and r.id) for r in records):
+        try:
+            session.run(lambda: _bring_ended(service, records), service)
+        except BatchtuiError as error:
+            say(f"warning: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
+
+
+def bring_joined(session: Session, service: Service, firsts: Sequence[BatchRecord]) -> None:
+    """The same for runs whose columns stand beside others; those without results are said."""
+    bring_ended(session, service, [record for first in firsts for record in service.run_of(first)])
+    for first in firsts:
+        if not any(r.results in ("stored", "partial") or r.have for r in service.run_of(first)):
+            say(f"warning: no results of {batch.name(first)} are downloaded: its columns are empty")
+
+
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
     """Look, and fetch what has ended; a batch that is still running is an error of its own only when it is the only one."""
+    await _bring_ended(service, records)
+    if len(records) == 1:
+        fresh = service.resolve(records[0].local_id)
+        if fresh.status != "ended":
+            raise no_results_yet(fresh)
+
+
+async def _bring_ended(service: Service, records: Sequence[BatchRecord]) -> None:
     await look(service, records)
     for record in records:
         fresh = service.resolve(record.local_id)
@@ -41,13 +66,6 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
                     raise
                 # What is here can be had; what lacks is said and counts in the exit code.
                 say(f"warning: {fresh.local_id}: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
-    if len(records) == 1:
-        fresh = service.resolve(records[0].local_id)
-        if fresh.status != "ended":
-            advice = f"batchtui watch {fresh.local_id} follows it until it ends"
-            raise ServiceError(
-                f"{batch.full_name(fresh)} has no results yet: it is {batch.status(fresh)}", advice=advice
-            )
 
 
 async def look(service: Service, records: Sequence[BatchRecord]) -> None:

@@ -31,7 +31,7 @@ class Destination(NamedTuple):
     """Whether a file that is there by then is replaced."""
 
 
-def agree_on(
+def choose_destination(
     session: Session, output: Path | None, asked: str | None = None, *, force: bool, sources: Iterable[str] = ()
 ) -> Destination:
     """Where ``-o`` and ``--format`` say that results go; asks on a terminal before a file is replaced.
@@ -74,11 +74,11 @@ def table_options(command: Any) -> Any:
 def table_place(session: Session, output: Path | None, asked: str | None, *, force: bool) -> Destination | None:
     """Where a verb's own table of CSV goes; None when none is asked for, or --json has standard output.
 
-    Raises InputError as ``agree_on`` does.
+    Raises InputError as ``choose_destination`` does.
     """
     if output is None and asked != "csv":
         return None
-    place = agree_on(session, output, "csv", force=force)
+    place = choose_destination(session, output, "csv", force=force)
     return None if place.dest is None and session.json else place
 
 

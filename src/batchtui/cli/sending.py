@@ -125,7 +125,7 @@ def settings_of(changes: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def say_when(service: Service, plan: Plan, sending: Sending) -> str:
+def warn_of_unclear(service: Service, plan: Plan, sending: Sending) -> str:
     """Say what a list of batches that lags might hide; `` at 10:17 UTC`` when a plan is sent only then, else ""."""
     unclear = service.unclear_before(plan)
     for line in plan_words.unclear_lines(unclear):
@@ -139,7 +139,7 @@ def say_when(service: Service, plan: Plan, sending: Sending) -> str:
 
 def agreed_to(session: Session, service: Service, plan: Plan, blocked: str | None, sending: Sending) -> bool:
     """Whether a plan is to be sent: what costs money asks first; what max_cost stops needs a person's yes to exactly that."""
-    when = say_when(service, plan, sending)
+    when = warn_of_unclear(service, plan, sending)
     if blocked:
         agreed = session.asks and session.confirm(f"{blocked}.  Send anyway{when}?")
     else:
@@ -158,9 +158,9 @@ def output_place(session: Session, sending: Sending, sources: Iterable[str] = ()
     """Where the results go in the end, agreed on before anything is sent; None without ``-o``.  Raises InputError."""
     if sending.output is None:
         return None
-    from batchtui.cli.place import agree_on
+    from batchtui.cli.place import choose_destination
 
-    return agree_on(session, sending.output, force=sending.force, sources=sources)
+    return choose_destination(session, sending.output, force=sending.force, sources=sources)
 
 
 def send(

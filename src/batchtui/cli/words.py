@@ -34,6 +34,15 @@ def say_not_included(records: Sequence[BatchRecord], *, run: bool) -> None:
         say(f"not included: {batch.line(each)}")
 
 
+def say_of_figures(notes: Iterable[str], repeats: int) -> None:
+    """What figures leave out, or count twice, on standard error."""
+    for note in notes:
+        say(note)
+    if repeats:
+        received = "1 result was" if repeats == 1 else f"{repeats:,} results were"
+        say(f"{received} received twice and counted twice; --filter -is:duplicate leaves out the second one")
+
+
 def say_skipped(service: Service, record: BatchRecord, more: str = "") -> None:
     """Where the requests are that a record's run skipped, if it did, on standard error."""
     if record.skipped:

@@ -38,10 +38,15 @@ def question_of(params: DemoParams) -> str:
 
 
 def message(
-    params: DemoParams, question: str, fate: SimulatedOutcome, *, tier: str = "batch", answer_bytes: int | None = None
+    params: DemoParams,
+    question: str,
+    outcome: SimulatedOutcome,
+    *,
+    tier: str = "batch",
+    answer_bytes: int | None = None,
 ) -> dict[str, Any]:
     """One whole Message."""
-    shape = _shape(params, question, fate, answer_bytes)
+    shape = _shape(params, question, outcome, answer_bytes)
     each = models.chars_per_token(params.model)
     room = max(1, params.max_tokens - shape.thinking)
     text, stop = shape.text, shape.stop
@@ -57,18 +62,18 @@ def message(
     if stop == "max_tokens":
         output = params.max_tokens
     price = models.known(params.model)
-    container = {"id": f"container_{base58(fate.key.to_bytes(8, 'little'))}"} if fate.word == "code" else None
+    container = {"id": f"container_{base58(outcome.key.to_bytes(8, 'little'))}"} if outcome.word == "code" else None
     return {
         **({"container": container} if container else {}),
         "model": price.model if price else params.model,
-        "id": f"msg_01{base58(fate.key.to_bytes(8, 'little') + tier.encode())}",
+        "id": f"msg_01{base58(outcome.key.to_bytes(8, 'little') + tier.encode())}",
         "type": "message",
         "role": "assistant",
         "content": content,
         "stop_reason": stop,
         "stop_sequence": None,
         "stop_details": _refusal() if stop == "refusal" else None,
-        "usage": _usage(params, fate, output, shape.thinking, tier),
+        "usage": _usage(params, outcome, output, shape.thinking, tier),
     }
 
 
@@ -80,8 +85,8 @@ def _refusal() -> dict[str, Any]:
     }
 
 
-def _shape(params: DemoParams, question: str, fate: SimulatedOutcome, answer_bytes: int | None) -> _Shape:
-    word, dice = fate.word, fate.dice
+def _shape(params: DemoParams, question: str, outcome: SimulatedOutcome, answer_bytes: int | None) -> _Shape:
+    word, dice = outcome.word, outcome.dice
     before: list[dict[str, Any]] = []
     after: list[dict[str, Any]] = []
     thinking = 0
@@ -96,9 +101,9 @@ def _shape(params: DemoParams, question: str, fate: SimulatedOutcome, answer_byt
         before += _ran_code(dice)
     if word in ("cite", "blocks") or _wants_citations(params):
         before += _cited(params, dice)
-    if tool := _tool(params, fate):
+    if tool := _tool(params, outcome):
         after.append(tool)
-    text = _text(params, question, fate, answer_bytes)
+    text = _text(params, question, outcome, answer_bytes)
     if after and (params.tool_choice or {}).get("type") in ("any", "tool"):
         text = ""
     elif after:
@@ -111,8 +116,8 @@ def _shape(params: DemoParams, question: str, fate: SimulatedOutcome, answer_byt
     return _Shape(text, before, after, thinking, stop)
 
 
-def _text(params: DemoParams, question: str, fate: SimulatedOutcome, answer_bytes: int | None) -> str:
-    word, dice = fate.word, fate.dice
+def _text(params: DemoParams, question: str, outcome: SimulatedOutcome, answer_bytes: int | None) -> str:
+    word, dice = outcome.word, outcome.dice
     if word in ("refuse", "empty"):
         return ""
     if word == "hostile":
@@ -123,7 +128,7 @@ def _text(params: DemoParams, question: str, fate: SimulatedOutcome, answer_byte
     schema = schema_of(params)
     if schema is not None:
         system = params.system if isinstance(params.system, str) else ""
-        return labels.answer(schema, question, system, params.model, fate)
+        return labels.answer(schema, question, system, params.model, outcome)
     if answer_bytes is not None:
         return f"{MARK} {prose.banks()[0].take(dice, answer_bytes)}"[:answer_bytes]
     hint = question[:1500] if isinstance(params.system, list) else f"{params.system[:1500]}\n{question[:1500]}"
@@ -228,31 +233,33 @@ def _ran_code(dice: int) -> list[dict[str, Any]]:
     ]
 
 
-def _tool(params: DemoParams, fate: SimulatedOutcome) -> dict[str, Any] | None:
+def _tool(params: DemoParams, outcome: SimulatedOutcome) -> dict[str, Any] | None:
     kind = (params.tool_choice or {}).get("type", "auto")
     named = [tool for tool in params.tools if isinstance(tool.get("input_schema"), dict)]
-    if fate.word not in ("tool", "blocks") and (not named or kind == "none" or (kind == "auto" and fate.dice & 1)):
+    if outcome.word not in ("tool", "blocks") and (
+        not named or kind == "none" or (kind == "auto" and outcome.dice & 1)
+    ):
         return None
-    tool: dict[str, Any] = named[fate.dice % len(named)] if named else {"name": "simulated_tool", "input_schema": {}}
+    tool: dict[str, Any] = named[outcome.dice % len(named)] if named else {"name": "simulated_tool", "input_schema": {}}
     if kind == "tool":
         wanted = (params.tool_choice or {}).get("name")
         tool = next((each for each in named if each["name"] == wanted), tool)
     schema = tool["input_schema"] or {"properties": {"query": {"type": "string"}}}
-    value = prose.sample({"type": "object", **schema}, fate.dice >> 4)
+    value = prose.sample({"type": "object", **schema}, outcome.dice >> 4)
     return {
         "type": "tool_use",
-        "id": f"toolu_01{base58(fate.dice.to_bytes(8, 'little'))}",
+        "id": f"toolu_01{base58(outcome.dice.to_bytes(8, 'little'))}",
         "name": tool["name"],
         "input": value,
     }
 
 
-def _usage(params: DemoParams, fate: SimulatedOutcome, output: int, thinking: int, tier: str) -> dict[str, Any]:
+def _usage(params: DemoParams, outcome: SimulatedOutcome, output: int, thinking: int, tier: str) -> dict[str, Any]:
     prompt = tokens(params)
     cached, hour = cached_tokens(params)
-    hit = bool(cached) and fate.dice % 10 < 7
+    hit = bool(cached) and outcome.dice % 10 < 7
     written = 0 if hit else cached
-    searches = 1 if fate.word in ("search", "blocks") else 0
+    searches = 1 if outcome.word in ("search", "blocks") else 0
     geo = params.inference_geo or ("global" if models.chars_per_token(params.model) < 3 else "not_available")
     usage: dict[str, Any] = {
         "input_tokens": max(1, prompt - cached),
@@ -269,10 +276,10 @@ def _usage(params: DemoParams, fate: SimulatedOutcome, output: int, thinking: in
     if thinking:
         usage["output_tokens_details"] = {"thinking_tokens": min(thinking, output)}
     apart = {"compact": {"type": "compaction"}, "advise": {"type": "advisor_message", "model": "claude-opus-5-5"}}
-    if fate.word in apart:
-        more = {"input_tokens": prompt + 500, "output_tokens": 100 + fate.dice % 300}
+    if outcome.word in apart:
+        more = {"input_tokens": prompt + 500, "output_tokens": 100 + outcome.dice % 300}
         whole = {name: usage[name] for name in ("input_tokens", "output_tokens")}
-        usage["iterations"] = [{**apart[fate.word], **more}, {"type": "message", **whole}]
+        usage["iterations"] = [{**apart[outcome.word], **more}, {"type": "message", **whole}]
     if searches:
         usage["server_tool_use"] = {"web_search_requests": searches}
     return usage

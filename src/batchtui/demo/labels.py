@@ -30,10 +30,10 @@ _AT_MOST = re.compile(r"\bat most ([\d.]+)", re.IGNORECASE)
 _AT_LEAST = re.compile(r"\bat least ([\d.]+)", re.IGNORECASE)
 
 
-def answer(schema: Any, question: str, system: str, model: str, fate: SimulatedOutcome) -> str:
+def answer(schema: Any, question: str, system: str, model: str, outcome: SimulatedOutcome) -> str:
     """The text of an answer to a schema."""
-    dice = fate.dice
-    if fate.odd == "prose":
+    dice = outcome.dice
+    if outcome.odd == "prose":
         return f"{MARK} I can't tell from this text."
     known = as_object(schema.get("properties")) if isinstance(schema, dict) else {}
     value = prose.sample(schema, dice)
@@ -48,25 +48,25 @@ def answer(schema: Any, question: str, system: str, model: str, fate: SimulatedO
         if isinstance(options, list) and len(options) > 1:
             value[name] = _chosen(name, options, question, model + system, share, told)
         else:
-            value[name] = _bounded(each, value[name], fate)
-    if fate.odd == "capitals":
+            value[name] = _bounded(each, value[name], outcome)
+    if outcome.odd == "capitals":
         listed = [name for name, each in known.items() if isinstance(each, dict) and isinstance(each.get("enum"), list)]
         value |= {name: held.upper() for name in listed[:1] if isinstance(held := value.get(name), str)}
     return msgspec.json.encode(value).decode()
 
 
-def _bounded(schema: dict[str, Any], sampled: Any, fate: SimulatedOutcome) -> Any:
+def _bounded(schema: dict[str, Any], sampled: Any, outcome: SimulatedOutcome) -> Any:
     """A sampled value within the bounds that its description tells, or beyond them."""
-    said, too_much = str(schema.get("description", "")), fate.odd == "bound"
+    said, too_much = str(schema.get("description", "")), outcome.odd == "bound"
     if isinstance(sampled, str):
         most = schema.get("maxLength") or _bound(_AT_MOST, said)
         if most is None:
             return sampled
         if too_much:
-            return f"{sampled} {prose.banks()[0].take(fate.dice, int(most) + 20)}"
+            return f"{sampled} {prose.banks()[0].take(outcome.dice, int(most) + 20)}"
         return sampled if len(sampled) <= most else sampled[: int(most)].rsplit(" ", 1)[0]
     if isinstance(sampled, int | float) and not isinstance(sampled, bool):
-        return _number(schema, said, sampled, too_much, fate.dice)
+        return _number(schema, said, sampled, too_much, outcome.dice)
     return sampled
 
 

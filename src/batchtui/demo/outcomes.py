@@ -91,7 +91,7 @@ def word_in(text: str) -> str:
 def decide(
     custom_id: str, messages: bytes, user_id: str, failure_rate: float, struck: frozenset[int] | set[int]
 ) -> SimulatedOutcome:
-    """The fate of one request; ``struck`` holds the keys that failed by chance before."""
+    """The outcome of one request; ``struck`` holds the keys that failed by chance before."""
     marked = _MARK.match(custom_id)
     name = custom_id[marked.end() :] if marked else custom_id
     digest = blake2b(messages, digest_size=24, key=name.encode()).digest()

@@ -128,38 +128,38 @@ def _result(job: Job, piece: bytes, before: frozenset[int]) -> tuple[str, dict[s
     except BadParams as error:
         return element.custom_id, _errored(error.kind, str(error)), None
     question = answers.question_of(params)
-    lot = _fate(job, element.custom_id, params, question, before)
-    share = lot.share
+    outcome = _outcome(job, element.custom_id, params, question, before)
+    share = outcome.share
     if share > job.canceled_after:
         return element.custom_id, {"type": "canceled"}, None
     if share > job.expired_after:
         return element.custom_id, {"type": "expired"}, None
-    if lot.word == "error":
+    if outcome.word == "error":
         result = _errored("invalid_request_error", "messages.0.content: the demo was told to refuse this request")
-    elif lot.word == "credit":
+    elif outcome.word == "credit":
         result = _errored("invalid_request_error", NO_CREDIT)
-    elif lot.failure == "expired":
+    elif outcome.failure == "expired":
         result = {"type": "expired"}
-    elif lot.failure:
-        choices = _FAILED[lot.failure]
-        words = choices[lot.dice % len(choices)].format(key=f"{lot.key:016x}", seconds=60 + lot.dice % 540)
-        result = _errored(lot.failure, words)
+    elif outcome.failure:
+        choices = _FAILED[outcome.failure]
+        words = choices[outcome.dice % len(choices)].format(key=f"{outcome.key:016x}", seconds=60 + outcome.dice % 540)
+        result = _errored(outcome.failure, words)
     else:
-        result = _succeeded(job, params, question, lot)
-    strays = lot.odd_key and not lot.failure and answers.schema_of(params) is not None
-    return element.custom_id, result, lot.key if lot.counted else lot.odd_key if strays else None
+        result = _succeeded(job, params, question, outcome)
+    strays = outcome.odd_key and not outcome.failure and answers.schema_of(params) is not None
+    return element.custom_id, result, outcome.key if outcome.counted else outcome.odd_key if strays else None
 
 
-def _succeeded(job: Job, params: DemoParams, question: str, lot: outcomes.SimulatedOutcome) -> dict[str, Any]:
+def _succeeded(job: Job, params: DemoParams, question: str, outcome: outcomes.SimulatedOutcome) -> dict[str, Any]:
     try:
-        message = answers.message(params, question, lot, answer_bytes=job.answer_bytes)
+        message = answers.message(params, question, outcome, answer_bytes=job.answer_bytes)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         # Params that the check let through and the simulation can't follow fail alone, as they do at the API.
         return _errored("api_error", "Internal server error")
     return {"type": "succeeded", "message": message}
 
 
-def _fate(
+def _outcome(
     job: Job, custom_id: str, params: DemoParams, question: str, before: frozenset[int]
 ) -> outcomes.SimulatedOutcome:
     user_id = str((params.metadata or {}).get("user_id") or "")

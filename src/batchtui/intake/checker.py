@@ -17,7 +17,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.intake import fast_path, json_errors
 from batchtui.intake.cache_prefix import mark_line
 from batchtui.intake.estimate import Meter, cache_shortfall, tokens_of, usages
-from batchtui.intake.fast_path import Bulk, Shapes
+from batchtui.intake.fast_path import PlainBlock, Shapes
 from batchtui.intake.ids import NOT_SENT, IdTable, as_id, candidates, made_id, new_mark
 from batchtui.intake.model_limits import ModelCatalog, ModelFacts
 from batchtui.intake.options import IntakeOptions
@@ -84,7 +84,7 @@ class Skipped:
                 custom_id=custom_id,
                 row_id=row[0] if row is not None else custom_id,
                 problems=problems,
-                row=row[1] if row is not None else None,
+                row=_read(row[1]) if row is not None else None,
             )
             self._kept.add(_line(found, given))
         if self._given is not None and self._reasons is not None:
@@ -97,6 +97,16 @@ class Skipped:
         for lines in (self._kept, self._given, self._reasons):
             if lines is not None:
                 lines.close()
+
+
+def _read(columns: dict[str, Any] | msgspec.Raw | None) -> dict[str, Any] | None:
+    """A row's columns, none where their JSON can't be read."""
+    if not isinstance(columns, msgspec.Raw):
+        return columns
+    try:
+        return msgspec.json.decode(columns, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def _line(found: SkippedRow, given: bytes | None) -> bytes:
@@ -140,7 +150,7 @@ SHOWN = 1_000_000
 """Longer requests are not kept for showing, in bytes."""
 _MAX_PREFIXES = 50_000
 
-Row = tuple[str, dict[str, Any] | None]
+Row = tuple[str, dict[str, Any] | msgspec.Raw | None]
 """A row's own id ("" when it has none), and its columns; None where it is no row of a table."""
 
 
@@ -198,41 +208,45 @@ class PlanBuilder:
             part.note_own(1, ready.source, ready.number)
         self._show(line)
 
-    def has_room(self, betas: tuple[str, ...], bulk: Bulk, size: int) -> bool:
+    def has_room(self, betas: tuple[str, ...], plain_block: PlainBlock, size: int) -> bool:
         """Whether a block of ``size`` bytes fits the open part of its betas as a whole."""
-        return self._splitter.has_room(betas, len(bulk.ids), size + 1)
+        return self._splitter.has_room(betas, len(plain_block.ids), size + 1)
 
-    def place_block(self, block: bytes, bulk: Bulk, betas: tuple[str, ...], source: int, number: int) -> None:
+    def place_block(
+        self, block: bytes, plain_block: PlainBlock, betas: tuple[str, ...], source: int, number: int
+    ) -> None:
         """Put a block of lines, which fits and begins with this line of a source, into its part at once."""
-        part = self._put(block, bulk, betas)
-        part.note_own(len(bulk.ids), source, number)
+        part = self._put(block, plain_block, betas)
+        part.note_own(len(plain_block.ids), source, number)
 
     def place_rows(
         self,
         block: bytes,
-        bulk: Bulk,
+        plain_block: PlainBlock,
         betas: tuple[str, ...],
         source: int,
         numbers: Sequence[int],
         rows: Sequence[Row],
     ) -> None:
         """The same for the requests of these rows of a source."""
-        part = self._put(block, bulk, betas)
-        part.note_rows(bulk.ids, rows, source, numbers, made=all(each.startswith(self._made) for each in bulk.ids))
+        part = self._put(block, plain_block, betas)
+        part.note_rows(
+            plain_block.ids, rows, source, numbers, made=all(each.startswith(self._made) for each in plain_block.ids)
+        )
 
-    def _put(self, block: bytes, bulk: Bulk, betas: tuple[str, ...]) -> Part:
-        part = self._splitter.part_for(betas, len(bulk.ids), len(block) + 1)
-        self._count(len(bulk.ids), len(block) + 1)
-        for tally in bulk.tallies:
+    def _put(self, block: bytes, plain_block: PlainBlock, betas: tuple[str, ...]) -> Part:
+        part = self._splitter.part_for(betas, len(plain_block.ids), len(block) + 1)
+        self._count(len(plain_block.ids), len(block) + 1)
+        for tally in plain_block.tallies:
             _meter(part, tally.facts, tally.geo).add_tally(tally)
         if part.file is not None:
-            if any(custom_id.startswith(self._made) for custom_id in bulk.ids):
+            if any(custom_id.startswith(self._made) for custom_id in plain_block.ids):
                 part.file.made = self._made_head
             part.file.add(block)
         if len(self.sample) < SAMPLES:
             for line in block.split(b"\n", SAMPLES)[:SAMPLES]:
                 self._show(line)
-        start, end = bulk.longest
+        start, end = plain_block.longest
         if len(self.longest) < end - start <= SHOWN:
             self.longest = block[start:end]
         return part
@@ -280,7 +294,7 @@ class Checker:
         self.mark = options.mark or (new_mark() if staging is not None else NOT_SENT)
         """What ids made for this plan begin with."""
         self.splitter = Splitter(options.max_requests, options.max_bytes, staging)
-        self.placer = PlanBuilder(self.splitter, prices, self.mark)
+        self.builder = PlanBuilder(self.splitter, prices, self.mark)
         self.skipped = Skipped(options, staging)
         self._ids = IdTable()
         self._shapes = Shapes()
@@ -346,9 +360,9 @@ class Checker:
         """
         special = self._options.cache_prefix or self._options.changes
         found = None if special else fast_path.survey(block, self)
-        if found is not None and self.placer.has_room(self._betas, found, len(block)):
+        if found is not None and self.builder.has_room(self._betas, found, len(block)):
             if self._ids.add_all(found.ids, count(self._place_of(number))):
-                self.placer.place_block(block, found, self._betas, len(self._sources), number)
+                self.builder.place_block(block, found, self._betas, len(self._sources), number)
                 return len(found.ids)
             self._again = True
         lines = block.split(b"\n")
@@ -367,11 +381,11 @@ class Checker:
         block = b"\n".join(lines)
         found = fast_path.survey(block, self)
         all_betas = self._all_betas(betas, numbers[0] if numbers else 0)
-        if found is None or len(found.ids) != len(rows) or not self.placer.has_room(all_betas, found, len(block)):
+        if found is None or len(found.ids) != len(rows) or not self.builder.has_room(all_betas, found, len(block)):
             return False
         base = self._place_of(0)
         self._ids.add_all(found.ids, [base | number for number in numbers])
-        self.placer.place_rows(block, found, all_betas, len(self._sources), numbers, rows)
+        self.builder.place_rows(block, found, all_betas, len(self._sources), numbers, rows)
         return True
 
     def take(
@@ -396,7 +410,7 @@ class Checker:
         try:
             request = fast_path.REQUEST.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._careful(line, number, row, given, all_betas)
+            self._check_fully(line, number, row, given, all_betas)
             return
         params = request.params
         facts = self._facts.of(params.model)
@@ -408,7 +422,7 @@ class Checker:
             or not (size := self._ordinary(line, params))
             or self._seen_before(request.custom_id, number)
         ):
-            self._careful(line, number, row, given, all_betas)
+            self._check_fully(line, number, row, given, all_betas)
             return
         if params.betas is not UNSET:
             line, all_betas = self._lifted(line, params.betas, all_betas, number, request.custom_id)
@@ -463,7 +477,7 @@ class Checker:
                 return None
         return Size(chars, octets, (fixed // 2, fixed))
 
-    def _careful(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:
+    def _check_fully(self, line: bytes, number: int, row: Row | None, given: bytes, betas: tuple[str, ...]) -> None:
         """Name everything wrong with a line; place it when nothing stops."""
         value, faults = json_errors.parse(line)
         custom_id = json_errors.looks_like_id(line)
@@ -519,7 +533,7 @@ class Checker:
         if ready.size.octets > ready.facts.context > 0 or len(ready.line) > HUGE:
             self._warn_large(ready, number)
         try:
-            self.placer.place(ready)
+            self.builder.place(ready)
         except TooManyBetas:
             what = f"more than {MAX_OPEN} different sets of betas: each set needs a batch of its own"
             self.report(error("betas_many", what), number, ready.custom_id)

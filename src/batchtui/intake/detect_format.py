@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from batchtui.intake.chat import is_chat
+from batchtui.intake.decoding import breaks_rules
 from batchtui.intake.dialect import DetectedTable, Dialect, table_of
-from batchtui.intake.encodings import Guess, breaks_rules, guess, is_utf8, known, marked, mostly_utf8, wide
+from batchtui.intake.encodings import Guess, guess, is_utf8, known, marked, mostly_utf8, wide
 from batchtui.intake.json_array import array_start
 from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.intake.problems import error
@@ -58,7 +59,7 @@ ENOUGH = 200
 """Rows after which more of them tell no more."""
 
 
-def tell(stream: Stream, name: str, options: IntakeOptions) -> DetectedFormat:
+def detect(stream: Stream, name: str, options: IntakeOptions) -> DetectedFormat:
     """What a source with this beginning holds; raises SourceFault when that can't be read at all."""
     wanted = options.format
     head = stream.peek()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import tomli_w
@@ -20,7 +22,7 @@ from batchtui.intake.options import IntakeOptions, RunChoice, TableOptions
 from batchtui.intake.problems import Found, error
 from batchtui.intake.rules import check_custom_id, check_params
 from batchtui.intake.wording import kind_of, quoted
-from batchtui.store.files import explain, make_private_dir, write_atomic
+from batchtui.store.files import atomic, explain, make_private_dir
 
 _FORM = ("model", "max_tokens", "system", "messages")
 
@@ -242,18 +244,55 @@ def _told(value: Any) -> Any:
 
 def _path(data: Path, name: str) -> Path:
     """A draft's file; a name that was given by hand holds what ours never do."""
-    listed = name in list_drafts(data)
-    return data / FOLDER / f"{name if listed else safetext.filename(name)}.toml"
+    given = data / FOLDER / f"{name}.toml"
+    listed = "/" not in name and not name.startswith(".") and os.path.lexists(given)
+    return given if listed else data / FOLDER / f"{safetext.filename(name)}.toml"
 
 
-def save_draft(data: Path, draft: Draft) -> Path:
-    """Write a draft whole, in place of the one of the same name; raises StoreError."""
+def save_draft(data: Path, draft: Draft, *, replace: bool = True) -> Path:
+    """Write a draft whole, in place of the one of the same name; raises StoreError.
+
+    Without ``replace`` the name has to be free: raises FileExistsError when another program took it.
+    """
     make_private_dir(data / FOLDER)
     path = _path(data, draft.name)
     kept = msgspec.structs.replace(draft, name=path.stem, saved_at=datetime.now(UTC).replace(microsecond=0))
     text = tomli_w.dumps(_told(msgspec.to_builtins(kept, builtin_types=(datetime,))))
-    write_atomic(path, text.encode("utf-8", "replace"))
+    with atomic(path, replace=replace) as file:
+        file.write(text.encode("utf-8", "replace"))
     return path
+
+
+Stamp: TypeAlias = tuple[int, int, int]
+"""Of a draft's file as it was written: another after every save."""
+
+
+def stamp_of(data: Path, name: str) -> Stamp | None:
+    """The stamp of a draft's file, None when there is none."""
+    try:
+        found = _path(data, name).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def keep_draft(data: Path, draft: Draft, stamp: Stamp | None) -> tuple[Draft, Stamp | None]:
+    """Save a draft: under its name while its file has this stamp or is gone, else under a free one.
+
+    Two programs may have opened the same draft: neither writes over what the other saved.  Returns it as it is named, and
+    its new stamp; raises StoreError.
+    """
+    now = stamp_of(data, draft.name) if draft.name else None
+    if draft.name and now in (None, stamp):
+        save_draft(data, draft)
+        return draft, stamp_of(data, draft.name)
+    while True:
+        draft = msgspec.structs.replace(draft, name=name_for(draft, datetime.now(UTC).date(), list_drafts(data)))
+        try:
+            save_draft(data, draft, replace=False)
+            return draft, stamp_of(data, draft.name)
+        except FileExistsError:
+            continue
 
 
 def load_draft(data: Path, name: str) -> Draft:
@@ -282,14 +321,13 @@ def load_draft(data: Path, name: str) -> Draft:
 
 def list_drafts(data: Path) -> tuple[str, ...]:
     """Names of the drafts there are, latest first."""
-    try:
-        files = [
-            (file.stat().st_mtime_ns, file.stem)
-            for file in (data / FOLDER).glob("*.toml")
-            if not file.name.startswith(".")
-        ]
-    except OSError:
-        return ()
+    files: list[tuple[int, str]] = []
+    with contextlib.suppress(OSError):
+        for file in (data / FOLDER).glob("*.toml"):
+            if not file.name.startswith("."):
+                # A link to nothing, or one that another program has just deleted, hides no other.
+                with contextlib.suppress(OSError):
+                    files.append((file.stat().st_mtime_ns, file.stem))
     return tuple(name for _, name in sorted(files, reverse=True))
 
 

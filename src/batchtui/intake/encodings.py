@@ -9,11 +9,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.sources import PIECE, ReadableLines, SourceFault
+from batchtui.intake.sources import SourceFault
 
 SAMPLE = 1 << 15
 """Bytes that are judged in each encoding, at most: so much tells, and judging takes microseconds a byte."""
@@ -28,7 +27,7 @@ _MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
 )
 _ODD = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd\ue000-\uf8ff]")
-_NAME_IT = "save the file as UTF-8, or name its encoding (--encoding, Table options on the screen)"
+NAME_IT = "save the file as UTF-8, or name its encoding (--encoding, Table options on the screen)"
 
 
 class Guess(NamedTuple):
@@ -121,7 +120,7 @@ def guess(data: bytes) -> Guess:
     few = name in _ALPHABETIC and len(_WORD.findall(text.translate(_NO_ASCII))) < _FEW_WORDS
     if len(ranked) > 1 and ranked[1][0] > best - (_WIDE_MARGIN if few else _MARGIN):
         others = " or ".join(each for _, each, _ in ranked[:3])
-        raise SourceFault(error("encoding", f"not UTF-8, and it may be {others}: {_NAME_IT}"), line)
+        raise SourceFault(error("encoding", f"not UTF-8, and it may be {others}: {NAME_IT}"), line)
     return Guess(name, line)
 
 
@@ -153,7 +152,7 @@ def _detected(sample: bytes, line: int) -> str:
 
     found = charset_normalizer.from_bytes(sample).best()
     if found is None or found.chaos > 0.05 or found.encoding not in _DETECTED or not _one_script(str(found)):
-        raise SourceFault(error("encoding", f"not UTF-8, and no encoding fits: {_NAME_IT}"), line)
+        raise SourceFault(error("encoding", f"not UTF-8, and no encoding fits: {NAME_IT}"), line)
     return found.encoding
 
 
@@ -423,94 +422,3 @@ _CANDIDATES = (
 )
 _DETECTED = ("cp874", "tis_620", "iso8859_11", "cp1256", "iso8859_6")
 """Encodings of Thai and Arabic, for which the detector's word is taken."""
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-def breaks_rules(encoding: str, bad: UnicodeError) -> SourceFault:
-    """What is said where an encoding has rules beyond its signs: UTF-16 by this name begins with a mark."""
-    return SourceFault(error("encoding", f"not valid {plain_name(encoding)} ({bad.args[-1]}): {_NAME_IT}"))
-
-
-class Decoded:
-    """A stream in some encoding as UTF-8, without a byte order mark; what can't be decoded becomes U+FFFD."""
-
-    def __init__(self, source: ReadableLines, encoding: str) -> None:
-        self._source = source
-        self._encoding = encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-        self._begun = False
-
-    def read(self, size: int = -1, /) -> bytes:
-        """About ``size`` bytes, empty at the end."""
-        while True:
-            piece = self._source.read(size if size > 0 else PIECE)
-            try:
-                text = self._decoder.decode(piece, final=not piece)
-            except UnicodeError as bad:
-                raise breaks_rules(self._encoding, bad) from bad
-            if text and not self._begun:
-                self._begun = True
-                text = text.removeprefix("\ufeff")
-            if text or not piece:
-                return text.encode("utf-8", "replace")
-
-
-class Sniffed:
-    """A stream that is UTF-8 as far as was seen; from the first piece on that is not, it is read in what it is found to be."""
-
-    def __init__(self, source: ReadableLines, tell: Callable[[Guess], None]) -> None:
-        self._source = source
-        self._tell = tell
-        self._decided = False
-        self._decoder: codecs.IncrementalDecoder | None = None
-        self._lines = 0
-
-    def read(self, size: int, /) -> bytes:
-        """About ``size`` bytes, empty at the end; raises SourceFault when it is no text."""
-        piece = self._source.read(size)
-        if self._decoder is not None:
-            return self._decoded(piece)
-        if self._decided or piece.isascii():
-            self._lines += 0 if self._decided else piece.count(b"\n")
-            return piece
-        if is_utf8(piece, cut=True) or mostly_utf8(piece):
-            self._decided = True  # Later lines that are no UTF-8 are damaged.
-            return piece
-        found = guess(piece)
-        self._decided = True
-        self._tell(Guess(found.encoding, self._lines + found.line))
-        self._decoder = codecs.getincrementaldecoder(found.encoding)(errors="replace")
-        return self._decoded(piece)
-
-    def _decoded(self, piece: bytes) -> bytes:
-        assert self._decoder is not None
-        while True:
-            text = self._decoder.decode(piece, final=not piece)
-            if text or not piece:
-                return text.encode("utf-8", "replace")
-            piece = self._source.read(len(piece) or 1)
-
-
-@lru_cache(maxsize=64)
-def plain_name(encoding: str) -> str:
-    """The name of an encoding as people write it."""
-    return {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16"}.get(encoding, encoding)
-
-
-def decode_text(data: bytes, encoding: str) -> tuple[str, Guess | None]:
-    """A whole text, in ``encoding`` or ("") in what it is found to be, and that when it was guessed; raises SourceFault."""
-    guessed = None
-    name = encoding or marked(data) or wide(data)
-    if not name:
-        if is_utf8(data, cut=False) or mostly_utf8(data):
-            name = "utf-8"
-        else:
-            guessed = guess(data)
-            name = guessed.encoding
-    try:
-        return data.decode(name).removeprefix("\ufeff"), guessed
-    except (UnicodeDecodeError, ValueError) as bad:
-        place = f"byte {bad.start + 1:,}" if isinstance(bad, UnicodeDecodeError) else ""
-        raise SourceFault(error("encoding", f"not valid {plain_name(name)}: {_NAME_IT}", place)) from bad

@@ -232,7 +232,7 @@ _PIECE = 32_768
 """Bytes that are decoded at a time to see that they are UTF-8: what they become stays in the processor's cache."""
 
 
-class Bulk(msgspec.Struct, frozen=True):
+class PlainBlock(msgspec.Struct, frozen=True):
     """What a block of requests without fault holds."""
 
     ids: list[str]
@@ -241,7 +241,7 @@ class Bulk(msgspec.Struct, frozen=True):
     """Start and end of the longest line."""
 
 
-def survey(block: bytes, checker: Checker) -> Bulk | None:
+def survey(block: bytes, checker: Checker) -> PlainBlock | None:
     """Look at all requests of a block of lines; None when one of them asks for a look of its own."""
     if not block or len(block) > LARGEST or len(block) > checker.room:
         return None
@@ -278,7 +278,7 @@ def _longest_line(block: bytes) -> tuple[int, int, int] | None:
 
 def _plain_block(
     block: bytes, requests: list[PlainRequest], longest: tuple[int, int, int], checker: Checker
-) -> Bulk | None:
+) -> PlainBlock | None:
     """A block of conversations without options; what it can't vouch for is looked at request by request."""
     by_model: dict[str, list[PlainParams]] = {}
     for request in requests:
@@ -309,7 +309,7 @@ def _plain_block(
         for share in shares
         if share is not None
     ]
-    return _bulk(ids, tallies, longest)
+    return _as_plain(ids, tallies, longest)
 
 
 class _Share(msgspec.Struct, frozen=True):
@@ -381,7 +381,7 @@ def _unescaped(block: bytes, held: int) -> tuple[float, float]:
     return (held * (size / len(block)) - 5 * escapes) / size, (size - 3 * escapes) / size
 
 
-def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Checker) -> Bulk | None:
+def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Checker) -> PlainBlock | None:
     """A block with options, text blocks or escapes of another kind; each request is looked at by itself."""
     try:
         requests = REQUEST.decode_lines(block)
@@ -414,14 +414,14 @@ def _block_with_options(block: bytes, longest: tuple[int, int, int], checker: Ch
     for (model, geo), (count, chars, octets, fixed) in sums.items():
         place = "" if geo is UNSET else str(geo)
         tallies.append(BlockTotals(checker.facts_of(model), place, count, chars, octets, fixed, limits[model, geo]))
-    return _bulk([request.custom_id for request in requests], tallies, longest)
+    return _as_plain([request.custom_id for request in requests], tallies, longest)
 
 
-def _bulk(ids: list[str], tallies: list[BlockTotals], longest: tuple[int, int, int]) -> Bulk | None:
+def _as_plain(ids: list[str], tallies: list[BlockTotals], longest: tuple[int, int, int]) -> PlainBlock | None:
     start, end, _ = longest
     if not _IDS.match("\n".join(ids) + "\n") or not all(_silent(tally, end - start) for tally in tallies):
         return None
-    return Bulk(ids, tallies, (start, end))
+    return PlainBlock(ids, tallies, (start, end))
 
 
 def _silent(tally: BlockTotals, longest: int) -> bool:

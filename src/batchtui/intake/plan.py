@@ -125,7 +125,7 @@ class _Making:
                 self._stopping(each[1], each[0])
         if self._renderer is not None:
             self._renderer.finish()
-        if not self._checker.placer.requests and not self._problems.errors and not self._checker.skipped.count:
+        if not self._checker.builder.requests and not self._problems.errors and not self._checker.skipped.count:
             self._stopping(error("empty", "no requests found"), ", ".join(self.given)[:200])
 
     def _read_run(self, run: RunSource) -> None:
@@ -180,17 +180,17 @@ class _Making:
                 raise SourceFault(error("blank", "it begins with more than 64 KB of white space"))
             self._problems.add(warning("source_empty", "the file is empty"), source.name)
             return
-        told = detect_format.tell(stream, source.name, self.options)
-        if told.kind == "text" and source.folder in self._tables and source.folder is not None:
+        detected = detect_format.detect(stream, source.name, self.options)
+        if detected.kind == "text" and source.folder in self._tables and source.folder is not None:
             raise SourceFault(error("format", "a text file among tables"))
         # Requests on lines have ids of their own: nothing has to tell their source from another.
-        named = self.staging is not None and not (told.kind == "native" and told.layout == "lines")
+        named = self.staging is not None and not (detected.kind == "native" and detected.layout == "lines")
         # A file that is not packed is hashed on its way already.
         apart = stream.packed or not watched.hashes
         if named and apart:
             stream.hash()
         try:
-            self._reader.read(source, stream, told)
+            self._reader.read(source, stream, detected)
         except SourceFault:
             self._flush()
             raise
@@ -223,7 +223,7 @@ class _Making:
         if not self.work.due:
             return
         taken = self._stream.taken if self._stream is not None else 0
-        note = f"{self._checker.placer.requests:,} requests"
+        note = f"{self._checker.builder.requests:,} requests"
         if self._problems.errors:
             note += f", {self._problems.errors:,} problems"
         found = self._problems.errors + self._problems.warnings
@@ -237,14 +237,14 @@ class _Making:
     def _plan(self) -> Plan:
         checker = self._checker
         errors = self._faults if self.options.skip_bad else self._problems.errors
-        keep = checker.placer.requests > 0 and not errors
+        keep = checker.builder.requests > 0 and not errors
         parts = checker.splitter.finish(self.prices, checker.marks(), keep=keep)
         if keep and self.staging is not None and self.options.template_text is not None:
             self._keep_schema(self.staging, self.options.template_text)
         return Plan(
             source=source_name(self.given, self.options),
-            requests=checker.placer.requests,
-            bytes=checker.placer.bytes,
+            requests=checker.builder.requests,
+            bytes=checker.builder.bytes,
             parts=parts,
             problems=self._problems.groups(),
             errors=errors,
@@ -256,8 +256,8 @@ class _Making:
             mark=checker.mark,
             staging=self.staging,
             format=self._reader.words,
-            sample=tuple(checker.placer.sample),
-            longest=checker.placer.longest.decode(),
+            sample=tuple(checker.builder.sample),
+            longest=checker.builder.longest.decode(),
             template=template_mark(self.options.template_text),
             origin=self._watch.origin(self._template_file),
         )

@@ -20,7 +20,7 @@ from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Problems
 from batchtui.intake.readers import Reader
 from batchtui.intake.renderer import Renderer, RowFault, load_template
-from batchtui.intake.row import RunRow
+from batchtui.intake.row import RunParts, RunRow
 from batchtui.intake.sources import Source, SourceFault, Stream, expand, open_source
 from batchtui.intake.template_process import TemplateProcess
 
@@ -150,7 +150,7 @@ def _preview(
         checker.source("row")
         renderer = Renderer(template, checker, number - 1)
         try:
-            line, row_id = renderer.one(row if isinstance(row, RunRow) else dict(row), number)
+            line, row_id = renderer.one(row.parts if isinstance(row, RunRow) else dict(row), number)
         except (RowFault, SourceFault) as bad:
             checker.report(bad.found, number)
     return Preview(
@@ -169,7 +169,7 @@ def _peek_one(
             stream = Stream(raw)
             head = stream.peek()
             if head.strip():
-                reader.read(source, stream, detect_format.tell(stream, source.name, options))
+                reader.read(source, stream, detect_format.detect(stream, source.name, options))
         finally:
             if source.path is not None:
                 raw.close()
@@ -193,6 +193,10 @@ class _Catcher(Checker):
     def render(self, row: dict[str, Any], number: int) -> None:
         self.rows.append(row)
         self._count()
+
+    def render_all(self, rows: Sequence[RunParts], numbers: Sequence[int]) -> None:
+        for row, number in zip(rows, numbers, strict=True):
+            self.render(RunRow(row), number)
 
     def flush(self) -> None:
         """Rows are kept at once."""

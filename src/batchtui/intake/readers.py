@@ -13,14 +13,15 @@ from batchtui.domain.batch import CUSTOM_ID
 from batchtui.intake import json_errors
 from batchtui.intake.chat import turns_column
 from batchtui.intake.checker import Checker
+from batchtui.intake.decoding import Decoded
 from batchtui.intake.detect_format import BOM, DetectedFormat, classify
-from batchtui.intake.encodings import Decoded, Guess
+from batchtui.intake.encodings import Guess
 from batchtui.intake.json_array import Elements, one_line
 from batchtui.intake.openai import Translator
 from batchtui.intake.options import FORMATS, IntakeOptions
 from batchtui.intake.parquet import parquet_rows
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.row import ID_MADE, as_json, column_id
+from batchtui.intake.row import ID_MADE, RunParts, as_json, column_id
 from batchtui.intake.sources import Source, SourceFault, Stream, blocks, lines
 from batchtui.intake.tables import csv_rows, named_once, text_row
 from batchtui.intake.wording import kind_of, quoted
@@ -44,6 +45,10 @@ class Rows(Protocol):
 
     def render(self, row: dict[str, Any], number: int) -> None:
         """Make a request of one row, or name what is wrong with it, at once or later."""
+        ...
+
+    def render_all(self, rows: Sequence[RunParts], numbers: Sequence[int]) -> None:
+        """The same of rows of a run, each with its place."""
         ...
 
     def flush(self) -> None:
@@ -72,17 +77,17 @@ class Reader:
         """What the sources were taken for."""
         return ", ".join([*(RUN_KINDS.get(kind) or FORMATS[kind] for kind in self.kinds), *list(self.readings)[:3]])
 
-    def read(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
+    def read(self, source: Source, stream: Stream, detected: DetectedFormat) -> None:
         """Read one source to its end; raises SourceFault when it can't be read further, and Stopped."""
-        if told.kind in ("parquet", "csv", "tsv", "text"):
-            self._read_table(source, stream, told)
+        if detected.kind in ("parquet", "csv", "tsv", "text"):
+            self._read_table(source, stream, detected)
             return
-        if told.encoding:
-            stream = Stream(Decoded(stream, told.encoding))
-        if told.layout == "lines":
-            self._read_lines(source, stream, told)
+        if detected.encoding:
+            stream = Stream(Decoded(stream, detected.encoding))
+        if detected.layout == "lines":
+            self._read_lines(source, stream, detected)
         else:
-            self._read_elements(source, stream, told)
+            self._read_elements(source, stream, detected)
 
     def read_run(self, run: RunSource, names: Collection[str] | None) -> None:
         """Read what is taken of a run, each stretch of its rows under the source they are from; raises SourceFault, StoreError.
@@ -101,8 +106,8 @@ class Reader:
             elif self._rows is None:
                 raise _needs_template(run.columns)
             else:
-                for row, made in zip(rows, run.with_answers(rows, names), strict=True):
-                    self._rows.render(made, run.number(row))
+                for chunk, made in run.blocks(rows, names):
+                    self._rows.render_all(made, run.numbers(chunk))
                     self._tick()
             if self._rows is not None:
                 self._rows.flush()
@@ -110,7 +115,7 @@ class Reader:
 
     def _again(self, run: RunSource, row: int) -> None:
         """A request of a run once more: under its own custom_id, or under a new one where it was made."""
-        number, found = run.number(row), run.request(row)
+        (number,), found = run.numbers([row]), run.request(row)
         if found is None:
             self._checker.report(error("request_gone", "its request is not on this machine"), number)
             return
@@ -120,16 +125,16 @@ class Reader:
         kept = None if found.own is None and custom_id == found.row_id else (found.row_id, found.own)
         self._checker.take(line, number, kept, betas=found.betas)
 
-    def _read_lines(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
+    def _read_lines(self, source: Source, stream: Stream, detected: DetectedFormat) -> None:
         checker = self._checker
         checker.source(source.name)
-        self.kinds[told.kind] = None
-        if not told.encoding and stream.peek().startswith(BOM):
+        self.kinds[detected.kind] = None
+        if not detected.encoding and stream.peek().startswith(BOM):
             stream.read(len(BOM))
-        if told.kind == "native":
+        if detected.kind == "native":
             self._read_blocks(stream)
             return
-        handle = self._handler(told.kind)
+        handle = self._handler(detected.kind)
         for number, line in enumerate(lines(stream, checker.room, tick=self._tick), 1):
             if line is None:
                 checker.too_large(number, None)
@@ -145,18 +150,18 @@ class Reader:
             else:
                 number += self._checker.take_block(block, number)
 
-    def _read_elements(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
+    def _read_elements(self, source: Source, stream: Stream, detected: DetectedFormat) -> None:
         checker = self._checker
         head = stream.peek()
-        start = told.start + (len(BOM) if head.startswith(BOM) else 0)
-        counted = told.layout == "array" and b"\n" not in head.strip()
+        start = detected.start + (len(BOM) if head.startswith(BOM) else 0)
+        counted = detected.layout == "array" and b"\n" not in head.strip()
         checker.source(source.name, counted=counted)
-        self._beside(told.others, source)
+        self._beside(detected.others, source)
         skipped = stream.read(start) if start else b""
         elements = Elements(
             stream,
             checker.room,
-            nested=told.layout == "array",
+            nested=detected.layout == "array",
             outer=int(not head.removeprefix(BOM).lstrip().startswith(b"[")),
             line=1 + skipped.count(b"\n"),
         )
@@ -169,14 +174,14 @@ class Reader:
                 continue
             item += 1
             if element[:1] != b"{":
-                if self._has_template and told.kind in ("json", "rows"):
+                if self._has_template and detected.kind in ("json", "rows"):
                     self._listed(element, item if counted else line)
                 else:
                     checker.take(element, item if counted else line)
                 continue
             if handle is None:
-                kind = told.kind if told.kind != "json" else self._kind(element)
-                self.kinds[kind if told.kind != "json" or kind != "native" else "json"] = None
+                kind = detected.kind if detected.kind != "json" else self._kind(element)
+                self.kinds[kind if detected.kind != "json" or kind != "native" else "json"] = None
                 handle = self._handler(kind)
             handle(one_line(element), item if counted else line)
         self._beside(elements.others, source)
@@ -330,10 +335,10 @@ class Reader:
         if row is not None:
             self._rows.render(row, number)
 
-    def _read_table(self, source: Source, stream: Stream, told: DetectedFormat) -> None:
-        self._checker.source(source.name, counted=told.kind == "parquet")
-        self.kinds[told.kind] = None
-        if told.kind == "text":
+    def _read_table(self, source: Source, stream: Stream, detected: DetectedFormat) -> None:
+        self._checker.source(source.name, counted=detected.kind == "parquet")
+        self.kinds[detected.kind] = None
+        if detected.kind == "text":
             if self._rows is None:
                 raise SourceFault(
                     error(
@@ -341,13 +346,13 @@ class Reader:
                         "text files need a template (--template FILE.toml), where the text is {{ text }}",
                     )
                 )
-            self._rows.render(text_row(source, stream, told, self._guessed), 1)
+            self._rows.render(text_row(source, stream, detected, self._guessed), 1)
             self._tick()
             return
         rows = (
             parquet_rows(source, stream, self._note)
-            if told.kind == "parquet"
-            else csv_rows(stream, told, self._note, self._leave_out, self._guessed)
+            if detected.kind == "parquet"
+            else csv_rows(stream, detected, self._note, self._leave_out, self._guessed)
         )
         chat: bool | None = None
         for row, number in rows:

@@ -8,9 +8,9 @@ import hashlib
 import io
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -20,7 +20,7 @@ from batchtui.intake import template_protocol as wire
 from batchtui.intake.checker import Checker, Row
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.problems import Found, error, warning
-from batchtui.intake.row import ID_MADE, RunRow, as_json, column_id, template_name
+from batchtui.intake.row import ID_MADE, RunParts, RunRow, as_json, column_id, is_empty, name_in_template
 from batchtui.intake.source_watch import checked_file
 from batchtui.intake.sources import SourceFault, meant
 from batchtui.intake.template_process import Died, TemplateProcess
@@ -40,6 +40,10 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 MAX_TEMPLATE = 4_000_000
 """Bytes of a template file."""
 _ABSENT: Any = object()
+_NOT_ENCODED = (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError)
+"""What is raised for a row that can't be written down."""
+_Made: TypeAlias = tuple[bytes, int, Row]
+"""A request made of a row, the row's place, and what is kept of it."""
 
 
 def load_template(
@@ -119,18 +123,32 @@ class Renderer:
         """Requests by their ids, not checked yet."""
         self._empty = EmptyCells(template.names, checker)
 
-    def render(self, row: dict[str, Any], number: int) -> None:
+    def render(self, row: dict[str, Any] | RunParts, number: int) -> None:
         """Take one row; what is wrong with it or those before is named with the row's place.  Raises SourceFault."""
         self._count += 1
         try:
             raw = _encoded(row)
-        except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
+        except _NOT_ENCODED as bad:
             self.flush()
-            self._empty.count([(row, number)])
+            self._empty.count(row, number)
             self._refuse(row, number, error("template_row", "the row can't be written as JSON", safe(str(bad), 120)))
             return
         self._block.append(_Sent(row, number, self._count, raw))
         self._size += len(raw)
+        if self._size >= BLOCK or len(self._block) >= BLOCK_ROWS:
+            self._send()
+
+    def render_all(self, rows: Sequence[RunParts], numbers: Sequence[int]) -> None:
+        """Take rows of a run, which were read together, each with its place.  Raises SourceFault."""
+        try:
+            raws = [_ENCODE(row.wire) for row in rows]
+        except _NOT_ENCODED:
+            for row, number in zip(rows, numbers, strict=True):
+                self.render(row, number)
+            return
+        self._block += map(_Sent, rows, numbers, range(self._count + 1, self._count + 1 + len(rows)), raws)
+        self._count += len(rows)
+        self._size += sum(map(len, raws))
         if self._size >= BLOCK or len(self._block) >= BLOCK_ROWS:
             self._send()
 
@@ -144,12 +162,12 @@ class Renderer:
         """All rows were given: say what is empty in them."""
         self._empty.tell()
 
-    def one(self, row: dict[str, Any], number: int) -> tuple[bytes, str]:
+    def one(self, row: dict[str, Any] | RunParts, number: int) -> tuple[bytes, str]:
         """The request of a single row, checked, and the row's own id; raises RowFault."""
         self._count += 1
         try:
             sent = _Sent(row, number, self._count, _encoded(row))
-        except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
+        except _NOT_ENCODED as bad:
             raise RowFault(error("template_row", "the row can't be written as JSON", safe(str(bad), 120))) from bad
         answer = self._alone(sent)
         if isinstance(answer, wire.Failed):
@@ -165,10 +183,9 @@ class Renderer:
         block, self._block, self._size = self._block, [], 0
         if not block:
             return
-        self._empty.count([(sent.row, sent.number) for sent in block])
         try:
             self._flying.extend(block)
-            self._in_flight += sum(len(each.raw) for each in block)
+            self._in_flight += sum([len(each.raw) for each in block])
             self._template.send(block[0].order, [each.raw for each in block], scoped=_scoped(block[0].row))
             while self._in_flight > AHEAD or (self._flying and self._template.answered):
                 self._settle(self._template.answers())
@@ -228,6 +245,8 @@ class Renderer:
     # --- one row ----------------------------------------------------------------------------------------------------
 
     def _finish(self, sent: _Sent, answer: wire.Made | wire.Failed) -> None:
+        if isinstance(answer, wire.Failed) or answer.empty:
+            self._empty.count(sent.row, sent.number)
         if isinstance(answer, wire.Failed):
             self._refuse(sent.row, sent.number, Found(answer.code, "error", answer.message, answer.detail))
             return
@@ -241,7 +260,7 @@ class Renderer:
             self._checker.report(found, sent.number, custom_id)
         if answer.said:
             self._say(answer, sent.number, custom_id)
-        self._made[custom_id] = _Made(line, sent.number, _kept(row_id, sent.row))
+        self._made[custom_id] = (line, sent.number, _kept(row_id, sent.row))
 
     def _say(self, answer: wire.Made, number: int, custom_id: str = "") -> None:
         for code, text in answer.said:
@@ -251,7 +270,7 @@ class Renderer:
         """Check and place the requests that were made since: all at once when none of them has a fault."""
         if not self._made:
             return
-        made, self._made = list(self._made.values()), {}
+        made, self._made = [*self._made.values()], {}
         checker, betas = self._checker, self._template.betas
         if len(made) > 1:
             lines, numbers, rows = zip(*made, strict=True)
@@ -272,7 +291,7 @@ class Renderer:
             raise RowFault(error("template_row", "the rendered request is not one line of JSON"))
         return b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), made.params), row_id, custom_id
 
-    def _refuse(self, row: dict[str, Any], number: int, found: Found) -> None:
+    def _refuse(self, row: dict[str, Any] | RunParts, number: int, found: Found) -> None:
         self._place()
         checker = self._checker
         checker.report(found, number)
@@ -288,22 +307,22 @@ class Renderer:
             )
 
 
-def _encoded(row: dict[str, Any]) -> bytes:
+def _encoded(row: dict[str, Any] | RunParts) -> bytes:
     """A row as it is sent to the process; raises what msgspec raises for what can't be encoded."""
-    return _ENCODE(row.wire if isinstance(row, RunRow) else row)
+    return _ENCODE(row.wire if isinstance(row, RunParts) else row)
 
 
-def _scoped(row: dict[str, Any]) -> bool:
-    return isinstance(row, RunRow) and row.scoped
+def _scoped(row: dict[str, Any] | RunParts) -> bool:
+    return isinstance(row, RunParts) and row.scoped
 
 
-def _own_id(row: dict[str, Any]) -> str:
-    return row.row_id if isinstance(row, RunRow) else column_id(row)
+def _own_id(row: dict[str, Any] | RunParts) -> str:
+    return row.row_id if isinstance(row, RunParts) else column_id(row)
 
 
-def _kept(row_id: str, row: dict[str, Any]) -> Row:
+def _kept(row_id: str, row: dict[str, Any] | RunParts) -> Row:
     """What is kept of a row beside its request: a run's row keeps the id and the columns it had there."""
-    return (row.row_id, row.own or None) if isinstance(row, RunRow) else (row_id, row)
+    return (row.row_id, row.columns) if isinstance(row, RunParts) else (row_id, row)
 
 
 _SHOWN = 5
@@ -320,17 +339,15 @@ class EmptyCells:
         self._counts: dict[str, int] = {}
         self._first: dict[str, list[str]] = {}
 
-    def count(self, rows: list[tuple[dict[str, Any], int]]) -> None:
-        """Look at rows of one source, each with its place there."""
+    def count(self, given: dict[str, Any] | RunParts, number: int) -> None:
+        """Look at a row of the present source, which has this place there."""
+        row = RunRow(given) if isinstance(given, RunParts) else given
         for name in self._names:
-            for row, number in rows:
-                value = row.get(name, _ABSENT)
-                if value and (value.__class__ is not str or value[0] > " "):
-                    if value is not _ABSENT:
-                        continue
-                    value = row.get(self._column(name, row), _ABSENT)
-                if value is None or value == "" or (value.__class__ is str and value.isspace()):
-                    self._note(name if name in row else self._column(name, row), number)
+            value = row.get(name, _ABSENT)
+            if value is _ABSENT:
+                value = row.get(self._column(name, row), _ABSENT)
+            if is_empty(value):
+                self._note(name if name in row else self._column(name, row), number)
 
     def _note(self, column: str, number: int) -> None:
         self._counts[column] = self._counts.get(column, 0) + 1
@@ -345,7 +362,7 @@ class EmptyCells:
             return known
         if len(row) > 5_000:
             return name
-        found = next((column for column in row if template_name(column) == name), name)
+        found = next((column for column in row if name_in_template(column) == name), name)
         if found != name:
             self._columns[name] = found
         return found
@@ -360,23 +377,15 @@ class EmptyCells:
             self._checker.problems.add(warning("column_empty", f"{safe(column, 60)} is empty in {rows}", detail), first)
 
 
-class _Sent(NamedTuple):
+class _Sent(msgspec.Struct, frozen=True, gc=False):
     """A row on its way to a request."""
 
-    row: dict[str, Any]
+    row: dict[str, Any] | RunParts
     number: int
     """Its place in the source."""
     order: int
     """Its number among all rows, from 1."""
     raw: bytes
-
-
-class _Made(NamedTuple):
-    """A request made of a row."""
-
-    line: bytes
-    number: int
-    row: Row
 
 
 class RowFault(Exception):

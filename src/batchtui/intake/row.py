@@ -16,9 +16,14 @@ _ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
 _NO_LETTERS = re.compile(r"\W+")
 
 
-def template_name(column: str) -> str:
+def name_in_template(column: str) -> str:
     """What a template calls a column: by its own name, with underscores for spaces and the like."""
     return column if column.isidentifier() else _NO_LETTERS.sub("_", column).strip("_")
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing, or nothing but white space."""
+    return value is None or (value.__class__ is str and (not value or (value[0] <= " " and value.isspace())))
 
 
 def column_id(row: dict[str, Any]) -> str:
@@ -30,41 +35,66 @@ def column_id(row: dict[str, Any]) -> str:
     return ""
 
 
-def as_json(row: dict[str, Any] | None) -> bytes:
+def as_json(row: dict[str, Any] | RunParts | msgspec.Raw | None) -> bytes:
     """The row as a line of JSON, for what is left out."""
     try:
-        return msgspec.json.encode(row)
+        return msgspec.json.encode(RunRow(row) if isinstance(row, RunParts) else row)
     except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
         return safe(repr(row), 10_000).encode()
+
+
+class RunParts(msgspec.Struct, gc=False):
+    """The parts of a run's row by their scopes.  Its columns pass on as the JSON they came as, where they came so."""
+
+    written: msgspec.Raw
+    """Its columns as JSON, empty where they did not come so."""
+    row_id: str
+    """Its own id, "" when it has none."""
+    scoped: bool = False
+    """False for the row alone, which a template sees as one of a table."""
+    answer: dict[str, Any] = {}
+    """The fields of the answer, nested as they are there."""
+    run: dict[str, Any] = {}
+    """What we know of it."""
+    read: dict[str, Any] | None = None
+    """Its columns, where they were read."""
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """Its columns, none where their JSON can't be read."""
+        if self.read is None:
+            try:
+                self.read = msgspec.json.decode(self.written or b"{}", type=dict[str, Any])
+            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                self.read = {}
+        return self.read
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The row as the process that renders gets it, the columns as JSON when they came so."""
+        if not self.scoped:
+            return self.own
+        return {"row": bytes(self.written) if self.written else self.own, "answer": self.answer, "run": self.run}
+
+    @property
+    def columns(self) -> dict[str, Any] | msgspec.Raw | None:
+        """Its own columns as they are kept beside its request, None without any."""
+        return self.written or self.own or None
 
 
 class RunRow(dict[str, Any]):
     """A row of a run: as a dict, what bare names mean; its parts by scope beside it."""
 
-    __slots__ = ("answer", "own", "row_id", "run", "scoped")
+    __slots__ = ("parts",)
 
-    def __init__(
-        self,
-        own: dict[str, Any],
-        row_id: str,
-        *,
-        scoped: bool = False,
-        answer: dict[str, Any] | None = None,
-        run: dict[str, Any] | None = None,
-    ) -> None:
-        self.own = own
-        """Its columns."""
-        self.row_id = row_id
-        """Its own id, "" when it has none."""
-        self.scoped = scoped
-        """False for the row alone, which a template sees as one of a table."""
-        self.answer = answer or {}
-        """The fields of the answer, nested as they are there."""
-        self.run = run or {}
-        # Columns come first among the names, then fields; columns win over fields, and fields over what we say.
-        super().__init__({**own, **self.answer, **self.run, **self.answer, **own} if scoped else own)
-
-    @property
-    def wire(self) -> dict[str, Any]:
-        """The row as the process that renders gets it."""
-        return {"row": self.own, "answer": self.answer, "run": self.run} if self.scoped else self.own
+    def __init__(self, parts: RunParts) -> None:
+        self.parts = parts
+        own = parts.own
+        self.update(own)
+        if parts.scoped:
+            # Columns come first among the names, then fields; columns win over fields, and fields over what we say.
+            self.update(parts.answer)
+            self.update(parts.run)
+            if len(self) != len(own) + len(parts.answer) + len(parts.run):
+                self.update(parts.answer)
+                self.update(own)

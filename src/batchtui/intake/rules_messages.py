@@ -1,7 +1,7 @@
 """Rules of the turns of a conversation: their roles and their order, what each holds, and which tool calls are answered.
 
-Sources: the Messages reference, tool use and prefill pages (August to November 2026) and the types of the official SDK
-2.14.0.  What they leave open is a warning.
+Sources: the Messages reference and the migration pages (August to November 2026) and the types of the official SDK 2.14.0.
+What they leave open is a warning.
 """
 
 from __future__ import annotations

@@ -9,24 +9,27 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
 from batchtui import plainfile
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.outcome import STANDINGS, ended, standing
-from batchtui.intake.row import RunRow
+from batchtui.intake.row import RunParts
 from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
 from batchtui.results.json_in_text import find_json
+from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import SourceMark, columns_of
-from batchtui.results.row_match import sourced_with_columns
+from batchtui.results.row_ids import OwnRow, Place, SourceMark, own_rows
+from batchtui.results.row_match import own_column_names
+from batchtui.results.row_places import Places
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
+from batchtui.store.files import explain
 from batchtui.store.records import IDS
 
 Kind: TypeAlias = Literal["answers", "rows", "requests"]
@@ -42,6 +45,9 @@ _CHUNK_ROWS = 256
 """Bytes and rows that are read at a time."""
 _REQUEST = frozenset({"prompt", "system"})
 """What a request that was no row has for columns."""
+_SAID = frozenset((*RUN, *_BESIDE, "verdict")) - {"answer"}
+_REVIEWED = frozenset({"verdict", "right_value", "note"})
+_NOTHING = msgspec.Raw()
 _decode = msgspec.json.Decoder().decode
 
 
@@ -68,45 +74,47 @@ class RunSource:
         kind: Kind = "answers",
         only: Sequence[str] = USABLE,
         among: Rows | None = None,
-        keys: Collection[str] | None = None,
+        where: Callable[[Place], bool] | None = None,
         reviewed: Mapping[str, dict[str, Any]] | None = None,
         betas: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """``only`` are states as ``--only`` names them; ``among`` rows and ``keys`` row identities that are meant."""
+        """``only`` are states as ``--only`` names them; ``among`` rows, and ``where`` tells by its place whether one is meant."""
         self._view = view
         self.run = run
         """The run's local id."""
         self.name = name
         self.kind = kind
-        self._where, self._lines = sourced_with_columns(view)
+        self._places = Places(view)
         self._files: dict[int, plainfile.ReadAhead] = {}
         self._fds: list[int] = []
         self._reviewed = reviewed or {}
         self._betas = [(betas or {}).get(member.folder.name, ()) for member in view.members]
-        meant: Sequence[int] = self._where.rows
+        meant = self._places.in_order()
         if among is not None:
             chosen = set(among)
-            meant = [row for row in meant if row in chosen]
-        if keys is not None:
-            meant = [row for row in meant if self._where.places[row].key in keys]
+            meant = array("I", [row for row in meant if row in chosen])
+        if where is not None:
+            meant = array("I", [row for row in meant if where(self._places[row])])
         self.total = len(meant)
         """Rows that were meant, those that are left out included."""
         self.rows, self.left_out = self._taken(meant, only)
 
-    def _taken(self, meant: Sequence[int], only: Sequence[str]) -> tuple[Rows, dict[str, int]]:
-        outcomes, flaws = self._view.column("outcome"), self._view.column("cut")
-        states = [standing(outcomes[row], flaws[row]).name for row in meant]
+    def _taken(self, meant: Rows, only: Sequence[str]) -> tuple[Rows, dict[str, int]]:
         if self.kind != "answers" or "all" in only:
-            return array("I", meant), {}
+            return meant, {}
+        outcomes, flaws = self._view.column("outcome"), self._view.column("cut")
+        names = {pair: standing(*pair).name for pair in set(zip(outcomes, flaws, strict=True))}
         wanted = {name for each in only for name in (_SUCCEEDED if each == "succeeded" else (each,))}
-        left = Counter(state for state in states if state not in wanted)
-        kept = array("I", [row for row, state in zip(meant, states, strict=True) if state in wanted])
-        return kept, {each.name: left[each.name] for each in STANDINGS if left[each.name]}
+        if wanted.issuperset(names.values()):
+            return meant, {}
+        left = Counter(names[outcomes[row], flaws[row]] for row in meant)
+        kept = array("I", [row for row in meant if names[outcomes[row], flaws[row]] in wanted])
+        return kept, {each.name: left[each.name] for each in STANDINGS if left[each.name] and each.name not in wanted}
 
     @property
     def columns(self) -> list[str]:
         """The rows' own columns."""
-        return self._lines.names
+        return own_column_names(self._view)
 
     def left_out_words(self) -> str:
         """What is left out, counted, "" for nothing: ``12 of 300 rows left out: 9 errored, 3 invalid``."""
@@ -123,17 +131,40 @@ class RunSource:
         self._files.clear()
         self._view.close()
 
-    def _raws(self, rows: Sequence[int]) -> list[bytes]:
-        """The lines that have the rows' own columns; empty where none has."""
-        sizes, offsets, members = self._lines.sizes, self._lines.offsets, self._lines.members
-        found = [b""] * len(rows)
-        for member in {members[row] for row in rows if sizes[row]}:
-            mine = [place for place, row in enumerate(rows) if sizes[row] and members[row] == member]
-            with suppress(OSError):
-                lines = self._file(member).read_all([(offsets[rows[place]], sizes[rows[place]]) for place in mine])
-                for place, line in zip(mine, lines, strict=True):
-                    found[place] = line
+    def _own_of(self, rows: Sequence[int]) -> Sequence[OwnRow]:
+        """The rows' own ids, and their own columns as JSON, nothing where none are known."""
+        places = self._places
+        sizes, members = places.sizes, places.owners
+        among = {members[row] for row in rows if sizes[row]}
+        if len(among) == 1 and 0 not in {sizes[row] for row in rows}:
+            found = self._own_in(among.pop(), rows)
+        else:
+            held: dict[int, OwnRow] = {}
+            for member in among:
+                mine = [row for row in rows if sizes[row] and members[row] == member]
+                held.update(zip(mine, self._own_in(member, mine), strict=True))
+            found = [held.get(row) or OwnRow(places[row].row_id) for row in rows]
+        if not places.plain:
+            for row, own in zip(rows, found, strict=True):
+                if not places.said_by_line(row):
+                    own.row_id = places[row].row_id
         return found
+
+    def _own_in(self, member: int, rows: Sequence[int]) -> Sequence[OwnRow]:
+        """The same for rows whose columns one batch's file has."""
+        offsets, sizes = [self._places.offsets[row] for row in rows], [self._places.sizes[row] for row in rows]
+        try:
+            file = self._file(member)
+            block = file.block(offsets, sizes)
+            found = own_rows(block, len(rows)) if block is not None else None
+            if found is not None:
+                return found
+            lines = file.read_all([*zip(offsets, sizes, strict=True)])
+        except OSError as error:
+            raise explain(error, f"can't read {self._view.members[member].folder / IDS}") from error
+        if block is None and (found := own_rows(b"".join(lines), len(rows))) is not None:
+            return found
+        return [_own(line) or OwnRow(self._places[row].row_id) for row, line in zip(rows, lines, strict=True)]
 
     def _file(self, member: int) -> plainfile.ReadAhead:
         if member not in self._files:
@@ -141,62 +172,96 @@ class RunSource:
             self._files[member] = plainfile.ReadAhead(self._fds[-1])
         return self._files[member]
 
-    def stretches(self) -> Iterator[tuple[SourceMark, Sequence[int]]]:
+    def stretches(self) -> Iterator[tuple[SourceMark, Rows]]:
         """The rows in stretches that are from one source each, with what is known of that source."""
-        places, held, at = self._where.places, [], None
-        for row in self.rows:
-            here = (places[row].source, places[row].sha256)
-            if at is not None and here != at:
-                yield self._mark(*at), held
-                held = []
-            at = here
-            held.append(row)
-        if at is not None:
-            yield self._mark(*at), held
+        first = 0
+        for last, mark in self._places.stretches(self.rows):
+            name = self._places.names.get(mark[0], "") or self.name
+            yield SourceMark(mark[0], name, mark[1]), self.rows[first:last]
+            first = last
 
-    def _mark(self, source: int, sha256: str) -> SourceMark:
-        return SourceMark(source, self._where.names.get(source, "") or self.name, sha256)
+    def numbers(self, rows: Sequence[int]) -> list[int]:
+        """The numbers of rows in their sources."""
+        numbers = self._places.numbers
+        return [numbers[row] or row + 1 for row in rows]
 
-    def number(self, row: int) -> int:
-        """The row's number in its source."""
-        place = self._where.places[row]
-        return place.number or row + 1
-
-    def row(self, row: int, names: Collection[str] | None = None) -> RunRow:
+    def row(self, row: int, names: Collection[str] | None = None) -> RunParts:
         """A row with what a template of these names uses of it (None: all).  Raises StoreError."""
         return next(self.with_answers([row], names))
 
-    def with_answers(self, rows: Sequence[int], names: Collection[str] | None = None) -> Iterator[RunRow]:
+    def with_answers(self, rows: Sequence[int], names: Collection[str] | None = None) -> Iterator[RunParts]:
         """These rows, each with what a template of these names uses of it (None: all).  Raises StoreError."""
-        needs, places = _Needs(names), self._where.places
+        return (row for _, made in self.blocks(rows, names) for row in made)
+
+    def blocks(
+        self, rows: Sequence[int], names: Collection[str] | None = None
+    ) -> Iterator[tuple[Sequence[int], Sequence[RunParts]]]:
+        """The same in blocks, each with the rows' numbers."""
+        needs = _Needs(names)
         for chunk in self._chunks(rows):
-            owns = [
-                self._of_request(row, names) if own is None else own
-                for row, own in zip(chunk, _columns(self._raws(chunk)), strict=True)
-            ]
+            owned = self._own_of(chunk)
             if self.kind != "answers":
-                yield from (RunRow(own, places[row].row_id) for row, own in zip(chunk, owns, strict=True))
-                continue
-            lines = self._view.raws(chunk)
-            looks = [needs.asks or not needs.bare <= own.keys() for own in owns]
-            parts = _parts(lines) if any(looks) else [None] * len(chunk)
-            for row, own, line, held, look in zip(chunk, owns, lines, parts, looks, strict=True):
-                said = held if look else None
-                run = self._say(row, line, needs, said)
-                yield RunRow(own, places[row].row_id, scoped=True, answer=self._fields(row, said), run=run)
+                yield chunk, [self._alone(row, own, names) for row, own in zip(chunk, owned, strict=True)]
+            elif names is not None and all(own.row for own in owned):
+                yield chunk, self._as_written(chunk, owned, needs)
+            else:
+                yield chunk, self._read(chunk, owned, needs)
+
+    def _alone(self, row: int, own: OwnRow, names: Collection[str] | None) -> RunParts:
+        """A row without its answer."""
+        found = _columns(own.row)
+        if found is None:
+            return RunParts(_NOTHING, own.row_id, read=self._of_request(row, names))
+        return RunParts(own.row, own.row_id, read=found)
+
+    def _as_written(self, rows: Sequence[int], owned: Sequence[OwnRow], needs: _Needs) -> Sequence[RunParts]:
+        """Rows with answers whose own columns are all there: they pass as they are written."""
+        parts = self._parts(rows, [True] * len(rows))
+        if needs.no_more and set(map(type, parts)) == {str}:
+            texts = cast("Sequence[str]", parts)
+            return [
+                RunParts(own.row, own.row_id, True, _object(said), {"answer": said} if needs.asks else {})
+                for own, said in zip(owned, texts, strict=True)
+            ]
+        return [
+            RunParts(own.row, own.row_id, True, self._fields(row, said), self._say(row, needs, said))
+            for row, own, said in zip(rows, owned, parts, strict=True)
+        ]
+
+    def _read(self, rows: Sequence[int], owned: Sequence[OwnRow], needs: _Needs) -> Sequence[RunParts]:
+        """Rows with answers, whose columns are read."""
+        made = [self._alone(row, own, needs.names) for row, own in zip(rows, owned, strict=True)]
+        parts = self._parts(rows, [needs.asks or not needs.bare <= each.own.keys() for each in made])
+        for row, each, said in zip(rows, made, parts, strict=True):
+            each.scoped, each.answer, each.run = True, self._fields(row, said), self._say(row, needs, said)
+        return made
+
+    def _parts(self, rows: Sequence[int], looks: Sequence[bool]) -> Sequence[AnswerParts | str | None]:
+        """The answers of the rows that are looked at, None for others and those without."""
+        if not any(looks):
+            return [None] * len(rows)
+        block = self._view.block(rows)
+        found = plain_parts(block, len(rows)) if block is not None else None
+        if found is None:
+            found = _parts(self._view.raws(rows))
+        return found if all(looks) else [each if look else None for each, look in zip(found, looks, strict=True)]
 
     def _chunks(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
         """Rows that are read together, so many that their lines are not large."""
-        lengths, sizes = self._view.column("length"), self._lines.sizes
-        first = held = 0
-        for number, row in enumerate(rows):
-            size = lengths[row] + sizes[row]
-            if number > first and (held + size > _CHUNK or number - first == _CHUNK_ROWS):
-                yield rows[first:number]
-                first, held = number, 0
-            held += size
-        if rows:
-            yield rows[first:]
+        lengths, sizes = self._view.column("length"), self._places.sizes
+        for start in range(0, len(rows), _CHUNK_ROWS):
+            chunk = rows[start : start + _CHUNK_ROWS]
+            octets = [lengths[row] + sizes[row] for row in chunk]
+            if sum(octets) <= _CHUNK:
+                yield chunk
+                continue
+            first = held = 0
+            for number, size in enumerate(octets):
+                if number > first and held + size > _CHUNK:
+                    yield chunk[first:number]
+                    first, held = number, 0
+                held += size
+            yield chunk[first:]
 
     def _fields(self, row: int, parts: AnswerParts | str | None) -> dict[str, Any]:
         if parts is None:
@@ -211,8 +276,9 @@ class RunSource:
         found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
 
-    def _say(self, row: int, line: bytes, needs: _Needs, parts: AnswerParts | str | None) -> dict[str, Any]:
+    def _say(self, row: int, needs: _Needs, parts: AnswerParts | str | None) -> dict[str, Any]:
         said: dict[str, Any] = {"custom_id": self._view.id(row)} if needs.custom_id else {}
+        line = self._view.raw(row) if needs.beside or (needs.asks and not isinstance(parts, str)) else b""
         beside = needs.beside if line else needs.beside_named
         answer = read_answer(line) if beside or (needs.asks and not isinstance(parts, str)) else None
         if needs.asks:
@@ -223,7 +289,7 @@ class RunSource:
             invalid = self._view.why_invalid(row) if key == "error_message" else ""
             said[key] = invalid or (said_beside(line, key, answer) if line else "")
         if needs.verdict:
-            said |= self._reviewed.get(self._where.places[row].key, {"verdict": "", "right_value": "", "note": ""})
+            said |= self._reviewed.get(self._places[row].key, {"verdict": "", "right_value": "", "note": ""})
         return said
 
     def _indexed(self, row: int) -> dict[str, Any]:
@@ -253,10 +319,10 @@ class RunSource:
         raw = self._view.request_raw(row)
         if raw is None:
             return None
-        custom_id, place = self._view.id(row), self._where.places[row]
+        custom_id, place = self._view.id(row), self._places[row]
         found = msgspec.json.decode(raw, type=_Request)
         kept = place.row_id == custom_id and bool(CUSTOM_ID.match(custom_id))
-        own = _columns(self._raws([row]))[0]
+        own = _columns(self._own_of([row])[0].row)
         betas = self._betas[self._view.place(row)[0]]
         return RunRequest(custom_id if kept else "", bytes(found.params), place.row_id, own, betas)
 
@@ -272,21 +338,35 @@ class _Needs:
         self.names = names
         wants = frozenset((*RUN, *_BESIDE, "verdict", "run")) if names is None else frozenset(names)
         every = "run" in wants
-        self.asks = every or "answer" in wants
-        self.bare = wants - {*RUN, "run"}
+        of_run = {each.removeprefix("run.") for each in wants if each.startswith("run.")}
+        self.bare = {each for each in wants if not each.startswith("run.")} - {*RUN, "run"}
         """Names that are fields where they are no columns."""
+        wants |= of_run
+        self.asks = every or "answer" in wants
         self.indexed = every or not _INDEXED.isdisjoint(wants)
         self.custom_id = every or "custom_id" in wants
-        self.verdict = every or "verdict" in wants
+        self.verdict = every or "verdict" in wants or not _REVIEWED.isdisjoint(of_run)
+        self.no_more = not every and not self.verdict and _SAID.isdisjoint(wants)
+        """Whether of what we say of a row it is the answer's text at most."""
         self.beside_named = [key for key in _BESIDE if key in wants]
         self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
 
 
-def _columns(lines: Sequence[bytes]) -> list[dict[str, Any] | None]:
-    """The own columns that some lines hold, None for an empty line, or one that can't be read."""
-    found = iter(columns_of([line for line in lines if line]))
-    held = [next(found) if line else None for line in lines]
-    return [each.row if each is not None else None for each in held]
+def _own(line: bytes) -> OwnRow | None:
+    """The row that one line holds; None for one that can't be read."""
+    found = own_rows(line, 1)
+    return found[0] if found else None
+
+
+def _columns(written: msgspec.Raw) -> dict[str, Any] | None:
+    """A row's own columns; None where none are known, or they can't be read."""
+    if not written:
+        return None
+    try:
+        found = _decode(written)
+    except UNDECODED:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _parts(lines: Sequence[bytes]) -> Sequence[AnswerParts | str | None]:
@@ -300,8 +380,11 @@ def _parts(lines: Sequence[bytes]) -> Sequence[AnswerParts | str | None]:
 
 def _object(text: str | bytes) -> dict[str, Any]:
     """The object that a text holds, numbers as plain ones; {} when it holds none."""
-    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+    try:
         found = _decode(text)
+    except (*UNDECODED, ValueError):
+        pass
+    else:
         return found if isinstance(found, dict) else {}
     if isinstance(text, bytes):
         return {}

@@ -103,18 +103,27 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return [*found, (said, "", "")]
 
     def names_in(self, text: str) -> frozenset[str]:
-        """The columns that a template text may use: names it does not set itself, and those it takes from ``row``."""
+        """The columns that a template text may use: names it does not set itself, and those it takes from ``row``.
+
+        What it takes of ``run`` is ``run.NAME`` each, unless it uses it as a whole.
+        """
         from jinja2 import meta
 
         tree = self._parse(text, None, None)
         found = set(meta.find_undeclared_variables(tree))
+        of_row, of_run = set(), []
         for part in tree.find_all((nodes.Getattr, nodes.Getitem)):
             each: Any = part
-            if isinstance(each.node, nodes.Name) and each.node.name == "row":
+            if isinstance(each.node, nodes.Name) and each.node.name in ("row", "run"):
                 key = each.attr if isinstance(each, nodes.Getattr) else getattr(each.arg, "value", None)
-                if isinstance(key, str):
-                    found.add(key)
-        return frozenset(found - {"row", "row_number", *self.globals})
+                if isinstance(key, str) and each.node.name == "row":
+                    of_row.add(key)
+                elif isinstance(key, str):
+                    of_run.append(f"run.{key}")
+        if "run" in found and len(of_run) == [name.name for name in tree.find_all(nodes.Name)].count("run"):
+            found.remove("run")
+            found.update(of_run)
+        return frozenset((found | of_row) - {"row", "row_number", *self.globals})
 
     def rendered(self, template: Template, names: dict[str, Any]) -> str:
         """The template's text; ``names`` hold the globals too.  Raises TemplateLimit besides what templates raise."""

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from batchtui.intake.decoding import Decoded, Sniffed, decode_text, plain_name
 from batchtui.intake.detect_format import BOM, DetectedFormat
 from batchtui.intake.dialect import MAX_CELL, Dialect, is_backslashed, is_padded, looks_like_data
-from batchtui.intake.encodings import Decoded, Guess, Sniffed, decode_text, plain_name
+from batchtui.intake.encodings import Guess
 from batchtui.intake.problems import Found, error, warning
 from batchtui.intake.sources import Source, SourceFault, Stream, lines
 from batchtui.intake.wording import quoted
@@ -31,29 +32,31 @@ replace = msgspec.structs.replace
 
 
 def csv_rows(
-    stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut, guessed: Guessed
+    stream: Stream, detected: DetectedFormat, note: Note, leave_out: LeaveOut, guessed: Guessed
 ) -> Iterator[tuple[dict[str, Any], int]]:
     """The rows of a table with a header, each with the line it begins on; rows that can't be one are left out.
 
     Raises SourceFault when the table can't be read further.
     """
     csv.field_size_limit(MAX_CELL)
-    if told.guessed is not None:
-        guessed(told.guessed)
-    if told.header_said:
-        note(warning("csv_title", f"skipped before the header: {told.header_said}"), 1)
-    return _Table(stream, told, note, leave_out, guessed).rows()
+    if detected.guessed is not None:
+        guessed(detected.guessed)
+    if detected.header_said:
+        note(warning("csv_title", f"skipped before the header: {detected.header_said}"), 1)
+    return _Table(stream, detected, note, leave_out, guessed).rows()
 
 
 class _Table:
     """Reads records one by one with Python's reader; what it refuses is looked at with care, row by row."""
 
-    def __init__(self, stream: Stream, told: DetectedFormat, note: Note, leave_out: LeaveOut, guessed: Guessed) -> None:
-        self._dialect = told.dialect
-        self._encoding = told.encoding or "utf-8"
+    def __init__(
+        self, stream: Stream, detected: DetectedFormat, note: Note, leave_out: LeaveOut, guessed: Guessed
+    ) -> None:
+        self._dialect = detected.dialect
+        self._encoding = detected.encoding or "utf-8"
         self._note = note
         self._leave_out = leave_out
-        self._lines = _Lines(stream, told, guessed, self._whole_rows)
+        self._lines = _Lines(stream, detected, guessed, self._whole_rows)
         self._reader: Any = self._dialect.reader(self._lines.read())
         self._columns: list[str] | None = None
 
@@ -271,7 +274,7 @@ class _Lines:
     """
 
     def __init__(
-        self, stream: Stream, told: DetectedFormat, guessed: Guessed, are_rows: Callable[[list[str]], bool]
+        self, stream: Stream, detected: DetectedFormat, guessed: Guessed, are_rows: Callable[[list[str]], bool]
     ) -> None:
         self._tell = guessed
         self._are_rows = are_rows
@@ -282,10 +285,10 @@ class _Lines:
         self.damaged: set[int] = set()
         """Lines with bytes that are no text."""
         self._back: deque[str] = deque()
-        self._dialect = told.dialect
-        self._foreign = bool(told.encoding)
-        source: Any = Decoded(stream, told.encoding) if told.encoding else Sniffed(stream, self._guessed)
-        self._raw = lines(_Swapped(source) if told.dialect.returns else source, MAX_CELL)
+        self._dialect = detected.dialect
+        self._foreign = bool(detected.encoding)
+        source: Any = Decoded(stream, detected.encoding) if detected.encoding else Sniffed(stream, self._guessed)
+        self._raw = lines(_Swapped(source) if detected.dialect.returns else source, MAX_CELL)
         self._taken = 0
 
     def _guessed(self, found: Guess) -> None:
@@ -381,7 +384,7 @@ class _Swapped:
         return piece.translate(_SWAP)
 
 
-def text_row(source: Source, stream: Stream, told: DetectedFormat, tell: Guessed) -> dict[str, Any]:
+def text_row(source: Source, stream: Stream, detected: DetectedFormat, tell: Guessed) -> dict[str, Any]:
     """A whole text as one row: ``text``, ``name``, ``filename``, ``path``; raises SourceFault when it is too large."""
     pieces: list[bytes] = []
     size = 0
@@ -392,7 +395,7 @@ def text_row(source: Source, stream: Stream, told: DetectedFormat, tell: Guessed
             raise SourceFault(
                 error("text_size", f"a text of more than {MAX_CELL // 1_000_000} MB does not fit a request")
             )
-    text, guessed = decode_text(b"".join(pieces), told.encoding)
+    text, guessed = decode_text(b"".join(pieces), detected.encoding)
     if guessed is not None:
         tell(guessed)
     path = source.path or Path(source.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
@@ -16,7 +16,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 from batchtui import tomltext
 from batchtui.intake.answer_table import AnswerFault, checked_schema, sent_schema
 from batchtui.intake.problems import Found, error
-from batchtui.intake.row import template_name
+from batchtui.intake.row import is_empty, name_in_template
 from batchtui.intake.sandbox import COMPILED, Sandbox, Scope, TemplateLimit, as_text, scope
 from batchtui.intake.template_protocol import MAX_MEMORY, MAX_PARAMS, MAX_TEXT, BadTemplate
 from batchtui.intake.wording import KNOWN_PARAMS, did_you_mean, kind_of, near, quoted
@@ -53,6 +53,8 @@ class RequestTemplate:
     def __init__(self, text: str, model: str = "", fallback_model: str = "") -> None:
         self._sandbox = Sandbox()
         self._aliases: dict[str, str] = {}
+        self._plain: set[str] = set()
+        """Columns that a template calls by their own names."""
         self._encode = msgspec.json.Encoder().encode
         data = _toml(text)
         for name, value in data.items():
@@ -85,12 +87,16 @@ class RequestTemplate:
         self._text = text
         self._said: list[Found] = []
         self._used: set[str] = set()
+        self.empty = False
+        """Whether a column that the template uses was empty in the row that was rendered last."""
         self._custom_id = self._compiled("custom_id", custom_id) if custom_id is not None else None
         self._shown = "prompt" if short else "messages"
         if isinstance(data.get("messages"), str) and not any(mark in data["messages"] for mark in _MARKS):
             what = 'messages must be a list of turns, or a column that holds them: messages = "{{ messages }}"'
             raise BadTemplate(error("template", what), _line_of(text, "messages"))
         self._plan = {name: self._constant(self._compiled(self._name(name), value)) for name, value in data.items()}
+        self._scopes = {each.partition(".")[0] for each in self._used} & {"answer", "run"}
+        self._slots, self._rest = self._laid_out()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,25 +148,35 @@ class RequestTemplate:
         try:
             given, row = row, _merged(row) if scoped else row
             names = self._names(row, number)
+            self.empty = self._any_empty(names)
             if scoped:
                 names["row"] = given["row"]
-                names["answer"] = scope(row.get("answer"), given["answer"])
-                names["run"] = scope(row.get("run"), given["run"])
-            params = {}
-            for name, part in self._plan.items():
-                field = self._name(name)
-                if enter is not None:
-                    enter(field)
-                params[name] = self._filled(name, part, names)
-            if isinstance(params["messages"], str):
-                field = "messages"
-                self._converse(params)
-            field = "custom_id"
+                for each in self._scopes:
+                    names[each] = scope(row.get(each), given[each])
+            if self._rest and enter is None:
+                values = []
+                for slot in self._slots:
+                    field = slot.field
+                    values.append(self._filled(slot.name, slot.part, names))
+                field = "custom_id"
+                made = self._written(values, self._between)
+            else:
+                params = {}
+                for name, part in self._plan.items():
+                    field = self._name(name)
+                    if enter is not None:
+                        enter(field)
+                    params[name] = self._filled(name, part, names)
+                if isinstance(params["messages"], str):
+                    field = "messages"
+                    self._converse(params)
+                field = "custom_id"
+                made = self._written(params, self._encode)
             if self._custom_id is None:
-                return self._written(params), None
+                return made, None
             if enter is not None:
                 enter(field)
-            return self._written(params), self._filled("", self._custom_id, names)
+            return made, self._filled("", self._custom_id, names)
         except BadRow:
             raise
         except UndefinedError as bad:
@@ -184,14 +200,26 @@ class RequestTemplate:
         aliases = self._aliases
         if len(aliases) > _MAX_ALIASES:
             aliases.clear()
-        for name, value in row.items():
-            alias = aliases.get(name)
-            if alias is None:
-                alias = aliases[name] = template_name(name)
-            if alias != name and (alias not in names or alias in self._sandbox.globals):
-                names[alias] = value
+            self._plain.clear()
+        if not row.keys() <= self._plain:
+            for name, value in row.items():
+                alias = aliases.get(name)
+                if alias is None:
+                    alias = aliases[name] = name_in_template(name)
+                if alias == name:
+                    self._plain.add(name)
+                elif alias not in names or alias in self._sandbox.globals:
+                    names[alias] = value
         names.update(row)
         return names
+
+    def _any_empty(self, names: dict[str, Any]) -> bool:
+        """Whether a column that the template uses holds nothing."""
+        for name in self._used:
+            value = names.get(name, _ABSENT)
+            if (not value or (value.__class__ is str and value[0] <= " ")) and is_empty(value):
+                return True
+        return False
 
     def _meant(self, message: str, row: dict[str, Any]) -> str:
         """The column that a name that is none may stand for, as the end of a sentence's first part; "" without a near one."""
@@ -226,10 +254,48 @@ class RequestTemplate:
             params["system"] = f"{own}\n\n{system}" if own else system
         self._said = faults
 
-    def _written(self, params: dict[str, Any]) -> bytes:
+    def _laid_out(self) -> tuple[list[_Slot], bytes]:
+        """The params as JSON with slots for what depends on the row, and what stands behind the last slot; nothing at all
+        where a column may hold the turns."""
+        slots: list[_Slot] = []
+        text = bytearray()
+
+        def lay(name: str, part: Any, field: str) -> None:
+            if isinstance(part, _Compiled):
+                slots.append(_Slot(bytes(text), part, name, field))
+                text.clear()
+            elif isinstance(part, dict):
+                for number, (key, each) in enumerate(part.items()):
+                    text.extend(b"%s%s:" % (b"," if number else b"{", self._encode(key)))
+                    lay(key, each, field or self._name(key))
+                text.extend(b"}" if part else b"{}")
+            elif isinstance(part, list):
+                for number, each in enumerate(part):
+                    text.extend(b"," if number else b"[")
+                    lay(name, each, field)
+                text.extend(b"]" if part else b"[]")
+            else:
+                text.extend(self._encode(part))
+
+        if isinstance(self._plan["messages"], _Compiled):
+            return [], b""
+        try:
+            lay("", self._plan, "")
+        except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError):
+            return [], b""
+        return slots, bytes(text)
+
+    def _between(self, values: list[Any]) -> bytes:
+        """The params with these values in their slots."""
+        made = [
+            each for slot, value in zip(self._slots, values, strict=True) for each in (slot.before, self._encode(value))
+        ]
+        return b"".join([*made, self._rest])
+
+    def _written(self, params: Any, write: Callable[[Any], bytes]) -> bytes:
         """Params as JSON; raises BadRow."""
         try:
-            made = self._encode(params)
+            made = write(params)
         except (UnicodeEncodeError, TypeError, ValueError, RecursionError, OverflowError) as bad:
             what = "the rendered request can't be written as JSON"
             raise BadRow(error("template_row", what, safe(str(bad), 120))) from bad
@@ -322,6 +388,17 @@ class _Compiled:
         return made if len(made) <= MAX_TEXT else None
 
 
+class _Slot(NamedTuple):
+    """A place in the params as JSON for a value that depends on the row."""
+
+    before: bytes
+    """What stands before it, from the slot before on."""
+    part: _Compiled
+    name: str
+    field: str
+    """Where it is, as the template calls it."""
+
+
 def too_much(bad: BaseException) -> str:
     """What a template did that was stopped."""
     if isinstance(bad, MemoryError):
@@ -331,8 +408,12 @@ def too_much(bad: BaseException) -> str:
 
 def _merged(given: dict[str, Any]) -> dict[str, Any]:
     """What bare names mean in a row of a run: its column, else the field, else what we say of it; columns come first."""
-    own, answer = given["row"], given["answer"]
-    return {**own, **answer, **given["run"], **answer, **own}
+    own, answer, run = given["row"], given["answer"], given["run"]
+    made = {**own, **answer, **run}
+    if len(made) != len(own) + len(answer) + len(run):
+        made.update(answer)
+        made.update(own)
+    return made
 
 
 def _has_marks(part: Any) -> bool:
@@ -361,7 +442,9 @@ def _spaced(text: str) -> str:
     found = next((each for each in _SPACED.finditer(text) if not _JINJA_WORDS.search(each[1])), None)
     if found is None:
         return ""
-    return f": did you mean {{{{ {safe(template_name(found[1]), 60)} }}}}? Spaces in a column's name are written as _"
+    return (
+        f": did you mean {{{{ {safe(name_in_template(found[1]), 60)} }}}}? Spaces in a column's name are written as _"
+    )
 
 
 _JINJA_WORDS = re.compile(r"\b(?:if|else|and|or|not|in|is)\b")

@@ -57,7 +57,7 @@ class Block(msgspec.Struct, frozen=True, array_like=True, tag="block"):
     """Whether each field is announced by Entered before it is rendered."""
     rows: list[dict[str, Any]]
     scoped: bool = False
-    """Whether each row is one of a run: ``row``, ``answer`` and ``run`` with what each holds."""
+    """Whether each row is one of a run: ``row`` (columns, or their JSON), ``answer`` and ``run`` with what each holds."""
 
 
 class RawBlock(msgspec.Struct, frozen=True, array_like=True, tag="block"):
@@ -93,6 +93,8 @@ class Made(msgspec.Struct, frozen=True, array_like=True, tag=2):
     custom_id: str | None
     said: list[tuple[str, str]] = []
     """Codes and texts of warnings."""
+    empty: bool = False
+    """Whether a column that the template uses is empty in it."""
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=3):

@@ -18,11 +18,13 @@ import msgspec
 
 from batchtui.intake import template_protocol as wire
 from batchtui.intake.template import BadRow, RequestTemplate, TookTooLong, too_much
+from batchtui.safetext import line as safe
 
 _TICK = 0.25
 """Seconds of computing between two looks at the limits."""
 _FLUSH = 256 * 1024
 """Bytes of answers that are sent at once."""
+_DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 _TELL = 0.1
 """Seconds after which what is done is told, so that silence means a single row."""
 
@@ -145,9 +147,14 @@ class Worker:
         assert self._template is not None
         self._limits.begin(self._seconds)
         try:
-            return wire.Made(*self._template.render(row, number, enter, scoped=scoped), self._template.take_said())
+            if scoped and isinstance(row["row"], bytes):
+                row["row"] = _DECODE(row["row"])
+            made = self._template.render(row, number, enter, scoped=scoped)
+            return wire.Made(*made, self._template.take_said(), self._template.empty)
         except BadRow as bad:
             return wire.Failed(bad.found.code, bad.found.message, bad.found.detail)
+        except (msgspec.MsgspecError, UnicodeError) as bad:
+            return wire.Failed("template_row", "the row's columns can't be read", safe(str(bad), 120))
         except (TookTooLong, MemoryError, RecursionError) as bad:
             return wire.Failed("template_limit", f"the template {too_much(bad)}", "")
         finally:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -14,7 +12,6 @@ from batchtui.present.cells import cut, dot, pad, pad_left
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.column_counts import ColumnCounts, Counted, ValueGroup
 from batchtui.results.number_summary import NumberSummary
-from batchtui.results.spreadsheet import safe_cell
 
 _PARTS = "▏▎▍▌▋▊▉"
 _LABEL = 40
@@ -141,14 +138,11 @@ def _columns(counts: ColumnCounts, room: int) -> list[tuple[str, int]]:
     return found
 
 
-def to_csv(counts: ColumnCounts) -> str:
+def to_csv(counts: ColumnCounts) -> Iterator[list[str]]:
     """A row a value: value, what kind of row it is, rows, share, and crossed a column a value of the other."""
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow(["value", "kind", "rows", "share", *(safe_cell(group.label) for group in counts.across)])
+    yield ["value", "kind", "rows", "share", *(group.label for group in counts.across)]
     for each in counts.groups:
-        write.writerow([safe_cell(each.group.label), each.group.kind, each.rows, repr(round(each.share, 6)), *each.by])
-    return out.getvalue()
+        yield [each.group.label, each.group.kind, str(each.rows), repr(round(each.share, 6)), *map(str, each.by)]
 
 
 def to_json(counts: ColumnCounts) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
-from batchtui.domain.plan import Plan
+from batchtui.domain.plan import Plan, Problem
 from batchtui.present import batch, numbers
 
 if TYPE_CHECKING:
@@ -90,18 +90,23 @@ def problem_lines(plan: Plan) -> list[str]:
     lines = []
     for group in plan.problems:
         head = group.first[0]
-        who = f" {safetext.line(head.custom_id, 64)}" if head.custom_id else ""
         text = safetext.line(group.message, 500)
         if group.count == 1:
-            lines.append(f"{group.level}: {safetext.line(head.where, 200)}{who}: {safetext.line(head.message, 500)}")
+            place = " ".join(safetext.line(part, 200) for part in (_where(plan, head), head.custom_id) if part)
+            lines.append(f"{group.level}: {place}: {safetext.line(head.message, 500)}")
             continue
         lines.append(f"{group.level} ×{group.count:,}: {text}")
         for problem in group.first[:5]:
-            parts = (problem.where, problem.custom_id, group.own(problem))
+            parts = (_where(plan, problem), problem.custom_id, group.own(problem))
             lines.append("    " + "  ".join(safetext.line(part, 200) for part in parts if part))
         if group.count > 5:
             lines.append(f"    … and {group.count - 5:,} more")
     return lines
+
+
+def _where(plan: Plan, problem: Problem) -> str:
+    """A problem's place; "" for a request of a retry, whose file is ours and goes away with the plan."""
+    return "" if plan.retry_of and problem.custom_id else problem.where
 
 
 def plan_lines(plan: Plan) -> list[str]:

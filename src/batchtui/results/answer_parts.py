@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import UNDECODED, Result, ResultLine, ladder
+from batchtui.results.line import UNDECODED, Result, ResultLine, decode_or_mend
 from batchtui.results.text import load
 
 _NULL = msgspec.Raw(b"null")
@@ -86,7 +86,7 @@ def _of_blocks(content: list[_Block]) -> AnswerParts | str | None:
 
 def parts_of(line: bytes) -> AnswerParts | str | None:
     """The parts of one line; None when it has no answer or can't be read."""
-    parsed = ladder(line, _decoder.decode) if line else None
+    parsed = decode_or_mend(line, _decoder.decode) if line else None
     if parsed is None:
         return _leniently(load(line)) if line else None
     return _parts(parsed.result)
@@ -95,6 +95,9 @@ def parts_of(line: bytes) -> AnswerParts | str | None:
 def _parts(result: Result[_Message]) -> AnswerParts | str | None:
     if result.message is None or result.type != "succeeded":
         return None
+    content = result.message.content
+    if len(content) == 1 and content[0].type == "text":
+        return content[0].text
     return _of_blocks(result.message.content)
 
 

@@ -21,7 +21,7 @@ from batchtui.results.line_lenient import mend
 from batchtui.results.row_match import in_source_order, with_skipped
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.spreadsheet import BOM, csv_line
-from batchtui.results.table import Besides, Items
+from batchtui.results.table import Items, JoinedColumns
 from batchtui.results.text import read_answer
 from batchtui.results.view import View
 
@@ -55,7 +55,7 @@ class ExportOptions(TypedDict, total=False):
     all_rows: bool
     replace: bool
     note: Callable[[str], object]
-    beside: Sequence[Besides]
+    joined: Sequence[JoinedColumns]
 
 
 def _nobody_hears(text: str) -> None:
@@ -100,7 +100,7 @@ def export(
     all_rows: bool = False,
     replace: bool = True,
     note: Callable[[str], object] = _nobody_hears,
-    beside: Sequence[Besides] = (),
+    joined: Sequence[JoinedColumns] = (),
     work: Work = UNWATCHED,
 ) -> int:
     """Write rows (None: all, in the order of the source) to a file, an open binary file, or for ``files`` a new folder.
@@ -110,12 +110,12 @@ def export(
     sqlite have named columns, which ``columns`` chooses; markdown is to read.  ``unfold`` says whether the fields of answers
     that are JSON are columns: when None they are in sqlite, and where requests ask for values.  ``all_rows``, with ``rows``
     None, writes every row of the source: also those skipped since they had errors, as *not sent*, and those without a
-    result, as *no answer*.  ``bom`` is for csv.  ``beside`` are columns of other runs, for formats with
+    result, as *no answer*.  ``bom`` is for csv.  ``joined`` are columns of other runs, for formats with
     columns.  ``note`` hears what was left out.
     Returns how many rows were written.  Raises InputError, also when ``dest`` is there and may not be replaced, StoreError,
     and Stopped, after which ``dest`` is as it was.
     """
-    check_options(format, columns=columns, unfold=unfold, parsed=parsed, bom=bom, beside=beside)
+    check_options(format, columns=columns, unfold=unfold, parsed=parsed, bom=bom, joined=joined)
     chosen = _chosen(view, rows, all_rows)
     job = ExportJob(
         view=view,
@@ -126,7 +126,7 @@ def export(
         every=all_rows,
         parsed=parsed,
         bom=bom,
-        beside=beside,
+        joined=joined,
     )
     if format == "files":
         from batchtui.results.export_answers import write_files
@@ -162,7 +162,7 @@ def _fields(
 
 
 def check_options(
-    format: str, *, columns: object, unfold: bool | None, parsed: bool, bom: bool, beside: object = ()
+    format: str, *, columns: object, unfold: bool | None, parsed: bool, bom: bool, joined: object = ()
 ) -> None:
     """Raise InputError for a format that there isn't, and for what a format has not."""
     if format not in FORMATS:
@@ -172,7 +172,7 @@ def check_options(
         (unfold, "--unfold", TABLES),
         (parsed, "--parsed", ("json",)),
         (bom, "--bom", ("csv",)),
-        (beside, "--with and --with-origin", TABLES),
+        (joined, "--with or --with-origin", TABLES),
     ):
         if asked and format not in has_it:
             raise InputError(f"{option} is not for {format}", advice=f"it is for {', '.join(has_it)}")

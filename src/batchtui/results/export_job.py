@@ -13,7 +13,7 @@ import msgspec
 from batchtui.domain.errors import InputError
 from batchtui.domain.work import Work
 from batchtui.results.names import FieldList
-from batchtui.results.table import Besides, Items, Table
+from batchtui.results.table import Items, JoinedColumns, Table
 from batchtui.results.view import View
 from batchtui.store import files
 
@@ -32,7 +32,7 @@ class ExportJob(msgspec.Struct, frozen=True):
     """All rows of the source, answered or not."""
     parsed: bool = False
     """Values instead of texts."""
-    beside: Sequence[Besides] = ()
+    joined: Sequence[JoinedColumns] = ()
     """Other runs' columns."""
     bom: bool = False
     """A byte order mark in front, by which Excel knows UTF-8."""
@@ -40,7 +40,7 @@ class ExportJob(msgspec.Struct, frozen=True):
     def table(self) -> Table:
         """The rows with named columns; to be closed.  Raises InputError."""
         return Table(
-            self.view, self.rows, fields=self.fields, columns=self.columns, every=self.every, beside=self.beside
+            self.view, self.rows, fields=self.fields, columns=self.columns, every=self.every, joined=self.joined
         )
 
 

@@ -1,4 +1,4 @@
-"""Reads the fields of a batch's answers in one pass, a block of lines at a time, into growing columns."""
+"""Reads the fields of a batch's answers in one pass, a block of lines at a time, into columns."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _long(kind: type) -> int:
     return LONG_TEXT if kind is str else LONG_JSON
 
 
-class Growing:
+class ColumnBuilder:
     """A column while it is read: rows that have a value, and the values' codes."""
 
     def __init__(self, call: int, keys: Key, budget: _Budget) -> None:
@@ -152,20 +152,20 @@ class Growing:
         return Counter(self.codes)
 
 
-class Grower:
+class ObjectColumns:
     """Columns that grow by objects of any shape, at most MAX_PATHS of them."""
 
     def __init__(self, depth: int = MAX_DEPTH) -> None:
         self._depth = depth
         self._budget = _Budget()
-        self._columns: dict[tuple[int, Key], Growing] = {}
+        self._columns: dict[tuple[int, Key], ColumnBuilder] = {}
         self.left_out = 0
         """Values whose paths are too many."""
         self.long_names = 0
         """Values whose paths are too long."""
 
     @property
-    def columns(self) -> list[Growing]:
+    def columns(self) -> list[ColumnBuilder]:
         """The columns in the order in which objects have them."""
         return list(self._columns.values())
 
@@ -220,7 +220,7 @@ class Grower:
             if len(self._columns) >= MAX_PATHS:
                 self.left_out += len(rows)
                 return
-            column = Growing(call, keys, self._budget)
+            column = ColumnBuilder(call, keys, self._budget)
             if len(column.path) > MAX_NAME:
                 self.long_names += len(rows)
                 return
@@ -235,7 +235,7 @@ Judge = Callable[[int, AnswerParts | str, Any], None]
 """Takes a row, its answer, and the object or array that the answer is as a whole (``answer_check.NOT_DECODED`` if not)."""
 
 
-class Builder:
+class FieldBuilder:
     """The fields of one batch, as columns by path in the order in which answers have them.
 
     ``judge`` is told each answer on the way, so that whoever checks them decodes none again.
@@ -244,25 +244,25 @@ class Builder:
     def __init__(self, results: ResultSet, judge: Judge | None = None) -> None:
         self._results = results
         self._judge = judge
-        self._grower = Grower()
+        self._found = ObjectColumns()
         self._asked = results.asked
         self._too_large = 0
         self._too_deep = 0
 
     @property
-    def columns(self) -> list[Growing]:
+    def columns(self) -> list[ColumnBuilder]:
         """The columns in the order in which answers have them."""
-        return self._grower.columns
+        return self._found.columns
 
     def notes(self) -> tuple[str, ...]:
         """What was left out, as sentences."""
         found = []
-        if self._grower.left_out:
-            left_out = _many(self._grower.left_out, "value of others is", "values of others are")
+        if self._found.left_out:
+            left_out = _many(self._found.left_out, "value of others is", "values of others are")
             found.append(f"Only the first {MAX_PATHS:,} fields are read; {left_out} left out.")
-        if self._grower.long_names:
+        if self._found.long_names:
             whose = _many(
-                self._grower.long_names, "value is left out: its field has", "values are left out: their fields have"
+                self._found.long_names, "value is left out: its field has", "values are left out: their fields have"
             )
             found.append(f"{whose} a name of over {MAX_NAME} characters.")
         if self._too_large:
@@ -285,7 +285,7 @@ class Builder:
             self._take_span(first, last)
             work.tell(doing, last, total, "results")
         listed = listed_spellings(self._asked)
-        for column in self._grower.columns:
+        for column in self._found.columns:
             if not column.call and column.keys in listed:
                 column.respell(listed[column.keys])
 
@@ -316,15 +316,15 @@ class Builder:
             rows_of, roots = self._roots(rows, found, calls)
         kinds = set(map(type, roots))
         if kinds == {dict}:
-            self._grower.objects(0, 0, (), rows_of, roots)
+            self._found.objects(0, 0, (), rows_of, roots)
         elif dict in kinds:
             held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is dict]
-            self._grower.objects(0, 0, (), [row for row, _ in held], [root for _, root in held])
+            self._found.objects(0, 0, (), [row for row, _ in held], [root for _, root in held])
         if list in kinds:
             held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is list]
-            self._grower.add(list, 0, 0, (ROOT,), [row for row, _ in held], [root for _, root in held])
+            self._found.add(list, 0, 0, (ROOT,), [row for row, _ in held], [root for _, root in held])
         for (source, shown), (call_rows, inputs) in calls.items():
-            self._grower.objects(source, shown, (), call_rows, inputs)
+            self._found.objects(source, shown, (), call_rows, inputs)
 
     def _plain_roots(self, rows: Sequence[int], found: Sequence[AnswerParts | str | None]) -> list[Any] | None:
         """What answers hold that are all plainly JSON; None when one is not."""

@@ -25,7 +25,7 @@ from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import Schema
 from batchtui.results.answer_parts import AnswerParts
-from batchtui.results.field_builder import Builder, Growing, Judge, read_value
+from batchtui.results.field_builder import ColumnBuilder, FieldBuilder, Judge, read_value
 from batchtui.results.field_columns import (
     ABSENT,
     FIRST,
@@ -213,7 +213,7 @@ def open_fields(results: ResultSet, work: Work = UNWATCHED) -> Fields:
 
 def _read(results: ResultSet, work: Work, judge: Judge | None = None) -> Fields:
     path = results.folder / FIELDS
-    builder = Builder(results, judge)
+    builder = FieldBuilder(results, judge)
     if results.stored:
         builder.read_all(work)
     header, body = _packed(results, builder)
@@ -227,7 +227,7 @@ def _read(results: ResultSet, work: Work, judge: Judge | None = None) -> Fields:
     return Fields(results, header, lambda start, size: data[start : start + size], 0)
 
 
-def _packed(results: ResultSet, builder: Builder) -> tuple[_Header, list[bytes]]:
+def _packed(results: ResultSet, builder: FieldBuilder) -> tuple[_Header, list[bytes]]:
     body: list[bytes] = []
     stored = []
     every = array("I", range(results.header.lines)).tobytes()
@@ -246,7 +246,7 @@ def _packed(results: ResultSet, builder: Builder) -> tuple[_Header, list[bytes]]
     return header, body
 
 
-def _pack(column: Growing, every: bytes) -> tuple[_Stored, bytes]:
+def _pack(column: ColumnBuilder, every: bytes) -> tuple[_Stored, bytes]:
     """A column as it is stored; ``every`` are the rows of one that all answers have."""
     top = FIRST + len(column.entries)
     code_type = "B" if top < 1 << 8 else "H" if top < 1 << 16 else "I"
@@ -272,7 +272,7 @@ def _pack(column: Growing, every: bytes) -> tuple[_Stored, bytes]:
     return stored, data
 
 
-def _kinds(column: Growing) -> dict[str, int]:
+def _kinds(column: ColumnBuilder) -> dict[str, int]:
     if len(set(map(type, column.entries))) == 1 and not column.long and not isinstance(column.entries[0], Json):
         return {kind_of(column.entries[0]): len(column.rows)}
     found = dict.fromkeys(KINDS, 0)

@@ -207,7 +207,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERYTHING = Filter()
-_ASKED = frozenset({"id", "line", "attempt", "older", "model", "file", "source"})
+_ASKED = frozenset({"id", "line", "attempt", "older", "model", "file", "source", "prompt"})
 """Our fields that say nothing of what was answered."""
 
 
@@ -218,19 +218,36 @@ def tells_answers(view: View, key: str) -> bool:
     found = None if key in _OURS or key in KEYS else names_of(view).find(_inner(key))
     if found is None and key.lower() in _ASKED:
         return False
-    return found is None or (found.scope != "row" and found.key not in ("custom_id", "model", "attempt"))
+    if found is None or found.scope == "answer":
+        return True
+    return found.scope == "run" and found.key not in ("custom_id", "model", "attempt")
 
 
 def reads_answers(view: View, chosen: Filter) -> bool:
     """Whether which rows pass a filter tells something of their answers.  For a thread; raises StoreError."""
     words = any(not word.in_request for word in chosen.words)
-    return words or bool(chosen.regex) or any(tells_answers(view, term.field) for term in chosen.terms)
+    return words or bool(chosen.regex) or any(_tells(view, term) for term in chosen.terms)
+
+
+def _tells(view: View, term: Term) -> bool:
+    found = names_of(view).find(_inner(term.field))
+    return tells_answers(view, term.field) if found is None or found.scope == "run" else found.scope == "answer"
+
+
+def of_requests(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
+    """The filter with ``prompt:`` as words of the request, where the view has no column and no field of that name."""
+    asked = [term for term in chosen.terms if term.field.lower() == "prompt" and _column_of(view, term, work) is None]
+    if not asked:
+        return chosen
+    words = (Word(term.value, term.negated, in_request=True) for term in asked)
+    rest = tuple(term for term in chosen.terms if term not in asked)
+    return msgspec.structs.replace(chosen, words=(*chosen.words, *words), terms=rest)
 
 
 def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filter:
     """Read what was typed: words, "several words", -without, field:value, tokens>1000; never fails.
 
-    A field still being typed is left out and named in ``problem``.  Names and values are looked at by ``settle`` and
+    A field still being typed is left out and named in ``problem``.  Names and values are looked at by ``drop_unknown`` and
     ``apply``, which know the view.  With ``regex`` all that is not a field is one regular expression; there only our
     own fields, and those with their scope (``row.text:late``), are fields.
     """
@@ -245,8 +262,6 @@ def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filte
         if name and (not regex or name.lower() in _OURS or name.partition(".")[0] in SCOPES):
             if not value and (quoted is None or op != "="):
                 problem = problem or f"{name}: a value is missing"
-            elif name.lower() == "prompt":
-                words.append(Word(value, bool(minus), in_request=True))
             else:
                 terms.append(Term(name, op, value, bool(minus), quoted is not None))
             loose.append(text[read : found.start()].strip())
@@ -263,8 +278,7 @@ def parse_filter(text: str, *, case: bool = False, regex: bool = False) -> Filte
             re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         problem, pattern = f"not a regular expression: {error}", ""
-    asked = tuple(word for word in words if word.in_request)
-    return Filter(words=asked, terms=tuple(terms), regex=pattern, case=case, problem=problem)
+    return Filter(terms=tuple(terms), regex=pattern, case=case, problem=problem)
 
 
 def group_filter(group: ErrorGroup) -> Filter:
@@ -296,7 +310,7 @@ def _states(value: str) -> list[str]:
     return [wanted] if wanted in STATES else [state for state in STATES if state.startswith(wanted)]
 
 
-def settle(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
+def drop_unknown(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
     """The filter without conditions on names that this view has not; they are named in ``problem``.
 
     For a thread: where a name is not one of ours, columns and fields are read.  Raises StoreError, and Stopped.
@@ -314,7 +328,7 @@ def settle(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
 
 
 def apply(view: View, chosen: Filter, work: Work = UNWATCHED) -> Rows:
-    """The rows that pass a filter's fields and groups; its words are not looked at.
+    """The rows that pass a filter's fields and groups; its words are not looked at, nor what ``of_requests`` makes words of.
 
     Raises InputError for a name that there is neither a column nor a field of, StoreError, and Stopped.
     """
@@ -332,6 +346,8 @@ def apply(view: View, chosen: Filter, work: Work = UNWATCHED) -> Rows:
 
 
 def _by_ours(view: View, rows: Rows, term: Term) -> Rows:
+    if term.field == "prompt":
+        return rows
     if term.field in NUMBER_FIELDS:
         return _by_number(view, rows, term)
     if term.field == "id":

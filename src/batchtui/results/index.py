@@ -6,6 +6,7 @@ import os
 import sys
 import zlib
 from array import array
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
 from operator import sub
@@ -51,7 +52,9 @@ LAYOUT = (
     ("id_end", "Q"),
 )
 """The columns and their array types, in the order of the file; ``ids`` (all custom_ids joined) follows them."""
-_ALL = frozenset(name for name, _ in LAYOUT)
+KINDS = dict(LAYOUT)
+"""The columns' array types by name."""
+_ALL = frozenset(KINDS)
 Stamp = tuple[int, int]
 """Size and mtime_ns of a file."""
 NOTHING: Stamp = (0, 0)
@@ -138,6 +141,14 @@ class Columns:
         """Whether an id may be longer than what is kept of it."""
         ends = self.id_end
         return max(map(sub, ends, chain((0,), ends)), default=0) >= ID_LIMIT
+
+    def ids_of(self, rows: Iterable[int]) -> Iterator[str]:
+        """The custom_ids of some rows, one after the other."""
+        bounds, blob = array("Q", [0]) + self.id_end, bytes(self.ids)
+        if blob.isascii():
+            text = blob.decode("ascii")
+            return (text[bounds[row] : bounds[row + 1]] for row in rows)
+        return (blob[bounds[row] : bounds[row + 1]].decode("utf-8", "replace") for row in rows)
 
     def id_texts(self) -> list[str]:
         """All custom_ids in one go."""

@@ -169,15 +169,15 @@ class Indexer:
         self._prices = prices
         self._checker = checker or AnswerChecker(Asked())
         self._matcher = matcher
-        self.cutter = LineSplitter(fd, self._take_one, self._take_all)
-        self.feed = self.cutter.feed
+        self.splitter = LineSplitter(fd, self._take_one, self._take_all)
+        self.feed = self.splitter.feed
         self.lines = 0
         """Lines so far that are not blank."""
         self._columns = Columns()
         self._stops = Names()
         self._models = Names()
         self._groups = Groups()
-        self._till = CostSum(prices)
+        self._costs = CostSum(prices)
         self._gathered: list[tuple[int, ...]] = []
         self._ids: list[bytes] = []
         self._ids_size = 0
@@ -186,7 +186,7 @@ class Indexer:
 
     def tail_is_whole(self) -> bool:
         """True when nothing is left after the last newline, or what is left is a whole result without its newline."""
-        with self.cutter.tail_view() as line:
+        with self.splitter.tail_view() as line:
             blank = not line or (isinstance(line, bytes) and line.isspace())
             return blank or read_line(line).outcome != UNREADABLE
 
@@ -200,11 +200,11 @@ class Indexer:
         if decoded is None or plain is None:
             return 0
         self._settle()
-        first, count, begin, columns = self.lines, len(ends), self.cutter.offset - start, self._columns
+        first, count, begin, columns = self.lines, len(ends), self.splitter.offset - start, self._columns
         starts = [start, *[end + 1 for end in ends[:-1]]]
         columns.offset.extend([begin + start for start in starts])
         columns.length.extend(map(sub, ends, starts))
-        columns.line.extend(range(self.cutter.number + 1, self.cutter.number + 1 + count))
+        columns.line.extend(range(self.splitter.number + 1, self.splitter.number + 1 + count))
         self._number_all([each.custom_id for each in decoded])
         why = self._check(decoded, plain, first) if self._checker.needed else {}
         columns.outcome.frombytes(bytes((SUCCEEDED,)) * count)
@@ -226,7 +226,7 @@ class Indexer:
         else:
             columns.cache_write.extend([min(short + hour, _U32) for _, _, short, hour, _ in plain.cached])
             columns.cache_read.extend([each[4] for each in plain.cached])
-        columns.cost.extend(self._till.add_all(plain))
+        columns.cost.extend(self._costs.add_all(plain))
         for odd in plain.odd:
             line = chunk[starts[odd] : ends[odd]]
             facts = self._facts(self._checked(read_line(line), line, columns.seq[first + odd]), first + odd)
@@ -286,7 +286,7 @@ class Indexer:
         return self._matcher.find([custom_id], row)[0]
 
     def _take_one(self, line: bytes | memoryview) -> None:
-        self._take(line, self.cutter.offset, self.cutter.number)
+        self._take(line, self.splitter.offset, self.splitter.number)
         if len(self._gathered) >= _GATHERED:
             self._settle()
 
@@ -307,7 +307,7 @@ class Indexer:
             self._stops[facts.stop],
             self._models[facts.model],
             self._groups.of(facts),
-            self._till.add(facts),
+            self._costs.add(facts),
             min(tokens[0], _U32),
             min(tokens[1], _U32),
             min(tokens[2] + tokens[3], _U32),
@@ -353,7 +353,7 @@ class Indexer:
             asked=asked,
             rows=len(columns),
             lines=self.lines,
-            blank=self.cutter.blank,
+            blank=self.splitter.blank,
             stops=self._stops.all(),
             models=models,
             groups=self._groups.all(),
@@ -375,7 +375,7 @@ class Indexer:
     def _tally(self, repeats: int, unexpected: int) -> Tally:
         columns = self._columns
         counts = Counter(columns.outcome)
-        cost, standard = self._till.sums(counts[SUCCEEDED])
+        cost, standard = self._costs.sums(counts[SUCCEEDED])
         return Tally(
             lines=self.lines,
             succeeded=counts[SUCCEEDED],
@@ -395,6 +395,6 @@ class Indexer:
             cache_read_tokens=sum(columns.cache_read),
             cost_usd=cost,
             standard_usd=standard,
-            unpriced=tuple(sorted(self._till.unpriced)),
-            cost_missing=tuple(sorted(self._till.missing)),
+            unpriced=tuple(sorted(self._costs.unpriced)),
+            cost_missing=tuple(sorted(self._costs.missing)),
         )

@@ -1,4 +1,4 @@
-"""One line of results: its structs, the ladder by which every reader takes it, and what the index keeps of it.
+"""One line of results: its structs, how every reader decodes it, and what the index keeps of it.
 
 Whoever reads a line first decodes it as documented, then once more with broken surrogates mended, and then takes it
 leniently, as anything; so nothing that a line can hold makes a reader fail.
@@ -98,14 +98,14 @@ def as_text(raw: msgspec.Raw) -> str:
     return found if isinstance(found, str) else "" if found is None else bytes(raw).decode("utf-8", "replace")
 
 
-class Spoken(msgspec.Struct, gc=False):
+class MessageContent(msgspec.Struct, gc=False):
     """Of a message what it says."""
 
     content: list[ContentBlock] = []
     stop_details: msgspec.Raw = msgspec.Raw(b"")
 
 
-def ladder(line: bytes | memoryview, decode: Callable[[bytes | memoryview], T]) -> T | None:
+def decode_or_mend(line: bytes | memoryview, decode: Callable[[bytes | memoryview], T]) -> T | None:
     """What ``decode`` makes of a line, or of the line mended; None when it takes neither: then it is read leniently."""
     try:
         return decode(line)
@@ -259,7 +259,7 @@ def charged(usage: _Usage) -> Tokens:
 
 def read_line(line: bytes | memoryview) -> LineFacts:
     """The facts of one line; what can't be read at all has the outcome ``unreadable``."""
-    found = ladder(line, _read_quickly)
+    found = decode_or_mend(line, _read_quickly)
     if found is not None:
         return found
     if len(line) > SLOW_LIMIT:

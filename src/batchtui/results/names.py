@@ -53,7 +53,7 @@ RUN = (
 )
 """What we say of a request, by name; from ``tool_calls`` on what an answer holds beside its text, ``content`` all of it;
 from ``review`` on what you said of it."""
-_READ = frozenset({"answer", "error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"})
+IN_LINES = frozenset({"answer", "error_message", "tool_calls", "compaction", "stop_details", "thinking", "content"})
 """Those that stand in the lines only."""
 REVIEWED = ("review", "review_value", "review_note")
 """What you said of an answer."""
@@ -157,15 +157,15 @@ class ValueNames:
             return next((name for name in self if name.scope == scope and rest in (name.key, quoted(name.key))), None)
         return next((name for name in self if text in (quoted(name.key), name.key)), None)
 
-    def resolve(self, text: str) -> Name:
-        """The name that a text is; raises InputError with names that are near."""
+    def resolve(self, text: str, others: Iterable[str] = ()) -> Name:
+        """The name that a text is; raises InputError with names that are near, of ``others`` too."""
         found = self.find(text)
         if found is not None:
             return found
-        close = difflib.get_close_matches(text, [*self._bare, *self._full], 4, 0.6)
-        meant: dict[Name, str] = {}
+        close = difflib.get_close_matches(text, [*self._bare, *self._full, *others], 4, 0.6)
+        meant: dict[Name | str, str] = {}
         for each in close:
-            meant.setdefault(self._bare.get(each) or self._full[each], each)
+            meant.setdefault(self._bare.get(each) or self._full.get(each) or each, each)
         near = [*meant.values()][:2]
         if not near:
             tail = text.rpartition(".")[2]
@@ -241,7 +241,7 @@ def run_column(view: View, key: str) -> ValueColumn:
     """What we say of each request, by the view's row: ``key`` is one of RUN.  Raises StoreError, KeyError for any other."""
     if key in REVIEWED:
         return review_column(view, key)
-    if key in _READ:
+    if key in IN_LINES:
         return column_of(_from_lines(view, key))
     if key == "custom_id":
         return column_of(view.ids())

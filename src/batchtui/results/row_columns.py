@@ -11,7 +11,7 @@ import msgspec
 
 from batchtui import plainfile
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_builder import Grower, Growing
+from batchtui.results.field_builder import ColumnBuilder, ObjectColumns
 from batchtui.results.field_columns import ABSENT, Absent, Json, Value, ValueColumn
 from batchtui.results.json_in_text import decode
 from batchtui.results.view import View
@@ -33,14 +33,14 @@ class SourceColumns:
         self._lines: list[tuple[int, int, int]] = []
         """File, offset and length of each line with columns."""
         self._by_id: dict[str, int] = {}
-        self._grower = Grower(1)
+        self._found = ObjectColumns(1)
         self._columns: dict[str, ValueColumn] = {}
         self._at: array[int] | None = None
         for member in view.members:
             with suppress(OSError):
                 self._fds.append(plainfile.open_fd(member.folder / IDS)[0])
                 self._scan(len(self._fds) - 1, work)
-        self._grown = {column.keys[0]: column for column in self._grower.columns}
+        self._grown = {column.keys[0]: column for column in self._found.columns}
         self.names = list(self._grown)
 
     def __del__(self) -> None:
@@ -66,10 +66,10 @@ class SourceColumns:
                 offset += len(line)
                 if len(rows) >= _AT_ONCE:
                     work.check("stopped while reading the rows")
-                    self._grower.objects(0, 0, (), rows, held)
+                    self._found.objects(0, 0, (), rows, held)
                     rows, held = [], []
         if rows:
-            self._grower.objects(0, 0, (), rows, held)
+            self._found.objects(0, 0, (), rows, held)
 
     def __contains__(self, name: str) -> bool:
         return name in self._grown
@@ -87,21 +87,21 @@ class SourceColumns:
             self._at = array("i", [self._by_id.get(each, -1) for each in self._view.ids()])
         return self._at
 
-    def _made(self, grown: Growing) -> ValueColumn:
+    def _made(self, column: ColumnBuilder) -> ValueColumn:
         by_line = array("I", bytes(4 * (len(self._lines) + 1)))
-        for line, code in zip(grown.rows, grown.codes, strict=True):
+        for line, code in zip(column.rows, column.codes, strict=True):
             by_line[line] = code
         at = self.line_of()
         # The last place stands for -1, a row without a line.
         codes = array("I", [by_line[line] for line in at])
-        sizes = {line: size for line, size, _ in grown.long}
+        sizes = {line: size for line, size, _ in column.long}
 
         def read_long(row: int) -> Value | Absent:
-            return self._read(at[row], grown.keys[0])
+            return self._read(at[row], column.keys[0])
 
         return ValueColumn(
             codes,
-            grown.entries,
+            column.entries,
             read_long,
             lambda: {row: sizes[line] for row, line in enumerate(at) if line in sizes} if sizes else {},
         )

@@ -37,15 +37,6 @@ class IdLine(msgspec.Struct, gc=False):
     sha256: str = ""
 
 
-class RowLine(IdLine, gc=False):
-    """A line of ids.jsonl with the names of the row's own columns, and where it stands in the file."""
-
-    row: dict[str, msgspec.Raw] = {}
-    offset: int = 0
-    size: int = 0
-    """Its bytes, its newline with them; 0 when it has no columns."""
-
-
 class RowColumns(msgspec.Struct, gc=False):
     """The columns of the row that a request was made from, as its line holds them."""
 
@@ -53,8 +44,21 @@ class RowColumns(msgspec.Struct, gc=False):
     row: dict[str, object] = {}
 
 
-Line = TypeVar("Line", IdLine, RowLine, RowColumns)
-_NO_COLUMNS: dict[str, msgspec.Raw] = {}
+class _ColumnNames(msgspec.Struct, gc=False):
+    """The names of the columns in a line."""
+
+    row: dict[str, msgspec.Raw] = {}
+
+
+class OwnRow(msgspec.Struct, gc=False):
+    """The row that a request was made from, as its line holds it."""
+
+    row_id: str = ""
+    row: msgspec.Raw = msgspec.Raw()
+    """Its columns as JSON."""
+
+
+Line = TypeVar("Line", bound=msgspec.Struct)
 
 
 class SourceMark(msgspec.Struct, frozen=True):
@@ -67,9 +71,10 @@ class SourceMark(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(IdLine)
-_row_decoder = msgspec.json.Decoder(RowLine)
 decode = _decoder.decode
 _column_decoder = msgspec.json.Decoder(RowColumns)
+_name_decoder = msgspec.json.Decoder(_ColumnNames)
+_own_decoder = msgspec.json.Decoder(OwnRow)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -79,10 +84,30 @@ _BLOCK = 256 * 1024
 
 def columns_of(lines: list[bytes]) -> Sequence[RowColumns | None]:
     """The columns that some lines hold, None for one that can't be read or holds none."""
-    return _each(_column_decoder, lines)
+    return each_line(_column_decoder, lines)
 
 
-def _each(decoder: msgspec.json.Decoder[Line], lines: list[bytes]) -> Sequence[Line | None]:
+def own_rows(block: bytes, count: int) -> list[OwnRow] | None:
+    """The rows that ``count`` lines hold; None when a line is odd."""
+    try:
+        found = _own_decoder.decode_lines(block)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return found if len(found) == count else None
+
+
+def column_names(path: Path) -> list[str]:
+    """The names of all own columns that a batch's file holds, in order; none without a file.  Raises OSError."""
+    names: dict[str, None] = {}
+    with suppress(FileNotFoundError), plainfile.opened(path) as file:
+        while lines := file.readlines(_BLOCK):
+            for line in each_line(_name_decoder, lines):
+                names.update(dict.fromkeys(line.row if line is not None else ()))
+    return list(names)
+
+
+def each_line(decoder: msgspec.json.Decoder[Line], lines: list[bytes]) -> Sequence[Line | None]:
+    """What each line holds, None for one that can't be read."""
     with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
         found = decoder.decode_lines(b"".join(lines))
         if len(found) == len(lines):
@@ -130,7 +155,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
         return f"id:{self.row_id}" if self.row_id else f"at:{self.sha256}:{self.number}"
 
 
-class _Stretches:
+class RowStretches:
     """Stretches of requests with ids of their own, found by a request's number."""
 
     def __init__(self, lines: Iterable[IdLine]) -> None:
@@ -147,12 +172,9 @@ class _Stretches:
 
 
 class RowIds:
-    """The places of one batch's requests; raises OSError when its file is there and can't be read.
+    """The places of one batch's requests; raises OSError when its file is there and can't be read."""
 
-    With ``columns`` it knows where the rows' own columns stand, too (``line``, ``columns``).
-    """
-
-    def __init__(self, path: Path, *, columns: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.known = False
         """False for batches of 0.1.0 that say nothing of their rows."""
         self._lines: dict[str, IdLine] = {}
@@ -160,44 +182,14 @@ class RowIds:
         self._hashes: dict[int, str] = {}
         self.sources: dict[int, str] = {}
         """Names by number."""
-        self.columns: dict[str, None] = {}
-        """Names of own columns, in order."""
-        self._names: tuple[str, ...] = ()
-        self._offset = 0
         with suppress(FileNotFoundError), plainfile.opened(path) as file:
             while lines := file.readlines(_BLOCK):
-                if columns:
-                    rows = _each(_row_decoder, lines)
-                    self._note_columns(lines, rows)
-                    self._take([line for line in rows if line is not None])
-                else:
-                    self._take([line for line in _each(_decoder, lines) if line is not None])
-
-    def _note_columns(self, lines: list[bytes], rows: Sequence[RowLine | None]) -> None:
-        """Put down where columns stand, and let go of what they hold."""
-        offset = self._offset
-        for line, row in zip(lines, rows, strict=True):
-            size = len(line)
-            if row is not None and row.row:
-                names = tuple(row.row)
-                if names != self._names:
-                    self._names = names
-                    self.columns.update(dict.fromkeys(names))
-                row.row, row.offset, row.size = _NO_COLUMNS, offset, size
-            offset += size
-        self._offset = offset
-
-    def line(self, custom_id: str) -> tuple[int, int]:
-        """Offset and bytes of the line that has a request's own columns; no bytes when none has."""
-        found = self._lines.get(custom_id)
-        return (found.offset, found.size) if isinstance(found, RowLine) else (0, 0)
+                self._take([line for line in each_line(_decoder, lines) if line is not None])
 
     def _take(self, lines: Sequence[IdLine]) -> None:
         self.known = self.known or bool(lines)
         self._lines.update({line.custom_id: line for line in lines if line.custom_id})
-        for line in lines:
-            if line.custom_id:
-                continue
+        for line in [line for line in lines if not line.custom_id]:
             if line.first:
                 self._stretches.append(line)
             elif line.source:
@@ -206,15 +198,17 @@ class RowIds:
 
     def places(self, requests: Iterable[tuple[str, int]]) -> Iterator[Place]:
         """Where requests come from, each given as its custom_id and its place in requests.jsonl from 0 (-1: in none)."""
-        stretches, lines, hashes = _Stretches(self._stretches), self._lines, self._hashes
+        stretches, lines, hashes = RowStretches(self._stretches), self._lines, self._hashes
         for custom_id, seq in requests:
             line = lines.get(custom_id)
             if line is not None:
-                source = line.source
-                yield Place(line.row_id, source, line.number, hashes.get(source, "")) if source else _of_old_line(line)
+                if source := line.source:
+                    yield Place(line.row_id, source, line.number, hashes.get(source, ""))
+                else:
+                    yield old_line_place(line.custom_id, line.row_id)
                 continue
             place = stretches.at(seq + 1)
-            yield Place(custom_id, *place) if place is not None else _of_old(custom_id, seq)
+            yield Place(custom_id, *place) if place is not None else old_place(custom_id, seq)
 
     @property
     def as_sent(self) -> bool:
@@ -223,14 +217,14 @@ class RowIds:
         return not self._lines and spots == sorted(spots)
 
 
-def _of_old_line(line: IdLine) -> Place:
+def old_line_place(custom_id: str, row_id: str) -> Place:
     """The place of a request of 0.1.0, which wrote a row's number as its id when it had none of its own."""
-    if line.row_id.isdecimal() and line.custom_id == f"row-{line.row_id}":
-        return Place("", 0, int(line.row_id))
-    return Place(line.row_id or line.custom_id, 0, 0)
+    if row_id.isdecimal() and custom_id == f"row-{row_id}":
+        return Place("", 0, int(row_id))
+    return Place(row_id or custom_id, 0, 0)
 
 
-def _of_old(custom_id: str, seq: int) -> Place:
+def old_place(custom_id: str, seq: int) -> Place:
     """The place of a request of 0.1.0 without a line: its custom_id is its own, or was made of its number."""
     number = custom_id.removeprefix("request-")
     if number != custom_id and number.isdecimal():
@@ -260,7 +254,7 @@ def lines_again(requests: Path, folders: Iterable[Path]) -> Iterator[bytes]:
                         marks[found.source] = line
         if not stretches:
             continue
-        placed = _Stretches(stretches)
+        placed = RowStretches(stretches)
         for number, custom_id in enumerate(_ids_of(folder / REQUESTS), 1):
             place = placed.at(number) if custom_id in wanted else None
             if place is not None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from operator import itemgetter
-from typing import NamedTuple
 
 from batchtui.domain.errors import StoreError
-from batchtui.results.row_ids import Place, RowIds
+from batchtui.results.row_ids import Place, RowIds, column_names
 from batchtui.results.skipped import SkippedRow, read_skipped
-from batchtui.results.view import ResultSet, Rows, View
+from batchtui.results.view import ResultSet, Rows, View, as_sent
 from batchtui.store import files
 from batchtui.store.records import IDS, SKIPPED
 
@@ -24,10 +22,10 @@ def places(view: View) -> list[Place]:
     return _places(view, [_row_ids(member) for member in view.members])
 
 
-def _row_ids(member: ResultSet, *, columns: bool = False) -> RowIds:
+def _row_ids(member: ResultSet) -> RowIds:
     path = member.folder / IDS
     try:
-        return RowIds(path, columns=columns)
+        return RowIds(path)
     except OSError as error:
         raise files.explain(error, f"can't read {path}") from error
 
@@ -45,57 +43,16 @@ def _spot(place: Place) -> tuple[int, int]:
     return (place.source, place.number) if place.source else (_LAST, 0)
 
 
-class Sourced(NamedTuple):
-    """A view's rows as they stand in their sources."""
-
-    rows: Rows
-    """In the order of the source."""
-    places: list[Place]
-    """By the view's row."""
-    names: dict[int, str]
-    """Names of the sources by number."""
-
-
-class ColumnLines(NamedTuple):
-    """Which line of which member's ids.jsonl has the own columns of each row, by the view's row."""
-
-    members: Rows
-    offsets: Rows
-    sizes: Rows
-    """Bytes, a newline with them; 0 for rows without columns."""
-    names: list[str]
-    """Of all own columns."""
-
-
-def sourced(view: View) -> Sourced:
-    """A view's rows in the order of the source, with where each is from.  Raises StoreError."""
-    return _sourced(view, [_row_ids(member) for member in view.members])
-
-
-def _sourced(view: View, known: Sequence[RowIds]) -> Sourced:
-    found = _places(view, known)
-    names = {number: name for ids in known for number, name in ids.sources.items()}
-    return Sourced(array("I", sorted(_as_sent(view), key=lambda row: _spot(found[row]))), found, names)
-
-
-def sourced_with_columns(view: View) -> tuple[Sourced, ColumnLines]:
-    """The same, and where the rows' own columns stand: in the row's own batch, or else in another.  Raises StoreError."""
-    known = [_row_ids(member, columns=True) for member in view.members]
-    names = dict.fromkeys(name for ids in known for name in ids.columns)
-    lines = [(number, *known[number].line(each)) for number, each in zip(_members(view), view.ids(), strict=True)]
-    if len(known) > 1:
-        for row, custom_id in enumerate(view.ids()):
-            if not lines[row][2]:
-                others = ((number, *ids.line(custom_id)) for number, ids in enumerate(known))
-                lines[row] = next((each for each in others if each[2]), lines[row])
-    members, offsets, sizes = (array(kind, [each[place] for each in lines]) for place, kind in enumerate("IQI"))
-    del lines
-    return _sourced(view, known), ColumnLines(members, offsets, sizes, list(names))
-
-
-def _members(view: View) -> Iterable[int]:
-    """Which member each row is of."""
-    return (view.place(row)[0] for row in range(len(view))) if len(view.members) > 1 else repeat(0, len(view))
+def own_column_names(view: View) -> list[str]:
+    """The names of all own columns of a view's rows.  Raises StoreError."""
+    names: dict[str, None] = {}
+    for member in view.members:
+        path = member.folder / IDS
+        try:
+            names.update(dict.fromkeys(column_names(path)))
+        except OSError as error:
+            raise files.explain(error, f"can't read {path}") from error
+    return list(names)
 
 
 def in_source_order(view: View) -> Rows:
@@ -106,7 +63,7 @@ def in_source_order(view: View) -> Rows:
     kept = view.kept.get("source_order")
     if isinstance(kept, array):
         return kept
-    sent = _as_sent(view)
+    sent = [*as_sent(view)]
     try:
         known = [_row_ids(member) for member in view.members]
         if len(known) != 1 or not known[0].as_sent:
@@ -124,21 +81,6 @@ def by_source(view: View, rows: Iterable[int]) -> Rows:
     return array("I", [row for row in in_source_order(view) if row in kept])
 
 
-def _as_sent(view: View) -> list[int]:
-    """A view's rows in the order of the requests, those of no request at the end."""
-    seq = view.column("seq")
-    if isinstance(seq, range):
-        return [*seq]
-    if min(seq, default=0) >= 0 and max(seq, default=0) < len(view):
-        # As many places as rows: each row goes where it belongs, unless two want the same place.
-        rows = [-1] * len(view)
-        for row, place in enumerate(seq):
-            rows[place] = row
-        if -1 not in rows:
-            return rows
-    return sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _LAST)
-
-
 def skipped_of(view: View) -> list[SkippedRow]:
     """What was skipped since it had errors, as the view's batches keep it.  Raises StoreError."""
     return [each for member in view.members for each in read_skipped(member.folder / SKIPPED)]
@@ -147,7 +89,7 @@ def skipped_of(view: View) -> list[SkippedRow]:
 def with_skipped(view: View) -> list[int | SkippedRow]:
     """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
     found = places(view)
-    rows: list[tuple[tuple[int, int], int | SkippedRow]] = [(_spot(found[row]), row) for row in _as_sent(view)]
+    rows: list[tuple[tuple[int, int], int | SkippedRow]] = [(_spot(found[row]), row) for row in as_sent(view)]
     rows += [((each.source, each.number), each) for each in skipped_of(view)]
     return [row for _, row in sorted(rows, key=itemgetter(0))]
 
@@ -163,8 +105,9 @@ def identities(view: View) -> list[str]:
 def match(left: View, right: View) -> list[int]:
     """For each row of the left view the row of the right one that is from the same row of the source, -1 for none.
 
-    Rows are the same by their own ids, or by their source's fingerprint and their number there.  Where a batch of 0.1.0
-    says nothing of its rows, the custom_id counts, or, of ids made then, the order of the requests.  Raises StoreError.
+    Rows are the same by their own ids, or by their source's fingerprint and their number there; of several with one id
+    those of one place come first.  Where a batch of 0.1.0 says nothing of its rows, the custom_id counts, or, of ids made
+    then, the order of the requests.  Raises StoreError.
     """
     return _match(_Side(left), _Side(right))
 
@@ -174,12 +117,16 @@ def matched(left: View, right: View) -> list[tuple[int, int]]:
     one = _Side(left)
     found = _match(one, _Side(right))
     places = one.places
-    ordered = sorted(_as_sent(left), key=lambda row: _spot(places[row]))
+    ordered = sorted(as_sent(left), key=lambda row: _spot(places[row]))
     return [(row, found[row]) for row in ordered if found[row] >= 0]
 
 
 def _match(one: _Side, other: _Side) -> list[int]:
     found = _by(one.keys, other.keys)
+    if one.repeated or other.repeated:
+        in_place = _by(one.spots_of(other.repeated), other.spots_of(one.repeated))
+        _fill(in_place, found)
+        found = in_place
     if -1 not in found:
         return found
     _fill(found, _by(one.spots(), other.spots()))
@@ -197,6 +144,8 @@ class _Side:
     def __init__(self, view: View) -> None:
         self.places = places(view)
         self.ids = view.ids()
+        self.repeated: set[str] = set()
+        """Row identities that several requests have."""
         self.keys = self._told_apart()
         self.old = any(place.source == 0 for place in self.places)
 
@@ -211,6 +160,12 @@ class _Side:
         """The rows' numbers in sources with a fingerprint, "" for others."""
         return [f"{place.sha256}:{place.number}" if place.sha256 else "" for place in self.places]
 
+    def spots_of(self, repeated: set[str]) -> list[str]:
+        """The spots of rows with an identity that several here or ``repeated`` ones have, "" for others."""
+        asked = self.repeated | repeated
+        rows = zip(self.places, self.spots(), strict=True)
+        return [f"{place.key} {spot}" if spot and place.key in asked else "" for place, spot in rows]
+
     def _told_apart(self) -> list[str]:
         """The row identities; one that several requests have is numbered in the order of the source."""
         keys = [place.key if name else "" for place, name in zip(self.places, self.ids, strict=True)]
@@ -220,7 +175,9 @@ class _Side:
         for row in sorted(range(len(keys)), key=lambda row: _spot(self.places[row])):
             same = seen.setdefault(keys[row], {})
             number = same.setdefault(self.ids[row], len(same))
-            keys[row] += f"#{number}" if number else ""
+            if number:
+                self.repeated.add(keys[row])
+                keys[row] += f"#{number}"
         return keys
 
 

@@ -14,11 +14,12 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.outcome import INVALID, MISSING, OUTCOMES, USABLE, WAITING, standing
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import Schema
-from batchtui.results.index import DUPLICATE, UNEXPECTED, Columns, GroupKey
+from batchtui.results.index import DUPLICATE, KINDS, UNEXPECTED, Columns, GroupKey
 from batchtui.results.storage import open_results
-from batchtui.results.view import ResultSet, View
+from batchtui.results.view import ResultSet, Rows, View, as_sent
 
 _GOOD = USABLE.rank + 1
+_IS_GOOD = bytes(rank == _GOOD for rank in range(256))
 
 
 class RunView(View):
@@ -67,19 +68,19 @@ class RunView(View):
         had_good = bytearray()
         for number, member in enumerate(self.members):
             columns = member.columns
-            seq = columns.seq
             shown = array("I", bytes(4 * len(member)))
-            order = sorted(range(len(member)), key=lambda place: seq[place] if seq[place] >= 0 else 1 << 40)
-            ids = columns.id_texts()
-            if not rows and all(ids) and len(set(ids)) == len(ids):
+            order = as_sent(member)
+            if not rows and _all_differ(columns):
                 ranks = self._take_first(number, columns, order)
                 best += ranks
-                had_good += bytes([rank == _GOOD for rank in ranks])
-                rows.update(zip(map(ids.__getitem__, order), range(len(order)), strict=True))
+                had_good += ranks.translate(_IS_GOOD)
+                if number + 1 < len(self.members):
+                    rows.update(zip(columns.ids_of(order), range(len(order)), strict=True))
                 for row, place in enumerate(order):
                     shown[place] = row
                 self._rows_of.append(shown)
                 continue
+            ids = columns.id_texts()
             for place in order:
                 custom_id = ids[place]
                 rank = _rank(columns, place)
@@ -97,12 +98,12 @@ class RunView(View):
                     self._first_good[self._attempts[number]] += 1
             self._rows_of.append(shown)
 
-    def _take_first(self, number: int, columns: Columns, order: list[int]) -> bytes:
+    def _take_first(self, number: int, columns: Columns, order: Rows) -> bytes:
         """Show all results of a member whose requests are no one's yet, in this order; returns their ranks."""
-        ended = [(columns.outcome[place], columns.cut[place]) for place in order]
-        ranks = {pair: standing(*pair).rank + 1 for pair in set(ended)}
-        self._member.extend([number] * len(order))
+        ranks = {pair: standing(*pair).rank + 1 for pair in set(zip(columns.outcome, columns.cut, strict=True))}
+        self._member.extend(array("I", [number]) * len(order))
         self._place.extend(order)
+        ended = zip(map(columns.outcome.__getitem__, order), map(columns.cut.__getitem__, order), strict=True)
         found = bytes(map(ranks.__getitem__, ended))
         self._first_good[self._attempts[number]] += found.count(_GOOD)
         return found
@@ -150,7 +151,12 @@ class RunView(View):
                 maps = self._maps[name]
                 found = array("I", (maps[member][parts[member][place]] for member, place in places))
             else:
-                found = array("q", (parts[member][place] for member, place in places))
+                found = array(
+                    KINDS[name],
+                    map(parts[0].__getitem__, self._place)
+                    if len(parts) == 1
+                    else (parts[member][place] for member, place in places),
+                )
             self._columns[name] = found
         return found
 
@@ -166,6 +172,19 @@ class RunView(View):
     def place(self, row: int) -> tuple[int, int]:
         """A row's member and its row number there."""
         return self._member[row], self._place[row]
+
+    def spots(self) -> tuple[Rows, Sequence[int]]:
+        """The members of all rows, and their row numbers there."""
+        return self._member, self._place
+
+    def block(self, rows: Sequence[int]) -> bytes | None:
+        """The lines of several rows with the newlines between them; None unless they follow one another in one file.
+
+        Raises StoreError.
+        """
+        if len(self.members) == 1:
+            return self.members[0].read_block([self._place[row] for row in rows])
+        return super().block(rows)
 
     def holders(self, rows: Iterable[int]) -> list[int]:
         """The members that have a result, or only the request, of any of these rows."""
@@ -208,6 +227,12 @@ class RunView(View):
             unpriced=tuple(sorted({model for tally in tallies for model in tally.unpriced})),
             cost_missing=tuple(sorted({reason for tally in tallies for reason in tally.cost_missing})),
         )
+
+
+def _all_differ(columns: Columns) -> bool:
+    """Whether each row has a custom_id, and none has another's."""
+    hashes = array("q", map(hash, columns.ids_of(range(len(columns)))))
+    return hash("") not in hashes and len(set(hashes)) == len(hashes)
 
 
 def _rank(columns: Columns, place: int) -> int:

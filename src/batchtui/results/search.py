@@ -183,6 +183,7 @@ def find(view: View, chosen: Filter, work: Work = UNWATCHED) -> Iterator[Rows]:
 
     Raises StoreError, and InputError when a regular expression takes too long.
     """
+    chosen = filter.of_requests(view, chosen, work)
     rows = filter.apply(view, chosen, work)
     if chosen.regex:
         from batchtui.results.regex import find_regex

@@ -118,7 +118,7 @@ class ResultSink:
             self._index_fresh()
             torn = not indexer.tail_is_whole()
             if not torn or accept_short:
-                indexer.cutter.take_tail()
+                indexer.splitter.take_tail()
             if self._unread is not None:
                 raise self._unread
             with ThreadPoolExecutor(1, thread_name_prefix="fsync") as beside:
@@ -168,7 +168,7 @@ class ResultSink:
         return all(newer.same_batch(older) for older in found if older is not None)
 
     def _incomplete(self, torn: bool, held: Held) -> IncompleteResults:
-        whole = self._indexer.cutter.offset
+        whole = self._indexer.splitter.offset
         self._close()
         expected = max(self._expected, held.sent)
         if torn:
@@ -193,13 +193,13 @@ class ResultSink:
         try:
             for block in iter(lambda: self._file.read(BLOCK), b""):
                 self._indexer.feed(block)
-            self._size = self._indexer.cutter.offset
+            self._size = self._indexer.splitter.offset
             self._file.seek(self._size)
             self._file.truncate(self._size)
         except OSError as error:
             self._close()
             raise files.explain(error, f"can't continue {self._part}") from error
-        self._indexer.cutter.drop_tail()
+        self._indexer.splitter.drop_tail()
 
     def _flushed(self) -> int:
         self._file.flush()
@@ -356,6 +356,6 @@ def _indexed(folder: Path, fd: int, results: index.Stamp, prices: PriceTable, pa
         place += len(block)
         work.tell("reading the results", place, size)
     if partial:
-        indexer.cutter.drop_tail()
-    indexer.cutter.take_tail()
+        indexer.splitter.drop_tail()
+    indexer.splitter.take_tail()
     return indexer.finish(results, requests, schemas, keep(asked), waiting=partial)

@@ -155,13 +155,13 @@ class ExportColumn(msgspec.Struct, frozen=True):
 
     name: str
     """As it stands in the header."""
-    scope: Scope | Literal["beside"]
+    scope: Scope | Literal["joined"]
     key: str
     """Its name in its scope; "" for the column that holds, as JSON, those that are too many."""
     kind: Kind = "value"
 
 
-class Besides(Protocol):
+class JoinedColumns(Protocol):
     """Another run's columns by the view's row."""
 
     columns: list[tuple[str, Kind, Callable[[int], object]]]
@@ -181,9 +181,9 @@ class Table:
         fields: FieldList | None = None,
         columns: Sequence[str] = (),
         every: bool = False,
-        beside: Sequence[Besides] = (),
+        joined: Sequence[JoinedColumns] = (),
     ) -> None:
-        self._beside = {name: (kind, value) for each in beside for name, kind, value in each.columns}
+        self._joined = {name: (kind, value) for each in joined for name, kind, value in each.columns}
         self._view = view
         self._every = every
         """Whether all rows of the source are asked for, answered or not."""
@@ -209,13 +209,13 @@ class Table:
         if review_of(self._view) is not None:
             said |= {key: ON_REQUEST[key] for key in REVIEWED}
         found += [ExportColumn(bare[key], "run", key, kind) for key, kind in said.items()]
-        return [*found, *(ExportColumn(name, "beside", name, kind) for name, (kind, _) in self._beside.items())]
+        return [*found, *(ExportColumn(name, "joined", name, kind) for name, (kind, _) in self._joined.items())]
 
     def _chosen(self, columns: Sequence[str]) -> list[ExportColumn]:
         return [
-            ExportColumn(each, "beside", each, self._beside[each][0])
-            if each in self._beside
-            else self._column(self._names.resolve(each))
+            ExportColumn(each, "joined", each, self._joined[each][0])
+            if each in self._joined
+            else self._column(self._names.resolve(each, self._joined))
             for each in columns
         ]
 
@@ -231,7 +231,7 @@ class Table:
         """How the values that are read scope by scope come into the columns."""
         names = self._names
         by_scope = {
-            scope: [c for c in self.columns if c.scope == scope] for scope in ("row", "answer", "run", "beside")
+            scope: [c for c in self.columns if c.scope == scope] for scope in ("row", "answer", "run", "joined")
         }
         self._own_keys = [column.key for column in by_scope["row"]]
         self._rest_own = [name.key for name in names.own[MAX_COLUMNS:]] if "" in self._own_keys else []
@@ -240,8 +240,8 @@ class Table:
         self._said = _picker([_PLACES[key] for key in self._said_keys])
         self._on_request = any(key in ON_REQUEST for key in self._said_keys)
         self._outcomes = (self._view.column("outcome"), self._view.column("cut"))
-        self._others = [self._beside[column.key][1] for column in by_scope["beside"]]
-        grouped = [*by_scope["row"], *by_scope["answer"], *by_scope["run"], *by_scope["beside"]]
+        self._others = [self._joined[column.key][1] for column in by_scope["joined"]]
+        grouped = [*by_scope["row"], *by_scope["answer"], *by_scope["run"], *by_scope["joined"]]
         places = {column: place for place, column in enumerate(grouped)}
         order = [places[column] for column in self.columns]
         self._order = None if order == sorted(order) else _picker(order)

@@ -8,7 +8,17 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import UNDECODED, ContentBlock, Error, ErrorBody, Result, ResultLine, Spoken, as_text, ladder
+from batchtui.results.line import (
+    UNDECODED,
+    ContentBlock,
+    Error,
+    ErrorBody,
+    MessageContent,
+    Result,
+    ResultLine,
+    as_text,
+    decode_or_mend,
+)
 from batchtui.results.line_lenient import loads
 
 _SPEAKS = re.compile(rb'"(?:text|message)"\s*:\s*"')
@@ -155,7 +165,7 @@ class Answer(msgspec.Struct, gc=False):
         return "\n\n".join(filter(None, [as_text(block.thinking) for block in self.blocks if block.thinking]))
 
 
-_decode = msgspec.json.Decoder(ResultLine[Spoken]).decode
+_decode = msgspec.json.Decoder(ResultLine[MessageContent]).decode
 _decode_content = msgspec.json.Decoder(ResultLine[_Contained]).decode
 _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _NOTHING_SAID = (b"", b"null", b"{}")
@@ -165,7 +175,7 @@ def read_answer(line: bytes) -> Answer:
     """The answer of a result line; never fails, and an unreadable line is no answer."""
     if not line:
         return Answer(None)
-    parsed = ladder(line, _decode) or _leniently(line)
+    parsed = decode_or_mend(line, _decode) or _leniently(line)
     if parsed is None:
         return Answer(None, "unreadable", "the line can't be read as a result")
     result = parsed.result
@@ -178,7 +188,7 @@ def read_answer(line: bytes) -> Answer:
     return Answer(None, result.type if result.type != "succeeded" else "unreadable")
 
 
-def _leniently(line: bytes) -> ResultLine[Spoken] | None:
+def _leniently(line: bytes) -> ResultLine[MessageContent] | None:
     parsed = load(line)
     result = parsed.get("result") if isinstance(parsed, dict) else None
     if not isinstance(result, dict):
@@ -188,7 +198,7 @@ def _leniently(line: bytes) -> ResultLine[Spoken] | None:
     return ResultLine(
         Result(
             _string(result.get("type")),
-            Spoken(_blocks(message.get("content")), _raw(message, "stop_details"))
+            MessageContent(_blocks(message.get("content")), _raw(message, "stop_details"))
             if isinstance(message, dict)
             else None,
             Error(ErrorBody(_string(body.get("type")), _string(body.get("message"))))
@@ -224,7 +234,7 @@ def _string(value: object) -> str:
 
 def raw_content(line: bytes) -> str:
     """The content of a line's answer as JSON, as received; '' when it has none."""
-    found = ladder(line, _decode_content)
+    found = decode_or_mend(line, _decode_content)
     if found is not None:
         message = found.result.message
         return "" if message is None else bytes(message.content).decode("utf-8", "replace")

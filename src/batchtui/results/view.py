@@ -157,6 +157,10 @@ class View(ABC):
         """A row's member and its row number there."""
 
     @abstractmethod
+    def spots(self) -> tuple[Rows, Sequence[int]]:
+        """The same of all rows: their members, and their row numbers there."""
+
+    @abstractmethod
     def row_of(self, member: int, row: int) -> int:
         """The view's row that shows a member's row now, -1 when none does."""
 
@@ -221,6 +225,16 @@ class View(ABC):
         if len({member for member, _ in places}) != 1:
             return [self.members[member].read(place) for member, place in places]
         return self.members[places[0][0]].read_lines([place for _, place in places])
+
+    def block(self, rows: Sequence[int]) -> bytes | None:
+        """The lines of several rows with the newlines between them; None unless they follow one another in one file.
+
+        Raises StoreError.
+        """
+        places = [*map(self.place, rows)]
+        if len({member for member, _ in places}) != 1:
+            return None
+        return self.members[places[0][0]].read_block([place for _, place in places])
 
     def request_raw(self, row: int) -> bytes | None:
         """The row's request as sent, one JSON line; None when it is not known.  Raises StoreError."""
@@ -296,6 +310,11 @@ class View(ABC):
                 reasons[odd[member].get(held.asked.number_of(held.columns.seq[place]), "")] += 1
         reasons.pop("", None)
         return Unchecked(reasons.total(), reasons.most_common(1)[0][0]) if reasons else Unchecked()
+
+    def repeats(self, rows: Iterable[int] | None = None) -> int:
+        """How many of ``rows``, or of all, are results that were received a second time."""
+        flags = self.column("flags")
+        return sum(bool(flags[row] & DUPLICATE) for row in (range(len(self)) if rows is None else rows))
 
     def checked_by_other(self) -> tuple[int, int, int]:
         """Results that the other schema checks, the invalid ones of these, and results that are checked by their own.
@@ -433,6 +452,10 @@ class ResultSet(View):
         """This batch, and the row itself."""
         return 0, row
 
+    def spots(self) -> tuple[Rows, Sequence[int]]:
+        """This batch, and the rows themselves."""
+        return array("I", bytes(4 * len(self))), range(len(self))
+
     def row_of(self, member: int, row: int) -> int:
         """The row itself."""
         return row
@@ -457,6 +480,19 @@ class ResultSet(View):
         if [*map(len, found)] != [length for _, length in places]:
             raise self._shorter()
         return found
+
+    def read_block(self, rows: Sequence[int]) -> bytes | None:
+        """The lines of several rows with the newlines between them; None unless they follow one another.
+
+        Raises StoreError.
+        """
+        offsets, lengths = self.columns.offset, self.columns.length
+        if offsets[rows[0]] < 0:
+            return None
+        try:
+            return self._results().block([offsets[row] for row in rows], [lengths[row] for row in rows])
+        except OSError as error:
+            raise files.explain(error, f"can't read the results in {self.folder}") from error
 
     def read_stretch(self, offset: int, length: int) -> bytes:
         """So many bytes of the results from ``offset`` on.  Raises StoreError."""
@@ -500,3 +536,22 @@ class ResultSet(View):
 
     def _shorter(self) -> StoreError:
         return StoreError(f"the results in {self.folder} are shorter than they were", advice="open them again")
+
+
+_BEHIND = 1 << 40
+"""Sorts behind every request."""
+
+
+def as_sent(view: View) -> Rows:
+    """A view's rows in the order of the requests, those of no request at the end."""
+    seq = view.column("seq")
+    if isinstance(seq, range) or seq == array("i", range(len(view))):
+        return array("I", seq)
+    if min(seq, default=0) >= 0 and max(seq, default=0) < len(view):
+        # As many places as rows: each row goes where it belongs, unless two want the same place.
+        rows = array("q", [-1]) * len(view)
+        for row, place in enumerate(seq):
+            rows[place] = row
+        if -1 not in rows:
+            return array("I", rows)
+    return array("I", sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _BEHIND))

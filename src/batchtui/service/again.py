@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +20,8 @@ from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.intake.run_rows import Kind, RunSource
 from batchtui.results.asked import carried
 from batchtui.results.requests_again import prepare
-from batchtui.results.row_match import sourced
+from batchtui.results.row_ids import Place
+from batchtui.results.row_places import Places
 from batchtui.results.table import OwnColumns
 from batchtui.results.view import View
 from batchtui.service import run_sources
@@ -50,7 +51,9 @@ class AgainChange(msgspec.Struct, frozen=True, kw_only=True):
 
 def base_recipe(context: Context, record: BatchRecord) -> Recipe | None:
     """The recipe of a record's run, None when there is none.  Raises StoreError."""
-    return read(context.history.run_folder(record.run))
+    found = read(context.history.run_folder(record.run))
+    # Of a run whose first batch was deleted, a retry's recipe says nothing.
+    return None if found is not None and found.made_from == "retry" else found
 
 
 def rereadable(context: Context, record: BatchRecord) -> tuple[str, ...]:
@@ -64,7 +67,9 @@ def rereadable(context: Context, record: BatchRecord) -> tuple[str, ...]:
             return ()
         if not recipe.runs:
             return tuple(each for each in recipe.given if each != "-")
-        here = context.history.get(recipe.runs[0]) if recipe.made_from == "again" else None
+        # A judge's rows are answers: the file that those were asked of holds none.
+        same_rows = recipe.made_from == "again" and recipe.kind != "answers"
+        here = next(iter(context.history.of_run(recipe.runs[0])), None) if same_rows else None
     return ()
 
 
@@ -180,10 +185,10 @@ class Again:
         self, recipe: Recipe, options: IntakeOptions, work: Work
     ) -> tuple[tuple[str, ...], IntakeOptions]:
         """The rows of the runs that this one took answers from, with those answers as they are now."""
-        keys = frozenset(place.key for place in self._places(work))
+        where = _among(self._places(work))
         runs: dict[str, RunSource] = {}
         for run in recipe.runs:
-            record = self._context.history.get(run)
+            record = next(iter(self._context.history.of_run(run)), None)
             if record is None:
                 for held in runs.values():
                     held.close()
@@ -192,14 +197,14 @@ class Again:
                     advice="name a source: batchtui again ID SOURCE",
                 )
             choice = msgspec.structs.replace(options.choice, only=("all",))
-            held = run_sources.answers_of(self._context, record, choice, work, keys)
+            held = run_sources.answers_of(self._context, record, choice, work, where)
             runs[f"{run_sources.PREFIX}{run}"] = held
         return tuple(runs), msgspec.structs.replace(options, runs=runs)
 
-    def _places(self, work: Work) -> list[Any]:
+    def _places(self, work: Work) -> list[Place]:
         view = run_sources.opened(self._context, self.first, work)
         try:
-            return sourced(view).places
+            return [*Places(view)]
         finally:
             view.close()
 
@@ -230,12 +235,13 @@ class Again:
             view.close()
         return lines + self._template(plan)
 
-    @staticmethod
-    def _same_rows(total: int, plan: Plan) -> str:
-        kept = f"rows: the same {plan.requests:,}, from the data folder"
-        return (
-            kept if plan.requests == total else f"rows: {plan.requests:,} of the same {total:,}, from the data folder"
-        )
+    def _same_rows(self, total: int, plan: Plan) -> str:
+        if plan.requests == total:
+            return f"rows: the same {plan.requests:,}, from the data folder"
+        given = self.recipe.given if self.recipe is not None and self.recipe.kind == "answers" else ()
+        files = ", ".join(Path(each).name for each in given if not run_sources.is_run(each))
+        others = f"; the others came from {'standard input' if files == '-' else files}" if files else ""
+        return f"rows: {plan.requests:,} of the same {total:,}, from the data folder{others}"
 
     def _params(self, view: View, plan: Plan) -> list[str]:
         """What of the first request is other, its messages apart; models by their counts."""
@@ -249,7 +255,7 @@ class Again:
         lines = []
         if set(before) != set(after) and after:
             lines.append(f"model: {_listed(before)} → {_listed(after)}")
-        rows = sourced(view).rows
+        rows = Places(view).in_order()
         old = next((raw for row in rows[:1] if (raw := view.request_raw(row)) is not None), None)
         if old is None or not plan.sample:
             return lines
@@ -277,6 +283,22 @@ class Again:
         return ["template: changed", *(f"  {line}" for line in changed[:MOST_LINES]), *more]
 
 
+def _among(places: Iterable[Place]) -> Callable[[Place], bool]:
+    """Whether a place is that of one of these rows: of several with one id in one source, the very row."""
+    keys, sources, spots = set[str](), set[str](), set[tuple[str, str, int]]()
+    for place in places:
+        keys.add(place.key)
+        if place.sha256:
+            sources.add(place.sha256)
+            spots.add((place.key, place.sha256, place.number))
+
+    def among(place: Place) -> bool:
+        key, sha256 = place.key, place.sha256
+        return key in keys and (sha256 not in sources or (key, sha256, place.number) in spots)
+
+    return among
+
+
 def _listed(models: Mapping[str, int]) -> str:
     return ", ".join(models) or "none"
 
@@ -301,8 +323,8 @@ class RowChanges(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, view: View, plan: Plan, changes: Mapping[str, str], work: Work = UNWATCHED) -> RowChanges:
         """Compare what is staged with a run's rows: by their own ids, those without one by their contents."""
         left_out = frozenset(key.removeprefix("params.").split(".")[0] for key in changes)
-        before = _by_id(_of_run(view, left_out, work))
-        after = _by_id(each for part in plan.parts for each in _of_part(part, left_out))
+        before = _by_id(watched(_of_run(view, left_out), len(view), work))
+        after = _by_id(watched((each for part in plan.parts for each in _of_part(part, left_out)), plan.requests, work))
         ids = [name for name in after[0] if name in before[0]]
         different = sum(after[0][name] != before[0][name] for name in ids)
         alike = (before[1] & after[1]).total()
@@ -321,6 +343,15 @@ class RowChanges(msgspec.Struct, frozen=True, kw_only=True):
         return "rows: " + ", ".join(f"{count:,} {word}" for count, word in parts if count)
 
 
+def watched(rows: Iterator[tuple[str, int]], total: int, work: Work) -> Iterator[tuple[str, int]]:
+    """The same rows; raises Stopped."""
+    for number, row in enumerate(rows):
+        if not number % 1_000:
+            work.check("stopped while comparing the rows")
+            work.tell("comparing rows", number, total, "rows")
+        yield row
+
+
 def _by_id(rows: Iterator[tuple[str, int]]) -> tuple[dict[str, int], Counter[int]]:
     named: dict[str, int] = {}
     others: Counter[int] = Counter()
@@ -332,18 +363,17 @@ def _by_id(rows: Iterator[tuple[str, int]]) -> tuple[dict[str, int], Counter[int
     return named, others
 
 
-def _of_run(view: View, left_out: frozenset[str], work: Work) -> Iterator[tuple[str, int]]:
-    own, where = OwnColumns(view), sourced(view)
+def _of_run(view: View, left_out: frozenset[str]) -> Iterator[tuple[str, int]]:
+    own, where = OwnColumns(view), Places(view)
     try:
-        for row in where.rows:
-            work.check("stopped while comparing the rows")
+        for row in where.in_order():
             held = own.raw(view.place(row)[0], view.id(row))
             if held:
-                yield where.places[row].row_id, _digest(msgspec.json.decode(held)["row"])
+                yield where[row].row_id, _digest(msgspec.json.decode(held)["row"])
                 continue
             raw = view.request_raw(row)
             if raw is not None:
-                yield where.places[row].row_id, _of_params(raw, left_out)
+                yield where[row].row_id, _of_params(raw, left_out)
     finally:
         own.close()
 
@@ -375,14 +405,18 @@ class _Id(msgspec.Struct):
     custom_id: str
 
 
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
 def _digest(value: object) -> int:
-    return hash(msgspec.json.encode(value))
+    """The same for the same columns in another order."""
+    return hash(_encode(value))
 
 
 def _of_params(raw: bytes, left_out: frozenset[str]) -> int:
     params = msgspec.json.decode(raw, type=dict[str, Any]).get("params")
     held = params if isinstance(params, dict) else {}
-    return _digest({key: held[key] for key in sorted(held) if key not in left_out})
+    return _digest({key: value for key, value in held.items() if key not in left_out})
 
 
 def plan_again(

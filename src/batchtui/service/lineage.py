@@ -64,16 +64,22 @@ class Lineage:
         return found
 
     def _firsts(self) -> dict[str, BatchRecord]:
-        return {r.run: r for r in self._history.all() if r.attempt == 0 and r.part == 1}
+        """The first batch that is left of each run."""
+        found: dict[str, BatchRecord] = {}
+        for each in self._history.all():
+            first = found.get(each.run)
+            if first is None or (each.attempt, each.part) < (first.attempt, first.part):
+                found[each.run] = each
+        return found
 
     def _relatives(self, runs: Iterable[str]) -> list[Relative]:
         firsts = self._firsts()
         return [Relative(run, title(firsts[run]) if run in firsts else run, run not in firsts) for run in runs]
 
     def _of(self, first: BatchRecord) -> tuple[str, ...]:
-        found = self._made_from.get(first.run)
+        found = self._made_from.get(first.local_id)
         if found is None:
-            found = self._made_from[first.run] = self._read(first)
+            found = self._made_from[first.local_id] = self._read(first)
         return found
 
     def _read(self, first: BatchRecord) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from batchtui.domain.schedule import LookState, after_failure, next_look, ripe
 from batchtui.service import events, presence
 from batchtui.service.context import Context, EndAnnouncer
 from batchtui.service.fetcher import Fetcher
-from batchtui.service.presence import notice, take
+from batchtui.service.presence import notice, update_record
 from batchtui.service.reconcile import Reconciler
 from batchtui.service.sender import Sender
 
@@ -171,7 +171,7 @@ class Poller:
             if remote is None:
                 remote = await self._retrieved(record)
             if remote is not None:
-                take(self.context, record, remote)
+                update_record(self.context, record, remote)
         return True
 
     async def _listed(self, active: list[BatchRecord]) -> dict[str, RemoteBatch]:
@@ -212,7 +212,7 @@ class Poller:
                 lambda r: r if r.results == "gone" or r.id != record.id else presence.not_known(r, now),
             )
             raise
-        take(self.context, record, remote)
+        update_record(self.context, record, remote)
         return self.context.history.get(record.local_id) or record
 
     def _fetch_due(self) -> None:

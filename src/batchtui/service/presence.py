@@ -102,7 +102,7 @@ def known(record: BatchRecord, remote: RemoteBatch, context: Context) -> BatchRe
     return seen(record, remote, context)
 
 
-def take(context: Context, record: BatchRecord, remote: RemoteBatch) -> None:
+def update_record(context: Context, record: BatchRecord, remote: RemoteBatch) -> None:
     """Take over what the API just told of a record's batch."""
     if known(record, remote, context) != record:
         context.change(record.local_id, lambda r: known(r, remote, context) if r.id == remote.id else r)
@@ -116,7 +116,7 @@ def notice(context: Context, told: Iterable[RemoteBatch]) -> None:
     for remote in told if doubtful else ():
         record = doubtful.get(remote.id)
         if record is not None and context.mine(record):
-            take(context, record, remote)
+            update_record(context, record, remote)
 
 
 def refused_results(

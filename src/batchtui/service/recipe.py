@@ -42,7 +42,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema: int = SCHEMA
     made_from: Made = "files"
     given: tuple[str, ...] = ()
-    """The sources as they were typed; ``-`` is standard input."""
+    """The sources: whole paths, ``run:`` with a run's local id, ``-`` for standard input."""
     format: str = ""
     """The format that was asked for, "" when it was detected."""
     model: str = ""
@@ -97,7 +97,7 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
         kind=origin.kind,
         only=origin.only,
         filter=origin.filter,
-        given=origin.given,
+        given=tuple(_whole(each, origin) for each in origin.given),
         format=origin.format,
         model=origin.model,
         cache_prefix=origin.cache_prefix,
@@ -114,6 +114,13 @@ def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None
         template=origin.template,
         template_text=origin.template_text,
     )
+
+
+def _whole(given: str, origin: Origin) -> str:
+    """A source by a name that means the same in every folder."""
+    if given == "-" or given.removeprefix("run:") in origin.runs:
+        return given
+    return str(Path(given).expanduser().absolute())
 
 
 def _made(origin: Origin) -> Made:
@@ -151,7 +158,7 @@ def read(folder: Path) -> Recipe | None:
     """The recipe in a batch's folder, None when there is none.  Raises StoreError when it can't be read."""
     path = folder / RECIPE
     try:
-        found = tomltext.decode(plainfile.read(path, MAX_RECIPE), Recipe)
+        found = _decoded(plainfile.read(path, MAX_RECIPE))
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as bad:
@@ -162,3 +169,18 @@ def read(folder: Path) -> Recipe | None:
     if found.schema > SCHEMA:
         raise StoreError(f"{path} was written by a newer batchtui", advice="update batchtui to use it")
     return found
+
+
+class _Version(msgspec.Struct):
+    schema: int = SCHEMA
+
+
+def _decoded(text: bytes) -> Recipe:
+    """A recipe; of one of a newer schema, whose values may be none of ours, the schema alone."""
+    try:
+        return tomltext.decode(text, Recipe)
+    except msgspec.ValidationError:
+        schema = tomltext.decode(text, _Version).schema
+        if schema <= SCHEMA:
+            raise
+        return Recipe(schema=schema)

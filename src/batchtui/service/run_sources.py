@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +16,7 @@ from batchtui.intake.options import IntakeOptions, RunChoice
 from batchtui.intake.run_rows import USABLE, RunSource
 from batchtui.results.filter import parse_filter
 from batchtui.results.review import Review
+from batchtui.results.row_ids import Place
 from batchtui.results.run_view import open_run
 from batchtui.results.search import select
 from batchtui.results.view import Rows, View
@@ -80,7 +81,7 @@ def answers_of(
     record: BatchRecord,
     choice: RunChoice = RunChoice(),  # noqa: B008
     work: Work = UNWATCHED,
-    keys: frozenset[str] | None = None,
+    where: Callable[[Place], bool] | None = None,
 ) -> RunSource:
     """A run's rows with their answers; raises InputError when none is downloaded, StoreError, Stopped."""
     run = context.history.of_run(record.run)
@@ -95,7 +96,7 @@ def answers_of(
             name=f"{PREFIX}{title(record)}",
             only=choice.only or USABLE,
             among=_among(view, choice, work),
-            keys=keys,
+            where=where,
             reviewed=reviewed(context, record),
         )
     except BaseException:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from batchtui.intake.options import IntakeOptions
     from batchtui.intake.preview import Peek
     from batchtui.results.answer_check import Schema
-    from batchtui.results.beside import Beside
     from batchtui.results.export import ExportOptions
     from batchtui.results.gold import Gold
+    from batchtui.results.joined_run import JoinedRun
     from batchtui.results.names import Name, ValueNames
     from batchtui.results.review import Review
     from batchtui.results.view import ResultSet, View
@@ -239,9 +239,14 @@ class Service:
 
         return changed(plan.origin) if plan.origin is not None else ()
 
+    @property
+    def max_cost(self) -> Decimal | None:
+        """Dollars that no plan may cost more than: the profile's, else config.toml's; None for no limit."""
+        return self.profile.max_cost if self.profile.max_cost is not None else self.config.max_cost
+
     def max_cost_problem(self, plan: Plan) -> str | None:
         """Why max_cost stops this plan: too dear, or of unknown cost; None when it does not."""
-        limit = self.profile.max_cost if self.profile.max_cost is not None else self.config.max_cost
+        limit = self.max_cost
         if limit is None:
             return None
         if plan.estimate.unpriced:
@@ -354,9 +359,9 @@ class Service:
                 lambda r: replace(r, tally=tally, cost_usd=cost) if r.results == "stored" else r,
             )
 
-    def besides(self, view: View, records: Sequence[BatchRecord], work: Work = UNWATCHED) -> list[Beside]:
+    def join_runs(self, view: View, records: Sequence[BatchRecord], work: Work = UNWATCHED) -> list[JoinedRun]:
         """The columns of these records' runs for the rows of a view, each run under its title; to be closed."""
-        from batchtui.results.beside import Beside
+        from batchtui.results.joined_run import JoinedRun
         from batchtui.results.table import OwnColumns
         from batchtui.service.lineage import title
         from batchtui.service.run_sources import opened
@@ -365,11 +370,11 @@ class Service:
         columns = OwnColumns(view)
         own = columns.names
         columns.close()
-        found: list[Beside] = []
+        found: list[JoinedRun] = []
         try:
             for record, name in zip(records, titles, strict=True):
                 called = name if titles.count(name) == 1 else record.run
-                found.append(Beside(view, opened(self.context, record, work), called, own, work))
+                found.append(JoinedRun(view, opened(self.context, record, work), called, own, work))
         except BaseException:
             for each in found:
                 each.close()
@@ -598,7 +603,7 @@ class Service:
             )
         return record
 
-    async def elsewhere(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
+    async def untracked(self, after_id: str | None = None) -> tuple[list[RemoteBatch], str | None]:
         """A page of the workspace's batches that are not in our store, and where the next page begins (None: no more)."""
         return await self.parts.remote.page(after_id)
 

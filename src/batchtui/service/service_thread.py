@@ -44,7 +44,7 @@ class ServiceThread:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="batchtui-engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="batchtui-service", daemon=True)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -341,8 +341,15 @@ class History:
             return records[0]
         exact = [r for r in records if text in (r.local_id, r.id)]
         found = exact or [r for r in records if r.local_id.startswith(text) or (r.id or "").startswith(text)]
+        titled = [r for r in records if r.title == text] if text and not exact else []
+        if len(found) != 1 and titled:
+            found = []  # A whole title says more than the beginning of several ids.
+        elif titled and found[0].run not in {r.run for r in titled}:
+            raise InputError(
+                f"{text!r} is the title of {titled[0].run} and the beginning of {found[0].local_id}",
+                advice="give more of the id",
+            )
         if not found and text:
-            titled = [r for r in records if r.title == text]
             if len({r.run for r in titled}) > 1:
                 names = ", ".join(dict.fromkeys(r.run for r in titled[:8]))
                 raise InputError(f"{text!r} is the title of several runs ({names})", advice="give an id")
@@ -350,7 +357,8 @@ class History:
             whole = titled or [r for r in records if r.run == text]
             found = [min(whole, key=lambda r: (r.attempt, r.part))] if whole else []
         if not found or not text:
-            raise InputError(f"no batch has the id {text!r}", advice=self._where_else(text))
+            meant = _near_title(text, records)
+            raise InputError(f"no batch has the id or title {text!r}{meant}", advice=self._where_else(text))
         if len(found) > 1:
             names = ", ".join(r.local_id for r in found[:4])
             raise InputError(
@@ -364,6 +372,15 @@ class History:
         if text and any(text in (r.title, r.local_id, r.id) for r in demo):
             return "it is on the demo server: add --demo"
         return "batchtui list --all shows the ids"
+
+
+def _near_title(text: str, records: Sequence[BatchRecord]) -> str:
+    """The title that a name that is none may stand for, as the end of a sentence; "" without a near one."""
+    import difflib  # Only for an error.
+
+    titles = {r.title.casefold(): r.title for r in records[:2_000] if r.title}
+    near = difflib.get_close_matches(text[:200].casefold(), titles, 1)
+    return f", did you mean {titles[near[0]]!r}?" if near else ""
 
 
 @contextlib.contextmanager

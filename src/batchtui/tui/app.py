@@ -359,7 +359,7 @@ class BatchtuiApp(Guard, App[int]):
         """Write the screen as SVG beside where batchtui was started."""
         name = self.save_screenshot(path=".")
         Path(name).chmod(0o600)
-        self.home.say(f"saved {name}", level="good")
+        self.home.say(f"Saved {name}", level="good")
 
     def _stop_service(self) -> None:
         self.service_thread.stop()

@@ -122,7 +122,7 @@ class RemoteBatchesScreen(BaseScreen[None]):
         if self._next:
             self._page()
         elif not self._asking:
-            self.say("no more batches")
+            self.say("No more batches.")
 
     def _page(self) -> None:
         run_task(self, self._read_page())
@@ -135,7 +135,7 @@ class RemoteBatchesScreen(BaseScreen[None]):
         enough = len(self.rows) + 1
         try:
             while True:
-                page, following = await self.ask(self.service.elsewhere(self._next))
+                page, following = await self.ask(self.service.untracked(self._next))
                 if turn != self._turn:
                     return
                 self._next = following
@@ -212,4 +212,4 @@ class RemoteBatchesScreen(BaseScreen[None]):
             return
         self.rows.batches = [batch for batch in self.rows.batches if batch.id != remote.id]
         self._show(failed=False)
-        self.say(f"{present_batch.name(record)} adopted", level="good")
+        self.say(f"Adopted {present_batch.name(record)}.", level="good")

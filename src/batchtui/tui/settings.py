@@ -227,7 +227,7 @@ class SettingsScreen(BaseScreen[None]):
         if row is None or row.key[0] in ("group", "gap"):
             return
         if row.setting is None:
-            self.say("changed in the file", advice="e opens it in $EDITOR")
+            self.say("Changed in the file.", advice="Press e to open it in $EDITOR.")
         else:
             run_task(self, self._change(row.setting), opens=True)
 
@@ -286,7 +286,7 @@ class SettingsScreen(BaseScreen[None]):
         if trouble:
             self.say(trouble, advice="set EDITOR", level="bad")
             return
-        self.say("reloaded; prices and the current profile change at the next start", level="good")
+        self.say("Reloaded. Prices and the current profile change at the next start.", level="good")
         await self._reread()
 
 

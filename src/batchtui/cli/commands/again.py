@@ -10,8 +10,9 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
+from batchtui.cli.batch_choice import named
 from batchtui.cli.commands.submit import bring_runs
-from batchtui.cli.downloads import bring_due
+from batchtui.cli.downloads import bring_ended
 from batchtui.cli.output import print_json, say
 from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options, set_option, settings_of
 from batchtui.cli.session import Session, verb
@@ -53,7 +54,7 @@ def again_(
     service = session.service()
     if sending.max_cost is not None:
         service.limit_cost(sending.max_cost)
-    record = service.resolve(id_)
+    record = named(service, id_)
     place = output_place(session, sending, sources)
     settings = {**settings_of(changes), **({"model": msgspec.json.encode(model).decode()} if model else {})}
     change = AgainChange(sources=sources, reread=reread, template=template, set=settings)
@@ -78,4 +79,4 @@ def again_(
 def _bring(session: Session, service: Service, runs: tuple[str, ...], sources: tuple[str, ...]) -> None:
     """Download what is due of the runs that rows are taken from."""
     bring_runs(session, service, sources)
-    bring_due(session, service, [r for r in service.records() if r.run in runs])
+    bring_ended(session, service, [r for r in service.records() if r.run in runs])

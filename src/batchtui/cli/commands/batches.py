@@ -14,7 +14,7 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.batch_choice import all_meant
+from batchtui.cli.batch_choice import all_meant, named
 from batchtui.cli.output import fail, print_json, say, show, terminal_width
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
@@ -95,7 +95,7 @@ async def _watch_all(service: Service, *, others: bool) -> None:
 def show_(session: Session, id_: str, refresh: bool, template: bool, output: Path | None, force: bool) -> int:
     """Show one batch and what its run was made from.  Exit code 1 when the API does not know it any more."""
     service = session.service()
-    record = service.resolve(id_)
+    record = named(service, id_)
     if template or output is not None:
         return _template(service, record, output, force)
     if refresh and record.active:
@@ -114,6 +114,17 @@ def show_(session: Session, id_: str, refresh: bool, template: bool, output: Pat
     for name, value in facts(service, record):
         show(f"{name:<12} {safetext.line(str(value), 600)}")
     return 1 if record.unknown else 0
+
+
+def _recipe_facts(service: Service, record: BatchRecord) -> Iterator[tuple[str, object]]:
+    """What a record's run was made from, or why nothing says so."""
+    try:
+        recipe = service.again(record).recipe
+    except BatchtuiError as error:
+        yield "recipe", error
+        return
+    for name, value in recipe_words.facts(recipe, record):
+        yield name.lower(), value
 
 
 def _recipe(service: Service, record: BatchRecord) -> Recipe | None:
@@ -169,7 +180,7 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         *_times(record, datetime.now(UTC)),
         *_doubts(record),
         *((name, value) for name in ("source", "note", "error") if (value := getattr(record, name))),
-        *((name.lower(), value) for name, value in recipe_words.facts(_recipe(service, record), record)),
+        *_recipe_facts(service, record),
         *(("made from", recipe_words.relatives([each])) for each in service.lineage.made_from(record.run)),
         *(("led to", recipe_words.relatives([each])) for each in service.lineage.led_to(record.run)),
     ]
@@ -351,14 +362,14 @@ def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone:
     """Confirm an unconfirmed batch, or adopt another batch in this workspace (ID is its msgbatch_ id)."""
     service = session.service()
     if gone:
-        record = service.resolve(id_)
-        named = batch.titles([record], requests=True)
+        record = named(service, id_)
+        called = batch.titles([record], requests=True)
         what = "It is not checked any more; its requests can be retried as a new batch."
-        if not session.confirm(f"Mark {named} as gone?  {what}"):
+        if not session.confirm(f"Mark {called} as gone?  {what}"):
             return InputError.exit_code
         after = session.run(lambda: service.mark_gone(record.local_id), service)
     elif never or remote:
-        record = service.resolve(id_)
+        record = named(service, id_)
         if record.status != "unconfirmed" and not (
             record.status == "refused" and record.posted and not record.given_up
         ):

@@ -9,7 +9,8 @@ import click
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import brought
-from batchtui.cli.output import print_json, say, show, terminal_width
+from batchtui.cli.output import print_json, show, terminal_width
+from batchtui.cli.place import Destination, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, verb
 from batchtui.present import counts as present
@@ -64,18 +65,16 @@ def count_(
         rows = chosen_rows(view, only, wanted)
         counts: Any = count(view, names, field, by, rows, work)
     words.say_not_included(records, run=run)
-    for note in names.notes:
-        say(note)
+    words.say_of_figures(names.notes, view.repeats(rows))
     if session.json:
         print_json(present.to_json(counts))
         return 0
     if symbols.terminal_is_ascii():
         symbols.use(True)
     if format_ == "csv":
-        lines = present.to_csv(counts).splitlines()
-    else:
-        width = terminal_width()
-        lines = present.table(counts, width, most=top if top is not None else TOP if width else 0)
-    for line in lines:
+        write_table(Destination(None, "csv", replace=False), present.to_csv(counts))
+        return 0
+    width = terminal_width()
+    for line in present.table(counts, width, most=top if top is not None else TOP if width else 0):
         show(line)
     return 0

@@ -12,10 +12,10 @@ import msgspec
 
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
-from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import brought
+from batchtui.cli.batch_choice import batch_or_run, named, run_option
+from batchtui.cli.downloads import bring_joined, brought
 from batchtui.cli.output import print_json, say
-from batchtui.cli.place import Destination, agree_on
+from batchtui.cli.place import Destination, choose_destination
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord, Tally
@@ -127,12 +127,13 @@ def results_(
     record, run = batch_or_run(service, id_, run)
     if all_rows and (only or not wanted.empty):
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
-    place = agree_on(session, output, format_, force=force)
-    beside = _others(service, record, with_origin, others)
+    place = choose_destination(session, output, format_, force=force)
+    joined = _others(service, record, with_origin, others)
     check_options(
-        place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], beside=beside
+        place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], joined=joined
     )
     records = brought(session, service, record, run=run)
+    bring_joined(session, service, joined)
     if hidden := service.hidden_answers([record]):
         from batchtui.present.scores import hidden_exported
 
@@ -148,7 +149,7 @@ def results_(
         raw=raw,
         columns=chosen,
         schema=schema,
-        others=beside,
+        others=joined,
         **how,
     )
     if not written and (only or filter_) and not session.json:
@@ -196,7 +197,7 @@ def _others(service: Service, record: BatchRecord, with_origin: bool, others: Se
         raise InputError(
             f"{batch.name(record)} was not made from another run that is still here", advice="--with ID names a run"
         )
-    found += [service.run_of(service.resolve(each))[0] for each in others]
+    found += [service.run_of(named(service, each))[0] for each in others]
     by_run = {each.run: each for each in found if each.run != record.run}
     return list(by_run.values())
 
@@ -295,11 +296,11 @@ def write_results(
             return 0
         else:
             out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
-        how["beside"] = beside = service.besides(view, others, work) if others else []
+        how["joined"] = joined = service.join_runs(view, others, work) if others else []
         try:
             return service.export(view, rows, format_, out, work=work, **how)
         finally:
-            for each in beside:
+            for each in joined:
                 each.close()
             sys.stdout.flush()
 

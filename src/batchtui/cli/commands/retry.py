@@ -18,10 +18,10 @@ from batchtui.cli.sending import (
     follow_options,
     output_place,
     say_not_sent,
-    say_when,
     send,
     set_option,
     settings_of,
+    warn_of_unclear,
 )
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
@@ -107,7 +107,7 @@ def _say_notes(notes: Notes) -> None:
 def _agreed(session: Session, service: Service, plan: Plan, sending: Sending) -> bool:
     """Whether this plan may be sent: max_cost allows it, and whoever is there says yes."""
     blocked = service.max_cost_problem(plan)
-    question = f"Retry {plan_words.batches(plan)} for {plan_words.cost(plan)}{say_when(service, plan, sending)}?"
+    question = f"Retry {plan_words.batches(plan)} for {plan_words.cost(plan)}{warn_of_unclear(service, plan, sending)}?"
     if not blocked and (session.demo or session.confirm(question)):
         return True
     say_not_sent(blocked)

@@ -68,8 +68,7 @@ def score_(
         rows = chosen_rows(view, only, wanted)
         found: Any = score_field(view, names, name, service.gold(view, names, name, gold, record), rows)
     words.say_not_included(records, run=run)
-    for note in names.notes:
-        say(note)
+    words.say_of_figures(names.notes, view.repeats(rows))
     if session.json:
         print_json(present.score_json(found))
     elif place is None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from batchtui.cli import completion, words
-from batchtui.cli.downloads import bring_due
+from batchtui.cli.downloads import bring_ended
 from batchtui.cli.output import print_json, say, show
 from batchtui.cli.row_choice import filter_options
 from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options
@@ -148,9 +148,9 @@ def _options(
 
 
 def bring_runs(session: Session, service: Service, sources: Iterable[str]) -> None:
-    """Download what is due of the runs among the sources.  Raises InputError for one that there isn't."""
+    """Download what has ended of the runs among the sources.  Raises InputError for one that there isn't."""
     for source in filter(run_sources.is_run, sources):
-        bring_due(session, service, service.run_of(run_sources.record_of(service.context, source)))
+        bring_ended(session, service, service.run_of(run_sources.record_of(service.context, source)))
 
 
 def _plan(session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, *, keep: bool) -> Plan:

@@ -83,17 +83,17 @@ async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     if not await home.app.push_screen_wait(Confirm(title, lines, yes="Cancel", no="Keep", grave=True)):
         return
     done = await home.ask(home.service.cancel([r.local_id for r in running]))
-    report(home, done, "canceling")
+    report(home, done, "Canceling")
 
 
 def report(home: HomeScreen, done: Mapping[str, object], word: str) -> None:
     """Say how many went well, and the first that did not."""
     errors = [error for error in done.values() if isinstance(error, BatchtuiError)]
     well = len(done) - len(errors)
-    said = f"{word} {numbers.plural(well, 'batch', 'batches')}" if well else ""
+    said = f"{word} {numbers.plural(well, 'batch', 'batches')}." if well else ""
     if errors:
         failed = f"{numbers.plural(len(errors), 'batch', 'batches')} failed: {errors[0]}"
-        home.say(f"{said}; {failed}" if said else failed, advice=errors[0].advice, level="bad")
+        home.say(f"{said} {failed}" if said else failed, advice=errors[0].advice, level="bad")
     else:
         home.say(said, level="good")
 
@@ -128,12 +128,12 @@ async def fetch(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
         return
     done: dict[str, object] = {}
     for record in chosen:
-        home.say(f"downloading the results of {batch.titles([record])}")
+        home.say(f"Downloading the results of {batch.titles([record])}…")
         try:
             done[record.local_id] = await home.ask(home.service.fetch(record.local_id, again=True))
         except BatchtuiError as error:
             done[record.local_id] = error
-    report(home, done, "downloaded")
+    report(home, done, "Downloaded")
 
 
 async def export(home: HomeScreen, chosen: Sequence[BatchRecord], line: Line | None) -> None:
@@ -176,8 +176,11 @@ async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     record = _one_run(home, chosen)
     if record is None:
         return
-    if not any(r.results in ("stored", "partial") for r in home.service.run_of(record)):
-        home.nothing("no results are downloaded yet", "results are downloaded automatically when a batch has ended")
+    run = home.service.run_of(record)
+    if not any(r.results in ("stored", "partial") for r in run):
+        ended = any(r.status == "ended" and r.results_due for r in run)
+        how = "press Enter to download them" if ended else "results are downloaded automatically when a batch has ended"
+        home.nothing("no results are downloaded yet", how)
         return
     await home.app.push_screen(NewScreen(prefilled=from_run(home.service, record)))
 
@@ -201,7 +204,7 @@ async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     here, there = where in ("here", "both"), where in ("there", "both")
     done = await home.ask(home.service.delete([r.local_id for r in chosen], here=here, there=there))
     home.batches.set_marks(())
-    report(home, done, "deleted")
+    report(home, done, "Deleted")
 
 
 async def edit(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
@@ -235,7 +238,7 @@ async def profiles(home: HomeScreen) -> None:
         return
     await home.tui.switch_profile(name)
     home.reload()
-    home.say(f"switched to profile {safetext.line(name, 40)}", level="good")
+    home.say(f"Switched to profile {safetext.line(name, 40)}.", level="good")
 
 
 def _profile_choices(service: Service) -> list[tuple[str, str | Content]]:
@@ -283,12 +286,11 @@ async def settle(home: HomeScreen, record: BatchRecord) -> None:
         return
     if answer == NOT_CREATED:
         await home.ask(home.service.give_up(record.local_id))
-        home.say("marked as not created; r retries it", level="warn")
+        home.say("Marked as not created.", advice="Press r to retry it.", level="warn")
     else:
         await home.ask(home.service.adopt_candidate(record.local_id, str(answer)))
-        home.say(
-            f"adopted {safetext.line(str(answer), 60)}; its custom_ids are verified with its results", level="good"
-        )
+        adopted = f"Adopted {safetext.line(str(answer), 60)}."
+        home.say(adopted, advice="Its custom_ids are verified with its results.", level="good")
 
 
 async def unknown(home: HomeScreen, record: BatchRecord) -> None:
@@ -309,7 +311,7 @@ async def unknown(home: HomeScreen, record: BatchRecord) -> None:
     answer = await home.app.push_screen_wait(Choose("Batch not known by the API", choices, lines=lines))
     if answer == "gone":
         await home.ask(home.service.mark_gone(record.local_id))
-        home.say("marked as gone", advice="press r to retry its requests as a new batch", level="warn")
+        home.say("Marked as gone.", advice="Press r to retry its requests as a new batch.", level="warn")
 
 
 async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
@@ -322,7 +324,7 @@ async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     if rows is None:
         return
     if not rows:
-        home.say("every request has a usable answer now", level="good")
+        home.say("Every request has a usable answer now.", level="good")
         return
     await home.app.push_screen_wait(RetryScreen(records[0], view, rows))
 
@@ -372,7 +374,7 @@ async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     written = 0
     for number, record in enumerate(records, 1):
         dest = await home.in_thread(free_name, folder, batch.file_stem(record, part=True), record.local_id)
-        home.say(f"exporting {number} of {len(records)}: {dest}")
+        home.say(f"Exporting {number} of {len(records)}: {dest}")
         view = await home.in_thread(home.service.open_results, record.local_id)
         written += await home.in_thread(home.service.export, view, None, "jsonl", dest, replace=False)
-    home.say(f"exported {numbers.plural(written, 'result')} of {few} to {folder}", level="good")
+    home.say(f"Exported {numbers.plural(written, 'result')} of {few} to {folder}", level="good")

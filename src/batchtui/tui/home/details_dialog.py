@@ -61,7 +61,7 @@ class DetailsDialog(Reading):
         if there and not await self.app.push_screen_wait(ask_replace(dest)):
             return
         await self.in_thread(files.write_atomic, dest, self._template.encode("utf-8", "replace"))
-        self.query_one(".box").border_subtitle = safetext.line(f"template written to {dest}", 70)
+        self.query_one(".box").border_subtitle = safetext.line(f"Template written to {dest}", 70)
 
     def action_follow(self) -> None:
         """Go to a run that this one was made from or led to."""

@@ -197,7 +197,7 @@ class HomeScreen(BaseScreen[None]):
                 self.say(words, advice=advice, level="bad")
             case events.Ended(record=record, late=True):
                 name = safetext.line(record.title or record.local_id, 80)
-                self.say(f"{name} ended while batchtui was closed")
+                self.say(f"{name} ended while batchtui was closed.")
 
     def _redraw_soon(self) -> None:
         """Redraw once for all the changes that come together."""
@@ -432,7 +432,7 @@ class HomeScreen(BaseScreen[None]):
             self.rearrange()
             self.batches.move_to_key(("run", run))
         elif line is not None and not line.group.several:
-            self.say("this run has one batch: nothing to fold")
+            self.say("This run has one batch: nothing to fold.")
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -533,7 +533,7 @@ class HomeScreen(BaseScreen[None]):
             text = records[0].id or records[0].local_id
             self.app.copy_to_clipboard(text)
             self.say(
-                f"copied {safetext.line(text, 80)}", advice="if the clipboard is empty, the terminal blocks OSC 52"
+                f"Copied {safetext.line(text, 80)}", advice="If the clipboard is empty, the terminal blocks OSC 52."
             )
 
     def action_refresh(self) -> None:

@@ -13,6 +13,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.domain.plan import Plan, Problem
 from batchtui.domain.work import Work
+from batchtui.intake.drafts import Draft
 from batchtui.intake.preview import Previewer
 from batchtui.intake.renderer import read_template
 from batchtui.paths import NoFolder, expanded
@@ -198,7 +199,7 @@ async def try_one(screen: NewScreen) -> None:
 
 async def submit(screen: NewScreen) -> None:
     """Send the plan, after a yes."""
-    from batchtui.tui.new.upload import UploadScreen, ask_when
+    from batchtui.tui.new.upload import UploadScreen, ask_send_now
 
     plan = await screen.current_plan()
     if plan is None:
@@ -206,7 +207,7 @@ async def submit(screen: NewScreen) -> None:
     twin = await screen.in_thread(screen.service.duplicate_of, plan)
     if screen.app.screen is not screen:
         return
-    title = screen.default_title()
+    title = screen.batch_title()
     lines = _confirm_lines(screen, plan, title)
     if twin is not None:
         lines.append(_warning(f"The same requests are already in progress as {batch.name(twin)}: you would pay twice."))
@@ -215,18 +216,29 @@ async def submit(screen: NewScreen) -> None:
     grave = twin is not None or bool(stopped_by)
     if not await screen.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
         return
-    now = await ask_when(screen.app, screen.service, plan)
+    now = await ask_send_now(screen.app, screen.service, plan)
     if now is None or await screen.current_plan() is not plan:
         return
     screen.checked.hand_over()
-    upload = UploadScreen(plan, title=title, allow_cost=bool(stopped_by), again=twin is not None, send_now=now)
+    sent: list[Draft] = []
+
+    async def recorded() -> None:
+        kept = await screen.drafts.forget()
+        if kept is not None:
+            sent.append(kept)
+
+    upload = UploadScreen(
+        plan, title=title, allow_cost=bool(stopped_by), again=twin is not None, send_now=now, recorded=recorded
+    )
     records = await screen.app.push_screen_wait(upload)
     if records == []:
+        screen.drafts.resume()
         screen.discard_soon(plan)
         await screen.check_anew()
     elif screen.is_attached:
-        sent = await screen.drafts.forget()
-        if sent is not None and sent.template_text and not sent.composing and upload.known:
+        if upload.known:
+            await recorded()
+        if sent and sent[0].template_text and not sent[0].composing:
             _say_where_template_is(screen, upload.known[0])
         screen.dismiss(None)
         if upload.known:

@@ -16,15 +16,15 @@ from textual.widgets import OptionList
 from batchtui import safetext
 from batchtui.intake.drafts import (
     Draft,
+    Stamp,
     UnreadableDraft,
     delete_draft,
     first_words,
-    list_drafts,
+    keep_draft,
     load_draft,
     models_of,
-    name_for,
     read_drafts,
-    save_draft,
+    stamp_of,
 )
 from batchtui.present import numbers
 from batchtui.tui.base import run_task
@@ -69,6 +69,9 @@ class DraftKeeper:
         """The draft as it was saved last; None when nothing is worth keeping yet."""
         self.name = ""
         """Of the draft's file, "" until there is something to keep."""
+        self._stamp: Stamp | None = None
+        """Of its file as this form saved or opened it."""
+        self._loaded: tuple[str, Stamp | None] = ("", None)
         self._sent = False
         self._requests_then: int | None = None
         self._writing = asyncio.Lock()
@@ -80,14 +83,11 @@ class DraftKeeper:
         async with self._writing:
             if self._sent:
                 return False
-            if not self.name:
-                taken = await asyncio.to_thread(list_drafts, self._data())
-                self.name = name_for(draft, datetime.now(UTC).date(), taken)
             draft = msgspec.structs.replace(draft, name=self.name)
             if draft.same_as(self.kept):
                 return False
-            await asyncio.to_thread(save_draft, self._data(), draft)
-            self.kept = draft
+            kept, self._stamp = await asyncio.to_thread(keep_draft, self._data(), draft, self._stamp)
+            self.kept, self.name = kept, kept.name
             return True
 
     def set_aside(self) -> str:
@@ -108,8 +108,11 @@ class DraftKeeper:
         return await asyncio.to_thread(find)
 
     async def load(self, name: str) -> Draft:
-        """A draft by its name; raises InputError."""
-        return await asyncio.to_thread(load_draft, self._data(), name)
+        """A draft by its name, to be reopened; raises InputError."""
+        stamp = await asyncio.to_thread(stamp_of, self._data(), name)
+        draft = await asyncio.to_thread(load_draft, self._data(), name)
+        self._loaded = (draft.name, stamp)
+        return draft
 
     async def delete(self, name: str) -> None:
         """Remove a draft; one that is this form's is saved anew when the form is left.  Raises StoreError."""
@@ -120,6 +123,7 @@ class DraftKeeper:
     def reopened(self, draft: Draft) -> None:
         """This draft is the form's from here on."""
         self.kept, self.name = draft, draft.name
+        self._stamp = self._loaded[1] if self._loaded[0] == draft.name else None
         self._requests_then = None if draft.composing else draft.requests
 
     def checked_first(self) -> int | None:
@@ -128,12 +132,19 @@ class DraftKeeper:
         return then
 
     async def forget(self) -> Draft | None:
-        """What was composed is a batch now: its draft goes, and is returned; raises StoreError."""
+        """What was composed is a batch now: its draft goes, and is returned; raises StoreError.
+
+        What another program saved under its name since stays.
+        """
         async with self._writing:
-            kept, self.kept, self._sent = self.kept, None, True
-            if kept is not None:
+            kept, self.kept, self.name, self._sent = self.kept, None, "", True
+            if kept is not None and await asyncio.to_thread(stamp_of, self._data(), kept.name) == self._stamp:
                 await asyncio.to_thread(delete_draft, self._data(), kept.name)
             return kept
+
+    def resume(self) -> None:
+        """The form goes on: what is composed from here on is a draft again."""
+        self._sent = False
 
 
 class DraftList(Choose):

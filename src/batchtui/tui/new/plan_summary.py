@@ -49,6 +49,16 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
     return lines
 
 
+def error_lines(plan: Plan, advice: str) -> list[Content]:
+    """Why a plan with errors can't be sent, with ``advice``, and what of it has none; a single error as it is."""
+    wrong = f"✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {advice}"
+    good = f"{numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
+    only = next((group.first[0] for group in plan.problems if group.level == "error"), None)
+    if plan.errors == 1 and not plan.requests and only is not None:
+        wrong, good = f"✗ 1 error: {safetext.line(only.message, 200)}", safetext.line(only.where, 120)
+    return [Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim")]
+
+
 def _doubt(text: str) -> Content:
     return Content.styled(f"! {text}", "bold $text-warning")
 

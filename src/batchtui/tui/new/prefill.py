@@ -45,7 +45,8 @@ def reopened(kept: BegunDraft) -> PrefilledForm:
 def source_of(service: Service, record: BatchRecord) -> str:
     """How a run is typed as a source: by its title where that is a name of it alone, else by its local id."""
     try:
-        if record.title and service.resolve(record.title).run == record.run:
+        # The last run is another one soon.
+        if record.title not in ("", "last") and service.resolve(record.title).run == record.run:
             return shlex.quote(f"{PREFIX}{record.title}")
     except InputError:
         pass
@@ -75,9 +76,10 @@ def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
     again = service.again(record)
     first = again.first
     requests = sum(r.requests for r in again.run if r.attempt == 0)
-    known = "" if again.recipe is not None else "; its template and options are not known"
     files = bool(again.files)
-    others = "" if files else "; a path in Source replaces them"
+    more = "" if files else "; a path in Source replaces them"
+    if again.recipe is None:
+        more = "; its template and options are not known"
     return PrefilledForm(
         source=source_of(service, first),
         title=again.default_title(AgainChange()),
@@ -85,6 +87,6 @@ def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
         name=again.name,
         again=first.run,
         files=files,
-        words=f"{numbers.plural(requests, 'row')} of {title(first)}, kept with the run{known}{others}",
+        words=f"{numbers.plural(requests, 'row')}, kept with the run{more}",
         other_words=f"compared with those of {title(first)}",
     )

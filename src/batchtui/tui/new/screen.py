@@ -41,7 +41,7 @@ from batchtui.tui.new.check import (
 from batchtui.tui.new.compose_pane import ComposePane
 from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
 from batchtui.tui.new.folded_form import FoldedForm, form_facts
-from batchtui.tui.new.plan_summary import PlanSummary
+from batchtui.tui.new.plan_summary import PlanSummary, error_lines
 from batchtui.tui.new.prefill import PrefilledForm, reopened
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
@@ -176,7 +176,7 @@ class NewScreen(BaseScreen[None]):
         if prefilled.template:
             self.query_one(TemplateEditor).load(prefilled.template, "")
             form.begin_again()
-        self.start_check(fold_from=None if prefilled.words else self.focused)
+        self.start_check()
 
     @property
     def _prefilled_holds(self) -> bool:
@@ -381,7 +381,7 @@ class NewScreen(BaseScreen[None]):
             account=account,
         )
 
-    def default_title(self) -> str:
+    def batch_title(self) -> str:
         """The title that was typed, or the file's name."""
         typed = self.query_one(TitleLine).title.strip()
         if typed or not self.writing:
@@ -642,16 +642,9 @@ class NewScreen(BaseScreen[None]):
         """The plan and its cost, or what keeps it from being one."""
         summary = self.query_one(PlanSummary)
         if plan.errors:
-            wrong = f"✗ {numbers.plural(plan.errors, 'error')}: nothing can be sent. {self._fix_or_skip()}"
-            good = f"{numbers.plural(plan.requests, 'request')} without an error" if plan.requests else " "
-            only = next((group.first[0] for group in plan.problems if group.level == "error"), None)
-            if plan.errors == 1 and not plan.requests and only is not None:
-                wrong, good = f"✗ 1 error: {safetext.line(only.message, 200)}", safetext.line(only.where, 120)
-            summary.say(Content.styled(wrong, "bold $text-error"), Content.styled(good, "dim"))
+            summary.say(*error_lines(plan, self._fix_or_skip()))
         else:
-            profile = self.service.profile
-            limit = profile.max_cost if profile.max_cost is not None else self.service.config.max_cost
-            summary.show_plan(plan, max_cost=limit, stopped_by=self.checked.stopped_by)
+            summary.show_plan(plan, max_cost=self.service.max_cost, stopped_by=self.checked.stopped_by)
 
     def discard_soon(self, plan: Plan) -> None:
         """Throw a plan's staged copy away without making anyone wait."""
@@ -662,9 +655,10 @@ class NewScreen(BaseScreen[None]):
     def _draft(self) -> Draft | None:
         """What the screen holds, None when nothing was composed."""
         form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(ComposePane)
-        if pane.untouched and not editor.composed:
-            return None
         kept, plan = self.drafts.kept, self.plan
+        # What was taken back is taken back in the draft as well.
+        if pane.untouched and not editor.composed and (kept is None or not form.typed):
+            return None
         return Draft(
             name=self.drafts.name,
             title=self.query_one(TitleLine).title,
@@ -672,7 +666,7 @@ class NewScreen(BaseScreen[None]):
             format=form.format or "",
             table=form.table,
             template_path=form.template_path,
-            template_text=editor.edited,
+            template_text=editor.edited if editor.composed else "",
             cache_prefix=form.cache_prefix,
             close_schemas=form.close_schemas,
             skip_bad=form.skip_bad,
@@ -706,7 +700,10 @@ class NewScreen(BaseScreen[None]):
         """Put a draft into the fields, and check it."""
         self.drafts.reopened(draft)
         self._name_draft(draft)
-        self._prefilled = reopened(draft.begun)
+        self._prefilled, deleted = reopened(draft.begun), False
+        if self._prefilled.again and not self.service.history.of_run(self._prefilled.again):
+            # Its template and other rows can be sent all the same.
+            self._prefilled, deleted = PrefilledForm(source=self._prefilled.source), True
         self.query_one(TitleLine).title = draft.title
         self.query_one(SourceForm).restore(draft)
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
@@ -717,6 +714,8 @@ class NewScreen(BaseScreen[None]):
         if mode.chosen == wanted:
             await self.check_anew()
         mode.choose(wanted)
+        if deleted:
+            self.say("The run that this draft makes again was deleted.", advice="Name another source.", level="warn")
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -779,17 +778,19 @@ class NewScreen(BaseScreen[None]):
             self.dismiss(None)
 
     def _say_what_is_kept(self) -> None:
-        chosen = self.service.config.keys
-        again = bindings.true_key(chosen, type(self.tui.home), "new")
+        chosen, home = self.service.config.keys, self.tui.home
+        key = bindings.true_key(chosen, type(home), "new")
+        # Elsewhere the key is another's.
+        again = f"Press {key}" if self.app.screen_stack[-2] is home else f"On home, press {key}"
         if self.drafts.kept is not None and not self._unsaved:
             drafts = bindings.true_key(chosen, NewScreen, "new.drafts")
             self.say_below(
                 f"Draft {label(self.drafts.kept)} saved.",
-                advice=f"Press {again}, then {drafts} to reopen the draft.",
+                advice=f"{again}, then {drafts} to reopen the draft.",
                 level="good",
             )
         elif self.drafts.kept is not None or self.query_one(SourceForm).typed:
-            self.say_below("Form closed; no draft saved.", advice=f"Press {again} to start over.")
+            self.say_below("Form closed; no draft saved.", advice=f"{again} to start over.")
 
     async def on_unmount(self) -> None:
         """Stop what runs, throw the staged copy away."""

@@ -64,7 +64,7 @@ def judge(peek: Peek, model: str) -> str:
     right values left out.
     """
     row = peek.rows[0]
-    columns = [name for name in row.own if not is_likely(name)] if isinstance(row, RunRow) else []
+    columns = [name for name in row.parts.own if not is_likely(name)] if isinstance(row, RunRow) else []
     names = [(name, name if name.isidentifier() else f"row[{name!r}]") for name in columns[:MOST_ASKED]]
     lines = "".join(f"\n{safetext.line(name, 60)}: {{{{ {shown} }}}}" for name, shown in names)
     asked = f"\n<row>{lines}\n</row>\n" if names else "\n<request>\n{{ prompt }}\n</request>\n"
@@ -73,7 +73,7 @@ def judge(peek: Peek, model: str) -> str:
 
 def starter(peek: Peek, model: str) -> str:
     """A template to begin with: the id column as the id, the column with the longest texts as the prompt."""
-    if peek.rows and isinstance(peek.rows[0], RunRow) and peek.rows[0].scoped:
+    if peek.rows and isinstance(peek.rows[0], RunRow) and peek.rows[0].parts.scoped:
         return judge(peek, model)
     ids = next((name for name in peek.columns if name.lower() in ("id", "custom_id", "key")), "")
     custom_id = f'custom_id = "{{{{ {ids} }}}}"\n' if ids.isidentifier() else ""

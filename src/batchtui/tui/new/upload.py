@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import PurePath
 from typing import Any, ClassVar
 
@@ -65,7 +66,7 @@ def part_line(
     )
 
 
-async def ask_when(app: App[Any], service: Service, plan: Plan) -> bool | None:
+async def ask_send_now(app: App[Any], service: Service, plan: Plan) -> bool | None:
     """Whether a plan goes out now, which is asked only where that may pay twice; None when it is not to be sent.
 
     False: as soon as that is safe.
@@ -103,7 +104,9 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         allow_cost: bool = False,
         again: bool = False,
         send_now: bool = False,
+        recorded: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
+        """``recorded`` is called once, when what is sent is on record."""
         super().__init__("Sending", wide=True)
         self._plan = plan
         self._batch_title = title
@@ -111,6 +114,8 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         self._allow_cost = allow_cost
         self._again = again
         self._send_now = send_now
+        self._recorded = recorded
+        self._before: frozenset[str] = frozenset()
         self._records: dict[str, BatchRecord] = {}
         self._progress: dict[str, Progress] = {}
         self._done: list[BatchRecord] | None = None
@@ -133,6 +138,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         """Begin."""
         self._draw()
         self.query_one("#leave").focus()
+        self._before = frozenset(record.local_id for record in self.service.records())
         run_task(self, self._send())
 
     async def _send(self) -> None:
@@ -183,8 +189,13 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         elif isinstance(event, events.RecordChanged) and event.record.fingerprint in {
             p.fingerprint for p in self._plan.parts
         }:
+            if event.record.local_id in self._before:
+                return  # Another batch with the same requests.
             self._records[event.record.fingerprint] = event.record
             self._draw()
+            if self._recorded is not None:
+                recorded, self._recorded = self._recorded, None
+                run_task(self, recorded())
 
     def _draw(self) -> None:
         parts = self._plan.parts

@@ -22,6 +22,7 @@ from batchtui.present.cells import dot
 from batchtui.results.column_counts import ColumnCounts, Counted, count_column
 from batchtui.results.field_columns import FIRST
 from batchtui.results.names import Name, ValueNames
+from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows, View
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
@@ -269,5 +270,5 @@ class CountsScreen(BaseScreen[str | None]):
         counts = self.counts
         if counts is not None:
             name = safetext.filename(f"counts-{counts.name}{'-by-' + counts.by if counts.by else ''}")
-            lines = [present.to_csv(counts).encode("utf-8", "replace")]
+            lines = [csv_line(row) for row in present.to_csv(counts)]
             run_task(self, save_table(self, "Save the counts as CSV", f"{name}.csv", lines), opens=True)

@@ -218,7 +218,7 @@ class ExportScreen(Dialog[str]):
         """The columns to choose from, for a thread; those of the runs it was made from where these are written too."""
         found: list[Choosable] = [*column_names(self._view)]
         if self._with_origin:
-            origins = self.service.besides(self._view, self._origins)
+            origins = self.service.join_runs(self._view, self._origins)
             found += [OriginColumn(name) for each in origins for name, _, _ in each.columns]
             for each in origins:
                 each.close()
@@ -254,15 +254,15 @@ class ExportScreen(Dialog[str]):
 
     def _export(self, dest: Path, format: str, rows: Sequence[int] | None, work: Work) -> int:
         origins = self._origins if self._with_origin and format in TABLES else ()
-        beside = self.service.besides(self._view, origins, work)
+        joined = self.service.join_runs(self._view, origins, work)
         try:
-            how: ExportOptions = {**self._how(format), "beside": beside}
-            if beside and self._chosen and not self._of_origins:
+            how: ExportOptions = {**self._how(format), "joined": joined}
+            if joined and self._chosen and not self._of_origins:
                 # They were chosen before the others were asked for.
-                how["columns"] = [*self._chosen, *(name for each in beside for name, _, _ in each.columns)]
+                how["columns"] = [*self._chosen, *(name for each in joined for name, _, _ in each.columns)]
             return self.service.export(self._view, rows, format, dest, work=work, **how)
         finally:
-            for each in beside:
+            for each in joined:
                 each.close()
 
     async def _write(self, dest: Path, format: str, work: Work) -> None:

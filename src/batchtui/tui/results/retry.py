@@ -32,7 +32,7 @@ from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Confirm, Dialog
 from batchtui.tui.new.plan_summary import plan_lines
-from batchtui.tui.new.upload import UploadScreen, ask_when
+from batchtui.tui.new.upload import UploadScreen, ask_send_now
 from batchtui.tui.results.error_groups import AGAIN
 from batchtui.tui.widgets.cells import COLORS
 from batchtui.tui.widgets.controls import button, line_input
@@ -286,7 +286,7 @@ class RetryScreen(Dialog[bool]):
         ):
             self._plan = plan
             return
-        now = await ask_when(self.app, self.service, plan)
+        now = await ask_send_now(self.app, self.service, plan)
         if now is None:
             self._plan = plan
             return

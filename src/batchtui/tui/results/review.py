@@ -22,7 +22,7 @@ from batchtui.present.matrix import NOT_USABLE
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_scores import answered, usable_rows
 from batchtui.results.gold import is_likely, labels_of
-from batchtui.results.names import Name, ValueNames, names_of
+from batchtui.results.names import IN_LINES, Name, ValueNames, names_of
 from batchtui.results.review import LONGEST_NOTE, REVIEW_FOLDER, Judged, Review, Verdict, draw, hash_of
 from batchtui.results.row_match import identities
 from batchtui.results.scores import label_of
@@ -409,4 +409,5 @@ def _veil() -> Cell:
 
 
 def _of_answer(each: TableColumn) -> bool:
-    return each.answered or each.name in ("run.answer", "run.content", "run.thinking", "run.tool_calls")
+    # Why an answer is invalid says what it holds.
+    return each.answered or (each.name.startswith("run.") and each.name.removeprefix("run.") in IN_LINES)

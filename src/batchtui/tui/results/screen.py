@@ -22,7 +22,7 @@ from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.results.view import Rows, Unchecked, View
-from batchtui.service import events as told
+from batchtui.service import events as service_events
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind
 from batchtui.tui.messages import Happened
@@ -334,18 +334,18 @@ class ResultsScreen(BaseScreen[None]):
     def _happened(self, message: Happened) -> None:
         event = message.event
         if (
-            isinstance(event, told.Transfer)
+            isinstance(event, service_events.Transfer)
             and event.local_id == self.local_id
             and self.view is None
             and event.progress
         ):
             self.show_message(f"Downloading the results: {numbers.size(event.progress.done)}")
-        elif isinstance(event, told.RecordChanged) and event.record.local_id == self.local_id:
+        elif isinstance(event, service_events.RecordChanged) and event.record.local_id == self.local_id:
             before, self.record = self.record, event.record
             self._say_head()
             if before is not None and (before.results, before.status) != (event.record.results, event.record.status):
                 self.open()
-        elif isinstance(event, told.Ended) and self._is_retry(event.record):
+        elif isinstance(event, service_events.Ended) and self._is_retry(event.record):
             if self.run:
                 self.open()
             else:
@@ -413,7 +413,7 @@ class ResultsScreen(BaseScreen[None]):
         parts += [f"{numbers.count(len(self._list.marks))} marked"] if self._list.marks else []
         titles = {each.sort: each.column.title.lower() for each in self._columns}
         by = safetext.line(titles.get(order.key, order.key), 30)
-        parts += [f"by {by}{' down' if order.reverse else ''}"] if order.key != "source" else []
+        parts += [f"sorted by {by}{', reversed' if order.reverse else ''}"] if order.key != "source" else []
         answer = self.detail.answer
         keys = "n next, N previous" if answer.has_hits else "esc ends the search"
         parts += [f"{answer.found}, {keys}"] if answer.found else []

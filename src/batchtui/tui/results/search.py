@@ -19,7 +19,7 @@ from batchtui.domain.work import Work
 from batchtui.present import scores as present
 from batchtui.present.cells import dot
 from batchtui.present.symbols import GLYPHS
-from batchtui.results.filter import Filter, group_filter, parse_filter, reads_answers, settle, sort, tells_answers
+from batchtui.results.filter import Filter, drop_unknown, group_filter, parse_filter, reads_answers, sort, tells_answers
 from batchtui.results.search import find
 from batchtui.results.view import Rows, View
 from batchtui.tui.results.rows import in_tab
@@ -159,7 +159,7 @@ class Search:
         places = {row: place for place, row in enumerate(only)} if only is not None else None
         out: frozenset[int] = frozenset()
         try:
-            chosen = settle(view, wanted.filter(), work)
+            chosen = drop_unknown(view, wanted.filter(), work)
             problem = chosen.problem
             if hidden and tells_answers(view, order.key):
                 order = replace(order, last=hidden)

@@ -145,14 +145,15 @@ def paint_header(
     """The line of titles; an arrow stands at the sorted column's title."""
     line = " " * gutter
     for place in placed:
-        title = place.column.title
+        title, at, room, right = place.column.title, gutter + place.x, place.width, place.column.align == "right"
         if sort and sort[0] == place.column.key:
             arrow = GLYPHS.sort_down if sort[1] else GLYPHS.sort_up
-            title = f"{arrow}{title}" if place.column.align == "right" else f"{title}{arrow}"
-        title = cut_middle(title, place.width)
-        line += " " * max(0, gutter + place.x - cell_len(line)) + fit(
-            title, place.width, right=place.column.align == "right"
-        )
+            if cell_len(title) >= room and (at > cell_len(line) if right else at + room < width):
+                # The arrow stands in the gap beside a title that fills its column.
+                at, room = at - right, room + 1
+                title = fit(cut_middle(title, place.width), place.width)
+            title = f"{arrow}{title}" if right else f"{title}{arrow}"
+        line += " " * max(0, at - cell_len(line)) + fit(cut_middle(title, room), room, right=right)
     return Strip([Segment(line, palette.header)]).adjust_cell_length(width, palette.header)
 
 

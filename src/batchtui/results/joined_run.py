@@ -1,4 +1,4 @@
-"""Another run's columns and fields beside a run's own, row by row of their source, under that run's title."""
+"""Another run's columns and fields joined to a run's own, by the row of their source, under that run's title."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAID: dict[str, Kind] = {"outcome": "text", "answer": "text", "model": "text"}
 """What we say of each of its requests."""
 
 
-class Beside:
+class JoinedRun:
     """The columns of ``other`` for the rows of ``view``; to be closed.  Raises StoreError and Stopped; slow.
 
     Its name stands before each of its columns; a column of the rows that ``view`` has too is not repeated.
@@ -30,21 +30,20 @@ class Beside:
         fields = view_fields(other, work)
         self.columns: list[tuple[str, Kind, Callable[[int], object]]] = []
         """Name, kind, and the value by the view's row; None where there is none."""
-        prefix = name
         for column in self._rows.names:
             if column not in own:
                 self.columns.append(
-                    (f"{prefix}.{quoted(column)}", "value", self._by(self._rows.column(column).__getitem__))
+                    (f"{name}.{quoted(column)}", "value", self._by(self._rows.column(column).__getitem__))
                 )
         taken = set(own) | set(self._rows.names)
         for field in fields.names:
             called = field.path if field.path not in taken and field.path not in SAID else f"answer.{field.path}"
             value_of = self._by(fields.column(field.path).__getitem__)
-            self.columns.append((f"{prefix}.{called}", kind_of(fields, field.path), value_of))
+            self.columns.append((f"{name}.{called}", kind_of(fields, field.path), value_of))
         says = {"outcome": self._outcome, "answer": self._answer, "model": self._model}
         for key, kind in SAID.items():
             called = key if key not in taken else f"run.{key}"
-            self.columns.append((f"{prefix}.{called}", kind, self._by(says[key])))
+            self.columns.append((f"{name}.{called}", kind, self._by(says[key])))
 
     def _by(self, value_of: Callable[[int], object]) -> Callable[[int], object]:
         at = self._at
