@@ -11,6 +11,7 @@ from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.work import Progress, Work
 from batchtui.intake.options import RunChoice
 from batchtui.service.again import AgainChange, watched
+from batchtui.tui.new.prefill import again_of
 from tests.demo_server import running_demo
 from tests.service.harness import plan_retry, request, running, service_on
 from tests.service.test_next_step import JUDGE, LABEL, options, sent, table
@@ -77,6 +78,20 @@ async def test_of_rows_with_one_id_those_that_a_run_took_are_taken_again(tmp_pat
             mixed = service.again(await sent(service, plan, "mixed"))
             said = mixed.difference(service.plan_again(mixed, AgainChange()))
             assert "rows: 3 of the same 6, from the data folder; the others came from rows.csv" in said
+
+
+async def test_an_adopted_batch_is_made_again_from_a_file_and_nothing_is_said_of_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(request(f"{n}-demo-ok")) + "\n" for n in range(3)))
+    with running_demo(tmp_path / "demo") as demo:
+        async with running(service_on(demo, tmp_path / "other")) as other:
+            await sent(other, other.plan([str(path)]), "made there")
+        async with running(service_on(demo, tmp_path / "data")) as service:
+            (remote,), _ = await service.untracked()
+            again = service.again(await service.adopt(remote, "adopted"))
+            assert again_of(service, again.first).words == "its requests are not on this machine: type a path in Source"
+            said = again.difference(service.plan_again(again, AgainChange(sources=(str(path),))))
+            assert said[2:] == ["rows: 3; those of that run are not on this machine"]
 
 
 async def test_a_run_without_its_first_batch_is_not_said_to_be_deleted(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from batchtui.tui.new.drafts import DraftKeeper, DraftList
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.upload import UploadScreen
+from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import TABLE, TEMPLATE, named_template, on_demo, opened, summary
 from tests.tui.waiting import settled, until
-from tests.tui.work import make_service
+from tests.tui.work import add_batch, answered, make_service, request
 
 
 @pytest.fixture
@@ -155,3 +156,21 @@ async def test_a_draft_of_a_run_that_was_deleted_goes_on_with_another_source(ser
         await pilot.press("enter")
         await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
         assert "The run that this draft makes again was deleted." in screen.query_one(StatusLine).said
+
+
+async def test_what_was_sent_over_results_is_said_there(tmp_path: Path) -> None:
+    path = tmp_path / "new.jsonl"
+    path.write_bytes(request("one", "Label one."))
+    async with on_demo(tmp_path, path) as (app, pilot, first, service):
+        add_batch(service, [request("a", "x")], [answered("a", [{"type": "text", "text": "fine"}])])
+        first.dismiss(None)
+        await until(pilot, lambda: app.screen is app.home)
+        await app.push_screen(results := ResultsScreen("20261122T110000Z-aaaaaa"))
+        await app.push_screen(screen := NewScreen(path=str(path)))
+        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, UploadScreen) and app.screen._done is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is results and "new submitted." in results.query_one(StatusLine).said)

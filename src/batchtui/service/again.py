@@ -29,7 +29,7 @@ from batchtui.service.context import Context
 from batchtui.service.lineage import title
 from batchtui.service.recipe import Recipe, read
 from batchtui.store import files
-from batchtui.store.records import ANSWER
+from batchtui.store.records import ANSWER, REQUESTS
 
 MOST_LINES = 12
 """Lines of a template's difference that are shown."""
@@ -86,6 +86,11 @@ class Again:
     def name(self) -> str:
         """What the run is called."""
         return title(self.first)
+
+    @property
+    def requests_here(self) -> bool:
+        """False of a batch that was adopted: it was not submitted from here."""
+        return any((self._context.history.folder(r.local_id) / REQUESTS).exists() for r in self.run)
 
     @property
     def recipe_runs(self) -> tuple[str, ...]:
@@ -228,6 +233,8 @@ class Again:
         try:
             if origin is not None and origin.runs and plan.ok:
                 lines.append(self._same_rows(len(view), plan))
+            elif plan.ok and not self.requests_here:
+                lines.append(f"rows: {plan.requests:,}; those of that run are not on this machine")
             elif plan.ok:
                 lines.append(RowChanges.of(view, plan, origin.changes if origin else {}, work).words())
             lines += self._params(view, plan)
@@ -253,7 +260,7 @@ class Again:
         for part in plan.parts:
             after.update(part.models)
         lines = []
-        if set(before) != set(after) and after:
+        if before and after and set(before) != set(after):
             lines.append(f"model: {_listed(before)} → {_listed(after)}")
         rows = Places(view).in_order()
         old = next((raw for row in rows[:1] if (raw := view.request_raw(row)) is not None), None)

@@ -240,6 +240,9 @@ async def submit(screen: NewScreen) -> None:
             await recorded()
         if sent and sent[0].template_text and not sent[0].composing:
             _say_where_template_is(screen, upload.known[0])
+        elif screen.app.screen_stack[-2] is not screen.tui.home and any(record.id for record in upload.known):
+            named = safetext.line(title, 60) or "The batch"
+            screen.say_below(f"{named} submitted.", advice="On home the cursor is on it.", level="good")
         screen.dismiss(None)
         if upload.known:
             screen.tui.home.go_to(upload.known[0])

@@ -80,6 +80,9 @@ def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
     more = "" if files else "; a path in Source replaces them"
     if again.recipe is None:
         more = "; its template and options are not known"
+    kept = f"{numbers.plural(requests, 'row')}, kept with the run{more}"
+    if not again.requests_here:
+        kept = "its requests are not on this machine: type a path in Source"
     return PrefilledForm(
         source=source_of(service, first),
         title=again.default_title(AgainChange()),
@@ -87,6 +90,6 @@ def again_of(service: Service, record: BatchRecord) -> PrefilledForm:
         name=again.name,
         again=first.run,
         files=files,
-        words=f"{numbers.plural(requests, 'row')}, kept with the run{more}",
+        words=kept,
         other_words=f"compared with those of {title(first)}",
     )
