@@ -325,7 +325,7 @@ def fakes(service: Service) -> None:
     async def fails(*_: Any, **__: Any) -> Any:
         raise ServiceError(COMPOSITES[4], advice=COMPOSITES[5])
 
-    for name, fake in (("elsewhere", elsewhere), ("models", models), ("try_one", try_one), ("submit", fails)):
+    for name, fake in (("untracked", elsewhere), ("models", models), ("try_one", try_one), ("submit", fails)):
         setattr(service, name, fake)
     for name in ("count_sample", "refresh", "fetch", "cancel", "delete", "edit", "adopt"):
         setattr(service, name, fails)

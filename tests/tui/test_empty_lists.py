@@ -12,8 +12,9 @@ from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.counts import CountsScreen
 from batchtui.tui.results.rows import nothing_in, tabs
 from batchtui.tui.widgets.row_list import RowList
-from tests.tui.test_every_size import text_of
-from tests.tui.test_results_table import labels, opened
+from tests.tui.labelled import labels
+from tests.tui.picture import text_of
+from tests.tui.test_results_table import opened
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_app, make_service
 

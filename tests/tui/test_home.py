@@ -281,7 +281,7 @@ async def test_batches_made_elsewhere_come_page_by_page_and_are_adopted(app: Bat
         ]
         return made, following
 
-    monkeypatch.setattr(app.service, "elsewhere", elsewhere)
+    monkeypatch.setattr(app.service, "untracked", elsewhere)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, RemoteBatchesScreen) and len(app.screen.rows) == 30)
@@ -396,7 +396,7 @@ async def test_pages_with_hardly_a_batch_of_others_are_gone_through_until_the_sc
         made = [RemoteBatch(id=f"msgbatch_y{number:02}", processing_status="ended", created_at=NOW)]
         return made if number % 2 else [], f"p{number}" if number < 7 else None
 
-    monkeypatch.setattr(app.service, "elsewhere", elsewhere)
+    monkeypatch.setattr(app.service, "untracked", elsewhere)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, RemoteBatchesScreen) and len(app.screen.rows) == 4)
@@ -409,7 +409,7 @@ async def test_a_page_that_fails_says_no_more_than_what_is_known(app: BatchtuiAp
     async def elsewhere(after_id: str | None = None) -> Any:
         raise NoNetwork("the service can't be reached", advice="see that there is a network")
 
-    monkeypatch.setattr(app.service, "elsewhere", elsewhere)
+    monkeypatch.setattr(app.service, "untracked", elsewhere)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, RemoteBatchesScreen))
@@ -500,7 +500,7 @@ async def test_asking_anew_while_a_page_is_on_its_way_begins_with_the_first(app:
             return [RemoteBatch(id="msgbatch_old", processing_status="ended", created_at=NOW)], "p1"
         return [RemoteBatch(id="msgbatch_new", processing_status="ended", created_at=NOW)], None
 
-    monkeypatch.setattr(app.service, "elsewhere", elsewhere)
+    monkeypatch.setattr(app.service, "untracked", elsewhere)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
         await until(pilot, lambda: asked == [None])

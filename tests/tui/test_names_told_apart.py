@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 
 from batchtui.cli.words import table
@@ -12,7 +13,8 @@ from batchtui.present.fitting import MiddleCut
 from batchtui.present.scores import short_names
 from batchtui.tui.home.model import HomeModel
 from batchtui.tui.home.rows import COLUMNS, HomeRows
-from batchtui.tui.widgets.columns import lay_out
+from batchtui.tui.widgets.cells import CellStyles, paint_header
+from batchtui.tui.widgets.columns import Column, lay_out
 from tests.tui.test_home_model import record
 from tests.tui.work import NOW
 
@@ -40,6 +42,13 @@ def test_home_compare_and_the_command_line_tell_names_apart_that_differ_at_the_e
     for names in (names_within((ONE, TWO), 40), short_names((ONE, TWO), 24), (name_of(ONE), name_of(TWO))):
         assert len(set(names)) == 2, names
     assert names_within(("short", ONE), 40)[1] == cut_middle(ONE, 35), "a short name leaves its room to the other"
+
+
+def test_titles_of_columns_are_cut_in_the_middle_too() -> None:
+    columns = [Column(f"c{n}", title, 12) for n, title in enumerate((ONE, TWO))]
+    palette = CellStyles(Style(), Style(), Style(), Style(), {}, {})
+    line = paint_header(lay_out(columns, 30, 2), 30, 0, palette, None).text
+    assert "haiku" in line and "onnet" in line
 
 
 def test_what_stands_beside_a_name_stays_while_the_name_keeps_some_room() -> None:

@@ -14,9 +14,9 @@ from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.counts import CountsScreen
 from batchtui.tui.results.score import ScoreScreen
 from batchtui.tui.results.screen import ResultsScreen
-from tests.tui.test_every_size import text_of
+from tests.tui.labelled import labels
+from tests.tui.picture import text_of
 from tests.tui.test_home_model import record
-from tests.tui.test_results_table import labels
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_app, make_service
 

@@ -81,6 +81,7 @@ async def test_score_to_the_rows_of_a_cell_and_back(app: BatchtuiApp) -> None:
         assert isinstance(shown, ResultsScreen)
         await until(pilot, lambda: list(shown.rows) == sorted(wanted))
         assert shown.cursor_row == shown.rows[0], "in the order of the source, from the first"
+        assert text_of(app).splitlines()[-1].lstrip().startswith("A matrix  ")
         await keys(pilot, "A")  # Back to the matrix, on the same cell, and to another one's rows.
         assert isinstance(pilot.app.screen, ScoreScreen) and pilot.app.screen.at == (spot.row, spot.column)
         await keys(pilot, "escape")
@@ -88,6 +89,7 @@ async def test_score_to_the_rows_of_a_cell_and_back(app: BatchtuiApp) -> None:
         assert f"gold {spot.row}" in text_of(app)
         await keys(pilot, "escape")
         await until(pilot, lambda: len(shown.rows) == ROWS)
+        assert "matrix" not in text_of(app).splitlines()[-1]
         # A file by id, and one that has none of them.
         Path("gold.csv").write_text("id,tone\nR00,negative\nR01,negative\n")
         Path("other.csv").write_text("id,tone\nX,negative\n")

@@ -117,6 +117,42 @@ def full_name(record: BatchRecord) -> str:
     return " ".join(filter(None, (name_of(name(record), 60), part_name(record))))
 
 
+def titles(records: Sequence[BatchRecord], *, requests: bool = False, most: int = 4) -> str:
+    """What some batches are called, several of a run by its title: ``labels (3 batches), reviews and 2 more``; with how many
+    requests each has, where ``requests`` are wanted.
+    """
+    runs: dict[str, list[BatchRecord]] = {}
+    for each in records:
+        runs.setdefault(each.run, []).append(each)
+    shown = []
+    for run in list(runs.values())[:most]:
+        counts = [f"{len(run)} batches"] if len(run) > 1 else []
+        counts += [numbers.plural(sum(r.requests for r in run), "request")] if requests else []
+        title = name_of(name(run[0]), 60) if len(run) > 1 else full_name(run[0])
+        shown.append(f"{title} ({', '.join(counts)})" if counts else title)
+    return ", ".join(shown) + (f" and {len(runs) - most} more" if len(runs) > most else "")
+
+
+def deleted_with(records: Sequence[BatchRecord], verdicts: int, *, here: bool, there: bool) -> list[str]:
+    """What goes when batches are deleted, beside themselves, a sentence each; ``verdicts`` are those of reviews."""
+    stored = sum(r.results == "stored" for r in records)
+    due = sum(r.results_due for r in records)
+    paid = sum((r.cost_usd for r in records if r.cost_usd is not None), Decimal(0))
+    lines = []
+    if here and stored:
+        lines.append(
+            f"Deleting here also deletes the downloaded results of {numbers.plural(stored, 'batch', 'batches')}."
+        )
+    if here and verdicts:
+        lines.append(f"Deleting here also deletes {numbers.plural(verdicts, 'verdict')} of your review.")
+    if there and due:
+        few = numbers.plural(due, "batch", "batches")
+        lines.append(f"The results of {few} are not downloaded: once deleted at the API, they are lost.")
+    if here and paid:
+        lines.append(f"Once deleted here, {numbers.usd(paid)} no longer counts as spending.")
+    return lines
+
+
 def status(record: BatchRecord) -> str:
     """How a batch stands and what came of it, in words that never call a partial failure a success."""
     if record.asks:

@@ -369,6 +369,11 @@ def hidden(count: int) -> str:
     return f"{numbers.plural(count, 'answer')} of the blind sample {'is' if count == 1 else 'are'} hidden until your verdict"
 
 
+def hidden_exported(count: int) -> str:
+    """What is said before hidden answers are exported; "" for none."""
+    return f"{hidden(count)}; the export holds {'it' if count == 1 else 'them'}" if count else ""
+
+
 def unreadable_verdicts(count: int) -> str:
     """``2 lines of review.jsonl can't be read and are left out``; "" when there are none."""
     left_out = "is" if count == 1 else "are"

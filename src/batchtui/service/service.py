@@ -317,6 +317,22 @@ class Service:
 
         return review_of(self.context, record.run)
 
+    def verdicts(self, records: Sequence[BatchRecord]) -> int:
+        """How many verdicts are kept in the folders of these batches: those of the runs they are the first batch of."""
+        count = 0
+        for record in records:
+            if self.run_of(record)[0].local_id == record.local_id:
+                with contextlib.suppress(StoreError):
+                    count += len(self.review(record))
+        return count
+
+    def hidden_answers(self, records: Sequence[BatchRecord]) -> int:
+        """How many answers of the runs of these batches a blind sample hides.  Raises StoreError."""
+        from batchtui.results.review import Review
+
+        runs = {record.run for record in records}
+        return sum(len(Review(self.history.run_folder(run)).hidden()) for run in runs)
+
     def gold(self, view: View, names: ValueNames, field: Name, text: str, record: BatchRecord) -> Gold:
         """Gold for a field as ``--gold`` names it: a column, ``review``, ``review:ID``, a file by id.
 

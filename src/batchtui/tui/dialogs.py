@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import ClassVar, NamedTuple, TypeVar
 
@@ -17,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
-from batchtui.present import batch, numbers
+from batchtui.present import batch
 from batchtui.tui import bindings
 from batchtui.tui.base import BaseModal
 from batchtui.tui.bindings import bind
@@ -204,20 +203,13 @@ def ask_replace(dest: Path) -> Confirm:
     return Confirm(f"{dest} already exists", ["Replace the file?"], yes="Replace", grave=True)
 
 
-def ask_delete(records: Sequence[BatchRecord]) -> Choose:
-    """A question that is answered ``keep``, ``here``, ``there`` or ``both``; keeping is in focus."""
+def ask_delete(records: Sequence[BatchRecord], verdicts: int) -> Choose:
+    """A question that is answered ``keep``, ``here``, ``there`` or ``both``; keeping is in focus.  ``verdicts`` are those
+    of reviews that go too.
+    """
     stored = [r for r in records if r.results == "stored"]
-    only_there = [r for r in records if r.results_due]
     at_service = [r for r in records if r.id and r.archived_at is None and r.results != "gone"]
-    requests = numbers.plural(sum(r.requests for r in records), "request")
-    more = f" and {len(records) - 1} more" if len(records) > 1 else ""
-    lines = [f"{batch.name(records[0])}{more}, {requests}"]
-    if only_there:
-        few = numbers.plural(len(only_there), "batch", "batches")
-        lines.append(f"The results of {few} are not downloaded: once deleted at the API, they are lost.")
-    paid = sum((r.cost_usd for r in records if r.cost_usd is not None), Decimal(0))
-    if paid:
-        lines.append(f"Once deleted here, {numbers.usd(paid)} no longer counts as spending.")
+    lines = batch.deleted_with(records, verdicts, here=True, there=bool(at_service))
     choices: list[tuple[str, str | Content]] = [("keep", "No, keep them" if len(records) > 1 else "No, keep it")]
     if at_service:
         kept = "downloaded results stay here" if stored else "only the record stays here"
@@ -227,7 +219,7 @@ def ask_delete(records: Sequence[BatchRecord]) -> Choose:
     choices.append(("here", _choice("Here", f"{what}; {back}")))
     if at_service:
         choices.append(("both", _choice("Both", "everything, permanently")))
-    return Choose(f"Delete {numbers.plural(len(records), 'batch', 'batches')}?", choices, lines=lines)
+    return Choose(f"Delete {batch.titles(records, requests=True)}?", choices, lines=lines)
 
 
 def _choice(what: str, loses: str) -> Content:

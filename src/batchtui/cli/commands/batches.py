@@ -291,7 +291,7 @@ def cancel_(session: Session, ids: tuple[str, ...]) -> int:
     named = all_meant(service, ids)
     # Of a run what is over is not in question, unless all of it is.
     records = [r for r in named if len(named) <= len(ids) or r.active] or named
-    if not session.confirm(f"Cancel {_named(records)}?"):
+    if not session.confirm(f"Cancel {batch.titles(records, requests=True)}?"):
         return InputError.exit_code
     results = session.run(lambda: service.cancel([r.local_id for r in records]), service)
     code = 0
@@ -304,12 +304,6 @@ def cancel_(session: Session, ids: tuple[str, ...]) -> int:
     if session.json:
         print_json([r for i in results if (r := service.history.get(i)) is not None])
     return code
-
-
-def _named(records: list[BatchRecord]) -> str:
-    if len(records) == 1:
-        return f"{batch.full_name(records[0])} ({records[0].requests:,} requests)"
-    return f"{len(records)} batches ({sum(r.requests for r in records):,} requests)"
 
 
 @verb("delete")
@@ -330,7 +324,10 @@ def delete_(session: Session, ids: tuple[str, ...], here: bool, there: bool) -> 
     records = all_meant(service, ids)
     both = here == there
     lost = "here and at the API" if both else "here" if here else "at the API"
-    if not session.confirm(f"Delete {_named(records)} {lost}?  This can't be undone."):
+    if session.asks:
+        for line in batch.deleted_with(records, service.verdicts(records), here=both or here, there=both or there):
+            say(line)
+    if not session.confirm(f"Delete {batch.titles(records, requests=True)} {lost}?  This can't be undone."):
         return InputError.exit_code
     results = session.run(
         lambda: service.delete([r.local_id for r in records], here=both or here, there=both or there), service
@@ -366,9 +363,9 @@ def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone:
     service = session.service()
     if gone:
         record = named(service, id_)
-        if not session.confirm(
-            f"Mark {_named([record])} as gone?  It is not checked any more; its requests can be retried as a new batch."
-        ):
+        called = batch.titles([record], requests=True)
+        what = "It is not checked any more; its requests can be retried as a new batch."
+        if not session.confirm(f"Mark {called} as gone?  {what}"):
             return InputError.exit_code
         after = session.run(lambda: service.mark_gone(record.local_id), service)
     elif never or remote:

@@ -134,6 +134,10 @@ def results_(
     )
     records = brought(session, service, record, run=run)
     bring_joined(session, service, joined)
+    if hidden := service.hidden_answers([record]):
+        from batchtui.present.scores import hidden_exported
+
+        say(f"warning: {hidden_exported(hidden)}")
     written = write_results(
         session,
         service,

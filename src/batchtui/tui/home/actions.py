@@ -74,7 +74,7 @@ async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
         return
     open_requests = sum(r.counts.processing or r.requests - r.counts.done for r in running)
     lines = [
-        f"{names(running)}",
+        batch.titles(running),
         f"Up to {numbers.plural(open_requests, 'request')} will have no answer.",
         "Requests that are already processed keep their results and are charged.",
         "This can't be undone. Requests without an answer can be retried with r.",
@@ -128,7 +128,7 @@ async def fetch(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
         return
     done: dict[str, object] = {}
     for record in chosen:
-        home.say(f"Downloading the results of {names([record])}…")
+        home.say(f"Downloading the results of {batch.titles([record])}…")
         try:
             done[record.local_id] = await home.ask(home.service.fetch(record.local_id, again=True))
         except BatchtuiError as error:
@@ -194,11 +194,11 @@ async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
         home.nothing(*_UNSURE)
         return
     if busy:
-        home.nothing(f"{names(busy)} is still in progress", "cancel it first and wait until it has ended")
+        home.nothing(f"{batch.titles(busy)} is still in progress", "cancel it first and wait until it has ended")
         return
     if not home.only_mine(chosen):
         return
-    where = await home.app.push_screen_wait(ask_delete(chosen))
+    where = await home.app.push_screen_wait(ask_delete(chosen, await home.in_thread(home.service.verdicts, chosen)))
     if where in (None, "keep"):
         return
     here, there = where in ("here", "both"), where in ("there", "both")
@@ -254,16 +254,6 @@ def _profile_choices(service: Service) -> list[tuple[str, str | Content]]:
         line = Content.assemble((f"{sign} ", "$text-primary"), f"{safetext.line(name, 30):<16} ")
         choices.append((name, line + Content.styled(safetext.line(where + workspace, 80), "$foreground 60%")))
     return choices
-
-
-def names(records: Sequence[BatchRecord], most: int = 4) -> str:
-    """What some batches are called, the first few by name."""
-    shown = []
-    for record in records[:most]:
-        part = batch.part_name(record)
-        shown.append(f"{batch.name(record)} {part}".strip())
-    more = f" and {len(records) - most} more" if len(records) > most else ""
-    return ", ".join(shown) + more
 
 
 async def resolve(home: HomeScreen, record: BatchRecord | None) -> None:
@@ -352,10 +342,12 @@ def _not_usable(view: View, batches: set[str]) -> NotUsable:
 
 async def export_one(home: HomeScreen, record: BatchRecord, *, run: bool) -> None:
     """Write one batch's results, or its whole run's, merged.  Raises BatchtuiError."""
+    from batchtui.present.scores import hidden_exported
     from batchtui.tui.results.export import export_rows
 
     view = await home.in_thread(home.service.open_results, record.local_id, run=run)
-    await export_rows(home, view, range(len(view)), record, batch.file_stem(record, part=True))
+    warning = hidden_exported(await home.in_thread(home.service.hidden_answers, [record]))
+    await export_rows(home, view, range(len(view)), record, batch.file_stem(record, part=True), warning)
 
 
 def free_name(folder: Path, name: str, local_id: str) -> Path:
@@ -366,8 +358,12 @@ def free_name(folder: Path, name: str, local_id: str) -> Path:
 
 async def export_many(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     """Write each batch's results into a folder, as received; what is there already is left alone.  Raises BatchtuiError."""
+    from batchtui.present.scores import hidden_exported
+
     few = numbers.plural(len(records), "batch", "batches")
-    hint = f"One file per batch, as received (JSONL): {names(records)}."
+    hint = f"One file per batch, as received (JSONL): {batch.titles(records)}."
+    hidden = hidden_exported(await home.in_thread(home.service.hidden_answers, records))
+    hint += f"\n{GLYPHS.warning} {hidden}." if hidden else ""
     answer = await home.app.push_screen_wait(
         Ask(f"Export the results of {few} to a folder", value="results/", hint=hint)
     )

@@ -207,8 +207,10 @@ async def compare(screen: ResultsScreen) -> None:
     if not others:
         screen.say("No other batch has results to compare with.")
         return
+    said = [_other(r, [each for each in records if each.run == r.run] if runs else [r]) for r in others[:200]]
     choices = [
-        (r.local_id, _other(r, [each for each in records if each.run == r.run] if runs else [r])) for r in others[:200]
+        (r.local_id, f"{words}  {numbers.at(r.made_at)}" if said.count(words) > 1 else words)
+        for r, words in zip(others[:200], said, strict=True)
     ]
     chosen = await screen.app.push_screen_wait(Choose("Compare with", choices))
     if chosen is None:
@@ -227,8 +229,7 @@ def _other(record: BatchRecord, taken: Sequence[BatchRecord]) -> str:
     """One of the choices to compare with: a batch, or all batches of a run."""
     model = f"  {_model(record)}" if record.models else ""
     if len(taken) == 1:
-        part = batch.part_name(record)
-        return f"{batch.name(record)} {part}  {numbers.plural(record.requests, 'request')}  {batch.cost(record)}{model}"
+        return f"{batch.full_name(record)}  {numbers.plural(record.requests, 'request')}  {batch.cost(record)}{model}"
     first = sum(r.requests for r in taken if not r.attempt)
     return f"{batch.name(record)}  {numbers.plural(first, 'request')}  whole run: {len(taken)} batches{model}"
 

@@ -19,6 +19,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.present.cells import as_many, names_within
+from batchtui.present.scores import no_rows_shared, told_apart
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
@@ -36,7 +37,7 @@ from batchtui.tui.widgets.tab_line import Tab, TabLine
 
 COLUMNS = (
     Column("id", "Request", 12, max_width=30, flex=1),
-    Column("kind", "Changed", 12),
+    Column("kind", "Changed", 13),
     Column("left", "Before", 16, flex=1, priority=1),
     Column("right", "After", 16, flex=1),
     Column("tokens", "Out", 7, align="right", priority=3),
@@ -172,7 +173,7 @@ class CompareScreen(BaseScreen[None]):
         self._work.stop()
         self._work = work_for(self)
         records = [self._record(n) for n in (0, 1)]
-        self._names = [f"{batch.name(r)} {'' if self._runs else batch.part_name(r)}".strip() for r in records]
+        self._names = told_apart([batch.name(r) if self._runs else batch.full_name(r) for r in records])
         self._say_title(self.app.size.width)
         comparison = await self.in_thread(self._read, self._work)
         if not self.is_attached:
@@ -186,7 +187,9 @@ class CompareScreen(BaseScreen[None]):
         self._totals = await self.in_thread(comparison.totals)
         self._say_totals(self.app.size.width)
         self._select()
-        if not changed:
+        if not self._totals.requests and len(comparison):
+            self.say(no_rows_shared(), level="warn")
+        elif not changed:
             self.say("No differences: all answers are the same.", level="good")
 
     def _read(self, work: Work) -> Comparison:

@@ -19,6 +19,7 @@ from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.domain.work import Work
 from batchtui.paths import expanded
 from batchtui.present import numbers
+from batchtui.present.symbols import GLYPHS
 from batchtui.results.asked import asks_for_values
 from batchtui.results.export import TABLES, ExportOptions
 from batchtui.results.export_job import there_already
@@ -89,11 +90,13 @@ class ExportScreen(Dialog[str]):
         whole: bool,
         values: bool = False,
         origins: Sequence[BatchRecord] = (),
+        warning: str = "",
     ) -> None:
         """``values``: requests asked for values, which a table holds best; ``origins``: the runs it was made from."""
         super().__init__(
             f"Export {'all' if whole else 'the selected'} {numbers.plural(len(rows), 'result')}", wide=True
         )
+        self._warning = warning
         self._origins = origins
         self._with_origin = False
         self._view = view
@@ -114,7 +117,9 @@ class ExportScreen(Dialog[str]):
         self._suggested = ""
 
     def body(self) -> ComposeResult:
-        """Format, place, what it is, progress."""
+        """What has to be known first, format, place, what it is, progress."""
+        if self._warning:
+            yield Static(Content.styled(f"{GLYPHS.warning} {self._warning}", "$text-warning"), markup=False)
         yield TabLine([Tab(name, name) for name in self._formats], id="export-format")
         yield Static("", id="export-what", markup=False)
         yield Static("", id="export-options", markup=False)
@@ -301,12 +306,16 @@ class ExportScreen(Dialog[str]):
 
 
 async def export_rows(
-    screen: BaseScreen[None], view: View, rows: Sequence[int], record: BatchRecord, name: str
+    screen: BaseScreen[None], view: View, rows: Sequence[int], record: BatchRecord, name: str, warning: str = ""
 ) -> None:
-    """Ask how rows of a view are exported, write them, and say what was written.  Raises BatchtuiError."""
+    """Ask how rows of a view are exported, write them, and say what was written; the question says ``warning`` first.
+    Raises BatchtuiError.
+    """
     origins = await screen.in_thread(screen.service.lineage.origins, record.run)
     values = await screen.in_thread(asks_for_values, view)
-    dialog = ExportScreen(view, rows, name, whole=len(rows) == len(view), values=values, origins=origins)
+    dialog = ExportScreen(
+        view, rows, name, whole=len(rows) == len(view), values=values, origins=origins, warning=warning
+    )
     said = await screen.app.push_screen_wait(dialog)
     if said:
         screen.say(said, level="good")

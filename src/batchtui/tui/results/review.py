@@ -112,6 +112,10 @@ class ReviewModel:
     def _judged(self) -> str:
         return "" if self.field is None or self.field.scope == "run" else self.field.key
 
+    @property
+    def _field_shown(self) -> str:
+        return name_of(self.field.bare) if self.field is not None and self.field.scope != "run" else "answer"
+
     # --- what the list shows ----------------------------------------------------------------------------------------
 
     def columns(self, columns: tuple[TableColumn, ...]) -> tuple[TableColumn, ...]:
@@ -223,7 +227,7 @@ class ReviewModel:
         own = (await self._screen.in_thread(answered, self._screen.view, names, self.field))[row]
         value: str | None = own if right else None
         if self.hides(row):
-            chosen = await self._right_value(names, "What is the right value?", None)
+            chosen = await self._right_value(names, f"What is the right {self._field_shown}?", None)
             if chosen is None:
                 return
             value = chosen or None
@@ -234,7 +238,7 @@ class ReviewModel:
             self._screen.say("This answer is not usable. Press - to give the right value.", level="warn")
             return
         elif not right and self.field.scope != "run":
-            chosen = await self._right_value(names, "Wrong. What is the right value?", own)
+            chosen = await self._right_value(names, f"Wrong. What is the right {self._field_shown}?", own)
             if chosen is None:
                 return
             value = chosen or None

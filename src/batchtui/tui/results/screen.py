@@ -49,6 +49,8 @@ WIDE = 110
 TALL = 40
 """From this height on a narrow screen shows it below the list."""
 FILTER_HINT = "words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…"
+MATRIX_WORDS = "matrix", "back to the score's matrix"
+"""Label and tip of the key of a score among rows that are from one."""
 _NEED_A_VIEW = frozenset(
     {
         "groups",
@@ -579,8 +581,9 @@ class ResultsScreen(BaseScreen[None]):
 
     @property
     def words_here(self) -> Mapping[str, tuple[str, str]]:
-        """Of an answer that is hidden both keys of the review ask for the value."""
-        return dict.fromkeys(self.REVIEW_KEYS[:2], VALUE_WORDS) if self._at_hidden else {}
+        """Of an answer that is hidden both keys of the review ask for the value; from rows of a score one goes back to it."""
+        words = dict.fromkeys(self.REVIEW_KEYS[:2], VALUE_WORDS) if self._at_hidden else {}
+        return words | {"results.score": MATRIX_WORDS} if self.scored is not None else words
 
     @property
     def _at_hidden(self) -> bool:
@@ -589,12 +592,15 @@ class ResultsScreen(BaseScreen[None]):
         return row is not None and self.reviewing.hides(row)
 
     def _show_keys(self) -> None:
-        """The keys of a review first, while its sample is shown; of two that ask for the same, one."""
+        """First the keys of a review while its sample is shown, of two that ask for the same one; the key back to a score
+        while its rows are.
+        """
         right, wrong, note = self.REVIEW_KEYS
-        first = () if not self._sampled else (right, note) if self._at_hidden else (right, wrong, note)
+        review = () if not self._sampled else (right, note) if self._at_hidden else (right, wrong, note)
+        first = ("results.score",) if self.scored is not None else review
         if (first, self._at_hidden) != self._keys_shown:
             self._keys_shown = first, self._at_hidden
-            self.query_one(KeyLine).show((*first, *self.KEY_LINE))
+            self.query_one(KeyLine).show(tuple(dict.fromkeys((*first, *self.KEY_LINE))))
 
     def move_to(self, row: int) -> None:
         """The cursor to a row that is shown."""

@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
-from batchtui.present.cells import fit
+from batchtui.present.cells import cut_middle, fit
 from batchtui.present.fitting import FittingText
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.widgets.columns import Align, Placed
@@ -151,9 +151,9 @@ def paint_header(
             if cell_len(title) >= room and (at > cell_len(line) if right else at + room < width):
                 # The arrow stands in the gap beside a title that fills its column.
                 at, room = at - right, room + 1
-                title = fit(title, place.width)
+                title = fit(cut_middle(title, place.width), place.width)
             title = f"{arrow}{title}" if right else f"{title}{arrow}"
-        line += " " * max(0, at - cell_len(line)) + fit(title, room, right=right)
+        line += " " * max(0, at - cell_len(line)) + fit(cut_middle(title, room), room, right=right)
     return Strip([Segment(line, palette.header)]).adjust_cell_length(width, palette.header)
 
 

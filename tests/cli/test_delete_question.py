@@ -1,0 +1,45 @@
+"""Before anything is deleted the question names what: titles, batches, requests, results on disk, verdicts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from batchtui.cli.session import Session
+from batchtui.present import batch
+from tests.cli.calling import Caller
+from tests.cli.test_runs import small_parts
+from tests.tui.test_home_model import record
+
+
+def test_what_goes_is_named_by_title_once_a_run() -> None:
+    run = [record(local_id=f"b{n}", run="r", title="labels", part=n, parts=3, results="stored") for n in (1, 2, 3)]
+    others = [record(local_id=f"c{n}", run=f"c{n}", title=f"reviews {n}", requests=1) for n in range(5)]
+    assert batch.titles(run, requests=True) == "labels (3 batches, 30 requests)"
+    assert batch.titles(run[:1]) == "labels 1/3" and batch.titles(others[:1], requests=True) == "reviews 0 (1 request)"
+    assert batch.titles([*run, *others]) == "labels (3 batches), reviews 0, reviews 1, reviews 2 and 2 more"
+    due = record(local_id="d", status="ended", results="none", cost_usd=Decimal("0.5"))
+    said = batch.deleted_with([*run, due], 12, here=True, there=True)
+    assert said == [
+        "Deleting here also deletes the downloaded results of 3 batches.",
+        "Deleting here also deletes 12 verdicts of your review.",
+        "The results of 1 batch are not downloaded: once deleted at the API, they are lost.",
+        "Once deleted here, $0.50 no longer counts as spending.",
+    ]
+    assert batch.deleted_with(run, 12, here=False, there=True) == []
+
+
+def test_the_command_line_asks_by_title_and_says_what_goes_too(
+    call: Caller, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_parts(own_folders, 3)
+    call("submit", call.source(9), "--title", "labels", "--wait", "--yes")
+    asked: list[str] = []
+    monkeypatch.setattr(Session, "asks", True)
+    monkeypatch.setattr("click.confirm", lambda question, **_: bool(asked.append(question)))
+    said = call("delete", "labels")
+    assert said.code == 2 and len(call("list", "--json").json) == 3
+    assert asked == ["Delete labels (3 batches, 9 requests) here and at the API?  This can't be undone."]
+    assert "Deleting here also deletes the downloaded results of 3 batches." in said.err

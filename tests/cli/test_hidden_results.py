@@ -1,0 +1,15 @@
+"""results writes answers that a blind sample hides, and says so."""
+
+from __future__ import annotations
+
+from batchtui import paths
+from tests.cli.calling import Caller
+from tests.tui.test_hidden_exported import SAID, hide
+
+
+def test_results_says_that_hidden_answers_are_written(call: Caller) -> None:
+    run = call("submit", call.source(), "--wait", "--json").json["run"]
+    assert "hidden" not in call("results", "last").err
+    hide(paths.data_dir() / "batches" / call("show", "last", "--json").json["local_id"])
+    said = call("results", run, "-o", call.folder / "all.jsonl")
+    assert said.code == 0 and f"warning: {SAID}" in said.err
