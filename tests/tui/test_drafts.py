@@ -16,7 +16,7 @@ from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import TABLE, TEMPLATE, named_template, on_demo, opened, summary
+from tests.tui.test_new import TABLE, TEMPLATE, named_template, on_demo, opened, summary, up_to_date
 from tests.tui.waiting import settled, until
 from tests.tui.work import add_batch, answered, make_service, request
 
@@ -74,7 +74,7 @@ async def test_the_last_draft_is_offered_listed_and_deleted_after_a_yes(service:
 async def test_a_draft_that_makes_another_number_of_requests_now_says_so(service: Service, table: Path) -> None:
     async with opened(service, table) as (app, pilot, screen):
         screen.query_one("#template-text", TextArea).text = TEMPLATE
-        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await until(pilot, lambda: up_to_date(screen))
         await pilot.press("escape")
         await settled(pilot)
         while app.screen is screen:
@@ -100,7 +100,7 @@ async def test_a_draft_that_makes_another_number_of_requests_now_says_so(service
 async def test_a_draft_that_was_sent_is_gone_and_its_template_is_said_to_be_kept(tmp_path: Path, table: Path) -> None:
     async with on_demo(tmp_path, table) as (app, pilot, screen, service):
         screen.query_one("#template-text", TextArea).text = TEMPLATE
-        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await until(pilot, lambda: up_to_date(screen))
         await until(pilot, lambda: len(list_drafts(service.data)) == 1)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
@@ -126,7 +126,7 @@ async def test_what_was_taken_back_is_taken_back_in_the_draft(service: Service, 
         area.text = "x" + TEMPLATE
         await until(pilot, lambda: len(list_drafts(service.data)) == 1)
         area.text = TEMPLATE
-        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await until(pilot, lambda: up_to_date(screen))
         await screen.keep_draft()
         (kept,) = read_drafts(service.data)
         assert isinstance(kept, Draft) and (kept.template_text, kept.template_path) == ("", str(template))

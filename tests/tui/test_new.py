@@ -72,6 +72,11 @@ async def opened(
         yield app, pilot, screen
 
 
+def up_to_date(screen: NewScreen) -> bool:
+    """True when there is a plan without errors, of what is shown now: a change is checked only after a pause."""
+    return screen.plan is not None and screen.plan.ok and screen.shown() == screen.checked.form
+
+
 def drafts(service: Service) -> list[Draft]:
     return [load_draft(service.data, name) for name in list_drafts(service.data)]
 
@@ -140,7 +145,7 @@ async def test_a_table_shows_its_rows_and_is_rendered_as_the_template_is_typed(
         assert "text" in str(screen.query_one("#template-columns", Static).content)
         screen.query_one("#template-text", TextArea).text = TEMPLATE
         await until(pilot, lambda: "Label: Great, really" in preview(screen))
-        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await until(pilot, lambda: up_to_date(screen))
         assert screen.plan is not None and screen.plan.requests == 2
         screen.query_one("#template-text", TextArea).text = TEMPLATE.replace("text }}", "txet }}")
         await until(pilot, lambda: "txet" in preview(screen))
@@ -156,14 +161,14 @@ async def test_a_plan_is_dropped_with_the_first_key_that_changes_its_template(se
         await until(pilot, lambda: screen.query_one("#new-panes", TabLine).chosen == "template")
         editor = screen.query_one("#template-text", TextArea)
         editor.text = TEMPLATE
-        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await until(pilot, lambda: up_to_date(screen))
         editor.text = TEMPLATE.replace("Label", "Lable")
         # The next plan may be there a moment later: it is looked for at every turn of the loop.
         while screen.plan is not None:
             await asyncio.sleep(0)
         assert not screen.check_action("try_one", ())
         editor.text = TEMPLATE
-        await until(pilot, lambda: screen.plan is not None and screen.plan.ok)
+        await until(pilot, lambda: up_to_date(screen))
         assert screen.plan is not None and screen.plan.parts[0].path is not None
         assert b"Lable" not in screen.plan.parts[0].path.read_bytes()
 
