@@ -218,7 +218,7 @@ def test_a_look_that_waits_for_an_answer_holds_no_switch_of_profiles(tmp_path: P
     terminal.press(b"p", lambda: b"other" in terminal.found, "the choice of profiles")
     terminal.found = b""
     terminal.press(
-        b"\x1b[B\r", lambda: b"other" in terminal.found and b"switched" in terminal.found, "the other profile"
+        b"\x1b[B\r", lambda: b"other" in terminal.found and b"Switched" in terminal.found, "the other profile"
     )
     assert terminal.left(b"q") == 0
 
