@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from textual.widgets import OptionList, TextArea
 from batchtui.intake.drafts import BegunDraft, Draft, Form, Turn, list_drafts, read_drafts, save_draft
 from batchtui.service import Service
 from batchtui.tui.dialogs import Confirm
+from batchtui.tui.new import drafts
 from batchtui.tui.new.drafts import DraftKeeper, DraftList
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
@@ -114,6 +116,33 @@ async def test_a_draft_that_was_sent_is_gone_and_its_template_is_said_to_be_kept
         (recipe,) = (service.data / "batches").glob("*/recipe.toml")
         assert recipe.parent.name in line._said[1] and "Label: {{ text }}" in recipe.read_text()
         assert list_drafts(service.data) == ()
+
+
+async def test_a_draft_goes_though_its_upload_is_left_meanwhile(
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, go_on, stamp_of = threading.Event(), threading.Event(), drafts.stamp_of
+
+    def slow(data: Path, name: str) -> drafts.Stamp | None:
+        reading.set()
+        assert go_on.wait(120)
+        return stamp_of(data, name)
+
+    async with on_demo(tmp_path, table) as (app, pilot, screen, service):
+        screen.query_one("#template-text", TextArea).text = TEMPLATE
+        await until(pilot, lambda: up_to_date(screen))
+        await until(pilot, lambda: len(list_drafts(service.data)) == 1)
+        monkeypatch.setattr(drafts, "stamp_of", slow)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, reading.is_set)
+        await until(pilot, lambda: isinstance(app.screen, UploadScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+        go_on.set()
+        await until(pilot, lambda: app.screen is app.home and not list_drafts(service.data))
+        await until(pilot, lambda: "recipe.toml" in app.home.query_one(StatusLine).said)
 
 
 async def test_what_was_taken_back_is_taken_back_in_the_draft(service: Service, table: Path, tmp_path: Path) -> None:

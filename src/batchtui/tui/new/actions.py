@@ -20,6 +20,7 @@ from batchtui.paths import NoFolder, expanded
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import planning
+from batchtui.tui.base import run_task
 from batchtui.tui.dialogs import Confirm
 from batchtui.tui.new.check import CheckInput
 from batchtui.tui.new.compose_pane import ComposePane, editable
@@ -228,7 +229,12 @@ async def submit(screen: NewScreen) -> None:
             sent.append(kept)
 
     upload = UploadScreen(
-        plan, title=title, allow_cost=bool(stopped_by), again=twin is not None, send_now=now, recorded=recorded
+        plan,
+        title=title,
+        allow_cost=bool(stopped_by),
+        again=twin is not None,
+        send_now=now,
+        recorded=lambda: run_task(screen, recorded()),  # Of this screen: it goes on when the upload is left.
     )
     records = await screen.app.push_screen_wait(upload)
     if records == []:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, ClassVar
 
@@ -104,7 +104,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         allow_cost: bool = False,
         again: bool = False,
         send_now: bool = False,
-        recorded: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        recorded: Callable[[], object] | None = None,
     ) -> None:
         """``recorded`` is called once, when what is sent is on record."""
         super().__init__("Sending", wide=True)
@@ -195,7 +195,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
             self._draw()
             if self._recorded is not None:
                 recorded, self._recorded = self._recorded, None
-                run_task(self, recorded())
+                recorded()
 
     def _draw(self) -> None:
         parts = self._plan.parts
