@@ -14,6 +14,7 @@ from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.counts import CountsScreen
 from batchtui.tui.results.score import ScoreScreen
 from batchtui.tui.results.screen import ResultsScreen
+from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.labelled import labels
 from tests.tui.picture import text_of
 from tests.tui.test_home_model import record
@@ -63,6 +64,13 @@ async def test_results_counts_score_and_compare_say_that_a_retry_is_in_progress(
             await pilot.press("enter")
         await settled(pilot)
         await says(pilot)
+        await app.push_screen(CompareScreen(first.local_id, first.local_id, runs=True))
+        await says(pilot)
+        for each in (first, retry):  # As another program may.
+            service.history.delete(each.local_id)
+        await pilot.resize_terminal(90, 24)
+        await says(pilot)
+        assert not app.screen.query_one(StatusLine).said
 
 
 async def says(pilot: Pilot[None]) -> None:

@@ -60,8 +60,8 @@ _NONE = {
     "broke": "No answer stopped being usable.",
     "failed": "No request failed in both.",
     "same": "No answer is the same in both.",
-    "only_left": "No request is only in the first.",
-    "only_right": "No request is only in the second.",
+    "only_left": "No request is only in the run before.",
+    "only_right": "No request is only in the run after.",
 }
 WIDE, PAUSE = 110, 0.06
 
@@ -138,6 +138,8 @@ class CompareScreen(BaseScreen[None]):
         self._comparison: Comparison | None = None
         self._names: Sequence[str] = ()
         self._totals: Totals | None = None
+        self._lacking = ""
+        """Which batches of the two runs are not in the figures, in words; "" when all are."""
         self._work = Work()
         self._timer: Timer | None = None
 
@@ -161,19 +163,13 @@ class CompareScreen(BaseScreen[None]):
     def _record(self, side: int) -> BatchRecord:
         return self.service.resolve(self._sides[side])
 
-    @property
-    def lacking(self) -> str:
-        """Which batches of the two runs are not in the figures, in words; "" when all are."""
-        if not self._runs:
-            return ""
-        both = (self.service.run_of(self._record(side)) for side in (0, 1))
-        return batch.not_included_words([record for run in both for record in run], run=True)
-
     async def _compare(self) -> None:
         self._work.stop()
         self._work = work_for(self)
         records = [self._record(n) for n in (0, 1)]
         self._names = told_apart([batch.name(r) if self._runs else batch.full_name(r) for r in records])
+        members = [member for each in records for member in self.service.run_of(each)] if self._runs else []
+        self._lacking = batch.not_included_words(members, run=True)
         self._say_title(self.app.size.width)
         comparison = await self.in_thread(self._read, self._work)
         if not self.is_attached:
@@ -237,7 +233,7 @@ class CompareScreen(BaseScreen[None]):
 
         if self._comparison is not None:
             records = self._record(0), self._record(1)
-            run_task(self, by_field(self, self._comparison, records, self.lacking), opens=True)
+            run_task(self, by_field(self, self._comparison, records, self._lacking), opens=True)
 
     def action_swap(self) -> None:
         """Before becomes after."""
@@ -299,7 +295,7 @@ class CompareScreen(BaseScreen[None]):
 
     def _say_totals(self, width: int) -> None:
         if self._totals is not None:
-            self.query_one("#compare-sums", Static).update(totals_line(self._totals, width - 2, self.lacking))
+            self.query_one("#compare-sums", Static).update(totals_line(self._totals, width - 2, self._lacking))
 
     def _arrange_panes(self, width: int, *, listed: bool = False) -> None:
         """Both panes where there is room, else the answers while they are read, unless the list is wanted."""
