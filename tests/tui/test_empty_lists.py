@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
+from typing import Any
 
+import pytest
 from textual.widgets import Input
 
+from batchtui.domain.batch import RemoteBatch
+from batchtui.tui.dialogs import EditModal
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.new.file_picker import FilePicker
+from batchtui.tui.remote_batches import RemoteBatchesScreen
 from batchtui.tui.results.compare import CompareScreen
 from batchtui.tui.results.counts import CountsScreen
 from batchtui.tui.results.rows import nothing_in, tabs
@@ -16,7 +23,7 @@ from tests.tui.labelled import labels
 from tests.tui.picture import text_of
 from tests.tui.test_results_table import opened
 from tests.tui.waiting import settled, until
-from tests.tui.work import make_app, make_service
+from tests.tui.work import NOW, make_app, make_service
 
 
 async def test_the_results_say_what_a_tab_or_a_filter_does_not_hold(tmp_path: Path) -> None:
@@ -81,3 +88,28 @@ async def test_home_compare_and_the_file_picker_say_what_is_empty(tmp_path: Path
         await pilot.press("slash", *"nowhere")
         await until(pilot, lambda: "No file matches the filter." in text_of(app))
         assert not len(app.screen.query_one(RowList).source)
+
+
+async def test_other_batches_are_not_said_to_be_all_tracked_before_the_last_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    async def untracked(after_id: str | None = None) -> Any:
+        if after_id is not None:
+            await asyncio.to_thread(go_on.wait, 120)
+        name = f"msgbatch_{after_id or 'p0'}"
+        return [RemoteBatch(id=name, processing_status="ended", created_at=NOW)], None if after_id else "p1"
+
+    app = make_app(make_service(tmp_path))
+    monkeypatch.setattr(app.service, "untracked", untracked)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, RemoteBatchesScreen) and len(app.screen.rows) == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, EditModal))
+        await pilot.press(*"one", "enter", "enter")
+        await until(pilot, lambda: "Adopted one." in text_of(app))
+        assert "is tracked here" not in text_of(app)
+        go_on.set()
+        await until(pilot, lambda: "msgbatch_p1" in text_of(app))

@@ -158,7 +158,9 @@ class RemoteBatchesScreen(BaseScreen[None]):
 
     def _show(self, *, failed: bool) -> None:
         listed = self.query_one(RowList)
-        listed.set_empty("" if failed else "Every batch in this workspace is tracked here.\nPress R to refresh.")
+        listed.set_empty(
+            "" if failed or self._next else "Every batch in this workspace is tracked here.\nPress R to refresh."
+        )
         listed.reload()
         self._facts(self._so_far(failed=failed))
 
@@ -212,4 +214,5 @@ class RemoteBatchesScreen(BaseScreen[None]):
             return
         self.rows.batches = [batch for batch in self.rows.batches if batch.id != remote.id]
         self._show(failed=False)
+        self._scrolled()
         self.say(f"Adopted {present_batch.name(record)}.", level="good")
