@@ -327,11 +327,14 @@ class Service:
         return count
 
     def hidden_answers(self, records: Sequence[BatchRecord]) -> int:
-        """How many answers of the runs of these batches a blind sample hides.  Raises StoreError."""
+        """How many answers of the runs of these batches a blind sample hides; a review that can't be read counts none."""
         from batchtui.results.review import Review
 
-        runs = {record.run for record in records}
-        return sum(len(Review(self.history.run_folder(run)).hidden()) for run in runs)
+        count = 0
+        for run in {record.run for record in records}:
+            with contextlib.suppress(StoreError):
+                count += len(Review(self.history.run_folder(run)).hidden())
+        return count
 
     def gold(self, view: View, names: ValueNames, field: Name, text: str, record: BatchRecord) -> Gold:
         """Gold for a field as ``--gold`` names it: a column, ``review``, ``review:ID``, a file by id.

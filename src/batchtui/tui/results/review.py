@@ -76,7 +76,7 @@ class ReviewModel:
             if len(review) or review.sample is not None:
                 await self._ready(review, view)
         except BatchtuiError as error:
-            self.trouble = str(error)
+            self.trouble = error.with_advice
 
     async def find_field(self) -> None:
         """Take the sample's field for the one under review, once names are read."""
