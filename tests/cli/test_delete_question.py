@@ -9,6 +9,7 @@ import pytest
 
 from batchtui.cli.session import Session
 from batchtui.present import batch
+from batchtui.tui.dialogs import ask_delete
 from tests.cli.calling import Caller
 from tests.cli.test_runs import small_parts
 from tests.tui.test_home_model import record
@@ -43,3 +44,18 @@ def test_the_command_line_asks_by_title_and_says_what_goes_too(
     assert said.code == 2 and len(call("list", "--json").json) == 3
     assert asked == ["Delete labels (3 batches, 9 requests) here and at the API?  This can't be undone."]
     assert "Deleting here also deletes the downloaded results of 3 batches." in said.err
+
+
+def test_the_screens_question_says_how_many_more_however_long_the_titles() -> None:
+    long = [
+        record(local_id=f"l{n}", run=f"l{n}", title=f"{n} " + "x" * 80, part=10, parts=100, attempt=12, requests=99_999)
+        for n in range(100)
+    ]
+    assert ask_delete(long, 0)._title.endswith(" and 96 more?")
+    assert ask_delete(long, 0)._title.startswith("Delete 0 xxx")
+
+
+def test_show_says_of_a_refused_batch_that_there_are_no_results(call: Caller) -> None:
+    call.demo.set_faults(["status:400@create*1"])
+    (refused,) = call("submit", call.source(1), "--json").json["batches"]
+    assert "results      none\n" in call("show", refused["local_id"]).out.decode()

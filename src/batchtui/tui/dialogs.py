@@ -32,6 +32,8 @@ SCROLL: tuple[BindingType, ...] = (
     Binding("up,k", "scroll(-1)", show=False),
 )
 """The keys of a dialog with a body that may be longer than the screen."""
+_LONGEST_TITLE = 600
+"""Characters: four names of batches, how many more there are, and the question mark."""
 
 
 class Dialog(BaseModal[R]):
@@ -41,7 +43,7 @@ class Dialog(BaseModal[R]):
 
     def __init__(self, title: str, *, wide: bool = False, grave: bool = False, hint: str = "") -> None:
         super().__init__()
-        self._title = safetext.line(title, 300)
+        self._title = safetext.line(title, _LONGEST_TITLE)
         self._box = " ".join(["box", *(["wide"] if wide else []), *(["grave"] if grave else [])])
         self._hint = hint
 
@@ -58,7 +60,7 @@ class Dialog(BaseModal[R]):
 
     def set_title(self, title: str) -> None:
         """Show another title."""
-        self.query_one(".title", Static).update(safetext.line(title, 300))
+        self.query_one(".title", Static).update(safetext.line(title, _LONGEST_TITLE))
 
     def action_scroll(self, by: int) -> None:
         """Lines of the body up or down."""

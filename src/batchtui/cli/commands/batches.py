@@ -174,7 +174,7 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         ("requests", f"{record.requests:,}" + (f", {numbers.size(record.bytes)}" if record.bytes else "")),
         ("models", ", ".join(f"{m} ×{n:,}" for m, n in record.models.items()) or "—"),
         ("profile", f"{record.profile} at {record.base_url}"),
-        ("results", batch.results(record) if record.status == "ended" else "none yet"),
+        ("results", _results(record)),
         ("cost", batch.cost(record) or "—"),
         *_cost_facts(record),
         *_times(record, datetime.now(UTC)),
@@ -188,6 +188,12 @@ def facts(service: Service, record: BatchRecord) -> list[tuple[str, object]]:
         rows.append(("skipped", f"{batch.skipped(record.skipped)}, not sent, kept in {service.skipped_path(record)}"))
     rows.append(("folder", service.history.folder(record.local_id)))
     return rows
+
+
+def _results(record: BatchRecord) -> str:
+    if record.status == "ended":
+        return batch.results(record)
+    return "none yet" if record.active else "none"
 
 
 def _cost_facts(record: BatchRecord) -> Iterator[tuple[str, object]]:
