@@ -63,5 +63,7 @@ def test_a_title_that_is_nearly_one_is_named(call: Caller) -> None:
     call("submit", call.source(1), "--title", "labels", "--yes")
     for words in (("results", "labls"), ("show", "labls"), ("again", "Labels"), ("cancel", "lables")):
         said = call(*words)
-        assert said.code == 2 and "did you mean labels?" in said.err, said.err
+        assert said.code == 2 and said.err.count("did you mean 'labels'?") == said.err.count("did you mean") == 1, (
+            said.err
+        )
     assert "did you mean" not in call("show", "nothing-like-it").err

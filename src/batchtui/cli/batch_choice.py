@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
-from batchtui import safetext
 from batchtui.cli.output import say
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError
 from batchtui.service import Service
 
 
@@ -28,24 +25,12 @@ def names_run(record: BatchRecord, text: str) -> bool:
     return text == record.title or not by_id
 
 
-def named(service: Service, text: str) -> BatchRecord:
-    """The record for an ID; raises InputError, with the nearest title when the ID is none."""
-    try:
-        return service.resolve(text)
-    except InputError as error:
-        titles = {record.title for record in service.records() if record.title}
-        near = [] if text in titles or "--demo" in error.advice else difflib.get_close_matches(text, titles, 1, 0.75)
-        if not near:
-            raise
-        raise InputError(str(error), advice=f"did you mean {safetext.line(near[0], 60)}? {error.advice}") from error
-
-
 def batch_or_run(service: Service, text: str, run: bool | None) -> tuple[BatchRecord, bool]:
     """The record that is named, and whether its run of several batches is meant; raises InputError.
 
     Where one batch of several is meant only by its id, that is said.
     """
-    record = named(service, text)
+    record = service.resolve(text)
     several = len(service.run_of(record))
     if run is None and several > 1 and not names_run(record, text):
         say(f"{record.local_id} is one of the {several} batches of its run; --run takes all")
@@ -56,7 +41,7 @@ def all_meant(service: Service, texts: Iterable[str]) -> list[BatchRecord]:
     """The batches that are named, those of a run for a title or ``last``, each once; raises InputError."""
     found: dict[str, BatchRecord] = {}
     for text in texts:
-        record = named(service, text)
+        record = service.resolve(text)
         for each in service.run_of(record) if names_run(record, text) else [record]:
             found[each.local_id] = each
     return list(found.values())

@@ -10,7 +10,6 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.batch_choice import named
 from batchtui.cli.commands.submit import bring_runs
 from batchtui.cli.downloads import bring_ended
 from batchtui.cli.output import print_json, say
@@ -54,7 +53,7 @@ def again_(
     service = session.service()
     if sending.max_cost is not None:
         service.limit_cost(sending.max_cost)
-    record = named(service, id_)
+    record = service.resolve(id_)
     place = output_place(session, sending, sources)
     settings = {**settings_of(changes), **({"model": msgspec.json.encode(model).decode()} if model else {})}
     change = AgainChange(sources=sources, reread=reread, template=template, set=settings)

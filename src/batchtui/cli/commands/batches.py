@@ -14,7 +14,7 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.batch_choice import all_meant, named
+from batchtui.cli.batch_choice import all_meant
 from batchtui.cli.output import fail, print_json, say, show, terminal_width
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord
@@ -95,7 +95,7 @@ async def _watch_all(service: Service, *, others: bool) -> None:
 def show_(session: Session, id_: str, refresh: bool, template: bool, output: Path | None, force: bool) -> int:
     """Show one batch and what its run was made from.  Exit code 1 when the API does not know it any more."""
     service = session.service()
-    record = named(service, id_)
+    record = service.resolve(id_)
     if template or output is not None:
         return _template(service, record, output, force)
     if refresh and record.active:
@@ -368,14 +368,14 @@ def adopt_(session: Session, id_: str, remote: str | None, *, never: bool, gone:
     """Confirm an unconfirmed batch, or adopt another batch in this workspace (ID is its msgbatch_ id)."""
     service = session.service()
     if gone:
-        record = named(service, id_)
+        record = service.resolve(id_)
         called = batch.titles([record], requests=True)
         what = "It is not checked any more; its requests can be retried as a new batch."
         if not session.confirm(f"Mark {called} as gone?  {what}"):
             return InputError.exit_code
         after = session.run(lambda: service.mark_gone(record.local_id), service)
     elif never or remote:
-        record = named(service, id_)
+        record = service.resolve(id_)
         if record.status != "unconfirmed" and not (
             record.status == "refused" and record.posted and not record.given_up
         ):

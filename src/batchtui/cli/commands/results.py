@@ -12,7 +12,7 @@ import msgspec
 
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
-from batchtui.cli.batch_choice import batch_or_run, named, run_option
+from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import bring_joined, brought
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, choose_destination
@@ -200,7 +200,7 @@ def _others(service: Service, record: BatchRecord, with_origin: bool, others: Se
     for each in service.lineage.made_from(record.run) if with_origin else ():
         if each.deleted:
             say(f"warning: {each.run} is deleted: its columns are left out")
-    found += [service.run_of(named(service, each))[0] for each in others]
+    found += [service.run_of(service.resolve(each))[0] for each in others]
     by_run = {each.run: each for each in found if each.run != record.run}
     return list(by_run.values())
 
