@@ -24,7 +24,7 @@ from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import OwnRow, Place, SourceMark, own_rows
+from batchtui.results.row_ids import OwnRow, Place, SourceMark, own_rows, own_rows_of
 from batchtui.results.row_match import own_column_names
 from batchtui.results.row_places import Places
 from batchtui.results.text import read_answer
@@ -162,9 +162,8 @@ class RunSource:
             lines = file.read_all([*zip(offsets, sizes, strict=True)])
         except OSError as error:
             raise explain(error, f"can't read {self._view.members[member].folder / IDS}") from error
-        if block is None and (found := own_rows(b"".join(lines), len(rows))) is not None:
-            return found
-        return [_own(line) or OwnRow(self._places[row].row_id) for row, line in zip(rows, lines, strict=True)]
+        held = zip(rows, own_rows_of(lines), strict=True)
+        return [own or OwnRow(self._places[row].row_id) for row, own in held]
 
     def _file(self, member: int) -> plainfile.ReadAhead:
         if member not in self._files:
@@ -350,12 +349,6 @@ class _Needs:
         """Whether of what we say of a row it is the answer's text at most."""
         self.beside_named = [key for key in _BESIDE if key in wants]
         self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
-
-
-def _own(line: bytes) -> OwnRow | None:
-    """The row that one line holds; None for one that can't be read."""
-    found = own_rows(line, 1)
-    return found[0] if found else None
 
 
 def _columns(written: msgspec.Raw) -> dict[str, Any] | None:
