@@ -19,7 +19,7 @@ def test_lines_without_an_id_come_before_another_batch(tmp_path: Path) -> None:
     store(tmp_path / "2", [good("b", "newer")], ["b"])
     run = open_run([(tmp_path / "0", 0), (tmp_path / "1", 1), (tmp_path / "2", 2)], PRICES)
     assert run.ids() == ["", "", "a", "b"]
-    assert [run.row_of(1, place) for place in (0, 1)] == [2, 3]
+    assert (run.row_of(1, 0), run.row_of(2, 0)) == (2, 3)
     assert [run.first_words(row) for row in (2, 3)] == ["one", "newer"]
 
 
