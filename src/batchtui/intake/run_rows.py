@@ -21,6 +21,7 @@ from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.outcome import STANDINGS, ended, standing
 from batchtui.intake.row import RunParts
 from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
+from batchtui.results.field_builder import text_of
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
@@ -270,9 +271,10 @@ class RunSource:
         return self._fields_of(row, parts)
 
     def _fields_of(self, row: int, parts: AnswerParts) -> dict[str, Any]:
-        main = self._view.wanted(row).main_call(parts.calls) if parts.calls else 0
+        wanted = self._view.wanted(row)
+        main = wanted.main_call(parts.calls)
         inputs = {number: _object(bytes(call.input)) for number, call in enumerate(parts.calls, 1)}
-        found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
+        found = inputs.pop(main) if main else _object(text_of(parts, wanted))
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
 
     def _say(self, row: int, needs: _Needs, parts: AnswerParts | str | None) -> dict[str, Any]:
