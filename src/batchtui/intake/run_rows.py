@@ -19,7 +19,7 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.outcome import STANDINGS, ended, standing
-from batchtui.intake.row import RunParts
+from batchtui.intake.row import RunParts, read_columns
 from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
 from batchtui.results.field_builder import text_of
 from batchtui.results.json_in_text import find_json
@@ -209,7 +209,7 @@ class RunSource:
 
     def _alone(self, row: int, own: OwnRow, names: Collection[str] | None) -> RunParts:
         """A row without its answer."""
-        found = _columns(own.row)
+        found = read_columns(own.row)
         if found is None:
             return RunParts(_NOTHING, own.row_id, read=self._of_request(row, names))
         return RunParts(own.row, own.row_id, read=found)
@@ -323,7 +323,7 @@ class RunSource:
         custom_id, place = self._view.id(row), self._places[row]
         found = msgspec.json.decode(raw, type=_Request)
         kept = place.row_id == custom_id and bool(CUSTOM_ID.match(custom_id))
-        own = _columns(self._own_of([row])[0].row)
+        own = read_columns(self._own_of([row])[0].row)
         betas = self._betas[self._view.place(row)[0]]
         return RunRequest(custom_id if kept else "", bytes(found.params), place.row_id, own, betas)
 
@@ -351,17 +351,6 @@ class _Needs:
         """Whether of what we say of a row it is the answer's text at most."""
         self.beside_named = [key for key in _BESIDE if key in wants]
         self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
-
-
-def _columns(written: msgspec.Raw) -> dict[str, Any] | None:
-    """A row's own columns; None where none are known, or they can't be read."""
-    if not written:
-        return None
-    try:
-        found = _decode(written)
-    except UNDECODED:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _parts(lines: Sequence[bytes]) -> Sequence[AnswerParts | str | None]:
