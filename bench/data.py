@@ -158,7 +158,7 @@ SENTIMENTS = ("positive", "negative", "mixed")
 
 
 def answers(count: int, *, long: bool = False, seed: int = 13) -> Path:
-    """A folder with the results, requests and rows of a labelling job: about 600 bytes a result, or 2,400 with ``long``
+    """A folder with the results, requests and rows of a labeling job: about 600 bytes a result, or 2,400 with ``long``
     ones, which have a long reason and the signature of a thinking block beside it.  Rows have the column ``gold``.
     """
     folder = DATA / f"answers-{count}-{'long' if long else 'short'}{'' if seed == 13 else f'-{seed}'}"
@@ -166,7 +166,7 @@ def answers(count: int, *, long: bool = False, seed: int = 13) -> Path:
     for name, lines in (
         ("requests.jsonl", _asking_lines(count)),
         ("ids.jsonl", _gold_lines(count)),
-        ("results.jsonl", _labelled_lines(count, long, seed)),
+        ("results.jsonl", _labeled_lines(count, long, seed)),
     ):
         if not (folder / name).exists():
             _write(folder / f"{name}.tmp", lines)
@@ -199,7 +199,7 @@ def _asking_lines(count: int) -> Iterator[bytes]:
         yield json.dumps({"custom_id": f"req-{number:07}", "params": params}, separators=(",", ":")).encode() + b"\n"
 
 
-def _labelled_lines(count: int, long: bool, seed: int) -> Iterator[bytes]:
+def _labeled_lines(count: int, long: bool, seed: int) -> Iterator[bytes]:
     rng = random.Random(seed)
     paragraphs = _paragraphs(rng)
     for number in range(count):

@@ -114,7 +114,7 @@ class ReadAhead:
 
 
 def read(path: str | Path, most: int) -> bytes:
-    """A regular file's bytes; raises TooLarge past ``most`` of them, and OSError."""
+    """A regular file's bytes; raises FileTooLarge past ``most`` of them, and OSError."""
     fd, _ = open_fd(path)
     with os.fdopen(fd, "rb") as file:
         data = file.read(most + 1)
@@ -124,5 +124,5 @@ def read(path: str | Path, most: int) -> bytes:
 
 
 def read_text(path: str | Path, most: int = 64 << 20) -> str:
-    """A regular file's text in UTF-8, a byte order mark aside; raises TooLarge, OSError and UnicodeDecodeError."""
+    """A regular file's text in UTF-8, a byte order mark aside; raises FileTooLarge, OSError and UnicodeDecodeError."""
     return read(path, most).decode("utf-8-sig")

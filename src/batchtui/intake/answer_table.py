@@ -223,7 +223,9 @@ def _exact(number: float) -> Fraction:
 
 def _is_finite(schema: dict[str, Any], name: str) -> bool:
     value = schema.get(name)
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _over(low: Any, high: Any) -> bool:

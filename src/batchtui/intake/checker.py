@@ -24,6 +24,7 @@ from batchtui.intake.options import IntakeOptions
 from batchtui.intake.parts import MAX_OPEN, Part, Splitter, TooManyBetas
 from batchtui.intake.problems import Found, Problems, error, warning
 from batchtui.intake.prompt_size import PER_MESSAGE, TOOLS_TOKENS, Prefix, Size, prefixes_of, size_of
+from batchtui.intake.row import read_columns
 from batchtui.intake.rules import check_envelope, check_params
 from batchtui.intake.rules_beta import unknown_beta
 from batchtui.intake.schema_rules import close_params
@@ -77,6 +78,7 @@ class Skipped:
             return
         self.count += 1
         if self._kept is not None:
+            columns = row[1] if row is not None else None
             found = SkippedRow(
                 where=where,
                 source=place[0],
@@ -84,7 +86,7 @@ class Skipped:
                 custom_id=custom_id,
                 row_id=row[0] if row is not None else custom_id,
                 problems=problems,
-                row=_read(row[1]) if row is not None else None,
+                row=read_columns(columns) if isinstance(columns, msgspec.Raw) else columns,
             )
             self._kept.add(_line(found, given))
         if self._given is not None and self._reasons is not None:
@@ -97,16 +99,6 @@ class Skipped:
         for lines in (self._kept, self._given, self._reasons):
             if lines is not None:
                 lines.close()
-
-
-def _read(columns: dict[str, Any] | msgspec.Raw | None) -> dict[str, Any] | None:
-    """A row's columns, none where their JSON can't be read."""
-    if not isinstance(columns, msgspec.Raw):
-        return columns
-    try:
-        return msgspec.json.decode(columns, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return None
 
 
 def _line(found: SkippedRow, given: bytes | None) -> bytes:

@@ -286,13 +286,15 @@ def keep_draft(data: Path, draft: Draft, stamp: Stamp | None) -> tuple[Draft, St
     if draft.name and now in (None, stamp):
         save_draft(data, draft)
         return draft, stamp_of(data, draft.name)
+    taken = [*list_drafts(data)]
     while True:
-        draft = msgspec.structs.replace(draft, name=name_for(draft, datetime.now(UTC).date(), list_drafts(data)))
+        draft = msgspec.structs.replace(draft, name=name_for(draft, datetime.now(UTC).date(), taken))
         try:
             save_draft(data, draft, replace=False)
             return draft, stamp_of(data, draft.name)
         except FileExistsError:
-            continue
+            # Another program's of just now, or a link to nothing, which is no draft.
+            taken.append(draft.name)
 
 
 def load_draft(data: Path, name: str) -> Draft:

@@ -13,6 +13,7 @@ ID_MADE = "a row's id can't be a custom_id, or appears twice: a similar one is m
 """What is said of a row under whose own id no request can be sent."""
 _ID_COLUMNS = ("custom_id", "id", "ID", "Id", "uuid")
 """Columns that give a request its id when the template names none."""
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _NO_LETTERS = re.compile(r"\W+")
 
 
@@ -33,6 +34,14 @@ def column_id(row: dict[str, Any]) -> str:
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
             return str(value)
     return ""
+
+
+def read_columns(written: msgspec.Raw) -> dict[str, Any] | None:
+    """A row's columns; None where their JSON is empty or can't be read."""
+    try:
+        return _decode(written) if written else None
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def as_json(row: dict[str, Any] | RunParts | msgspec.Raw | None) -> bytes:
@@ -63,10 +72,7 @@ class RunParts(msgspec.Struct, gc=False):
     def own(self) -> dict[str, Any]:
         """Its columns, none where their JSON can't be read."""
         if self.read is None:
-            try:
-                self.read = msgspec.json.decode(self.written or b"{}", type=dict[str, Any])
-            except (msgspec.MsgspecError, UnicodeError, RecursionError):
-                self.read = {}
+            self.read = read_columns(self.written) or {}
         return self.read
 
     @property

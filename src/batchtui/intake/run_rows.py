@@ -19,12 +19,13 @@ import msgspec
 from batchtui import plainfile
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.outcome import STANDINGS, ended, standing
-from batchtui.intake.row import RunParts
+from batchtui.intake.row import RunParts, read_columns
 from batchtui.results.answer_parts import AnswerParts, parts_of, plain_parts
+from batchtui.results.field_builder import text_of
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import OwnRow, Place, SourceMark, own_rows
+from batchtui.results.row_ids import OwnRow, Place, SourceMark, own_rows, own_rows_of
 from batchtui.results.row_match import own_column_names
 from batchtui.results.row_places import Places
 from batchtui.results.text import read_answer
@@ -162,9 +163,8 @@ class RunSource:
             lines = file.read_all([*zip(offsets, sizes, strict=True)])
         except OSError as error:
             raise explain(error, f"can't read {self._view.members[member].folder / IDS}") from error
-        if block is None and (found := own_rows(b"".join(lines), len(rows))) is not None:
-            return found
-        return [_own(line) or OwnRow(self._places[row].row_id) for row, line in zip(rows, lines, strict=True)]
+        held = zip(rows, own_rows_of(lines), strict=True)
+        return [own or OwnRow(self._places[row].row_id) for row, own in held]
 
     def _file(self, member: int) -> plainfile.ReadAhead:
         if member not in self._files:
@@ -209,7 +209,7 @@ class RunSource:
 
     def _alone(self, row: int, own: OwnRow, names: Collection[str] | None) -> RunParts:
         """A row without its answer."""
-        found = _columns(own.row)
+        found = read_columns(own.row)
         if found is None:
             return RunParts(_NOTHING, own.row_id, read=self._of_request(row, names))
         return RunParts(own.row, own.row_id, read=found)
@@ -271,9 +271,10 @@ class RunSource:
         return self._fields_of(row, parts)
 
     def _fields_of(self, row: int, parts: AnswerParts) -> dict[str, Any]:
-        main = self._view.wanted(row).main_call(parts.calls) if parts.calls else 0
+        wanted = self._view.wanted(row)
+        main = wanted.main_call(parts.calls)
         inputs = {number: _object(bytes(call.input)) for number, call in enumerate(parts.calls, 1)}
-        found = inputs.pop(main) if main else _object(parts.first_text) or _object(parts.text)
+        found = inputs.pop(main) if main else _object(text_of(parts, wanted))
         return {**found, "tool": inputs} if inputs and "tool" not in found else found
 
     def _say(self, row: int, needs: _Needs, parts: AnswerParts | str | None) -> dict[str, Any]:
@@ -322,7 +323,7 @@ class RunSource:
         custom_id, place = self._view.id(row), self._places[row]
         found = msgspec.json.decode(raw, type=_Request)
         kept = place.row_id == custom_id and bool(CUSTOM_ID.match(custom_id))
-        own = _columns(self._own_of([row])[0].row)
+        own = read_columns(self._own_of([row])[0].row)
         betas = self._betas[self._view.place(row)[0]]
         return RunRequest(custom_id if kept else "", bytes(found.params), place.row_id, own, betas)
 
@@ -350,23 +351,6 @@ class _Needs:
         """Whether of what we say of a row it is the answer's text at most."""
         self.beside_named = [key for key in _BESIDE if key in wants]
         self.beside = [key for key in _BESIDE if key in wants or (every and key != "content")]
-
-
-def _own(line: bytes) -> OwnRow | None:
-    """The row that one line holds; None for one that can't be read."""
-    found = own_rows(line, 1)
-    return found[0] if found else None
-
-
-def _columns(written: msgspec.Raw) -> dict[str, Any] | None:
-    """A row's own columns; None where none are known, or they can't be read."""
-    if not written:
-        return None
-    try:
-        found = _decode(written)
-    except UNDECODED:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _parts(lines: Sequence[bytes]) -> Sequence[AnswerParts | str | None]:

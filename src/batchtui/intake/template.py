@@ -140,8 +140,7 @@ class RequestTemplate:
         """Params of a row as JSON, and its custom_id as the template makes it (None when it makes none); raises BadRow.
 
         A ``scoped`` row is one of a run: its columns, the fields of its answer, and what we say of it, each by its scope.
-
-        ``enter`` hears of each field before it is rendered.  What stops a template passes through: TookTooLong.
+        ``enter`` hears of each field before it is rendered.
         """
         field = ""
         self._said = []
@@ -179,20 +178,24 @@ class RequestTemplate:
             return made, self._filled("", self._custom_id, names)
         except BadRow:
             raise
-        except UndefinedError as bad:
+        except Exception as bad:  # a template may raise anything its row's values do
+            raise self._fault(bad, field, row, scoped=scoped) from bad
+
+    def _fault(self, bad: Exception, field: str, row: dict[str, Any], *, scoped: bool) -> BadRow:
+        """What is said of a row that the template fails on in this field."""
+        if isinstance(bad, UndefinedError):
             columns = ", ".join(map(quoted, list(row)[:20])) or "none"
             hint = self._meant(bad.message or "", row)
             what = f"{_plain(bad.message)} in {self._place(field, bad)}{hint}: the row has the columns {columns}"
             if not scoped and (bad.message or "").startswith(_OF_A_RUN):
                 what += "; a run's answers are in the rows of the source run:ID (batchtui submit run:ID --template …)"
-            raise BadRow(error("template_undefined", what)) from bad
-        except (TemplateLimit, RecursionError, MemoryError, TookTooLong) as bad:
-            raise BadRow(error("template_limit", f"the template {too_much(bad)} in {self._place(field, bad)}")) from bad
-        except TemplateError as bad:
-            raise BadRow(error("template_row", f"{_plain(bad.message)} in {self._place(field, bad)}")) from bad
-        except Exception as bad:  # a template may raise anything its row's values do
-            what = f"the template fails in {self._place(field, bad)}: {type(bad).__name__}"
-            raise BadRow(error("template_row", what, safe(str(bad), 120))) from bad
+            return BadRow(error("template_undefined", what))
+        if isinstance(bad, TemplateLimit | RecursionError | MemoryError | TookTooLong):
+            return BadRow(error("template_limit", f"the template {too_much(bad)} in {self._place(field, bad)}"))
+        if isinstance(bad, TemplateError):
+            return BadRow(error("template_row", f"{_plain(bad.message)} in {self._place(field, bad)}"))
+        what = f"the template fails in {self._place(field, bad)}: {type(bad).__name__}"
+        return BadRow(error("template_row", what, safe(str(bad), 120)))
 
     def _names(self, row: dict[str, Any], number: int) -> dict[str, Any]:
         """What a template may name: columns, with spaces and the like as underscores too; all of them as ``row``."""
@@ -255,8 +258,10 @@ class RequestTemplate:
         self._said = faults
 
     def _laid_out(self) -> tuple[list[_Slot], bytes]:
-        """The params as JSON with slots for what depends on the row, and what stands behind the last slot; nothing at all
-        where a column may hold the turns."""
+        """The params as JSON with slots for what depends on the row, and what stands behind the last slot.
+
+        Nothing at all where a column may hold the turns.
+        """
         slots: list[_Slot] = []
         text = bytearray()
 

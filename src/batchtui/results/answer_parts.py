@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from batchtui.results.line import UNDECODED, Result, ResultLine, decode_or_mend
+from batchtui.results.line import UNDECODED, ResultLine, decode_or_mend
 from batchtui.results.text import load
 
 _NULL = msgspec.Raw(b"null")
@@ -89,16 +89,8 @@ def parts_of(line: bytes) -> AnswerParts | str | None:
     parsed = decode_or_mend(line, _decoder.decode) if line else None
     if parsed is None:
         return _leniently(load(line)) if line else None
-    return _parts(parsed.result)
-
-
-def _parts(result: Result[_Message]) -> AnswerParts | str | None:
-    if result.message is None or result.type != "succeeded":
-        return None
-    content = result.message.content
-    if len(content) == 1 and content[0].type == "text":
-        return content[0].text
-    return _of_blocks(result.message.content)
+    result = parsed.result
+    return _of_blocks(result.message.content) if result.message is not None and result.type == "succeeded" else None
 
 
 def _leniently(parsed: Any) -> AnswerParts | str | None:

@@ -96,6 +96,11 @@ def own_rows(block: bytes, count: int) -> list[OwnRow] | None:
     return found if len(found) == count else None
 
 
+def own_rows_of(lines: list[bytes]) -> Sequence[OwnRow | None]:
+    """The rows that some lines hold, None for one that can't be read."""
+    return each_line(_own_decoder, lines)
+
+
 def column_names(path: Path) -> list[str]:
     """The names of all own columns that a batch's file holds, in order; none without a file.  Raises OSError."""
     names: dict[str, None] = {}

@@ -144,9 +144,9 @@ class _Side:
     def __init__(self, view: View) -> None:
         self.places = places(view)
         self.ids = view.ids()
-        self.repeated: set[str] = set()
+        self.keys = [place.key if name else "" for place, name in zip(self.places, self.ids, strict=True)]
+        self.repeated = self._tell_apart(self.keys)
         """Row identities that several requests have."""
-        self.keys = self._told_apart()
         self.old = any(place.source == 0 for place in self.places)
 
     def is_old(self, row: int) -> bool:
@@ -157,8 +157,10 @@ class _Side:
         return self.places[row].source == 0 and not self.places[row].row_id
 
     def spots(self) -> list[str]:
-        """The rows' numbers in sources with a fingerprint, "" for others."""
-        return [f"{place.sha256}:{place.number}" if place.sha256 else "" for place in self.places]
+        """The rows' numbers in sources with a fingerprint, "" for others; sources with the same bytes are told apart."""
+        found = [f"{place.sha256}:{place.number}" if place.sha256 else "" for place in self.places]
+        self._tell_apart(found)
+        return found
 
     def spots_of(self, repeated: set[str]) -> list[str]:
         """The spots of rows with an identity that several here or ``repeated`` ones have, "" for others."""
@@ -166,19 +168,19 @@ class _Side:
         rows = zip(self.places, self.spots(), strict=True)
         return [f"{place.key} {spot}" if spot and place.key in asked else "" for place, spot in rows]
 
-    def _told_apart(self) -> list[str]:
-        """The row identities; one that several requests have is numbered in the order of the source."""
-        keys = [place.key if name else "" for place, name in zip(self.places, self.ids, strict=True)]
+    def _tell_apart(self, keys: list[str]) -> set[str]:
+        """Number the keys that several requests have in the order of the source; returns what these were."""
+        repeated: set[str] = set()
         if len(set(zip(keys, self.ids, strict=True))) == len(set(keys)):
-            return keys
+            return repeated
         seen: dict[str, dict[str, int]] = {}
         for row in sorted(range(len(keys)), key=lambda row: _spot(self.places[row])):
             same = seen.setdefault(keys[row], {})
             number = same.setdefault(self.ids[row], len(same))
-            if number:
-                self.repeated.add(keys[row])
+            if number and keys[row]:
+                repeated.add(keys[row])
                 keys[row] += f"#{number}"
-        return keys
+        return repeated
 
 
 def _by(left: Sequence[str], right: Sequence[str]) -> list[int]:

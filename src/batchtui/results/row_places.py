@@ -67,30 +67,34 @@ class MemberPlaces:
         self._offset = 0
         self._by_id: dict[str, int] | None = None
         matcher = _Matcher(member)
-        try:
-            self._read(matcher)
-        except OSError as error:
-            raise files.explain(error, f"can't read {self._path}") from error
+        self._read(matcher)
         self._placed = RowStretches(self._stretches)
         self.lines = matcher.finish() or array("I", [self.line(name) for name in member.ids()])
 
+    def _blocks(self) -> Iterator[tuple[Sequence[bytes], Sequence[RowLine | None]]]:
+        """The lines in blocks, with what each holds; raises StoreError."""
+        try:
+            with suppress(FileNotFoundError), plainfile.opened(self._path) as file:
+                while lines := file.readlines(_BLOCK):
+                    yield lines, each_line(_decoder, lines)
+        except OSError as error:
+            raise files.explain(error, f"can't read {self._path}") from error
+
     def _read(self, matcher: _Matcher) -> None:
-        with suppress(FileNotFoundError), plainfile.opened(self._path) as file:
-            while lines := file.readlines(_BLOCK):
-                found = each_line(_decoder, lines)
-                sizes = [*map(len, lines)]
-                offsets = [*accumulate(sizes, initial=self._offset)]
-                self._offset = offsets.pop()
-                ids = [each.custom_id if each is not None else "" for each in found]
-                if all(ids):
-                    self._take(found, ids, offsets, sizes)
-                else:
-                    self._take_others([each for each in found if each is not None and not each.custom_id])
-                    kept = [place for place, each in enumerate(ids) if each]
-                    ids = [ids[place] for place in kept]
-                    found, offsets = [found[place] for place in kept], [offsets[place] for place in kept]
-                    self._take(found, ids, offsets, [sizes[place] for place in kept])
-                matcher.match(ids)
+        for lines, held in self._blocks():
+            sizes = [*map(len, lines)]
+            offsets = [*accumulate(sizes, initial=self._offset)]
+            self._offset = offsets.pop()
+            ids = [each.custom_id if each is not None else "" for each in held]
+            if all(ids):
+                self._take(held, ids, offsets, sizes)
+            else:
+                self._take_others([each for each in held if each is not None and not each.custom_id])
+                kept = [place for place, each in enumerate(ids) if each]
+                ids = [ids[place] for place in kept]
+                offsets = [offsets[place] for place in kept]
+                self._take([held[place] for place in kept], ids, offsets, [sizes[place] for place in kept])
+            matcher.match(ids)
 
     def _take(self, found: Sequence[RowLine | None], ids: list[str], offsets: list[int], sizes: list[int]) -> None:
         lines = [each for each in found if each is not None]
@@ -122,11 +126,9 @@ class MemberPlaces:
     def line(self, custom_id: str) -> int:
         """The line of a request, 0 when it has none."""
         if self._by_id is None:
-            ids: list[str] = []
-            with suppress(FileNotFoundError), plainfile.opened(self._path) as file:
-                while lines := file.readlines(_BLOCK):
-                    found = each_line(_decoder, lines)
-                    ids += [each.custom_id for each in found if each is not None and each.custom_id]
+            ids = [
+                each.custom_id for _, found in self._blocks() for each in found if each is not None and each.custom_id
+            ]
             self._by_id = {each: line for line, each in enumerate(ids, 1)}
         return self._by_id.get(custom_id, 0)
 

@@ -70,7 +70,7 @@ class RunView(View):
             columns = member.columns
             shown = array("I", bytes(4 * len(member)))
             order = as_sent(member)
-            if not rows and _all_differ(columns):
+            if not self._member and _all_differ(columns):
                 ranks = self._take_first(number, columns, order)
                 best += ranks
                 had_good += ranks.translate(_IS_GOOD)
