@@ -121,7 +121,30 @@ def furnish(data: Path) -> Service:
             ]
         title = f"{on_disk(composites()[number])} answers{number}"
         add_batch(service, requests, results, local_id=f"20261122T11{number}000Z-{name}", title=title, run="one")
+    for number in range(2):
+        put_labels(service, number)
     return service
+
+
+def put_labels(service: Service, number: int) -> None:
+    """A run of a table whose columns, fields and labels are hostile, with a column ``gold`` and a field ``tone``."""
+    texts = [on_disk(text) for text in composites()]
+    requests, results, ids = [], [], []
+    for row, text in enumerate(texts):
+        name, said = f"r{row:02}", texts[row if row % 4 else (row + number) % len(texts)]
+        fields = {"tone": said, said: text, "deep": {text: [text]}, "size": row}
+        requests.append(request(name, text))
+        results.append(answered(name, [{"type": "text", "text": json.dumps(fields)}]))
+        own = {"gold": text, f"c{texts[0]}": text, "text": text}
+        ids.append(json.dumps({"custom_id": name, "row_id": text, "source": 1, "number": row + 2, "row": own}).encode())
+    record = add_batch(
+        service,
+        requests,
+        results,
+        local_id=f"20261122T12{number}000Z-eeeeee",
+        title=f"{texts[number]} labels{number}",
+    )
+    (service.history.folder(record.local_id) / "ids.jsonl").write_bytes(b"\n".join(ids) + b"\n")
 
 
 def lines() -> tuple[list[bytes], list[bytes]]:

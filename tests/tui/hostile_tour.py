@@ -37,10 +37,14 @@ from batchtui.tui.new.try_request import TryScreen
 from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.output_filter import OutputFilter
 from batchtui.tui.remote_batches import RemoteBatchesScreen
+from batchtui.tui.results.column_choice import ColumnsScreen
 from batchtui.tui.results.compare import CompareScreen, DiffView
+from batchtui.tui.results.compare_field import FieldCompareScreen
+from batchtui.tui.results.counts import CountsScreen
 from batchtui.tui.results.error_groups import GroupsScreen
 from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.results.retry import RetryScreen
+from batchtui.tui.results.score import ScoreScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.answer_view import AnswerView
 from batchtui.tui.widgets.row_list import RowList
@@ -99,7 +103,17 @@ class Tour:
         for part in (self.batches, self.questions, self.happenings, self.palette, self.elsewhere, self.results):
             await part()
             await self.home()
-        for part in (self.compare, self.sources, self.tables, self.written, self.sending, self.settings):
+        for part in (
+            self.labels,
+            self.figures,
+            self.fields_beside,
+            self.compare,
+            self.sources,
+            self.tables,
+            self.written,
+            self.sending,
+            self.settings,
+        ):
             await part()
             await self.home()
 
@@ -225,6 +239,68 @@ class Tour:
             await self.keys("n")
             await settled(self.pilot)
         assert screen.query_one(DiffView).display
+
+    def labelled(self, number: int) -> str:
+        """The local id of a run with fields."""
+        return next(r.local_id for r in self.app.home.model.records.values() if r.title.endswith(f"labels{number}"))
+
+    async def table(self) -> ResultsScreen:
+        """The results of a run with fields, which are read."""
+        screen = ResultsScreen(self.labelled(0))
+        await self.app.push_screen(screen)
+        await self.until(lambda: screen.table.names is not None and len(screen.query_one(RowList).source))
+        return screen
+
+    async def labels(self) -> None:
+        screen = await self.table()
+        await self.walk(len(COMPOSITES) if self.everything else 6)
+        await self.keys("minus")
+        for leave in ("enter", "escape"):  # The field, and its right value.
+            await self.shown(Choose)
+            await self.walk(4, "down")
+            await self.keys(leave)
+        await self.until(lambda: self.app.screen is screen)
+        await self.keys("t")
+        await self.shown(Ask)
+        for text in COMPOSITES[:2]:
+            self.app.screen.query_one(Input).post_message(Paste(text))
+        await self.keys("enter", "C")
+        chosen = await self.shown(ColumnsScreen)
+        await self.walk(len(chosen.query_one(RowList).source) if self.everything else 12, "down")
+        await self.keys("escape")
+        screen.set_filter(f"nope{COMPOSITES[0]}>3")
+        await self.until(lambda: not screen._search.running)
+
+    async def figures(self) -> None:
+        await self.table()
+        await self.keys("number_sign")
+        counts = await self.shown(CountsScreen)
+        for key in ("right", "right", "tab", "right", "right", "right"):
+            await self.keys(key)
+            await settled(self.pilot)
+        await self.walk(min(6, len(counts.query(RowList))))
+        await self.keys("escape", "A")
+        for _ in ("the field", "the column that is right"):
+            asked = await self.shown(Choose)
+            await self.walk(3, "down")
+            await self.walk(3, "up")
+            await self.keys("enter")
+            await self.until(lambda asked=asked: self.app.screen is not asked)
+        await self.shown(ScoreScreen)
+        await settled(self.pilot)
+        await self.walk(6)
+
+    async def fields_beside(self) -> None:
+        screen = CompareScreen(self.labelled(0), self.labelled(1))
+        await self.app.push_screen(screen)
+        await self.until(lambda: len(screen.query_one(RowList).source))
+        await self.keys("F")
+        await self.until(lambda: isinstance(self.app.screen, Choose))
+        await self.keys("enter")
+        beside = await self.shown(FieldCompareScreen)
+        await self.until(lambda: beside.found is not None)
+        await self.walk(6)
+        await self.keys("enter")
 
     async def source(self, path: str, template: str = "") -> NewScreen:
         """The new screen with a source that was checked."""
