@@ -78,6 +78,28 @@ def test_runs_that_have_ended_meanwhile_are_downloaded_before_they_are_used(call
     assert "is deleted: its columns are left out" in left.err and "judged.fair" in (tmp_path / "y.csv").read_text()
 
 
+def test_looking_at_a_run_that_is_a_source_sends_nothing_that_waits(
+    call: Caller, own_folders: Path, tmp_path: Path
+) -> None:
+    label = tmp_path / "label.toml"
+    label.write_text(LABEL)
+    assert call("submit", call.source(1), "--title", "one", "--yes").code == 0
+    with (own_folders / "config" / "config.toml").open("a") as config:
+        config.write("[limits]\nmax_requests = 1\nqueue = 1\n")
+    assert call("submit", call.source(2, name="b"), "--title", "two", "--yes").code == 0
+
+    def waiting() -> int:
+        return sum(each["status"] == "submitting" for each in call("list", "--json").json)
+
+    assert waiting() == 2
+    for _ in range(500):
+        found = call("check", "run:one", "--template", label)
+        if found.code == 0:
+            break
+    # The run has ended, so that there is room in the queue.
+    assert found.code == 0 and waiting() == 2
+
+
 def test_a_file_whose_name_looks_like_a_run(call: Caller, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     call.source(2, name="run:x")

@@ -29,7 +29,10 @@ def bring_due(session: Session, service: Service, records: Sequence[BatchRecord]
 
 
 def bring_ended(session: Session, service: Service, records: Sequence[BatchRecord]) -> None:
-    """Check those in progress, and download the results of those that have ended; what can't be had now is said."""
+    """Ask after those in progress, and after nothing else, and download the results of those that have ended.
+
+    Nothing that waits is sent; what can't be had now is said.
+    """
     if any(r.active or (r.results_due and r.id) for r in records):
         try:
             session.run(lambda: _bring_ended(service, records), service)
@@ -47,7 +50,8 @@ def bring_joined(session: Session, service: Service, firsts: Sequence[BatchRecor
 
 async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
     """Look, and fetch what has ended; a batch that is still running is an error of its own only when it is the only one."""
-    await _bring_ended(service, records)
+    await look(service, records)
+    await _fetch_ended(service, records)
     if len(records) == 1:
         fresh = service.resolve(records[0].local_id)
         if fresh.status != "ended":
@@ -55,7 +59,13 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
 
 
 async def _bring_ended(service: Service, records: Sequence[BatchRecord]) -> None:
-    await look(service, records)
+    for record in records:
+        if record.active and record.id:
+            await service.ask_after(record.local_id)
+    await _fetch_ended(service, records)
+
+
+async def _fetch_ended(service: Service, records: Sequence[BatchRecord]) -> None:
     for record in records:
         fresh = service.resolve(record.local_id)
         if fresh.results_due and fresh.id:

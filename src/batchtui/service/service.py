@@ -491,6 +491,13 @@ class Service:
         """Look now; ``asked`` calls the API though nothing is under way, since a person wants to know."""
         return await self.parts.poller.look(asked=asked)
 
+    async def ask_after(self, local_id: str) -> None:
+        """Ask how one batch stands; nothing else is asked, settled or sent.  Raises what the API said."""
+        record = self.history.get(local_id)
+        if record is not None and record.id is not None:
+            await self.context.ready_for(record)
+            await self.parts.poller.look_at(record)
+
     async def wait(self, local_ids: Sequence[str], *, settled: bool = False) -> None:
         """Wait until batches have ended with their results stored, or with ``settled`` only until none is in doubt."""
         await self.parts.poller.until(local_ids, settled=settled)
