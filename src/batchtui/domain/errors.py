@@ -27,8 +27,11 @@ class BatchtuiError(Exception):
 
     @property
     def with_advice(self) -> str:
-        """What happened and what to do, as two sentences."""
-        return f"{self}. {self.advice[:1].upper()}{self.advice[1:]}" if self.advice else str(self)
+        """What happened and what to do, as two sentences; a command that begins the second stays as it is typed."""
+        if not self.advice:
+            return str(self)
+        first = self.advice[:1] if self.advice.startswith("batchtui ") else self.advice[:1].upper()
+        return f"{self}. {first}{self.advice[1:]}"
 
 
 class InputError(BatchtuiError):

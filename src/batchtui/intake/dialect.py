@@ -202,8 +202,9 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
 
 
 def _beats(rare: _Look, usual: _Look | None) -> bool:
-    """Whether a rare delimiter fits better: it stands in all rows, and more often, or the usual one takes the header for a
-    title.
+    """Whether a rare delimiter fits better.
+
+    It stands in all rows, and makes more columns, or the usual one takes the header for a title.
     """
     if not rare.sure or rare.share < 1.0:
         return False

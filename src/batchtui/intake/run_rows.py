@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
@@ -26,7 +27,7 @@ from batchtui.results.json_in_text import find_json
 from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
 from batchtui.results.row_ids import OwnRow, Place, SourceMark, own_rows, own_rows_of
-from batchtui.results.row_match import own_column_names
+from batchtui.results.row_match import identities, own_column_names
 from batchtui.results.row_places import Places
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
@@ -290,8 +291,14 @@ class RunSource:
             invalid = self._view.why_invalid(row) if key == "error_message" else ""
             said[key] = invalid or (said_beside(line, key, answer) if line else "")
         if needs.verdict:
-            said |= self._reviewed.get(self._places[row].key, {"verdict": "", "right_value": "", "note": ""})
+            key = self._identities[row] if self._reviewed else ""
+            said |= self._reviewed.get(key, {"verdict": "", "right_value": "", "note": ""})
         return said
+
+    @cached_property
+    def _identities(self) -> list[str]:
+        """The row identities, by which reviews are kept; read only where there is one."""
+        return identities(self._view)
 
     def _indexed(self, row: int) -> dict[str, Any]:
         found, view = self._view.row(row), self._view
