@@ -82,7 +82,7 @@ def test_looking_at_a_run_that_is_a_source_sends_nothing_that_waits(
     call: Caller, own_folders: Path, tmp_path: Path
 ) -> None:
     label = tmp_path / "label.toml"
-    label.write_text(LABEL)
+    label.write_text(LABEL.replace("{{ text }}", "{{ answer }}"))
     assert call("submit", call.source(1), "--title", "one", "--yes").code == 0
     with (own_folders / "config" / "config.toml").open("a") as config:
         config.write("[limits]\nmax_requests = 1\nqueue = 1\n")

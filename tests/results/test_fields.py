@@ -324,7 +324,7 @@ def test_a_long_value_is_read_from_where_it_was_found(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_said_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field_builder, "MAX_PATHS", 1)
-    lines = [good("a", json.dumps({"k": 1, "n" * 600: 1, "z": 1})), good("b", '{"a":' * 5_000 + "1" + "}" * 5_000)]
+    lines = [good("a", json.dumps({"k": 1, "n" * 600: 1, "z": 1})), good("b", '{"a":' * 100_000 + "1" + "}" * 100_000)]
     view = batch(tmp_path, lines, ["a", "b"])
     notes = ["Only the first 1 fields are read; 2 values of others are left out."]
     notes += ["1 answer is nested too deep to be searched for fields."]

@@ -158,7 +158,7 @@ async def test_a_part_that_waits_for_its_look_holds_up_no_other(tmp_path: Path) 
 
 
 async def test_a_retry_that_waits_for_a_look_holds_up_no_other_and_is_sent_then(tmp_path: Path) -> None:
-    with running_demo(tmp_path / "server", duration=0.05, faults=["status:400@create*1"]) as demo:
+    with running_demo(tmp_path / "server", duration=600, faults=["status:400@create*1"]) as demo:
         service = service_on(demo, tmp_path / "data")
         [refused] = await service.submit(plan_of(service, source(tmp_path, COUNT)))
         demo.set_faults(["status:500@list*1"])

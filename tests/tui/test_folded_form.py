@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from textual.widgets import Input
@@ -39,7 +41,15 @@ async def test_the_form_folds_when_its_source_was_read_and_a_key_unfolds_it(tmp_
             assert not screen.folded and screen.focused is form.query_one("#source-path"), keys
         # The cursor was in another field when the check was over: that field stays.
         form.query_one("#source-path", Input).value = str(table) + " "
+        gate, plan = threading.Event(), screen.service.plan
+
+        def plan_later(*given: Any, **options: Any) -> Any:
+            gate.wait(100)
+            return plan(*given, **options)
+
+        screen.service.plan = plan_later  # type: ignore[method-assign]
         await pilot.press("enter", "tab")
+        gate.set()
         await until(pilot, lambda: screen.plan is not None)
         await settled(pilot)
         assert not screen.folded

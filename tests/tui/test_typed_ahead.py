@@ -122,13 +122,13 @@ def test_a_question_that_the_terminal_did_not_take_yet_is_not_answered(terminal:
     terminal.go("home:running")
     f5, question = typed("f5"), b"c"
     assert f5 is not None
-    terminal.stalled.set()
-    terminal.type([f5, f5, question], 0)  # More than a terminal's buffer holds.
+    terminal.stall()
+    terminal.type([f5, f5, question], 0)
     terminal.until(lambda state: state["screen"] == "Confirm" and state["arrived"] >= len(terminal.sent))
     terminal.type([b"y"], 0)
     terminal.until(lambda state: state["arrived"] >= len(terminal.sent))
     assert not terminal.state()["idle"]
-    terminal.stalled.clear()
+    terminal.go_on()
     state = terminal.rested()
     assert state["screen"] == "Confirm"
     assert [each["action"] for each in state["log"]] == ["redraw", "redraw", "act"]

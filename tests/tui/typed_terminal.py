@@ -39,7 +39,7 @@ def typed(key: str) -> bytes | None:
 
 
 class TypedTerminal:
-    """The program on a terminal; what it draws is read unless ``stalled``."""
+    """The program on a terminal; what it draws is read unless it is stalled."""
 
     def __init__(self, folder: Path, size: tuple[int, int] = (80, 24)) -> None:
         root = Path(__file__).parents[2]
@@ -68,6 +68,7 @@ class TypedTerminal:
             cwd=root,
             pass_fds=[theirs.fileno()],
         )
+        self._name = os.ttyname(inner)
         os.close(inner)
         theirs.close()
         ours.settimeout(LIMIT)
@@ -76,14 +77,16 @@ class TypedTerminal:
         self.drawn = bytearray()
         self.sent: list[float] = []
         """When each key was typed, by the number that the program gives it."""
-        self.stalled = threading.Event()
+        self._stalled = threading.Event()
+        self._still = threading.Event()
         self._over = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         while not self._over:
-            if self.stalled.is_set():
+            if self._stalled.is_set():
+                self._still.set()
                 time.sleep(0.01)
             elif select.select([self._fd], [], [], 0.05)[0]:
                 try:
@@ -95,12 +98,27 @@ class TypedTerminal:
         """End the program."""
         with contextlib.suppress(OSError):
             self._talk.close()
-        self.stalled.clear()
+        self.go_on()
         self._process.kill()
         self._process.wait()
         self._over = True
         self._reader.join()
         os.close(self._fd)
+
+    def stall(self) -> None:
+        """Read nothing of what it draws until ``go_on``; the terminal's buffer is full."""
+        self._still.clear()
+        self._stalled.set()
+        assert self._still.wait(LIMIT)
+        full = os.open(self._name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(full, bytes(256))
+        os.close(full)
+
+    def go_on(self) -> None:
+        """Read what it draws."""
+        self._stalled.clear()
 
     def ask(self, **asked: Any) -> Any:
         """A question to the program."""
