@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 from textual.binding import BindingType
@@ -18,6 +18,9 @@ from textual.widgets import Static
 from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.tui.bindings import scrolling
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 FORMAT_LIMIT = 2_000_000
 """Longer JSON is shown as it came, in bytes."""
@@ -230,7 +233,16 @@ def _names_dimmed(body: Content) -> Content:
 
 
 def prose(text: str, gap: str = "") -> Widget:
-    """Text as Markdown; its links open nothing."""
+    """Text as Markdown; its links open nothing, and its tags are text, with all that stands between them."""
     from textual.widgets import Markdown
 
-    return Markdown(safetext.block(text), open_links=False, classes=f"section-body{gap}")
+    return Markdown(
+        safetext.block(text), parser_factory=_markdown_parser, open_links=False, classes=f"section-body{gap}"
+    )
+
+
+def _markdown_parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    # Textual draws no HTML and no definition of a link's target: what it parsed as one would be left out.
+    return MarkdownIt("gfm-like", {"html": False}).disable("reference")
