@@ -48,9 +48,10 @@ def test_a_filter_may_be_an_expression_with_capitals(call: Caller) -> None:
     call("submit", call.source(), "--wait")
     found = call("results", "last", "--format", "json", "--filter", "question [13] OF", "--regex")
     assert len(json.loads(found.out)) == 2
-    assert (
-        call("results", "last", "--format", "json", "--filter", "question [13] OF", "--regex", "--case").out == b"{}\n"
-    )
+    said = call("results", "last", "--format", "json", "--filter", "question [13] OF", "--regex", "--case")
+    assert said.out == b"{}\n" and "no result matches --filter" in said.err
+    said = call("results", "last", "--format", "json", "--only", "expired")
+    assert said.out == b"{}\n" and "no result matches --only" in said.err and "--filter" not in said.err
 
 
 def test_a_retry_of_what_a_filter_finds(call: Caller) -> None:

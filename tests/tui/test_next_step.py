@@ -9,6 +9,7 @@ from textual.widgets import Input, Static
 from batchtui.service.recipe import RECIPE, Recipe, encode
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.home.details_dialog import DetailsDialog
+from batchtui.tui.new.folded_form import form_facts
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
@@ -53,6 +54,8 @@ async def test_b_and_a_open_the_new_screen_filled(tmp_path: Path) -> None:
         assert "fine one" in screen.plan.sample[0] and "Label one." in screen.plan.sample[0]
         assert screen.plan.problems[0].message == "1 of 3 rows left out: 1 errored"
         assert screen.batch_title() == "labels judged"
+        facts = form_facts(screen.query_one(SourceForm), screen.plan, columns=4, template_edited=False)
+        assert facts[1] == "a run with its answers, 2 rows, 4 columns"
         screen.dismiss(None)
         await until(pilot, lambda: app.screen is home)
 

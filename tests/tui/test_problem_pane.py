@@ -52,6 +52,7 @@ def test_the_request_at_a_place(service: Service, tmp_path: Path) -> None:
     assert "Say after" in shown(f"{table}:5", rows) and "text: after" in shown(f"{table}:5", rows)
     assert "two\\nlines" in repr(shown(f"{table}:3", rows))
     assert "can't be shown" in shown("missing.toml:2")
+    assert shown("run:labels").strip() == "", "a problem of a whole source names no line"
     composed = CheckInput(lines=request("mine", "Composed"))
     assert "Composed" in shown("stdin:1", composed) and shown("max_tokens", composed) == ""
     stopped = Work()

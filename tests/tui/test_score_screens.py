@@ -137,7 +137,10 @@ async def test_review_verdicts_notes_and_a_blind_sample(app: BatchtuiApp) -> Non
         assert "(hidden)" in text_of(app) and "Hidden until your verdict" in text_of(app)
         assert any(each.hides is not None for each in screen._columns if each.name == "row.gold_tone"), "gold too"
         last = text_of(app).splitlines()[-1]
-        assert last.lstrip().startswith("+ value  t note") and "right" not in last and "wrong" not in last, last
+        assert last.lstrip().startswith("+ value  t note  V review") and "right" not in last and "wrong" not in last, (
+            last
+        )
+        assert not any(refused in last for refused in ("count", "export", "score", "compare", "copy")), last
         await keys(pilot, "question_mark")
         assert "enter the value you think is right" in text_of(app) and "review: wrong" not in text_of(app)
         await keys(pilot, "escape")

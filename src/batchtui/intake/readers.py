@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from batchtui.intake.run_rows import RunSource
 
 RUN_KINDS = {
-    "run answers": "rows of a run with their answers",
+    "run answers": "rows of a run with its answers",
     "run rows": "rows of a run",
     "run requests": "requests of a run",
 }

@@ -115,17 +115,24 @@ class Confirm(Dialog[bool]):
 
 
 class Ask(Dialog[str | None]):
-    """One line of text; None when left with Escape."""
+    """One line of text; None when left with Escape.  With ``replaced`` what is typed first takes the value's place."""
 
     BINDINGS: ClassVar[list[BindingType]] = [BACK]
 
-    def __init__(self, title: str, *, value: str = "", placeholder: str = "", hint: str = "") -> None:
+    def __init__(
+        self, title: str, *, value: str = "", placeholder: str = "", hint: str = "", replaced: bool = False
+    ) -> None:
         super().__init__(title, hint=hint)
         self._value = value
         self._placeholder = placeholder
+        self._replaced = replaced
 
     def body(self) -> ComposeResult:
         yield line_input(self._value, placeholder=self._placeholder, id="text")
+
+    def on_mount(self) -> None:
+        if self._replaced:
+            self.query_one(Input).action_select_all()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

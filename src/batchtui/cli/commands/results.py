@@ -152,8 +152,9 @@ def results_(
         others=joined,
         **how,
     )
-    if not written and (only or filter_) and not session.json:
-        say("no result matches --only and --filter")
+    chosen_by = [option for option, given in (("--only", only), ("--filter", filter_)) if given]
+    if not written and chosen_by and not session.json:
+        say(f"no result matches {' and '.join(chosen_by)}")
     if place.dest is not None:
         say(f"{numbers.plural(written, 'result')} written to {place.dest}")
     _say_left_out(service, records, skipped=not all_rows, run=run)

@@ -100,6 +100,9 @@ def report(home: HomeScreen, done: Mapping[str, object], word: str) -> None:
 
 async def retry(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     """Send again what did not succeed."""
+    if not chosen:
+        home.nothing("nothing to retry here")
+        return
     chosen = [r for r in chosen if r.status in ("ended", "refused")]
     if len({r.run for r in chosen}) > 1:
         home.nothing("these batches are of different runs", "retry one run at a time")

@@ -338,7 +338,10 @@ class HomeScreen(BaseScreen[None]):
         self.query_one(StatusLine).tell(facts, level)
 
     def _draw_details(self) -> None:
-        if not self.has_class("wide") or self.line is None:
+        if not self.has_class("wide"):
+            return
+        if self.line is None:
+            self.query_one("#facts-of", CachedStatic).show_text(Content())
             return
         from batchtui.tui.home import details
 

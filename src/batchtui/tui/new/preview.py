@@ -151,12 +151,14 @@ def render_row(
 
 
 def text_at(where: str) -> str:
-    """The line of a file that a problem names, cut when it is very long; what is there instead when it can't be read."""
+    """The line of a file that a problem names, cut when it is very long; what is there instead when it can't be read, ""
+    where no line is named.
+    """
     found = _PLACE.match(where)
     name, number = (found.group(1), int(found.group(2))) if found else (where, 1)
     path = expanded(name)
     if not path.is_file():
-        return f"{where} can't be shown: it is not a line of a file."
+        return f"{where} can't be shown: it is not a line of a file." if found else ""
     try:
         raw = open_source(SourceFile(name, path), None)
         with raw:

@@ -363,7 +363,11 @@ class ReviewModel:
         if self.field is None:
             return
         typed = await self._screen.app.push_screen_wait(
-            Ask(f"Sample how many of {numbers.plural(len(rows), 'usable answer')}?", value=str(min(30, len(rows))))
+            Ask(
+                f"Sample how many of {numbers.plural(len(rows), 'usable answer')}?",
+                value=str(min(30, len(rows))),
+                replaced=True,
+            )
         )
         if typed is None:
             return

@@ -107,6 +107,10 @@ class ResultsScreen(BaseScreen[None]):
         "results.fetch",
     )
     REVIEW_KEYS: ClassVar[tuple[str, ...]] = ("review.right", "review.wrong", "review.note")
+    TELLING_KEYS: ClassVar[frozenset[str]] = frozenset(
+        ("results.count", "export", "results.score", "results.compare", "copy", "from_rows")
+    )
+    """Refused while what they would tell is hidden, and not in the key line then."""
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("escape", "back", "back", "back", "stop the search, close the answer, clear the filter, leave"),
         bind(
@@ -596,11 +600,14 @@ class ResultsScreen(BaseScreen[None]):
         while its rows are.
         """
         right, wrong, note = self.REVIEW_KEYS
-        review = () if not self._sampled else (right, note) if self._at_hidden else (right, wrong, note)
+        blind = (right, note, "results.sample")
+        review = () if not self._sampled else blind if self._at_hidden else (right, wrong, note)
         first = ("results.score",) if self.scored is not None else review
         if (first, self._at_hidden) != self._keys_shown:
             self._keys_shown = first, self._at_hidden
-            self.query_one(KeyLine).show(tuple(dict.fromkeys((*first, *self.KEY_LINE))))
+            refused = self.TELLING_KEYS if self._at_hidden else frozenset[str]()
+            keys = (*first, *(each for each in self.KEY_LINE if each not in refused))
+            self.query_one(KeyLine).show(tuple(dict.fromkeys(keys)))
 
     def move_to(self, row: int) -> None:
         """The cursor to a row that is shown."""
