@@ -14,6 +14,7 @@ from demo_help import http, lines_of, params, requests, run_batch, sdk, until_en
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchtui.demo import outcomes
 from batchtui.demo import results as demo_results
 from batchtui.demo.results import Job
 from batchtui.domain.batch import RESULTS_KEPT
@@ -282,3 +283,15 @@ def test_any_params_have_an_outcome(
     assert demo_results.run(job).counts.total == 1
     line = msgspec.json.decode((folder / "any-results").read_bytes())
     assert line["result"]["type"] in ("succeeded", "errored", "expired")
+
+
+def test_a_request_that_strayed_is_answered_well_the_next_time_by_each_model() -> None:
+    def lot(number: int, noted: set[int], model: str) -> outcomes.SimulatedOutcome:
+        return outcomes.decide(f"r-{number}", b"text", "", 0.05, noted, model)
+
+    odd = next(n for n in range(10_000) if (first := lot(n, set(), "one")).odd and not first.failure)
+    failed = next(n for n in range(10_000) if lot(n, set(), "one").failure)
+    noted = {lot(odd, set(), "one").odd_key, lot(failed, set(), "one").noted}
+    # Another model has the same luck, and its turn is its own.
+    assert lot(odd, noted, "two").odd == lot(odd, set(), "one").odd and lot(failed, noted, "two").failure
+    assert not lot(odd, noted, "one").odd and not lot(failed, noted, "one").failure

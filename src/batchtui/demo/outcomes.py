@@ -7,6 +7,7 @@ every time.  A word such as ``demo-cut`` in the custom_id or in ``metadata.user_
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -80,6 +81,8 @@ class SimulatedOutcome(NamedTuple):
     """
     odd_key: int = 0
     """What is noted once it strayed, or was spared because it had before; 0 when it never does."""
+    noted: int = 0
+    """What is noted once it was struck, or was spared: the key, other for each model."""
 
 
 def word_in(text: str) -> str:
@@ -88,10 +91,23 @@ def word_in(text: str) -> str:
     return match.group(1) if match else ""
 
 
+@lru_cache(maxsize=256)
+def _bits(model: str) -> int:
+    return int.from_bytes(blake2b(model.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+
+
 def decide(
-    custom_id: str, messages: bytes, user_id: str, failure_rate: float, struck: frozenset[int] | set[int]
+    custom_id: str,
+    messages: bytes,
+    user_id: str,
+    failure_rate: float,
+    struck: frozenset[int] | set[int],
+    model: str = "",
 ) -> SimulatedOutcome:
-    """The outcome of one request; ``struck`` holds the keys that failed by chance before."""
+    """The outcome of one request; ``struck`` holds what was noted of those that failed by chance before.
+
+    The model only matters for what was noted: a request that another model answers has not had its turn.
+    """
     marked = _MARK.match(custom_id)
     name = custom_id[marked.end() :] if marked else custom_id
     digest = blake2b(messages, digest_size=24, key=name.encode()).digest()
@@ -106,9 +122,10 @@ def decide(
         part = luck / failure_rate
         failure = next(kind for upto, kind in _CHANCES if part <= upto)
     counted = bool(failure)
-    if counted and key in struck:
+    noted = key ^ _bits(model)
+    if counted and noted in struck:
         failure = ""
     odd = "" if word else next((kind for upto, kind in _ODD if dice % 997 < upto), "")
-    odd_key = key ^ _ODD_BITS if odd else 0
+    odd_key = noted ^ _ODD_BITS if odd else 0
     share = (key >> 11) / float(2**53)
-    return SimulatedOutcome(key, failure, counted, word, share, dice, "" if odd_key in struck else odd, odd_key)
+    return SimulatedOutcome(key, failure, counted, word, share, dice, "" if odd_key in struck else odd, odd_key, noted)

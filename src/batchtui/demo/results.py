@@ -147,7 +147,7 @@ def _result(job: Job, piece: bytes, before: frozenset[int]) -> tuple[str, dict[s
     else:
         result = _succeeded(job, params, question, outcome)
     strays = outcome.odd_key and not outcome.failure and answers.schema_of(params) is not None
-    return element.custom_id, result, outcome.key if outcome.counted else outcome.odd_key if strays else None
+    return element.custom_id, result, outcome.noted if outcome.counted else outcome.odd_key if strays else None
 
 
 def _succeeded(job: Job, params: DemoParams, question: str, outcome: outcomes.SimulatedOutcome) -> dict[str, Any]:
@@ -163,7 +163,8 @@ def _outcome(
     job: Job, custom_id: str, params: DemoParams, question: str, before: frozenset[int]
 ) -> outcomes.SimulatedOutcome:
     user_id = str((params.metadata or {}).get("user_id") or "")
-    return outcomes.decide(custom_id, question.encode("utf-8", "surrogatepass"), user_id, job.failure_rate, before)
+    asked = question.encode("utf-8", "surrogatepass")
+    return outcomes.decide(custom_id, asked, user_id, job.failure_rate, before, params.model)
 
 
 def _errored(kind: str, words: str) -> dict[str, Any]:
