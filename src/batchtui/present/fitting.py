@@ -6,6 +6,8 @@ from rich.text import Text
 
 from batchtui.present.cells import cut_middle
 
+_NOTHING = Text()
+
 
 class FittingText(Text):
     """A text with shorter ones that say the same, the longest first; the first that fits is shown."""
@@ -26,10 +28,13 @@ class MiddleCut(FittingText):
 
     def __init__(self, name: str, style: str = "", *, before: Text | None = None, after: Text | None = None) -> None:
         self._name, self._name_style = name, style
-        self._before, self._after = before or Text(), after or Text()
-        super().__init__("", "" if before or after else style)
+        self._before, self._after = before or _NOTHING, after or _NOTHING
+        if not before and not after:
+            super().__init__(name, style)
+            return
+        super().__init__()
         self.append_text(self._before)
-        self.append(name, style if before or after else None)
+        self.append(name, style)
         self.append_text(self._after)
 
     def followed(self, after: Text) -> MiddleCut:
@@ -41,7 +46,7 @@ class MiddleCut(FittingText):
         if self.cell_len <= cells:
             return self
         around = self._before.cell_len + self._after.cell_len
-        after = self._after if cells - around >= 8 else Text()
+        after = self._after if cells - around >= 8 else _NOTHING
         name = cut_middle(self._name, max(1, cells - self._before.cell_len - after.cell_len))
         return MiddleCut(name, self._name_style, before=self._before, after=after)
 

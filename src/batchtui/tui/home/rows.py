@@ -145,7 +145,7 @@ class HomeRows:
     def _name(self, line: Line, record: BatchRecord) -> MiddleCut:
         part = batch.part_name(record)
         if not line.child:
-            return MiddleCut(batch.name(record), after=Text(f"  {part}" if part else "", "muted"))
+            return MiddleCut(batch.name(record), after=Text(f"  {part}", "muted") if part else None)
         twig = GLYPHS.branch_end if line.last else GLYPHS.branch
         before = Text.assemble((f"{twig} ", "muted"), part)
         return MiddleCut("" if part else batch.name(record), before=before)
