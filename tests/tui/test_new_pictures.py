@@ -16,6 +16,7 @@ from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui.waiting import settled, until
+from tests.tui.walk import new
 from tests.tui.work import make_app, make_service, mixed
 
 SIZES = [(80, 24), (120, 40)]
@@ -43,15 +44,7 @@ def show(path: str, keys: Sequence[str] = (), template: str = "", pane: str = ""
     """What brings the app to the picture."""
 
     async def run(pilot: Pilot[Any]) -> None:
-        screen = NewScreen()
-        await pilot.app.push_screen(screen)
-        await pilot.pause()
-        if path:
-            screen.query_one("#source-template").value = template  # type: ignore[attr-defined]
-            screen.take_paths([path])
-            await until(pilot, lambda: screen.plan is not None)
-        if pane:
-            screen.query_one("#new-panes", TabLine).choose(pane)
+        await new(path, template, pane)(pilot)
         for key in keys:
             await pilot.press(key)
             await settled(pilot)
