@@ -5,9 +5,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
-from itertools import count
+from itertools import chain, count
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -46,6 +48,11 @@ _BLOCK = 256 * 1024
 _ROWS = 256
 """Bytes and rows read at a time: the loop of a screen beside this waits for no longer than a block takes to parse."""
 
+_MOST_KEYS = 64
+"""Keys of answers that are decoded together."""
+_FEW = 16
+"""Where fewer answers than this are alike, the rest of a block is decoded one by one."""
+
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -59,10 +66,6 @@ class _Budget:
 _HOLDERS = frozenset({dict, list})
 _SHORT = frozenset({int, bool, type(None)})
 _MADE: dict[type, Callable[[Any], Value]] = {Decimal: Decimal, list: Json, dict: Json}
-
-
-def _long(kind: type) -> int:
-    return LONG_TEXT if kind is str else LONG_JSON
 
 
 class ColumnBuilder:
@@ -89,37 +92,38 @@ class ColumnBuilder:
             keys = [*map(str, values)]
         elif kind is list or kind is dict:
             keys = [_encode(value).decode() for value in values]
-        sizes = [] if kind in _SHORT else [*map(len, keys)]
         self.rows.extend(rows)
-        if not sizes or max(sizes) <= LONG:
-            codes = self._codes(kind, keys)
-        else:
-            # Long ones are not even hashed.
-            short = iter(self._codes(kind, [key for size, key in zip(sizes, keys, strict=True) if size <= LONG]))
-            codes = [_long(kind) if size > LONG else next(short) for size in sizes]
-        self.codes.extend(codes)
-        if min(codes) < FIRST:
-            said = sizes or [len(str(key)) for key in keys]
-            self.long += [
-                (row, size, source) for row, code, size in zip(rows, codes, said, strict=True) if code < FIRST
-            ]
-
-    def _codes(self, kind: type, keys: Sequence[Any]) -> list[int]:
-        """The codes of short values, new ones numbered as long as there is room for them."""
         numbers = self._numbers.setdefault(kind, {})
-        try:
-            return [*map(numbers.__getitem__, keys)]
-        except KeyError:
-            pass
+        known = len(self.codes)
+        if kind in _SHORT or max(map(len, keys)) <= LONG:
+            try:
+                self.codes.extend(map(numbers.__getitem__, keys))
+                return
+            except KeyError:
+                del self.codes[known:]
+            if self._number(kind, keys):
+                self.codes.extend(map(numbers.__getitem__, keys))
+                return
+        # Long ones are not even hashed.
+        long = LONG_TEXT if kind is str else LONG_JSON
+        sizes = [*map(len, map(str, keys))]
+        self._number(kind, [key for size, key in zip(sizes, keys, strict=True) if size <= LONG])
+        codes = [long if size > LONG else numbers.get(key, long) for size, key in zip(sizes, keys, strict=True)]
+        self.codes.extend(codes)
+        self.long += [(row, size, source) for row, code, size in zip(rows, codes, sizes, strict=True) if code < FIRST]
+
+    def _number(self, kind: type, keys: Sequence[Any]) -> bool:
+        """Number those of some short values that are new; False when there is no room for them."""
+        numbers = self._numbers[kind]
         fresh = [key for key in dict.fromkeys(keys) if key not in numbers]
         cost = 64 * len(fresh) + (0 if kind in _SHORT else sum(map(len, fresh)))
         if self.budget.left < cost:
-            return [numbers.get(key, _long(kind)) for key in keys]
+            return False
         self.budget.left -= cost
         numbers.update(zip(fresh, count(FIRST + len(self.entries)), strict=False))
         made = _MADE.get(kind)
         self.entries.extend(fresh if made is None else map(made, fresh))
-        return [*map(numbers.__getitem__, keys)]
+        return True
 
     def respell(self, known: dict[str, str]) -> None:
         """Count texts that differ from a listed one only in capitals under its spelling; ``known`` is by casefold."""
@@ -194,13 +198,15 @@ class ObjectColumns:
         if not shape and keys:
             self.add(dict, source, call, keys, rows, objects)
         for key, values in zip(shape, zip(*map(dict.values, objects), strict=True), strict=True):
-            self._values(source, call, (*keys, key), rows, values)
+            self.values(source, call, (*keys, key), rows, values)
 
-    def _values(self, source: int, call: int, keys: Key, rows: Sequence[int], values: Sequence[Any]) -> None:
+    def values(self, source: int, call: int, keys: Key, rows: Sequence[int], values: Sequence[Any]) -> None:
+        """Take values at one path, UNSET for a row that has none."""
         kinds = set(map(type, values))
-        if len(kinds) == 1:
+        if len(kinds) == 1 and msgspec.UnsetType not in kinds:
             self._one_kind(kinds.pop(), source, call, keys, rows, values)
             return
+        kinds.discard(msgspec.UnsetType)
         for kind in sorted(kinds, key=lambda each: each.__name__):
             held = [(row, value) for row, value in zip(rows, values, strict=True) if type(value) is kind]
             self._one_kind(kind, source, call, keys, [row for row, _ in held], [value for _, value in held])
@@ -228,6 +234,36 @@ class ObjectColumns:
         column.add(kind, source, rows, values)
 
 
+class _Shape:
+    """Objects that have some of these keys and no others: decoded in half the time of dicts of unknown ones."""
+
+    def __init__(self, keys: Key) -> None:
+        """Raises ValueError when a key can't be a field's."""
+        fields = [f"f{number}" for number in range(len(keys))]
+        made = msgspec.defstruct(
+            "Shape",
+            [(field, Any, msgspec.UNSET) for field in fields],
+            rename=dict(zip(fields, keys, strict=True)),
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self.keys = keys
+        self._decode = msgspec.json.Decoder(made, float_hook=Decimal).decode
+        self._values = [*map(attrgetter, fields)]
+
+    def decode(self, texts: Iterable[Any]) -> list[msgspec.Struct]:
+        """The objects of texts up to the first that is no text of such an object."""
+        found: list[msgspec.Struct] = []
+        with suppress(TypeError, *NOT_PLAIN):
+            found.extend(map(self._decode, texts))
+        return found
+
+    def columns(self, objects: list[msgspec.Struct]) -> Iterator[tuple[str, list[Any]]]:
+        """Each key with its values, UNSET where an object has none."""
+        for key, value in zip(self.keys, self._values, strict=True):
+            yield key, [*map(value, objects)]
+
+
 _Calls: TypeAlias = dict[tuple[int, int], tuple[list[int], list[dict[str, Any]]]]
 """Rows and inputs of tool calls, by the call's number in its answer and the number that its paths show."""
 
@@ -248,6 +284,9 @@ class FieldBuilder:
         self._asked = results.asked
         self._too_large = 0
         self._too_deep = 0
+        self._shape: _Shape | None = None
+        self._shapes = judge is None
+        """Whether answers are still decoded by their keys."""
 
     @property
     def columns(self) -> list[ColumnBuilder]:
@@ -308,25 +347,58 @@ class FieldBuilder:
             found = [*map(parts_of, lines)]
         self._take(range(first, last), found)
 
-    def _take(self, rows: Sequence[int], found: Sequence[AnswerParts | str | None]) -> None:
-        """Take the answers of some rows: those of text together, calls by their number and name."""
+    def _take(self, rows: Sequence[int], given: Sequence[AnswerParts | str | None]) -> None:
+        """Take the answers of some rows, those that succeeded: objects of known keys apart from all others."""
+        if None in given:
+            rows = [row for row, parts in zip(rows, given, strict=True) if parts is not None]
+        found = [parts for parts in given if parts is not None]
+        done = 0
+        while self._shape is not None:
+            alike = self._shape.decode(found[done:])
+            here = array("I", rows[done : done + len(alike)])
+            for key, values in self._shape.columns(alike) if alike else ():
+                self._found.values(0, 0, (key,), here, values)
+            done += len(alike)
+            if len(alike) < _FEW:
+                break
+            self._take_any(rows[done : done + 1], found[done : done + 1])
+            done += 1
+        self._take_any(rows[done:], found[done:])
+
+    def _take_any(self, rows: Sequence[int], found: Sequence[AnswerParts | str]) -> None:
+        """Take answers of any kind: the values in their texts, and calls by their number and name."""
+        if not found:
+            return
         calls: _Calls = {}
         rows_of, roots = rows, self._plain_roots(rows, found)
         if roots is None:
             rows_of, roots = self._roots(rows, found, calls)
         kinds = set(map(type, roots))
-        if kinds == {dict}:
-            self._found.objects(0, 0, (), rows_of, roots)
-        elif dict in kinds:
-            held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is dict]
-            self._found.objects(0, 0, (), [row for row, _ in held], [root for _, root in held])
-        if list in kinds:
-            held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is list]
-            self._found.add(list, 0, 0, (ROOT,), [row for row, _ in held], [root for _, root in held])
+        for kind in kinds & _HOLDERS:
+            held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is kind]
+            kind_rows, values = [row for row, _ in held], [root for _, root in held]
+            if kind is dict:
+                self._found.objects(0, 0, (), kind_rows, values)
+                self._learn(values)
+            else:
+                self._found.add(list, 0, 0, (ROOT,), kind_rows, values)
         for (source, shown), (call_rows, inputs) in calls.items():
             self._found.objects(source, shown, (), call_rows, inputs)
 
-    def _plain_roots(self, rows: Sequence[int], found: Sequence[AnswerParts | str | None]) -> list[Any] | None:
+    def _learn(self, objects: list[dict[str, Any]]) -> None:
+        """From now on expect the keys of these objects too, unless they are too many or odd ones."""
+        if not self._shapes:
+            return
+        known = () if self._shape is None else self._shape.keys
+        keys = tuple(dict.fromkeys(chain(known, *objects)))
+        try:
+            if keys != known:
+                self._shape = _Shape(keys) if len(keys) <= _MOST_KEYS else None
+        except ValueError:
+            self._shape = None
+        self._shapes = self._shape is not None
+
+    def _plain_roots(self, rows: Sequence[int], found: Sequence[AnswerParts | str]) -> list[Any] | None:
         """What answers hold that are all plainly JSON; None when one is not."""
         texts = [parts for parts in found if isinstance(parts, str)]
         if len(texts) < len(found):
@@ -341,14 +413,12 @@ class FieldBuilder:
         return roots
 
     def _roots(
-        self, rows: Sequence[int], found: Sequence[AnswerParts | str | None], calls: _Calls
+        self, rows: Sequence[int], found: Sequence[AnswerParts | str], calls: _Calls
     ) -> tuple[list[int], list[Any]]:
         """The rows of answers, and what their texts hold; sorts the inputs of their calls by which call they are of."""
         rows_of: list[int] = []
         roots: list[Any] = []
         for row, parts in zip(rows, found, strict=True):
-            if parts is None:
-                continue
             whole = NOT_DECODED
             if isinstance(parts, AnswerParts):
                 root = self._take_parts(row, parts, calls)

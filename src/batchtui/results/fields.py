@@ -250,7 +250,9 @@ def _pack(column: ColumnBuilder, every: bytes) -> tuple[_Stored, bytes]:
     """A column as it is stored; ``every`` are the rows of one that all answers have."""
     top = FIRST + len(column.entries)
     code_type = "B" if top < 1 << 8 else "H" if top < 1 << 16 else "I"
-    codes = array(code_type, column.codes) if code_type != "I" else column.codes
+    # The bytes that are left out of each code are zeros.
+    step = column.codes.itemsize // array(code_type).itemsize
+    codes = memoryview(column.codes).cast("B").cast(code_type)[0 if sys.byteorder == "little" else step - 1 :: step]
     rows = column.rows.tobytes()
     sizes = array("I", [number for each in column.long for number in each])
     odd = not _PLAIN.issuperset(map(type, column.entries))
