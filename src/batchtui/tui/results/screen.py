@@ -21,6 +21,7 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
+from batchtui.results.row_match import in_source_order
 from batchtui.results.view import Rows, Unchecked, View
 from batchtui.service import events as service_events
 from batchtui.tui.base import BaseScreen, run_task
@@ -260,7 +261,7 @@ class ResultsScreen(BaseScreen[None]):
         try:
             self.record = self.service.resolve(self.local_id)
             self._say_head()
-            view = await self.in_thread(self.service.open_results, self.local_id, run=self.run, work=work)
+            view, rows = await self.in_thread(self._opened, work)
         except BatchtuiError as error:
             if not work.stopped:
                 self._opened_nothing(error)
@@ -278,7 +279,7 @@ class ResultsScreen(BaseScreen[None]):
         self.query_one(TabLine).set_tabs(tabs(view))
         self.show_message("")
         self._say_head()
-        self.select()
+        self.select(every=rows)
         self.refresh_bindings()
         await self._drawn()
         await self.table.read(view, work)
@@ -286,6 +287,11 @@ class ResultsScreen(BaseScreen[None]):
             await self.reviewing.find_field()
             self._list.reload()
             await self._say_notes(view)
+
+    def _opened(self, work: Work) -> tuple[View, Rows]:
+        """The results, and all their rows in the order of the source.  For a thread; raises BatchtuiError."""
+        view = self.service.open_results(self.local_id, run=self.run, work=work)
+        return view, in_source_order(view)
 
     async def _drawn(self) -> None:
         """Wait until the rows are drawn, which reading beside it would hold up; no longer than a blink where nothing is."""
@@ -473,11 +479,14 @@ class ResultsScreen(BaseScreen[None]):
         """Whether the rows of a review sample are shown."""
         return self._search.only is not None and self._search.only.what == SAMPLE
 
-    def select(self, *, among: Rows | None = None) -> None:
-        """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages."""
+    def select(self, *, among: Rows | None = None, every: Rows | None = None) -> None:
+        """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages.
+
+        ``every`` are all rows in the order of the source, where these are known.
+        """
         if self.view is not None:
             tab, text, hidden = self.query_one(TabLine).chosen, self._filter.value.strip(), self.reviewing.hidden
-            self._search.start(self.view, tab, text, among, hidden=hidden)
+            self._search.start(self.view, tab, text, among, every=every, hidden=hidden)
             self._say_sign()
 
     def _say_sign(self) -> None:
