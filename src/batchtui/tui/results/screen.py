@@ -40,7 +40,7 @@ from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
-from batchtui.tui.widgets.tab_line import TabLine
+from batchtui.tui.widgets.tab_line import Tab, TabLine
 
 if TYPE_CHECKING:
     from batchtui.tui.results.score import ScoreScreen
@@ -261,7 +261,7 @@ class ResultsScreen(BaseScreen[None]):
         try:
             self.record = self.service.resolve(self.local_id)
             self._say_head()
-            view, rows = await self.in_thread(self._opened, work)
+            view, rows, found_tabs = await self.in_thread(self._opened, work)
         except BatchtuiError as error:
             if not work.stopped:
                 self._opened_nothing(error)
@@ -276,7 +276,7 @@ class ResultsScreen(BaseScreen[None]):
         columns = self.columns if self.view is not None else usual_columns(view)
         self._take_view(view, rows_of)
         self.show_columns(columns)
-        self.query_one(TabLine).set_tabs(tabs(view))
+        self.query_one(TabLine).set_tabs(found_tabs)
         self.show_message("")
         self._say_head()
         self.select(every=rows)
@@ -288,10 +288,10 @@ class ResultsScreen(BaseScreen[None]):
             self._list.reload()
             await self._say_notes(view)
 
-    def _opened(self, work: Work) -> tuple[View, Rows]:
-        """The results, and all their rows in the order of the source.  For a thread; raises BatchtuiError."""
+    def _opened(self, work: Work) -> tuple[View, Rows, list[Tab]]:
+        """The results, all their rows in the order of the source, and their tabs.  For a thread; raises BatchtuiError."""
         view = self.service.open_results(self.local_id, run=self.run, work=work)
-        return view, in_source_order(view)
+        return view, in_source_order(view), tabs(view)
 
     async def _drawn(self) -> None:
         """Wait until the rows are drawn, which reading beside it would hold up; no longer than a blink where nothing is."""
