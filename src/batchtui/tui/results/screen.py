@@ -256,7 +256,7 @@ class ResultsScreen(BaseScreen[None]):
         try:
             self.record = self.service.resolve(self.local_id)
             self._say_head()
-            view, rows, found_tabs = await self.in_thread(self._opened, work)
+            view, rows, found_tabs = await self.in_thread(self._read, work)
         except BatchtuiError as error:
             if not work.stopped:
                 self._opened_nothing(error)
@@ -283,7 +283,7 @@ class ResultsScreen(BaseScreen[None]):
             self._list.reload()
             await self._say_notes(view)
 
-    def _opened(self, work: Work) -> tuple[View, Rows, list[Tab]]:
+    def _read(self, work: Work) -> tuple[View, Rows, list[Tab]]:
         """The results, all their rows in the order of the source, and their tabs.  For a thread; raises BatchtuiError."""
         view = self.service.open_results(self.local_id, run=self.run, work=work)
         return view, in_source_order(view), tabs(view)
