@@ -170,7 +170,7 @@ def _every_tenth(change: Callable[[bytes], bytes]) -> Callable[[bytes, int, Faul
 
 def _unknown(line: bytes, number: int, fault: Fault) -> bytes:
     body = msgspec.json.decode(line)
-    body["sent_by"] = "a newer service"
+    body["sent_by"] = "a newer API"
     if number % _EVERY == _EVERY // 2:
         body["result"] = {"type": "deferred", "until": "2027-01-01T00:00:00Z", "reason": {"code": "simulated"}}
     elif body["result"]["type"] == "succeeded":

@@ -111,7 +111,7 @@ class ResultSink:
         """Everything came: make it ``results.jsonl`` and write its index.
 
         Raises IncompleteResults when a request has no result or the last line is torn (``accept_short`` takes it all
-        the same, for a service that keeps sending so few), and StoreError; the file is kept then.
+        the same, for an API that keeps sending so few), and StoreError; the file is kept then.
         """
         indexer = self._indexer
         try:
