@@ -42,8 +42,6 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What it is counted as; "" where its value is."""
     gold: bool = False
     """Whether its value is compared with the gold value; else it is wrong."""
-    reused: bool = False
-    """Whether its answer may be the source of a new run."""
 
 
 def _failed(name: str, title: str, tab: int, rank: int, *, retried: bool = True) -> Standing:
@@ -58,16 +56,7 @@ def _not_usable(name: str, title: str, tab: int, rank: int) -> Standing:
 
 
 USABLE = Standing(
-    name="usable",
-    title="Usable",
-    tab=2,
-    retried=False,
-    rank=5,
-    exit_code=0,
-    strict=0,
-    counted="",
-    gold=True,
-    reused=True,
+    name="usable", title="Usable", tab=2, retried=False, rank=5, exit_code=0, strict=0, counted="", gold=True
 )
 STANDINGS = (
     USABLE,
