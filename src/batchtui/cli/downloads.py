@@ -37,7 +37,7 @@ def bring_ended(session: Session, service: Service, records: Sequence[BatchRecor
         try:
             session.run(lambda: _bring_ended(service, records), service)
         except BatchtuiError as error:
-            say(f"warning: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
+            say(f"warning: {error}", error.advice)
 
 
 def bring_joined(session: Session, service: Service, firsts: Sequence[BatchRecord]) -> None:
@@ -75,7 +75,7 @@ async def _fetch_ended(service: Service, records: Sequence[BatchRecord]) -> None
                 if not service.resolve(fresh.local_id).have:
                     raise
                 # What is here can be had; what lacks is said and counts in the exit code.
-                say(f"warning: {fresh.local_id}: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
+                say(f"warning: {fresh.local_id}: {error}", error.advice)
 
 
 async def look(service: Service, records: Sequence[BatchRecord]) -> None:

@@ -97,7 +97,7 @@ def _say_left_alone(counts: Mapping[str, int], records: Sequence[BatchRecord]) -
 def _say_notes(notes: Notes) -> None:
     for group in notes.useless:
         text = safetext.line(group.title, 160)
-        say(f"warning: {group.count:,} × {text} (fails again as is)\n  → {group.advice}")
+        say(f"warning: {group.count:,} × {text} (fails again as is)", group.advice)
     if notes.downloading:
         say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
     for line in notes.difference:
