@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from batchtui.present import scores as present
-from batchtui.present.matrix import matrix
+from batchtui.present.matrix import Figures, matrix
 from batchtui.results.field_scores import FieldScore, agreements, compare_field, score_field
 from batchtui.results.gold import Gold, gold_by_id, gold_column, gold_review
 from batchtui.results.names import ValueNames, names_of
@@ -165,8 +165,8 @@ def test_a_matrix_of_many_values_is_bounded(width: int) -> None:
 
 def test_a_column_that_does_not_fit_is_said_and_figures_go_first() -> None:
     counts: dict[str, dict[str | None, int]] = {f"value{n}": {f"value{n}": 9, None: 1} for n in range(4)}
-    beside = ("recall", "F1"), dict.fromkeys(counts, ("90%", "0.95"))
-    sizes = {width: matrix(counts, ("gold", "answer"), width, beside=beside) for width in (80, 60, 40)}
+    beside = Figures(beside=("recall", "F1"), by_row=dict.fromkeys(counts, ("90%", "0.95")))
+    sizes = {width: matrix(counts, ("gold", "answer"), width, figures=beside) for width in (80, 60, 40)}
     assert [drawn.hidden for drawn in sizes.values()] == [0, 0, 3]
     assert ["recall" in drawn.lines[1] for drawn in sizes.values()] == [True, False, True]
     assert "3 more values not shown" in sizes[40].lines[-1]
