@@ -18,7 +18,7 @@ from batchtui.demo import answers, outcomes
 from batchtui.demo import models as demo_models
 from batchtui.demo.batches import BODY, Batch
 from batchtui.demo.body_parser import BadBody, split
-from batchtui.demo.fault_effects import corrupted, spoils
+from batchtui.demo.fault_effects import corrupted, corrupts
 from batchtui.demo.faults import Fault
 from batchtui.demo.protocol import ApiError, betas_of, new_id, reply, stamp
 from batchtui.demo.request_check import BadParams, read, read_counting, tokens
@@ -265,7 +265,7 @@ async def results(demo: Demo, request: Request) -> Response:
     batch = _batch(demo, request)
     path = demo.store.results(batch)
     faults = _faults(request)
-    if spoils(faults):
+    if corrupts(faults):
         body = corrupted(path, faults, request.scope)
         return StreamingResponse(body, 200, {"request-id": new_id("req")}, "application/x-jsonl")
     return send_results(request, path, f'"{batch.meta.id}-{batch.meta.results_bytes}"', ranges=demo.options.ranges)

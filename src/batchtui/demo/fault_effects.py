@@ -123,7 +123,7 @@ _DEEP = 20_000
 _COPY_PIECE = 64 * 1024
 
 
-def spoils(faults: Sequence[Fault]) -> bool:
+def corrupts(faults: Sequence[Fault]) -> bool:
     """True when any fault changes the results."""
     return any(fault.name in RESULT_FAULTS or fault.name == "unknown" for fault in faults)
 

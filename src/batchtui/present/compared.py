@@ -11,7 +11,7 @@ from batchtui.results.compare import KINDS, Comparison
 from batchtui.results.view import ResultRow
 
 
-class Change(msgspec.Struct, frozen=True):
+class PairChange(msgspec.Struct, frozen=True):
     """A way in which a request changed, in words."""
 
     label: str
@@ -32,13 +32,13 @@ class Change(msgspec.Struct, frozen=True):
 
 
 CHANGES = {
-    "differs": Change("Differs", "No answer differs.", "differ", "partial", "warn"),
-    "fixed": Change("Usable now", "No answer became usable.", "usable", "good", "good"),
-    "broke": Change("Broke", "No answer stopped being usable.", "broke", "refused", "bad"),
-    "failed": Change("Failed in both", "No request failed in both.", "failed", "warning", "bad", listed="failed"),
-    "same": Change("Same", "No answer is the same in both.", "same", "dot", "muted"),
-    "only_left": Change("Only before", "No request is only in the run before.", "before", "gone", "muted"),
-    "only_right": Change("Only after", "No request is only in the run after.", "after", "gone", "muted"),
+    "differs": PairChange("Differs", "No answer differs.", "differ", "partial", "warn"),
+    "fixed": PairChange("Usable now", "No answer became usable.", "usable", "good", "good"),
+    "broke": PairChange("Broke", "No answer stopped being usable.", "broke", "refused", "bad"),
+    "failed": PairChange("Failed in both", "No request failed in both.", "failed", "warning", "bad", listed="failed"),
+    "same": PairChange("Same", "No answer is the same in both.", "same", "dot", "muted"),
+    "only_left": PairChange("Only before", "No request is only in the run before.", "before", "gone", "muted"),
+    "only_right": PairChange("Only after", "No request is only in the run after.", "after", "gone", "muted"),
 }
 """By the kind of a pair, in the order of the tabs."""
 

@@ -8,7 +8,7 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import brought
+from batchtui.cli.downloads import downloaded
 from batchtui.cli.output import print_json, show, terminal_width
 from batchtui.cli.place import Destination, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
@@ -57,7 +57,7 @@ def count_(
 
     service = session.service()
     record, run = batch_or_run(service, id_, run)
-    records = brought(session, service, record, run=run)
+    records = downloaded(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     with session.work() as work:
         view = service.open_results(record.local_id, run=run, work=work)

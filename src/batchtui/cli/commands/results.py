@@ -14,7 +14,7 @@ import msgspec
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import bring_joined, brought
+from batchtui.cli.downloads import download_joined, downloaded
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, choose_destination
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
@@ -134,8 +134,8 @@ def results_(
     place = choose_destination(session, output, format_, force=force)
     joined = _others(service, record, with_origin, others)
     check_options(place.format_, columns=columns, unfold=unfold, parsed=parsed, bom=bom, joined=joined)
-    records = brought(session, service, record, run=run)
-    bring_joined(session, service, joined)
+    records = downloaded(session, service, record, run=run)
+    download_joined(session, service, joined)
     _warn_of_hidden(service, record)
     how = ExportOptions(columns=chosen, unfold=unfold, parsed=parsed, bom=bom, all_rows=all_rows)
     written = write_results(

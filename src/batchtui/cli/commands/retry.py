@@ -10,7 +10,7 @@ import click
 from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import bring_due
+from batchtui.cli.downloads import download_due
 from batchtui.cli.output import print_json, say
 from batchtui.cli.row_choice import filter_options, filtered, wanted_filter
 from batchtui.cli.sending import (
@@ -62,7 +62,7 @@ def retry_(
     settings, wanted = settings_of(changes), wanted_filter(filter_, case, regex)
     over = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else []
     records = over or [record]
-    bring_due(session, service, records)
+    download_due(session, service, records)
     with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
         rows = retry.rows(only or NOT_SUCCEEDED)
         if not wanted.empty:

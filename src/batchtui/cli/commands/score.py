@@ -9,7 +9,7 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import brought
+from batchtui.cli.downloads import downloaded
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import table_options, table_place, write_table
 from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
@@ -58,7 +58,7 @@ def score_(
 
     service = session.service()
     record, run = batch_or_run(service, id_, run)
-    records = brought(session, service, record, run=run)
+    records = downloaded(session, service, record, run=run)
     wanted = wanted_filter(filter_, case, regex)
     place = table_place(session, output, format_, force=force)
     with session.work() as work:

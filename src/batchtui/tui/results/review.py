@@ -134,7 +134,7 @@ class ReviewModel:
         if self._review is None or self._view is not self._screen.view:
             return plain
         if self.hidden:
-            plain = tuple(self._veiled(each) if self._leads(each) else each for each in plain)
+            plain = tuple(self._hiding(each) if self._leads(each) else each for each in plain)
         return (self._column, *plain)
 
     def _leads(self, each: TableColumn) -> bool:
@@ -143,13 +143,13 @@ class ReviewModel:
         key = self._judged.rpartition(".")[2]
         return _of_answer(each) or (scope == "row" and is_likely(name.strip('"'), key))
 
-    def _veiled(self, each: TableColumn) -> TableColumn:
+    def _hiding(self, each: TableColumn) -> TableColumn:
         cell = each.cell
 
-        def veiled(view: View, row: ResultRow) -> Cell:
-            return _veil() if self.hides(row.number) else cell(view, row)
+        def shown(view: View, row: ResultRow) -> Cell:
+            return _hidden_cell() if self.hides(row.number) else cell(view, row)
 
-        return replace(each, cell=veiled, hides=self.hides)
+        return replace(each, cell=shown, hides=self.hides)
 
     @property
     def hidden(self) -> frozenset[int]:
@@ -442,7 +442,7 @@ class ReviewModel:
         self._screen.show_rows(SAMPLE, array("I", drawn), first=open_rows[0] if open_rows else None)
 
 
-def _veil() -> Cell:
+def _hidden_cell() -> Cell:
     return fitting([Text(text, style="muted") for text in ("(hidden)", "hidden", GLYPHS.ellipsis)])
 
 
