@@ -89,7 +89,7 @@ def ended(outcome: int, flaw: int) -> str:
     return f"{word} ({FLAWS[flaw]})" if outcome == SUCCEEDED and flaw else word
 
 
-Retry = Literal["as_is", "changed", "later"]
+RetryAdvice = Literal["as_is", "changed", "later"]
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ class Meaning(msgspec.Struct, frozen=True):
 
     meaning: str
     advice: str
-    retry: Retry
+    retry: RetryAdvice
     """As it is; only changed; or once something outside is put right."""
 
 
@@ -116,7 +116,7 @@ class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     meaning: str
     advice: str
-    retry: Retry
+    retry: RetryAdvice
 
     @property
     def retry_helps(self) -> bool:
