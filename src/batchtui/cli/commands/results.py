@@ -17,13 +17,12 @@ from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import download_joined, downloaded
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, choose_destination
-from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
+from batchtui.cli.row_choice import EVERY_ROW, RowChoice, row_options
 from batchtui.cli.session import Session, strict_option, verb
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import InputError
 from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
-from batchtui.results.filter import EVERYTHING, Filter
 from batchtui.results.names import split_names
 from batchtui.results.spreadsheet import BOM
 from batchtui.results.view import View
@@ -60,8 +59,7 @@ _MAX_SCHEMA = 16_000_000
     metavar="NAMES",
     help="csv, parquet, sqlite: only these columns, in this order: topic,answer.sentiment,run.cost_usd.",
 )
-@ONLY
-@filter_options
+@row_options()
 @run_option("Merge the whole run, its retries included")
 @click.option(
     "--unfold/--no-unfold",
@@ -105,10 +103,7 @@ def results_(
     output: Path | None,
     format_: str | None,
     force: bool,
-    only: tuple[str, ...],
-    filter_: str,
-    regex: bool,
-    case: bool,
+    chosen: RowChoice,
     run: bool | None,
     columns: str | None,
     unfold: bool | None,
@@ -123,13 +118,12 @@ def results_(
 ) -> int:
     """Write the results of a batch, or of its whole run, to standard output or to FILE, in the order of the source."""
     service = session.service()
-    wanted = wanted_filter(filter_, case, regex)
-    chosen = split_names(columns or "")
-    if columns is not None and not chosen:
+    names = split_names(columns or "")
+    if columns is not None and not names:
         raise InputError("--columns names no column", advice="leave it out for all columns")
     schema = _read_schema(schema_file) if schema_file is not None else None
     record, run = batch_or_run(service, id_, run)
-    if all_rows and (only or not wanted.empty):
+    if all_rows and chosen.options:
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     place = choose_destination(session, output, format_, force=force)
     joined = _others(service, record, with_origin, others)
@@ -137,23 +131,21 @@ def results_(
     records = downloaded(session, service, record, run=run)
     download_joined(session, service, joined)
     _warn_of_hidden(service, record)
-    how = ExportOptions(columns=chosen, unfold=unfold, parsed=parsed, bom=bom, all_rows=all_rows)
+    how = ExportOptions(columns=names, unfold=unfold, parsed=parsed, bom=bom, all_rows=all_rows)
     written = write_results(
         session,
         service,
         record,
         run=run,
         place=place,
-        only=only,
-        wanted=wanted,
+        chosen=chosen,
         raw=raw,
         schema=schema,
         others=joined,
         **how,
     )
-    chosen_by = [option for option, given in (("--only", only), ("--filter", filter_)) if given]
-    if not written and chosen_by and not session.json:
-        say(f"no result matches {' and '.join(chosen_by)}")
+    if not written and chosen.options and not session.json:
+        say(f"no result matches {' and '.join(chosen.options)}")
     if place.dest is not None:
         say(f"{numbers.plural(written, 'result')} written to {place.dest}")
     _say_left_out(service, records, skipped=not all_rows, run=run)
@@ -290,8 +282,7 @@ def write_results(
     *,
     run: bool,
     place: Destination,
-    only: Sequence[str] = (),
-    wanted: Filter = EVERYTHING,
+    chosen: RowChoice = EVERY_ROW,
     raw: bool = False,
     schema: Schema | None = None,
     others: Sequence[BatchRecord] = (),
@@ -302,7 +293,7 @@ def write_results(
     how["note"] = say
     with session.work(dest is not None) as work:
         view = service.open_results(record.local_id, run=run, work=work, schema=schema)
-        rows = chosen_rows(view, only, wanted)
+        rows = chosen.rows(view)
         if unchecked := batch.unchecked(view.unchecked):
             say(f"warning: {unchecked}; --schema FILE checks by another")
         if dest is None and session.json:
