@@ -48,7 +48,6 @@ class TurnEditor(Horizontal):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """A button that changes the role, and the text."""
         yield button(self.role, id=f"role-{self.number}")
         yield area(
             self._text,
@@ -110,7 +109,6 @@ class RequestForm(VerticalScroll):
         self._turns = 0
 
     def compose(self) -> ComposeResult:
-        """Id, model and limit on one line; then what is said; then the rest."""
         request = self._request
         with Horizontal(classes="row"):
             yield Static("Id", classes="label", markup=False)
@@ -272,7 +270,6 @@ class ComposePane(Vertical):
         self._dirty = False
 
     def compose(self) -> ComposeResult:
-        """Which request, and its form."""
         with Horizontal(id="write-which"):
             yield Static("", id="write-count", markup=False)
             yield button("‹", id="write-back")

@@ -72,7 +72,6 @@ class ProblemList(Widget):
         self._rows: list[tuple[ProblemGroup, Problem | None]] = []
 
     def compose(self) -> ComposeResult:
-        """One OptionList."""
         yield KeyedOptionList(markup=False, compact=True)
 
     def show(self, groups: Iterable[ProblemGroup]) -> None:

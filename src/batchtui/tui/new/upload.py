@@ -127,7 +127,6 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
             yield button("Continue in background", id="leave", action="leave")
 
     def on_mount(self) -> None:
-        """Begin."""
         self._draw()
         self.query_one("#leave").focus()
         self._before = frozenset(record.local_id for record in self.service.records())

@@ -55,7 +55,6 @@ class PairRows(ListedRows[int]):
         super().__init__(rows)
 
     def key(self, index: int) -> Hashable:
-        """The pair's number."""
         return self.rows[index]
 
     def cells(self, index: int) -> Sequence[Cell]:
@@ -125,7 +124,6 @@ class CompareScreen(BaseScreen[None]):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Who is compared, sums, kinds, the list, both answers."""
         yield Static("", id="compare-title", markup=False)
         yield Static("", id="compare-sums", markup=False)
         yield TabLine(numbered=True, id="compare-tabs")
@@ -136,7 +134,6 @@ class CompareScreen(BaseScreen[None]):
         yield KeyLine(self.KEY_LINE, last=("help", "back"))
 
     def on_mount(self) -> None:
-        """Compare at once."""
         self.query_one(RowList).focus()
         self._arrange_panes(self.app.size.width)
         run_task(self, self._compare())

@@ -58,7 +58,6 @@ class FieldPairRows(ListedRows[int]):
         super().__init__(rows)
 
     def key(self, index: int) -> Hashable:
-        """The pair's number."""
         return self.rows[index]
 
     def cells(self, index: int) -> Sequence[Cell]:
@@ -102,7 +101,6 @@ class FieldCompareScreen(BaseScreen[None]):
         ][:_OWN]
 
     def compose(self) -> ComposeResult:
-        """Title, figures, the matrix, rows, both texts, notes, status, keys."""
         yield Static("", id="score-title", markup=False)
         yield Static("", id="score-figures", markup=False)
         yield MatrixView(id="score-matrix")
@@ -115,7 +113,6 @@ class FieldCompareScreen(BaseScreen[None]):
         yield KeyLine(self.KEY_LINE, last=("help", "back"))
 
     def on_mount(self) -> None:
-        """Compare at once."""
         self._show_pair(False)
         self.query_one(MatrixView).focus()
         run_task(self, self._compare(None))

@@ -70,7 +70,6 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         """The cell under the cursor: its gold and its answer."""
 
     def compose(self) -> ComposeResult:
-        """Title, figures, the matrix, notes, status, keys."""
         yield Static("", id="score-title", markup=False)
         yield Static("", id="score-figures", markup=False)
         yield MatrixView(id="score-matrix")
