@@ -177,21 +177,22 @@ def view(demo: Demo, request: Request, batch: Batch) -> dict[str, Any]:
         "results_url": url if meta.ended_at and not archived else None,
     }
     for fault in _faults(request):
-        if fault.name == "foreign-url" and body["results_url"]:
-            body["results_url"] = f"{fault.arg.rstrip('/')}/v1/messages/batches/{meta.id}/results"
-        elif fault.name == "lag-counts" and meta.ended_at:
-            counts |= {name: int(count * fault.number) for name, count in counts.items()}
-        elif fault.name == "archived" and meta.ended_at:
-            body["archived_at"], body["results_url"] = stamp(meta.ended_at), None
-        elif fault.name == "unknown":
-            body["region"] = {"name": "of the future"}
-            counts["deferred"] = 0
-        elif fault.name == "zero-counts":
-            counts.update(dict.fromkeys(counts, 0))
-        elif fault.name == "rising-counts":
-            age = (demo.clock.now() - meta.created_at).total_seconds()
-            if age < fault.number:
-                counts.update({**dict.fromkeys(counts, 0), "processing": int(meta.requests * age / fault.number)})
+        match fault.name:
+            case "foreign-url" if body["results_url"]:
+                body["results_url"] = f"{fault.arg.rstrip('/')}/v1/messages/batches/{meta.id}/results"
+            case "lag-counts" if meta.ended_at:
+                counts |= {name: int(count * fault.number) for name, count in counts.items()}
+            case "archived" if meta.ended_at:
+                body["archived_at"], body["results_url"] = stamp(meta.ended_at), None
+            case "unknown":
+                body["region"] = {"name": "of the future"}
+                counts["deferred"] = 0
+            case "zero-counts":
+                counts.update(dict.fromkeys(counts, 0))
+            case "rising-counts":
+                age = (demo.clock.now() - meta.created_at).total_seconds()
+                if age < fault.number:
+                    counts.update({**dict.fromkeys(counts, 0), "processing": int(meta.requests * age / fault.number)})
     return body
 
 

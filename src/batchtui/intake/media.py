@@ -105,7 +105,7 @@ def _pages(raw: bytes) -> int:
 
 def _plausible(counted: int, singles: int) -> int:
     """The tree's count, unless an outline's count was taken for it: there are never more pages than page objects."""
-    return counted if counted <= singles else singles
+    return min(counted, singles)
 
 
 def _object_streams(raw: bytes) -> list[bytearray]:
