@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, TextArea
 
-from batchtui.intake.drafts import BegunDraft, Draft, Form, Turn, list_drafts, read_drafts, save_draft
+from batchtui.intake.compose import Form, Turn
+from batchtui.intake.drafts import BegunDraft, Draft, list_drafts, read_drafts, save_draft
 from batchtui.service import Service
 from batchtui.tui.dialogs import Confirm
 from batchtui.tui.new import drafts

@@ -12,7 +12,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from batchtui.intake.drafts import Draft, Form, Turn, save_draft
+from batchtui.intake.compose import Form, Turn
+from batchtui.intake.drafts import Draft, save_draft
 from batchtui.intake.template import RequestTemplate
 from batchtui.service import Service
 from batchtui.tui.dialogs import Choose, Confirm

@@ -14,7 +14,8 @@ from textual.widgets import Input, Static, TextArea
 
 from batchtui.config.load import Config
 from batchtui.domain.work import Progress
-from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft, save_draft
+from batchtui.intake.compose import Form, Turn
+from batchtui.intake.drafts import Draft, list_drafts, load_draft, save_draft
 from batchtui.service import Service
 from batchtui.tui.dialogs import Choose, Confirm
 from batchtui.tui.new.check import CheckInput, CheckMoved, SourceCheck, join_paths, split_paths

@@ -18,7 +18,7 @@ from textual.widgets import Button, Input, Select, Static, TextArea
 from batchtui import safetext
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
-from batchtui.intake.drafts import Form, Turn, request_from_form
+from batchtui.intake.compose import Form, Turn, request_from_form
 from batchtui.intake.options import IntakeOptions
 from batchtui.tui.bindings import bind
 from batchtui.tui.widgets.controls import button, line_input
@@ -323,16 +323,7 @@ class ComposePane(Vertical):
 
     def _made(self, form: Form) -> tuple[bytes | None, tuple[Problem, ...]]:
         assert self._prices is not None
-        return request_from_form(
-            custom_id=form.custom_id,
-            model=form.model,
-            max_tokens=form.max_tokens,
-            system=form.system,
-            turns=[(turn.role, turn.text) for turn in form.turns],
-            extra_json=form.extra_json,
-            options=self._options,
-            prices=self._prices,
-        )
+        return request_from_form(form, self._options, self._prices)
 
     async def load(self, forms: Sequence[Form]) -> None:
         """Show the requests of a draft."""
