@@ -15,7 +15,8 @@ from textual.binding import Binding
 from batchtui.tui.home import actions
 from batchtui.tui.home.screen import HomeScreen
 from tests.tui.home_data import furnished
-from tests.tui.test_home import SIZE, until
+from tests.tui.test_home import SIZE
+from tests.tui.waiting import until
 from tests.tui.work import make_app
 
 LATER = ("home.actions", "home.details", "dialogs", "settings", "widgets.filter_line", "new.screen", "results.screen")

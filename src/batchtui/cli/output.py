@@ -71,7 +71,7 @@ def _code_of(run: Callable[[], Any]) -> int:
         mute()
         return ReaderGone.exit_code
     except NoFolder as error:
-        say(f"error: {error}\n  → {error.advice}")
+        say(f"error: {error}", error.advice)
         return 2
     except UnicodeError as error:
         say(f"error: text could not be read or written as UTF-8 ({type(error).__name__})")
@@ -135,15 +135,13 @@ def leave(code: int, seconds: float = 1.0) -> NoReturn:
 
 def fail(error: BatchtuiError) -> None:
     """An error on standard error: what happened, then what to do."""
-    say(f"error: {error}")
-    if error.advice:
-        say(f"  → {error.advice}")
+    say(f"error: {error}", error.advice)
 
 
-def say(text: str) -> None:
-    """A message on standard error, made safe for a terminal."""
+def say(text: str, advice: str = "") -> None:
+    """A message on standard error, and what to do on a line of its own, made safe for a terminal."""
     try:
-        print(safetext.block(text), file=sys.stderr, flush=True)
+        print(safetext.block(f"{text}\n  → {advice}" if advice else text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         return
 

@@ -382,7 +382,7 @@ def cost(record: BatchRecord) -> str:
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:
-        return "no price"
+        return numbers.NO_PRICE
     estimated = estimate_of(record)
     return numbers.about(estimated) if estimated is not None else ""
 

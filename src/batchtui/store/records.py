@@ -329,7 +329,7 @@ class History:
                     _remove_tree(entry.path)
 
     def resolve(self, text: str) -> BatchRecord:
-        """The record for a local id, a service's id, a unique beginning of either, a run's title, or ``last``.
+        """The record for a local id, an id of the API, a unique beginning of either, a run's title, or ``last``.
 
         Raises InputError.
         """

@@ -173,7 +173,7 @@ class ExportScreen(Dialog[str]):
         if not (self._whole and self.is_attached):
             return
         skipped = f" ({numbers.plural(self._skipped, 'request')} with errors skipped)" if self._skipped else ""
-        text = f"ctrl+r: include rows not sent or not answered: {'yes' if self._all_rows else 'no'}{skipped}"
+        text = f"ctrl+r: include rows not sent or not answered: {_yes(self._all_rows)}{skipped}"
         self.query_one("#export-rows", Static).update(Content.styled(text, "dim"))
 
     def action_all_rows(self) -> None:
