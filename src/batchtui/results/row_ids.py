@@ -215,12 +215,6 @@ class RowIds:
             place = stretches.at(seq + 1)
             yield Place(custom_id, *place) if place is not None else old_place(custom_id, seq)
 
-    @property
-    def as_sent(self) -> bool:
-        """True when the requests are plainly in the order of their sources."""
-        spots = [(line.source, line.number) for line in sorted(self._stretches, key=lambda each: each.first)]
-        return not self._lines and spots == sorted(spots)
-
 
 def old_line_place(custom_id: str, row_id: str) -> Place:
     """The place of a request of 0.1.0, which wrote a row's number as its id when it had none of its own."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 
-from batchtui.domain.errors import StoreError
 from batchtui.results.row_ids import Place, RowIds, column_names
 from batchtui.results.skipped import SkippedRow, read_skipped
-from batchtui.results.view import ResultSet, Rows, View, as_sent
+from batchtui.results.view import ResultSet, View, as_sent
 from batchtui.store import files
 from batchtui.store.records import IDS, SKIPPED
 
@@ -19,7 +17,10 @@ _LAST = 1 << 40
 
 def places(view: View) -> list[Place]:
     """Where each row's request is from.  Raises StoreError."""
-    return _places(view, [_row_ids(member) for member in view.members])
+    by_member = [
+        [*_row_ids(member).places(zip(member.ids(), member.columns.seq, strict=True))] for member in view.members
+    ]
+    return [by_member[member][place] for member, place in map(view.place, range(len(view)))]
 
 
 def _row_ids(member: ResultSet) -> RowIds:
@@ -30,15 +31,7 @@ def _row_ids(member: ResultSet) -> RowIds:
         raise files.explain(error, f"can't read {path}") from error
 
 
-def _places(view: View, known: Sequence[RowIds]) -> list[Place]:
-    by_member = [
-        [*ids.places(zip(member.ids(), member.columns.seq, strict=True))]
-        for ids, member in zip(known, view.members, strict=True)
-    ]
-    return [by_member[member][place] for member, place in map(view.place, range(len(view)))]
-
-
-def _spot(place: Place) -> tuple[int, int]:
+def spot(place: Place) -> tuple[int, int]:
     """What sorts rows as they stand in their sources; those that no source is known of stay as they are, at the end."""
     return (place.source, place.number) if place.source else (_LAST, 0)
 
@@ -55,38 +48,6 @@ def own_column_names(view: View) -> list[str]:
     return list(names)
 
 
-def in_source_order(view: View) -> Rows:
-    """A view's rows in the order of the source; where that is not known, in the order of the requests, else as received.
-
-    It is kept with the view: not to be changed.
-    """
-    kept = view.kept.get("source_order")
-    if isinstance(kept, array):
-        return kept
-    order = as_sent(view)
-    try:
-        known = [_row_ids(member) for member in view.members]
-        if len(known) != 1 or not known[0].as_sent:
-            found = _places(view, known)
-            order = array("I", sorted(order, key=lambda row: _spot(found[row])))
-    except StoreError:
-        return order
-    view.kept["source_order"] = order
-    return order
-
-
-def by_source(view: View, rows: Iterable[int], *, reverse: bool = False) -> Rows:
-    """Some rows of a view, each once, in the order of the source."""
-    wanted = bytearray(len(view))
-    for row in rows:
-        wanted[row] = 1
-    order = in_source_order(view)
-    found = order[:] if all(wanted) else array("I", [row for row in order if wanted[row]])
-    if reverse:
-        found.reverse()
-    return found
-
-
 def skipped_of(view: View) -> list[SkippedRow]:
     """What was skipped since it had errors, as the view's batches keep it.  Raises StoreError."""
     return [each for member in view.members for each in read_skipped(member.folder / SKIPPED)]
@@ -95,7 +56,7 @@ def skipped_of(view: View) -> list[SkippedRow]:
 def with_skipped(view: View) -> list[int | SkippedRow]:
     """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
     found = places(view)
-    rows: list[tuple[tuple[int, int], int | SkippedRow]] = [(_spot(found[row]), row) for row in as_sent(view)]
+    rows: list[tuple[tuple[int, int], int | SkippedRow]] = [(spot(found[row]), row) for row in as_sent(view)]
     rows += [((each.source, each.number), each) for each in skipped_of(view)]
     return [row for _, row in sorted(rows, key=itemgetter(0))]
 
@@ -123,7 +84,7 @@ def matched(left: View, right: View) -> list[tuple[int, int]]:
     one = _Side(left)
     found = _match(one, _Side(right))
     places = one.places
-    ordered = sorted(as_sent(left), key=lambda row: _spot(places[row]))
+    ordered = sorted(as_sent(left), key=lambda row: spot(places[row]))
     return [(row, found[row]) for row in ordered if found[row] >= 0]
 
 
@@ -180,7 +141,7 @@ class _Side:
         if len(set(zip(keys, self.ids, strict=True))) == len(set(keys)):
             return repeated
         seen: dict[str, dict[str, int]] = {}
-        for row in sorted(range(len(keys)), key=lambda row: _spot(self.places[row])):
+        for row in sorted(range(len(keys)), key=lambda row: spot(self.places[row])):
             same = seen.setdefault(keys[row], {})
             number = same.setdefault(self.ids[row], len(same))
             if number and keys[row]:
