@@ -12,7 +12,7 @@ from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import ALL_OUTCOMES
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.filter import Filter, parse_filter
-from batchtui.results.row_match import by_source
+from batchtui.results.row_places import by_source
 from batchtui.results.search import select
 from batchtui.results.view import View
 
