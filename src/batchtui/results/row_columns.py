@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import chain
+from itertools import chain, compress
 
 import msgspec
 
@@ -50,7 +50,7 @@ class RowColumns:
             self._places = Places(view, lenient=True)
         self._read: dict[str, ColumnBuilder] | None = None
         self._columns: dict[str, ValueColumn] = {}
-        for member in {member for member, size in zip(self._places.owners, self._places.sizes, strict=True) if size}:
+        for member in set(compress(self._places.owners, self._places.sizes)):
             with suppress(OSError):
                 self._file(member)
 
@@ -173,9 +173,7 @@ class RowColumns:
         sizes = self._places.sizes
         chunk: list[int] = []
         held = 0
-        for row in as_sent(self._view):
-            if not sizes[row]:
-                continue
+        for row in [row for row in as_sent(self._view) if sizes[row]] if any(sizes) else ():
             if chunk and (held + sizes[row] > _CHUNK or len(chunk) == _CHUNK_ROWS):
                 yield chunk
                 chunk, held = [], 0

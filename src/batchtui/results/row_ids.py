@@ -170,14 +170,14 @@ class RowStretches:
         return found.source, found.number + number - found.first
 
     def all(self, count: int) -> tuple[array[int], array[int]]:
-        """The same of the requests up to ``count``: their sources and their rows' numbers, 0 where none says it."""
-        sources, numbers = array("I", bytes(4 * count + 4)), array("Q", bytes(8 * count + 8))
+        """The same of the first ``count`` requests, and of none as the last: sources and numbers, 0 where none says it."""
+        sources, numbers = array("I", [0]) * (count + 1), array("Q", [0]) * (count + 1)
         for line, end in zip(self._lines, [*self._firsts[1:], count + 1], strict=True):
-            first, last = max(line.first, 1), min(line.last, end - 1, count)
-            if first <= last:
-                number = line.number + first - line.first
-                sources[first : last + 1] = array("I", [line.source]) * (last + 1 - first)
-                numbers[first : last + 1] = array("Q", range(number, number + last + 1 - first))
+            rows = range(line.first, min(line.last, end - 1, count) + 1)
+            if rows:
+                here = slice(line.first - 1, line.first - 1 + len(rows))
+                sources[here] = array("I", [line.source]) * len(rows)
+                numbers[here] = array("Q", range(line.number, line.number + len(rows)))
         return sources, numbers
 
 

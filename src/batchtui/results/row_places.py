@@ -122,6 +122,11 @@ class MemberPlaces:
                 self._hashes[line.source] = line.sha256
                 self.names[line.source] = line.name
 
+    @property
+    def has_stretches(self) -> bool:
+        """Whether requests were sent under own ids."""
+        return bool(self._stretches)
+
     def line(self, custom_id: str) -> int:
         """The line of a request, 0 when it has none."""
         if self._by_id is None:
@@ -137,9 +142,14 @@ class MemberPlaces:
         self.offsets, self.sizes = array("Q"), array("I")
         self._by_id = None
 
-    def stretches(self, count: int) -> tuple[Rows, Rows] | None:
-        """Sources and numbers of the rows whose requests were sent under own ids, by request up to ``count``."""
-        return RowStretches(self._stretches).all(count) if self._stretches else None
+    def in_stretches(self, seq: Rows) -> tuple[Rows, Rows]:
+        """Sources and numbers of rows by the stretch that their request stands in, given by its number from 0; 0 for none."""
+        if not self._stretches:
+            return array("I", [0]) * len(seq), array("Q", [0]) * len(seq)
+        sources, numbers = RowStretches(self._stretches).all(max(seq, default=-1) + 1)
+        if seq == array("i", range(len(seq))):
+            return sources[:-1], numbers[:-1]
+        return array("I", map(sources.__getitem__, seq)), array("Q", map(numbers.__getitem__, seq))
 
     def row_id(self, line: int, custom_id: str) -> str:
         """The id that a line says its row has; without a line (0) the custom_id."""
@@ -163,14 +173,22 @@ class _Matcher:
     """Finds the line of each row of a batch: lines and requests are in the same order, unless another program wrote them."""
 
     def __init__(self, member: ResultSet) -> None:
-        self._order = as_sent(member)
-        self._names = member.columns.ids_of(self._order)
-        self._lines = array("I", bytes(4 * len(self._order)))
+        self._member = member
+        self._lines = array("I", [0]) * len(member)
         self._wanted: Iterator[tuple[int, str]] | None = None
         """Rows in the order of their requests, once it is not that of the lines."""
         self._line = 0
         self._last = ("", 0)
         self._lost = False
+
+    @cached_property
+    def _order(self) -> Rows:
+        return as_sent(self._member)
+
+    @cached_property
+    def _names(self) -> Iterator[str]:
+        """The custom_ids in this order."""
+        return self._member.columns.ids_of(self._order)
 
     def match(self, ids: list[str]) -> None:
         """The next lines are of these requests."""
@@ -206,8 +224,8 @@ class _Matcher:
 
     def finish(self) -> Rows | None:
         """The line of each row, 0 for one without; None where they are in another order."""
-        if self._lost:
-            return None
+        if self._lost or not self._line:
+            return None if self._lost else self._lines
         last, line = self._last
         for row, name in self._wanted or zip(self._order[self._line :], self._names, strict=True):
             if name != last:
@@ -225,23 +243,28 @@ class Places(Sequence[Place]):
         self._held = [MemberPlaces(member, lenient=lenient) for member in view.members]
         self.names = {number: name for held in self._held for number, name in held.names.items()}
         """Names of the sources by number."""
-        self._lines = self._by_row([held.lines for held in self._held])
+        self._lines = self._by_row("I", [held.lines for held in self._held])
         self.sources = self._by_line("I", [held.sources for held in self._held])
         """The source of each row, 0 where none is known."""
         self._numbers = self._by_line("Q", [held.numbers for held in self._held])
         self.owners, self.offsets, self.sizes = self._columns()
         """Where each row's own columns stand: in which batch's ids.jsonl, from which byte on, and how many; 0 for none."""
         self._place_requests()
+        self._complete = 0 not in self.sources
+        """Whether the numbers of rows that no source is known of are told."""
         for held in self._held:
             held.forget_lines()
 
-    def _by_row(self, parts: Sequence[Rows]) -> Rows:
+    def _by_row(self, kind: str, parts: Sequence[Rows]) -> Rows:
+        """What is told of each row, given by member and row there."""
         if len(parts) == 1:
-            return parts[0] if isinstance(self._rows, range) else array("I", map(parts[0].__getitem__, self._rows))
-        return array("I", [parts[member][row] for member, row in zip(self._members, self._rows, strict=True)])
+            return parts[0] if isinstance(self._rows, range) else array(kind, map(parts[0].__getitem__, self._rows))
+        return array(kind, [parts[member][row] for member, row in zip(self._members, self._rows, strict=True)])
 
     def _by_line(self, kind: str, parts: Sequence[Rows]) -> Rows:
         """What each row's line holds, given by member and line."""
+        if max(map(len, parts)) == 1:
+            return array(kind, [0]) * len(self._lines)
         if len(parts) == 1:
             if self._lines == array("I", range(1, len(parts[0]))):
                 return parts[0][1:]
@@ -266,15 +289,17 @@ class Places(Sequence[Place]):
 
     def _place_requests(self) -> None:
         """Find the sources of rows without a line, which are told by the place of their requests."""
-        seqs = [member.columns.seq for member in self._view.members]
-        told = [held.stretches(max(seq, default=-1) + 1) for held, seq in zip(self._held, seqs, strict=True)]
-        if not any(told):
+        if not any(held.has_stretches for held in self._held):
             return
-        for row, (member, here, line) in enumerate(zip(self._members, self._rows, self._lines, strict=True)):
-            stretches = told[member]
-            if not line and stretches is not None:
-                request = seqs[member][here] + 1
-                self.sources[row], self._numbers[row] = stretches[0][request], stretches[1][request]
+        told = [
+            held.in_stretches(member.columns.seq) for held, member in zip(self._held, self._view.members, strict=True)
+        ]
+        sources = self._by_row("I", [each for each, _ in told])
+        numbers = self._by_row("Q", [each for _, each in told])
+        if any(self._lines):
+            for row in [row for row, line in enumerate(self._lines) if line]:
+                sources[row], numbers[row] = self.sources[row], self._numbers[row]
+        self.sources, self._numbers = sources, numbers
 
     def said_by_line(self, row: int) -> bool:
         """Whether the line with a row's own columns says where it is from."""
@@ -308,17 +333,12 @@ class Places(Sequence[Place]):
             return old_line_place(custom_id, self._held[member].row_id(line, custom_id))
         return old_place(custom_id, self._view.members[member].columns.seq[self._rows[row]])
 
-    @cached_property
+    @property
     def numbers(self) -> Rows:
         """The number of each row in its source, from 1; 0 where it is not known."""
-        numbers = self._numbers
-        for row in self._unknown():
-            numbers[row] = min(self._old_place(row, self._view.id(row)).number, _MOST)
-        return numbers
-
-    def _unknown(self) -> list[int]:
-        """The rows that no source is known of."""
-        return [row for row, source in enumerate(self.sources) if not source] if 0 in self.sources else []
+        if not self._complete:
+            self.row_ids(self._view.ids())
+        return self._numbers
 
     def row_ids(self, ids: Sequence[str]) -> list[str]:
         """The rows' own ids, "" for rows without one; ``ids`` are the view's."""
@@ -328,8 +348,10 @@ class Places(Sequence[Place]):
         else:
             told = [parts[member][line] for member, line in zip(self._members, self._lines, strict=True)]
         found = [name if own is None else own for own, name in zip(told, ids, strict=True)]
-        for row in self._unknown():
-            found[row] = self._old_place(row, ids[row]).row_id
+        for row in [row for row, source in enumerate(self.sources) if not source]:
+            place = self._old_place(row, ids[row])
+            found[row], self._numbers[row] = place.row_id, min(place.number, _MOST)
+        self._complete = True
         return found
 
     def keys(self, row_ids: Sequence[str]) -> list[str]:

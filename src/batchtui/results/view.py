@@ -546,7 +546,7 @@ def as_sent(view: View) -> Rows:
     """A view's rows in the order of the requests, those of no request at the end."""
     seq = view.column("seq")
     if isinstance(seq, range) or seq == array("i", range(len(view))):
-        return array("I", seq)
+        return array("I", range(len(view)))
     if min(seq, default=0) >= 0 and max(seq, default=0) < len(view):
         # As many places as rows: each row goes where it belongs, unless two want the same place.
         rows = array("q", [-1]) * len(view)
