@@ -6,29 +6,11 @@ from array import array
 from collections.abc import Iterable
 from itertools import islice
 
-import msgspec
-
-from batchtui import plainfile
 from batchtui.domain.errors import StoreError
-from batchtui.results.row_ids import each_line
-from batchtui.results.row_match import places, spot
+from batchtui.results.row_ids import read_lines
+from batchtui.results.row_places import places_of
 from batchtui.results.view import ResultSet, Rows, View, as_sent
 from batchtui.store.records import IDS
-
-_BLOCK = 256 * 1024
-"""Bytes of lines that are decoded at once."""
-
-
-class _SpotLine(msgspec.Struct, gc=False):
-    """What a line of ids.jsonl says of where its request, or its stretch of requests, is from."""
-
-    custom_id: str = ""
-    source: int = 0
-    number: int = 0
-    first: int = 0
-
-
-_decoder = msgspec.json.Decoder(_SpotLine)
 
 
 def in_source_order(view: View) -> Rows:
@@ -42,10 +24,9 @@ def in_source_order(view: View) -> Rows:
     order = as_sent(view)
     if len(view.members) != 1 or not _told_as_sent(view.members[0]):
         try:
-            found = places(view)
+            order = places_of(view).order
         except StoreError:
             return order
-        order = array("I", sorted(order, key=lambda row: spot(found[row])))
     view.kept["source_order"] = order
     return order
 
@@ -71,20 +52,16 @@ def _told_as_sent(member: ResultSet) -> bool:
     lines: list[tuple[int, int]] = []
     stretches: list[tuple[int, int, int]] = []
     try:
-        with plainfile.opened(member.folder / IDS) as file:
-            while block := file.readlines(_BLOCK):
-                held = [each for each in each_line(_decoder, block) if each is not None]
-                own = [each for each in held if each.custom_id]
-                stretches += [(each.first, each.source, each.number) for each in held if each.first]
-                if own:
-                    names = names or member.columns.ids_of(as_sent(member))
-                    if [each.custom_id for each in own] != [*islice(names, len(own))] or stretches:
-                        return False
-                    lines = [*lines[-1:], *((each.source, each.number) for each in own)]
-                    if lines != sorted(lines) or not lines[0][0]:
-                        return False
-    except FileNotFoundError:
-        return True
+        for _, held in read_lines(member.folder / IDS):
+            own = [each for each in held if each is not None and each.custom_id]
+            stretches += [(each.first, each.source, each.number) for each in held if each is not None and each.first]
+            if own:
+                names = names or member.columns.ids_of(as_sent(member))
+                lines = [*lines[-1:], *((each.source, each.number) for each in own)]
+                if [each.custom_id for each in own] != [*islice(names, len(own))]:
+                    return False
+                if lines != sorted(lines) or not lines[0][0]:
+                    return False
     except OSError:
         return False
     if lines:
