@@ -84,7 +84,7 @@ def test_clients_share_a_background_server_that_ends_after_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "demo"
-    with runner.ensure(data, duration=0.1) as first:
+    with runner.ensure(data, DemoOptions(duration=0.1)) as first:
         with runner.ensure(data) as second:
             assert first.base_url == second.base_url
         client = anthropic.Anthropic(api_key="demo-key", base_url=first.base_url)
@@ -98,7 +98,7 @@ def test_clients_share_a_background_server_that_ends_after_the_last(
 
 def test_a_killed_background_server_is_started_anew(tmp_path: Path) -> None:
     data = tmp_path / "demo"
-    with runner.ensure(data, options=DemoOptions(duration=0.1)) as first:
+    with runner.ensure(data, DemoOptions(duration=0.1)) as first:
         pid = json.loads((data / "server" / "server.json").read_text())["pid"]
         os.kill(pid, 9)
         _until(lambda: not runner._alive(data / "server"))

@@ -18,13 +18,12 @@ from batchtui.domain.errors import NoNetwork, RateLimited
 from batchtui.service import Service, poll_loop
 from batchtui.service.events import Ended, Looked
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import assert_paid_once, hurry
-from tests.service.harness import plan_of, running, service_on, source
+from tests.faults.driving import assert_paid_once
+from tests.service.harness import Watch, plan_of, running, service_on, source
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+def quick(short_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "FIRST", 0.05)
 
 
@@ -128,19 +127,9 @@ def test_a_try_that_a_jumped_clock_put_far_ahead_is_due() -> None:
     assert not schedule.ripe(NOW + timedelta(hours=1), NOW)
 
 
-class Jumpy:
-    """A clock that can be set."""
-
-    def __init__(self) -> None:
-        self.offset = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.offset
-
-
 @contextlib.asynccontextmanager
-async def jumpy(demo: RunningDemo, data: Path) -> AsyncIterator[tuple[Service, Jumpy]]:
-    service, clock = service_on(demo, data), Jumpy()
+async def jumpy(demo: RunningDemo, data: Path) -> AsyncIterator[tuple[Service, Watch]]:
+    service, clock = service_on(demo, data), Watch()
     service.context.clock = clock
     async with running(service):
         yield service, clock
@@ -169,7 +158,7 @@ async def test_a_clock_that_jumps_does_not_stop_the_looks(
 @pytest.mark.parametrize("hours", [-3.0, 3.0])
 async def test_a_lost_batch_is_found_however_wrong_our_clock_is(tmp_path: Path, hours: float) -> None:
     with running_demo(tmp_path / "server", duration=0.05, faults=["drop@create*1"]) as demo:
-        service, clock = service_on(demo, tmp_path / "data"), Jumpy()
+        service, clock = service_on(demo, tmp_path / "data"), Watch()
         clock.offset = timedelta(hours=hours)
         service.context.clock = clock
         async with running(service):

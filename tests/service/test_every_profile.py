@@ -16,15 +16,13 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.service import Service, events, other_profiles
 from tests.cli.calling import Caller, call
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import hurry
 from tests.service.harness import plan_of, running, source
 
 __all__ = ["call"]
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+def quick(short_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(other_profiles, "EVERY", 0.05)
     monkeypatch.setenv("KEY_OF_WORK", "sk-test-work")
 

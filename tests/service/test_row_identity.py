@@ -15,16 +15,10 @@ from batchtui.service import Service
 from batchtui.service.plan_commit import PlanCommitter
 from batchtui.store.records import History
 from tests.demo_server import running_demo
-from tests.faults.driving import hurry
 from tests.results.told_places import told
 from tests.service.harness import plan_of, plan_retry, request, running, service_on
 
 TEMPLATE = 'model = "claude-haiku-4-5"\nmax_tokens = 50\nprompt = "About {{ city }}"\n'
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
 
 
 def table(service: Service, folder: Path, *cities: str) -> Plan:

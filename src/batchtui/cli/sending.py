@@ -217,13 +217,13 @@ def _write(session: Session, service: Service, records: Sequence[BatchRecord], p
 def _say_what_goes_on(records: list[BatchRecord]) -> None:
     """After an interrupt: what runs at the API all the same, and what still waits here."""
     waiting = [r for r in records if r.waiting]
-    owed = [r for r in records if r.results_due]
+    due = [r for r in records if r.results_due]
     doubtful = [r for r in records if r.status == "unconfirmed"]
     running = [r for r in records if r.active and not r.waiting and r not in doubtful]
     if doubtful:
         say(f"{words.ids(doubtful)} may have been created: batchtui sync checks, and never sends twice")
-    if owed:
-        say(f"{words.ids(owed)} has ended and is not downloaded: batchtui sync downloads the results")
+    if due:
+        say(f"{words.ids(due)} has ended and is not downloaded: batchtui sync downloads the results")
     if running:
         say(f"{words.ids(running)} is still running: batchtui watch follows it, batchtui cancel stops it")
     if waiting:

@@ -113,7 +113,7 @@ class Session:
             record = service.history.get(event.local_id) if event.local_id else None
             if record is None or record.status != "refused":  # A refused record's own line says why.
                 self.troubles.append(event.message)
-                say(f"warning: {event.message}" + (f"\n  → {event.advice}" if event.advice else ""))
+                say(f"warning: {event.message}", event.advice)
 
         end = service.subscribe(hear)
         try:

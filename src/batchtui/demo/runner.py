@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -86,9 +86,7 @@ class DemoHandle:
         self.close()
 
 
-def ensure(
-    data: Path, *, speed: float = 1.0, duration: float | None = None, options: DemoOptions | None = None
-) -> DemoHandle:
+def ensure(data: Path, options: DemoOptions | None = None) -> DemoHandle:
     """Join the demo server of a demo data folder, or start one; options count only when it is started here.
 
     Raises StoreError when it can't be started.
@@ -100,7 +98,7 @@ def ensure(
         with lock(
             folder / "launch.lock", _START_WAIT, "another batchtui is starting the demo server and does not finish"
         ):
-            url = _alive(folder) or _start(data, options or DemoOptions(speed=speed, duration=duration))
+            url = _alive(folder) or _start(data, options or DemoOptions())
     except BaseException:
         os.close(lease)
         raise
@@ -267,7 +265,6 @@ def serve(
     *,
     json: bool = False,
     leased: bool = False,
-    started: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until a signal ends it, or with ``leased`` until no client holds the folder's lease.
 
@@ -284,8 +281,6 @@ def serve(
         server = make_server(app)
         _announce(folder, url_of(sock), json)
         stack.callback((server_dir(folder) / "server.json").unlink, missing_ok=True)
-        if started:
-            started(url_of(sock))
         if leased:
             stack.enter_context(_until_unleased(folder, server, app.state.demo))
         server.run(sockets=[sock])

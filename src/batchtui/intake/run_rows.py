@@ -139,9 +139,9 @@ class RunSource:
         numbers = self._places.numbers
         return [numbers[row] or row + 1 for row in rows]
 
-    def row(self, row: int, names: Collection[str] | None = None) -> RunParts:
-        """A row with what a template of these names uses of it (None: all).  Raises StoreError."""
-        return next(self.with_answers([row], names))
+    def row(self, row: int) -> RunParts:
+        """A row with all that a template may use of it.  Raises StoreError."""
+        return next(self.with_answers([row]))
 
     def with_answers(self, rows: Sequence[int], names: Collection[str] | None = None) -> Iterator[RunParts]:
         """These rows, each with what a template of these names uses of it (None: all).  Raises StoreError."""

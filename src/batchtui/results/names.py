@@ -205,8 +205,8 @@ def _scoped(path: str) -> bool:
     return path.partition(".")[0] in SCOPES and "." in path
 
 
-def _short(names: str, limit: int = 120) -> str:
-    return names if len(names) <= limit else names[:limit].rpartition(",")[0] + " …"
+def _short(names: str) -> str:
+    return names if len(names) <= 120 else names[:120].rpartition(",")[0] + " …"
 
 
 _LISTED = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|\Z)')

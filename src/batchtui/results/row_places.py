@@ -10,7 +10,6 @@ from heapq import merge
 from itertools import accumulate, chain, islice
 from operator import itemgetter
 
-from batchtui.domain.errors import StoreError
 from batchtui.results.index import texts_in
 from batchtui.results.row_ids import IdLine, Place, RowStretches, old_line_place, old_place, read_lines, row_key
 from batchtui.results.skipped import SkippedRow, skipped_of
@@ -390,23 +389,6 @@ def places_of(view: View) -> Places:
     if not isinstance(found, Places):
         found = view.kept["places"] = Places(view)
     return found
-
-
-def in_source_order(view: View) -> Rows:
-    """A view's rows in the order of the source; where that is not known, in the order of the requests, else as received.
-
-    It is kept with the view: not to be changed.
-    """
-    try:
-        return places_of(view).order
-    except StoreError:
-        return as_sent(view)
-
-
-def by_source(view: View, rows: Iterable[int]) -> Rows:
-    """Some rows of a view in the order of the source."""
-    kept = set(rows)
-    return array("I", [row for row in in_source_order(view) if row in kept])
 
 
 def with_skipped(view: View) -> list[int | SkippedRow]:

@@ -115,7 +115,7 @@ class Service:
         return self.history.all()
 
     def resolve(self, text: str) -> BatchRecord:
-        """The record for a local id, a service's id, a unique beginning of either, or ``last``; raises InputError."""
+        """The record for a local id, an id of the API, a unique beginning of either, or ``last``; raises InputError."""
         return self.history.resolve(text)
 
     def run_of(self, record: BatchRecord) -> list[BatchRecord]:

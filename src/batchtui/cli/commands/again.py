@@ -10,8 +10,8 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.submit import bring_runs
-from batchtui.cli.downloads import bring_ended
+from batchtui.cli.commands.submit import download_runs
+from batchtui.cli.downloads import download_ended
 from batchtui.cli.output import print_json, say
 from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options, set_option, settings_of
 from batchtui.cli.session import Session, verb
@@ -57,7 +57,7 @@ def again_(
     place = output_place(session, sending, sources)
     settings = {**settings_of(changes), **({"model": msgspec.json.encode(model).decode()} if model else {})}
     change = AgainChange(sources=sources, reread=reread, template=template, set=settings)
-    _bring(session, service, service.again(record).recipe_runs, sources)
+    _download(session, service, service.again(record).recipe_runs, sources)
     with session.work() as work:
         again = service.again(record)
         plan = service.plan_again(again, change, work=work, stdin=sys.stdin.buffer if "-" in sources else None)
@@ -75,7 +75,7 @@ def again_(
     return send(session, service, plan, sending, place, title=title, allow_cost=blocked is not None)
 
 
-def _bring(session: Session, service: Service, runs: tuple[str, ...], sources: tuple[str, ...]) -> None:
+def _download(session: Session, service: Service, runs: tuple[str, ...], sources: tuple[str, ...]) -> None:
     """Download what is due of the runs that rows are taken from."""
-    bring_runs(session, service, sources)
-    bring_ended(session, service, [r for r in service.records() if r.run in runs])
+    download_runs(session, service, sources)
+    download_ended(session, service, [r for r in service.records() if r.run in runs])

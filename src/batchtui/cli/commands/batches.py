@@ -47,7 +47,7 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
     if refresh:
         state = session.run(service.refresh, service)
         if state.blind_since is not None:
-            say(f"can't check: {state.error}" + (f"\n  → {state.advice}" if state.advice else ""))
+            say(f"can't check: {state.error}", state.advice)
     records = service.records()
     shown = [r for n, r in enumerate(records) if everything or n < RECENT or r.active or r.results_due]
     if session.json:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from batchtui.cli import completion, words
-from batchtui.cli.downloads import bring_ended
+from batchtui.cli.downloads import download_ended
 from batchtui.cli.output import print_json, say, show
 from batchtui.cli.row_choice import filter_options
 from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options
@@ -147,10 +147,10 @@ def _options(
     )
 
 
-def bring_runs(session: Session, service: Service, sources: Iterable[str]) -> None:
+def download_runs(session: Session, service: Service, sources: Iterable[str]) -> None:
     """Download what has ended of the runs among the sources.  Raises InputError for one that there isn't."""
     for source in filter(run_sources.is_run, sources):
-        bring_ended(session, service, service.run_of(run_sources.record_of(service.context, source)))
+        download_ended(session, service, service.run_of(run_sources.record_of(service.context, source)))
 
 
 def _plan(session: Session, service: Service, sources: tuple[str, ...], options: IntakeOptions, *, keep: bool) -> Plan:
@@ -169,7 +169,7 @@ def check_(session: Session, sources: tuple[str, ...], count: bool, api_version:
     service = session.service()
     if api_version:
         service.use_api_version(api_version)
-    bring_runs(session, service, sources)
+    download_runs(session, service, sources)
     plan = _plan(session, service, sources, _options(**how), keep=count)
     try:
         if count and plan.ok:
@@ -206,7 +206,7 @@ def submit_(
     if api_version:
         service.use_api_version(api_version)
     place = output_place(session, sending, sources)
-    bring_runs(session, service, sources)
+    download_runs(session, service, sources)
     plan, blocked, agreed = _agreed_plan(session, service, sources, _options(**how), count, sending)
     if not agreed:
         service.discard(plan)

@@ -73,6 +73,8 @@ class DraftKeeper:
         """Of its file as this form saved or opened it."""
         self._loaded: tuple[str, Stamp | None] = ("", None)
         self._sent = False
+        self.sent: Draft | None = None
+        """The draft that became a batch."""
         self._requests_then: int | None = None
         self._writing = asyncio.Lock()
 
@@ -131,16 +133,16 @@ class DraftKeeper:
         then, self._requests_then = self._requests_then, None
         return then
 
-    async def forget(self) -> Draft | None:
-        """What was composed is a batch now: its draft goes, and is returned; raises StoreError.
+    async def forget(self) -> None:
+        """What was composed is a batch now: its draft goes; raises StoreError.
 
         What another program saved under its name since stays.
         """
         async with self._writing:
             kept, self.kept, self.name, self._sent = self.kept, None, "", True
+            self.sent = kept or self.sent
             if kept is not None and await asyncio.to_thread(stamp_of, self._data(), kept.name) == self._stamp:
                 await asyncio.to_thread(delete_draft, self._data(), kept.name)
-            return kept
 
     def resume(self) -> None:
         """The form goes on: what is composed from here on is a draft again."""

@@ -53,7 +53,6 @@ class SourceForm(Vertical):
             self.asked = asked
 
     def compose(self) -> ComposeResult:
-        """One line each."""
         with Horizontal(classes="form-line"):
             yield Static("Source", classes="form-label", markup=False)
             example = "~/data/tickets.jsonl   (tab completes, ctrl+o browses)"
