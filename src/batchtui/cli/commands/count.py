@@ -32,7 +32,6 @@ TOP = 30
 @click.option(
     "--top",
     type=click.IntRange(min=0),
-    default=None,
     metavar="N",
     help="text: show the N most frequent values, 0 for all; on a terminal 30 unless given.",
 )

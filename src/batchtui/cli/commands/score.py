@@ -29,9 +29,7 @@ from batchtui.present import scores as present
 )
 @run_option("Merge the whole run, its retries included")
 @row_options()
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "csv"]), default=None, help="text (the default), or csv."
-)
+@click.option("--format", "format_", type=click.Choice(["text", "csv"]), help="text (the default), or csv.")
 @table_options
 def score_(
     session: Session,
