@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import gc
 import importlib
 
 import click
@@ -20,6 +20,9 @@ class _Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(VERBS[cmd_name][0])
+        # What is there by now stays: the collector, off since the start, need never look at it.
+        gc.freeze()
+        gc.enable()
         command: click.Command = getattr(module, f"{cmd_name}_")
         return command
 
@@ -28,6 +31,8 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in VERBS and not name.startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(name.lower().replace("_", "-"), VERBS, n=1, cutoff=0.6)
             hint = f" Did you mean {near[0]}?" if near else ""
             shown = safetext.line(name, 60)

@@ -116,14 +116,8 @@ class TemplateProcess:
         child, self._child = self._child, None
         self._out.clear()
         self._in.clear()
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        if child is not None:
+            subpython.end(child)
 
     # ----------------------------------------------------------------------------------------------------------------
 

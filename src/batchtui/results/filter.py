@@ -19,7 +19,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Json, ValueColumn, as_text
 from batchtui.results.index import COST_DIGITS, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey
 from batchtui.results.names import SCOPES, Name, names_of
-from batchtui.results.row_match import in_source_order
+from batchtui.results.row_match import by_source
 from batchtui.results.view import Rows, View
 
 KEYS = (
@@ -47,6 +47,8 @@ def sort(view: View, rows: Iterable[int], key: str, *, reverse: bool = False) ->
     """Rows in the order of ``key``, one of KEYS or the name of a column or field; equal ones keep theirs, and those
     without a value come last.  An unknown key leaves the order as it is.  Raises StoreError.
     """
+    if key == "source":
+        return by_source(view, rows, reverse=reverse)
     given = list(rows)
     if key in KEYS:
         return array("I", sorted(given, key=_key(view, key), reverse=reverse))
@@ -79,14 +81,6 @@ def _ranks(column: ValueColumn) -> list[int]:
     return ranks
 
 
-def _source_places(view: View) -> array[int]:
-    """Where each row stands in its source, counted from 0."""
-    found = array("I", bytes(4 * len(view)))
-    for place, row in enumerate(in_source_order(view)):
-        found[row] = place
-    return found
-
-
 def _key(view: View, key: str) -> Callable[[int], Any]:
     if key == "file":
         return int
@@ -108,8 +102,6 @@ def _key(view: View, key: str) -> Callable[[int], Any]:
     if key == "outcome":
         outcome, cut = view.column("outcome"), view.column("cut")
         return lambda row: (outcome[row], cut[row])
-    if key == "source":
-        return _source_places(view).__getitem__
     if key in ("tokens", "in"):
         names = ("input", "cache_write", "cache_read") + (("output",) if key == "tokens" else ())
         columns = [view.column(name) for name in names]

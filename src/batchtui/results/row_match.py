@@ -63,22 +63,28 @@ def in_source_order(view: View) -> Rows:
     kept = view.kept.get("source_order")
     if isinstance(kept, array):
         return kept
-    sent = [*as_sent(view)]
+    order = as_sent(view)
     try:
         known = [_row_ids(member) for member in view.members]
         if len(known) != 1 or not known[0].as_sent:
             found = _places(view, known)
-            sent.sort(key=lambda row: _spot(found[row]))
+            order = array("I", sorted(order, key=lambda row: _spot(found[row])))
     except StoreError:
-        return array("I", sent)
-    order = view.kept["source_order"] = array("I", sent)
+        return order
+    view.kept["source_order"] = order
     return order
 
 
-def by_source(view: View, rows: Iterable[int]) -> Rows:
-    """Some rows of a view in the order of the source."""
-    kept = set(rows)
-    return array("I", [row for row in in_source_order(view) if row in kept])
+def by_source(view: View, rows: Iterable[int], *, reverse: bool = False) -> Rows:
+    """Some rows of a view, each once, in the order of the source."""
+    wanted = bytearray(len(view))
+    for row in rows:
+        wanted[row] = 1
+    order = in_source_order(view)
+    found = order[:] if all(wanted) else array("I", [row for row in order if wanted[row]])
+    if reverse:
+        found.reverse()
+    return found
 
 
 def skipped_of(view: View) -> list[SkippedRow]:

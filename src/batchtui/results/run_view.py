@@ -11,7 +11,7 @@ from pathlib import Path
 from batchtui.domain.batch import Tally
 from batchtui.domain.errors import StoreError
 from batchtui.domain.money import PriceTable
-from batchtui.domain.outcome import INVALID, MISSING, OUTCOMES, USABLE, WAITING, standing
+from batchtui.domain.outcome import OUTCOMES, USABLE, standing
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import Schema
 from batchtui.results.index import DUPLICATE, KINDS, UNEXPECTED, Columns, GroupKey
@@ -208,16 +208,16 @@ class RunView(View):
     @property
     def tally(self) -> Tally:
         """Counts of the rows shown; tokens and costs of everything that was paid."""
-        counts = Counter(self.column("outcome"))
-        flags, flaws = Counter(self.column("flags")), Counter(self.column("cut"))
+        counts, flags = self.counts(), bytes(self.column("flags"))
+        flagged = {flag: flags.count(flag) for flag in set(flags)}
         tallies = [member.tally for member in self.members]
         return Tally(
-            lines=len(self) - counts[MISSING] - counts[WAITING],
-            **{name: counts[code] for code, name in enumerate(OUTCOMES) if name != "waiting"},
-            cut_short=sum(count for flaw, count in flaws.items() if flaw not in (0, INVALID)),
-            invalid=flaws[INVALID],
-            unexpected=sum(count for flag, count in flags.items() if flag & UNEXPECTED),
-            duplicates=sum(count for flag, count in flags.items() if flag & DUPLICATE),
+            lines=len(self) - counts["missing"] - counts["waiting"],
+            **{name: counts[name] for name in OUTCOMES if name != "waiting"},
+            cut_short=counts["cut_short"],
+            invalid=counts["invalid"],
+            unexpected=sum(count for flag, count in flagged.items() if flag & UNEXPECTED),
+            duplicates=sum(count for flag, count in flagged.items() if flag & DUPLICATE),
             input_tokens=sum(tally.input_tokens for tally in tallies),
             output_tokens=sum(tally.output_tokens for tally in tallies),
             cache_write_tokens=sum(tally.cache_write_tokens for tally in tallies),
