@@ -27,3 +27,6 @@ log_option = click.option(
 )
 force_option = click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 strict_option = click.option("--strict", is_flag=True, help="Exit code 1 also when answers are cut short or invalid.")
+format_option = click.option(
+    "--format", "format_", type=click.Choice(["text", "csv"]), default="text", help="text (the default), or csv."
+)
