@@ -4,12 +4,14 @@ its secrets.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 _BOOT = """
 import sys, importlib
@@ -18,6 +20,8 @@ name, sys.path[:] = sys.argv[1], sys.argv[2:]
 sys.modules["typing_extensions"] = None
 importlib.import_module(name).main()
 """
+PIPE = 1 << 20
+"""Bytes a pipe holds where that can be chosen."""
 _KEPT = frozenset(
     {"PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "__PYVENV_LAUNCHER__"}
     | {"TMPDIR", "SYSTEMROOT"}
@@ -29,6 +33,13 @@ def command(module: str) -> list[str]:
     """The command that runs ``module.main()``; without ``site``, whose outcome it is given as its path."""
     flags = ["-s", "-P", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
     return [sys.executable or "python3", *flags, "-c", _BOOT, module, *(os.path.abspath(each) for each in sys.path)]  # noqa: PTH100
+
+
+def widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold PIPE bytes where it can, so that neither side waits for the other."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
 
 
 def start(module: str, *, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:

@@ -23,7 +23,7 @@ from batchtui.results.view import ResultSet
 
 _ALONE = 32_000_000
 """Bytes of results that one process reads as quickly as two."""
-_HEAD_START = 18_000_000
+_HEAD_START = 16_000_000
 """Bytes that are read here before the other has started."""
 _PATIENCE = 2.0
 """Seconds that the other may take longer than this one took, and twice as long as it took, before it is given up."""
@@ -53,6 +53,8 @@ class FieldProcess:
         with suppress(OSError, ValueError):
             self._child = subpython.start("batchtui.results.field_worker")
             assert self._child.stdin is not None
+            assert self._child.stdout is not None
+            subpython.widen(self._child.stdout)
             self._child.stdin.write(msgspec.json.encode(task))
             self._child.stdin.close()
 
@@ -91,7 +93,7 @@ class FieldProcess:
             work.check("stopped while reading the fields")
             if not ready.poll(100):
                 continue
-            piece = os.read(child.stdout.fileno(), 1 << 20)
+            piece = os.read(child.stdout.fileno(), subpython.PIPE)
             if not piece:
                 break
             found += piece
