@@ -136,21 +136,36 @@ def titles(records: Sequence[BatchRecord], *, requests: bool = False, most: int 
 def deleted_with(records: Sequence[BatchRecord], verdicts: int, *, here: bool, there: bool) -> list[str]:
     """What goes when batches are deleted, beside themselves, a sentence each; ``verdicts`` are those of reviews."""
     stored = sum(r.results == "stored" for r in records)
-    due = sum(r.results_due for r in records)
+    partial = [r for r in records if r.partly_here]
+    due = [r for r in records if r.results_due]
+    missing, short = sum(not r.partly_here for r in due), [r for r in due if r.partly_here]
     paid = sum((r.cost_usd for r in records if r.cost_usd is not None), Decimal(0))
     lines = []
     if here and stored:
         lines.append(
             f"Deleting here also deletes the downloaded results of {numbers.plural(stored, 'batch', 'batches')}."
         )
+    if here and partial:
+        lines.append(f"Deleting here also deletes the partially downloaded results of {_how_much(partial)}.")
     if here and verdicts:
         lines.append(f"Deleting here also deletes {numbers.plural(verdicts, 'verdict')} of your review.")
-    if there and due:
-        few = numbers.plural(due, "batch", "batches")
+    if there and missing:
+        few = numbers.plural(missing, "batch", "batches")
         lines.append(f"The results of {few} are not downloaded: once deleted at the API, they are lost.")
+    if there and short:
+        lines.append(
+            f"The results of {_how_much(short)} are partially downloaded: once deleted at the API, the others are lost."
+        )
     if here and paid:
         lines.append(f"Once deleted here, {numbers.usd(paid)} no longer counts as spending.")
     return lines
+
+
+def _how_much(records: Sequence[BatchRecord]) -> str:
+    """Some batches, and how many of their results are here where that is known of each: ``1 batch (40 of 50)``."""
+    have, expected = sum(r.have for r in records), sum(r.sent_or_counted for r in records)
+    few = numbers.plural(len(records), "batch", "batches")
+    return f"{few} ({have:,} of {expected:,})" if all(r.have for r in records) else few
 
 
 def status(record: BatchRecord) -> str:

@@ -216,7 +216,7 @@ def ask_delete(records: Sequence[BatchRecord], verdicts: int) -> Choose:
     """A question that is answered ``keep``, ``here``, ``there`` or ``both``; keeping is in focus.  ``verdicts`` are those
     of reviews that go too.
     """
-    stored = [r for r in records if r.results == "stored"]
+    stored = any(r.results == "stored" or r.partly_here for r in records)
     at_service = [r for r in records if r.id and r.archived_at is None and r.results != "gone"]
     lines = batch.deleted_with(records, verdicts, here=True, there=bool(at_service))
     choices: list[tuple[str, str | Content]] = [("keep", "No, keep them" if len(records) > 1 else "No, keep it")]
