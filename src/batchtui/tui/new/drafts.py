@@ -132,14 +132,19 @@ class DraftKeeper:
         return then
 
     async def forget(self) -> Draft | None:
-        """What was composed is a batch now: its draft goes, and is returned; raises StoreError.
+        """What was composed is a batch now: its draft goes, and is returned; raises StoreError."""
+        return await self.drop(sent=True)
 
-        What another program saved under its name since stays.
+    async def drop(self, *, sent: bool = False) -> Draft | None:
+        """Nothing of the draft is left here: it goes, and is returned; raises StoreError.
+
+        What another program saved under its name since stays, and then nothing is returned.
         """
         async with self._writing:
-            kept, self.kept, self.name, self._sent = self.kept, None, "", True
-            if kept is not None and await asyncio.to_thread(stamp_of, self._data(), kept.name) == self._stamp:
-                await asyncio.to_thread(delete_draft, self._data(), kept.name)
+            kept, self.kept, self.name, self._sent = self.kept, None, "", sent or self._sent
+            if kept is None or await asyncio.to_thread(stamp_of, self._data(), kept.name) != self._stamp:
+                return None
+            await asyncio.to_thread(delete_draft, self._data(), kept.name)
             return kept
 
     def resume(self) -> None:

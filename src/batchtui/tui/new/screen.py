@@ -127,6 +127,8 @@ class NewScreen(BaseScreen[None]):
         self.checker = SourceCheck(lambda: self.service, self.post_message)
         self.checked = CheckedForm(self.discard_soon)
         self.drafts = DraftKeeper(lambda: self.service.data)
+        self._whole = True
+        """True while all of the draft was shown, so that an empty form means an empty draft."""
         self._unsaved = False
         """True once the draft could not be saved, and that was said."""
         self.jumped = False
@@ -657,7 +659,7 @@ class NewScreen(BaseScreen[None]):
         form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(ComposePane)
         kept, plan = self.drafts.kept, self.plan
         # What was taken back is taken back in the draft as well.
-        if pane.untouched and not editor.composed and (kept is None or not form.typed):
+        if pane.untouched and not editor.composed and (kept is None or not (form.typed or form.template_path)):
             return None
         return Draft(
             name=self.drafts.name,
@@ -698,6 +700,7 @@ class NewScreen(BaseScreen[None]):
 
     async def show_draft(self, draft: Draft) -> None:
         """Put a draft into the fields, and check it."""
+        self._whole = False
         self.drafts.reopened(draft)
         self._name_draft(draft)
         self._prefilled, deleted = reopened(draft.begun), False
@@ -709,6 +712,7 @@ class NewScreen(BaseScreen[None]):
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
         if draft.forms:
             await self.query_one(ComposePane).load(draft.forms)
+        self._whole = self._draft() is not None
         mode = self.query_one("#new-mode", TabLine)
         wanted = "write" if draft.composing else "files"
         if mode.chosen == wanted:
@@ -766,18 +770,21 @@ class NewScreen(BaseScreen[None]):
 
     async def _leave(self) -> None:
         self.query_one(ComposePane).settle()
+        emptied = None
         try:
             await self.keep_draft()
+            if self._whole and self._draft() is None:
+                emptied = await self.drafts.drop()
         except BatchtuiError as error:
             if not self._unsaved:
                 self._unsaved = True
                 self.say(f"Draft not saved: {error}", advice="Press Esc twice to leave without saving.", level="bad")
                 return
         if self.app.screen is self:
-            self._say_what_is_kept()
+            self._say_what_is_kept(emptied)
             self.dismiss(None)
 
-    def _say_what_is_kept(self) -> None:
+    def _say_what_is_kept(self, emptied: Draft | None) -> None:
         chosen, home = self.service.config.keys, self.tui.home
         key = bindings.true_key(chosen, type(home), "new")
         # Elsewhere the key is another's.
@@ -789,6 +796,8 @@ class NewScreen(BaseScreen[None]):
                 advice=f"{again}, then {drafts} to reopen the draft.",
                 level="good",
             )
+        elif emptied is not None:
+            self.say_below(f"Draft {label(emptied)} deleted: the form was empty.", advice=f"{again} to start over.")
         elif self.drafts.kept is not None or self.query_one(SourceForm).typed:
             self.say_below("Form closed; no draft saved.", advice=f"{again} to start over.")
 
