@@ -238,17 +238,22 @@ def takes_sentence(record: BatchRecord, now: datetime) -> bool:
     return in_doubt or results_going(record, now) is not None
 
 
-def attention(record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None) -> str:
-    """What needs attention about a batch, in a few words; "" when nothing.  ``left``: failed requests not retried yet."""
+def attention(
+    record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None, opens: str = "Enter"
+) -> str:
+    """What needs attention about a batch, in a few words; "" when nothing.
+
+    ``left``: failed requests not retried yet; ``opens``: the key that opens the batch.
+    """
     if record.unknown:
-        return "not known by the API: press Enter"
+        return f"not known by the API: press {opens}"
     if record.status == "unconfirmed":
         if record.asked_at is not None:
-            return "can't be confirmed: press Enter"
-        return "may have been created: press Enter" if record.candidates else "checking whether it was created"
+            return f"can't be confirmed: press {opens}"
+        return f"may have been created: press {opens}" if record.candidates else "checking whether it was created"
     going = results_going(record, now)
     if going is not None:
-        return f"results expire in {numbers.words(going)}, not downloaded: Enter"
+        return f"results expire in {numbers.words(going)}, not downloaded: {opens}"
     if state(record, now, retried=retried).rank == 1:
         open_ones = record.needs_retry if left is None else left
         return f"{numbers.plural(open_ones, 'request')} to retry"

@@ -28,7 +28,7 @@ from batchtui.intake.drafts import (
 )
 from batchtui.present import numbers
 from batchtui.tui.base import run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, sign_of
 from batchtui.tui.dialogs import Choose, Confirm
 
 
@@ -161,7 +161,9 @@ class DraftList(Choose):
 
     def __init__(self, drafts: Sequence[Draft | UnreadableDraft], keeper: DraftKeeper) -> None:
         choices = [(each.name, self._line(each, keeper.name)) for each in drafts]
-        super().__init__("Drafts", choices, wide=True, hint="enter  open    d  delete    esc  back")
+        super().__init__(
+            "Drafts", choices, wide=True, hint=f"enter  open    {sign_of('drafts.delete')}  delete    esc  back"
+        )
         self._drafts = list(drafts)
         self._keeper = keeper
 

@@ -22,7 +22,7 @@ from batchtui import safetext
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.base import BaseModal
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import DIALOG_CSS
 from batchtui.tui.typed_ahead import Opening
 from batchtui.tui.widgets.cells import Cell
@@ -175,7 +175,11 @@ class FilePicker(BaseModal[list[str] | None]):
         if self._trouble and not marks:
             self._fail(self._folder, self._trouble)
             return
-        text = f" {numbers.plural(marks, 'file')} marked: ctrl+s chooses them" if marks else f" {self._hint()}"
+        text = (
+            f" {numbers.plural(marks, 'file')} marked: {key_of('files.take')} chooses them"
+            if marks
+            else f" {self._hint()}"
+        )
         self.query_one("#files-note", Static).update(Content.styled(text, "dim"))
 
     def _fail(self, folder: Path, error: str) -> None:
@@ -186,8 +190,8 @@ class FilePicker(BaseModal[list[str] | None]):
         if not self._entries:
             return "This folder is empty"
         if not self._hidden and all(entry.name.startswith(".") for entry in self._entries):
-            return "Only hidden files here: . shows them"
-        return "enter chooses a file, space marks several"
+            return f"Only hidden files here: {key_of('files.hidden')} shows them"
+        return f"{key_of('open')} chooses a file, {key_of('mark')} marks several"
 
     @on(RowSelected)
     def _opened(self, event: RowSelected) -> None:

@@ -27,6 +27,7 @@ from batchtui.results.review import LONGEST_NOTE, REVIEW_FOLDER, Judged, Review,
 from batchtui.results.row_match import identities
 from batchtui.results.scores import label_of
 from batchtui.results.view import ResultRow, View
+from batchtui.tui.bindings import key_of
 from batchtui.tui.dialogs import Ask, Choose
 from batchtui.tui.results.table_columns import TableColumn
 from batchtui.tui.widgets.cells import Cell
@@ -160,7 +161,11 @@ class ReviewModel:
         hidden = self.hidden
         count = sum(row in hidden for row in rows) if hidden else 0
         if count:
-            self._screen.say(present.hidden(count), advice="V continues the sample, or shows the answers", level="warn")
+            self._screen.say(
+                present.hidden(count),
+                advice=f"{key_of('results.sample')} continues the sample, or shows the answers",
+                level="warn",
+            )
         return bool(count)
 
     def of(self, row: int) -> Verdict | None:
@@ -235,7 +240,10 @@ class ReviewModel:
             said = "right" if verdict == "right" else f"wrong: the model answered {name_of(own or NOT_USABLE)}"
             self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
         elif right and own is None and self._judged:
-            self._screen.say("This answer is not usable. Press - to give the right value.", level="warn")
+            self._screen.say(
+                f"This answer is not usable. Press {key_of('review.wrong')} to give the right value.",
+                level="warn",
+            )
             return
         elif not right and self.field.scope != "run":
             chosen = await self._right_value(names, f"Wrong. What is the right {self._field_shown}?", own)
