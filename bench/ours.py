@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from importlib import import_module
 from pathlib import Path
@@ -119,7 +120,7 @@ def export(data: str, local_id: str, dest: str) -> dict[str, Any]:
 
 
 def fields(folder: str) -> dict[str, Any]:
-    """Read the fields of indexed results and keep them."""
+    """Read the fields of indexed results and keep them; ``second`` is the second process's peak in MB, at most."""
     from batchtui.domain.money import load_prices
     from batchtui.results.fields import view_fields
     from batchtui.results.storage import open_results
@@ -129,7 +130,8 @@ def fields(folder: str) -> dict[str, Any]:
     began = time.perf_counter()
     found = view_fields(view)
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "fields": len(found.names)}
+    second = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    return {"seconds": seconds, "fields": len(found.names), "second": second}
 
 
 def checked_fields(folder: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ IMPORTED = (
     *(
         "batchtui.intake.template_process",
         "batchtui.intake.template_worker",
+        "batchtui.results.field_worker",
         "batchtui.results.regex_worker",
         "anthropic",
         "jinja2",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class NoFolder(Exception):
@@ -38,6 +41,8 @@ def cache_dir() -> Path:
 
 def expanded(given: str | Path) -> Path:
     """A path with ``~`` replaced, or as it stands when nobody knows that home folder."""
+    from pathlib import Path
+
     try:
         return Path(given).expanduser()
     except RuntimeError:
@@ -50,6 +55,8 @@ def printable(path: str | Path) -> str:
 
 
 def _folder(given: str | Path | None, platform: Callable[..., str], variable: str) -> Path:
+    from pathlib import Path
+
     if given:
         try:
             return expanded(given).absolute()

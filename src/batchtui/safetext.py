@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 MAX_LINE = 20_000
 """Longer lines are cut when shown, in characters."""
@@ -37,8 +38,17 @@ _UNLESS = (
     f"(?<![{_EMOJI}]\ufe0f)(?<![{_JOINING}][\u200c\u200d])"
     f"(?!(?<=[0-9#*]\ufe0f)\u20e3)(?!(?<=[{_EMOJI}\ufe0f]\u200d)[{_EMOJI}])"
 )
-_BAD_BLOCK = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}\ud800-\udfff]{_UNLESS}")
-_BAD_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f{_INVISIBLE}\ud800-\udfff]{_UNLESS}")
+
+
+# Both are compiled for the first text that asks for them, which takes a millisecond each: most starts see none.
+@cache
+def _bad_block() -> re.Pattern[str]:
+    return re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}\ud800-\udfff]{_UNLESS}")
+
+
+@cache
+def _bad_line() -> re.Pattern[str]:
+    return re.compile(f"[\x00-\x1f\x7f-\x9f{_INVISIBLE}\ud800-\udfff]{_UNLESS}")
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -62,14 +72,14 @@ def line(text: str, limit: int = MAX_LINE) -> str:
     if len(text) <= limit and _plain(text):
         return text
     cut = text[: limit + 1]
-    clean = _BAD_LINE.sub(_shown, cut.replace("\r\n", " ").replace("\n", " ").replace("\t", " "))
+    clean = _bad_line().sub(_shown, cut.replace("\r\n", " ").replace("\n", " ").replace("\t", " "))
     return clean if len(clean) <= limit else clean[: max(0, limit - 1)] + "\u2026"
 
 
 def block(text: str, limit: int = 1_000_000, line_limit: int = MAX_LINE) -> str:
     """Several lines: newlines stay, tabs become spaces; over-long lines and what is past ``limit`` characters are cut."""
     cut = text[:limit].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    clean = _BAD_BLOCK.sub(_shown, cut)
+    clean = _bad_block().sub(_shown, cut)
     if any(len(part) > line_limit for part in clean.split("\n")):
         clean = "\n".join(p if len(p) <= line_limit else p[:line_limit] + "\u2026" for p in clean.split("\n"))
     if len(text) > limit:
@@ -79,22 +89,22 @@ def block(text: str, limit: int = 1_000_000, line_limit: int = MAX_LINE) -> str:
 
 def copied(text: str) -> str:
     """What goes to the clipboard: newlines and tabs stay, nothing is cut, all else is what ``block`` shows."""
-    return _BAD_BLOCK.sub(_shown, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _bad_block().sub(_shown, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def copied_whole(text: str) -> bool:
     """True when ``copied`` changes nothing but line ends."""
-    return _BAD_BLOCK.search(text.replace("\r", "\n")) is None
+    return _bad_block().search(text.replace("\r", "\n")) is None
 
 
 def obeyed(text: str) -> bool:
     """True when a terminal would obey something in one line of text instead of showing it."""
-    return not _plain(text) and _BAD_LINE.search(text) is not None
+    return not _plain(text) and _bad_line().search(text) is not None
 
 
 def widths_kept(text: str, width: Callable[[str], int]) -> str:
     """One line with what a terminal would obey taken out, each blanked by as many spaces as ``width`` counts cells for it."""
-    return _BAD_LINE.sub(lambda match: " " * width(match.group()), text)
+    return _bad_line().sub(lambda match: " " * width(match.group()), text)
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -104,7 +114,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 def json_text(text: str) -> str:
     """JSON that means the same with all that a terminal would obey written as ``\\uXXXX``; ``text`` is on one line."""
-    return _BAD_LINE.sub(_escaped, text)
+    return _bad_line().sub(_escaped, text)
 
 
 def filename(text: str, limit: int = 80) -> str:

@@ -97,3 +97,8 @@ def program(*words: str | Path, env: Mapping[str, str] | None = None, stdin: byt
         [*command, *map(str, words)], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, timeout=120
     )
     return Said(done.returncode, done.stdout, done.stderr.decode())
+
+
+def small_parts(own_folders: Path, most: int) -> None:
+    with (own_folders / "config" / "config.toml").open("a") as config:
+        config.write(f"[limits]\nmax_requests = {most}\n")

@@ -10,9 +10,8 @@ import pytest
 from batchtui.cli.session import Session
 from batchtui.present import batch
 from batchtui.tui.dialogs import ask_delete
-from tests.cli.calling import Caller
-from tests.cli.test_runs import small_parts
-from tests.tui.test_home_model import record
+from tests.cli.calling import Caller, small_parts
+from tests.tui.home_data import record
 
 
 def test_what_goes_is_named_by_title_once_a_run() -> None:

@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calling import Caller, call
-from tests.faults.driving import hurry
 
 __all__ = ["call"]
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+def quick(short_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("batchtui.service.presence.unknown_delay", lambda looks: 0.0)
     monkeypatch.setattr("batchtui.service.presence.UNKNOWN_AFTER", timedelta(minutes=2))
 

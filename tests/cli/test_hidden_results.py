@@ -5,7 +5,7 @@ from __future__ import annotations
 from batchtui import paths
 from batchtui.results.review import REVIEW
 from tests.cli.calling import Caller
-from tests.tui.test_hidden_exported import SAID, hide
+from tests.tui.hidden import SAID, hide
 
 
 def test_results_says_that_hidden_answers_are_written(call: Caller) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.calling import Caller
-from tests.cli.test_runs import small_parts
+from tests.cli.calling import Caller, small_parts
 
 
 def test_count_score_and_compare_say_what_is_not_in_their_figures(call: Caller, own_folders: Path) -> None:

@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import Caller
-
-
-def small_parts(own_folders: Path, most: int) -> None:
-    with (own_folders / "config" / "config.toml").open("a") as config:
-        config.write(f"[limits]\nmax_requests = {most}\n")
+from tests.cli.calling import Caller, small_parts
 
 
 def test_a_refused_part_is_missed_in_the_run_and_comes_back_in_its_place(call: Caller, own_folders: Path) -> None:

@@ -18,13 +18,9 @@ from batchtui.domain.errors import ConfigError, InputError
 from batchtui.intake.options import IntakeOptions
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import hurry
 from tests.service.harness import plan_of, request, source
 
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 def as_profile(demo: RunningDemo, data: Path, name: str, key: str = "sk-test-secret") -> Service:

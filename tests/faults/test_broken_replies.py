@@ -15,7 +15,7 @@ from batchtui.domain.errors import NoNetwork, ServiceError, Unavailable, Unconfi
 from batchtui.service import fetch_slots
 from tests.cli.calling import program
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import COUNT, assert_paid_once, bring_home, hurry, record_json
+from tests.faults.driving import COUNT, assert_paid_once, bring_home, record_json
 from tests.faults.test_every_fault import submit, survive
 from tests.service.harness import plan_of, service_on, source
 
@@ -31,8 +31,7 @@ LASTING = ("odd-times", "odd-numbers@list", "odd-numbers@retrieve", "repeat-page
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+def quick(short_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_LONGEST_LINE", 2_000_000)
 
 

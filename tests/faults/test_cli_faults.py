@@ -8,14 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calling import Caller, call
-from tests.faults.driving import hurry
+
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 __all__ = ["call"]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ from batchtui.domain.errors import BatchtuiError, StoreError
 from batchtui.service.events import Trouble
 from batchtui.store import files
 from tests.demo_server import running_demo
-from tests.faults.driving import COUNT, assert_paid_once, bring_home, hurry
+from tests.faults.driving import COUNT, assert_paid_once, bring_home
 from tests.service.harness import plan_of, service_on, source
+
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 class Disk:
@@ -107,11 +109,6 @@ class _Full(io.BufferedIOBase):
 
     def fileno(self) -> int:
         return int(self._file.fileno())
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
 
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EROFS]

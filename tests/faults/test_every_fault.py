@@ -15,8 +15,10 @@ import pytest
 from batchtui.domain.errors import BatchtuiError
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import COUNT, assert_paid_once, bring_home, hurry
+from tests.faults.driving import COUNT, assert_paid_once, bring_home
 from tests.service.harness import plan_of, service_on, source
+
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 CALLS = ("create", "retrieve", "list", "results")
 ANYWHERE = (
@@ -55,11 +57,6 @@ LASTING = [
 ]  # fmt: skip
 ODD = ("foreign-ids", "bad-utf8", "duplicate-lines", "unknown@results")
 """Faults that change what the results say: with those the set is stored as it came, and its tally tells."""
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
 
 
 async def submit(service: Service, tmp_path: Path) -> None:

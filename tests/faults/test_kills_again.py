@@ -9,7 +9,7 @@ import pytest
 
 from tests.demo_server import running_demo
 from tests.faults.driving import ids_in, record_json
-from tests.faults.test_kills import environment, home, killed
+from tests.faults.killing import environment, home, killed
 from tests.preloaded import Child
 from tests.service.harness import source
 

@@ -17,8 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from batchtui.domain.errors import BatchtuiError
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import bring_home, hurry, ids_in
+from tests.faults.driving import bring_home, ids_in
 from tests.service.harness import plan_of, service_on, source
+
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 COUNT = 6
 CREATE_FAULTS = [
@@ -149,11 +151,6 @@ class Life(RuleBasedStateMachine):
             ]
             assert sorted(ids) == (sorted(f"r-{i}" for i in range(COUNT)) if self.plans else [])
             assert self.demo.demo.creates == self.plans
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
 
 
 def live(examples: int, steps: int) -> None:

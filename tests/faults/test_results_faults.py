@@ -10,15 +10,12 @@ import pytest
 from batchtui.domain.batch import BatchRecord
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import assert_paid_once, bring_home, hurry
+from tests.faults.driving import assert_paid_once, bring_home
 from tests.service.harness import plan_of, service_on, source
 
+pytestmark = pytest.mark.usefixtures("short_waits")
+
 COUNT = 240
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
 
 
 async def ended(service: Service, tmp_path: Path) -> BatchRecord:

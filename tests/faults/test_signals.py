@@ -20,7 +20,7 @@ import pytest
 
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.conftest import SPEED
-from tests.faults.test_kills import COUNT, assert_whole, environment, home, killed
+from tests.faults.killing import COUNT, assert_whole, environment, home, killed
 from tests.preloaded import Child
 from tests.quick import HURRIED
 from tests.service.harness import source

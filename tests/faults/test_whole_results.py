@@ -14,7 +14,6 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, IncompleteResults, InputError, NotFound
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import hurry
 from tests.service.harness import plan_of, plan_retry, results_of, service_on, source
 
 COUNT = 20
@@ -22,8 +21,7 @@ NO_IDS = ["other-batch@results", "garbage-line@results", "foreign-line@results",
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+def quick(short_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("batchtui.service.presence.fetch_delay", lambda tries: 0.0)
     monkeypatch.setattr("batchtui.service.presence.unknown_delay", lambda looks: 0.0)
     monkeypatch.setattr("batchtui.service.presence.UNKNOWN_AFTER", timedelta(minutes=2))

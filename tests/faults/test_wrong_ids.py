@@ -14,13 +14,10 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.service import Service, presence
 from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import COUNT, assert_paid_once, bring_home, hurry
+from tests.faults.driving import COUNT, assert_paid_once, bring_home
 from tests.service.harness import plan_of, service_on, source
 
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 async def submitted(service: Service, tmp_path: Path) -> BatchRecord:

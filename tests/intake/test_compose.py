@@ -4,20 +4,14 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from batchtui.domain.errors import InputError
-from batchtui.intake.drafts import (
-    Draft,
-    Form,
-    Turn,
-    delete_draft,
-    list_drafts,
-    load_draft,
-    request_from_form,
-    save_draft,
-)
+from batchtui.intake.compose import Form, Turn, request_from_form
+from batchtui.intake.drafts import Draft, delete_draft, list_drafts, load_draft, save_draft
 from batchtui.intake.options import IntakeOptions
 from batchtui.intake.preview import Preview, Previewer, peek
 from tests.intake.helpers import MODEL, PRICES, params, request, write_lines
@@ -26,15 +20,9 @@ OPTIONS = IntakeOptions()
 TEMPLATE = 'model = "claude-opus-5"\nmax_tokens = 5\nprompt = "{{ text }}"\n'
 
 
-def form(**changed: object) -> tuple[bytes | None, dict[str, str]]:
-    given: dict[str, object] = {
-        "custom_id": "a",
-        "model": MODEL,
-        "max_tokens": "1,024",
-        "turns": [("user", "Hello")],
-        **changed,
-    }
-    line, problems = request_from_form(**given, options=OPTIONS, prices=PRICES)  # type: ignore[arg-type]
+def form(**changed: Any) -> tuple[bytes | None, dict[str, str]]:
+    given = Form(custom_id="a", model=MODEL, max_tokens="1,024", turns=(Turn("user", "Hello"),))
+    line, problems = request_from_form(msgspec.structs.replace(given, **changed), OPTIONS, PRICES)
     return line, {problem.where: problem.message for problem in problems}
 
 
@@ -49,12 +37,12 @@ def test_problems_of_a_form_stand_at_their_field() -> None:
     assert "whole number" in form(max_tokens="many")[1]["max_tokens"]
     assert "letters" in form(custom_id="a b")[1]["custom_id"]
     assert "retired" in form(model="claude-2.1")[1]["model"]
-    assert "empty" in form(turns=[("user", "")])[1]["turns"]
+    assert "empty" in form(turns=(Turn("user", ""),))[1]["turns"]
     assert "not valid JSON" in form(extra_json='{"a": 1,\n  b}')[1]["extra:2:3"]
     assert "expected an object" in form(extra_json="[1]")[1]["extra"]
     assert "field of its own" in form(extra_json='{"model": "x"}')[1]["extra"]
     assert "tools" in form(extra_json='{"tools": 5}')[1]["extra"]
-    assert form(turns=[("user", "\ud800")])[0] is None
+    assert form(turns=(Turn("user", "\ud800"),))[0] is None
 
 
 def test_a_draft_comes_back_as_it_was(tmp_path: Path) -> None:

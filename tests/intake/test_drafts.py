@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from batchtui.intake.compose import Form, Turn
 from batchtui.intake.drafts import (
     BegunDraft,
     Draft,
-    Form,
-    Turn,
     UnreadableDraft,
     first_words,
     models_of,

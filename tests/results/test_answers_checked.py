@@ -210,22 +210,18 @@ def one_of_each(folder: Path) -> ResultSet:
 
 def test_the_table_of_what_an_outcome_means(tmp_path: Path) -> None:
     table = {
-        # tab, retried, rank, exit, strict, counted, gold, reused
-        "usable": (2, False, 5, 0, 0, "", True, True),
-        "cut_short": (3, False, 3, 0, 1, "cut short", False, False),
-        "invalid": (4, False, 4, 0, 1, "invalid", False, False),
-        "errored": (5, True, 2, 1, 1, "no answer", False, False),
-        "canceled": (6, True, 1, 1, 1, "no answer", False, False),
-        "expired": (7, True, 1, 1, 1, "no answer", False, False),
-        "missing": (8, True, 0, 1, 1, "no answer", False, False),
-        "unknown": (9, False, 0, 1, 1, "no answer", False, False),
-        "unreadable": (9, False, 0, 1, 1, "no answer", False, False),
+        # tab, retried, rank, exit, strict, counted, gold
+        "usable": (2, False, 5, 0, 0, "", True),
+        "cut_short": (3, False, 3, 0, 1, "cut short", False),
+        "invalid": (4, False, 4, 0, 1, "invalid", False),
+        "errored": (5, True, 2, 1, 1, "no answer", False),
+        "canceled": (6, True, 1, 1, 1, "no answer", False),
+        "expired": (7, True, 1, 1, 1, "no answer", False),
+        "missing": (8, True, 0, 1, 1, "no answer", False),
+        "unknown": (9, False, 0, 1, 1, "no answer", False),
+        "unreadable": (9, False, 0, 1, 1, "no answer", False),
     }
-    held = {
-        s.name: (s.tab, s.retried, s.rank, s.exit_code, s.strict, s.counted, s.gold, s.reused)
-        for s in STANDINGS
-        if s.tab
-    }
+    held = {s.name: (s.tab, s.retried, s.rank, s.exit_code, s.strict, s.counted, s.gold) for s in STANDINGS if s.tab}
     assert held == table
     view = one_of_each(tmp_path)
     state = {view.id(row): row for row in range(len(view))}

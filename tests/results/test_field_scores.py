@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from batchtui.present import scores as present
-from batchtui.present.matrix import matrix
-from batchtui.results.field_scores import FieldScore, agreements, compare_field, score_field, shared
+from batchtui.present.matrix import Figures, matrix
+from batchtui.results.field_scores import FieldScore, agreements, compare_field, score_field
 from batchtui.results.gold import Gold, gold_by_id, gold_column, gold_review
 from batchtui.results.names import ValueNames, names_of
 from batchtui.results.review import Review, Verdict
+from batchtui.results.row_match import matched
 from batchtui.results.scores import Confusion
 from batchtui.results.view import ResultSet
 from results.result_lines import batch, errored, good, request
@@ -134,7 +135,7 @@ def test_two_runs_by_a_field(views: tuple[ResultSet, ResultSet]) -> None:
     assert all(isinstance(cost, Decimal) for cost in found.cost_usd)
     said = "\n".join(present.comparison_lines(found, ("one", "one"), 80))
     assert "agree 60.0%" in said and "only one (1) 1 · only one (2) 3 (p 0.625)" in said and "Fewer than 30" in said
-    assert [(each.field, each.agree.hits) for each in agreements(views, held, shared(*views))] == [
+    assert [(each.field, each.agree.hits) for each in agreements(views, held, matched(*views))] == [
         ("tone", 3),
         ("stars", 4),
     ]
@@ -164,8 +165,8 @@ def test_a_matrix_of_many_values_is_bounded(width: int) -> None:
 
 def test_a_column_that_does_not_fit_is_said_and_figures_go_first() -> None:
     counts: dict[str, dict[str | None, int]] = {f"value{n}": {f"value{n}": 9, None: 1} for n in range(4)}
-    beside = ("recall", "F1"), dict.fromkeys(counts, ("90%", "0.95"))
-    sizes = {width: matrix(counts, ("gold", "answer"), width, beside=beside) for width in (80, 60, 40)}
+    beside = Figures(beside=("recall", "F1"), by_row=dict.fromkeys(counts, ("90%", "0.95")))
+    sizes = {width: matrix(counts, ("gold", "answer"), width, figures=beside) for width in (80, 60, 40)}
     assert [drawn.hidden for drawn in sizes.values()] == [0, 0, 3]
     assert ["recall" in drawn.lines[1] for drawn in sizes.values()] == [True, False, True]
     assert "3 more values not shown" in sizes[40].lines[-1]

@@ -30,6 +30,7 @@ OWN = {
         "n": "+5 ",
         "m": "5",
         "size": "12345.6",
+        "is": "red",
     },
     "b": {
         "prompt": "pears",
@@ -96,6 +97,7 @@ def test_a_length_of_what_has_none_is_an_error(view: ResultSet) -> None:
 
 def test_what_tells_of_an_answer_goes_by_the_same_names(view: ResultSet) -> None:
     asked = ["ID", "Cost", "len(Cost)", "row.Model", "Line", "attempt", "custom_id"]
+    assert reads_answers(view, parse_filter("is:usable")) and not reads_answers(view, parse_filter("row.is:red"))
     told = ["cost", "Error", "answer.k", "len(answer.x)", "outcome", "Tokens", "answer.tool[2].k"]
     assert [tells_answers(view, name) for name in asked + told] == [False] * len(asked) + [True] * len(told)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,26 @@ def results_of(service: Service, record: BatchRecord) -> list[str]:
     """The custom_ids of the stored results, as they lie on disk."""
     path = service.history.folder(record.local_id) / "results.jsonl"
     return [json.loads(line)["custom_id"] for line in path.read_bytes().splitlines() if line.strip()]
+
+
+class Watch:
+    """A clock that a test sets forward."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+
+class Time(Watch):
+    """One time for the service and its server, that a test sets forward."""
+
+    def __init__(self, service: Service, demo: RunningDemo) -> None:
+        super().__init__()
+        self.demo = demo
+        service.context.clock = self
+
+    def pass_by(self, seconds: float) -> None:
+        self.offset += timedelta(seconds=seconds)
+        self.demo.clock.advance(seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,32 +14,10 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.present.plan import unclear_lines
 from batchtui.service import Service
-from tests.demo_server import RunningDemo, running_demo
-from tests.faults.driving import hurry
-from tests.service.harness import plan_of, plan_retry, service_on, source
+from tests.demo_server import running_demo
+from tests.service.harness import Time, plan_of, plan_retry, service_on, source
 
 COUNT = 6
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
-
-
-class Time:
-    """One time for the service and its server, that a test sets forward."""
-
-    def __init__(self, service: Service, demo: RunningDemo) -> None:
-        self.offset = timedelta()
-        self.demo = demo
-        service.context.clock = self
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.offset
-
-    def pass_by(self, seconds: float) -> None:
-        self.offset += timedelta(seconds=seconds)
-        self.demo.clock.advance(seconds)
 
 
 def unclear(service: Service, record: BatchRecord) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -16,26 +16,11 @@ from batchtui.domain.batch import GIVEN_UP, BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.service import Service
 from tests.demo_server import running_demo
-from tests.faults.driving import assert_paid_once, bring_home, hurry, retry_refused
-from tests.service.harness import plan_of, plan_retry, service_on, source
+from tests.faults.driving import assert_paid_once, bring_home, retry_refused
+from tests.service.harness import Watch, plan_of, plan_retry, service_on, source
 
 replace = msgspec.structs.replace
 COUNT = 12
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
-
-
-class Watch:
-    """A clock that a test sets forward."""
-
-    def __init__(self) -> None:
-        self.offset = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.offset
 
 
 def with_key(service: Service, key: str) -> None:

@@ -15,15 +15,10 @@ from batchtui.service import ServiceThread
 from batchtui.service.sender import seen
 from batchtui.store.records import lock
 from tests.demo_server import running_demo
-from tests.faults.driving import assert_paid_once, bring_home, hurry
+from tests.faults.driving import assert_paid_once, bring_home
 from tests.service.harness import plan_of, plan_retry, service_on, source
 
 replace = msgspec.structs.replace
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurry(monkeypatch)
 
 
 async def test_a_sync_during_a_send_does_not_adopt_the_batch_as_another(tmp_path: Path) -> None:

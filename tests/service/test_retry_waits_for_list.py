@@ -13,8 +13,7 @@ from batchtui.domain.batch import NOT_NEEDED, BatchRecord
 from batchtui.domain.plan import Plan
 from batchtui.service import Service
 from tests.demo_server import RunningDemo, running_demo
-from tests.service.harness import plan_of, plan_retry, service_on, source
-from tests.service.test_list_lags import Time
+from tests.service.harness import Time, plan_of, plan_retry, service_on, source
 
 COUNT = 6
 Planned = Callable[[Service, BatchRecord, Path], Plan]

@@ -17,7 +17,8 @@ import pytest
 
 from batchtui.config.load import Config, Profile, load_config
 from batchtui.domain.batch import SCHEMA_VERSION
-from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft
+from batchtui.intake.compose import Form, Turn
+from batchtui.intake.drafts import Draft, list_drafts, load_draft
 from batchtui.results.text import read_answer
 from batchtui.service import Service
 

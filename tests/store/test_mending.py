@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.cli.calling import program
 
 from batchtui.domain.batch import BatchRecord, Counts, Tally
+from batchtui.store import record_repair
 from batchtui.store.records import RECORD, History, encode_record
 
 LOCAL = "20261127T100000Z-abcdef"
@@ -115,6 +119,27 @@ def test_a_change_keeps_the_old_bytes_beside(tmp_path: Path) -> None:
 
 def test_a_record_without_fault_is_read_as_it_is(tmp_path: Path) -> None:
     assert one(store(tmp_path, encode_record(GOOD).decode())) == GOOD
+
+
+SUSPECT = re.compile(
+    rb'[:\s,\[]-?[\d.]{16}|[:\s,\[]-?[\d.]+[eE]|\d\dT\d\d:\d\d:[\d.]+"|"(?!19|20|21)\d{4}-\d\d-\d\dT|T[\d:.]+[+-](?!00:00)'
+)
+"""What an unbelievable value looks like, in one pattern that is easy to read and slow."""
+PIECES = [b"0", b"7", b".", b"-", b"+", b"e", b"E", b" ", b"\n", b":", b",", b"[", b"{", b'"', b"T", b"Z", b"x"]
+PIECES += [
+    b"123456789012345",
+    b"1234567890.123456",
+    b"2026-11-27T",
+    b'"1899-01-02T',
+    b'"2201-01-02T',
+    b"10:00:00",
+    b"00:00",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
+def test_the_quick_look_for_suspect_values_finds_what_the_plain_pattern_finds(raw: bytes) -> None:
+    assert record_repair._suspect(raw) == (SUSPECT.search(raw) is not None)
 
 
 def test_list_and_show_tell_such_a_record(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from batchtui.present import symbols
 from batchtui.service import Service, ServiceThread
 from batchtui.tui.app import BatchtuiApp
 from tests.tui import waiting
+from tests.tui.new_form import TABLE
+from tests.tui.work import make_service
 
 waiting.install()
 
@@ -115,3 +118,17 @@ def snap_sizes(snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatc
         return True
 
     return compare
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    """A service without a batch, a key or a network."""
+    return make_service(tmp_path / "data")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Two reviews as CSV."""
+    path = tmp_path / "reviews.csv"
+    path.write_text(TABLE)
+    return path

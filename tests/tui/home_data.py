@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from batchtui.config.load import Config
 from batchtui.domain.batch import BatchRecord, Candidate, Counts, Tally
 from batchtui.domain.plan import Estimate
@@ -205,3 +207,10 @@ def furnished(data: Path, config: Config | None = None) -> Service:
     service = make_service(data, config)
     furnish(service)
     return service
+
+
+def record(**fields: object) -> BatchRecord:
+    base = BatchRecord(
+        local_id="20261122T060000Z-aaaaaa", id="msgbatch_1", run="r", created_at=ago(minutes=5), requests=10
+    )
+    return msgspec.structs.replace(base, **fields)

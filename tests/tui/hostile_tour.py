@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -375,7 +376,7 @@ class Tour:
         await self.keys("y")
         await self.until(lambda: self.app.screen.query("#try-answer *"))
         await self.keys("escape")
-        upload = UploadScreen(plan, title=COMPOSITES[2])
+        upload = UploadScreen(plan, partial(self.app.service.submit, plan, title=COMPOSITES[2]))
         self.app.push_screen(upload)
         await self.until(lambda: upload._done is not None)
         await self.keys("escape")

@@ -14,7 +14,7 @@ from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.model_input import ModelInput
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_next_step import SECOND, app_with_runs, new_screen
+from tests.tui.two_runs import SECOND, app_with_runs, new_screen
 from tests.tui.waiting import settled, until
 
 FIRST = "20261122T110000Z-aaaaaa"

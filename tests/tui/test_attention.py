@@ -17,7 +17,8 @@ from batchtui.tui.dialogs import Choose
 from batchtui.tui.home.model import HomeModel
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.home_data import ago, put, tally
-from tests.tui.test_home import SIZE, go, shown, until
+from tests.tui.test_home import SIZE, go, shown
+from tests.tui.waiting import until
 from tests.tui.work import NOW, make_app, make_service
 
 

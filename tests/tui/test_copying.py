@@ -9,7 +9,7 @@ import pytest
 from batchtui.config.load import Config, Screen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import until
+from tests.tui.waiting import until
 from tests.tui.work import add_batch, answered, make_app, make_service, request
 
 HOSTILE = "one\tline\r\ntwo \x1b]52;c;T1dORUQ=\x07 \x1b[31m\u202e \ufe0f\u3164 ❤\ufe0f end"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, TextArea
 
-from batchtui.intake.drafts import BegunDraft, Draft, Form, Turn, list_drafts, read_drafts, save_draft
+from batchtui.intake.compose import Form, Turn
+from batchtui.intake.drafts import BegunDraft, Draft, list_drafts, read_drafts, save_draft
 from batchtui.service import Service
 from batchtui.tui.dialogs import Confirm
 from batchtui.tui.new import drafts
@@ -18,21 +19,9 @@ from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import TABLE, TEMPLATE, named_template, on_demo, opened, summary, up_to_date
+from tests.tui.new_form import TABLE, TEMPLATE, named_template, on_demo, opened, summary, up_to_date
 from tests.tui.waiting import settled, until
-from tests.tui.work import add_batch, answered, make_service, request
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return make_service(tmp_path / "data")
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "reviews.csv"
-    path.write_text(TABLE)
-    return path
+from tests.tui.work import add_batch, answered, request
 
 
 def lines(screen: DraftList) -> list[str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from textual.widgets import TextArea
 
-from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, save_draft
+from batchtui.intake.compose import Form, Turn
+from batchtui.intake.drafts import Draft, list_drafts, save_draft
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.test_new import opened
 from tests.tui.waiting import settled, until

@@ -14,7 +14,7 @@ from batchtui.tui.results.detail import Read, text_of
 from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.tab_line import TabLine
-from tests.tui.test_results import opened
+from tests.tui.opened_results import opened
 from tests.tui.waiting import until
 from tests.tui.work import add_batch, make_service, request
 

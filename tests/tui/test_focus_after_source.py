@@ -7,7 +7,7 @@ from pathlib import Path
 from batchtui.tui.new.file_picker import FilePicker
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.widgets.row_list import RowList
-from tests.tui.test_new import TABLE, TEMPLATE, opened
+from tests.tui.new_form import TABLE, TEMPLATE, opened
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_service
 

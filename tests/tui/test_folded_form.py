@@ -13,7 +13,7 @@ from textual.widgets import Input
 from batchtui.tui.new.folded_form import FoldedForm
 from batchtui.tui.new.plan_summary import PlanSummary, plan_lines
 from batchtui.tui.new.source_form import SourceForm
-from tests.tui.test_new import TABLE, TEMPLATE, opened, summary
+from tests.tui.new_form import TABLE, TEMPLATE, opened, summary
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_service
 

@@ -12,7 +12,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from batchtui.intake.drafts import Draft, Form, Turn, save_draft
+from batchtui.intake.compose import Form, Turn
+from batchtui.intake.drafts import Draft, save_draft
 from batchtui.intake.template import RequestTemplate
 from batchtui.service import Service
 from batchtui.tui.dialogs import Choose, Confirm
@@ -23,24 +24,12 @@ from batchtui.tui.new.template_editor import TemplateEditor
 from batchtui.tui.new.try_request import TryScreen
 from batchtui.tui.new.upload import UploadScreen
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import TABLE, TEMPLATE, named_template, on_demo, opened, request, summary, until
-from tests.tui.waiting import settled
-from tests.tui.work import make_service
+from tests.tui.new_form import TABLE, TEMPLATE, named_template, on_demo, opened, summary
+from tests.tui.waiting import settled, until
+from tests.tui.work import request
 
 SORT = TEMPLATE.replace("Label:", "Sort:")
 RANK = TEMPLATE.replace("Label:", "Rank:")
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return make_service(tmp_path / "data")
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "reviews.csv"
-    path.write_text(TABLE)
-    return path
 
 
 @pytest.fixture

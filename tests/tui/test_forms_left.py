@@ -17,8 +17,8 @@ from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import TABLE, TEMPLATE, opened, until
-from tests.tui.waiting import settled
+from tests.tui.new_form import TEMPLATE, opened
+from tests.tui.waiting import settled, until
 from tests.tui.work import make_service
 
 
@@ -31,13 +31,6 @@ async def left(pilot: Pilot[Any]) -> None:
         if pilot.app.screen is not screen:
             return
     raise AssertionError(f"Escape does not leave {screen}")
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "reviews.csv"
-    path.write_text(TABLE)
-    return path
 
 
 @pytest.mark.parametrize(

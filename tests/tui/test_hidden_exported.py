@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from textual.widgets import Static
 
 from batchtui.domain.batch import BatchRecord
-from batchtui.results.review import Review, draw
 from batchtui.service import Service
 from batchtui.tui.results.export import ExportScreen
+from tests.tui.hidden import SAID, hide
 from tests.tui.labelled import labels
 from tests.tui.picture import text_of
 from tests.tui.waiting import settled, until
 from tests.tui.work import add_batch, answered, make_app, make_service, request
-
-SAID = "2 answers of the blind sample are hidden until your verdict; the export holds them"
-
-
-def hide(folder: Path) -> None:
-    """Draw a blind sample of two rows."""
-    Review(folder).begin(draw(["id:1", "id:2"], 2, at=datetime.now(UTC), blind=True))
 
 
 def other(service: Service) -> BatchRecord:

@@ -18,7 +18,7 @@ from batchtui.tui.results.review import SAMPLE
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.tab_line import TabLine
-from tests.tui.test_results import opened
+from tests.tui.opened_results import opened
 from tests.tui.waiting import until
 from tests.tui.work import add_batch, make_service, request
 

@@ -20,7 +20,7 @@ from batchtui.tui.home.details import last_weeks
 from batchtui.tui.home.filter import parse_filter
 from batchtui.tui.home.model import SORTS, HomeModel
 from batchtui.tui.home.rows import COLUMNS, HomeRows, chosen_columns
-from tests.tui.home_data import ago, furnished, tally
+from tests.tui.home_data import ago, furnished, record, tally
 from tests.tui.work import NOW
 
 replace = msgspec.structs.replace
@@ -36,13 +36,6 @@ def model(tmp_path: Path) -> HomeModel:
 
 def titles(model: HomeModel) -> list[str]:
     return [batch.name(line.records[0]) for line in model.lines if not line.child]
-
-
-def record(**fields: object) -> BatchRecord:
-    base = BatchRecord(
-        local_id="20261122T060000Z-aaaaaa", id="msgbatch_1", run="r", created_at=ago(minutes=5), requests=10
-    )
-    return replace(base, **fields)
 
 
 def test_a_retry_of_one_part_leaves_the_others_failures_to_the_person() -> None:

@@ -22,7 +22,7 @@ from batchtui.tui.commands import last_error_text
 from batchtui.tui.dialogs import Reading
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import until
+from tests.tui.waiting import until
 from tests.tui.work import make_app, make_service
 
 SECRET = "sk-ant-secret-and-a-content"

@@ -15,7 +15,7 @@ from batchtui.tui.home.model import HomeModel
 from batchtui.tui.home.rows import COLUMNS, HomeRows
 from batchtui.tui.widgets.cells import CellStyles, paint_header
 from batchtui.tui.widgets.columns import Column, lay_out
-from tests.tui.test_home_model import record
+from tests.tui.home_data import record
 from tests.tui.work import NOW
 
 LONG = "customer feedback of the third quarter labeled by topic and urgency, "

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,12 @@ from textual.widgets import Input, Static, TextArea
 
 from batchtui.config.load import Config
 from batchtui.domain.work import Progress
-from batchtui.intake.drafts import Draft, Form, Turn, list_drafts, load_draft, save_draft
-from batchtui.service import Service, ServiceThread
-from batchtui.tui.app import BatchtuiApp
+from batchtui.intake.compose import Form, Turn
+from batchtui.intake.drafts import Draft, list_drafts, load_draft, save_draft
+from batchtui.service import Service
 from batchtui.tui.dialogs import Choose, Confirm
 from batchtui.tui.new.check import CheckInput, CheckMoved, SourceCheck, join_paths, split_paths
 from batchtui.tui.new.file_picker import FilePicker
-from batchtui.tui.new.plan_summary import PlanSummary
 from batchtui.tui.new.preview import TablePeek, text_at
 from batchtui.tui.new.problem_list import ProblemList
 from batchtui.tui.new.request_view import RequestView
@@ -35,19 +32,9 @@ from batchtui.tui.widgets.path_input import PathInput, common_start, completions
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import TabLine
-from tests.demo_server import running_demo
-from tests.service.harness import service_on
+from tests.tui.new_form import SIZE, TABLE, TEMPLATE, named_template, on_demo, opened, preview, summary, up_to_date
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_app, make_service, mixed, request
-
-SIZE = (80, 24)
-TABLE = 'id,text,label\na1,"Great, really",pos\na2,"Awful\nthing",neg\n'
-TEMPLATE = 'model = "claude-haiku-5-5"\nmax_tokens = 50\ncustom_id = "{{ id }}"\nprompt = "Label: {{ text }}"\n'
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return make_service(tmp_path / "data")
 
 
 @pytest.fixture
@@ -57,32 +44,8 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-@asynccontextmanager
-async def opened(
-    service: Service, path: Path | str = "", size: tuple[int, int] = SIZE
-) -> AsyncIterator[tuple[BatchtuiApp, Pilot[Any], NewScreen]]:
-    """The screen, with the source checked when one is given."""
-    app = make_app(service)
-    async with app.run_test(size=size) as pilot:
-        screen = NewScreen(path=str(path))
-        await app.push_screen(screen)
-        await pilot.pause()
-        if path:
-            await until(pilot, lambda: screen.plan is not None)
-        yield app, pilot, screen
-
-
-def up_to_date(screen: NewScreen) -> bool:
-    """True when there is a plan without errors, of what is shown now: a change is checked only after a pause."""
-    return screen.plan is not None and screen.plan.ok and screen.shown() == screen.checked.form
-
-
 def drafts(service: Service) -> list[Draft]:
     return [load_draft(service.data, name) for name in list_drafts(service.data)]
-
-
-def summary(screen: NewScreen) -> str:
-    return str(screen.query_one(PlanSummary).content)
 
 
 async def test_a_typed_path_becomes_a_plan_with_its_price(service: Service, source: Path) -> None:
@@ -171,10 +134,6 @@ async def test_a_plan_is_dropped_with_the_first_key_that_changes_its_template(se
         await until(pilot, lambda: up_to_date(screen))
         assert screen.plan is not None and screen.plan.parts[0].path is not None
         assert b"Lable" not in screen.plan.parts[0].path.read_bytes()
-
-
-def preview(screen: NewScreen) -> str:
-    return "\n".join(str(each.content) for each in screen.query_one("#template-preview").query(Static))
 
 
 async def test_a_template_is_kept_as_a_draft_and_found_again(service: Service, tmp_path: Path) -> None:
@@ -333,25 +292,6 @@ async def test_leaving_throws_the_staged_copy_away(service: Service, source: Pat
         await until(pilot, lambda: not any(plans.iterdir()))
 
 
-@asynccontextmanager
-async def on_demo(
-    tmp_path: Path, path: Path, faults: tuple[str, ...] = ()
-) -> AsyncIterator[tuple[BatchtuiApp, Pilot[Any], NewScreen, Service]]:
-    """The screen over the real service, gateway and SDK on a demo server."""
-    with running_demo(tmp_path / "server", faults=faults) as demo:
-        service = service_on(demo, tmp_path / "data")
-        engine = ServiceThread(service)
-        app = BatchtuiApp(service, engine)
-        try:
-            async with app.run_test(size=SIZE) as pilot:
-                screen = NewScreen(path=str(path))
-                await app.push_screen(screen)
-                await until(pilot, lambda: screen.plan is not None)
-                yield app, pilot, screen, service
-        finally:
-            engine.stop()
-
-
 async def test_submitting_asks_sends_and_shows_what_became_of_it(tmp_path: Path, source: Path) -> None:
     async with on_demo(tmp_path, source) as (app, pilot, screen, service):
         await pilot.press("ctrl+s")
@@ -436,14 +376,6 @@ async def test_the_tab_counts_the_problems_while_the_source_is_read(service: Ser
         moved = CheckMoved(screen.checker.number, Progress("reading x", 5, 10, problems=1_234), ())
         screen.post_message(moved)
         await until(pilot, lambda: "1,234" in str(screen.query_one("#new-panes", TabLine).render()))
-
-
-async def named_template(pilot: Pilot[Any], screen: NewScreen, path: Path) -> None:
-    """Name a template file, as one does after the rows were seen."""
-    field = screen.query_one("#source-template", Input)
-    field.focus()
-    field.value = str(path)
-    await pilot.press("enter")
 
 
 async def test_a_starter_gives_way_to_the_template_that_is_named(service: Service, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from batchtui.tui.new import drafts
 from batchtui.tui.new.check import CheckedForm, FormState
 from batchtui.tui.new.drafts import DraftKeeper
 from batchtui.tui.new.template_editor import judge
-from tests.tui.test_new import on_demo, summary
+from tests.tui.new_form import on_demo, summary
 from tests.tui.waiting import until
 from tests.tui.work import request
 

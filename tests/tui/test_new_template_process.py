@@ -8,12 +8,12 @@ import psutil
 from textual.widgets import Input, Static, TextArea
 
 from batchtui.intake.template_process import WORKER
+from batchtui.service import Service
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.widgets.answer_view import AnswerView
 from batchtui.tui.widgets.tab_line import TabLine
-from tests.tui.test_new import TABLE, TEMPLATE, opened, preview, service, until
-
-__all__ = ["service"]
+from tests.tui.new_form import TABLE, TEMPLATE, opened, preview
+from tests.tui.waiting import until
 
 
 def renderers() -> list[psutil.Process]:
@@ -27,7 +27,7 @@ def renderers() -> list[psutil.Process]:
     return found
 
 
-async def test_one_process_while_the_form_is_open_and_none_afterwards(service, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+async def test_one_process_while_the_form_is_open_and_none_afterwards(service: Service, tmp_path: Path) -> None:
     table = tmp_path / "reviews.csv"
     table.write_text(TABLE)
     async with opened(service, size=(120, 40)) as (app, pilot, screen):
@@ -48,7 +48,7 @@ async def test_one_process_while_the_form_is_open_and_none_afterwards(service, t
         await until(pilot, lambda: not isinstance(app.screen, NewScreen) and not renderers())
 
 
-async def test_a_template_that_runs_away_is_told_in_the_preview(service, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+async def test_a_template_that_runs_away_is_told_in_the_preview(service: Service, tmp_path: Path) -> None:
     table = tmp_path / "reviews.csv"
     table.write_text(TABLE)
     async with opened(service, size=(120, 40)) as (_, pilot, screen):
@@ -61,7 +61,7 @@ async def test_a_template_that_runs_away_is_told_in_the_preview(service, tmp_pat
         await until(pilot, lambda: "Label: Great, really" in preview(screen))
 
 
-async def test_a_table_of_forty_thousand_columns_opens(service, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+async def test_a_table_of_forty_thousand_columns_opens(service: Service, tmp_path: Path) -> None:
     wide = 40_000
     names = ",".join(f"c{number}" for number in range(wide))
     table = tmp_path / "wide.csv"

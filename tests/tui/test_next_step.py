@@ -6,36 +6,13 @@ from pathlib import Path
 
 from textual.widgets import Input, Static
 
-from batchtui.service.recipe import RECIPE, Recipe, encode
-from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.home.details_dialog import DetailsDialog
 from batchtui.tui.new.folded_form import form_facts
-from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
 from batchtui.tui.results.screen import ResultsScreen
+from tests.tui.two_runs import SECOND, app_with_runs, new_screen
 from tests.tui.waiting import until
-from tests.tui.work import add_batch, answered, failed, make_app, make_service, request
-
-SECOND = "20261122T113000Z-bbbbbb"
-
-
-def app_with_runs(folder: Path) -> BatchtuiApp:
-    """A run of three requests, one of them failed, and another that was made from it."""
-    service = make_service(folder)
-    requests = [request(name, f"Label {name}.") for name in ("one", "two", "three")]
-    good = [answered(name, [{"type": "text", "text": f"fine {name}"}]) for name in ("one", "two")]
-    add_batch(service, requests, [*good, failed("three", "overloaded_error", "Overloaded")], title="labels")
-    add_batch(service, requests[:1], good[:1], title="judged", local_id=SECOND)
-    made = Recipe(made_from="run", made_of=("20261122T110000Z-aaaaaa",), runs=("20261122T110000Z-aaaaaa",))
-    (service.history.folder(SECOND) / RECIPE).write_bytes(encode(made))
-    return make_app(service)
-
-
-def new_screen(app: BatchtuiApp) -> NewScreen | None:
-    """The new screen once its plan is there."""
-    screen = app.screen
-    return screen if isinstance(screen, NewScreen) and screen.plan is not None else None
 
 
 async def test_b_and_a_open_the_new_screen_filled(tmp_path: Path) -> None:

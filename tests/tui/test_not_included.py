@@ -15,9 +15,9 @@ from batchtui.tui.results.counts import CountsScreen
 from batchtui.tui.results.score import ScoreScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.status_line import StatusLine
+from tests.tui.home_data import record
 from tests.tui.labelled import labels
 from tests.tui.picture import text_of
-from tests.tui.test_home_model import record
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_app, make_service
 

@@ -18,16 +18,11 @@ from batchtui.tui.new.check import CheckInput
 from batchtui.tui.new.preview import request_at
 from batchtui.tui.new.problem_list import ProblemList
 from batchtui.tui.new.problem_pane import ProblemPane
-from tests.tui.test_new import opened, request
+from tests.tui.new_form import opened
 from tests.tui.waiting import until
-from tests.tui.work import make_service
+from tests.tui.work import request
 
 TEMPLATE = 'model = "claude-haiku-5-5"\nmax_tokens = 9\nprompt = "Say {{ text }}"\n'
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return make_service(tmp_path / "data")
 
 
 def texts(pane: ProblemPane) -> str:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.content import Content
-from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.money import Usage
 from batchtui.present import numbers
 from batchtui.service import Service
-from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.results.detail import DetailPane
 from batchtui.tui.results.error_groups import GroupsScreen
 from batchtui.tui.results.export import ExportScreen
@@ -27,11 +23,10 @@ from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
 from batchtui.tui.widgets.tab_line import TabLine
+from tests.tui.opened_results import WIDE, opened, settled
 from tests.tui.waiting import settled as resting
 from tests.tui.waiting import until
-from tests.tui.work import NOW, add_batch, answered, failed, line, make_app, make_service, mixed, request
-
-SMALL, WIDE = (80, 24), (120, 40)
+from tests.tui.work import NOW, add_batch, answered, failed, line, make_service, mixed, request
 
 
 @pytest.fixture
@@ -45,30 +40,9 @@ def record(service: Service) -> BatchRecord:
     return add_batch(service, requests, results)
 
 
-@asynccontextmanager
-async def opened(
-    service: Service, local_id: str, size: tuple[int, int] = SMALL, *, run: bool = False
-) -> AsyncIterator[tuple[BatchtuiApp, Pilot[Any], ResultsScreen]]:
-    """The screen with its rows found and nothing under way."""
-    app = make_app(service)
-    async with app.run_test(size=size) as pilot:
-        screen = ResultsScreen(local_id, run=run)
-        await app.push_screen(screen)
-        await until(
-            pilot, lambda: len(screen.query_one(RowList).source) or screen.query_one("#results-message").display
-        )
-        yield app, pilot, screen
-
-
 def ids(screen: ResultsScreen) -> list[str]:
     assert screen.view is not None
     return [screen.view.id(row) for row in screen.rows]
-
-
-async def settled(pilot: Pilot[Any], screen: ResultsScreen) -> None:
-    """The search is over and its rows are shown."""
-    await until(pilot, lambda: not screen._search.running)
-    await resting(pilot)
 
 
 def pane_text(screen: ResultsScreen) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from batchtui.tui.widgets.row_list import RowList
-from tests.tui.test_results import opened, settled, until
+from tests.tui.opened_results import opened, settled
+from tests.tui.waiting import until
 from tests.tui.work import add_batch, answered, make_service, request
 
 FIRST, AGAIN = "20261122T110000Z-aaaaaa", "20261122T113000Z-bbbbbb"

@@ -15,7 +15,8 @@ from batchtui.tui.messages import Happened
 from batchtui.tui.results.retry import RetryScreen
 from batchtui.tui.terminal import run_outside
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_results import opened, settled, until
+from tests.tui.opened_results import opened, settled
+from tests.tui.waiting import until
 from tests.tui.work import add_batch, answered, failed, make_app, make_service, request
 
 FIRST, AGAIN = "20261122T110000Z-aaaaaa", "20261122T113000Z-bbbbbb"

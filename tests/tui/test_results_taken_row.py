@@ -12,7 +12,8 @@ from batchtui.service import Service
 from batchtui.tui.results import actions
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_results import opened, until
+from tests.tui.opened_results import opened
+from tests.tui.waiting import until
 from tests.tui.work import add_batch, answered, make_service, request
 
 NAMES = ("first", "second", "third")

@@ -17,7 +17,7 @@ from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.row_list import RowList
-from tests.tui.test_next_step import SECOND, app_with_runs
+from tests.tui.two_runs import SECOND, app_with_runs
 from tests.tui.waiting import until
 
 TEMPLATE = 'model = "m"\nprompt = "{{ text }}"  # as it was\n'

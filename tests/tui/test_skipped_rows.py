@@ -18,8 +18,9 @@ from batchtui.tui.results.export import ExportScreen
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.path_input import PathInput
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import opened as composing
-from tests.tui.test_results import opened, settled, until
+from tests.tui.new_form import opened as composing
+from tests.tui.opened_results import opened, settled
+from tests.tui.waiting import until
 from tests.tui.work import NOW, add_batch, make_service, mixed, request
 
 

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 from textual.widgets import Input, Static
 
 from batchtui.intake.drafts import Draft, load_draft, save_draft
@@ -13,15 +12,10 @@ from batchtui.tui.dialogs import Choose
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.table_options import TableDialog
 from batchtui.tui.widgets.toggle import Toggle
-from tests.tui.test_new import TEMPLATE, opened, until
-from tests.tui.work import make_service
+from tests.tui.new_form import TEMPLATE, opened
+from tests.tui.waiting import until
 
 ROWS = "made by hand\nid^text\n1^хорошо, да\n2^плохо\n"
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return make_service(tmp_path / "data")
 
 
 async def test_table_options_are_shown_planned_and_kept(service: Service, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
@@ -290,7 +291,7 @@ class Places:
                 await self.push(TryScreen(screen.plan, ""))
             elif which == "upload":
                 assert screen.plan is not None
-                await self.push(UploadScreen(screen.plan))
+                await self.push(UploadScreen(screen.plan, partial(screen.service.submit, screen.plan)))
         else:
             await self.new()
 

@@ -410,7 +410,7 @@ class Gateway:
     ) -> RemoteBatch:
         """Send a requests.jsonl as one batch, once; ``api_version`` "" is the profile's or the SDK's own.
 
-        Raises Unconfirmed whenever the answer does not say plainly that nothing was created, and the other service errors
+        Raises Unconfirmed whenever the answer does not say plainly that nothing was created, and another error of the API
         when it does.
         """
         await self.ready()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Any
@@ -18,6 +19,8 @@ def __getattr__(name: str) -> Any:
 
 def main(args: list[str] | None = None) -> Any:
     """The program: runs a verb and exits with its code."""
+    # Until a verb is loaded, or the screen is drawn, nothing that is made becomes garbage.
+    gc.disable()
     from batchtui.cli.output import guarded, leave
     from batchtui.cli.streams import take_streams
 

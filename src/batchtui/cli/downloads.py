@@ -12,43 +12,43 @@ from batchtui.present import batch
 from batchtui.service import Service
 
 
-def brought(session: Session, service: Service, record: BatchRecord, *, run: bool) -> list[BatchRecord]:
-    """The batch, or all of its run, with what has ended downloaded.  Raises as ``bring`` does."""
+def downloaded(session: Session, service: Service, record: BatchRecord, *, run: bool) -> list[BatchRecord]:
+    """The batch, or all of its run, with what has ended downloaded.  Raises as ``download`` does."""
     records = service.run_of(record) if run else [record]
     if any(r.active or r.results_due for r in records):
-        session.run(lambda: bring(service, records), service)
+        session.run(lambda: download(service, records), service)
         return [service.resolve(r.local_id) for r in records]
     return records
 
 
-def bring_due(session: Session, service: Service, records: Sequence[BatchRecord]) -> None:
-    """Download the results of those that have ended and are not here.  Raises as ``bring`` does."""
+def download_due(session: Session, service: Service, records: Sequence[BatchRecord]) -> None:
+    """Download the results of those that have ended and are not here.  Raises as ``download`` does."""
     due = [r for r in records if r.results_due and r.id]
     if due:
-        session.run(lambda: bring(service, due), service)
+        session.run(lambda: download(service, due), service)
 
 
-def bring_ended(session: Session, service: Service, records: Sequence[BatchRecord]) -> None:
+def download_ended(session: Session, service: Service, records: Sequence[BatchRecord]) -> None:
     """Ask after those in progress, and after nothing else, and download the results of those that have ended.
 
     Nothing that waits is sent; what can't be had now is said.
     """
     if any(r.active or (r.results_due and r.id) for r in records):
         try:
-            session.run(lambda: _bring_ended(service, records), service)
+            session.run(lambda: _download_ended(service, records), service)
         except BatchtuiError as error:
-            say(f"warning: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
+            say(f"warning: {error}", error.advice)
 
 
-def bring_joined(session: Session, service: Service, firsts: Sequence[BatchRecord]) -> None:
+def download_joined(session: Session, service: Service, firsts: Sequence[BatchRecord]) -> None:
     """The same for runs whose columns stand beside others; those without results are said."""
-    bring_ended(session, service, [record for first in firsts for record in service.run_of(first)])
+    download_ended(session, service, [record for first in firsts for record in service.run_of(first)])
     for first in firsts:
         if not any(r.results in ("stored", "partial") or r.have for r in service.run_of(first)):
             say(f"warning: no results of {batch.name(first)} are downloaded: its columns are empty")
 
 
-async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
+async def download(service: Service, records: Sequence[BatchRecord]) -> None:
     """Look, and fetch what has ended; a batch that is still running is an error of its own only when it is the only one."""
     await look(service, records)
     await _fetch_ended(service, records)
@@ -58,7 +58,7 @@ async def bring(service: Service, records: Sequence[BatchRecord]) -> None:
             raise no_results_yet(fresh)
 
 
-async def _bring_ended(service: Service, records: Sequence[BatchRecord]) -> None:
+async def _download_ended(service: Service, records: Sequence[BatchRecord]) -> None:
     for record in records:
         if record.active and record.id:
             await service.ask_after(record.local_id)
@@ -75,7 +75,7 @@ async def _fetch_ended(service: Service, records: Sequence[BatchRecord]) -> None
                 if not service.resolve(fresh.local_id).have:
                     raise
                 # What is here can be had; what lacks is said and counts in the exit code.
-                say(f"warning: {fresh.local_id}: {error}" + (f"\n  → {error.advice}" if error.advice else ""))
+                say(f"warning: {fresh.local_id}: {error}", error.advice)
 
 
 async def look(service: Service, records: Sequence[BatchRecord]) -> None:

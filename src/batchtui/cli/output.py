@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, NoReturn
 
 from batchtui import safetext
@@ -71,7 +71,7 @@ def _code_of(run: Callable[[], Any]) -> int:
         mute()
         return ReaderGone.exit_code
     except NoFolder as error:
-        say(f"error: {error}\n  → {error.advice}")
+        say(f"error: {error}", error.advice)
         return 2
     except UnicodeError as error:
         say(f"error: text could not be read or written as UTF-8 ({type(error).__name__})")
@@ -108,9 +108,9 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def end_soon(seconds: float = 4.0) -> None:
+def end_soon(code: int = INTERRUPTED, seconds: float = 4.0) -> None:
     """Leave at the latest in so many seconds, whatever hangs: at any moment what is on disk is whole."""
-    watchdog = threading.Timer(seconds, os._exit, (INTERRUPTED,))
+    watchdog = threading.Timer(seconds, os._exit, (code,))
     watchdog.daemon = True
     watchdog.start()
 
@@ -120,28 +120,26 @@ def _tell(lost: OutputLost) -> None:
         fail(lost)
 
 
-def leave(code: int, seconds: float = 1.0) -> NoReturn:
-    """End the process with a code; a thread that still waits for the network holds it no longer than so many seconds."""
+def leave(code: int) -> NoReturn:
+    """End the process with a code; a thread that still waits for the network holds it no longer than a second."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    watchdog = threading.Timer(seconds, os._exit, (code,))
-    watchdog.daemon = True
-    watchdog.start()
+    end_soon(code, 1.0)
+    # The system takes the memory back quicker than a last search for garbage in it.
+    gc.freeze()
     sys.exit(code)
 
 
 def fail(error: BatchtuiError) -> None:
     """An error on standard error: what happened, then what to do."""
-    say(f"error: {error}")
-    if error.advice:
-        say(f"  → {error.advice}")
+    say(f"error: {error}", error.advice)
 
 
-def say(text: str) -> None:
-    """A message on standard error, made safe for a terminal."""
+def say(text: str, advice: str = "") -> None:
+    """A message on standard error, and what to do on a line of its own, made safe for a terminal."""
     try:
-        print(safetext.block(text), file=sys.stderr, flush=True)
+        print(safetext.block(f"{text}\n  → {advice}" if advice else text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         return
 
@@ -160,6 +158,8 @@ def terminal_width() -> int:
 
 def print_json(value: Any) -> None:
     """The one JSON value of --json on standard output; dollars are numbers.  On a terminal what it would obey is escaped."""
+    from decimal import Decimal
+
     import msgspec
 
     encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode

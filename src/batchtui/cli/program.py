@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
+import gc
 import importlib
 
 import click
 
 from batchtui import __version__, safetext
-from batchtui.cli import completion
+from batchtui.cli.options import data_dir_option, log_option, profile_option
 from batchtui.cli.verbs import VERBS
 
 
@@ -20,6 +20,9 @@ class _Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(VERBS[cmd_name][0])
+        # What is there by now stays: the collector, off since the start, need never look at it.
+        gc.freeze()
+        gc.enable()
         command: click.Command = getattr(module, f"{cmd_name}_")
         return command
 
@@ -28,6 +31,8 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in VERBS and not name.startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(name.lower().replace("_", "-"), VERBS, n=1, cutoff=0.6)
             hint = f" Did you mean {near[0]}?" if near else ""
             shown = safetext.line(name, 60)
@@ -46,19 +51,9 @@ class _Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="batchtui")
-@click.option(
-    "--profile", default="", metavar="NAME", help="Profile of config.toml.", shell_complete=completion.profiles
-)
-@click.option(
-    "--data-dir",
-    default=None,
-    metavar="FOLDER",
-    help="Data folder (also BATCHTUI_DATA_DIR).",
-    shell_complete=completion.folders,
-)
-@click.option(
-    "--log", "log_file", default=None, metavar="FILE", help="Write a debug log to FILE, without keys or contents."
-)
+@profile_option
+@data_dir_option
+@log_option
 @click.pass_context
 def group(ctx: click.Context, profile: str, data_dir: str | None, log_file: str | None) -> None:
     """A terminal app for Anthropic's Message Batches API.

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+import functools
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+import msgspec
 
 from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import ALL_OUTCOMES
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.filter import Filter, parse_filter
-from batchtui.results.row_match import by_source
+from batchtui.results.filter import EVERYTHING, Filter, parse_filter
 from batchtui.results.search import select
+from batchtui.results.source_order import by_source
 from batchtui.results.view import View
 
 OUTCOMES = ("succeeded", *ALL_OUTCOMES)
-ONLY = click.option("--only", multiple=True, type=click.Choice(OUTCOMES), help="Only these outcomes (repeatable).")
+
+
+class RowChoice(msgspec.Struct, frozen=True):
+    """Which rows of results are meant."""
+
+    only: tuple[str, ...] = ()
+    """Outcomes, none for all."""
+    filter: Filter = EVERYTHING
+
+    @property
+    def options(self) -> list[str]:
+        """The options that were given."""
+        return [option for option, given in (("--only", self.only), ("--filter", not self.filter.empty)) if given]
+
+    def rows(self, view: View) -> array[int] | None:
+        """Their rows in the order of the source, None for all.  Raises InputError as ``filtered``."""
+        if not self.options:
+            return None
+        kept = set(filtered(view, self.filter)) if not self.filter.empty else set(range(len(view)))
+        if self.only:
+            kept &= {row for name in self.only for row in select(view, parse_filter(f"is:{name}"))}
+        return by_source(view, kept)
+
+
+EVERY_ROW = RowChoice()
+
+
+def row_options(outcomes: Sequence[str] = OUTCOMES) -> Callable[[Any], Any]:
+    """The options of which results are meant, as ``chosen``."""
+
+    def wrap(command: Any) -> Any:
+        @functools.wraps(command)
+        def call(*args: Any, only: tuple[str, ...], filter_: str, case: bool, regex: bool, **given: Any) -> Any:
+            return command(*args, chosen=RowChoice(only, _parsed(filter_, case, regex)), **given)
+
+        only = click.option(
+            "--only", multiple=True, type=click.Choice(outcomes), help="Only these outcomes (repeatable)."
+        )
+        return only(filter_options(call))
+
+    return wrap
 
 
 def filter_options(command: Any) -> Any:
@@ -37,7 +79,7 @@ def filter_options(command: Any) -> Any:
     return command
 
 
-def wanted_filter(text: str, case: bool, regex: bool) -> Filter:
+def _parsed(text: str, case: bool, regex: bool) -> Filter:
     """The filter as typed; raises InputError for what the screen would leave out."""
     found = parse_filter(text, case=case, regex=regex)
     if found.problem:
@@ -51,13 +93,3 @@ def filtered(view: View, wanted: Filter, work: Work = UNWATCHED) -> Sequence[int
         return select(view, wanted, work)
     except InputError as error:
         raise InputError(f"--filter: {error}", advice=error.advice) from error
-
-
-def chosen_rows(view: View, only: Sequence[str], wanted: Filter) -> array[int] | None:
-    """Rows by outcome and filter in the order of the source, None for all."""
-    if not only and wanted.empty:
-        return None
-    kept = set(filtered(view, wanted)) if not wanted.empty else set(range(len(view)))
-    if only:
-        kept &= {row for name in only for row in select(view, parse_filter(f"is:{name}"))}
-    return by_source(view, kept)

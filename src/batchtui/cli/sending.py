@@ -15,8 +15,9 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import words
+from batchtui.cli.options import file_option, force_option, strict_option
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Bar, Session, strict_option
+from batchtui.cli.session import Bar, Session
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError
 from batchtui.domain.plan import Plan
@@ -57,15 +58,12 @@ def dollars(text: str) -> Decimal:
 
 _FOLLOW: list[Callable[[Any], Any]] = [
     click.option("--wait", is_flag=True, help="Wait until the batches have ended and download the results."),
-    click.option(
+    file_option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        default=None,
         help="Write the results to FILE once all batches have ended (implies --wait); its ending says the format.",
     ),
-    click.option("--force", is_flag=True, help="Replace FILE if it exists."),
+    force_option,
     strict_option,
     click.option(
         "--send-now",
@@ -77,7 +75,7 @@ _SEND: list[Callable[[Any], Any]] = [
     click.option("--title", default="", help="Title of the run."),
     click.option("--note", default="", help="Note kept with the run."),
     *_FOLLOW,
-    click.option("--max-cost", type=dollars, default=None, help="Dollars; send nothing if the high estimate is above."),
+    click.option("--max-cost", type=dollars, help="Dollars; send nothing if the high estimate is above."),
     click.option("--allow-duplicate", is_flag=True, help="Send even if the same requests are already in progress."),
 ]
 
@@ -217,13 +215,13 @@ def _write(session: Session, service: Service, records: Sequence[BatchRecord], p
 def _say_what_goes_on(records: list[BatchRecord]) -> None:
     """After an interrupt: what runs at the API all the same, and what still waits here."""
     waiting = [r for r in records if r.waiting]
-    owed = [r for r in records if r.results_due]
+    due = [r for r in records if r.results_due]
     doubtful = [r for r in records if r.status == "unconfirmed"]
     running = [r for r in records if r.active and not r.waiting and r not in doubtful]
     if doubtful:
         say(f"{words.ids(doubtful)} may have been created: batchtui sync checks, and never sends twice")
-    if owed:
-        say(f"{words.ids(owed)} has ended and is not downloaded: batchtui sync downloads the results")
+    if due:
+        say(f"{words.ids(due)} has ended and is not downloaded: batchtui sync downloads the results")
     if running:
         say(f"{words.ids(running)} is still running: batchtui watch follows it, batchtui cancel stops it")
     if waiting:

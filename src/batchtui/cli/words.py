@@ -192,10 +192,7 @@ class BlindSayer:
             return
         state = event.state
         if state.blind_since is not None and not self._blind:
-            say(
-                f"offline since {state.blind_since:%H:%M:%S} UTC: {state.error}"
-                + (f"\n  → {state.advice}" if state.advice else "")
-            )
+            say(f"offline since {state.blind_since:%H:%M:%S} UTC: {state.error}", state.advice)
         elif state.blind_since is None and self._blind:
             say("online again")
         self._blind = state.blind_since is not None

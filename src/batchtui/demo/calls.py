@@ -18,7 +18,7 @@ from batchtui.demo import answers, outcomes
 from batchtui.demo import models as demo_models
 from batchtui.demo.batches import BODY, Batch
 from batchtui.demo.body_parser import BadBody, split
-from batchtui.demo.fault_effects import corrupted, spoils
+from batchtui.demo.fault_effects import corrupted, corrupts
 from batchtui.demo.faults import Fault
 from batchtui.demo.protocol import ApiError, betas_of, new_id, reply, stamp
 from batchtui.demo.request_check import BadParams, read, read_counting, tokens
@@ -177,21 +177,22 @@ def view(demo: Demo, request: Request, batch: Batch) -> dict[str, Any]:
         "results_url": url if meta.ended_at and not archived else None,
     }
     for fault in _faults(request):
-        if fault.name == "foreign-url" and body["results_url"]:
-            body["results_url"] = f"{fault.arg.rstrip('/')}/v1/messages/batches/{meta.id}/results"
-        elif fault.name == "lag-counts" and meta.ended_at:
-            counts |= {name: int(count * fault.number) for name, count in counts.items()}
-        elif fault.name == "archived" and meta.ended_at:
-            body["archived_at"], body["results_url"] = stamp(meta.ended_at), None
-        elif fault.name == "unknown":
-            body["region"] = {"name": "of the future"}
-            counts["deferred"] = 0
-        elif fault.name == "zero-counts":
-            counts.update(dict.fromkeys(counts, 0))
-        elif fault.name == "rising-counts":
-            age = (demo.clock.now() - meta.created_at).total_seconds()
-            if age < fault.number:
-                counts.update({**dict.fromkeys(counts, 0), "processing": int(meta.requests * age / fault.number)})
+        match fault.name:
+            case "foreign-url" if body["results_url"]:
+                body["results_url"] = f"{fault.arg.rstrip('/')}/v1/messages/batches/{meta.id}/results"
+            case "lag-counts" if meta.ended_at:
+                counts |= {name: int(count * fault.number) for name, count in counts.items()}
+            case "archived" if meta.ended_at:
+                body["archived_at"], body["results_url"] = stamp(meta.ended_at), None
+            case "unknown":
+                body["region"] = {"name": "of the future"}
+                counts["deferred"] = 0
+            case "zero-counts":
+                counts.update(dict.fromkeys(counts, 0))
+            case "rising-counts":
+                age = (demo.clock.now() - meta.created_at).total_seconds()
+                if age < fault.number:
+                    counts.update({**dict.fromkeys(counts, 0), "processing": int(meta.requests * age / fault.number)})
     return body
 
 
@@ -265,7 +266,7 @@ async def results(demo: Demo, request: Request) -> Response:
     batch = _batch(demo, request)
     path = demo.store.results(batch)
     faults = _faults(request)
-    if spoils(faults):
+    if corrupts(faults):
         body = corrupted(path, faults, request.scope)
         return StreamingResponse(body, 200, {"request-id": new_id("req")}, "application/x-jsonl")
     return send_results(request, path, f'"{batch.meta.id}-{batch.meta.results_bytes}"', ranges=demo.options.ranges)

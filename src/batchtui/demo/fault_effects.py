@@ -123,7 +123,7 @@ _DEEP = 20_000
 _COPY_PIECE = 64 * 1024
 
 
-def spoils(faults: Sequence[Fault]) -> bool:
+def corrupts(faults: Sequence[Fault]) -> bool:
     """True when any fault changes the results."""
     return any(fault.name in RESULT_FAULTS or fault.name == "unknown" for fault in faults)
 
@@ -170,7 +170,7 @@ def _every_tenth(change: Callable[[bytes], bytes]) -> Callable[[bytes, int, Faul
 
 def _unknown(line: bytes, number: int, fault: Fault) -> bytes:
     body = msgspec.json.decode(line)
-    body["sent_by"] = "a newer service"
+    body["sent_by"] = "a newer API"
     if number % _EVERY == _EVERY // 2:
         body["result"] = {"type": "deferred", "until": "2027-01-01T00:00:00Z", "reason": {"code": "simulated"}}
     elif body["result"]["type"] == "succeeded":
@@ -325,26 +325,27 @@ class Faulty:
                 kept.append(message)
 
         await self.app(scope, receive, keep)
-        if fault.name == "late":
-            await _error(fault)(scope, receive, send)
-        elif fault.name == "late-html":
-            await _plain(send, int(fault.number), _HTML, _PAGE)
-        elif fault.name == "earlier-reply":
-            for message in self._earlier or kept:
-                await send(message)
-        elif fault.name == "hang":
-            await gone(receive)
-        elif fault.name == "early-hints":
-            await endless(scope, receive, b"HTTP/1.1 103 Early Hints\r\nlink: </>\r\n\r\n")
-        elif fault.name == "trickle" and len(kept) > 1:
-            await _trickle(send, receive, kept, fault.number)
-        elif fault.name == "torn-reply" and len(kept) > 1:
-            body = kept[1].get("body", b"")
-            await send(kept[0])
-            await send({"type": "http.response.body", "body": body[: max(1, len(body) // 2)], "more_body": True})
-            await drop(scope, receive)
-        else:
-            await drop(scope, receive)
+        match fault.name:
+            case "late":
+                await _error(fault)(scope, receive, send)
+            case "late-html":
+                await _plain(send, int(fault.number), _HTML, _PAGE)
+            case "earlier-reply":
+                for message in self._earlier or kept:
+                    await send(message)
+            case "hang":
+                await gone(receive)
+            case "early-hints":
+                await endless(scope, receive, b"HTTP/1.1 103 Early Hints\r\nlink: </>\r\n\r\n")
+            case "trickle" if len(kept) > 1:
+                await _trickle(send, receive, kept, fault.number)
+            case "torn-reply" if len(kept) > 1:
+                body = kept[1].get("body", b"")
+                await send(kept[0])
+                await send({"type": "http.response.body", "body": body[: max(1, len(body) // 2)], "more_body": True})
+                await drop(scope, receive)
+            case _:
+                await drop(scope, receive)
 
 
 async def _before(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
@@ -353,20 +354,21 @@ async def _before(fault: Fault, scope: Scope, receive: Receive, send: Send) -> N
         await reset(scope, receive)
         return
     await _read_all(receive)
-    if fault.name == "status":
-        await _error(fault)(scope, receive, send)
-    elif fault.name == "notfound":
-        await error_reply(ApiError(404, "Not found (not visible yet)"))(scope, receive, send)
-    elif fault.name == "html":
-        await _plain(send, int(fault.number), _HTML, _PAGE)
-    elif fault.name == "key-in-error":
-        body, headers = key_error(int(fault.number), key_of(scope))
-        await _plain(send, int(fault.number), headers, body)
-    elif fault.name == "endless":
-        await _endless(send, receive, int(fault.number))
-    else:
-        target = fault.arg.rstrip("/") + scope["path"]
-        await _plain(send, 307, [(b"location", target.encode())], b"")
+    match fault.name:
+        case "status":
+            await _error(fault)(scope, receive, send)
+        case "notfound":
+            await error_reply(ApiError(404, "Not found (not visible yet)"))(scope, receive, send)
+        case "html":
+            await _plain(send, int(fault.number), _HTML, _PAGE)
+        case "key-in-error":
+            body, headers = key_error(int(fault.number), key_of(scope))
+            await _plain(send, int(fault.number), headers, body)
+        case "endless":
+            await _endless(send, receive, int(fault.number))
+        case _:
+            target = fault.arg.rstrip("/") + scope["path"]
+            await _plain(send, 307, [(b"location", target.encode())], b"")
 
 
 async def _trickle(send: Send, receive: Receive, kept: Sequence[Message], seconds: float) -> None:

@@ -14,7 +14,7 @@ from batchtui.demo.protocol import stamp
 from batchtui.domain.money import Price, PriceTable, load_prices
 
 _LINES = ("haiku", "sonnet", "opus", "fable", "mythos")
-_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _RELEASED = {
     "5-2": date(2026, 11, 9),
     "5-5": date(2026, 9, 15),
@@ -26,11 +26,14 @@ _RELEASED = {
 
 
 class Traits(NamedTuple):
-    """What a family of models refuses: letters for thinking types, and flags."""
+    """What a family of models refuses, and what it counts by."""
 
-    thinking: str
-    """Refused types by letter: e(nabled), a(daptive), d(isabled); D and B: only at effort xhigh and max."""
-    efforts: str = "low medium high xhigh max"
+    refused: tuple[str, ...] = ()
+    """Types of thinking that are refused."""
+    strained: tuple[str, ...] = ()
+    """Those that are refused at effort xhigh and max only."""
+    efforts: tuple[str, ...] = EFFORTS
+    """Efforts that are taken."""
     no_force: bool = False
     force_or_think: bool = False
     no_prefill: bool = True
@@ -47,16 +50,26 @@ class Traits(NamedTuple):
     """Pixels a side is scaled to, and the most tokens of an image."""
 
 
-_NEW_5_2 = Traits("ed", old_computer=False)
-_5_1 = Traits("ed", no_force=True, long_output=False)
+_NO_CHOICE = ("enabled", "disabled")
 _SMALL = (1568, 1568)
-_4_6 = Traits(
-    "", efforts="low medium high xhigh max", force_or_think=True, no_sampling=False, cached=4096, picture=_SMALL
-)
+_NEW_5_2 = Traits(_NO_CHOICE, old_computer=False)
+_5_1 = Traits(_NO_CHOICE, no_force=True, long_output=False)
+_5 = Traits(("enabled",), strained=("disabled",))
+_4_7 = Traits(("enabled",), cached=2048)
+_4_6 = Traits(force_or_think=True, no_sampling=False, cached=4096, picture=_SMALL)
 _4_5 = Traits(
-    *("a", ""), force_or_think=True, no_prefill=False, no_sampling=False, one_sampling=True, no_geo=True,
-    long_output=False, media=100, cached=4096, picture=_SMALL,
-)  # fmt: skip
+    ("adaptive",),
+    efforts=(),
+    force_or_think=True,
+    no_prefill=False,
+    no_sampling=False,
+    one_sampling=True,
+    no_geo=True,
+    long_output=False,
+    media=100,
+    cached=4096,
+    picture=_SMALL,
+)
 FAMILIES: dict[str, Traits] = {
     "fable-5-2": _NEW_5_2,
     "mythos-5-2": _NEW_5_2,
@@ -64,17 +77,17 @@ FAMILIES: dict[str, Traits] = {
     "mythos-5-1": _5_1,
     "fable-5": _5_1._replace(no_force=False),
     "mythos-5": _5_1._replace(no_force=False),
-    "opus-5-5": Traits("ed", no_force=True, old_computer=False),
-    "opus-5": Traits("eD"),
-    "opus-4-8": Traits("e", cached=1024),
-    "opus-4-7": Traits("e", cached=2048),
+    "opus-5-5": _NEW_5_2._replace(no_force=True),
+    "opus-5": _5,
+    "opus-4-8": _4_7._replace(cached=1024),
+    "opus-4-7": _4_7,
     "opus-4-6": _4_6,
-    "opus-4-5": _4_5._replace(efforts="low medium high", one_sampling=False),
-    "sonnet-5-5": Traits("edB", no_force=True, old_computer=False),
-    "sonnet-5": Traits("e", cached=1024),
+    "opus-4-5": _4_5._replace(efforts=("low", "medium", "high"), one_sampling=False),
+    "sonnet-5-5": _NEW_5_2._replace(no_force=True, strained=("between_tools",)),
+    "sonnet-5": _4_7._replace(cached=1024),
     "sonnet-4-6": _4_6._replace(cached=1024),
     "sonnet-4-5": _4_5._replace(cached=1024),
-    "haiku-5-5": Traits("eD"),
+    "haiku-5-5": _5,
     "haiku-4-5": _4_5,
 }
 
@@ -140,7 +153,6 @@ def _entry(price: Price) -> dict[str, Any]:
 def _capabilities(model: str) -> dict[str, Any]:
     """What a model can do, told as the API tells it."""
     family = traits(model)
-    efforts = family.efforts.split()
 
     def told(supported: bool) -> dict[str, bool]:
         return {"supported": supported}
@@ -156,7 +168,7 @@ def _capabilities(model: str) -> dict[str, Any]:
             "clear_tool_uses_20250919": yes,
             "compact_20260112": told(family.media > 100),
         },
-        "effort": {"supported": bool(efforts), **{level: told(level in efforts) for level in _EFFORTS}},
+        "effort": {"supported": bool(family.efforts), **{level: told(level in family.efforts) for level in EFFORTS}},
         "image_input": yes,
         "pdf_input": yes,
         "server_tools": {"supported": True, "web_search": yes, "code_execution": yes},
@@ -164,11 +176,11 @@ def _capabilities(model: str) -> dict[str, Any]:
         "thinking": {
             "supported": True,
             "types": {
-                "adaptive": told("a" not in family.thinking),
+                "adaptive": told("adaptive" not in family.refused),
                 # Whether others refuse it is not documented.
-                **({"between_tools": yes} if "B" in family.thinking else {}),
-                "disabled": told("d" not in family.thinking),
-                "enabled": told("e" not in family.thinking),
+                **({"between_tools": yes} if "between_tools" in family.strained else {}),
+                "disabled": told("disabled" not in family.refused),
+                "enabled": told("enabled" not in family.refused),
             },
         },
     }

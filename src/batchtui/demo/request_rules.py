@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchtui.demo import media
-from batchtui.demo.models import Traits, traits
+from batchtui.demo.models import EFFORTS, Traits, traits
 from batchtui.demo.request_shapes import first_fault
 
 Json = dict[str, Any]
@@ -69,19 +69,16 @@ def _thinking(params: Json, family: Traits, betas: tuple[str, ...]) -> None:
     kind = thinking.get("type")
     if kind not in ("enabled", "adaptive", "disabled", "between_tools"):
         raise Refused("thinking: Input tag does not match any of the expected tags")
-    if kind[0] in family.thinking:
+    if kind in family.refused:
         raise Refused(f"thinking.type: '{kind}' is not supported for this model")
     strained = (params.get("output_config") or {}).get("effort") in ("xhigh", "max")
-    if strained and ({"disabled": "D", "between_tools": "B"}.get(kind, "-") in family.thinking):
+    if strained and kind in family.strained:
         raise Refused(f"thinking.type: '{kind}' is not supported at this effort")
-    allowed = {"enabled": {"budget_tokens"}, "between_tools": set()}.get(kind, set())
-    others = set() if kind == "between_tools" else {"display", "block_binding"}
-    for name, value in thinking.items():
-        if (
-            name != "type"
-            and name not in allowed | others
-            and not (name == "budget_tokens" and value is None and others)
-        ):
+    known = {"type"} if kind == "between_tools" else {"type", "display", "block_binding"}
+    if kind == "enabled" or (kind != "between_tools" and thinking.get("budget_tokens") is None):
+        known.add("budget_tokens")
+    for name in thinking:
+        if name not in known:
             raise Refused(f"thinking.{kind}.{name[:60]}: Extra inputs are not permitted")
     if thinking.get("display") not in (None, "summarized", "omitted", "updates"):
         raise Refused("thinking.display: Input should be 'summarized' or 'omitted'")
@@ -274,9 +271,9 @@ def _output(params: Json, family: Traits) -> None:
             raise Refused(f"output_config.{name[:60]}: Extra inputs are not permitted")
     effort = config.get("effort")
     if effort is not None:
-        if effort not in ("low", "medium", "high", "xhigh", "max"):
+        if effort not in EFFORTS:
             raise Refused("output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'")
-        if effort not in family.efforts.split():
+        if effort not in family.efforts:
             raise Refused("output_config.effort: not supported for this model")
     budget = config.get("task_budget")
     if budget is not None:
@@ -387,6 +384,8 @@ _ASSISTANTS = frozenset(
     }
 )
 """Blocks that only an assistant's message holds."""
+_USERS = ("tool_result", "container_upload")
+"""Blocks that only a user's message holds."""
 _SERVER_ENDS = tuple(sorted(kind for kind in _ASSISTANTS if kind.endswith("_tool_result")))
 _NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
     "text": {"text": str},
@@ -527,19 +526,13 @@ def _block(where: str, block: Json, role: str, version: str) -> None:
         raise Refused(f"{where}.type: Field required")
     if kind not in _NEEDED and kind not in _BETA_BLOCKS:
         raise Refused(f"{where}: Input tag '{kind[:60]}' does not match any of the expected tags")
-    if (role == "user" and kind in _ASSISTANTS) or (
-        role == "assistant" and kind in ("tool_result", "container_upload")
-    ):
+    if kind in {"user": _ASSISTANTS, "assistant": _USERS}.get(role, ()):
         raise Refused(f"{where}: `{kind}` blocks can't be in {role} messages")
     for name, wanted in _NEEDED.get(kind, {}).items():
         if name not in block or not isinstance(block[name], wanted):
             raise Refused(f"{where}.{kind}.{name}: Field required")
-    if kind == "text" and not block["text"]:
-        raise Refused(f"{where}.text: text content blocks must be non-empty")
-    if kind == "text" and not block["text"].strip():
-        raise Refused(f"{where}.text: text content blocks must contain non-whitespace text")
-    if version >= NEW_VERSION and role == "user" and kind == "text" and block.get("citations"):
-        raise Refused(f"{where}.citations: not supported with anthropic-version {version}")
+    if kind == "text":
+        _text(where, block, role, version)
     cited = block.get("citations")
     shaped = cited is None or (isinstance(cited, dict) and isinstance(cited.get("enabled", False), bool))
     if _citable(block) and not shaped:
@@ -555,16 +548,29 @@ def _block(where: str, block: Json, role: str, version: str) -> None:
     elif kind == "search_result":
         _all_of(where, block["content"], ("text",), version)
     elif kind == "tool_result":
-        content = block.get("content")
-        if content is not None and not isinstance(content, str | list):
-            raise Refused(f"{where}.tool_result.content: Input should be a valid list")
-        if not isinstance(block.get("is_error") or False, bool):
-            raise Refused(f"{where}.tool_result.is_error: Input should be a valid boolean")
-        for place, inner in enumerate(content if isinstance(content, list) else ()):
-            known = ("text", "image", "document", "search_result", "tool_reference", "browser_state")
-            if not isinstance(inner, dict) or (inner.get("type") not in known and _is_known(inner.get("type"))):
-                raise Refused(f"{where}.tool_result.content.{place}: Input tag does not match any of the expected tags")
-            _block(f"{where}.tool_result.content.{place}", inner, "result", version)
+        _tool_result(f"{where}.tool_result", block, version)
+
+
+def _text(where: str, block: Json, role: str, version: str) -> None:
+    if not block["text"]:
+        raise Refused(f"{where}.text: text content blocks must be non-empty")
+    if not block["text"].strip():
+        raise Refused(f"{where}.text: text content blocks must contain non-whitespace text")
+    if version >= NEW_VERSION and role == "user" and block.get("citations"):
+        raise Refused(f"{where}.citations: not supported with anthropic-version {version}")
+
+
+def _tool_result(where: str, block: Json, version: str) -> None:
+    content = block.get("content")
+    if content is not None and not isinstance(content, str | list):
+        raise Refused(f"{where}.content: Input should be a valid list")
+    if not isinstance(block.get("is_error") or False, bool):
+        raise Refused(f"{where}.is_error: Input should be a valid boolean")
+    known = ("text", "image", "document", "search_result", "tool_reference", "browser_state")
+    for place, inner in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(inner, dict) or (inner.get("type") not in known and _is_known(inner.get("type"))):
+            raise Refused(f"{where}.content.{place}: Input tag does not match any of the expected tags")
+        _block(f"{where}.content.{place}", inner, "result", version)
 
 
 def _is_known(kind: object) -> bool:

@@ -63,18 +63,23 @@ _EDITS: dict[str, dict[str, tuple[type, ...]]] = {
     "clear_thinking_20251015": {"keep": (object,)},
     "compact_20260112": {"trigger": (dict, _NULL), "instructions": (str, _NULL), "pause_after_compaction": (bool,)},
 }  # fmt: skip
-_KEYWORDS: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("title description pattern format $ref $schema $id $anchor $comment", (str,)),
-    ("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf", (int, float)),
-    ("minLength maxLength minItems maxItems minProperties maxProperties minContains maxContains", (int, float)),
-    ("uniqueItems deprecated readOnly writeOnly", (bool,)),
-    ("enum examples required anyOf allOf oneOf prefixItems", (list,)),
-    ("properties patternProperties dependentSchemas $defs definitions", (dict,)),
-    (
-        "items additionalProperties not if then else contains propertyNames unevaluatedItems unevaluatedProperties",
-        (dict, bool),
-    ),
-)
+_COUNTS = "minLength maxLength minItems maxItems minProperties maxProperties minContains maxContains"
+_NAMED_SCHEMAS = "properties patternProperties dependentSchemas $defs definitions"
+_SCHEMAS = "items additionalProperties not if then else contains propertyNames unevaluatedItems unevaluatedProperties"
+_SCHEMA_LISTS = "anyOf allOf oneOf prefixItems"
+_KEYWORDS: dict[str, tuple[type, ...]] = {
+    word: types
+    for words, types in (
+        ("title description pattern format $ref $schema $id $anchor $comment", (str,)),
+        (f"minimum maximum exclusiveMinimum exclusiveMaximum multipleOf {_COUNTS}", (int, float)),
+        ("uniqueItems deprecated readOnly writeOnly", (bool,)),
+        (f"enum examples required {_SCHEMA_LISTS}", (list,)),
+        (_NAMED_SCHEMAS, (dict,)),
+        (_SCHEMAS, (dict, bool)),
+    )
+    for word in words.split()
+}
+"""What the keywords of JSON Schema hold."""
 
 
 def first_fault(params: Json) -> str:
@@ -158,22 +163,21 @@ def _draft(where: str, schema: object, depth: int) -> Iterator[str]:
     known = ("string", "number", "integer", "boolean", "object", "array", "null")
     if not kinds or any(not isinstance(kind, str) or kind not in known for kind in kinds):
         yield wrong
-    for words, types in _KEYWORDS:
-        for word in words.split():
-            lenient = depth == 0 and word in ("properties", "required") and schema.get(word, 0) is None
-            if word in schema and not lenient and not _has(schema[word], types):
-                yield wrong
-                return
+    for word, types in _KEYWORDS.items():
+        lenient = depth == 0 and word in ("properties", "required") and schema.get(word, 0) is None
+        if word in schema and not lenient and not _has(schema[word], types):
+            yield wrong
+            return
     names = schema.get("required") or []
     if any(not isinstance(name, str) for name in names) or len(set(map(str, names))) < len(names):
         yield wrong
-    counts = [schema[word] for word in _KEYWORDS[2][0].split() if word in schema]
+    counts = [schema[word] for word in _COUNTS.split() if word in schema]
     if any(number < 0 or number != int(number) for number in counts) or schema.get("multipleOf", 1) <= 0:
         yield wrong
-    inner: list[object] = [schema[word] for word in _KEYWORDS[6][0].split() if word in schema]
-    for word in _KEYWORDS[5][0].split():
+    inner: list[object] = [schema[word] for word in _SCHEMAS.split() if word in schema]
+    for word in _NAMED_SCHEMAS.split():
         inner += (schema.get(word) or {}).values()
-    for word in ("anyOf", "allOf", "oneOf", "prefixItems"):
+    for word in _SCHEMA_LISTS.split():
         if schema.get(word, 0) == []:
             yield wrong
         inner += schema.get(word) or []

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvicorn
 
+from batchtui import subpython
 from batchtui.demo.connection import DemoProtocol
 from batchtui.demo.protocol import DemoOptions
 from batchtui.demo.server import make_app
@@ -86,9 +87,7 @@ class DemoHandle:
         self.close()
 
 
-def ensure(
-    data: Path, *, speed: float = 1.0, duration: float | None = None, options: DemoOptions | None = None
-) -> DemoHandle:
+def ensure(data: Path, options: DemoOptions | None = None) -> DemoHandle:
     """Join the demo server of a demo data folder, or start one; options count only when it is started here.
 
     Raises StoreError when it can't be started.
@@ -100,7 +99,7 @@ def ensure(
         with lock(
             folder / "launch.lock", _START_WAIT, "another batchtui is starting the demo server and does not finish"
         ):
-            url = _alive(folder) or _start(data, options or DemoOptions(speed=speed, duration=duration))
+            url = _alive(folder) or _start(data, options or DemoOptions())
     except BaseException:
         os.close(lease)
         raise
@@ -128,13 +127,17 @@ def _alive(folder: Path) -> str:
 def _start(data: Path, options: DemoOptions) -> str:
     folder = server_dir(data)
     (folder / "server.json").unlink(missing_ok=True)
-    source = str(Path(__file__).parents[2])
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}
     command = [sys.executable, "-m", "batchtui.demo.runner", "--data", str(data), "--leased"]
     command += ["--options", msgspec.json.encode(options).decode()]
     with files.open_private(folder / "server.log") as log:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=folder, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=subpython.inherited(),
+            cwd=folder,
+            start_new_session=True,
         )
     until = time.monotonic() + _START_WAIT
     while time.monotonic() < until:
@@ -267,7 +270,6 @@ def serve(
     *,
     json: bool = False,
     leased: bool = False,
-    started: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until a signal ends it, or with ``leased`` until no client holds the folder's lease.
 
@@ -284,8 +286,6 @@ def serve(
         server = make_server(app)
         _announce(folder, url_of(sock), json)
         stack.callback((server_dir(folder) / "server.json").unlink, missing_ok=True)
-        if started:
-            started(url_of(sock))
         if leased:
             stack.enter_context(_until_unleased(folder, server, app.state.demo))
         server.run(sockets=[sock])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -116,7 +115,9 @@ def _advice(said: str) -> str:
 
 @lru_cache(maxsize=1)
 def _builtin() -> Mapping[str, ModelRules]:
-    text = resources.files("batchtui.domain").joinpath("model_rules.toml").read_text(encoding="utf-8")
+    import tomllib
+
+    text = Path(__file__).with_name("model_rules.toml").read_text(encoding="utf-8")
     data: dict[str, Any] = tomllib.loads(text)
     found = {}
     for row in data["rows"]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -245,7 +244,9 @@ def load_prices(overrides: Mapping[str, Mapping[str, object]] | None = None) -> 
 
 @lru_cache(maxsize=1)
 def _builtin() -> dict[str, Any]:
-    text = resources.files("batchtui.domain").joinpath("prices.toml").read_text(encoding="utf-8")
+    import tomllib
+
+    text = Path(__file__).with_name("prices.toml").read_text(encoding="utf-8")
     return tomllib.loads(text, parse_float=Decimal)
 
 

@@ -42,8 +42,6 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What it is counted as; "" where its value is."""
     gold: bool = False
     """Whether its value is compared with the gold value; else it is wrong."""
-    reused: bool = False
-    """Whether its answer may be the source of a new run."""
 
 
 def _failed(name: str, title: str, tab: int, rank: int, *, retried: bool = True) -> Standing:
@@ -58,16 +56,7 @@ def _not_usable(name: str, title: str, tab: int, rank: int) -> Standing:
 
 
 USABLE = Standing(
-    name="usable",
-    title="Usable",
-    tab=2,
-    retried=False,
-    rank=5,
-    exit_code=0,
-    strict=0,
-    counted="",
-    gold=True,
-    reused=True,
+    name="usable", title="Usable", tab=2, retried=False, rank=5, exit_code=0, strict=0, counted="", gold=True
 )
 STANDINGS = (
     USABLE,
@@ -100,7 +89,7 @@ def ended(outcome: int, flaw: int) -> str:
     return f"{word} ({FLAWS[flaw]})" if outcome == SUCCEEDED and flaw else word
 
 
-Retry = Literal["as_is", "changed", "later"]
+RetryAdvice = Literal["as_is", "changed", "later"]
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -108,7 +97,7 @@ class Meaning(msgspec.Struct, frozen=True):
 
     meaning: str
     advice: str
-    retry: Retry
+    retry: RetryAdvice
     """As it is; only changed; or once something outside is put right."""
 
 
@@ -127,7 +116,7 @@ class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     meaning: str
     advice: str
-    retry: Retry
+    retry: RetryAdvice
 
     @property
     def retry_helps(self) -> bool:

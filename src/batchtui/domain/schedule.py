@@ -1,7 +1,7 @@
 """The polling schedule, back-off included: plain functions of records and the time handed in.
 
 A batch is looked at after 2 s, then ever more slowly with its age, up to 30 s in its first hour and 60 s later; sooner
-when its counts move and it is about to end.  Trouble backs off with jitter and respects what the service asks for.
+when its counts move and it is about to end.  Trouble backs off with jitter and respects what the API asks for.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def next_look(records: Iterable[BatchRecord], now: datetime, last: datetime) -> 
             due = min(due, max(record.next_try_at or last, last + timedelta(seconds=1)))
         elif record.id is not None and record.status in ("in_progress", "canceling"):
             born = record.created_at
-            # The service's clock may be ahead of ours.
+            # The API's clock may be ahead of ours.
             start = born if born is not None and last < born <= now else last
             due = min(due, start + timedelta(seconds=interval(record, now)))
         elif record.status == "submitting" and not record.waiting:

@@ -103,43 +103,47 @@ def table_of(text: str, options: TableOptions, *, whole: bool) -> DetectedTable:
     if not whole or not lines[-1]:
         lines.pop()
     skip = min(options.skip_rows, len(lines))
-    said = ""
     sign = options.sign
     if not skip and lines and (sep := _SEP.fullmatch(lines[0])) is not None:
         sign, skip = sign or sep[1], 1
-    rows = [f"{line}\n" for line in lines[skip:]]
-    if options.comment:
-        rows = [line for line in rows if not line.startswith(options.comment)]
-    notes = 0
-    if not options.comment and not options.skip_rows and not options.no_header:
-        while notes < len(rows) and (rows[notes].startswith("#") or (notes and not rows[notes].strip())):
-            notes += 1
-        notes = notes if notes < len(rows) else 0
+    rows = [f"{line}\n" for line in lines[skip:] if not (options.comment and line.startswith(options.comment))]
+    notes = _notes(rows, options)
     best = _best(rows[notes:], sign, whole=whole)
     if not sign:
         rare = _best(rows[notes:], _RARE_DELIMITERS, whole=whole)
         best = rare if rare is not None and _beats(rare[1], best and best[1]) else best
     if best is None:
-        returns = end == "\r"
-        plain = Dialect(
-            delimiter=sign or ",", returns=returns, skip=skip, comment=options.comment, header=not options.no_header
-        )
+        plain = _placed(Dialect(delimiter=sign or ","), end, skip, options)
         return DetectedTable(dialect=plain, sure=False, records=0 if not whole else len(rows))
     dialect, found = best
     titles = 0 if options.skip_rows or options.no_header else found.titles
     if notes and _is_header(rows[notes - 1], dialect, found.first):
         notes -= 1
         titles = 0
-    if notes + titles:
-        said = quoted(rows[0].strip())
-        skip += notes + found.lines if titles else notes
-    dialect = msgspec.structs.replace(
-        dialect, returns=end == "\r", skip=skip, comment=options.comment, header=not options.no_header
-    )
+    said = quoted(rows[0].strip()) if notes + titles else ""
+    skip += notes + (found.lines if titles else 0)
     doubt = 0
     if found.doubtful:
         doubt = next((number for number, line in enumerate(lines, 1) if is_backslashed(line)), 0)
+    dialect = _placed(dialect, end, skip, options)
     return DetectedTable(dialect=dialect, sure=found.sure, records=found.records, said=said, doubt=doubt)
+
+
+def _notes(rows: list[str], options: TableOptions) -> int:
+    """How many rows at the top are notes behind #, where nobody said where the table begins; 0 when all rows are."""
+    if options.comment or options.skip_rows or options.no_header:
+        return 0
+    notes = 0
+    while notes < len(rows) and (rows[notes].startswith("#") or (notes and not rows[notes].strip())):
+        notes += 1
+    return notes if notes < len(rows) else 0
+
+
+def _placed(dialect: Dialect, end: str, skip: int, options: TableOptions) -> Dialect:
+    """The dialect with what does not depend on how cells are written."""
+    return msgspec.structs.replace(
+        dialect, returns=end == "\r", skip=skip, comment=options.comment, header=not options.no_header
+    )
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -158,15 +162,44 @@ class _Look(msgspec.Struct, frozen=True):
     doubtful: bool = False
 
     @property
+    def fit(self) -> tuple[bool, bool, bool, bool, int, int, float]:
+        """How well the rows are written so, to be compared: what weighs most comes first."""
+        even = self.share >= 0.95
+        return self.sure, not self.titles, not self.errors, even, self.width, -self.errors, self.share
+
+    @property
     def sure(self) -> bool:
         return self.records > 1 and self.width > 1 and self.share >= 0.8
 
 
+class _Candidate(NamedTuple):
+    """A dialect, and what reading the first rows in it gives."""
+
+    dialect: Dialect
+    look: _Look
+    likely: tuple[bool, bool, int]
+    """Which one it is where several fit as well: the largest."""
+
+
 def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] | None:
     """The dialect that fits the rows best; None when there are no rows, or none fits and the delimiter is not given."""
-    found: list[tuple[tuple[object, ...], Dialect, _Look]] = []
     text = "".join(rows[: _ROWS * 4])
-    for rank, delimiter in enumerate(sign or _DELIMITERS):
+    found = [*_candidates(rows, text, sign or _DELIMITERS, whole=whole)]
+    if not found:
+        return None
+    dialect, look, _ = max(found, key=lambda each: (each.look.fit, each.likely))
+    if not look.sure and not sign:
+        return None
+    if not dialect.escape and look.sure and is_backslashed(text):
+        escaped = (each for each in found if each.dialect.escape and each.dialect.delimiter == dialect.delimiter)
+        if any(each.look.fit == look.fit and each.look.first != look.first for each in escaped):
+            return dialect, msgspec.structs.replace(look, doubtful=True)
+    return dialect, look
+
+
+def _candidates(rows: list[str], text: str, delimiters: str, *, whole: bool) -> Iterator[_Candidate]:
+    """The ways to write a table that the text, of the first rows, speaks for."""
+    for rank, delimiter in enumerate(delimiters):
         if delimiter not in text:
             continue
         quoted_so = re.search(rf"{_BACKSLASHED.pattern}(?![{re.escape(delimiter)}\r\n]|\Z)", text) is not None
@@ -177,28 +210,12 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
                 dialect = Dialect(delimiter=delimiter, escape=escape, spaces=spaces)
                 look = _look(rows, dialect, whole=whole)
                 if look is not None:
-                    key = (look.sure, not look.titles, look.errors == 0, look.share >= 0.95, look.width, -look.errors)
-                    found.append(((*key, look.share, spaces, escape == quoted_so, -rank), dialect, look))
+                    yield _Candidate(dialect, look, (spaces, escape == quoted_so, -rank))
         if delimiter == "\t" and '"' in text:
             dialect = Dialect(delimiter=delimiter, quotes=False)
             look = _look(rows, dialect, whole=whole)
             if look is not None and look.share == 1.0 and not _quoted_cells(look):
-                key = (look.sure, not look.titles, True, True, look.width, 0)
-                found.append(((*key, 1.0, False, False, -rank), dialect, look))
-    if not found:
-        return None
-    best, dialect, look = max(found, key=lambda each: each[0])
-    if not look.sure and not sign:
-        return None
-    if not dialect.escape and look.sure and is_backslashed(text):
-        same = [
-            each
-            for other, where, each in found
-            if where.escape and where.delimiter == dialect.delimiter and other[:7] == best[:7]
-        ]
-        if any(each.first != look.first for each in same):
-            return dialect, msgspec.structs.replace(look, doubtful=True)
-    return dialect, look
+                yield _Candidate(dialect, msgspec.structs.replace(look, errors=0), (False, False, -rank))
 
 
 def _beats(rare: _Look, usual: _Look | None) -> bool:

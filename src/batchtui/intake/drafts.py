@@ -1,9 +1,8 @@
-"""Drafts: what was composed in the forms and not sent, and how a form becomes a request; saved as TOML."""
+"""Drafts: what was composed in the forms and not sent; saved as TOML."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -15,120 +14,13 @@ import tomli_w
 
 from batchtui import plainfile, safetext, tomltext
 from batchtui.domain.errors import BatchtuiError, InputError
-from batchtui.domain.money import PriceTable
-from batchtui.domain.plan import Problem
-from batchtui.intake.model_limits import ModelCatalog
-from batchtui.intake.options import IntakeOptions, RunChoice, TableOptions
-from batchtui.intake.problems import Found, error
-from batchtui.intake.rules import check_custom_id, check_params
-from batchtui.intake.wording import kind_of, quoted
+from batchtui.intake.compose import Form
+from batchtui.intake.options import RunChoice, TableOptions
 from batchtui.store.files import atomic, explain, make_private_dir
-
-_FORM = ("model", "max_tokens", "system", "messages")
-
-
-def request_from_form(
-    *,
-    custom_id: str,
-    model: str,
-    max_tokens: str,
-    system: str = "",
-    turns: Sequence[tuple[str, str]] = (),
-    extra_json: str = "",
-    options: IntakeOptions,
-    prices: PriceTable,
-) -> tuple[bytes | None, tuple[Problem, ...]]:
-    """A request as a JSON line (None when the form makes none), and what is wrong, each ``where`` naming its field.
-
-    ``turns`` are (role, text); ``extra_json`` is an object of more params, its faults placed as ``extra:line:column``.
-    """
-    problems: list[Problem] = []
-
-    def note(found: Found, where: str) -> None:
-        problems.append(
-            Problem(code=found.code, level=found.level, where=where, custom_id=custom_id, message=found.text)
-        )
-
-    extra = _extra(extra_json, note)
-    params: dict[str, Any] = {"model": model.strip(), "max_tokens": _whole_number(max_tokens)}
-    if system.strip():
-        params["system"] = system
-    params["messages"] = [{"role": role, "content": text} for role, text in turns]
-    params.update(extra)
-    for found in check_custom_id(custom_id):
-        note(found, "custom_id")
-    for found in check_params(params, ModelCatalog(options, prices), options.api_version, options.betas):
-        note(found, _field_of(found, extra))
-    if any(problem.level == "error" for problem in problems):
-        return None, tuple(problems)
-    try:
-        return msgspec.json.encode({"custom_id": custom_id, "params": params}), tuple(problems)
-    except UnicodeEncodeError:
-        note(error("utf8", "the text holds half a character (a lone surrogate): type it again"), "turns")
-        return None, tuple(problems)
-
-
-def _extra(text: str, note: Any) -> dict[str, Any]:
-    if not text.strip():
-        return {}
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as bad:
-        note(error("json", f"not valid JSON: {bad.msg}"), f"extra:{bad.lineno}:{bad.colno}")
-        return {}
-    except (ValueError, RecursionError):
-        note(error("json", "not valid JSON: a number that is too large, or too many brackets"), "extra")
-        return {}
-    if not isinstance(value, dict):
-        note(error("json", f"expected an object, not {kind_of(value)}"), "extra")
-        return {}
-    for name in _FORM:
-        if name in value:
-            note(error("form_field", f"{quoted(name)} has a field of its own in the form"), "extra")
-            del value[name]
-    return value
-
-
-def _whole_number(text: str) -> object:
-    plain = text.strip().replace(",", "").replace("_", "")
-    return int(plain) if plain.isascii() and plain.isdigit() and len(plain) < 12 else text
-
-
-def _field_of(found: Found, extra: dict[str, Any]) -> str:
-    """The form's field a problem belongs to, from the problem's code."""
-    code = found.code
-    if code.startswith("max_tokens"):
-        return "max_tokens"
-    if code.startswith("model"):
-        return "model"
-    if code == "system":
-        return "system"
-    if code.startswith(("message", "content", "role", "first_role", "prefill", "tool_pairing")):
-        return "turns"
-    return "extra" if extra else "turns"
-
 
 FOLDER = "drafts"
 MAX_DRAFT = 16_000_000
 """Bytes of a draft's file."""
-
-
-class Turn(msgspec.Struct, frozen=True):
-    """One turn of a composed request."""
-
-    role: str = "user"
-    text: str = ""
-
-
-class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """One composed request."""
-
-    custom_id: str = "request-1"
-    model: str = ""
-    max_tokens: str = "1024"
-    system: str = ""
-    turns: tuple[Turn, ...] = (Turn(),)
-    extra_json: str = ""
 
 
 class BegunDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -100,12 +100,10 @@ def _pages(raw: bytes) -> int:
     objects: list[bytes | bytearray] = [raw, *_object_streams(raw)]
     counts = [int(found) for text in objects if _PAGES.search(text) for found in _COUNT.findall(text)]
     singles = sum(len(_PAGE.findall(text)) for text in objects)
-    return max([*counts, singles]) if singles == 0 or not counts else _plausible(max(counts), singles)
-
-
-def _plausible(counted: int, singles: int) -> int:
-    """The tree's count, unless an outline's count was taken for it: there are never more pages than page objects."""
-    return counted if counted <= singles else singles
+    if not singles or not counts:
+        return max([*counts, singles])
+    # An outline's count may have been taken for the tree's: there are never more pages than page objects.
+    return min(max(counts), singles)
 
 
 def _object_streams(raw: bytes) -> list[bytearray]:

@@ -1,7 +1,7 @@
 """Every rule a request has to keep, with what to do when it does not: the slow and exact look.
 
 Rules come from the Messages and Message Batches documentation of October 2026 and the official SDK's types.  Where the
-service may know more than these rules (a new kind of block, a new field), the finding is a warning.
+API may know more than these rules (a new kind of block, a new field), the finding is a warning.
 """
 
 from __future__ import annotations

@@ -56,11 +56,15 @@ class RequestTemplate:
         self._plain: set[str] = set()
         """Columns that a template calls by their own names."""
         self._encode = msgspec.json.Encoder().encode
+        self._text = text
+        self._said: list[Found] = []
+        self._used: set[str] = set()
+        self.empty = False
+        """Whether a column that the template uses was empty in the row that was rendered last."""
         data = _toml(text)
         for name, value in data.items():
             if not _finite(value):
-                what = f"nan and inf can't be in a request (in {safe(name, 60)})"
-                raise BadTemplate(error("template", what), _line_of(text, name))
+                raise self._bad(f"nan and inf can't be in a request (in {safe(name, 60)})", name)
         self.betas = _betas(data.pop("betas", []))
         own = data.get("model")
         self.replaced_model = str(own) if model and own not in (None, model) else ""
@@ -68,35 +72,31 @@ class RequestTemplate:
             data = {"model": model or fallback_model, **{name: each for name, each in data.items() if name != "model"}}
         custom_id = data.pop("custom_id", None)
         if custom_id is not None and not isinstance(custom_id, str):
-            raise BadTemplate(
-                error("template", f"custom_id must be a text, not {kind_of(custom_id)}"), _line_of(text, "custom_id")
-            )
-        self._ask_for(data, text)
-        short = "prompt" in data
-        if short:
-            if "messages" in data:
-                raise BadTemplate(
-                    error("template", "prompt and messages in one template: use one of them"),
-                    _line_of(text, "messages"),
-                )
-            data["messages"] = [{"role": "user", "content": data.pop("prompt")}]
-        elif "messages" not in data:
-            guess = near(next(iter(set(data) - KNOWN_PARAMS), ""), ("prompt", "messages"))
-            hint = did_you_mean(guess)
-            raise BadTemplate(error("template", f"neither prompt nor messages in the template{hint}"))
-        self._text = text
-        self._said: list[Found] = []
-        self._used: set[str] = set()
-        self.empty = False
-        """Whether a column that the template uses was empty in the row that was rendered last."""
+            raise self._bad(f"custom_id must be a text, not {kind_of(custom_id)}", "custom_id")
+        self._ask_for(data)
+        self._shown = "prompt" if "prompt" in data else "messages"
+        self._give_turns(data)
         self._custom_id = self._compiled("custom_id", custom_id) if custom_id is not None else None
-        self._shown = "prompt" if short else "messages"
-        if isinstance(data.get("messages"), str) and not any(mark in data["messages"] for mark in _MARKS):
-            what = 'messages must be a list of turns, or a column that holds them: messages = "{{ messages }}"'
-            raise BadTemplate(error("template", what), _line_of(text, "messages"))
         self._plan = {name: self._constant(self._compiled(self._name(name), value)) for name, value in data.items()}
         self._scopes = {each.partition(".")[0] for each in self._used} & {"answer", "run"}
         self._slots, self._rest = self._laid_out()
+
+    def _bad(self, what: str, field: str) -> BadTemplate:
+        return BadTemplate(error("template", what), _line_of(self._text, field))
+
+    def _give_turns(self, data: dict[str, Any]) -> None:
+        """Put the turns into the params, from a prompt where that is given; raises BadTemplate."""
+        if "prompt" in data:
+            if "messages" in data:
+                raise self._bad("prompt and messages in one template: use one of them", "messages")
+            data["messages"] = [{"role": "user", "content": data.pop("prompt")}]
+        elif "messages" not in data:
+            hint = did_you_mean(near(next(iter(set(data) - KNOWN_PARAMS), ""), ("prompt", "messages")))
+            raise BadTemplate(error("template", f"neither prompt nor messages in the template{hint}"))
+        turns = data["messages"]
+        if isinstance(turns, str) and not any(mark in turns for mark in _MARKS):
+            what = 'messages must be a list of turns, or a column that holds them: messages = "{{ messages }}"'
+            raise self._bad(what, "messages")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,23 +108,22 @@ class RequestTemplate:
         said, self._said = self._said, []
         return [(found.code, found.text) for found in said]
 
-    def _ask_for(self, data: dict[str, Any], text: str) -> None:
+    def _ask_for(self, data: dict[str, Any]) -> None:
         """Put the schema of the ``[answer]`` table into the params; raises BadTemplate."""
         table = data.pop("answer", None)
         if table is None:
             for name, value in data.items():
                 if isinstance(value, dict) and name not in KNOWN_PARAMS and near(name, ("answer",)):
                     what = f"unknown table [{safe(name, 60)}], did you mean [answer]?"
-                    raise BadTemplate(error("template", what), _answer_line(text, name))
+                    raise BadTemplate(error("template", what), _answer_line(self._text, name))
             return
         config = data.get("output_config", {})
         if not isinstance(config, dict) or "format" in config:
-            what = "[answer] and output_config.format in one template: give one of them"
-            raise BadTemplate(error("template", what), _line_of(text, "output_config"))
+            raise self._bad("[answer] and output_config.format in one template: give one of them", "output_config")
         try:
             sent = sent_schema(checked_schema(table))
         except AnswerFault as bad:
-            raise BadTemplate(error("template", safe(str(bad), 300)), _answer_line(text)) from bad
+            raise BadTemplate(error("template", safe(str(bad), 300)), _answer_line(self._text)) from bad
         # Its texts are no templates.
         format_ = msgspec.Raw(self._encode({"type": "json_schema", "schema": sent}))
         data["output_config"] = {**config, "format": format_}
@@ -347,7 +346,7 @@ class RequestTemplate:
                 raise BadTemplate(found, _line_of(self._text, name, bad.lineno)) from bad
             except (TemplateError, TemplateLimit, RecursionError, ArithmeticError, ValueError, TypeError) as bad:
                 what = "nested too deeply" if isinstance(bad, RecursionError) else _plain(str(bad))
-                raise BadTemplate(error("template", f"{what} in {name}"), _line_of(self._text, name)) from bad
+                raise self._bad(f"{what} in {name}", name) from bad
         if isinstance(value, list):
             return [self._compiled(name, each) for each in value]
         if isinstance(value, dict):

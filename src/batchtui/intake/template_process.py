@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import signal
@@ -22,8 +21,6 @@ from batchtui.intake.problems import error
 WORKER = "batchtui.intake.template_worker"
 SILENCE = 30.0
 """Seconds a single row may take by the clock on the wall: the process itself ends sooner, by what it computes."""
-_PIPE = 1 << 20
-"""Bytes a pipe holds where that can be chosen."""
 _WAKE = 0.05
 """Seconds between two looks at whether to stop."""
 _LOOK = 0.25
@@ -116,14 +113,8 @@ class TemplateProcess:
         child, self._child = self._child, None
         self._out.clear()
         self._in.clear()
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        if child is not None:
+            subpython.end(child)
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -150,7 +141,7 @@ class TemplateProcess:
         for pipe in (child.stdin, child.stdout):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
-            _widen(pipe)
+            subpython.widen(pipe)
 
     def _put(self, payload: bytes) -> None:
         self._heard = time.monotonic()
@@ -187,7 +178,7 @@ class TemplateProcess:
 
     def _write(self, pipe: IO[bytes]) -> None:
         try:
-            sent = os.write(pipe.fileno(), bytes(self._out[:_PIPE]))
+            sent = os.write(pipe.fileno(), bytes(self._out[: subpython.PIPE]))
         except BlockingIOError:
             return
         except OSError:
@@ -197,7 +188,7 @@ class TemplateProcess:
 
     def _read(self, pipe: IO[bytes]) -> None:
         try:
-            piece = os.read(pipe.fileno(), _PIPE)
+            piece = os.read(pipe.fileno(), subpython.PIPE)
         except BlockingIOError:
             return
         if not piece:
@@ -231,13 +222,6 @@ def _ended(code: int | None) -> str:
     if code is not None and code < 0:
         return f"ends the renderer ({signal.strsignal(-code) or f'signal {-code}'})"
     return "ends the renderer"
-
-
-def _widen(pipe: IO[bytes]) -> None:
-    """Let a pipe hold more than a block, so that neither side waits for the other."""
-    if hasattr(fcntl, "F_SETPIPE_SZ"):
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def resident(pid: int) -> int:

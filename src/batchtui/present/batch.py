@@ -29,7 +29,7 @@ FRESH = timedelta(days=3)
 """Failures that were not retried need attention for this long after the end."""
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """How a batch stands: a sign, a word and a palette name, each enough by itself; rank 0 needs attention first."""
 
     sign: str
@@ -40,8 +40,11 @@ class State(msgspec.Struct, frozen=True):
 
 def name(record: BatchRecord) -> str:
     """What a batch is called: its title, or where it came from, or its id; safe to show."""
-    source = PurePath(record.source.split(",")[0]).name if record.source else ""
-    return safetext.line(record.title or source or record.id or record.local_id, 200)
+    return safetext.line(record.title or _source_name(record) or record.id or record.local_id, 200)
+
+
+def _source_name(record: BatchRecord) -> str:
+    return PurePath(record.source.split(",")[0]).name if record.source else ""
 
 
 def part_name(record: BatchRecord) -> str:
@@ -95,11 +98,11 @@ def state(record: BatchRecord, now: datetime, *, retried: bool = False) -> State
         return State(g.running, said, "accent", 2)
     if record.status == "canceling":
         return State(g.canceling, said, "warn", 2)
-    return _ended(record, now, retried)
+    return _ended(record, said, now, retried)
 
 
-def _ended(record: BatchRecord, now: datetime, retried: bool) -> State:
-    g, said = GLYPHS, word(record)
+def _ended(record: BatchRecord, said: str, now: datetime, retried: bool) -> State:
+    g = GLYPHS
     if results_going(record, now) is not None:
         return State(g.warning, said, "bad", 0)
     if record.results == "gone":
@@ -399,7 +402,7 @@ def cost(record: BatchRecord) -> str:
     if record.status == "refused":
         return ""
     if record.tally is not None and record.tally.unpriced:
-        return "no price"
+        return numbers.NO_PRICE
     estimated = estimate_of(record)
     return numbers.about(estimated) if estimated is not None else ""
 

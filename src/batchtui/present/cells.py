@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -52,6 +53,11 @@ def pad_left(text: str, width: int) -> str:
 def name_of(text: str, limit: int = 40) -> str:
     """A label or name, safe to show and not too long, cut in its middle."""
     return cut_middle(safetext.line(text, 200), limit)
+
+
+def hanging(text: str, at: int, room: int) -> str:
+    """A text that begins ``at`` cells from the left of ``room``, its further lines below its first."""
+    return f"\n{' ' * at}".join(textwrap.wrap(text, max(10, room - at))) or text
 
 
 def names_within(names: Sequence[str], width: int) -> tuple[str, str]:

@@ -4,26 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from batchtui.present import numbers
 from batchtui.results.compare import KINDS, Comparison
 from batchtui.results.view import ResultRow
 
-CHANGED = {
-    "broke": "broke",
-    "fixed": "usable now",
-    "differs": "differs",
-    "failed": "failed in both",
-    "same": "same",
-    "only_left": "only before",
-    "only_right": "only after",
+
+class PairChange(msgspec.Struct, frozen=True):
+    """A way in which a request changed, in words."""
+
+    label: str
+    none: str
+    """That no request changed so."""
+    short: str
+    """The label of a tab where there is little room."""
+    sign: str
+    """The name of its symbol."""
+    style: str
+    listed: str = ""
+    """Its word in a narrow list, where that is not the label's."""
+
+    @property
+    def word(self) -> str:
+        """The label within a line."""
+        return self.label.lower()
+
+
+CHANGES = {
+    "differs": PairChange("Differs", "No answer differs.", "differ", "partial", "warn"),
+    "fixed": PairChange("Usable now", "No answer became usable.", "usable", "good", "good"),
+    "broke": PairChange("Broke", "No answer stopped being usable.", "broke", "refused", "bad"),
+    "failed": PairChange("Failed in both", "No request failed in both.", "failed", "warning", "bad", listed="failed"),
+    "same": PairChange("Same", "No answer is the same in both.", "same", "dot", "muted"),
+    "only_left": PairChange("Only before", "No request is only in the run before.", "before", "gone", "muted"),
+    "only_right": PairChange("Only after", "No request is only in the run after.", "after", "gone", "muted"),
 }
-"""How a request changed, by the kind of a pair."""
+"""By the kind of a pair, in the order of the tabs."""
 
 
 def compared_lines(found: Comparison, *, everything: bool = False) -> Iterator[str]:
     """Counts, sums and the requests that changed, a line at a time; text in it is not yet safe to show."""
     totals, counts = found.totals(), found.counts()
-    yield "  ".join(f"{CHANGED[name]} {count:,}" for name, count in counts.items() if count)
+    yield "  ".join(f"{CHANGES[name].word} {count:,}" for name, count in counts.items() if count)
     yield f"usable         {totals.good[0]:>14,}  {totals.good[1]:>14,}"
     yield f"tokens in      {totals.input_tokens[0]:>14,}  {totals.input_tokens[1]:>14,}"
     yield f"tokens out     {totals.output_tokens[0]:>14,}  {totals.output_tokens[1]:>14,}"
@@ -36,7 +59,7 @@ def compared_lines(found: Comparison, *, everything: bool = False) -> Iterator[s
         left, right = _state(pair.left), _state(pair.right)
         if pair.kind == "failed" and left == right and not everything:
             continue
-        yield f"{CHANGED[pair.kind]:<14} {pair.name}  {left} → {right}"
+        yield f"{CHANGES[pair.kind].word:<14} {pair.name}  {left} → {right}"
 
 
 def _state(row: ResultRow | None) -> str:

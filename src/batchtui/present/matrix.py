@@ -52,64 +52,82 @@ class Matrix(msgspec.Struct, frozen=True):
     """Labels that did not fit."""
 
 
+class Figures(msgspec.Struct, frozen=True):
+    """Figures of each label, at the edges of a matrix."""
+
+    beside: tuple[str, ...] = ()
+    """What the columns on the right are called."""
+    by_row: Mapping[str, tuple[str, ...]] = {}
+    below: str = ""
+    """What the line at the end is called, "" for none."""
+    by_column: Mapping[str, str] = {}
+
+    @property
+    def sizes(self) -> list[int]:
+        """Cells of each column on the right."""
+        return [max(len(name), 5) for name in self.beside]
+
+
+NO_FIGURES = Figures()
 Counts = Mapping[str, Mapping[str | None, int]]
+_Sizes = Mapping[str | None, int]
+"""Cells of each column that is drawn, in their order."""
 _Drawn = tuple[str, list[Spot]]
 
 
 def matrix(
-    counts: Counts,
-    heads: tuple[str, str],
-    width: int,
-    height: int = 0,
-    *,
-    beside: tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]] = ((), {}),
-    below: tuple[str, Mapping[str, str]] = ("", {}),
+    counts: Counts, heads: tuple[str, str], width: int, height: int = 0, figures: Figures = NO_FIGURES
 ) -> Matrix:
     """Draw counts within ``width`` cells and ``height`` lines, 0 for as many as it takes.
 
-    ``heads`` name what stands in rows and in columns, ``beside`` has columns and ``below`` a line of figures by label.
-    Of labels that don't all fit the most frequent ones are shown, and how many are not.
+    ``heads`` name what stands in rows and in columns.  Of labels that don't all fit the most frequent ones are shown, and
+    how many are not.
     """
     every = len({*counts, *(each for row in counts.values() for each in row if each is not None)})
     counts = _most_frequent(counts)
     columns, rows = _labels(counts)
-    left = max(cell_len(f"{heads[0]} {_down()}") + 2, *(cell_len(row_name(row)) for row in rows), cell_len(below[0]), 4)
-    right = [max(len(name), 5) for name in beside[0]]
-    room = (width or _PIPED) - 2 - left
-    shown_columns, sizes = _fit_columns(counts, columns, room - sum(size + len(GAP) for size in right))
-    if right and len(shown_columns) < len(columns):
-        alone = _fit_columns(counts, columns, room)
-        if len(alone[0]) == len(columns):  # All values say more than figures that the other lines have.
-            (shown_columns, sizes), beside, right = alone, ((), {}), []
-    frame = 2 + bool(below[0]) + 1
-    # A row whose own value has no column would say little.
-    rows_left = [row for row in rows if row in shown_columns or len(shown_columns) == len(columns)] or rows
-    shown_rows = _most(
-        rows_left, {row: sum(counts[row].values()) for row in rows}, max(1, height - frame) if height else 0
-    )
-    hidden = every - len(
-        ({*rows, *columns} - {None}) - (set(rows) - set(shown_rows)) - (set(columns) - set(shown_columns))
-    )
-    names = [pad_left(_column_name(each), size) for each, size in zip(shown_columns, sizes, strict=True)]
+    corner = f"{heads[0]} {_down()}"
+    left = max(cell_len(corner) + 2, *(cell_len(row_name(row)) for row in rows), cell_len(figures.below), 4)
+    sizes, figures = _fit(counts, columns, (width or _PIPED) - 2 - left, figures)
+    frame = 2 + bool(figures.below) + 1
+    shown = _rows_shown(counts, rows, columns, sizes, max(1, height - frame) if height else 0)
+    hidden = every - len(({*rows, *columns} - {None}) - (set(rows) - set(shown)) - (set(columns) - set(sizes)))
+    names = [pad_left(_column_name(each), size) for each, size in sizes.items()]
     lines = [
         f"{_INDENT}{' ' * left}  {heads[1]} {_across()}",
-        _line(f"{heads[0]} {_down()}", left, [*names, *_aligned(beside[0], right)]),
+        _line(corner, left, [*names, *_aligned(figures.beside, figures.sizes)]),
     ]
     spots: list[list[Spot]] = []
-    for row in shown_rows:
-        line, here = _row(row, counts[row], len(lines), left, dict(zip(shown_columns, sizes, strict=True)))
+    for row in shown:
+        line, here = _row(row, counts[row], len(lines), left, sizes)
         spots.append(here)
-        lines.append(line + _gapped(_aligned(beside[1].get(row, ()), right)))
-    if below[0]:
-        texts = [below[1].get(each, "") if each is not None else "" for each in shown_columns]
-        lines.append(_line(below[0], left, _aligned(texts, sizes)).rstrip())
+        lines.append(line + _gapped(_aligned(figures.by_row.get(row, ()), figures.sizes)))
+    if figures.below:
+        texts = [figures.by_column.get(each, "") if each is not None else "" for each in sizes]
+        lines.append(_line(figures.below, left, _aligned(texts, [*sizes.values()])).rstrip())
     if hidden:
         what = numbers.plural(hidden, "more value", "more values")
         lines.append(f"{_INDENT}{GLYPHS.ellipsis} {what} not shown")
     return Matrix(lines, spots, hidden)
 
 
-def _row(row: str, cells: Mapping[str | None, int], number: int, left: int, sizes: Mapping[str | None, int]) -> _Drawn:
+def _fit(counts: Counts, columns: list[str | None], room: int, figures: Figures) -> tuple[_Sizes, Figures]:
+    """The columns that fit, and the figures beside them, which give way where all columns fit without."""
+    sizes = _fit_columns(counts, columns, room - sum(size + len(GAP) for size in figures.sizes))
+    if figures.beside and len(sizes) < len(columns):
+        alone = _fit_columns(counts, columns, room)
+        if len(alone) == len(columns):  # All values say more than figures that the other lines have.
+            return alone, msgspec.structs.replace(figures, beside=(), by_row={})
+    return sizes, figures
+
+
+def _rows_shown(counts: Counts, rows: list[str], columns: list[str | None], sizes: _Sizes, most: int) -> list[str]:
+    # A row whose own value has no column would say little.
+    kept = [row for row in rows if row in sizes or len(sizes) == len(columns)] or rows
+    return _most(kept, {row: sum(counts[row].values()) for row in rows}, most)
+
+
+def _row(row: str, cells: Mapping[str | None, int], number: int, left: int, sizes: _Sizes) -> _Drawn:
     """The line of a label, which is line ``number``, and where its cells stand; ``sizes`` are those of the columns."""
     line, spots = _line(row_name(row), left), []
     for column, size in sizes.items():
@@ -174,8 +192,8 @@ def _column_name(label: str | None) -> str:
     return NOT_USABLE if label is None else name_of(label, _CELL)
 
 
-def _fit_columns(counts: Counts, columns: list[str | None], room: int) -> tuple[list[str | None], list[int]]:
-    """The columns that fit, in their order, and their sizes: *not usable* always, then by how often they come."""
+def _fit_columns(counts: Counts, columns: list[str | None], room: int) -> _Sizes:
+    """The columns that fit: *not usable* always, then by how often they come."""
     sums: Counter[str | None] = Counter()
     for row, cells in counts.items():
         sums[row] += sum(cells.values())
@@ -190,8 +208,7 @@ def _fit_columns(counts: Counts, columns: list[str | None], room: int) -> tuple[
         if room < 0 and kept - {None}:
             break
         kept.add(each)
-    shown = [each for each in columns if each in kept]
-    return shown, [sizes[each] for each in shown]
+    return {each: sizes[each] for each in columns if each in kept}
 
 
 def _most(labels: list[str], sums: Mapping[str, int], most: int) -> list[str]:

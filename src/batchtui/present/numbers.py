@@ -8,6 +8,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from batchtui.present.symbols import GLYPHS
 
+NO_PRICE = "no price"
+"""What stands for dollars that nobody knows."""
+
 
 def short(span: timedelta) -> str:
     """``45s`` (in steps of 15), ``14m``, ``5h``, ``12d``; a negative span is none."""
@@ -84,10 +87,10 @@ def tokens(value: int) -> str:
     return f"{value / 1_000_000:.2f}M" if value < 9_995_000 else f"{value / 1_000_000:,.0f}M"
 
 
-def usd(value: Decimal | None, *, unknown: str = "no price") -> str:
-    """What something cost: to the cent, and under a cent with two digits (``$0.0081``); None is ``unknown``."""
+def usd(value: Decimal | None) -> str:
+    """What something cost: to the cent, and under a cent with two digits (``$0.0081``); None has no price."""
     if value is None:
-        return unknown
+        return NO_PRICE
     if value == 0 or abs(value) >= CENT:
         return f"${value.quantize(CENT, ROUND_HALF_UP):,}"
     shown = f"{value:.{_places(value)}f}".rstrip("0")
@@ -99,15 +102,15 @@ def usd_cell(value: Decimal) -> str:
     return f"${value:,.0f}" if abs(value) >= 1_000 else usd(value)
 
 
-def usd_alike(values: Sequence[Decimal | None], *, unknown: str = "no price") -> list[str]:
+def usd_alike(values: Sequence[Decimal | None]) -> list[str]:
     """Costs to compare, all to the same digit: the second of the smallest, at least the cent (``$0.031``, ``$0.102``)."""
     places = max((_places(value) for value in values if value), default=2)
-    return [unknown if value is None else f"${value:,.{places}f}" for value in values]
+    return [NO_PRICE if value is None else f"${value:,.{places}f}" for value in values]
 
 
-def usd_request(value: Decimal | None, *, unknown: str = "no price") -> str:
+def usd_request(value: Decimal | None) -> str:
     """What one request cost, to the same digit whatever it is: ``$0.000082``."""
-    return unknown if value is None else f"${value:,.6f}"
+    return NO_PRICE if value is None else f"${value:,.6f}"
 
 
 def usd_column(values: Sequence[Decimal]) -> list[str]:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from batchtui.present import numbers
 from batchtui.present.cells import cut, dot, name_of, pad
-from batchtui.present.matrix import GAP, Matrix, matrix, row_name
+from batchtui.present.matrix import GAP, Figures, Matrix, matrix, row_name
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.field_columns import ValueColumn, as_text
 from batchtui.results.field_scores import Agreement, FieldComparison, FieldScore, GoldCounts
@@ -116,11 +116,13 @@ def score_matrix(found: FieldScore, width: int, height: int = 0) -> Matrix:
         if label in score.unusable:
             cells[None] = score.unusable[label]
         counts[label] = cells
-    beside = {label: (percent(each.recall, 0), figure(each.f1)) for label, each in classes.items()}
-    below = {label: percent(each.precision, 0) for label, each in classes.items()}
-    return matrix(
-        counts, ("gold", "answer"), width, height, beside=(("recall", "F1"), beside), below=("precision", below)
+    figures = Figures(
+        beside=("recall", "F1"),
+        by_row={label: (percent(each.recall, 0), figure(each.f1)) for label, each in classes.items()},
+        below="precision",
+        by_column={label: percent(each.precision, 0) for label, each in classes.items()},
     )
+    return matrix(counts, ("gold", "answer"), width, height, figures)
 
 
 def score_lines(found: FieldScore, width: int) -> list[str]:

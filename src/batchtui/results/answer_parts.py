@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Literal
 
 import msgspec
 
@@ -40,6 +41,31 @@ class _Message(msgspec.Struct, gc=False):
     content: list[_Block] = []
 
 
+class _OneText(msgspec.Struct, gc=False):
+    type: Literal["text"]
+    text: str
+
+
+class _OneBlock(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    block: _OneText
+
+
+class _OneSaid(msgspec.Struct, gc=False):
+    content: _OneBlock
+
+
+class _OneResult(msgspec.Struct, gc=False):
+    type: Literal["succeeded"]
+    message: _OneSaid
+
+
+class _OneTextLine(msgspec.Struct, gc=False):
+    """A line with an answer that says one text and nothing else."""
+
+    result: _OneResult
+
+
+_decode_one_texts = msgspec.json.Decoder(_OneTextLine).decode_lines
 _decoder: msgspec.json.Decoder[ResultLine[_Message]] = msgspec.json.Decoder(ResultLine[_Message])
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 
@@ -49,6 +75,9 @@ def plain_parts(block: bytes, count: int) -> Sequence[AnswerParts | str | None] 
 
     An answer that says one text and calls no tool is that text alone; None stands for one that did not succeed.
     """
+    with suppress(*UNDECODED):
+        texts = [line.result.message.content.block.text for line in _decode_one_texts(block)]
+        return texts if len(texts) == count else None
     try:
         lines = _decoder.decode_lines(block)
     except UNDECODED:

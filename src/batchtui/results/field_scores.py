@@ -18,6 +18,8 @@ from batchtui.results.scores import Confusion, Proportion, Score, cohen_kappa, m
 from batchtui.results.view import Rows, View
 
 Right = Literal["both", "left", "right", "neither"]
+_MOST_FIELDS = 50
+"""Fields of which the agreement is counted."""
 
 
 def usable_rows(view: View) -> bytearray:
@@ -142,20 +144,14 @@ def _which(left: bool, right: bool) -> Right:
     return ("both" if right else "left") if left else ("right" if right else "neither")
 
 
-def shared(left: View, right: View) -> list[tuple[int, int]]:
-    """The rows that both views have, by row identity, in the order of the source.  Raises StoreError."""
-    return matched(left, right)
-
-
 def compare_field(
     views: tuple[View, View],
     names: tuple[ValueNames, ValueNames],
     fields: tuple[Name, Name],
     gold: Gold | None = None,
-    pairs: list[tuple[int, int]] | None = None,
 ) -> FieldComparison:
     """Compare a field of two runs; ``gold`` is by the left view's row.  Raises StoreError."""
-    pairs = shared(*views) if pairs is None else pairs
+    pairs = matched(*views)
     left, right = (answered(view, held, name) for view, held, name in zip(views, names, fields, strict=True))
     labels = [(left[one], right[other]) for one, other in pairs]
     matrix, agreement = _agreement(fields[0].bare, labels)
@@ -178,12 +174,12 @@ def compare_field(
 
 
 def agreements(
-    views: tuple[View, View], names: tuple[ValueNames, ValueNames], pairs: list[tuple[int, int]], most: int = 50
+    views: tuple[View, View], names: tuple[ValueNames, ValueNames], pairs: list[tuple[int, int]]
 ) -> list[Agreement]:
-    """How two runs agree on each field that both have, at most ``most`` fields.  Raises StoreError."""
+    """How two runs agree on each of the first fields that both have, by ``pairs`` of their rows.  Raises StoreError."""
     found = []
     theirs = {name.key: name for name in names[1].answers}
-    for name in names[0].answers[:most]:
+    for name in names[0].answers[:_MOST_FIELDS]:
         if name.key in theirs:
             left, right = answered(views[0], names[0], name), answered(views[1], names[1], theirs[name.key])
             found.append(_agreement(name.bare, [(left[one], right[other]) for one, other in pairs])[1])

@@ -7,47 +7,24 @@ other calls are under ``tool[N].``.  An array is a value; an answer that is an a
 
 from __future__ import annotations
 
-import os
-import sys
-import zlib
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from decimal import Decimal
-from pathlib import Path
 
 import msgspec
-from msgspec import Raw
 
-from batchtui import plainfile
 from batchtui.domain.errors import StoreError
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results import field_file
 from batchtui.results.answer_check import Schema
 from batchtui.results.answer_parts import AnswerParts
-from batchtui.results.field_builder import ColumnBuilder, FieldBuilder, Judge, read_value
-from batchtui.results.field_columns import (
-    ABSENT,
-    FIRST,
-    KINDS,
-    LONG_TEXT,
-    Absent,
-    Json,
-    Key,
-    Value,
-    ValueColumn,
-    entry_key,
-    kind_of,
-)
-from batchtui.results.index import NOTHING as NO_FILE
-from batchtui.results.index import Stamp
-from batchtui.results.json_in_text import decode
+from batchtui.results.field_builder import FieldBuilder, Judge, read_value
+from batchtui.results.field_columns import ABSENT, FIRST, KINDS, Absent, Value, ValueColumn, entry_key
+from batchtui.results.field_file import FieldsFile, FieldsHeader, Read, StoredColumn
+from batchtui.results.field_process import FieldProcess, second_share
 from batchtui.results.view import ResultSet, View
-from batchtui.store import files
 from batchtui.store.records import FIELDS
-
-MAGIC = b"batchtui-fields\0"
-VERSION = 1
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -72,41 +49,14 @@ class Field(msgspec.Struct, frozen=True):
         return real[0] if len(real) == 1 else "mixed" if real else "null"
 
 
-class _Stored(msgspec.Struct, frozen=True):
-    """Where a column lies in the file."""
-
-    path: str
-    keys: Key
-    rows: int
-    kinds: dict[str, int]
-    entries: int
-    long: int
-    sizes: tuple[int, int, int, int]
-    """Bytes of its rows (0 when they are all lines), codes, long values' sizes, and entries."""
-    code_type: str
-    checksum: int
-    respelled: dict[int, tuple[str, ...]] = {}
-
-
-class _Header(msgspec.Struct, frozen=True, kw_only=True):
-    version: int = VERSION
-    byteorder: str = sys.byteorder
-    results: Stamp
-    requests: Stamp
-    schemas: Stamp
-    lines: int
-    notes: tuple[str, ...]
-    columns: tuple[_Stored, ...]
-
-
 class Fields:
     """The fields of one batch's answers.  Rows are result lines: row i is the i-th line that is not blank."""
 
-    def __init__(self, results: ResultSet, header: _Header, read: Callable[[int, int], bytes], start: int) -> None:
+    def __init__(self, results: ResultSet, header: FieldsHeader, read: Read, start: int) -> None:
         self._results = results
         self._header = header
         self._read = read
-        self._places: dict[str, tuple[_Stored, int]] = {}
+        self._places: dict[str, tuple[StoredColumn, int]] = {}
         self._columns: dict[str, ValueColumn] = {}
         self.names: list[Field] = []
         """All fields, in the order in which answers have them."""
@@ -118,7 +68,7 @@ class Fields:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out since there is too much of it, as sentences."""
-        return self._header.notes
+        return self._header.left_out.notes()
 
     def __len__(self) -> int:
         return self._header.lines
@@ -133,24 +83,14 @@ class Fields:
             found = self._columns[path] = self._load(*self._places[path])
         return found
 
-    def _load(self, stored: _Stored, start: int) -> ValueColumn:
-        data = self._read(start, sum(stored.sizes))
-        if zlib.crc32(data) != stored.checksum:
-            raise StoreError("the fields of these results can't be read", advice="open the results again")
-        parts, place = [], 0
-        for size in stored.sizes:
-            parts.append(data[place : place + size])
-            place += size
-        given = array(stored.code_type, parts[1])
-        codes: Sequence[int] = given
-        rows = array("I", parts[0])
+    def _load(self, stored: StoredColumn, start: int) -> ValueColumn:
+        rows, given, entries, sizes, _ = field_file.unpack(self._header, stored, self._read(start, sum(stored.sizes)))
+        codes = given
         if rows:
-            spread = array(stored.code_type, bytes(given.itemsize * len(self)))
+            spread = array(stored.code_type, bytes(array(stored.code_type).itemsize * len(self)))
             for row, code in zip(rows, given, strict=True):
                 spread[row] = code
             codes = spread
-        entries = [_value(line) for line in parts[3].split(b"\n")] if stored.entries else []
-        sizes = array("I", parts[2])
         long = dict(zip(sizes[::3], sizes[1::3], strict=True))
         sources = dict(zip(sizes[::3], sizes[2::3], strict=True))
 
@@ -159,26 +99,6 @@ class Fields:
             return read_value(self._results.read(row), sources[row], stored.keys, wanted)
 
         return ValueColumn(codes, entries, read_long, lambda: long, stored.respelled)
-
-
-def _value(line: bytes) -> Value:
-    found = decode(line)
-    return Json(line.decode()) if isinstance(found, dict | list) else found
-
-
-_encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
-
-
-_PLAIN = frozenset({str, int, bool, type(None)})
-
-
-def _written(value: Value) -> Value | Raw:
-    """A value as the encoder takes it, so that it is read back as what it is."""
-    if isinstance(value, Json):
-        return Raw(value.text.encode())
-    if isinstance(value, Decimal) and (text := str(value)).lstrip("-").isdigit():
-        return Raw(f"{text}E0".encode())
-    return value
 
 
 def check_answers(results: ResultSet, schema: Schema, work: Work = UNWATCHED) -> None:
@@ -207,135 +127,48 @@ def open_fields(results: ResultSet, work: Work = UNWATCHED) -> Fields:
 
     Raises StoreError, and Stopped.
     """
-    found = None if results.partial else _load(results.folder / FIELDS, results)
+    found = None if results.partial else _stored(results)
     return _read(results, work) if found is None else found
 
 
+def _stored(results: ResultSet) -> Fields | None:
+    """The fields that are kept, if they were made from these very results and requests."""
+    try:
+        file = FieldsFile(results.folder / FIELDS)
+    except OSError:
+        return None
+    found = field_file.read_header(file.read, file.size, results)
+    return None if found is None else Fields(results, found[0], file.read, found[1])
+
+
 def _read(results: ResultSet, work: Work, judge: Judge | None = None) -> Fields:
-    path = results.folder / FIELDS
     builder = FieldBuilder(results, judge)
     if results.stored:
-        builder.read_all(work)
-    header, body = _packed(results, builder)
+        _read_lines(results, builder, work, alone=judge is not None)
+    header, body = field_file.pack(results, builder)
     if results.stored and not results.partial:
         with suppress(StoreError):  # A read-only disk still shows its fields.
-            _save(path, header, body)
-            saved = _load(path, results)
+            field_file.save(results.folder / FIELDS, header, body)
+            saved = _stored(results)
             if saved is not None:
                 return saved
     data = b"".join(body)
     return Fields(results, header, lambda start, size: data[start : start + size], 0)
 
 
-def _packed(results: ResultSet, builder: FieldBuilder) -> tuple[_Header, list[bytes]]:
-    body: list[bytes] = []
-    stored = []
-    every = array("I", range(results.header.lines)).tobytes()
-    for column in builder.columns:
-        each, data = _pack(column, every)
-        stored.append(each)
-        body.append(data)
-    header = _Header(
-        results=results.header.results,
-        requests=results.header.requests,
-        schemas=results.header.schemas,
-        lines=results.header.lines,
-        notes=builder.notes(),
-        columns=tuple(stored),
-    )
-    return header, body
-
-
-def _pack(column: ColumnBuilder, every: bytes) -> tuple[_Stored, bytes]:
-    """A column as it is stored; ``every`` are the rows of one that all answers have."""
-    top = FIRST + len(column.entries)
-    code_type = "B" if top < 1 << 8 else "H" if top < 1 << 16 else "I"
-    codes = array(code_type, column.codes) if code_type != "I" else column.codes
-    rows = column.rows.tobytes()
-    sizes = array("I", [number for each in column.long for number in each])
-    odd = not _PLAIN.issuperset(map(type, column.entries))
-    entries = _encode_lines([*map(_written, column.entries)] if odd else column.entries)[:-1]
-    parts = (b"" if rows == every else rows, codes.tobytes(), sizes.tobytes(), entries)
-    data = b"".join(parts)
-    stored = _Stored(
-        column.path,
-        column.keys,
-        len(column.rows),
-        _kinds(column),
-        len(column.entries),
-        len(column.long),
-        (len(parts[0]), len(parts[1]), len(parts[2]), len(parts[3])),
-        code_type,
-        zlib.crc32(data),
-        column.respelled,
-    )
-    return stored, data
-
-
-def _kinds(column: ColumnBuilder) -> dict[str, int]:
-    if len(set(map(type, column.entries))) == 1 and not column.long and not isinstance(column.entries[0], Json):
-        return {kind_of(column.entries[0]): len(column.rows)}
-    found = dict.fromkeys(KINDS, 0)
-    kinds = [kind_of(value) for value in column.entries]
-    for code, count in column.counts().items():
-        if code >= FIRST:
-            found[kinds[code - FIRST]] += count
-        else:
-            found["text" if code == LONG_TEXT else "array"] += count
-    return {kind: count for kind, count in found.items() if count}
-
-
-def _save(path: Path, header: _Header, body: list[bytes]) -> None:
-    head = msgspec.json.encode(header)
-    with files.atomic(path, lasting=False) as file:
-        file.write(MAGIC + len(head).to_bytes(8, "little") + zlib.crc32(head).to_bytes(4, "little") + head)
-        for data in body:
-            file.write(data)
-
-
-def _load(path: Path, results: ResultSet) -> Fields | None:
-    """The fields at ``path`` if they are ours, and made from these very results and requests; None otherwise."""
-    try:
-        with plainfile.opened(path) as file:
-            fd = os.dup(file.fileno())
-    except OSError:
-        return None
-    held = _File(fd)
-    start = len(MAGIC) + 12
-    begin = held.read(0, start)
-    size = int.from_bytes(begin[len(MAGIC) : start - 4], "little")
-    if begin[: len(MAGIC)] != MAGIC or size > held.size:
-        return None
-    head = held.read(start, size)
-    try:
-        header = msgspec.json.decode(head, type=_Header)
-    except msgspec.MsgspecError:
-        return None
-    made_from = (header.results, header.requests, header.schemas, header.version, header.byteorder)
-    now = (results.header.results, results.header.requests, results.header.schemas, VERSION, sys.byteorder)
-    whole = held.size == start + size + sum(sum(each.sizes) for each in header.columns)
-    if zlib.crc32(head).to_bytes(4, "little") != begin[-4:] or made_from != now or not whole:
-        return None
-    return None if header.results == NO_FILE else Fields(results, header, held.read, start + size)
-
-
-class _File:
-    """An open file of fields, closed when nobody reads it any more."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self.size = os.fstat(fd).st_size
-
-    def read(self, start: int, size: int) -> bytes:
-        """A stretch of it; raises StoreError."""
-        try:
-            return os.pread(self._fd, size, start)
-        except OSError as error:
-            raise files.explain(error, "can't read the fields") from error
-
-    def __del__(self) -> None:
-        with suppress(OSError):
-            os.close(self._fd)
+def _read_lines(results: ResultSet, builder: FieldBuilder, work: Work, *, alone: bool) -> None:
+    """Read every answer: of many the later ones by a second process, or here all the same when it does not manage."""
+    lines = results.header.lines
+    first = lines if alone or results.partial else second_share(results)
+    if first == lines:
+        builder.read(0, lines, work)
+    else:
+        with FieldProcess(results, first) as second:
+            builder.read(0, first, work)
+            found = second.answer(work)
+        if found is None or not builder.join(*found):
+            builder.read(first, lines, work)
+    builder.finish()
 
 
 class ViewFields:

@@ -18,8 +18,8 @@ from batchtui.domain.outcome import CUT_SHORT, INVALID, OUTCOMES, SUCCEEDED, Err
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Json, ValueColumn, as_text
 from batchtui.results.index import COST_DIGITS, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey
-from batchtui.results.names import SCOPES, names_of
-from batchtui.results.row_match import in_source_order
+from batchtui.results.names import SCOPES, Name, names_of
+from batchtui.results.source_order import by_source
 from batchtui.results.view import Rows, View
 
 KEYS = (
@@ -47,6 +47,8 @@ def sort(view: View, rows: Iterable[int], key: str, *, reverse: bool = False) ->
     """Rows in the order of ``key``, one of KEYS or the name of a column or field; equal ones keep theirs, and those
     without a value come last.  An unknown key leaves the order as it is.  Raises StoreError.
     """
+    if key == "source":
+        return by_source(view, rows, reverse=reverse)
     given = list(rows)
     if key in KEYS:
         return array("I", sorted(given, key=_key(view, key), reverse=reverse))
@@ -79,14 +81,6 @@ def _ranks(column: ValueColumn) -> list[int]:
     return ranks
 
 
-def _source_places(view: View) -> array[int]:
-    """Where each row stands in its source, counted from 0."""
-    found = array("I", bytes(4 * len(view)))
-    for place, row in enumerate(in_source_order(view)):
-        found[row] = place
-    return found
-
-
 def _key(view: View, key: str) -> Callable[[int], Any]:
     if key == "file":
         return int
@@ -108,8 +102,6 @@ def _key(view: View, key: str) -> Callable[[int], Any]:
     if key == "outcome":
         outcome, cut = view.column("outcome"), view.column("cut")
         return lambda row: (outcome[row], cut[row])
-    if key == "source":
-        return _source_places(view).__getitem__
     if key in ("tokens", "in"):
         names = ("input", "cache_write", "cache_read") + (("output",) if key == "tokens" else ())
         columns = [view.column(name) for name in names]
@@ -207,31 +199,28 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERYTHING = Filter()
-_ASKED = frozenset({"id", "line", "attempt", "older", "model", "file", "source", "prompt"})
-"""Our fields that say nothing of what was answered."""
+_ASKED = frozenset({"id", "custom_id", "line", "attempt", "older", "model", "file", "source", "prompt"})
+"""What we say of a request that tells nothing of its answer."""
 
 
 def tells_answers(view: View, key: str) -> bool:
-    """Whether a condition on, or an order by, one of our fields or a name tells something of an answer."""
-    if key in _ASKED:
-        return False
-    found = None if key in _OURS or key in KEYS else names_of(view).find(_inner(key))
-    if found is None and key.lower() in _ASKED:
-        return False
-    if found is None or found.scope == "answer":
-        return True
-    return found.scope == "run" and found.key not in ("custom_id", "model", "attempt")
+    """Whether the order by ``key``, as ``sort`` takes it, tells something of the answers.  Raises StoreError."""
+    return _tells(None if key in KEYS else names_of(view).find(_inner(key)), key)
 
 
 def reads_answers(view: View, chosen: Filter) -> bool:
     """Whether which rows pass a filter tells something of their answers.  For a thread; raises StoreError."""
-    words = any(not word.in_request for word in chosen.words)
-    return words or bool(chosen.regex) or any(_tells(view, term) for term in chosen.terms)
+    if chosen.regex or any(not word.in_request for word in chosen.words):
+        return True
+    fields = [term.field for term in chosen.terms]
+    return any(_tells(None if _is_state(field) else names_of(view).find(_inner(field)), field) for field in fields)
 
 
-def _tells(view: View, term: Term) -> bool:
-    found = names_of(view).find(_inner(term.field))
-    return tells_answers(view, term.field) if found is None or found.scope == "run" else found.scope == "answer"
+def _tells(name: Name | None, ours: str) -> bool:
+    """Whether a name tells something of an answer; where there is none, whether our field does."""
+    if name is None:
+        return ours.lower() not in _ASKED
+    return name.scope == "answer" or (name.scope == "run" and name.key not in _ASKED)
 
 
 def of_requests(view: View, chosen: Filter, work: Work = UNWATCHED) -> Filter:
@@ -355,6 +344,11 @@ def _by_ours(view: View, rows: Rows, term: Term) -> Rows:
     return _by_state(view, rows, term) if term.field in ("is", "outcome") else _by_name(view, rows, term)
 
 
+def _is_state(field: str) -> bool:
+    """Whether it is ``is``, which no column and no field of that name goes before."""
+    return field.lower() == "is"
+
+
 def _inner(key: str) -> str:
     """The name within len(…), or the name itself."""
     return key[4:-1] if key.startswith("len(") else key
@@ -362,7 +356,7 @@ def _inner(key: str) -> str:
 
 def _column_of(view: View, term: Term, work: Work) -> ValueColumn | None:
     """The column that a condition is on; None for our own fields, in any case.  A column or field of such a name goes first."""
-    if term.field.lower() == "is":
+    if _is_state(term.field):
         _check(term)
         return None
     names = names_of(view, work)

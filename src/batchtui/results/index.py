@@ -152,13 +152,17 @@ class Columns:
 
     def id_texts(self) -> list[str]:
         """All custom_ids in one go."""
-        starts = array("Q", [0])
-        starts.extend(self.id_end[:-1])
-        blob = bytes(self.ids)
-        if blob.isascii():
-            text = blob.decode("ascii")
-            return [text[start:end] for start, end in zip(starts, self.id_end, strict=False)]
-        return [blob[start:end].decode("utf-8", "replace") for start, end in zip(starts, self.id_end, strict=False)]
+        return texts_in(self.ids, self.id_end)
+
+
+def texts_in(joined: bytearray, ends: array[int]) -> list[str]:
+    """Texts that are kept as one, each given by where it ends."""
+    spans = zip(chain((0,), ends), ends, strict=False)
+    if joined.isascii():
+        text = joined.decode("ascii")
+        return [text[start:end] for start, end in spans]
+    blob = bytes(joined)
+    return [blob[start:end].decode("utf-8", "replace") for start, end in spans]
 
 
 class Index(msgspec.Struct):
@@ -235,17 +239,23 @@ def load_requests(path: Path, requests: Stamp) -> Index | None:
     return _load(path, NOTHING, requests, frozenset({"request_offset", "request_length", "id_end"}))
 
 
-def _load(path: Path, results: Stamp, requests: Stamp, wanted: frozenset[str]) -> Index | None:
+def load_lines(path: Path, results: Stamp, requests: Stamp) -> Index | None:
+    """Places of the lines and what they are matched to in an index that was loaded whole: no other column is there."""
+    return _load(path, results, requests, frozenset({"offset", "length", "outcome", "seq"}), proven=True)
+
+
+def _load(path: Path, results: Stamp, requests: Stamp, wanted: frozenset[str], *, proven: bool = False) -> Index | None:
     try:
         with plainfile.opened(path) as file:
-            index = _read(file.fileno(), wanted)
+            index = _read(file.fileno(), wanted, proven=proven)
     except (OSError, ValueError, msgspec.MsgspecError, MemoryError):
         return None
     fits = index is not None and index.header.results == results and index.header.requests == requests
     return index if fits else None
 
 
-def _read(fd: int, wanted: frozenset[str]) -> Index | None:
+def _read(fd: int, wanted: frozenset[str], *, proven: bool) -> Index | None:
+    """The wanted columns; of a ``proven`` file its checksum is not asked for."""
     size = os.fstat(fd).st_size
     start = len(MAGIC) + 8
     begin = os.pread(fd, start, 0)
@@ -263,11 +273,15 @@ def _read(fd: int, wanted: frozenset[str]) -> Index | None:
         return None
     for name, _ in LAYOUT:
         column: array[int] = getattr(columns, name)
-        part = os.pread(fd, header.rows * column.itemsize, place)
-        checksum = zlib.crc32(part, checksum)
-        if name in wanted:
-            column.frombytes(part)
-        place += len(part)
+        size = header.rows * column.itemsize
+        if name in wanted or not proven:
+            part = os.pread(fd, size, place)
+            checksum = zlib.crc32(part, checksum)
+            if name in wanted:
+                column.frombytes(part)
+        place += size
+    if proven:
+        return Index(header, columns)
     ids = os.pread(fd, header.ids_size, place)
     columns.ids += ids
     checksum = zlib.crc32(ids, checksum)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import struct
-import subprocess
 import time
 from array import array
 from collections.abc import Iterable, Iterator
@@ -44,15 +43,7 @@ def find_regex(view: View, chosen: Filter, asked: Iterable[Rows], work: Work = U
     numbers = {member: n for n, member in enumerate(m for m, each in enumerate(view.members) if each.stored)}
     fds = tuple(view.members[member].results_fd() for member in numbers)
     task = msgspec.json.encode(Task(chosen.regex, chosen.case, fds)) + b"\n" + _records(view, rows, numbers)
-    child = subprocess.Popen(
-        subpython.command("batchtui.results.regex_worker"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        pass_fds=fds,
-        start_new_session=True,
-        env=subpython.environment(),
-    )
+    child = subpython.start("batchtui.results.regex_worker", pass_fds=fds)
     try:
         assert child.stdin is not None
         assert child.stdout is not None
@@ -62,12 +53,7 @@ def find_regex(view: View, chosen: Filter, asked: Iterable[Rows], work: Work = U
         for numbers_found in _answers(child.stdout.fileno(), work):
             yield array("I", (rows[number] for number in numbers_found))
     finally:
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        subpython.end(child)
 
 
 def _records(view: View, rows: Rows, numbers: dict[int, int]) -> bytes:

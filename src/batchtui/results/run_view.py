@@ -11,7 +11,7 @@ from pathlib import Path
 from batchtui.domain.batch import Tally
 from batchtui.domain.errors import StoreError
 from batchtui.domain.money import PriceTable
-from batchtui.domain.outcome import INVALID, MISSING, OUTCOMES, USABLE, WAITING, standing
+from batchtui.domain.outcome import OUTCOMES, USABLE, standing
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_check import Schema
 from batchtui.results.index import DUPLICATE, KINDS, UNEXPECTED, Columns, GroupKey
@@ -47,7 +47,6 @@ class RunView(View):
         return len(self._member)
 
     def close(self) -> None:
-        """Give the files back."""
         for member in self.members:
             member.close()
 
@@ -120,7 +119,6 @@ class RunView(View):
         self._older.setdefault(row, []).append(loser)
 
     def attempt_of(self, member: int) -> int:
-        """Which attempt of the run a member was, 0 for the first."""
         return self._attempts[member]
 
     def good_after(self) -> list[tuple[int, int]]:
@@ -132,11 +130,9 @@ class RunView(View):
         return found
 
     def older_count(self, row: int) -> int:
-        """How many other results there are for the row's request."""
         return len(self._older.get(row, ()))
 
     def older(self, row: int) -> list[tuple[int, int]]:
-        """The other results for the row's request as (member, row there), the latest first."""
         return sorted(self._older.get(row, ()), key=lambda at: (self._attempts[at[0]], at), reverse=True)
 
     def column(self, name: str) -> Sequence[int]:
@@ -161,7 +157,6 @@ class RunView(View):
         return found
 
     def id(self, row: int) -> str:
-        """A row's custom_id."""
         return self.members[self._member[row]].id(self._place[row])
 
     def ids(self) -> list[str]:
@@ -170,7 +165,6 @@ class RunView(View):
         return [parts[member][place] for member, place in zip(self._member, self._place, strict=True)]
 
     def place(self, row: int) -> tuple[int, int]:
-        """A row's member and its row number there."""
         return self._member[row], self._place[row]
 
     def spots(self) -> tuple[Rows, Sequence[int]]:
@@ -178,10 +172,6 @@ class RunView(View):
         return self._member, self._place
 
     def block(self, rows: Sequence[int]) -> bytes | None:
-        """The lines of several rows with the newlines between them; None unless they follow one another in one file.
-
-        Raises StoreError.
-        """
         if len(self.members) == 1:
             return self.members[0].read_block([self._place[row] for row in rows])
         return super().block(rows)
@@ -208,16 +198,16 @@ class RunView(View):
     @property
     def tally(self) -> Tally:
         """Counts of the rows shown; tokens and costs of everything that was paid."""
-        counts = Counter(self.column("outcome"))
-        flags, flaws = Counter(self.column("flags")), Counter(self.column("cut"))
+        counts, flags = self.counts(), bytes(self.column("flags"))
+        flagged = {flag: flags.count(flag) for flag in set(flags)}
         tallies = [member.tally for member in self.members]
         return Tally(
-            lines=len(self) - counts[MISSING] - counts[WAITING],
-            **{name: counts[code] for code, name in enumerate(OUTCOMES) if name != "waiting"},
-            cut_short=sum(count for flaw, count in flaws.items() if flaw not in (0, INVALID)),
-            invalid=flaws[INVALID],
-            unexpected=sum(count for flag, count in flags.items() if flag & UNEXPECTED),
-            duplicates=sum(count for flag, count in flags.items() if flag & DUPLICATE),
+            lines=len(self) - counts["missing"] - counts["waiting"],
+            **{name: counts[name] for name in OUTCOMES if name != "waiting"},
+            cut_short=counts["cut_short"],
+            invalid=counts["invalid"],
+            unexpected=sum(count for flag, count in flagged.items() if flag & UNEXPECTED),
+            duplicates=sum(count for flag, count in flagged.items() if flag & DUPLICATE),
             input_tokens=sum(tally.input_tokens for tally in tallies),
             output_tokens=sum(tally.output_tokens for tally in tallies),
             cache_write_tokens=sum(tally.cache_write_tokens for tally in tallies),

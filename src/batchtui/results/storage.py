@@ -40,7 +40,7 @@ class ResultSink:
     """Takes results as they come from the API, byte for byte, and indexes them on the way.
 
     What came is in ``results.jsonl.part`` until ``finish`` finds it whole; with ``beside`` it is in ``results.jsonl.new``,
-    and what is here already stays until ``holding.keep_better`` has compared the two.  With ``resume`` a part that is
+    and what is here already stays until ``keep_better`` has compared the two.  With ``resume`` a part that is
     there is taken up again, cut after its last whole line: ``bytes`` says where to go on.  Raises StoreError.
     """
 
@@ -111,7 +111,7 @@ class ResultSink:
         """Everything came: make it ``results.jsonl`` and write its index.
 
         Raises IncompleteResults when a request has no result or the last line is torn (``accept_short`` takes it all
-        the same, for a service that keeps sending so few), and StoreError; the file is kept then.
+        the same, for an API that keeps sending so few), and StoreError; the file is kept then.
         """
         indexer = self._indexer
         try:

@@ -288,11 +288,12 @@ class View(ABC):
 
     def counts(self) -> dict[str, int]:
         """Rows by how they ended (``outcome.STANDINGS``), which add up; and ``all``, ``succeeded``, ``good`` (usable)."""
-        by_outcome, flaws = Counter(self.column("outcome")), Counter(self.column("cut"))
-        found = {name: by_outcome[code] for code, name in enumerate(OUTCOMES)}
-        cut = len(self) - flaws[0] - flaws[INVALID]
-        usable = found["succeeded"] - cut - flaws[INVALID]
-        ended = {"usable": usable, "cut_short": cut, "invalid": flaws[INVALID]}
+        outcomes, flaws = bytes(self.column("outcome")), bytes(self.column("cut"))
+        found = {name: outcomes.count(code) for code, name in enumerate(OUTCOMES)}
+        invalid = flaws.count(INVALID)
+        cut = len(self) - flaws.count(0) - invalid
+        usable = found["succeeded"] - cut - invalid
+        ended = {"usable": usable, "cut_short": cut, "invalid": invalid}
         return {"all": len(self), "good": usable, **ended, **found}
 
     @cached_property
@@ -540,18 +541,20 @@ class ResultSet(View):
 
 _BEHIND = 1 << 40
 """Sorts behind every request."""
+_NOTHING = (1 << 32) - 1
+"""A place that no row took."""
 
 
 def as_sent(view: View) -> Rows:
     """A view's rows in the order of the requests, those of no request at the end."""
     seq = view.column("seq")
-    if isinstance(seq, range) or seq == array("i", range(len(view))):
+    if isinstance(seq, range):
         return array("I", seq)
-    if min(seq, default=0) >= 0 and max(seq, default=0) < len(view):
-        # As many places as rows: each row goes where it belongs, unless two want the same place.
-        rows = array("q", [-1]) * len(view)
+    # As many places as rows: each row goes where it belongs, one of no request (-1) to the last, unless two want the same.
+    rows = array("I", [_NOTHING]) * len(view)
+    with suppress(IndexError):
         for row, place in enumerate(seq):
             rows[place] = row
-        if -1 not in rows:
-            return array("I", rows)
+        if _NOTHING not in rows:
+            return rows
     return array("I", sorted(range(len(view)), key=lambda row: seq[row] if seq[row] >= 0 else _BEHIND))

@@ -34,7 +34,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 async def look_back(gateway: Gateway, since: Callable[[], datetime | None]) -> Look:
-    """Look at the batches created at ``since`` or later; None reads the whole list.  Raises service errors.
+    """Look at the batches created at ``since`` or later; None reads the whole list.  Raises errors of the API.
 
     ``since`` is asked after each page: how the API's clock stands to ours is only known once a reply came.
     """

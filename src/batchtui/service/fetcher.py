@@ -57,7 +57,7 @@ class Fetcher:
         self._under_way: dict[str, asyncio.Task[BatchRecord]] = {}
         self._whole_only: set[str] = set()
         """Batches whose partial results are of no use: the next fetch begins at the beginning."""
-        self.brought: set[str] = set()
+        self.fetched: set[str] = set()
         """Batches whose results were stored by this program since it began."""
         self.next_try: dict[str, datetime] = {}
         """When to try again, for records that could not be written."""
@@ -119,9 +119,9 @@ class Fetcher:
 
     async def _locked_fetch(self, record: BatchRecord, again: bool) -> BatchRecord:
         try:
-            tally = await self._brought(record, again)
+            tally = await self._fetched(record, again)
             stored = self._stored(record, tally)
-            self.brought.add(record.local_id)
+            self.fetched.add(record.local_id)
             await asyncio.to_thread(give_back, record.requests)
             return stored
         except IncompleteResults as error:
@@ -144,7 +144,7 @@ class Fetcher:
         finally:
             self.context.emit(events.Transfer(record.local_id, None))
 
-    async def _brought(self, record: BatchRecord, again: bool) -> Tally:
+    async def _fetched(self, record: BatchRecord, again: bool) -> Tally:
         """The tally of whole results, downloaded unless they are here already; raises IncompleteResults."""
         folder = self.context.history.folder(record.local_id)
         # A kill may have come between a download and the comparison with what was here.

@@ -40,9 +40,9 @@ class _Staged(msgspec.Struct):
     answer: str | None = None
 
 
-def random_name(length: int = 6) -> str:
+def random_name() -> str:
     """Random characters for a local id, none that look alike."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
 class PlanCommitter:

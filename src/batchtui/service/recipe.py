@@ -5,7 +5,6 @@ A retry's holds only what it changed.  Batches that were adopted, and runs of ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -84,10 +83,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return bool(self.template_text)
 
 
-def recipe_of(plan: Plan, *, api_version: str, changes: Mapping[str, str] | None = None) -> Recipe | None:
-    """The recipe of a plan that is about to be sent; None of a retry that changes nothing."""
+def recipe_of(plan: Plan, *, api_version: str) -> Recipe | None:
+    """The recipe of a plan that is about to be sent; None of a retry."""
     if plan.retry_of or plan.origin is None:
-        return Recipe(made_from="retry", changes=dict(changes)) if changes else None
+        return None
     origin = plan.origin
     return Recipe(
         made_from=_made(origin),

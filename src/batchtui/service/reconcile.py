@@ -88,7 +88,7 @@ class Reconciler:
         return True
 
     async def settle(self, record: BatchRecord) -> BatchRecord:
-        """One look for an unconfirmed batch; returns its record afterwards.  Raises service errors."""
+        """One look for an unconfirmed batch; returns its record afterwards.  Raises errors of the API."""
         return self._settle(record.local_id, await self._look([record]))
 
     async def _look(self, records: Sequence[BatchRecord]) -> Look:
@@ -446,7 +446,7 @@ class Reconciler:
         """Look for a refused batch that was sent, before its requests are sent again.
 
         None when it was not created, its record when it was (it is adopted), or why that can't be told yet.  Raises
-        service errors.
+        errors of the API.
         """
         now = self.context.clock()
         look = await self._look([prior])

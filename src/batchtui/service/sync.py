@@ -135,7 +135,7 @@ class RemoteBatches:
     async def sync(self, poller: Poller, fetcher: Fetcher, work: Work) -> SyncReport:
         """Look, settle, send, adopt, fetch; one failure stops no other."""
         waiting = {r.local_id for r in self.context.history.all() if r.waiting}
-        brought = set(fetcher.brought)
+        before = set(fetcher.fetched)
         state = await poller.look()
         if state.blind_since is not None:
             return SyncReport(
@@ -150,7 +150,7 @@ class RemoteBatches:
                 f"; {trouble.advice}" if trouble.advice else ""
             )
         failed: dict[str, str] = {}
-        owed = [
+        due = [
             r
             for r in self.context.history.all()
             if r.results_due
@@ -158,8 +158,8 @@ class RemoteBatches:
             and self.context.mine(r)
             and (r.unknown_at is None or ripe(r.next_try_at, self.context.clock()))
         ]
-        for number, record in enumerate(owed, 1):
-            work.tell("fetch", number, len(owed), "batches", note=record.local_id)
+        for number, record in enumerate(due, 1):
+            work.tell("fetch", number, len(due), "batches", note=record.local_id)
             try:
                 await fetcher.fetch(record.local_id)
             except BatchtuiError as trouble:
@@ -168,7 +168,7 @@ class RemoteBatches:
         stored = {r.local_id for r in after if r.results == "stored"}
         return SyncReport(
             # The look begins fetches of its own, which may be done before their turn comes here.
-            fetched=tuple(r.local_id for r in after if r.local_id in fetcher.brought - brought),
+            fetched=tuple(r.local_id for r in after if r.local_id in fetcher.fetched - before),
             adopted=tuple(adopted),
             sent=tuple(r.local_id for r in after if r.local_id in waiting and not r.waiting),
             failed={local_id: why for local_id, why in failed.items() if local_id not in stored},

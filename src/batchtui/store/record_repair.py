@@ -19,10 +19,14 @@ S = TypeVar("S", bound=msgspec.Struct)
 MOST = 10**15
 """No number of ours is larger."""
 _DECODER = msgspec.json.Decoder(BatchRecord)
-_SUSPECT = re.compile(
-    rb'[:\s,\[]-?[\d.]{16}|[:\s,\[]-?[\d.]+[eE]|\d\dT\d\d:\d\d:[\d.]+"|"(?!19|20|21)\d{4}-\d\d-\d\dT|T[\d:.]+[+-](?!00:00)'
+_NUMBER = re.compile(rb":0(?:0{15}|0*+e)")
+"""A number of 16 digits or with an exponent, where all digits are 0 and all that may stand before a number is a colon."""
+_FOLDED = bytes.maketrans(b"123456789.\t\n\r\v\f ,[E", b"0" * 10 + b":" * 8 + b"e")
+"""Makes them so: a pattern that begins with letters of its own is searched for ten times as quickly."""
+_TIME = re.compile(
+    rb'T(?:(?<=\d\dT)\d\d:\d\d:[\d.]++"|(?<="\d{4}-\d\d-\d\dT)(?<!"(?:19|20|21)\d\d-\d\d-\d\dT)|[\d:.]++[+-](?!00:00))'
 )
-"""What an unbelievable value has; most records have none of it, and need no second look."""
+"""A time without an offset, of a far year, or with another offset than UTC's."""
 _MUST = frozenset({"schema", "local_id", "id", "run", "status", "results", "retry_of", "foreign", "not_ours"})
 """Fields that decide what may be sent or fetched: without them there is no record."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -34,9 +38,15 @@ def read_record(raw: bytes) -> tuple[BatchRecord, bool]:
         record = _DECODER.decode(raw)
     except msgspec.ValidationError:
         return _mended(raw), True
-    if not _SUSPECT.search(raw) or _sane(record):
+    if not _suspect(raw) or _sane(record):
         return record, False
     return _mended(raw), True
+
+
+def _suspect(raw: bytes) -> bool:
+    """True where an unbelievable value may stand; most records have none of it, and need no second look."""
+    folded = raw.translate(_FOLDED).replace(b":-", b":")
+    return _TIME.search(raw) is not None or _NUMBER.search(folded) is not None
 
 
 def _mended(raw: bytes) -> BatchRecord:

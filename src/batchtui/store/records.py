@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -318,7 +317,7 @@ class History:
                 folder.rename(trash)
             except OSError as error:
                 raise files.explain(error, f"can't delete {folder}") from error
-        shutil.rmtree(trash, ignore_errors=True)
+        _remove_tree(trash)
         with self._guard:
             self._cache.pop(local_id, None)
 
@@ -327,10 +326,10 @@ class History:
         with contextlib.suppress(OSError):
             for entry in list(os.scandir(self.root)):
                 if entry.name.startswith(_TRASH):
-                    shutil.rmtree(entry.path, ignore_errors=True)
+                    _remove_tree(entry.path)
 
     def resolve(self, text: str) -> BatchRecord:
-        """The record for a local id, a service's id, a unique beginning of either, a run's title, or ``last``.
+        """The record for a local id, an id of the API, a unique beginning of either, a run's title, or ``last``.
 
         Raises InputError.
         """
@@ -372,6 +371,12 @@ class History:
         """Whether an id or title that is not here is the demo's."""
         demo = History(paths.demo_dir(self.data)).all()
         return bool(text) and any(text in (r.title, r.local_id, r.id) for r in demo)
+
+
+def _remove_tree(folder: str | Path) -> None:
+    import shutil  # Takes longer to import than the rest of this module.
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _near_title(text: str, records: Sequence[BatchRecord]) -> str:

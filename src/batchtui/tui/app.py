@@ -120,6 +120,13 @@ class BatchtuiApp(Guard, App[int]):
         if not self._batch_count:
             self.typed.painted(screen)
 
+    def _load_screen_css(self, screen: Screen[Any]) -> None:
+        # For a file that is not yet there Textual parses all of them anew and styles every screen once more.
+        for path in screen.css_path:
+            if not self.stylesheet.has_source(str(path), ""):
+                self.stylesheet.read(path)
+        super()._load_screen_css(screen)
+
     def get_driver_class(self) -> type[Driver]:
         """The terminal's, where keys are read together with what was seen by then."""
         found = super().get_driver_class()

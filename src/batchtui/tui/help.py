@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from typing import Any
 
 from textual import events
@@ -12,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from batchtui import safetext
+from batchtui.present.cells import hanging
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui import bindings
 from batchtui.tui.bindings import sign_of
@@ -61,13 +61,8 @@ def _keys(screen: Screen[Any], room: int) -> list[Piece]:
         parts += ["\n"] if kind_number != last else []
         last = kind_number
         keys = f"{shown[0]} … {shown[-1]}" if name.endswith(".tab") and len(shown) > 1 else " ".join(shown)
-        parts += [(f"{keys:<12}", "bold $text-primary"), f" {_hanging(safetext.line(tip, 100), 13, room)}\n"]
+        parts += [(f"{keys:<12}", "bold $text-primary"), f" {hanging(safetext.line(tip, 100), 13, room)}\n"]
     return parts
-
-
-def _hanging(text: str, at: int, room: int) -> str:
-    """A text that begins ``at`` cells from the left, its further lines below its first."""
-    return f"\n{' ' * at}".join(textwrap.wrap(text, max(10, room - at))) or text
 
 
 def _signs(room: int) -> list[Piece]:
@@ -92,7 +87,7 @@ def _signs(room: int) -> list[Piece]:
     ]
     parts: list[Piece] = [("Signs\n", "bold")]
     for sign, color, meaning in signs:
-        parts += [(f"{sign}  ", color), f"{_hanging(meaning, 3, room)}\n"]
+        parts += [(f"{sign}  ", color), f"{hanging(meaning, 3, room)}\n"]
     parts.append(
         (
             "~ before a price: an estimate.  Left: until the batch expires, or until the API deletes its results.",

@@ -24,8 +24,8 @@ def work_for(screen: MessagePump) -> Work:
     return Work(lambda progress: screen.post_message(Progressed(progress)))
 
 
-def progress_line(progress: Progress, key: str = "esc") -> Content:
-    """How far the check has come, and the key that stops it."""
+def progress_line(progress: Progress) -> Content:
+    """How far the work has come, and the key that stops it."""
     stage = safetext.line(progress.stage, 40)
     if progress.unit == "bytes":
         done = numbers.size(progress.done)
@@ -36,6 +36,4 @@ def progress_line(progress: Progress, key: str = "esc") -> Content:
         total += f" {safetext.line(progress.unit, 20)}"
     bar = f"{numbers.bar(progress.done, progress.total, 20)} " if progress.total else ""
     note = f" · {safetext.line(progress.note, 60)}" if progress.note else ""
-    return Content.assemble(
-        (stage.capitalize() + "  ", "bold"), bar, f"{done}{total}{note}", (f"   {key} stops", "dim")
-    )
+    return Content.assemble((stage.capitalize() + "  ", "bold"), bar, f"{done}{total}{note}", ("   esc stops", "dim"))

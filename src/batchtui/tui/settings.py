@@ -138,7 +138,6 @@ class SettingRows(ListedRows[Row]):
     """Rows for a row list; a row's key is its kind and name."""
 
     def key(self, index: int) -> Hashable:
-        """Kind and name."""
         return self.rows[index].key
 
     def cells(self, index: int) -> Sequence[Cell]:
@@ -163,7 +162,6 @@ class SettingsScreen(BaseScreen[None]):
         self._before = 0
 
     def compose(self) -> ComposeResult:
-        """Where the file lies, the settings, what happened."""
         yield Static("", id="settings-title", markup=False)
         yield RowList(COLUMNS, id="settings-list")
         yield StatusLine()

@@ -20,7 +20,7 @@ from textual.app import ScreenStackError
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 if TYPE_CHECKING:
     from textual.widget import Widget
@@ -43,12 +43,17 @@ def is_input(message: Message) -> bool:
 
 def is_line(widget: object) -> bool:
     """Whether what is typed into a widget is text."""
-    return isinstance(widget, Input | TextArea)
+    return isinstance(widget, Input) or _is_area(widget)
+
+
+def _is_area(widget: object) -> bool:
+    """Whether a widget is a text of several lines."""
+    # By name, for the start is not to wait for its import.
+    return any(kind.__name__ == "TextArea" for kind in type(widget).__mro__)
 
 
 def is_list(widget: object) -> bool:
     """Whether a widget is the list that a picker dropped down."""
-    # By name, for the start is not to wait for its import.
     return type(widget).__name__ == "SelectOverlay"
 
 
@@ -360,7 +365,7 @@ def _is_sign(event: events.Event | None) -> bool:
 
 def _edits(event: events.Event, line: object) -> bool:
     if isinstance(event, events.Key):
-        return event.is_printable or event.key in (_EDITING_LINES if isinstance(line, TextArea) else _EDITING)
+        return event.is_printable or event.key in (_EDITING_LINES if _is_area(line) else _EDITING)
     return isinstance(event, events.Paste)
 
 

@@ -10,8 +10,9 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import completion, words
-from batchtui.cli.commands.submit import bring_runs
-from batchtui.cli.downloads import bring_ended
+from batchtui.cli.commands.submit import download_runs
+from batchtui.cli.downloads import download_ended
+from batchtui.cli.options import file_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options, set_option, settings_of
 from batchtui.cli.session import Session, verb
@@ -25,9 +26,7 @@ from batchtui.service.again import AgainChange
 @click.argument("sources", nargs=-1, metavar="[SOURCE...]", shell_complete=completion.files)
 @click.option("--reread", is_flag=True, help="Read the files that the run was made from as they are now.")
 @click.option("--model", default="", metavar="MODEL", help="Another model for every request.")
-@click.option(
-    "--template", type=click.Path(path_type=Path), metavar="FILE", default=None, help="Another template for the rows."
-)
+@file_option("--template", help="Another template for the rows.")
 @set_option
 @send_options
 @click.option("--dry-run", is_flag=True, help="Only check, price and show what differs from the run.")
@@ -57,7 +56,7 @@ def again_(
     place = output_place(session, sending, sources)
     settings = {**settings_of(changes), **({"model": msgspec.json.encode(model).decode()} if model else {})}
     change = AgainChange(sources=sources, reread=reread, template=template, set=settings)
-    _bring(session, service, service.again(record).recipe_runs, sources)
+    _download(session, service, service.again(record).recipe_runs, sources)
     with session.work() as work:
         again = service.again(record)
         plan = service.plan_again(again, change, work=work, stdin=sys.stdin.buffer if "-" in sources else None)
@@ -75,7 +74,7 @@ def again_(
     return send(session, service, plan, sending, place, title=title, allow_cost=blocked is not None)
 
 
-def _bring(session: Session, service: Service, runs: tuple[str, ...], sources: tuple[str, ...]) -> None:
+def _download(session: Session, service: Service, runs: tuple[str, ...], sources: tuple[str, ...]) -> None:
     """Download what is due of the runs that rows are taken from."""
-    bring_runs(session, service, sources)
-    bring_ended(session, service, [r for r in service.records() if r.run in runs])
+    download_runs(session, service, sources)
+    download_ended(session, service, [r for r in service.records() if r.run in runs])

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     "--format",
     "format_",
     type=click.Choice(["text", "csv"]),
-    default=None,
     help="With --field: text (the default), or csv: the rows that differ.",
 )
 @table_options
@@ -105,11 +104,12 @@ def _tell_rows(session: Session, found: Comparison, fields: list[Agreement], eve
 
 
 def _agreements(views: tuple[View, ...], work: Work) -> list[Agreement]:
-    from batchtui.results.field_scores import agreements, shared
+    from batchtui.results.field_scores import agreements
     from batchtui.results.names import names_of
+    from batchtui.results.row_match import matched
 
     one, other = views
-    return agreements((one, other), (names_of(one, work), names_of(other, work)), shared(one, other))
+    return agreements((one, other), (names_of(one, work), names_of(other, work)), matched(one, other))
 
 
 def _field_compared(

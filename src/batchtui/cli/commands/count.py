@@ -8,10 +8,11 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import brought
+from batchtui.cli.downloads import downloaded
+from batchtui.cli.options import format_option
 from batchtui.cli.output import print_json, show, terminal_width
 from batchtui.cli.place import Destination, write_table
-from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
+from batchtui.cli.row_choice import RowChoice, row_options
 from batchtui.cli.session import Session, verb
 from batchtui.present import counts as present
 from batchtui.present import symbols
@@ -25,15 +26,11 @@ TOP = 30
 @click.argument("field", metavar="FIELD")
 @click.argument("by", metavar="[BY]", required=False, default="")
 @run_option("Merge the whole run, its retries included")
-@ONLY
-@filter_options
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "csv"]), default="text", help="text (the default), or csv."
-)
+@row_options()
+@format_option
 @click.option(
     "--top",
     type=click.IntRange(min=0),
-    default=None,
     metavar="N",
     help="text: show the N most frequent values, 0 for all; on a terminal 30 unless given.",
 )
@@ -44,10 +41,7 @@ def count_(
     field: str,
     by: str,
     run: bool | None,
-    only: tuple[str, ...],
-    filter_: str,
-    regex: bool,
-    case: bool,
+    chosen: RowChoice,
     format_: str,
     top: int | None,
 ) -> int:
@@ -57,12 +51,11 @@ def count_(
 
     service = session.service()
     record, run = batch_or_run(service, id_, run)
-    records = brought(session, service, record, run=run)
-    wanted = wanted_filter(filter_, case, regex)
+    records = downloaded(session, service, record, run=run)
     with session.work() as work:
         view = service.open_results(record.local_id, run=run, work=work)
         names = names_of(view, work)
-        rows = chosen_rows(view, only, wanted)
+        rows = chosen.rows(view)
         counts: Any = count(view, names, field, by, rows, work)
     words.say_not_included(records, run=run)
     words.say_of_figures(names.notes, view.repeats(rows))

@@ -147,13 +147,13 @@ def _store(service: Service) -> list[Check]:
         if not os.access(data, os.W_OK):
             checks.append(("error", "data folder", "can't be written"))
     checks += [("warning", "record", f"{path}: {why}") for path, why in service.unreadable()]
-    owed = sum(1 for r in records if r.results_due)
-    if owed:
+    due = sum(1 for r in records if r.results_due)
+    if due:
         checks.append(
             (
                 "warning",
                 "results",
-                f"{numbers.plural(owed, 'ended batch', 'ended batches')} not downloaded: batchtui sync",
+                f"{numbers.plural(due, 'ended batch', 'ended batches')} not downloaded: batchtui sync",
             )
         )
     open_ones = sum(1 for r in records if r.status == "unconfirmed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +14,19 @@ import msgspec
 from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import bring_joined, brought
+from batchtui.cli.downloads import download_joined, downloaded
+from batchtui.cli.options import file_option, force_option, strict_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, choose_destination
-from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
-from batchtui.cli.session import Session, strict_option, verb
+from batchtui.cli.row_choice import EVERY_ROW, RowChoice, row_options
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import InputError
 from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
-from batchtui.results.filter import EVERYTHING, Filter
 from batchtui.results.names import split_names
 from batchtui.results.spreadsheet import BOM
+from batchtui.results.view import View
 from batchtui.service import Service
 
 if TYPE_CHECKING:
@@ -36,30 +38,24 @@ _MAX_SCHEMA = 16_000_000
 
 @verb("results")
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
-@click.option(
+@file_option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default=None,
     help="Write to FILE; its ending says the format. A folder for --format files, - for standard output.",
 )
 @click.option(
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    default=None,
     help="jsonl (the default): as received; json: {custom_id: text}.",
 )
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@force_option
 @click.option(
     "--columns",
-    default=None,
     metavar="NAMES",
     help="csv, parquet, sqlite: only these columns, in this order: topic,answer.sentiment,run.cost_usd.",
 )
-@ONLY
-@filter_options
+@row_options()
 @run_option("Merge the whole run, its retries included")
 @click.option(
     "--unfold/--no-unfold",
@@ -73,14 +69,7 @@ _MAX_SCHEMA = 16_000_000
     is_flag=True,
     help="Every row of the source, also skipped rows (not sent) and rows without a result (no answer).",
 )
-@click.option(
-    "--schema",
-    "schema_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default=None,
-    help="Check answers by this JSON Schema where the request asked for none.",
-)
+@file_option("--schema", "schema_file", help="Check answers by this JSON Schema where the request asked for none.")
 @click.option(
     "--with-origin",
     is_flag=True,
@@ -103,73 +92,72 @@ def results_(
     output: Path | None,
     format_: str | None,
     force: bool,
-    only: tuple[str, ...],
-    filter_: str,
-    regex: bool,
-    case: bool,
+    chosen: RowChoice,
     run: bool | None,
-    schema_file: Path | None,
-    strict: bool,
-    raw: bool,
     columns: str | None,
+    unfold: bool | None,
+    parsed: bool,
+    bom: bool,
+    all_rows: bool,
+    schema_file: Path | None,
     with_origin: bool,
     others: tuple[str, ...],
-    **how: Any,
+    strict: bool,
+    raw: bool,
 ) -> int:
     """Write the results of a batch, or of its whole run, to standard output or to FILE, in the order of the source."""
-    all_rows = bool(how["all_rows"])
     service = session.service()
-    wanted = wanted_filter(filter_, case, regex)
-    chosen = split_names(columns or "")
-    if columns is not None and not chosen:
+    names = split_names(columns or "")
+    if columns is not None and not names:
         raise InputError("--columns names no column", advice="leave it out for all columns")
     schema = _read_schema(schema_file) if schema_file is not None else None
     record, run = batch_or_run(service, id_, run)
-    if all_rows and (only or not wanted.empty):
+    if all_rows and chosen.options:
         raise InputError("--all-rows can't be combined with --only or --filter", advice="leave out one of them")
     place = choose_destination(session, output, format_, force=force)
     joined = _others(service, record, with_origin, others)
-    check_options(
-        place.format_, columns=columns, unfold=how["unfold"], parsed=how["parsed"], bom=how["bom"], joined=joined
-    )
-    records = brought(session, service, record, run=run)
-    bring_joined(session, service, joined)
-    if hidden := service.hidden_answers([record]):
-        from batchtui.present.scores import hidden_exported
-
-        say(f"warning: {hidden_exported(hidden)}")
+    check_options(place.format_, columns=columns, unfold=unfold, parsed=parsed, bom=bom, joined=joined)
+    records = downloaded(session, service, record, run=run)
+    download_joined(session, service, joined)
+    _warn_of_hidden(service, record)
+    how = ExportOptions(columns=names, unfold=unfold, parsed=parsed, bom=bom, all_rows=all_rows)
     written = write_results(
         session,
         service,
         record,
         run=run,
         place=place,
-        only=only,
-        wanted=wanted,
+        chosen=chosen,
         raw=raw,
-        columns=chosen,
         schema=schema,
         others=joined,
         **how,
     )
-    chosen_by = [option for option, given in (("--only", only), ("--filter", filter_)) if given]
-    if not written and chosen_by and not session.json:
-        say(f"no result matches {' and '.join(chosen_by)}")
+    if not written and chosen.options and not session.json:
+        say(f"no result matches {' and '.join(chosen.options)}")
     if place.dest is not None:
         say(f"{numbers.plural(written, 'result')} written to {place.dest}")
     _say_left_out(service, records, skipped=not all_rows, run=run)
-    standing = _standing(service, record, run, schema) if run or schema is not None else None
-    tally, whole = (standing.tally, standing.whole) if standing is not None else (None, None)
-    if standing is not None and schema is not None:
-        say(standing.by_schema(safetext.line(str(schema_file), 80)))
-    _tell(session, records, place, whole)
-    if whole is not None:
-        return int(whole["succeeded"] < whole["requests"] or (strict and whole["good"] < whole["requests"]))
-    code = words.exit_code(records, strict=strict)
-    return code or int(strict and tally is not None and words.tally_failed(tally, strict=True) > 0)
+    if not run and schema is None:
+        _tell(session, records, place)
+        return words.exit_code(records, strict=strict)
+    counted = _counted(service, record, run, schema)
+    if schema is not None:
+        say(counted.by_schema(safetext.line(str(schema_file), 80)))
+    _tell(session, records, place, counted.run)
+    return counted.exit_code(records, strict)
 
 
-def _tell(session: Session, records: Sequence[BatchRecord], place: Destination, whole: dict[str, Any] | None) -> None:
+def _warn_of_hidden(service: Service, record: BatchRecord) -> None:
+    if hidden := service.hidden_answers([record]):
+        from batchtui.present.scores import hidden_exported
+
+        say(f"warning: {hidden_exported(hidden)}")
+
+
+def _tell(
+    session: Session, records: Sequence[BatchRecord], place: Destination, run: dict[str, Any] | None = None
+) -> None:
     """The records, where their results went and how the run stands, as JSON; without --json only how the run stands."""
     if session.json:
         print_json(
@@ -177,11 +165,11 @@ def _tell(session: Session, records: Sequence[BatchRecord], place: Destination, 
                 "records": records,
                 "output": str(place.dest) if place.dest else None,
                 "skipped": sum(r.skipped for r in records),
-                **({"run": whole} if whole else {}),
+                **({"run": run} if run else {}),
             }
         )
-    elif whole is not None:
-        say(_run_line(whole))
+    elif run is not None:
+        say(_run_line(run))
 
 
 def _say_left_out(service: Service, records: Sequence[BatchRecord], *, skipped: bool, run: bool) -> None:
@@ -224,11 +212,11 @@ def _read_schema(path: Path) -> Schema:
         raise InputError(f"{path} is not a valid JSON Schema: {why}") from error
 
 
-class _Standing(NamedTuple):
-    """The counts of what was written; of a run also how it stands merged, and what all of it cost."""
+class _Counted(NamedTuple):
+    """What was written, counted; of a run also how it stands merged, and what all of it cost."""
 
     tally: Tally
-    whole: dict[str, Any] | None
+    run: dict[str, Any] | None
     checked: tuple[int, int, int]
     """Results that --schema checks, the invalid ones of these, and results whose requests asked for a schema."""
 
@@ -240,34 +228,40 @@ class _Standing(NamedTuple):
         rest = f"; {numbers.plural(others, 'other')} checked by the schema that the request asked for" if others else ""
         return f"{invalid:,} of {numbers.plural(results, 'result')} invalid by {name}{rest}"
 
+    def exit_code(self, records: Sequence[BatchRecord], strict: bool) -> int:
+        """1 when some of the run did not succeed; of a batch alone as its record says, and with ``strict`` as counted."""
+        if self.run is not None:
+            return int(self.run["good" if strict else "succeeded"] < self.run["requests"])
+        code = words.exit_code(records, strict=strict)
+        return code or int(strict and words.tally_failed(self.tally, strict=True) > 0)
 
-def _standing(service: Service, record: BatchRecord, run: bool, schema: Schema | None) -> _Standing:
+
+def _counted(service: Service, record: BatchRecord, run: bool, schema: Schema | None) -> _Counted:
     view = service.open_results(record.local_id, run=run, schema=schema)
-    tally, good = view.tally, view.counts()["good"]
-    after = [{"attempt": attempt, "good": total} for attempt, total in view.good_after()]
-    checked = view.checked_by_other() if schema is not None else (0, 0, 0)
-    view.close()
-    whole = (
-        None
-        if not run
-        else {
-            "requests": len(view),
-            "succeeded": tally.succeeded,
-            "cut_short": tally.cut_short,
-            "invalid": tally.invalid,
-            "good": good,
-            "good_after": after,
-            "cost_usd": None if tally.unpriced else tally.cost_usd,
-            "cost_missing": tally.cost_missing,
-        }
-    )
-    return _Standing(tally, whole, checked)
+    with contextlib.closing(view):
+        checked = view.checked_by_other() if schema is not None else (0, 0, 0)
+        return _Counted(view.tally, _merged(view) if run else None, checked)
 
 
-def _run_line(whole: dict[str, Any]) -> str:
-    steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in whole["good_after"])
-    paid = numbers.at_least(numbers.usd(whole["cost_usd"]), bool(whole["cost_missing"]))
-    return f"whole run: {whole['good']:,} of {whole['requests']:,} usable ({steps}), {paid} in all"
+def _merged(view: View) -> dict[str, Any]:
+    """How a run stands, as --json tells it."""
+    tally = view.tally
+    return {
+        "requests": len(view),
+        "succeeded": tally.succeeded,
+        "cut_short": tally.cut_short,
+        "invalid": tally.invalid,
+        "good": view.counts()["good"],
+        "good_after": [{"attempt": attempt, "good": total} for attempt, total in view.good_after()],
+        "cost_usd": None if tally.unpriced else tally.cost_usd,
+        "cost_missing": tally.cost_missing,
+    }
+
+
+def _run_line(run: dict[str, Any]) -> str:
+    steps = ", ".join(f"{each['good']:,} after attempt {each['attempt'] + 1}" for each in run["good_after"])
+    paid = numbers.at_least(numbers.usd(run["cost_usd"]), bool(run["cost_missing"]))
+    return f"whole run: {run['good']:,} of {run['requests']:,} usable ({steps}), {paid} in all"
 
 
 def write_results(
@@ -277,8 +271,7 @@ def write_results(
     *,
     run: bool,
     place: Destination,
-    only: Sequence[str] = (),
-    wanted: Filter = EVERYTHING,
+    chosen: RowChoice = EVERY_ROW,
     raw: bool = False,
     schema: Schema | None = None,
     others: Sequence[BatchRecord] = (),
@@ -286,27 +279,26 @@ def write_results(
 ) -> int:
     """Write results to a file or to standard output; how many there were."""
     dest, format_, how["replace"] = place
-    how.setdefault("note", say)
+    how["note"] = say
     with session.work(dest is not None) as work:
         view = service.open_results(record.local_id, run=run, work=work, schema=schema)
-        rows = chosen_rows(view, only, wanted)
-        unchecked = batch.unchecked(view.unchecked)
-        if unchecked:
+        rows = chosen.rows(view)
+        if unchecked := batch.unchecked(view.unchecked):
             say(f"warning: {unchecked}; --schema FILE checks by another")
-        out: Any
-        if dest is not None:
-            out = dest
-        elif session.json:
+        if dest is None and session.json:
             return 0
-        else:
-            out = _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
         how["joined"] = joined = service.join_runs(view, others, work) if others else []
         try:
-            return service.export(view, rows, format_, out, work=work, **how)
+            return service.export(view, rows, format_, dest or _stdout(raw), work=work, **how)
         finally:
             for each in joined:
                 each.close()
             sys.stdout.flush()
+
+
+def _stdout(raw: bool) -> Any:
+    """Standard output as a binary file; on a terminal made safe unless it is to be ``raw``."""
+    return _SafeOut() if sys.stdout.isatty() and not raw else sys.stdout.buffer
 
 
 class _SafeOut:

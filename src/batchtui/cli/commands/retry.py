@@ -10,9 +10,9 @@ import click
 from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import bring_due
+from batchtui.cli.downloads import download_due
 from batchtui.cli.output import print_json, say
-from batchtui.cli.row_choice import filter_options, filtered, wanted_filter
+from batchtui.cli.row_choice import RowChoice, filtered, row_options
 from batchtui.cli.sending import (
     Sending,
     follow_options,
@@ -36,8 +36,7 @@ from batchtui.service.retry import Notes
 
 @verb("retry")
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
-@click.option("--only", multiple=True, type=click.Choice(ONLY), help="Only these outcomes (repeatable).")
-@filter_options
+@row_options(ONLY)
 @set_option
 @run_option("Retry all batches of the run")
 @follow_options
@@ -46,10 +45,7 @@ def retry_(
     session: Session,
     id_: str,
     *,
-    only: tuple[str, ...],
-    filter_: str,
-    regex: bool,
-    case: bool,
+    chosen: RowChoice,
     changes: tuple[str, ...],
     run: bool | None,
     sending: Sending,
@@ -59,18 +55,18 @@ def retry_(
     service = session.service()
     record, run = batch_or_run(service, id_, run)
     place = output_place(session, sending)
-    settings, wanted = settings_of(changes), wanted_filter(filter_, case, regex)
+    settings = settings_of(changes)
     over = [r for r in service.run_of(record) if r.status in ("ended", "refused")] if run else []
     records = over or [record]
-    bring_due(session, service, records)
+    download_due(session, service, records)
     with session.work() as work, service.retry([r.local_id for r in records], work) as retry:
-        rows = retry.rows(only or NOT_SUCCEEDED)
-        if not wanted.empty:
-            passed = set(filtered(retry.view, wanted, work))
+        rows = retry.rows(chosen.only or NOT_SUCCEEDED)
+        if not chosen.filter.empty:
+            passed = set(filtered(retry.view, chosen.filter, work))
             rows = array("I", (row for row in rows if row in passed))
         plan = retry.plan(rows, settings, work)
         notes = retry.notes(rows, settings)
-        left_alone = {} if only else {each: len(retry.rows([each])) for each in ("invalid", "cut_short")}
+        left_alone = {} if chosen.only else {each: len(retry.rows([each])) for each in ("invalid", "cut_short")}
     words.say_plan(plan)
     _say_left_alone(left_alone, records)
     _say_notes(notes)
@@ -97,7 +93,7 @@ def _say_left_alone(counts: Mapping[str, int], records: Sequence[BatchRecord]) -
 def _say_notes(notes: Notes) -> None:
     for group in notes.useless:
         text = safetext.line(group.title, 160)
-        say(f"warning: {group.count:,} × {text} (fails again as is)\n  → {group.advice}")
+        say(f"warning: {group.count:,} × {text} (fails again as is)", group.advice)
     if notes.downloading:
         say(f"{notes.downloading:,} requests are not sent: their results are still being downloaded")
     for line in notes.difference:

@@ -9,10 +9,11 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
-from batchtui.cli.downloads import brought
+from batchtui.cli.downloads import downloaded
+from batchtui.cli.options import format_option
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import table_options, table_place, write_table
-from batchtui.cli.row_choice import ONLY, chosen_rows, filter_options, wanted_filter
+from batchtui.cli.row_choice import RowChoice, row_options
 from batchtui.cli.session import Session, verb
 from batchtui.present import scores as present
 
@@ -28,11 +29,8 @@ from batchtui.present import scores as present
     help="A column with the right values, a file by id (FILE:COLUMN names its column), review, or review:ID.",
 )
 @run_option("Merge the whole run, its retries included")
-@ONLY
-@filter_options
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "csv"]), default=None, help="text (the default), or csv."
-)
+@row_options()
+@format_option
 @table_options
 def score_(
     session: Session,
@@ -41,11 +39,8 @@ def score_(
     field: str,
     gold: str,
     run: bool | None,
-    only: tuple[str, ...],
-    filter_: str,
-    regex: bool,
-    case: bool,
-    format_: str | None,
+    chosen: RowChoice,
+    format_: str,
     output: Path | None,
     force: bool,
 ) -> int:
@@ -58,14 +53,13 @@ def score_(
 
     service = session.service()
     record, run = batch_or_run(service, id_, run)
-    records = brought(session, service, record, run=run)
-    wanted = wanted_filter(filter_, case, regex)
+    records = downloaded(session, service, record, run=run)
     place = table_place(session, output, format_, force=force)
     with session.work() as work:
         view = service.open_results(record.local_id, run=run, work=work)
         names = names_of(view, work)
         name = names.resolve(field)
-        rows = chosen_rows(view, only, wanted)
+        rows = chosen.rows(view)
         found: Any = score_field(view, names, name, service.gold(view, names, name, gold, record), rows)
     words.say_not_included(records, run=run)
     words.say_of_figures(names.notes, view.repeats(rows))

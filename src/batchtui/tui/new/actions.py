@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, Stopped
 from batchtui.domain.plan import Plan, Problem
 from batchtui.domain.work import Work
-from batchtui.intake.drafts import Draft
 from batchtui.intake.preview import Previewer
 from batchtui.intake.renderer import read_template
 from batchtui.paths import NoFolder, expanded
@@ -208,50 +208,51 @@ async def submit(screen: NewScreen) -> None:
     twin = await screen.in_thread(screen.service.duplicate_of, plan)
     if screen.app.screen is not screen:
         return
-    title = screen.batch_title()
-    lines = _confirm_lines(screen, plan, title)
-    if twin is not None:
-        lines.append(_warning(f"The same requests are already in progress as {batch.name(twin)}: you would pay twice."))
-    question = f"Submit {numbers.plural(len(plan.parts), 'batch', 'batches')}?"
-    stopped_by = screen.checked.stopped_by
-    grave = twin is not None or bool(stopped_by)
-    if not await screen.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave)):
+    title, allow_cost, again = screen.batch_title(), bool(screen.checked.stopped_by), twin is not None
+    if not await _agreed(screen, plan, title, twin):
         return
     now = await ask_send_now(screen.app, screen.service, plan)
     if now is None or await screen.current_plan() is not plan:
         return
     screen.checked.hand_over()
-    sent: list[Draft] = []
-
-    async def recorded() -> None:
-        kept = await screen.drafts.forget()
-        if kept is not None:
-            sent.append(kept)
-
     upload = UploadScreen(
         plan,
-        title=title,
-        allow_cost=bool(stopped_by),
-        again=twin is not None,
-        send_now=now,
-        recorded=lambda: run_task(screen, recorded()),  # Of this screen: it goes on when the upload is left.
+        partial(screen.service.submit, plan, title=title, allow_cost=allow_cost, again=again, send_now=now),
+        recorded=lambda: run_task(
+            screen, screen.drafts.forget()
+        ),  # Of this screen: it goes on when the upload is left.
     )
-    records = await screen.app.push_screen_wait(upload)
-    if records == []:
+    if await screen.app.push_screen_wait(upload) == []:
         screen.drafts.resume()
         screen.discard_soon(plan)
         await screen.check_anew()
     elif screen.is_attached:
-        if upload.known:
-            await recorded()
-        if sent and sent[0].template_text and not sent[0].composing:
-            _say_where_template_is(screen, upload.known[0])
-        elif screen.app.screen_stack[-2] is not screen.tui.home and any(record.id for record in upload.known):
-            named = safetext.line(title, 60) or "The batch"
-            screen.say_below(f"{named} submitted.", advice="On home the cursor is on it.", level="good")
-        screen.dismiss(None)
-        if upload.known:
-            screen.tui.home.go_to(upload.known[0])
+        await _leave_sent(screen, upload.known, title)
+
+
+async def _agreed(screen: NewScreen, plan: Plan, title: str, twin: BatchRecord | None) -> bool:
+    """The yes to a plan, of which ``twin`` is in progress already."""
+    lines = _confirm_lines(screen, plan, title)
+    if twin is not None:
+        lines.append(_warning(f"The same requests are already in progress as {batch.name(twin)}: you would pay twice."))
+    question = f"Submit {numbers.plural(len(plan.parts), 'batch', 'batches')}?"
+    grave = twin is not None or bool(screen.checked.stopped_by)
+    return await screen.app.push_screen_wait(Confirm(question, lines, yes="Submit", grave=grave))
+
+
+async def _leave_sent(screen: NewScreen, known: list[BatchRecord], title: str) -> None:
+    """Back from the form whose batches are on record, or to be: the draft goes, the template's place is said."""
+    if known:
+        await screen.drafts.forget()
+    sent = screen.drafts.sent
+    if sent is not None and sent.template_text and not sent.composing:
+        _say_where_template_is(screen, known[0])
+    elif screen.app.screen_stack[-2] is not screen.tui.home and any(record.id for record in known):
+        named = safetext.line(title, 60) or "The batch"
+        screen.say_below(f"{named} submitted.", advice="On home the cursor is on it.", level="good")
+    screen.dismiss(None)
+    if known:
+        screen.tui.home.go_to(known[0])
 
 
 def _say_where_template_is(screen: NewScreen, record: BatchRecord) -> None:

@@ -16,7 +16,7 @@ from textual.message import Message
 from batchtui.domain.errors import InputError, Stopped
 from batchtui.domain.plan import Plan, Problem, ProblemGroup
 from batchtui.domain.work import Progress, Work
-from batchtui.intake.drafts import Form
+from batchtui.intake.compose import Form
 from batchtui.intake.options import IntakeOptions, RunChoice, TableOptions
 from batchtui.paths import expanded
 from batchtui.service.again import AgainChange

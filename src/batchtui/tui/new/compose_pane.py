@@ -18,7 +18,7 @@ from textual.widgets import Button, Input, Select, Static, TextArea
 from batchtui import safetext
 from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
-from batchtui.intake.drafts import Form, Turn, request_from_form
+from batchtui.intake.compose import Form, Turn, request_from_form
 from batchtui.intake.options import IntakeOptions
 from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.widgets.controls import button, line_input
@@ -48,7 +48,6 @@ class TurnEditor(Horizontal):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """A button that changes the role, and the text."""
         yield button(self.role, id=f"role-{self.number}")
         yield area(
             self._text,
@@ -110,7 +109,6 @@ class RequestForm(VerticalScroll):
         self._turns = 0
 
     def compose(self) -> ComposeResult:
-        """Id, model and limit on one line; then what is said; then the rest."""
         request = self._request
         with Horizontal(classes="row"):
             yield Static("Id", classes="label", markup=False)
@@ -272,7 +270,6 @@ class ComposePane(Vertical):
         self._dirty = False
 
     def compose(self) -> ComposeResult:
-        """Which request, and its form."""
         with Horizontal(id="write-which"):
             yield Static("", id="write-count", markup=False)
             yield button("‹", id="write-back")
@@ -326,16 +323,7 @@ class ComposePane(Vertical):
 
     def _made(self, form: Form) -> tuple[bytes | None, tuple[Problem, ...]]:
         assert self._prices is not None
-        return request_from_form(
-            custom_id=form.custom_id,
-            model=form.model,
-            max_tokens=form.max_tokens,
-            system=form.system,
-            turns=[(turn.role, turn.text) for turn in form.turns],
-            extra_json=form.extra_json,
-            options=self._options,
-            prices=self._prices,
-        )
+        return request_from_form(form, self._options, self._prices)
 
     async def load(self, forms: Sequence[Form]) -> None:
         """Show the requests of a draft."""

@@ -73,6 +73,8 @@ class DraftKeeper:
         """Of its file as this form saved or opened it."""
         self._loaded: tuple[str, Stamp | None] = ("", None)
         self._sent = False
+        self.sent: Draft | None = None
+        """The draft that became a batch."""
         self._requests_then: int | None = None
         self._writing = asyncio.Lock()
 
@@ -131,21 +133,25 @@ class DraftKeeper:
         then, self._requests_then = self._requests_then, None
         return then
 
-    async def forget(self) -> Draft | None:
-        """What was composed is a batch now: its draft goes, and is returned; raises StoreError."""
-        return await self.drop(sent=True)
-
-    async def drop(self, *, sent: bool = False) -> Draft | None:
-        """Nothing of the draft is left here: it goes, and is returned; raises StoreError.
-
-        What another program saved under its name since stays, and then nothing is returned.
-        """
+    async def forget(self) -> None:
+        """What was composed is a batch now: its draft goes; raises StoreError."""
         async with self._writing:
-            kept, self.kept, self.name, self._sent = self.kept, None, "", sent or self._sent
-            if kept is None or await asyncio.to_thread(stamp_of, self._data(), kept.name) != self._stamp:
-                return None
-            await asyncio.to_thread(delete_draft, self._data(), kept.name)
-            return kept
+            self._sent, self.sent = True, self.kept or self.sent
+            await self._remove()
+
+    async def drop(self) -> Draft | None:
+        """Nothing of the draft is left in the form: it goes, and is returned where it went; raises StoreError."""
+        async with self._writing:
+            kept = self.kept
+            return kept if await self._remove() else None
+
+    async def _remove(self) -> bool:
+        """Delete the draft's file, and tell whether it was there; what another program saved under its name since stays."""
+        kept, self.kept, self.name = self.kept, None, ""
+        if kept is None or await asyncio.to_thread(stamp_of, self._data(), kept.name) != self._stamp:
+            return False
+        await asyncio.to_thread(delete_draft, self._data(), kept.name)
+        return True
 
     def resume(self) -> None:
         """The form goes on: what is composed from here on is a draft again."""

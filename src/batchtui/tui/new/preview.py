@@ -38,7 +38,6 @@ class PeekRows(ListedRows[Mapping[str, Any]]):
         self._columns = peek.columns[:MOST_COLUMNS]
 
     def key(self, index: int) -> Hashable:
-        """The row's number."""
         return index
 
     def cells(self, index: int) -> Sequence[Cell]:

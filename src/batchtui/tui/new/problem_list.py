@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 
 from rich.cells import cell_len
@@ -16,6 +15,7 @@ from textual.widgets.option_list import Option
 from batchtui import safetext
 from batchtui.domain.plan import Level, Problem, ProblemGroup
 from batchtui.present import numbers
+from batchtui.present.cells import hanging
 from batchtui.tui.widgets.controls import KeyedOptionList
 
 FEW = 3
@@ -72,7 +72,6 @@ class ProblemList(Widget):
         self._rows: list[tuple[ProblemGroup, Problem | None]] = []
 
     def compose(self) -> ComposeResult:
-        """One OptionList."""
         yield KeyedOptionList(markup=False, compact=True)
 
     def show(self, groups: Iterable[ProblemGroup]) -> None:
@@ -131,22 +130,20 @@ class ProblemList(Widget):
         if self._rows:
             self._fill()
 
-    def _hanging(self, text: str, at: int) -> str:
-        """A text that begins ``at`` cells from the left, its further lines below its first."""
-        return f"\n{' ' * at}".join(textwrap.wrap(text, max(20, self.size.width - 1 - at))) or text
-
     def _heading(self, group: ProblemGroup) -> Content:
         mark, style = ("✗ error", "bold $text-error") if group.level == "error" else ("! warning", "bold $text-warning")
         number = f" × {numbers.count(group.count)}" if group.count > 1 else ""
         head = f" {mark}{number}  "
-        return Content.assemble((head, style), self._hanging(safetext.line(group.message, 400), len(head)))
+        return Content.assemble(
+            (head, style), hanging(safetext.line(group.message, 400), len(head), self.size.width - 1)
+        )
 
     def _place(self, group: ProblemGroup, problem: Problem) -> Content:
         where = f"     {safetext.line(problem.where, 120)}"
         name = f"  {safetext.line(problem.custom_id, 64)}" if problem.custom_id else ""
         own = f"  {safetext.line(group.own(problem), 200)}" if group.own(problem) else ""
         if own and cell_len(where + name + own) > self.size.width - 1:
-            own = f"\n       {self._hanging(own.strip(), 7)}"
+            own = f"\n       {hanging(own.strip(), 7, self.size.width - 1)}"
         return Content.assemble((where, "$text-accent"), (name, "dim"), own)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

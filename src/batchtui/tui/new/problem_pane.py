@@ -49,7 +49,6 @@ class ProblemPane(Container):
         self._work = Work()
 
     def compose(self) -> ComposeResult:
-        """The list, and the request."""
         yield ProblemList()
         yield AnswerView("request", id="problem-request")
 

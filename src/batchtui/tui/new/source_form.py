@@ -54,7 +54,6 @@ class SourceForm(Vertical):
             self.asked = asked
 
     def compose(self) -> ComposeResult:
-        """One line each."""
         with Horizontal(classes="form-line"):
             yield Static("Source", classes="form-label", markup=False)
             completes, browses = sign_of("path.complete"), key_of("new.browse")

@@ -121,7 +121,6 @@ class TemplateEditor(Container):
         self.number = 0
 
     def compose(self) -> ComposeResult:
-        """Columns and text left, preview right or below."""
         with Vertical(id="template-left"):
             yield Static("", id="template-columns", markup=False)
             editor = TextArea("", id="template-text", compact=True, highlight_cursor_line=False, tab_behavior="focus")

@@ -52,7 +52,6 @@ class TryScreen(Dialog[None]):
             yield button(f"Send  {sign_of('yes')}", id="yes", action="send", variant="primary")
 
     def on_mount(self) -> None:
-        """No has the focus."""
         self.query_one("#no").focus()
         self.query_one("#try-answer").display = False
         self.query_one("#longest").display = len(self._lines) > 1

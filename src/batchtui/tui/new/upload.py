@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import PurePath
 from typing import Any, ClassVar
 
@@ -98,22 +98,14 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
     def __init__(
         self,
         plan: Plan,
+        submit: Callable[[], Coroutine[Any, Any, list[BatchRecord]]],
         *,
-        title: str = "",
-        retry_of: BatchRecord | None = None,
-        allow_cost: bool = False,
-        again: bool = False,
-        send_now: bool = False,
         recorded: Callable[[], object] | None = None,
     ) -> None:
-        """``recorded`` is called once, when what is sent is on record."""
+        """``submit`` sends the plan on the service's loop; ``recorded`` is called once, when what is sent is on record."""
         super().__init__("Sending", wide=True)
         self._plan = plan
-        self._batch_title = title
-        self._retry_of = retry_of
-        self._allow_cost = allow_cost
-        self._again = again
-        self._send_now = send_now
+        self._submit = submit
         self._recorded = recorded
         self._before: frozenset[str] = frozenset()
         self._records: dict[str, BatchRecord] = {}
@@ -135,7 +127,6 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
             yield button("Continue in background", id="leave", action="leave")
 
     def on_mount(self) -> None:
-        """Begin."""
         self._draw()
         self.query_one("#leave").focus()
         self._before = frozenset(record.local_id for record in self.service.records())
@@ -143,16 +134,7 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
 
     async def _send(self) -> None:
         try:
-            records = await self.ask(
-                self.service.submit(
-                    self._plan,
-                    title=self._batch_title,
-                    retry_of=self._retry_of,
-                    allow_cost=self._allow_cost,
-                    again=self._again,
-                    send_now=self._send_now,
-                )
-            )
+            records = await self.ask(self._submit())
         except BatchtuiError as error:
             self._over([], error)
         else:

@@ -88,7 +88,6 @@ class ColumnsScreen(BaseModal[list[str] | None]):
         self._chosen = list(chosen)
 
     def compose(self) -> ComposeResult:
-        """The list."""
         with Vertical(id="columns"):
             yield Static(self._title, classes="title", markup=False)
             yield RowList(COLUMNS, NameRows(self._names, self._chosen), id="columns-list")

@@ -19,6 +19,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
 from batchtui.present.cells import as_many, names_within
+from batchtui.present.compared import CHANGES
 from batchtui.present.scores import no_rows_shared, told_apart
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
@@ -43,26 +44,6 @@ COLUMNS = (
     Column("tokens", "Out", 7, align="right", priority=3),
     Column("cost", "Cost", 10, align="right", priority=2),
 )
-KINDS = {
-    "differs": ("Differs", "differ", "differs", GLYPHS.partial, "warn"),
-    "fixed": ("Usable now", "usable", "usable now", GLYPHS.good, "good"),
-    "broke": ("Broke", "broke", "broke", GLYPHS.refused, "bad"),
-    "failed": ("Failed in both", "failed", "failed", GLYPHS.warning, "bad"),
-    "same": ("Same", "same", "same", GLYPHS.dot, "muted"),
-    "only_left": ("Only before", "before", "only before", GLYPHS.gone, "muted"),
-    "only_right": ("Only after", "after", "only after", GLYPHS.gone, "muted"),
-}
-"""How a request can have changed: a tab's label and short label, the word in the list with its sign and color."""
-_NONE = {
-    "changed": "No answer changed.",
-    "differs": "No answer differs.",
-    "fixed": "No answer became usable.",
-    "broke": "No answer stopped being usable.",
-    "failed": "No request failed in both.",
-    "same": "No answer is the same in both.",
-    "only_left": "No request is only in the run before.",
-    "only_right": "No request is only in the run after.",
-}
 WIDE, PAUSE = 110, 0.06
 
 
@@ -74,13 +55,12 @@ class PairRows(ListedRows[int]):
         super().__init__(rows)
 
     def key(self, index: int) -> Hashable:
-        """The pair's number."""
         return self.rows[index]
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Id, how it changed, both outcomes, differences of tokens and cost."""
         pair = self.comparison.pair(self.rows[index])
-        _, _, word, sign, style = KINDS[pair.kind]
+        change = CHANGES[pair.kind]
         left, right = pair.left, pair.right
         tokens = cost = ""
         if left is not None and right is not None:
@@ -89,7 +69,7 @@ class PairRows(ListedRows[int]):
             if left.cost_usd is not None and right.cost_usd is not None:
                 dearer = right.cost_usd - left.cost_usd
                 cost = f"{'+' if dearer > 0 else '-'}{numbers.usd_request(abs(dearer))}" if dearer else "="
-        kind = Text(f"{sign} {word}", style=style)
+        kind = Text(f"{getattr(GLYPHS, change.sign)} {change.listed or change.word}", style=change.style)
         return id_cell(pair.custom_id), kind, _state(left), _state(right), tokens, cost
 
 
@@ -144,7 +124,6 @@ class CompareScreen(BaseScreen[None]):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Who is compared, sums, kinds, the list, both answers."""
         yield Static("", id="compare-title", markup=False)
         yield Static("", id="compare-sums", markup=False)
         yield TabLine(keys="compare.tab", id="compare-tabs")
@@ -155,7 +134,6 @@ class CompareScreen(BaseScreen[None]):
         yield KeyLine(self.KEY_LINE, last=("help", "back"))
 
     def on_mount(self) -> None:
-        """Compare at once."""
         self.query_one(RowList).focus()
         self._arrange_panes(self.app.size.width)
         run_task(self, self._compare())
@@ -178,7 +156,7 @@ class CompareScreen(BaseScreen[None]):
         counts = comparison.counts()
         changed = sum(counts.values()) - counts["same"]
         tabs = [Tab("changed", "Changed", "chg", changed)]
-        tabs += [Tab(name, label, short, counts[name]) for name, (label, short, *_) in KINDS.items()]
+        tabs += [Tab(name, change.label, change.short, counts[name]) for name, change in CHANGES.items()]
         self.query_one(TabLine).set_tabs(tabs)
         self._totals = await self.in_thread(comparison.totals)
         self._say_totals(self.app.size.width)
@@ -217,7 +195,8 @@ class CompareScreen(BaseScreen[None]):
         if not counts[most]:
             return "Neither side has results."
         number = self.query_one(TabLine).ids.index(most) + 1
-        return f"{_NONE[tab]}\nPress {key_of(f'compare.tab{number}')} to show {KINDS[most][0]} ({counts[most]:,})."
+        none = "No answer changed." if tab == "changed" else CHANGES[tab].none
+        return f"{none}\nPress {key_of(f'compare.tab{number}')} to show {CHANGES[most].label} ({counts[most]:,})."
 
     def action_tab(self, number: int) -> None:
         """The tab with this number."""

@@ -23,9 +23,10 @@ from batchtui.present.matrix import NOT_USABLE, Matrix
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, diff_lines
 from batchtui.results.field_columns import as_text
-from batchtui.results.field_scores import Agreement, FieldComparison, agreements, compare_field, shared
+from batchtui.results.field_scores import Agreement, FieldComparison, agreements, compare_field
 from batchtui.results.gold import Gold
 from batchtui.results.names import Name, ValueNames, names_of
+from batchtui.results.row_match import matched
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows
 from batchtui.tui.base import BaseScreen, run_task
@@ -57,7 +58,6 @@ class FieldPairRows(ListedRows[int]):
         super().__init__(rows)
 
     def key(self, index: int) -> Hashable:
-        """The pair's number."""
         return self.rows[index]
 
     def cells(self, index: int) -> Sequence[Cell]:
@@ -101,7 +101,6 @@ class FieldCompareScreen(BaseScreen[None]):
         ][:_OWN]
 
     def compose(self) -> ComposeResult:
-        """Title, figures, the matrix, rows, both texts, notes, status, keys."""
         yield Static("", id="score-title", markup=False)
         yield Static("", id="score-figures", markup=False)
         yield MatrixView(id="score-matrix")
@@ -114,7 +113,6 @@ class FieldCompareScreen(BaseScreen[None]):
         yield KeyLine(self.KEY_LINE, last=("help", "back"))
 
     def on_mount(self) -> None:
-        """Compare at once."""
         self._show_pair(False)
         self.query_one(MatrixView).focus()
         run_task(self, self._compare(None))
@@ -277,7 +275,7 @@ async def by_field(
 
     def read() -> tuple[tuple[ValueNames, ValueNames], list[tuple[int, int]], list[Agreement]]:
         names = names_of(views[0]), names_of(views[1])
-        pairs = shared(*views)
+        pairs = matched(*views)
         return names, pairs, agreements(views, names, pairs)
 
     names, pairs, found = await screen.in_thread(read)

@@ -130,7 +130,6 @@ class CountsScreen(BaseScreen[str | None]):
         self._asked = 0
 
     def compose(self) -> ComposeResult:
-        """Title, figures, the list, status, keys."""
         yield Static("", id="counts-title", markup=False)
         yield Static("", id="counts-figures", markup=False)
         yield RowList((), id="counts-list")
@@ -141,7 +140,6 @@ class CountsScreen(BaseScreen[str | None]):
         )
 
     def on_mount(self) -> None:
-        """Count at once."""
         self.query_one(RowList).focus()
         self.count()
 

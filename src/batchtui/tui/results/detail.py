@@ -115,7 +115,6 @@ class DetailPane(Container):
         self._rest: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Request first, as it came first."""
         yield AnswerView("request", id="request")
         yield AnswerView("answer", id="answer")
 

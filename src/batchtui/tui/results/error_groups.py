@@ -42,7 +42,6 @@ class GroupRows(ListedRows[ErrorGroup]):
     """Error groups as rows."""
 
     def key(self, index: int) -> Hashable:
-        """The group's number."""
         return self.rows[index].number
 
     def cells(self, index: int) -> Sequence[Cell]:
@@ -69,7 +68,6 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
         self._groups = groups
 
     def compose(self) -> ComposeResult:
-        """The groups, and what the one under the cursor means."""
         total = sum(group.count for group in self._groups)
         with Vertical(id="groups"):
             title = f"{numbers.plural(total, 'request')} without a usable answer in {numbers.plural(len(self._groups), 'group')}"

@@ -23,7 +23,8 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.results.asked import asks_for_values
 from batchtui.results.export import TABLES, ExportOptions
 from batchtui.results.export_job import there_already
-from batchtui.results.row_match import by_source, skipped_of
+from batchtui.results.skipped import skipped_of
+from batchtui.results.source_order import by_source
 from batchtui.results.table import column_names
 from batchtui.results.view import View
 from batchtui.tui.base import BaseScreen, run_task
@@ -180,7 +181,7 @@ class ExportScreen(Dialog[str]):
         if not (self._whole and self.is_attached):
             return
         skipped = f" ({numbers.plural(self._skipped, 'request')} with errors skipped)" if self._skipped else ""
-        text = f"{key_of('export.all_rows')}: include rows not sent or not answered: {'yes' if self._all_rows else 'no'}{skipped}"
+        text = f"{key_of('export.all_rows')}: include rows not sent or not answered: {_yes(self._all_rows)}{skipped}"
         self.query_one("#export-rows", Static).update(Content.styled(text, "dim"))
 
     def action_all_rows(self) -> None:

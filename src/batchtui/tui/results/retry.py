@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shlex
 import threading
 from collections.abc import Iterable, Sequence
@@ -290,7 +291,8 @@ class RetryScreen(Dialog[bool]):
         if now is None:
             self._plan = plan
             return
-        await self.app.push_screen_wait(UploadScreen(plan, retry_of=self._record, allow_cost=True, send_now=now))
+        submit = functools.partial(self.service.submit, plan, retry_of=self._record, allow_cost=True, send_now=now)
+        await self.app.push_screen_wait(UploadScreen(plan, submit))
         self.dismiss(True)
 
     async def on_unmount(self) -> None:

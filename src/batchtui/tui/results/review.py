@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
@@ -43,6 +43,16 @@ SAMPLE = "review sample"
 """What the rows of a sample are called where they are shown."""
 VALUE_WORDS = "value", "review: enter the value you think is right; then the answer is shown"
 """Label and tip of the keys of a verdict where the answer is hidden."""
+
+
+class _Way(NamedTuple):
+    """A way to draw a sample."""
+
+    words: str
+    equal: bool = False
+    """The same number of each value, not whatever comes."""
+    blind: bool = False
+    """The answers are hidden until they have a verdict."""
 
 
 class ReviewModel:
@@ -125,7 +135,7 @@ class ReviewModel:
         if self._review is None or self._view is not self._screen.view:
             return plain
         if self.hidden:
-            plain = tuple(self._veiled(each) if self._leads(each) else each for each in plain)
+            plain = tuple(self._hiding(each) if self._leads(each) else each for each in plain)
         return (self._column, *plain)
 
     def _leads(self, each: TableColumn) -> bool:
@@ -134,13 +144,13 @@ class ReviewModel:
         key = self._judged.rpartition(".")[2]
         return _of_answer(each) or (scope == "row" and is_likely(name.strip('"'), key))
 
-    def _veiled(self, each: TableColumn) -> TableColumn:
+    def _hiding(self, each: TableColumn) -> TableColumn:
         cell = each.cell
 
-        def veiled(view: View, row: ResultRow) -> Cell:
-            return _veil() if self.hides(row.number) else cell(view, row)
+        def shown(view: View, row: ResultRow) -> Cell:
+            return _hidden_cell() if self.hides(row.number) else cell(view, row)
 
-        return replace(each, cell=veiled, hides=self.hides)
+        return replace(each, cell=shown, hides=self.hides)
 
     @property
     def hidden(self) -> frozenset[int]:
@@ -230,30 +240,39 @@ class ReviewModel:
             self._screen.say("Verdict removed.")
             return
         own = (await self._screen.in_thread(answered, self._screen.view, names, self.field))[row]
-        value: str | None = own if right else None
         if self.hides(row):
-            chosen = await self._right_value(names, f"What is the right {self._field_shown}?", None)
-            if chosen is None:
-                return
-            value = chosen or None
-            verdict = "right" if value is not None and value == own else "wrong"
-            said = "right" if verdict == "right" else f"wrong: the model answered {name_of(own or NOT_USABLE)}"
-            self._screen.say(said[:1].upper() + said[1:], level="good" if verdict == "right" else "warn")
-        elif right and own is None and self._judged:
-            self._screen.say(
-                f"This answer is not usable. Press {key_of('review.wrong')} to give the right value.",
-                level="warn",
-            )
-            return
-        elif not right and self.field.scope != "run":
-            chosen = await self._right_value(names, f"Wrong. What is the right {self._field_shown}?", own)
-            if chosen is None:
-                return
-            value = chosen or None
-        elif right and self.field.scope == "run":
-            value = None
-        await self._say(review, row, verdict, value, before.note if before is not None else "")
-        self._next(review, row)
+            found = await self._blind_verdict(names, own)
+        else:
+            found = await self._open_verdict(names, verdict, own)
+        if found is not None:
+            await self._say(review, row, *found, before.note if before is not None else "")
+            self._next(review, row)
+
+    async def _blind_verdict(self, names: ValueNames, own: str | None) -> tuple[Judged, str | None] | None:
+        """The verdict on a hidden answer by the value that you give, and that value; None when that was left."""
+        value = await self._right_value(names, f"What is the right {self._field_shown}?", None)
+        if value is None:
+            return None
+        if value and value == own:
+            self._screen.say("Right", level="good")
+            return "right", value
+        self._screen.say(f"Wrong: the model answered {name_of(own or NOT_USABLE)}", level="warn")
+        return "wrong", value or None
+
+    async def _open_verdict(
+        self, names: ValueNames, verdict: Judged, own: str | None
+    ) -> tuple[Judged, str | None] | None:
+        """The verdict on an answer that is shown, and the right value where it has one; None when none was given."""
+        if not self._judged:
+            return verdict, None
+        if verdict == "wrong":
+            value = await self._right_value(names, f"Wrong. What is the right {self._field_shown}?", own)
+            return None if value is None else (verdict, value or None)
+        if own is None:
+            wrong = key_of("review.wrong")
+            self._screen.say(f"This answer is not usable. Press {wrong} to give the right value.", level="warn")
+            return None
+        return verdict, own
 
     async def note(self) -> None:
         """Write a note on the answer under the cursor; an empty one takes it away."""
@@ -282,8 +301,9 @@ class ReviewModel:
 
     async def _right_value(self, names: ValueNames, title: str, own: str | None) -> str | None:
         """The right value, "" when it isn't said, None when left."""
-        assert self.field is not None
-        found = await self._screen.in_thread(lambda: labels_of(names.column(self.field)))  # type: ignore[arg-type]
+        field = self.field
+        assert field is not None
+        found = await self._screen.in_thread(lambda: labels_of(names.column(field)))
         values = [value for value, _ in Counter(found).most_common(MOST_VALUES) if value is not None and value != own]
         choices = [(value, safetext.line(value, 60)) for value in values if len(value) <= 200]
         choices += [(_OTHER, "another value…"), (_UNKNOWN, "leave empty")]
@@ -370,43 +390,55 @@ class ReviewModel:
         self.field = await choose_field(self._screen, names, "Review which field?")
         if self.field is None:
             return
-        typed = await self._screen.app.push_screen_wait(
-            Ask(
-                f"Sample how many of {numbers.plural(len(rows), 'usable answer')}?",
-                value=str(min(30, len(rows))),
-                replaced=True,
-            )
-        )
-        if typed is None:
+        size = await self._sample_size(len(rows))
+        if size is None:
             return
-        if not typed.strip().isdecimal() or not int(typed):
-            self._screen.say(f"{typed} is not a number of answers.", level="warn")
-            return
-        field = safetext.line(self.field.bare, 40)
-        ways = [("random", "At random"), ("random blind", "At random, answers hidden until your verdict")]
-        if self.field.scope == "answer":
-            ways += [
-                ("equal", f"The same number of each {field}"),
-                ("equal blind", f"The same number of each {field}, answers hidden until your verdict"),
-            ]
-        else:
-            ways = ways[:1]
-        way = await self._screen.app.push_screen_wait(Choose("Draw the sample", ways))
+        way = await self._way_to_draw(self.field)
         if way is None:
             return
-        labels = await self._screen.in_thread(answered, view, names, self.field) if "equal" in way else None
+        labels = await self._screen.in_thread(answered, view, names, self.field) if way.equal else None
         drawn = draw(
             [self._keys[row] for row in rows],
-            int(typed),
+            size,
             at=datetime.now(UTC),
             field=self._judged,
             by=self.field.bare if labels is not None else "",
             values=[labels[row] or "" for row in rows] if labels is not None else None,
-            blind="blind" in way,
+            blind=way.blind,
         )
         await self._screen.in_thread(review.begin, drawn)
         await self._ready(review)
         self._show_sample(review)
+
+    async def _sample_size(self, usable: int) -> int | None:
+        """How many answers are drawn; None when that was left, or is no number."""
+        typed = await self._screen.app.push_screen_wait(
+            Ask(
+                f"Sample how many of {numbers.plural(usable, 'usable answer')}?",
+                value=str(min(30, usable)),
+                replaced=True,
+            )
+        )
+        if typed is None:
+            return None
+        if not typed.strip().isdecimal() or not int(typed):
+            self._screen.say(f"{typed} is not a number of answers.", level="warn")
+            return None
+        return int(typed)
+
+    async def _way_to_draw(self, field: Name) -> _Way | None:
+        """How answers are drawn; None when that was left."""
+        if field.scope != "answer":
+            ways = [_Way("At random")]
+        else:
+            equal = f"The same number of each {safetext.line(field.bare, 40)}"
+            ways = [
+                *(_Way("At random"), _Way("At random, answers hidden until your verdict", blind=True)),
+                *(_Way(equal, equal=True), _Way(f"{equal}, answers hidden until your verdict", equal=True, blind=True)),
+            ]
+        choices = [(str(number), way.words) for number, way in enumerate(ways)]
+        chosen = await self._screen.app.push_screen_wait(Choose("Draw the sample", choices))
+        return None if chosen is None else ways[int(chosen)]
 
     def _show_sample(self, review: Review) -> None:
         assert review.sample is not None
@@ -416,7 +448,7 @@ class ReviewModel:
         self._screen.show_rows(SAMPLE, array("I", drawn), first=open_rows[0] if open_rows else None)
 
 
-def _veil() -> Cell:
+def _hidden_cell() -> Cell:
     return fitting([Text(text, style="muted") for text in ("(hidden)", "hidden", GLYPHS.ellipsis)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 
 from batchtui.domain.outcome import BY_NAME, CODES, FLAWS, SUCCEEDED, UNKNOWN, UNREADABLE, standing
 from batchtui.results.view import Rows, View
@@ -77,7 +78,6 @@ class ResultRows:
         self.view = view
         self.rows = rows
         self.columns = columns or usual_columns(view)
-        self._places: array[int] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -88,13 +88,9 @@ class ResultRows:
 
     def find(self, key: Hashable) -> int | None:
         """Where a row of the view is shown now."""
-        if self._places is None:
-            self._places = array("i", bytes(4 * len(self.view))) if len(self.view) else array("i")
-            for place, row in enumerate(self.rows, 1):
-                self._places[row] = place
-        if not isinstance(key, int) or key >= len(self._places):
-            return None
-        return self._places[key] - 1 if self._places[key] else None
+        with suppress(ValueError):
+            return self.rows.index(key) if isinstance(key, int) else None
+        return None
 
     def cells(self, index: int) -> Sequence[Cell]:
         """One cell a column, read when it is drawn."""

@@ -70,7 +70,6 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         """The cell under the cursor: its gold and its answer."""
 
     def compose(self) -> ComposeResult:
-        """Title, figures, the matrix, notes, status, keys."""
         yield Static("", id="score-title", markup=False)
         yield Static("", id="score-figures", markup=False)
         yield MatrixView(id="score-matrix")
@@ -210,9 +209,9 @@ def _likely(names: ValueNames, field: Name) -> list[Name]:
     """The rows' columns, those first that are called like the field or like gold."""
     key = field.key.rpartition(".")[2].lower()
 
-    def rank(name: Name) -> tuple[int, int]:
+    def rank(name: Name) -> int:
         own = name.key.lower()
         golden = is_likely(own)
-        return (0 if key in own and golden else 1 if own == key else 2 if key in own else 3 if golden else 4), 0
+        return 0 if key in own and golden else 1 if own == key else 2 if key in own else 3 if golden else 4
 
     return sorted(names.own, key=rank)

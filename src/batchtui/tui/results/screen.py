@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
@@ -21,25 +21,27 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
+from batchtui.results.source_order import in_source_order
 from batchtui.results.view import Rows, Unchecked, View
 from batchtui.service import events as service_events
 from batchtui.tui.base import BaseScreen, run_task
 from batchtui.tui.bindings import bind, key_of
-from batchtui.tui.messages import Happened
+from batchtui.tui.messages import FilterLeft, FilterTyped, Happened
 from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
 from batchtui.tui.results.detail import DetailPane, Mode
+from batchtui.tui.results.find_line import FindLine, TextFound
 from batchtui.tui.results.heading import costs_line, nothing_yet, title_line
+from batchtui.tui.results.results_filter import ResultsFilter
 from batchtui.tui.results.review import SAMPLE, VALUE_WORDS, ReviewModel
 from batchtui.tui.results.rows import ResultRows, nothing_in, tabs
 from batchtui.tui.results.search import OnlyRows, RowsFound, Search
 from batchtui.tui.results.table import TableModel
 from batchtui.tui.results.table_columns import TableColumn, numeric, sorts, usual_columns
-from batchtui.tui.widgets.controls import line_input
 from batchtui.tui.widgets.key_line import KeyLine
 from batchtui.tui.widgets.row_list import HeaderClicked, MarksChanged, NoRows, RowHighlighted, RowList, RowSelected
 from batchtui.tui.widgets.status_line import StatusLine
-from batchtui.tui.widgets.tab_line import TabLine
+from batchtui.tui.widgets.tab_line import Tab, TabLine
 
 if TYPE_CHECKING:
     from batchtui.tui.results.score import ScoreScreen
@@ -48,7 +50,6 @@ WIDE = 110
 """From this width on the answer stands right of the list, in cells; narrower, Enter opens it."""
 TALL = 40
 """From this height on a narrow screen shows it below the list."""
-FILTER_HINT = "words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…"
 MATRIX_WORDS = "matrix", "back to the score's matrix"
 """Label and tip of the key of a score among rows that are from one."""
 _NEED_A_VIEW = frozenset(
@@ -194,9 +195,10 @@ class ResultsScreen(BaseScreen[None]):
         self.record: BatchRecord | None = None
         self.view: View | None = None
         self._search = Search(self.post_message)
-        self._filter = line_input(placeholder=FILTER_HINT, id="results-filter")
+        self._filter = ResultsFilter(self._search)
         self._list = RowList((), id="results-list")
         self.detail = DetailPane(self._list, self._hides, id="results-detail")
+        self._find = FindLine(self.detail)
         self.table = TableModel(self)
         self.reviewing = ReviewModel(self)
         self._columns: tuple[TableColumn, ...] = ()
@@ -214,12 +216,8 @@ class ResultsScreen(BaseScreen[None]):
         yield Static("", id="results-title", markup=False)
         yield Static("", id="results-costs", markup=False)
         yield TabLine(keys="results.tab", id="results-tabs")
-        with Horizontal(id="results-filter-line"):
-            yield Static("/", id="results-filter-sign", markup=False)
-            yield self._filter
-        with Horizontal(id="results-find-line"):
-            yield Static("find", id="results-find-sign", markup=False)
-            yield line_input(placeholder="text in this answer", id="results-find")
+        yield self._filter
+        yield self._find
         with Container(id="results-body"):
             yield self._list
             yield self.detail
@@ -229,8 +227,6 @@ class ResultsScreen(BaseScreen[None]):
 
     async def on_mount(self) -> None:
         """Open at once."""
-        self.query_one("#results-filter-line").display = False
-        self.query_one("#results-find-line").display = False
         self._list.focus()
         self._lay_out(self.app.size.width, self.app.size.height)
         self.open()
@@ -260,7 +256,7 @@ class ResultsScreen(BaseScreen[None]):
         try:
             self.record = self.service.resolve(self.local_id)
             self._say_head()
-            view = await self.in_thread(self.service.open_results, self.local_id, run=self.run, work=work)
+            view, rows, found_tabs = await self.in_thread(self._read, work)
         except BatchtuiError as error:
             if not work.stopped:
                 self._opened_nothing(error)
@@ -275,10 +271,10 @@ class ResultsScreen(BaseScreen[None]):
         columns = self.columns if self.view is not None else usual_columns(view)
         self._take_view(view, rows_of)
         self.show_columns(columns)
-        self.query_one(TabLine).set_tabs(tabs(view))
+        self.query_one(TabLine).set_tabs(found_tabs)
         self.show_message("")
         self._say_head()
-        self.select()
+        self.select(every=rows)
         self.refresh_bindings()
         await self._drawn()
         await self.table.read(view, work)
@@ -286,6 +282,11 @@ class ResultsScreen(BaseScreen[None]):
             await self.reviewing.find_field()
             self._list.reload()
             await self._say_notes(view)
+
+    def _read(self, work: Work) -> tuple[View, Rows, list[Tab]]:
+        """The results, all their rows in the order of the source, and their tabs.  For a thread; raises BatchtuiError."""
+        view = self.service.open_results(self.local_id, run=self.run, work=work)
+        return view, in_source_order(view), tabs(view)
 
     async def _drawn(self) -> None:
         """Wait until the rows are drawn, which reading beside it would hold up; no longer than a blink where nothing is."""
@@ -447,7 +448,7 @@ class ResultsScreen(BaseScreen[None]):
     @property
     def filter_text(self) -> str:
         """The filter as it was typed; "" while an error group is shown."""
-        return "" if self._search.regex else self._filter.value.strip()
+        return "" if self._search.regex else self._filter.text
 
     @property
     def tab(self) -> str:
@@ -477,24 +478,19 @@ class ResultsScreen(BaseScreen[None]):
         """Whether the rows of a review sample are shown."""
         return self._search.only is not None and self._search.only.what == SAMPLE
 
-    def select(self, *, among: Rows | None = None) -> None:
-        """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages."""
-        if self.view is not None:
-            tab, text, hidden = self.query_one(TabLine).chosen, self._filter.value.strip(), self.reviewing.hidden
-            self._search.start(self.view, tab, text, among, hidden=hidden)
-            self._say_sign()
+    def select(self, *, among: Rows | None = None, every: Rows | None = None) -> None:
+        """Find the rows of the tab, the filter and the order, or order those ``among``; they come as RowsFound messages.
 
-    def _say_sign(self) -> None:
-        typing = self.focused is self._filter
-        filtering = typing or bool(self._filter.value)
-        self.query_one("#results-filter-sign", Static).update(Content(self._search.sign(filtering=filtering)))
-        # What may be typed is told where it can be: not beside the name of a group or a sample.
-        self._filter.placeholder = FILTER_HINT if typing else ""
-        self.query_one("#results-filter-line").display = self._search.narrowed or filtering
+        ``every`` are all rows in the order of the source, where these are known.
+        """
+        if self.view is not None:
+            hidden = self.reviewing.hidden
+            self._search.start(self.view, self.tab, self._filter.text, among, every=every, hidden=hidden)
+            self._filter.show_sign()
 
     def on_descendant_focus(self) -> None:
         """The filter was begun or left."""
-        self._say_sign()
+        self._filter.show_sign()
 
     @on(RowsFound)
     def _found(self, found: RowsFound) -> None:
@@ -518,7 +514,7 @@ class ResultsScreen(BaseScreen[None]):
         if found.problem:
             return "No results are shown: see the message below.\nPress Esc to clear the filter."
         within = "is among these rows" if self._search.narrowed else ""
-        return nothing_in(self.tab, "matches the filter" if self._filter.value.strip() else within)
+        return nothing_in(self.tab, "matches the filter" if self._filter.text else within)
 
     @on(TabLine.Chosen)
     def _tab_chosen(self) -> None:
@@ -531,35 +527,20 @@ class ResultsScreen(BaseScreen[None]):
     def action_filter(self) -> None:
         """Type a filter; in an answer, what to find there."""
         if self.detail.answer.has_focus:
-            self.query_one("#results-find-line").display = True
-            self.query_one("#results-find").focus()
-            return
-        self.query_one("#results-filter-line").display = True
-        self._filter.placeholder = FILTER_HINT
-        self._filter.focus()
+            self._find.begin()
+        else:
+            self._filter.begin()
 
-    @on(Input.Changed, "#results-filter")
+    @on(FilterTyped)
     def _filter_typed(self) -> None:
         self.select()
 
-    @on(Input.Submitted, "#results-filter")
+    @on(FilterLeft)
     def _filter_done(self) -> None:
         self._list.focus()
 
-    @on(Input.Changed, "#results-find")
-    async def _find_typed(self, event: Input.Changed) -> None:
-        await self.detail.answer.find(event.value)
-        self.call_after_refresh(self.say_facts)
-
-    @on(Input.Submitted, "#results-find")
-    def _find_done(self) -> None:
-        self.detail.answer.focus()
-
-    async def _end_find(self) -> None:
-        self.query_one("#results-find", Input).value = ""
-        self.query_one("#results-find-line").display = False
-        await self.detail.answer.find("")
-        self.detail.answer.focus()
+    @on(TextFound)
+    def _text_found(self) -> None:
         self.say_facts()
 
     def set_filter(self, text: str, *, tab: str = "all") -> None:
@@ -631,7 +612,7 @@ class ResultsScreen(BaseScreen[None]):
     @property
     def filtered(self) -> bool:
         """Whether a filter or a group of errors is shown."""
-        return bool(self._filter.value.strip()) or self._search.narrowed
+        return bool(self._filter.text) or self._search.narrowed
 
     def action_again(self) -> None:
         """Make the run again."""
@@ -722,9 +703,9 @@ class ResultsScreen(BaseScreen[None]):
         """One step back: the search, the filter line, the answer, the filter, the screen."""
         if self._search.running:
             self._search.keep()
-        if self.query_one("#results-find-line").display:
-            run_task(self, self._end_find())
-        elif self._filter.has_focus:
+        if self._find.display:
+            run_task(self, self._find.end())
+        elif self._filter.typing:
             self._list.focus()
         elif self.query_one("#results-body").has_class("opened"):
             self.query_one("#results-body").remove_class("opened")
@@ -734,7 +715,7 @@ class ResultsScreen(BaseScreen[None]):
             self._list.focus()
         elif self._filter.value or self._search.narrowed:
             self._search.widen()
-            self.set_filter("", tab=self.query_one(TabLine).chosen)
+            self.set_filter("", tab=self.tab)
             self._show_keys()
         elif not self.query_one(StatusLine).dismiss():
             self.dismiss(None)

@@ -41,6 +41,9 @@ class Order:
     """Rows that come last, as those without a value do."""
 
 
+_AS_IN_SOURCE = Order("source", False)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A filter as the person has it: what was typed, how it is read, and the error group it is within."""
@@ -82,7 +85,7 @@ class Search:
     """One search at a time, in a thread; starting another stops the one that runs."""
 
     def __init__(self, post: Callable[[Message], object]) -> None:
-        self.order = Order("source", False)
+        self.order = _AS_IN_SOURCE
         self.case = self.regex = False
         self.group: ErrorGroup | None = None
         """The error group that is looked within."""
@@ -117,15 +120,25 @@ class Search:
         self.order = Order(key, not order.reverse if key == order.key else number)
 
     def start(
-        self, view: View, tab: str, text: str, among: Rows | None = None, *, hidden: frozenset[int] = frozenset()
+        self,
+        view: View,
+        tab: str,
+        text: str,
+        among: Rows | None = None,
+        *,
+        every: Rows | None = None,
+        hidden: frozenset[int] = frozenset(),
     ) -> None:
         """Look for the rows of a tab that the filter ``text`` lets through; with ``among`` only put these in order.
 
         Answers of ``hidden`` rows are not looked at: a filter that reads answers leaves those rows out, an order puts
-        them last.
+        them last.  Where ``every`` row is wanted as the source has them, these need not be looked for.
         """
         self.stop()
         self.number += 1
+        if every is not None and tab == "all" and not (text or self.narrowed) and self.order == _AS_IN_SOURCE:
+            self._tell(self.number, every, done=True)
+            return
         self._work = Work()
         self.running = True
         wanted = Wanted(text, self.case, self.regex, self.group)

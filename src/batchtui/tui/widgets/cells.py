@@ -83,17 +83,16 @@ class CellStyles(msgspec.Struct):
             return default or Style.null()
 
 
-def _fit_text(text: Text, width: int, align: Align) -> Text:
+def _fit_text(text: Text, width: int) -> Text:
+    """A text in at most so many cells."""
     if isinstance(text, FittingText):
         text = text.within(width)
-    size = text.cell_len
-    if size > width:
-        short = text.copy()
-        short.truncate(max(0, width - 1))
-        short.append(GLYPHS.ellipsis if width else "")
-        return short
-    pad = " " * (width - size)
-    return Text.assemble(pad, text) if align == "right" else Text.assemble(text, pad)
+    if text.cell_len <= width:
+        return text
+    short = text.copy()
+    short.truncate(max(0, width - 1))
+    short.append(GLYPHS.ellipsis if width else "")
+    return short
 
 
 def segments(text: Text, palette: CellStyles, base: Style) -> Iterator[Segment]:
@@ -101,6 +100,16 @@ def segments(text: Text, palette: CellStyles, base: Style) -> Iterator[Segment]:
     whole = base + palette.get_style(text.style) if text.style else base
     for segment in text.render(palette):  # type: ignore[arg-type]  # only get_style is asked of the console
         yield Segment(segment.text, whole + segment.style if segment.style else whole)
+
+
+def _fitted(text: Text, width: int, align: Align, palette: CellStyles, base: Style) -> list[Segment]:
+    """The pieces of a text in exactly so many cells."""
+    text = _fit_text(text, width)
+    parts = list(segments(text, palette, base)) if text else []
+    space = width - text.cell_len
+    if space > 0:
+        parts.insert(0 if align == "right" else len(parts), Segment(" " * space, base))
+    return parts
 
 
 def paint_cells(
@@ -132,7 +141,7 @@ def paint_cells(
         if isinstance(cell, str):
             parts.append(Segment(fit(cell, room, right=align == "right"), base))
         else:
-            parts.extend(segments(_fit_text(cell, room, align), palette, base))
+            parts.extend(_fitted(cell, room, align, palette, base))
         at = start + end
     if at < width:
         parts.append(Segment(" " * (width - at), base))

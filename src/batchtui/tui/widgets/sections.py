@@ -93,8 +93,8 @@ def _stop_details(message: dict[str, Any]) -> list[Section]:
     return [Section("stop reason", _json(details), "json", "muted")] if details else []
 
 
-def _meaning(kind: str, message: str = "", code: str = "") -> list[Section]:
-    found = meaning_of(kind, message, code)
+def _meaning(kind: str) -> list[Section]:
+    found = meaning_of(kind)
     return [Section(kind, f"{found.meaning}\n{found.advice}", "plain", "warn")]
 
 

@@ -44,7 +44,6 @@ class Toggle(Widget, can_focus=True):
         self.tooltip = Content(tooltip) if tooltip else None
 
     def render(self) -> RenderResult:
-        """Box and label."""
         return Content(f"[{'x' if self.on else ' '}] {self._words}")
 
     def set(self, on: bool) -> None:
