@@ -63,7 +63,7 @@ class _Digits(str):
 
 def _as_number(value: object) -> msgspec.Raw:
     if isinstance(value, _Digits):
-        return msgspec.Raw(str(exact(value)).encode())
+        return msgspec.Raw(_encode(exact(str(value))))
     raise NotImplementedError
 
 
@@ -93,7 +93,7 @@ class ColumnParts(NamedTuple):
     """What was read of a column."""
 
     rows: Sequence[int]
-    """Which rows have a value."""
+    """Which rows have a value, in the order in which they were read."""
     codes: Sequence[int]
     entries: list[Value]
     long: Sequence[int]
@@ -111,8 +111,6 @@ class ColumnBuilder:
         self.keys = keys
         self.budget = budget
         self.rows = array("I")
-        self.ascending = True
-        """Whether the rows are."""
         self.codes = array("I")
         self.entries: list[Value] = []
         self.long: list[tuple[int, int, int]] = []
@@ -130,7 +128,7 @@ class ColumnBuilder:
             keys = [*map(str, values)]
         elif kind is list or kind is dict:
             keys = [_encode(value).decode() for value in values]
-        self._add_rows(rows)
+        self.rows.extend(rows)
         numbers = self._numbers.setdefault(kind, {})
         known = len(self.codes)
         try:
@@ -143,15 +141,13 @@ class ColumnBuilder:
             return
         # Long ones are not even hashed.
         long = LONG_TEXT if kind is str else LONG_JSON
+        if kind is Decimal:
+            keys = [*map(str, map(exact, keys))]
         sizes = [*map(len, map(str, keys))]
         self._number(kind, [key for size, key in zip(sizes, keys, strict=True) if size <= LONG])
         codes = [long if size > LONG else numbers.get(key, long) for size, key in zip(sizes, keys, strict=True)]
         self.codes.extend(codes)
         self.long += [(row, size, source) for row, code, size in zip(rows, codes, sizes, strict=True) if code < FIRST]
-
-    def _add_rows(self, rows: Sequence[int]) -> None:
-        self.ascending = self.ascending and (not self.rows or self.rows[-1] < rows[0])
-        self.rows.extend(rows)
 
     def _number(self, kind: type, keys: Sequence[Any]) -> bool:
         """Number those of some short values that are new; False when there is no room for them."""
@@ -185,7 +181,7 @@ class ColumnBuilder:
                 numbers[key] = FIRST + len(self.entries)
                 self.entries.append(value)
             codes.append(numbers[key])
-        self._add_rows(later.rows)
+        self.rows.extend(later.rows)
         self.codes.extend(map(codes.__getitem__, later.codes))
         self.long += zip(later.long[::3], later.long[1::3], later.long[2::3], strict=True)
 

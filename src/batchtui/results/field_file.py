@@ -43,7 +43,7 @@ class StoredColumn(msgspec.Struct, frozen=True):
     entries: int
     long: int
     sizes: tuple[int, int, int, int]
-    """Bytes of its rows (0 when they are all lines), codes, long values' sizes, and entries."""
+    """Bytes of its rows (0 when they are all lines in order), codes, long values' sizes, and entries."""
     code_type: str
     checksum: int
     respelled: dict[int, tuple[str, ...]] = {}
@@ -69,9 +69,9 @@ def pack(results: ResultSet, builder: FieldBuilder, first: int = 0) -> tuple[Fie
     """The columns that were read of the lines from ``first`` on, and their header."""
     body: list[bytes] = []
     stored = []
-    count = results.header.lines - first
+    every = array("I", range(first, results.header.lines))
     for column in builder.columns:
-        each, data = _pack(column, count)
+        each, data = _pack(column, every)
         stored.append(each)
         body.append(data)
     header = FieldsHeader(
@@ -90,14 +90,14 @@ _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 _PLAIN = frozenset({str, int, bool, type(None)})
 
 
-def _pack(column: ColumnBuilder, count: int) -> tuple[StoredColumn, bytes]:
-    """A column of so many lines as it is stored."""
+def _pack(column: ColumnBuilder, every: array[int]) -> tuple[StoredColumn, bytes]:
+    """A column as it is stored; ``every`` are all lines."""
     top = FIRST + len(column.entries)
     code_type: Literal["B", "H", "I"] = "B" if top < 1 << 8 else "H" if top < 1 << 16 else "I"
     # The bytes that are left out of each code are zeros.
     step = column.codes.itemsize // array(code_type).itemsize
     codes = memoryview(column.codes).cast("B").cast(code_type)[0 if sys.byteorder == "little" else step - 1 :: step]
-    rows = b"" if column.ascending and len(column.rows) == count else column.rows.tobytes()
+    rows = b"" if column.rows == every else column.rows.tobytes()
     sizes = array("I", [number for each in column.long for number in each])
     odd = not _PLAIN.issuperset(map(type, column.entries))
     entries = _encode_lines([*map(_written, column.entries)] if odd else column.entries)[:-1]

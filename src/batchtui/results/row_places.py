@@ -9,18 +9,9 @@ from functools import cached_property
 from heapq import merge
 from itertools import accumulate, chain, islice
 from operator import itemgetter
-from typing import overload
 
 from batchtui.results.index import texts_in
-from batchtui.results.row_ids import (
-    IdLine,
-    Place,
-    RowStretches,
-    old_line_place,
-    old_place,
-    read_lines,
-    row_key,
-)
+from batchtui.results.row_ids import IdLine, Place, RowStretches, old_line_place, old_place, read_lines, row_key
 from batchtui.results.skipped import SkippedRow, skipped_of
 from batchtui.results.view import ResultSet, Rows, View, as_sent
 from batchtui.store import files
@@ -55,10 +46,11 @@ class MemberPlaces:
         """Lines with another id, and where each ends in the text of them all."""
         self._ends = array("Q", [0])
         self._text = bytearray()
-        self._hashes: dict[int, str] = {}
+        self.hashes: dict[int, str] = {}
         self.names: dict[int, str] = {}
-        """Names of the sources."""
-        self._stretches: list[IdLine] = []
+        """Hashes and names of the sources."""
+        self.stretches: list[IdLine] = []
+        """Of requests that were sent under own ids."""
         self._offset = 0
         self._by_id: dict[str, int] | None = None
         matcher = _Matcher(member)
@@ -97,34 +89,26 @@ class MemberPlaces:
         self.offsets.extend(offsets)
         own_sizes = zip([len(each.row) for each in lines], sizes, strict=True)
         self.sizes.extend([size if own > _EMPTY else 0 for own, size in own_sizes])
-        own = [each.row_id for each in lines]
-        if own == ids or not any(own):
-            self._kinds += bytes([_SAME if any(own) else _NONE]) * len(own)
-            return
-        first = len(self._kinds)
+        own, first = [each.row_id for each in lines], len(self._kinds)
         kinds = [
             _OTHER if row_id and row_id != name else _SAME if row_id else _NONE
             for row_id, name in zip(own, ids, strict=True)
         ]
         self._kinds += bytes(kinds)
-        others = [row_id.encode() for row_id, kind in zip(own, kinds, strict=True) if kind == _OTHER]
-        self._others.extend([line for line, kind in enumerate(kinds, first) if kind == _OTHER])
-        self._ends.extend([*accumulate(map(len, others), initial=len(self._text))][1:])
-        self._text += b"".join(others)
+        if _OTHER in kinds:
+            others = [row_id.encode() for row_id, kind in zip(own, kinds, strict=True) if kind == _OTHER]
+            self._others.extend([line for line, kind in enumerate(kinds, first) if kind == _OTHER])
+            self._ends.extend([*accumulate(map(len, others), initial=len(self._text))][1:])
+            self._text += b"".join(others)
 
     def _take_others(self, lines: Sequence[IdLine]) -> None:
         """Lines of stretches and of sources."""
         for line in lines:
             if line.first:
-                self._stretches.append(line)
+                self.stretches.append(line)
             elif line.source:
-                self._hashes[line.source] = line.sha256
+                self.hashes[line.source] = line.sha256
                 self.names[line.source] = line.name
-
-    @property
-    def has_stretches(self) -> bool:
-        """Whether requests were sent under own ids."""
-        return bool(self._stretches)
 
     def line(self, custom_id: str) -> int:
         """The line of a request, 0 when it has none."""
@@ -143,9 +127,9 @@ class MemberPlaces:
 
     def in_stretches(self, seq: Rows) -> tuple[Rows, Rows]:
         """Sources and numbers of rows by the stretch that their request stands in, given by its number from 0; 0 for none."""
-        if not self._stretches:
+        if not self.stretches:
             return array("I", [0]) * len(seq), array("Q", [0]) * len(seq)
-        sources, numbers = RowStretches(self._stretches).all(max(seq, default=-1) + 1)
+        sources, numbers = RowStretches(self.stretches).all(max(seq, default=-1) + 1)
         if seq == array("i", range(len(seq))):
             return sources[:-1], numbers[:-1]
         return array("I", map(sources.__getitem__, seq)), array("Q", map(numbers.__getitem__, seq))
@@ -162,10 +146,6 @@ class MemberPlaces:
         """The same by line, None for the custom_id."""
         others = iter(texts_in(self._text, self._ends[1:]))
         return [None if kind == _SAME else next(others) if kind == _OTHER else "" for kind in self._kinds]
-
-    def sha256(self, source: int) -> str:
-        """The hash of a source, "" where it is not known."""
-        return self._hashes.get(source, "")
 
 
 class _Matcher:
@@ -233,8 +213,8 @@ class _Matcher:
         return self._lines
 
 
-class Places(Sequence[Place]):
-    """Where each row of a view is from, made as it is asked for.  Raises StoreError, unless it is ``lenient``."""
+class Places:
+    """Where each row of a view is from: a ``Place`` is made as it is asked for.  Raises StoreError, unless ``lenient``."""
 
     def __init__(self, view: View, *, lenient: bool = False) -> None:
         self._view = view
@@ -262,7 +242,7 @@ class Places(Sequence[Place]):
 
     def _by_line(self, kind: str, parts: Sequence[Rows]) -> Rows:
         """What each row's line holds, given by member and line."""
-        if max(map(len, parts)) == 1:
+        if max(map(len, parts), default=1) == 1:
             return array(kind, [0]) * len(self._lines)
         if len(parts) == 1:
             if self._lines == array("I", range(1, len(parts[0]))):
@@ -288,7 +268,7 @@ class Places(Sequence[Place]):
 
     def _place_requests(self) -> None:
         """Find the sources of rows without a line, which are told by the place of their requests."""
-        if not any(held.has_stretches for held in self._held):
+        if not any(held.stretches for held in self._held):
             return
         told = [
             held.in_stretches(member.columns.seq) for held, member in zip(self._held, self._view.members, strict=True)
@@ -312,18 +292,17 @@ class Places(Sequence[Place]):
     def __len__(self) -> int:
         return len(self.sources)
 
-    @overload
-    def __getitem__(self, row: int) -> Place: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Place]: ...
-    def __getitem__(self, row: int | slice) -> Place | list[Place]:
-        if isinstance(row, slice):
-            return [self[each] for each in range(*row.indices(len(self)))]
+    def __iter__(self) -> Iterator[Place]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, row: int) -> Place:
         custom_id, line, source = self._view.id(row), self._lines[row], self.sources[row]
         if not source:
             return self._old_place(row, custom_id)
         held = self._held[self._members[row]]
-        return Place(held.row_id(line, custom_id), source, self._numbers[row], held.sha256(source) if line else "")
+        return Place(
+            held.row_id(line, custom_id), source, self._numbers[row], held.hashes.get(source, "") if line else ""
+        )
 
     def _old_place(self, row: int, custom_id: str) -> Place:
         """The place of a row that no source is known of."""
@@ -360,7 +339,7 @@ class Places(Sequence[Place]):
     def hashes(self) -> list[str]:
         """The hash of each row's source, "" where it is not known or not needed."""
         pairs = set(zip(self._members, self.sources, strict=True))
-        found = {(member, source): self._held[member].sha256(source) for member, source in pairs}
+        found = {(member, source): self._held[member].hashes.get(source, "") for member, source in pairs}
         if not any(found.values()):
             return [""] * len(self)
         rows = zip(zip(self._members, self.sources, strict=True), self._lines, strict=True)
@@ -384,7 +363,7 @@ class Places(Sequence[Place]):
             yield len(rows), mark
 
     def _mark(self, member: int, source: int) -> tuple[int, str]:
-        return source, self._held[member].sha256(source) if source else ""
+        return source, self._held[member].hashes.get(source, "")
 
     def spot(self, row: int) -> int:
         """What sorts rows as they stand in their sources; those that no source is known of are alike, and last."""
