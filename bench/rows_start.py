@@ -53,7 +53,7 @@ def first_paint(bench: Bench) -> list[Line]:
             bench.rounds * 4,
             {
                 "a bare Textual app": lambda: paint(BARE, empty, b"bare app"),
-                "empty": lambda: paint(APP, empty, b"batchtui"),
+                "empty": lambda: paint(APP, empty, b"No batches yet"),
                 "full": lambda: paint(APP, full, b"nightly-"),
             },
         )

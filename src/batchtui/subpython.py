@@ -1,4 +1,6 @@
-"""A Python process of our own: started afresh, with this one's import path and none of its secrets."""
+"""Python processes of our own: started afresh, with this one's import path; those that run what others wrote get none of
+its secrets.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 _BOOT = """
@@ -65,3 +68,9 @@ def end(child: subprocess.Popen[bytes]) -> None:
 def environment() -> dict[str, str]:
     """The variables such a process gets."""
     return {name: value for name, value in os.environ.items() if name in _KEPT}
+
+
+def inherited() -> dict[str, str]:
+    """All of this process's variables, with our own sources where ``python -m`` looks."""
+    source = str(Path(__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}

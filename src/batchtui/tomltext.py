@@ -11,10 +11,9 @@ T = TypeVar("T")
 
 MOST_PARTS = 32
 """Parts of one dotted key: Python's reader needs a time that grows with their square."""
-_STRINGS = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\\n])*+"|' r"'[^'\n]*+'|#[^\n]*+", re.DOTALL
-)
-_LONG_KEY = re.compile(rf'(?<![\w"-])(?:[\w"-]++[ \t]*+\.[ \t]*+){{{MOST_PARTS}}}')
+# Compiled when a text asks for them: hardly one does.
+_STRINGS = r'(?s:"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\\n])*+"|' r"'[^'\n]*+'|#[^\n]*+)"
+_LONG_KEY = rf'(?<![\w"-])(?:[\w"-]++[ \t]*+\.[ \t]*+){{{MOST_PARTS}}}'
 
 
 def loads(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
@@ -23,8 +22,8 @@ def loads(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any
 
     # Only where the text itself has such a run it is worth telling strings and comments from keys.
     if text.count(".") >= MOST_PARTS:
-        bare = _STRINGS.sub(_blanked, text)
-        found = _LONG_KEY.search(bare)
+        bare = re.sub(_STRINGS, _blanked, text)
+        found = re.search(_LONG_KEY, bare)
         if found is not None:
             line = bare.count("\n", 0, found.start()) + 1
             column = found.start() - bare.rfind("\n", 0, found.start())

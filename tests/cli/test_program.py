@@ -49,6 +49,16 @@ def test_neither_the_check_of_rows_loads_jinja_nor_the_names_of_faults_a_server(
     assert said.code == 0, said.err
 
 
+def test_a_verb_runs_with_the_collector_that_rests_while_it_is_loaded(tmp_path: Path) -> None:
+    code = (
+        "import gc\nfrom batchtui.cli import main\nfrom batchtui.service import Service\nrecords = Service.records\n"
+        "def told(self):\n    print(gc.isenabled(), gc.get_freeze_count() > 1000)\n    return records(self)\n"
+        f"Service.records = told\nmain(['list', '--data-dir', {str(tmp_path)!r}])\n"
+    )
+    said = program(code=code)
+    assert said.code == 0 and said.out.startswith(b"True True"), said.err
+
+
 @pytest.mark.usefixtures("fast")
 def test_the_demo_from_a_file_to_results_without_a_key(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anthropic
 import pytest
 from demo_help import http, lines_of, requests, sdk, until_ended
+from tests.until import until
 
 from batchtui.demo import runner, seed
 from batchtui.demo.protocol import DemoOptions
@@ -20,13 +19,6 @@ from batchtui.demo.runner import alone, listen
 from batchtui.domain.errors import InputError, StoreError
 from batchtui.store.records import History
 from demo_server import running_demo
-
-
-def _until(true: Callable[[], bool], seconds: float = 40) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "it does not come true"
-        time.sleep(0.05)
 
 
 def test_batches_outlive_the_server(tmp_path: Path) -> None:
@@ -90,7 +82,7 @@ def test_clients_share_a_background_server_that_ends_after_the_last(
         client = anthropic.Anthropic(api_key="demo-key", base_url=first.base_url)
         batch = client.messages.batches.create(requests=requests("a"))
         until_ended(client, batch.id)
-    _until(lambda: not (data / "server" / "server.json").exists())
+    until(lambda: not (data / "server" / "server.json").exists())
     with runner.ensure(data) as third:
         client = anthropic.Anthropic(api_key="demo-key", base_url=third.base_url)
         assert client.messages.batches.retrieve(batch.id).processing_status == "ended"
@@ -101,7 +93,7 @@ def test_a_killed_background_server_is_started_anew(tmp_path: Path) -> None:
     with runner.ensure(data, DemoOptions(duration=0.1)) as first:
         pid = json.loads((data / "server" / "server.json").read_text())["pid"]
         os.kill(pid, 9)
-        _until(lambda: not runner._alive(data / "server"))
+        until(lambda: not runner._alive(data / "server"))
         with runner.ensure(data) as second:
             assert second.base_url
             assert first.base_url

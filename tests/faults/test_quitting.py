@@ -23,6 +23,7 @@ import pytest
 from batchtui.domain.batch import Counts
 from tests.preloaded import Child
 from tests.tui.work import add_batch, make_service, request
+from tests.until import until
 
 HANGING = """
 import socket, sys, threading, time
@@ -82,14 +83,6 @@ def silent() -> Iterator[Silent]:
     server = Silent()
     yield server
     server.close()
-
-
-def until(true: object, what: str, seconds: float = 2 * PATIENCE) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.02)
 
 
 class Way:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from batchtui.domain.plan import Plan
 from batchtui.intake.ids import made_id, new_mark
-from batchtui.results.row_ids import Place, RowIds
+from batchtui.results.row_ids import Place
 from tests.intake.helpers import params, plan_of, request, staged, write_lines
+from tests.results.told_places import told
 
 TEMPLATE = 'model = "claude-opus-5"\nmax_tokens = 5\nprompt = "{{ text }}"\n'
 
@@ -34,7 +35,7 @@ def places(plan: Plan) -> list[Place]:
     for part in plan.parts:
         assert part.path is not None and part.ids_path is not None
         names = [json.loads(line)["custom_id"] for line in part.path.read_bytes().splitlines()]
-        found += RowIds(part.ids_path).places((name, seq) for seq, name in enumerate(names))
+        found += told(part.ids_path, ((name, seq) for seq, name in enumerate(names)))
     return found
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +29,7 @@ from batchtui.intake.renderer import MAX_LIMIT_FAULTS
 from batchtui.intake.template_process import Died, TemplateProcess
 from tests.intake.helpers import PRICES, group, plan_of, staged
 from tests.preloaded import FORKING, VERB, Child
+from tests.until import until
 
 HEAD = 'model = "claude-opus-5"\nmax_tokens = 5\n'
 SRC = Path(batchtui.__file__).parents[1]
@@ -119,12 +119,6 @@ def gone(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     return True
-
-
-def until(condition: object) -> None:
-    assert callable(condition)
-    while not condition():
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("prompt", [*QUICK, *(pytest.param(each, marks=pytest.mark.slow) for each in SLOW)])

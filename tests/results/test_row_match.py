@@ -12,8 +12,9 @@ from result_lines import PRICES, batch, good, request
 from batchtui.results.compare import compare
 from batchtui.results.export import export
 from batchtui.results.row_ids import SourceMark, row_line, source_line, stretch_line
-from batchtui.results.row_match import in_source_order, match
+from batchtui.results.row_match import match
 from batchtui.results.run_view import open_run
+from batchtui.results.source_order import in_source_order
 from batchtui.results.view import ResultSet
 
 

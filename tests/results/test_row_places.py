@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.results.told_places import told_of
 from tests.tui.work import add_batch, answered, make_service, request
 
 from batchtui.intake.row import RunRow
 from batchtui.intake.run_rows import RunSource
 from batchtui.results.row_ids import Place
-from batchtui.results.row_match import places
 from batchtui.results.row_places import Places
 from batchtui.results.view import View
 from batchtui.service import Service
@@ -92,15 +92,14 @@ def test_places_are_those_of_the_lines(tmp_path: Path, kind: str, shuffled: bool
         results += results[:20]
     lines = lines_of(kind) or ([row_line(n) for n in range(COUNT)] if kind == "in order" else [])
     view = held(make_service(tmp_path), "labels", lines, results)
-    found, told = Places(view), places(view)
+    found, told = Places(view), told_of(view)
     if kind == "huge":
         assert [*found] == [Place(each.row_id, 0, each.number) for each in found]
     else:
         assert [*found] == told
         assert [*found.sources] == [each.source for each in told]
         spots = [
-            (each.source or 1 << 40, each.number if each.source else 0)
-            for each in map(told.__getitem__, found.in_order())
+            (each.source or 1 << 40, each.number if each.source else 0) for each in map(told.__getitem__, found.order)
         ]
         assert spots == sorted(spots)
     run = RunSource(view, run="x", name="x", only=("all",))
@@ -146,7 +145,7 @@ def test_rows_of_a_run_with_a_retry_have_the_columns_that_either_batch_kept(tmp_
         )
         (service.history.folder(record.local_id) / "ids.jsonl").write_bytes(b"".join(lines) + MARKS)
     view = service.open_results("labels", run=True)
-    assert [*Places(view)] == places(view)
+    assert [*Places(view)] == told_of(view)
     run = RunSource(view, run="x", name="x")
     made = [*run.with_answers(run.rows, ("n", "answer"))]
     assert [each.own for each in made] == [{"n": number} for number in range(COUNT)]

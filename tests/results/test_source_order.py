@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from array import array
 from collections import Counter
+from pathlib import Path
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_row_places import COUNT, KINDS, held, lines_of, row_line
+from tests.results.told_places import told_of
+from tests.tui.work import make_service
 
 from batchtui.domain.outcome import FLAWS, INVALID, OUTCOMES
 from batchtui.results.filter import sort
-from batchtui.results.row_match import by_source
+from batchtui.results.row_ids import Place
+from batchtui.results.source_order import by_source, in_source_order
 from batchtui.results.view import View, as_sent
 
 LAST = 1 << 40
@@ -71,3 +78,15 @@ def test_the_counts_are_those_of_the_rows(ended: list[tuple[int, int]]) -> None:
     cut = sum(flaw not in (0, INVALID) for _, flaw in ended)
     own = {"all": len(ended), "good": usable, "usable": usable, "cut_short": cut, "invalid": invalid}
     assert found == {**{name: plain[name] for name in OUTCOMES}, **own}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "sources in turn", "first requests only"])
+def test_the_order_is_that_of_the_places_whatever_ids_jsonl_says(tmp_path: Path, kind: str) -> None:
+    rows = [row_line(number, source=number % 2 + 1) for number in range(COUNT)]
+    odd = {"sources in turn": rows, "first requests only": lines_of("own ids")[:300]}
+    results = random.Random(kind).sample(range(COUNT), COUNT - 9)
+    view = held(make_service(tmp_path), "one", odd.get(kind, []) or lines_of(kind), results)
+    # Numbers that no source has say nothing.
+    found = told_of(view) if kind != "huge" else [Place("", 0, 0)] * len(view)
+    spots = [(each.source or LAST, each.number if each.source else 0) for each in found]
+    assert [*in_source_order(view)] == sorted(as_sent(view), key=spots.__getitem__)

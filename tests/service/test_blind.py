@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,18 +19,12 @@ from batchtui.service.events import Ended, Looked
 from tests.demo_server import RunningDemo, running_demo
 from tests.faults.driving import assert_paid_once
 from tests.service.harness import Watch, plan_of, running, service_on, source
+from tests.until import until_true
 
 
 @pytest.fixture(autouse=True)
 def quick(short_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "FIRST", 0.05)
-
-
-async def until(true: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come"
-        await asyncio.sleep(0.02)
 
 
 def port_of(demo: RunningDemo) -> int:
@@ -45,12 +38,12 @@ async def test_a_network_that_is_away_for_long_is_said_and_seen_again(tmp_path: 
         await service.start()
         port = port_of(demo)
     try:
-        await until(lambda: service.look_state().failures >= 5)
+        await until_true(lambda: service.look_state().failures >= 5)
         state = service.look_state()
         assert state.blind_since is not None and "connection" in state.error and state.advice
         assert service.resolve(record.local_id).status == "in_progress"
         first = state.blind_since
-        await until(lambda: service.look_state().failures >= 8)
+        await until_true(lambda: service.look_state().failures >= 8)
         assert service.look_state().blind_since == first
         with running_demo(tmp_path / "server", port=port) as demo:
             await asyncio.wait_for(service.wait([record.local_id]), 120)
@@ -72,7 +65,7 @@ async def test_whatever_stands_between_is_told_and_outlived(tmp_path: Path, faul
         service = service_on(demo, tmp_path / "data")
         async with running(service):
             [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
-            await until(lambda: service.look_state().failures >= 2)
+            await until_true(lambda: service.look_state().failures >= 2)
             state = service.look_state()
             assert state.blind_since and state.error and state.advice and state.next_at
             demo.set_faults([])
@@ -89,7 +82,7 @@ async def test_a_wrong_key_does_not_spin_and_a_look_by_hand_works_at_once(
         service = service_on(demo, tmp_path / "data")
         async with running(service):
             [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
-            await until(lambda: service.look_state().blind_since)
+            await until_true(lambda: service.look_state().blind_since)
             state = service.look_state()
             assert state.next_at is not None and state.next_at - datetime.now(UTC) > timedelta(minutes=5)
             assert demo.demo.calls["retrieve"] == 1
@@ -145,10 +138,10 @@ async def test_a_clock_that_jumps_does_not_stop_the_looks(
     with running_demo(tmp_path / "server", duration=600) as demo:
         async with jumpy(demo, tmp_path / "data") as (service, clock):
             [record] = await service.submit(plan_of(service, source(tmp_path, 12)))
-            await until(lambda: demo.demo.calls["retrieve"] >= 2)
+            await until_true(lambda: demo.demo.calls["retrieve"] >= 2)
             clock.offset = timedelta(hours=hours)
             before = demo.demo.calls["retrieve"]
-            await until(lambda: demo.demo.calls["retrieve"] > before)
+            await until_true(lambda: demo.demo.calls["retrieve"] > before)
             demo.clock.advance(601)
             await service.refresh()
             await asyncio.wait_for(service.wait([record.local_id]), 120)
@@ -214,10 +207,10 @@ async def test_two_programs_on_one_folder_both_see_and_one_tells_of_the_end(
             [record] = await one.submit(plan_of(one, source(tmp_path, 12)))
             await other.edit(record.local_id, title="theirs")
             await asyncio.gather(one.wait([record.local_id]), other.wait([record.local_id]))
-            await until(lambda: told)
+            await until_true(lambda: told)
             for _ in range(3):  # Each has looked at the folder again, so whoever wanted to tell it too has.
                 before = [s.parts.poller._last_turn for s in (one, other)]
-                await until(lambda: all(s.parts.poller._last_turn > t for s, t in zip((one, other), before)))  # noqa: B023,B905
+                await until_true(lambda: all(s.parts.poller._last_turn > t for s, t in zip((one, other), before)))  # noqa: B023,B905
         assert len(told) == 1
         assert one.resolve(record.local_id) == other.resolve(record.local_id)
         assert one.resolve(record.local_id).title == "theirs"

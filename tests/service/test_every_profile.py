@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from batchtui.service import Service, events, other_profiles
 from tests.cli.calling import Caller, call
 from tests.demo_server import RunningDemo, running_demo
 from tests.service.harness import plan_of, running, source
+from tests.until import until_true
 
 __all__ = ["call"]
 
@@ -61,14 +61,6 @@ async def submitted(demos: tuple[RunningDemo, RunningDemo], tmp_path: Path, name
     return record
 
 
-async def until(true: object) -> None:
-    for _ in range(6000):
-        if true():  # type: ignore[operator]
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it never came true")
-
-
 async def test_another_profiles_batch_is_followed_to_its_end_and_told_of(
     demos: tuple[RunningDemo, RunningDemo], tmp_path: Path
 ) -> None:
@@ -78,8 +70,8 @@ async def test_another_profiles_batch_is_followed_to_its_end_and_told_of(
     heard: list[object] = []
     service.subscribe(heard.append)
     async with running(service):
-        await until(lambda: all(service.resolve(r.local_id).results == "stored" for r in (mine, theirs)))
-        await until(
+        await until_true(lambda: all(service.resolve(r.local_id).results == "stored" for r in (mine, theirs)))
+        await until_true(
             lambda: (
                 {e.record.local_id for e in heard if isinstance(e, events.Ended)} == {mine.local_id, theirs.local_id}
             )
@@ -118,8 +110,8 @@ async def test_a_profile_that_can_not_be_asked_stops_no_other_and_is_said_once(
     heard: list[object] = []
     service.subscribe(heard.append)
     async with running(service):
-        await until(lambda: service.resolve(mine.local_id).results == "stored")
-        await until(lambda: any(isinstance(e, events.Trouble) and "profile work" in e.message for e in heard))
+        await until_true(lambda: service.resolve(mine.local_id).results == "stored")
+        await until_true(lambda: any(isinstance(e, events.Trouble) and "profile work" in e.message for e in heard))
         reach = service.reach(service.resolve(theirs.local_id))
         assert not reach.checked and reach.why and reach.as_of is not None
     assert sum(isinstance(e, events.Trouble) for e in heard) == 1
@@ -142,7 +134,7 @@ async def test_an_unexpected_error_does_not_end_the_looking_after_other_profiles
 
     monkeypatch.setattr(service.others, "names", once)
     async with running(service):
-        await until(lambda: service.resolve(theirs.local_id).results == "stored")
+        await until_true(lambda: service.resolve(theirs.local_id).results == "stored")
     assert any(isinstance(e, events.Trouble) and "KeyError" in e.message for e in heard)
 
 

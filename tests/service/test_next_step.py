@@ -14,7 +14,8 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
 from batchtui.intake.options import IntakeOptions, RunChoice
 from batchtui.results.review import Review, Verdict
-from batchtui.results.row_match import match, places
+from batchtui.results.row_match import match
+from batchtui.results.row_places import places_of
 from batchtui.service import Service, recipe, run_sources
 from batchtui.service.again import AgainChange
 from tests.demo_server import running_demo
@@ -141,7 +142,7 @@ async def test_what_is_left_out_is_counted_and_a_merged_run_is_one_source(tmp_pa
             view = run_sources.opened(service.context, mixed)
             row = view.ids().index("1-demo-error")
             attempt = view.row(row).attempt + 1
-            key = places(view)[row].key
+            key = places_of(view)[row].key
             review = Review(service.history.folder(mixed.local_id))
             review.say(Verdict(row=key, verdict="wrong", value="x", at=datetime(2026, 11, 27, tzinfo=UTC)))
             every = service.plan(["run:mixed"], options(template, choice=RunChoice(only=("all",))))

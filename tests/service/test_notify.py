@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 from hypothesis import given
@@ -13,6 +12,7 @@ from batchtui.config.load import Notify
 from batchtui.domain.batch import BatchRecord
 from batchtui.service.events import Ended
 from batchtui.service.notify import Notifier, sentence, terminal_codes
+from tests.until import until
 
 
 @given(st.text(max_size=60))
@@ -32,10 +32,7 @@ def test_the_hook_gets_the_record_on_its_standard_input(tmp_path: Path) -> None:
     heard: list[str] = []
     record = BatchRecord(local_id="a", run="a", title="; rm -rf $(x) `y`")
     Notifier(Notify(on_end=f"cat > '{out}.tmp' && mv '{out}.tmp' '{out}'"), heard.append)(Ended(record, False))
-    until = time.monotonic() + 120
-    while not out.exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    until(out.exists)
     assert json.loads(out.read_bytes())["title"] == record.title
     assert len(heard) == 1
 
@@ -44,8 +41,5 @@ def test_a_hook_that_fails_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     record = BatchRecord(local_id="a", run="a")
     Notifier(Notify(on_end="exit 7"), lambda codes: None, told.append)(Ended(record, False))
-    until = time.monotonic() + 120
-    while not told:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    until(lambda: told)
     assert told == ["on_end ended with 7"]

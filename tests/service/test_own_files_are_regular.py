@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.errors import StoreError
-from batchtui.results.row_ids import RowIds
+from batchtui.results.row_ids import read_lines
 from batchtui.results.skipped import read_skipped
 from batchtui.service import Service
 from tests.demo_server import running_demo
@@ -39,7 +39,7 @@ def test_the_salt_is_a_regular_file(tmp_path: Path, pipe: Path) -> None:
 
 def test_ids_and_skipped_rows_are_regular_files(pipe: Path) -> None:
     with pytest.raises(OSError, match="named pipe"):
-        RowIds(pipe)
+        next(read_lines(pipe))
     with pytest.raises(StoreError, match="named pipe"):
         list(read_skipped(pipe))
 

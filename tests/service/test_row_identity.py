@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from batchtui.domain.plan import Plan
-from batchtui.results.row_ids import RowIds
 from batchtui.service import Service
 from batchtui.service.plan_commit import PlanCommitter
 from batchtui.store.records import History
 from tests.demo_server import running_demo
+from tests.results.told_places import told
 from tests.service.harness import plan_of, plan_retry, request, running, service_on
 
 TEMPLATE = 'model = "claude-haiku-4-5"\nmax_tokens = 50\nprompt = "About {{ city }}"\n'
@@ -65,9 +65,12 @@ async def test_a_run_is_named_by_the_mark_of_its_ids_and_a_retry_keeps_ids_and_r
             again = await asyncio.to_thread(plan_retry, service, [first.local_id], custom_ids=chosen)
             [second] = await service.submit(again, retry_of=first)
             assert second.ids_kept and second.ids_made
-            known = [RowIds(service.history.folder(r.local_id) / "ids.jsonl") for r in (first, second)]
             keys = [
-                [each.key for each in ids.places([(chosen[0], 0), (chosen[1], n)])] for n, ids in enumerate(known, 1)
+                [
+                    each.key
+                    for each in told(service.history.folder(r.local_id) / "ids.jsonl", [(chosen[0], 0), (chosen[1], n)])
+                ]
+                for n, r in enumerate((first, second), 1)
             ]
             assert keys[0] == keys[1] and all(key.startswith("at:") and len(key) > 64 for key in keys[0])
 

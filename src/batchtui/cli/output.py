@@ -108,9 +108,9 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def end_soon(seconds: float = 4.0) -> None:
+def end_soon(code: int = INTERRUPTED, seconds: float = 4.0) -> None:
     """Leave at the latest in so many seconds, whatever hangs: at any moment what is on disk is whole."""
-    watchdog = threading.Timer(seconds, os._exit, (INTERRUPTED,))
+    watchdog = threading.Timer(seconds, os._exit, (code,))
     watchdog.daemon = True
     watchdog.start()
 
@@ -120,14 +120,12 @@ def _tell(lost: OutputLost) -> None:
         fail(lost)
 
 
-def leave(code: int, seconds: float = 1.0) -> NoReturn:
-    """End the process with a code; a thread that still waits for the network holds it no longer than so many seconds."""
+def leave(code: int) -> NoReturn:
+    """End the process with a code; a thread that still waits for the network holds it no longer than a second."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    watchdog = threading.Timer(seconds, os._exit, (code,))
-    watchdog.daemon = True
-    watchdog.start()
+    end_soon(code, 1.0)
     # The system takes the memory back quicker than a last search for garbage in it.
     gc.freeze()
     sys.exit(code)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from batchtui.cli.options import file_option, force_option
 from batchtui.cli.output import show
 from batchtui.cli.session import Session
 from batchtui.domain.errors import InputError
@@ -62,10 +63,8 @@ def _same(dest: Path, source: str) -> bool:
 def table_options(command: Any) -> Any:
     """The options of a verb that can write its own table of CSV to a file."""
     for option in (
-        click.option("--force", is_flag=True, help="Replace FILE if it exists."),
-        click.option(
-            "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", default=None, help="Write CSV to FILE."
-        ),
+        force_option,
+        file_option("-o", "--output", help="Write CSV to FILE."),
     ):
         command = option(command)
     return command

@@ -8,7 +8,7 @@ import importlib
 import click
 
 from batchtui import __version__, safetext
-from batchtui.cli import completion
+from batchtui.cli.options import data_dir_option, log_option, profile_option
 from batchtui.cli.verbs import VERBS
 
 
@@ -51,19 +51,9 @@ class _Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="batchtui")
-@click.option(
-    "--profile", default="", metavar="NAME", help="Profile of config.toml.", shell_complete=completion.profiles
-)
-@click.option(
-    "--data-dir",
-    default=None,
-    metavar="FOLDER",
-    help="Data folder (also BATCHTUI_DATA_DIR).",
-    shell_complete=completion.folders,
-)
-@click.option(
-    "--log", "log_file", default=None, metavar="FILE", help="Write a debug log to FILE, without keys or contents."
-)
+@profile_option
+@data_dir_option
+@log_option
 @click.pass_context
 def group(ctx: click.Context, profile: str, data_dir: str | None, log_file: str | None) -> None:
     """A terminal app for Anthropic's Message Batches API.

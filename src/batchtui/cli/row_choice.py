@@ -14,8 +14,8 @@ from batchtui.domain.errors import InputError
 from batchtui.domain.outcome import ALL_OUTCOMES
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.filter import EVERYTHING, Filter, parse_filter
-from batchtui.results.row_match import by_source
 from batchtui.results.search import select
+from batchtui.results.source_order import by_source
 from batchtui.results.view import View
 
 OUTCOMES = ("succeeded", *ALL_OUTCOMES)

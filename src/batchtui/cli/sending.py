@@ -15,8 +15,9 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.cli import words
+from batchtui.cli.options import file_option, force_option, strict_option
 from batchtui.cli.output import print_json, say
-from batchtui.cli.session import Bar, Session, strict_option
+from batchtui.cli.session import Bar, Session
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError
 from batchtui.domain.plan import Plan
@@ -57,15 +58,12 @@ def dollars(text: str) -> Decimal:
 
 _FOLLOW: list[Callable[[Any], Any]] = [
     click.option("--wait", is_flag=True, help="Wait until the batches have ended and download the results."),
-    click.option(
+    file_option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        default=None,
         help="Write the results to FILE once all batches have ended (implies --wait); its ending says the format.",
     ),
-    click.option("--force", is_flag=True, help="Replace FILE if it exists."),
+    force_option,
     strict_option,
     click.option(
         "--send-now",
@@ -77,7 +75,7 @@ _SEND: list[Callable[[Any], Any]] = [
     click.option("--title", default="", help="Title of the run."),
     click.option("--note", default="", help="Note kept with the run."),
     *_FOLLOW,
-    click.option("--max-cost", type=dollars, default=None, help="Dollars; send nothing if the high estimate is above."),
+    click.option("--max-cost", type=dollars, help="Dollars; send nothing if the high estimate is above."),
     click.option("--allow-duplicate", is_flag=True, help="Send even if the same requests are already in progress."),
 ]
 

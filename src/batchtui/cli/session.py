@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from batchtui import paths, safetext
-from batchtui.cli import completion
+from batchtui.cli.options import data_dir_option, log_option, profile_option
 from batchtui.cli.output import end_soon, say
 from batchtui.domain.work import Progress, Work
 from batchtui.service import Service
@@ -197,23 +197,13 @@ def verb(name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Com
 
 _COMMON: list[Callable[[Any], Any]] = [
     click.option("--json", is_flag=True, help="Print one JSON value on standard output and nothing else."),
-    click.option(
-        "--profile", default="", metavar="NAME", help="Profile of config.toml.", shell_complete=completion.profiles
-    ),
-    click.option(
-        "--data-dir",
-        default=None,
-        metavar="FOLDER",
-        help="Data folder (also BATCHTUI_DATA_DIR).",
-        shell_complete=completion.folders,
-    ),
+    profile_option,
+    data_dir_option,
     click.option(
         "--demo", is_flag=True, help="Use the built-in demo server: no key, no cost, a data folder of its own."
     ),
     click.option("--yes", "-y", is_flag=True, help="Answer yes to all questions."),
-    click.option(
-        "--log", "log_file", default=None, metavar="FILE", help="Write a debug log to FILE, without keys or contents."
-    ),
+    log_option,
 ]
 
 
@@ -279,10 +269,3 @@ class TransferBars:
     def __exit__(self, *_: object) -> None:
         self._end()
         self._bar.clear()
-
-
-def strict_option(command: Any) -> Any:
-    """The option that makes answers which are not usable count in the exit code."""
-    return click.option("--strict", is_flag=True, help="Exit code 1 also when answers are cut short or invalid.")(
-        command
-    )

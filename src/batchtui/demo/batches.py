@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchtui import subpython
 from batchtui.demo import results
 from batchtui.demo.protocol import ApiError, DemoClock, DemoOptions, new_id
 from batchtui.demo.results import Done, Halted, Job
@@ -45,13 +46,11 @@ def make(job: Job, requests: int, size: int, stop: threading.Event) -> Done | No
 
 
 def _apart(job: Job, stop: threading.Event) -> Done:
-    source = str(Path(results.__file__).parents[2])
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}
     given = Path(os.fsdecode(job.out)).with_name("job.json")
     files.write_atomic(given, msgspec.json.encode(job))
     command = [sys.executable, "-m", "batchtui.demo.results", str(given)]
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=subpython.inherited()
     ) as child:
         while True:
             try:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvicorn
 
+from batchtui import subpython
 from batchtui.demo.connection import DemoProtocol
 from batchtui.demo.protocol import DemoOptions
 from batchtui.demo.server import make_app
@@ -126,13 +127,17 @@ def _alive(folder: Path) -> str:
 def _start(data: Path, options: DemoOptions) -> str:
     folder = server_dir(data)
     (folder / "server.json").unlink(missing_ok=True)
-    source = str(Path(__file__).parents[2])
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}
     command = [sys.executable, "-m", "batchtui.demo.runner", "--data", str(data), "--leased"]
     command += ["--options", msgspec.json.encode(options).decode()]
     with files.open_private(folder / "server.log") as log:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=folder, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=subpython.inherited(),
+            cwd=folder,
+            start_new_session=True,
         )
     until = time.monotonic() + _START_WAIT
     while time.monotonic() < until:

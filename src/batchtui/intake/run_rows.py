@@ -6,7 +6,6 @@ matches it row by row.
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -17,7 +16,6 @@ from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
-from batchtui import plainfile
 from batchtui.domain.batch import CUSTOM_ID
 from batchtui.domain.outcome import STANDINGS, ended, standing
 from batchtui.intake.row import RunParts, read_columns
@@ -26,13 +24,12 @@ from batchtui.results.field_builder import text_of
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line import UNDECODED
 from batchtui.results.names import RUN, said_beside
-from batchtui.results.row_ids import OwnRow, Place, SourceMark, own_rows, own_rows_of
-from batchtui.results.row_match import identities, own_column_names
-from batchtui.results.row_places import Places
+from batchtui.results.row_columns import RowColumns
+from batchtui.results.row_ids import OwnRow, Place, SourceMark
+from batchtui.results.row_match import identities
+from batchtui.results.row_places import places_of
 from batchtui.results.text import read_answer
 from batchtui.results.view import Rows, View
-from batchtui.store.files import explain
-from batchtui.store.records import IDS
 
 Kind: TypeAlias = Literal["answers", "rows", "requests"]
 """What is taken of a run: rows with their answers, the rows alone, or the requests as they were sent."""
@@ -86,12 +83,11 @@ class RunSource:
         """The run's local id."""
         self.name = name
         self.kind = kind
-        self._places = Places(view)
-        self._files: dict[int, plainfile.ReadAhead] = {}
-        self._fds: list[int] = []
+        self._places = places_of(view)
+        self._own = RowColumns(view)
         self._reviewed = reviewed or {}
         self._betas = [(betas or {}).get(member.folder.name, ()) for member in view.members]
-        meant = self._places.in_order()
+        meant = self._places.order
         if among is not None:
             chosen = set(among)
             meant = array("I", [row for row in meant if row in chosen])
@@ -116,7 +112,7 @@ class RunSource:
     @property
     def columns(self) -> list[str]:
         """The rows' own columns."""
-        return own_column_names(self._view)
+        return self._own.names
 
     def left_out_words(self) -> str:
         """What is left out, counted, "" for nothing: ``12 of 300 rows left out: 9 errored, 3 invalid``."""
@@ -127,51 +123,8 @@ class RunSource:
 
     def close(self) -> None:
         """Give the files back."""
-        for fd in self._fds:
-            os.close(fd)
-        self._fds.clear()
-        self._files.clear()
+        self._own.close()
         self._view.close()
-
-    def _own_of(self, rows: Sequence[int]) -> Sequence[OwnRow]:
-        """The rows' own ids, and their own columns as JSON, nothing where none are known."""
-        places = self._places
-        sizes, members = places.sizes, places.owners
-        among = {members[row] for row in rows if sizes[row]}
-        if len(among) == 1 and 0 not in {sizes[row] for row in rows}:
-            found = self._own_in(among.pop(), rows)
-        else:
-            held: dict[int, OwnRow] = {}
-            for member in among:
-                mine = [row for row in rows if sizes[row] and members[row] == member]
-                held.update(zip(mine, self._own_in(member, mine), strict=True))
-            found = [held.get(row) or OwnRow(places[row].row_id) for row in rows]
-        if not places.plain:
-            for row, own in zip(rows, found, strict=True):
-                if not places.said_by_line(row):
-                    own.row_id = places[row].row_id
-        return found
-
-    def _own_in(self, member: int, rows: Sequence[int]) -> Sequence[OwnRow]:
-        """The same for rows whose columns one batch's file has."""
-        offsets, sizes = [self._places.offsets[row] for row in rows], [self._places.sizes[row] for row in rows]
-        try:
-            file = self._file(member)
-            block = file.block(offsets, sizes)
-            found = own_rows(block, len(rows)) if block is not None else None
-            if found is not None:
-                return found
-            lines = file.read_all([*zip(offsets, sizes, strict=True)])
-        except OSError as error:
-            raise explain(error, f"can't read {self._view.members[member].folder / IDS}") from error
-        held = zip(rows, own_rows_of(lines), strict=True)
-        return [own or OwnRow(self._places[row].row_id) for row, own in held]
-
-    def _file(self, member: int) -> plainfile.ReadAhead:
-        if member not in self._files:
-            self._fds.append(plainfile.open_fd(self._view.members[member].folder / IDS)[0])
-            self._files[member] = plainfile.ReadAhead(self._fds[-1])
-        return self._files[member]
 
     def stretches(self) -> Iterator[tuple[SourceMark, Rows]]:
         """The rows in stretches that are from one source each, with what is known of that source."""
@@ -200,7 +153,7 @@ class RunSource:
         """The same in blocks, each with the rows' numbers."""
         needs = _Needs(names)
         for chunk in self._chunks(rows):
-            owned = self._own_of(chunk)
+            owned = self._own.written(chunk)
             if self.kind != "answers":
                 yield chunk, [self._alone(row, own, names) for row, own in zip(chunk, owned, strict=True)]
             elif names is not None and all(own.row for own in owned):
@@ -330,7 +283,7 @@ class RunSource:
         custom_id, place = self._view.id(row), self._places[row]
         found = msgspec.json.decode(raw, type=_Request)
         kept = place.row_id == custom_id and bool(CUSTOM_ID.match(custom_id))
-        own = read_columns(self._own_of([row])[0].row)
+        own = read_columns(self._own.written([row])[0].row)
         betas = self._betas[self._view.place(row)[0]]
         return RunRequest(custom_id if kept else "", bytes(found.params), place.row_id, own, betas)
 

@@ -29,7 +29,7 @@ FRESH = timedelta(days=3)
 """Failures that were not retried need attention for this long after the end."""
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """How a batch stands: a sign, a word and a palette name, each enough by itself; rank 0 needs attention first."""
 
     sign: str

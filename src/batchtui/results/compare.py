@@ -12,7 +12,8 @@ import msgspec
 
 from batchtui.domain.outcome import SUCCEEDED
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.row_match import in_source_order, match
+from batchtui.results.row_match import match
+from batchtui.results.source_order import in_source_order
 from batchtui.results.text import read_answer
 from batchtui.results.view import ResultRow, Rows, View
 

@@ -18,8 +18,9 @@ from batchtui.results.field_builder import text_of
 from batchtui.results.fields import ViewFields, view_fields
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line_lenient import mend
-from batchtui.results.row_match import in_source_order, with_skipped
+from batchtui.results.row_places import with_skipped
 from batchtui.results.skipped import SkippedRow
+from batchtui.results.source_order import in_source_order
 from batchtui.results.spreadsheet import BOM, csv_line
 from batchtui.results.table import Items, JoinedColumns
 from batchtui.results.text import read_answer

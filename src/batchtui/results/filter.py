@@ -19,7 +19,7 @@ from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, FIRST, NOTHING, Json, ValueColumn, as_text
 from batchtui.results.index import COST_DIGITS, DUPLICATE, UNEXPECTED, UNPRICED, GroupKey
 from batchtui.results.names import SCOPES, Name, names_of
-from batchtui.results.row_match import by_source
+from batchtui.results.source_order import by_source
 from batchtui.results.view import Rows, View
 
 KEYS = (

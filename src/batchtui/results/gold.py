@@ -15,7 +15,7 @@ from batchtui.results.json_in_text import decode
 from batchtui.results.names import Name, ValueNames
 from batchtui.results.review import Review, gold_of
 from batchtui.results.row_match import identities
-from batchtui.results.row_match import places as places_of
+from batchtui.results.row_places import places_of
 from batchtui.results.scores import label_of
 from batchtui.results.view import View
 
@@ -90,8 +90,9 @@ def gold_by_id(view: View, name: str, values: Mapping[str, Value], *, repeated: 
     labels = {each: value_label(value) for each, value in values.items()}
     used: set[str] = set()
     found: list[str | None] = []
-    for custom_id, place in zip(view.ids(), places_of(view), strict=True):
-        each = place.row_id if place.row_id in labels else custom_id
+    ids = view.ids()
+    for custom_id, row_id in zip(ids, places_of(view).row_ids(ids), strict=True):
+        each = row_id if row_id in labels else custom_id
         used.add(each)
         found.append(labels.get(each))
     unmatched = sum(1 for each in labels if each not in used)

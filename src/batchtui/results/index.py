@@ -152,13 +152,17 @@ class Columns:
 
     def id_texts(self) -> list[str]:
         """All custom_ids in one go."""
-        starts = array("Q", [0])
-        starts.extend(self.id_end[:-1])
-        blob = bytes(self.ids)
-        if blob.isascii():
-            text = blob.decode("ascii")
-            return [text[start:end] for start, end in zip(starts, self.id_end, strict=False)]
-        return [blob[start:end].decode("utf-8", "replace") for start, end in zip(starts, self.id_end, strict=False)]
+        return texts_in(self.ids, self.id_end)
+
+
+def texts_in(joined: bytearray, ends: array[int]) -> list[str]:
+    """Texts that are kept as one, each given by where it ends."""
+    spans = zip(chain((0,), ends), ends, strict=False)
+    if joined.isascii():
+        text = joined.decode("ascii")
+        return [text[start:end] for start, end in spans]
+    blob = bytes(joined)
+    return [blob[start:end].decode("utf-8", "replace") for start, end in spans]
 
 
 class Index(msgspec.Struct):

@@ -8,8 +8,9 @@ from batchtui.domain.outcome import ended
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_columns import ABSENT, quoted
 from batchtui.results.fields import view_fields
+from batchtui.results.row_columns import RowColumns
 from batchtui.results.row_match import match
-from batchtui.results.table import Kind, OwnColumns, kind_of
+from batchtui.results.table import Kind, kind_of
 from batchtui.results.text import read_answer
 from batchtui.results.view import View
 
@@ -26,7 +27,7 @@ class JoinedRun:
     def __init__(self, view: View, other: View, name: str, own: Collection[str], work: Work = UNWATCHED) -> None:
         self._other = other
         self._at: Sequence[int] = match(view, other)
-        self._rows = OwnColumns(other)
+        self._rows = RowColumns(other)
         fields = view_fields(other, work)
         self.columns: list[tuple[str, Kind, Callable[[int], object]]] = []
         """Name, kind, and the value by the view's row; None where there is none."""

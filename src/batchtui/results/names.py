@@ -22,7 +22,7 @@ from batchtui.results.field_columns import ABSENT, FIRST, Absent, Value, ValueCo
 from batchtui.results.fields import Field, view_fields
 from batchtui.results.index import UNPRICED, dollars
 from batchtui.results.review_columns import review_column
-from batchtui.results.row_columns import SourceColumns
+from batchtui.results.row_columns import RowColumns
 from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
 from batchtui.results.view import View
 
@@ -95,17 +95,6 @@ class FieldList(Protocol):
         """A field's values by the view's row; raises KeyError when there is no such field."""
 
 
-class RowColumnList(Protocol):
-    """What is known of the columns of a view's rows."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """All columns."""
-
-    def column(self, name: str) -> ValueColumn:
-        """A column by the view's row; raises KeyError when no row has it."""
-
-
 class ValueNames:
     """All names of one view, and their values by the view's row.
 
@@ -118,11 +107,13 @@ class ValueNames:
         view: View,
         *,
         fields: FieldList | None = None,
-        rows: RowColumnList | None = None,
+        rows: RowColumns | None = None,
         work: Work = UNWATCHED,
     ) -> None:
         self._view = view
-        self.rows: RowColumnList = rows if rows is not None else SourceColumns(view, work)
+        self.rows = rows if rows is not None else RowColumns(view)
+        if rows is None:
+            self.rows.read_values(work)
         self.fields: FieldList = fields if fields is not None else view_fields(view, work)
         own = set(self.rows.names)
         paths = {field.path for field in self.fields.names}

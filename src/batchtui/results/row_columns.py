@@ -1,115 +1,183 @@
-"""The columns of the source rows that requests were made from, as columns by a view's row."""
+"""The columns of the source rows that requests were made from, by a view's row."""
 
 from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
+from itertools import chain, compress
 
 import msgspec
 
 from batchtui import plainfile
+from batchtui.domain.errors import StoreError
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.field_builder import ColumnBuilder, ObjectColumns
-from batchtui.results.field_columns import ABSENT, Absent, Json, Value, ValueColumn
-from batchtui.results.json_in_text import decode
-from batchtui.results.view import View
+from batchtui.results.field_columns import ABSENT, Absent, Json, Value, ValueColumn, column_of
+from batchtui.results.json_in_text import decode, exact
+from batchtui.results.row_ids import Line, OwnColumns, OwnNames, OwnRow, decode_block, decode_each
+from batchtui.results.row_places import Places, places_of
+from batchtui.results.view import View, as_sent
+from batchtui.store.files import explain
 from batchtui.store.records import IDS
 
-_AT_ONCE = 256
+_CHUNK = 256 * 1024
+_CHUNK_ROWS = 256
+"""Bytes and rows that are read at a time."""
+_names = msgspec.json.Decoder(OwnNames)
+_own_rows = msgspec.json.Decoder(OwnRow)
+_columns = msgspec.json.Decoder(OwnColumns, float_hook=exact)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class SourceColumns:
-    """Every column of the rows, read from each batch's ids.jsonl in one pass; raises Stopped.
+class RowColumns:
+    """The own columns of each row, read from the ids.jsonl that has them; to be closed.
 
-    A request that no row is known of (sent as it stands in a JSONL file) has none.
+    A request that no row is known of (sent as it stands in a JSONL file) has none, as those of a file that can't be read.
     """
 
-    def __init__(self, view: View, work: Work = UNWATCHED) -> None:
+    def __init__(self, view: View, more: Iterable[str] = ()) -> None:
+        """``more`` are names that rows beside the view's have."""
         self._view = view
+        self._more = more
         self._fds: list[int] = []
-        self._lines: list[tuple[int, int, int]] = []
-        """File, offset and length of each line with columns."""
-        self._by_id: dict[str, int] = {}
-        self._found = ObjectColumns(1)
+        self._files: dict[int, plainfile.ReadAhead] = {}
+        try:
+            self._places = places_of(view)
+        except StoreError:
+            self._places = Places(view, lenient=True)
+        self._read: dict[str, ColumnBuilder] | None = None
         self._columns: dict[str, ValueColumn] = {}
-        self._at: array[int] | None = None
-        for member in view.members:
+        for member in set(compress(self._places.owners, self._places.sizes)):
             with suppress(OSError):
-                self._fds.append(plainfile.open_fd(member.folder / IDS)[0])
-                self._scan(len(self._fds) - 1, work)
-        self._grown = {column.keys[0]: column for column in self._found.columns}
-        self.names = list(self._grown)
+                self._file(member)
 
     def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the files back."""
         for fd in self._fds:
             with suppress(OSError):
                 os.close(fd)
-        self._fds = []
+        self._fds, self._files = [], {}
 
-    def _scan(self, number: int, work: Work) -> None:
-        offset = 0
-        rows: list[int] = []
-        held: list[dict[str, object]] = []
-        with os.fdopen(os.dup(self._fds[number]), "rb", buffering=1 << 20) as file:
-            for line in file:
-                with suppress(ValueError, msgspec.MsgspecError, RecursionError):
-                    found = decode(line)
-                    custom_id, row = found.get("custom_id"), found.get("row")
-                    if custom_id and isinstance(row, dict) and custom_id not in self._by_id:
-                        self._by_id[custom_id] = len(self._lines)
-                        rows.append(len(self._lines))
-                        held.append(row)
-                        self._lines.append((number, offset, len(line)))
-                offset += len(line)
-                if len(rows) >= _AT_ONCE:
-                    work.check("stopped while reading the rows")
-                    self._found.objects(0, 0, (), rows, held)
-                    rows, held = [], []
-        if rows:
-            self._found.objects(0, 0, (), rows, held)
+    def _file(self, member: int) -> plainfile.ReadAhead:
+        if member not in self._files:
+            self._fds.append(plainfile.open_fd(self._view.members[member].folder / IDS)[0])
+            self._files[member] = plainfile.ReadAhead(self._fds[-1])
+        return self._files[member]
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._grown
+    def raw(self, row: int) -> bytes:
+        """The line of ids.jsonl that has a row's columns; empty when none has."""
+        places = self._places
+        with suppress(OSError):
+            if size := places.sizes[row]:
+                line: bytes = self._file(places.owners[row]).read(places.offsets[row], size)
+                return line
+        return b""
 
-    def column(self, name: str) -> ValueColumn:
-        """A column by the view's row; raises KeyError when no row has it."""
-        found = self._columns.get(name)
-        if found is None:
-            found = self._columns[name] = self._made(self._grown[name])
+    def of(self, row: int) -> dict[str, object]:
+        """A row's columns; {} when it has none."""
+        held = self.raw(row)
+        with suppress(ValueError, msgspec.MsgspecError, RecursionError):
+            found = decode(held)["row"] if held else {}
+            return found if isinstance(found, dict) else {}
+        return {}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of all columns, in the order in which rows have them.  Raises StoreError."""
+        names: dict[str, None] = {}
+        if self._read is not None:
+            names.update(dict.fromkeys(self._read))
+        else:
+            for rows in self._chunks():
+                shapes = dict.fromkeys(tuple(each.row) for each in self._held(_names, rows) if each is not None)
+                names.update(dict.fromkeys(chain.from_iterable(shapes)))
+        return [*dict.fromkeys((*names, *self._more))]
+
+    def written(self, rows: Sequence[int]) -> Sequence[OwnRow]:
+        """The rows' own ids, and their columns as JSON, nothing where none are known.  Raises StoreError."""
+        places = self._places
+        held = zip(rows, self._held(_own_rows, rows), strict=True)
+        found = [own or OwnRow(places[row].row_id) for row, own in held]
+        if not places.plain:
+            for row, own in zip(rows, found, strict=True):
+                if not places.said_by_line(row):
+                    own.row_id = places[row].row_id
         return found
 
-    def line_of(self) -> Sequence[int]:
-        """For each row of the view the number of its line here, -1 when it has none."""
-        if self._at is None:
-            self._at = array("i", [self._by_id.get(each, -1) for each in self._view.ids()])
-        return self._at
+    def _held(self, decoder: msgspec.json.Decoder[Line], rows: Sequence[int]) -> Sequence[Line | None]:
+        """What the lines with these rows' columns hold, None where there is none or it can't be read.  Raises StoreError."""
+        sizes, owners = self._places.sizes, self._places.owners
+        among = {owners[row] for row in rows if sizes[row]}
+        if len(among) == 1 and 0 not in {sizes[row] for row in rows}:
+            return self._held_in(among.pop(), decoder, rows)
+        found: dict[int, Line | None] = {}
+        for member in among:
+            mine = [row for row in rows if sizes[row] and owners[row] == member]
+            found.update(zip(mine, self._held_in(member, decoder, mine), strict=True))
+        return [found.get(row) for row in rows]
 
-    def _made(self, column: ColumnBuilder) -> ValueColumn:
-        by_line = array("I", bytes(4 * (len(self._lines) + 1)))
-        for line, code in zip(column.rows, column.codes, strict=True):
-            by_line[line] = code
-        at = self.line_of()
-        # The last place stands for -1, a row without a line.
-        codes = array("I", [by_line[line] for line in at])
-        sizes = {line: size for line, size, _ in column.long}
-
-        def read_long(row: int) -> Value | Absent:
-            return self._read(at[row], column.keys[0])
-
-        return ValueColumn(
-            codes,
-            column.entries,
-            read_long,
-            lambda: {row: sizes[line] for row, line in enumerate(at) if line in sizes} if sizes else {},
-        )
-
-    def _read(self, line: int, name: str) -> Value | Absent:
-        number, offset, length = self._lines[line]
+    def _held_in(self, member: int, decoder: msgspec.json.Decoder[Line], rows: Sequence[int]) -> Sequence[Line | None]:
+        """The same for rows whose columns one batch's file has."""
+        offsets, sizes = [self._places.offsets[row] for row in rows], [self._places.sizes[row] for row in rows]
         try:
-            found = decode(os.pread(self._fds[number], length, offset))["row"].get(name, ABSENT)
-        except (OSError, ValueError, msgspec.MsgspecError):
-            return ABSENT
-        return Json(_encode(found).decode()) if isinstance(found, dict | list) else found
+            file = self._file(member)
+            block = file.block(offsets, sizes)
+            found = decode_block(decoder, block, len(rows)) if block is not None else None
+            if found is not None:
+                return found
+            return decode_each(decoder, file.read_all([*zip(offsets, sizes, strict=True)]))
+        except OSError as error:
+            raise explain(error, f"can't read {self._view.members[member].folder / IDS}") from error
+
+    def column(self, name: str) -> ValueColumn:
+        """A column by the view's row."""
+        if self._read is None:
+            self.read_values()
+        assert self._read is not None
+        if name not in self._columns:
+            held = self._read.get(name)
+            # Nothing was read of one column of too many, and of one that no row of the view has.
+            values = (self._value(row, name) for row in range(len(self._view)))
+            self._columns[name] = column_of(values) if held is None else self._made(name, held)
+        return self._columns[name]
+
+    def _value(self, row: int, name: str) -> Value | Absent:
+        found = self.of(row).get(name, ABSENT)
+        return Json(_encode(found).decode()) if isinstance(found, dict | list) else found  # type: ignore[return-value]
+
+    def read_values(self, work: Work = UNWATCHED) -> None:
+        """Read the values of all columns in one pass.  Raises Stopped."""
+        builder = ObjectColumns(1)
+        for rows in self._chunks():
+            work.check("stopped while reading the rows")
+            held = zip(rows, self._held(_columns, rows), strict=True)
+            own = [each.row if each is not None else self.of(row) for row, each in held]
+            builder.objects(0, 0, (), rows, own)
+        self._read = {column.keys[0]: column for column in builder.columns}
+
+    def _made(self, name: str, column: ColumnBuilder) -> ValueColumn:
+        codes = array("I", bytes(4 * len(self._view)))
+        for row, code in zip(column.rows, column.codes, strict=True):
+            codes[row] = code
+        sizes = {row: size for row, size, _ in column.long}
+        return ValueColumn(codes, column.entries, lambda row: self._value(row, name), lambda: sizes)
+
+    def _chunks(self) -> Iterator[Sequence[int]]:
+        """The rows that have columns, in the order of their requests, as many as are read together."""
+        sizes = self._places.sizes
+        chunk: list[int] = []
+        held = 0
+        for row in [row for row in as_sent(self._view) if sizes[row]] if any(sizes) else ():
+            if chunk and (held + sizes[row] > _CHUNK or len(chunk) == _CHUNK_ROWS):
+                yield chunk
+                chunk, held = [], 0
+            chunk.append(row)
+            held += sizes[row]
+        if chunk:
+            yield chunk

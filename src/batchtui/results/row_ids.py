@@ -10,11 +10,12 @@ line ``number`` of the source on, and each custom_id is its row's own id.  A sou
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -22,30 +23,34 @@ from batchtui import plainfile
 from batchtui.results.request_matcher import read_requests
 from batchtui.store.records import IDS, REQUESTS
 
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+_Source = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+
 
 class IdLine(msgspec.Struct, gc=False):
     """A line of ids.jsonl, of whichever kind."""
 
     custom_id: str = ""
     row_id: str = ""
-    source: int = 0
+    source: _Source = 0
     """The source's number in its plan, from 1; 0 in files of 0.1.0, which say no source."""
-    number: int = 0
-    first: int = 0
-    last: int = 0
+    number: _Number = 0
+    row: msgspec.Raw = msgspec.Raw()
+    """The row's own columns as JSON."""
+    first: _Number = 0
+    last: _Number = 0
     name: str = ""
     sha256: str = ""
 
 
-class RowColumns(msgspec.Struct, gc=False):
-    """The columns of the row that a request was made from, as its line holds them."""
+class OwnColumns(msgspec.Struct, gc=False):
+    """The columns of the row that a request was made from."""
 
-    custom_id: str
     row: dict[str, object] = {}
 
 
-class _ColumnNames(msgspec.Struct, gc=False):
-    """The names of the columns in a line."""
+class OwnNames(msgspec.Struct, gc=False):
+    """The names of these columns."""
 
     row: dict[str, msgspec.Raw] = {}
 
@@ -72,51 +77,35 @@ class SourceMark(msgspec.Struct, frozen=True):
 
 _decoder = msgspec.json.Decoder(IdLine)
 decode = _decoder.decode
-_column_decoder = msgspec.json.Decoder(RowColumns)
-_name_decoder = msgspec.json.Decoder(_ColumnNames)
-_own_decoder = msgspec.json.Decoder(OwnRow)
 _encode = msgspec.json.Encoder().encode
-
-
 _BLOCK = 256 * 1024
 """Bytes of lines that are decoded at once."""
 
 
-def columns_of(lines: list[bytes]) -> Sequence[RowColumns | None]:
-    """The columns that some lines hold, None for one that can't be read or holds none."""
-    return each_line(_column_decoder, lines)
+def read_lines(path: Path) -> Iterator[tuple[list[bytes], Sequence[IdLine | None]]]:
+    """The lines of a file in blocks, with what each holds, None for one that can't be read; none without a file.
+
+    Raises OSError.
+    """
+    with suppress(FileNotFoundError), plainfile.opened(path) as file:
+        while lines := file.readlines(_BLOCK):
+            yield lines, decode_each(_decoder, lines)
 
 
-def own_rows(block: bytes, count: int) -> list[OwnRow] | None:
-    """The rows that ``count`` lines hold; None when a line is odd."""
+def decode_block(decoder: msgspec.json.Decoder[Line], block: bytes, count: int) -> list[Line] | None:
+    """What ``count`` lines hold; None when a line is odd."""
     try:
-        found = _own_decoder.decode_lines(block)
+        found = decoder.decode_lines(block)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     return found if len(found) == count else None
 
 
-def own_rows_of(lines: list[bytes]) -> Sequence[OwnRow | None]:
-    """The rows that some lines hold, None for one that can't be read."""
-    return each_line(_own_decoder, lines)
-
-
-def column_names(path: Path) -> list[str]:
-    """The names of all own columns that a batch's file holds, in order; none without a file.  Raises OSError."""
-    names: dict[str, None] = {}
-    with suppress(FileNotFoundError), plainfile.opened(path) as file:
-        while lines := file.readlines(_BLOCK):
-            for line in each_line(_name_decoder, lines):
-                names.update(dict.fromkeys(line.row if line is not None else ()))
-    return list(names)
-
-
-def each_line(decoder: msgspec.json.Decoder[Line], lines: list[bytes]) -> Sequence[Line | None]:
+def decode_each(decoder: msgspec.json.Decoder[Line], lines: list[bytes]) -> Sequence[Line | None]:
     """What each line holds, None for one that can't be read."""
-    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-        found = decoder.decode_lines(b"".join(lines))
-        if len(found) == len(lines):
-            return found
+    found = decode_block(decoder, b"".join(lines), len(lines))
+    if found is not None:
+        return found
     apart: list[Line | None] = []
     for line in lines:
         try:
@@ -157,7 +146,12 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     @property
     def key(self) -> str:
         """The row identity: the row's own id, or the source's fingerprint and the row's number."""
-        return f"id:{self.row_id}" if self.row_id else f"at:{self.sha256}:{self.number}"
+        return row_key(self.row_id, self.sha256, self.number)
+
+
+def row_key(row_id: str, sha256: str, number: int) -> str:
+    """The row identity of a row with this own id, or of this number in the source with this hash."""
+    return f"id:{row_id}" if row_id else f"at:{sha256}:{number}"
 
 
 class RowStretches:
@@ -175,51 +169,16 @@ class RowStretches:
         found = self._lines[place]
         return found.source, found.number + number - found.first
 
-
-class RowIds:
-    """The places of one batch's requests; raises OSError when its file is there and can't be read."""
-
-    def __init__(self, path: Path) -> None:
-        self.known = False
-        """False for batches of 0.1.0 that say nothing of their rows."""
-        self._lines: dict[str, IdLine] = {}
-        self._stretches: list[IdLine] = []
-        self._hashes: dict[int, str] = {}
-        self.sources: dict[int, str] = {}
-        """Names by number."""
-        with suppress(FileNotFoundError), plainfile.opened(path) as file:
-            while lines := file.readlines(_BLOCK):
-                self._take([line for line in each_line(_decoder, lines) if line is not None])
-
-    def _take(self, lines: Sequence[IdLine]) -> None:
-        self.known = self.known or bool(lines)
-        self._lines.update({line.custom_id: line for line in lines if line.custom_id})
-        for line in [line for line in lines if not line.custom_id]:
-            if line.first:
-                self._stretches.append(line)
-            elif line.source:
-                self._hashes[line.source] = line.sha256
-                self.sources[line.source] = line.name
-
-    def places(self, requests: Iterable[tuple[str, int]]) -> Iterator[Place]:
-        """Where requests come from, each given as its custom_id and its place in requests.jsonl from 0 (-1: in none)."""
-        stretches, lines, hashes = RowStretches(self._stretches), self._lines, self._hashes
-        for custom_id, seq in requests:
-            line = lines.get(custom_id)
-            if line is not None:
-                if source := line.source:
-                    yield Place(line.row_id, source, line.number, hashes.get(source, ""))
-                else:
-                    yield old_line_place(line.custom_id, line.row_id)
-                continue
-            place = stretches.at(seq + 1)
-            yield Place(custom_id, *place) if place is not None else old_place(custom_id, seq)
-
-    @property
-    def as_sent(self) -> bool:
-        """True when the requests are plainly in the order of their sources."""
-        spots = [(line.source, line.number) for line in sorted(self._stretches, key=lambda each: each.first)]
-        return not self._lines and spots == sorted(spots)
+    def all(self, count: int) -> tuple[array[int], array[int]]:
+        """The same of the first ``count`` requests, and of none as the last: sources and numbers, 0 where none says it."""
+        sources, numbers = array("I", [0]) * (count + 1), array("Q", [0]) * (count + 1)
+        for line, end in zip(self._lines, [*self._firsts[1:], count + 1], strict=True):
+            rows = range(line.first, min(line.last, end - 1, count) + 1)
+            if rows:
+                here = slice(line.first - 1, line.first - 1 + len(rows))
+                sources[here] = array("I", [line.source]) * len(rows)
+                numbers[here] = array("Q", range(line.number, line.number + len(rows)))
+        return sources, numbers
 
 
 def old_line_place(custom_id: str, row_id: str) -> Place:

@@ -4,81 +4,67 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from heapq import merge
 from itertools import accumulate, chain, islice
-from operator import gt
-from typing import Annotated, overload
+from operator import itemgetter
 
-import msgspec
-
-from batchtui import plainfile
-from batchtui.results.row_ids import IdLine, Place, RowStretches, each_line, old_line_place, old_place
+from batchtui.results.index import texts_in
+from batchtui.results.row_ids import IdLine, Place, RowStretches, old_line_place, old_place, read_lines, row_key
+from batchtui.results.skipped import SkippedRow, skipped_of
 from batchtui.results.view import ResultSet, Rows, View, as_sent
 from batchtui.store import files
 from batchtui.store.records import IDS
 
-_Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-_Source = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
-_BLOCK = 256 * 1024
-"""Bytes of lines that are decoded at once."""
 _MOST = (1 << 64) - 1
+_LAST = 1 << 128
+"""Sorts behind every row."""
 _EMPTY = 2
 """Bytes of an object without columns."""
-
-
-class RowLine(IdLine, gc=False):
-    """A line of ids.jsonl with the row's own columns."""
-
-    source: _Source = 0
-    number: _Number = 0
-    row: msgspec.Raw = msgspec.Raw()
-
-
-_decoder = msgspec.json.Decoder(RowLine)
-
 
 _NONE, _SAME, _OTHER = range(3)
 """What a row's own id is: it has none, it is the custom_id, or another."""
 
 
 class MemberPlaces:
-    """Where the rows of one batch are from, by what its ids.jsonl says; lines are numbered from 1.  Raises StoreError."""
+    """Where the rows of one batch are from, by what its ids.jsonl says; lines are numbered from 1.
 
-    def __init__(self, member: ResultSet) -> None:
-        self._member = member
+    Raises StoreError, unless it is ``lenient``: then a file that can't be read says nothing.
+    """
+
+    def __init__(self, member: ResultSet, *, lenient: bool = False) -> None:
         self._path = member.folder / IDS
-        self.lines = array("I")
-        """The line of each of the batch's rows, 0 for one without."""
+        self._lenient = lenient
         self.sources = array("I", [0])
         self.numbers = array("Q", [0])
         self.offsets = array("Q", [0])
         self.sizes = array("I", [0])
         """Of lines with own columns, their newlines with them; 0 for others."""
-        self._kinds = bytearray(1)
+        self._kinds = bytearray([_SAME])
         self._others = array("I")
         """Lines with another id, and where each ends in the text of them all."""
         self._ends = array("Q", [0])
         self._text = bytearray()
-        self._hashes: dict[int, str] = {}
+        self.hashes: dict[int, str] = {}
         self.names: dict[int, str] = {}
-        """Names of the sources."""
-        self._stretches: list[IdLine] = []
+        """Hashes and names of the sources."""
+        self.stretches: list[IdLine] = []
+        """Of requests that were sent under own ids."""
         self._offset = 0
         self._by_id: dict[str, int] | None = None
         matcher = _Matcher(member)
         self._read(matcher)
-        self._placed = RowStretches(self._stretches)
         self.lines = matcher.finish() or array("I", [self.line(name) for name in member.ids()])
+        """The line of each of the batch's rows, 0 for one without."""
 
-    def _blocks(self) -> Iterator[tuple[Sequence[bytes], Sequence[RowLine | None]]]:
-        """The lines in blocks, with what each holds; raises StoreError."""
+    def _blocks(self) -> Iterator[tuple[Sequence[bytes], Sequence[IdLine | None]]]:
+        """The lines in blocks, with what each holds."""
         try:
-            with suppress(FileNotFoundError), plainfile.opened(self._path) as file:
-                while lines := file.readlines(_BLOCK):
-                    yield lines, each_line(_decoder, lines)
+            yield from read_lines(self._path)
         except OSError as error:
-            raise files.explain(error, f"can't read {self._path}") from error
+            if not self._lenient:
+                raise files.explain(error, f"can't read {self._path}") from error
 
     def _read(self, matcher: _Matcher) -> None:
         for lines, held in self._blocks():
@@ -96,31 +82,32 @@ class MemberPlaces:
                 self._take([held[place] for place in kept], ids, offsets, [sizes[place] for place in kept])
             matcher.match(ids)
 
-    def _take(self, found: Sequence[RowLine | None], ids: list[str], offsets: list[int], sizes: list[int]) -> None:
+    def _take(self, found: Sequence[IdLine | None], ids: list[str], offsets: list[int], sizes: list[int]) -> None:
         lines = [each for each in found if each is not None]
         self.sources.extend([each.source for each in lines])
         self.numbers.extend([each.number for each in lines])
         self.offsets.extend(offsets)
-        self.sizes.extend([size if len(each.row) > _EMPTY else 0 for each, size in zip(lines, sizes, strict=True)])
-        own = [each.row_id for each in lines]
-        if own == ids or not any(own):
-            self._kinds += bytes([_SAME if any(own) else _NONE]) * len(own)
-            return
-        for custom_id, row_id in zip(ids, own, strict=True):
-            kind = _NONE if not row_id else _SAME if row_id == custom_id else _OTHER
-            if kind == _OTHER:
-                self._others.append(len(self._kinds))
-                self._text += row_id.encode("utf-8")
-                self._ends.append(len(self._text))
-            self._kinds.append(kind)
+        own_sizes = zip([len(each.row) for each in lines], sizes, strict=True)
+        self.sizes.extend([size if own > _EMPTY else 0 for own, size in own_sizes])
+        own, first = [each.row_id for each in lines], len(self._kinds)
+        kinds = [
+            _OTHER if row_id and row_id != name else _SAME if row_id else _NONE
+            for row_id, name in zip(own, ids, strict=True)
+        ]
+        self._kinds += bytes(kinds)
+        if _OTHER in kinds:
+            others = [row_id.encode() for row_id, kind in zip(own, kinds, strict=True) if kind == _OTHER]
+            self._others.extend([line for line, kind in enumerate(kinds, first) if kind == _OTHER])
+            self._ends.extend([*accumulate(map(len, others), initial=len(self._text))][1:])
+            self._text += b"".join(others)
 
     def _take_others(self, lines: Sequence[IdLine]) -> None:
         """Lines of stretches and of sources."""
         for line in lines:
             if line.first:
-                self._stretches.append(line)
+                self.stretches.append(line)
             elif line.source:
-                self._hashes[line.source] = line.sha256
+                self.hashes[line.source] = line.sha256
                 self.names[line.source] = line.name
 
     def line(self, custom_id: str) -> int:
@@ -138,62 +125,72 @@ class MemberPlaces:
         self.offsets, self.sizes = array("Q"), array("I")
         self._by_id = None
 
-    def _row_id(self, line: int, custom_id: str) -> str:
-        """The id that a line says its row has."""
+    def in_stretches(self, seq: Rows) -> tuple[Rows, Rows]:
+        """Sources and numbers of rows by the stretch that their request stands in, given by its number from 0; 0 for none."""
+        if not self.stretches:
+            return array("I", [0]) * len(seq), array("Q", [0]) * len(seq)
+        sources, numbers = RowStretches(self.stretches).all(max(seq, default=-1) + 1)
+        if seq == array("i", range(len(seq))):
+            return sources[:-1], numbers[:-1]
+        return array("I", map(sources.__getitem__, seq)), array("Q", map(numbers.__getitem__, seq))
+
+    def row_id(self, line: int, custom_id: str) -> str:
+        """The id that a line says its row has; without a line (0) the custom_id."""
         kind = self._kinds[line]
         if kind != _OTHER:
             return custom_id if kind == _SAME else ""
         place = bisect_left(self._others, line)
-        return self._text[self._ends[place] : self._ends[place + 1]].decode("utf-8")
+        return self._text[self._ends[place] : self._ends[place + 1]].decode()
 
-    def place(self, row: int, line: int, source: int, number: int) -> Place:
-        """Where a row of the batch is from, which has this line and, as that says, is from there."""
-        custom_id = self._member.id(row)
-        if line and source:
-            return Place(self._row_id(line, custom_id), source, number, self.sha256(source))
-        if line:
-            return old_line_place(custom_id, self._row_id(line, custom_id))
-        seq = self._member.columns.seq[row]
-        held = self._placed.at(seq + 1)
-        return Place(custom_id, *held) if held is not None else old_place(custom_id, seq)
-
-    def sha256(self, source: int) -> str:
-        """The hash of a source, "" where it is not known."""
-        return self._hashes.get(source, "")
+    def row_ids(self) -> Sequence[str | None]:
+        """The same by line, None for the custom_id."""
+        others = iter(texts_in(self._text, self._ends[1:]))
+        return [None if kind == _SAME else next(others) if kind == _OTHER else "" for kind in self._kinds]
 
 
 class _Matcher:
     """Finds the line of each row of a batch: lines and requests are in the same order, unless another program wrote them."""
 
     def __init__(self, member: ResultSet) -> None:
-        order = as_sent(member)
-        self._lines = array("I", bytes(4 * len(order)))
-        self._wanted: Iterator[tuple[int, str]] = zip(order, member.columns.ids_of(order), strict=True)
+        self._member = member
+        self._lines = array("I", [0]) * len(member)
+        self._wanted: Iterator[tuple[int, str]] | None = None
+        """Rows in the order of their requests, once it is not that of the lines."""
         self._line = 0
         self._last = ("", 0)
         self._lost = False
 
+    @cached_property
+    def _order(self) -> Rows:
+        return as_sent(self._member)
+
+    @cached_property
+    def _names(self) -> Iterator[str]:
+        """The custom_ids in this order."""
+        return self._member.columns.ids_of(self._order)
+
     def match(self, ids: list[str]) -> None:
         """The next lines are of these requests."""
-        if self._lost:
+        if self._lost or not ids:
             return
-        mine = [*islice(self._wanted, len(ids))]
-        rows, names = zip(*mine, strict=True) if mine else ((), ())
-        if [*names] == ids:
-            for line, row in enumerate(rows, self._line + 1):
-                self._lines[row] = line
-        else:
-            self._wanted = chain(mine, self._wanted)
-            self._search(ids)
+        if self._wanted is None:
+            rows, names = self._order[self._line : self._line + len(ids)], [*islice(self._names, len(ids))]
+            if names == ids:
+                for line, row in enumerate(rows, self._line + 1):
+                    self._lines[row] = line
+            else:
+                rest = zip(self._order[self._line + len(names) :], self._names, strict=True)
+                self._wanted = chain(zip(rows, names, strict=True), rest)
+        if self._wanted is not None:
+            self._search(self._wanted, ids)
         self._line += len(ids)
-        if ids:
-            self._last = (ids[-1], self._line)
+        self._last = (ids[-1], self._line)
 
-    def _search(self, ids: list[str]) -> None:
+    def _search(self, wanted: Iterator[tuple[int, str]], ids: list[str]) -> None:
         """The same where requests without lines stand between those with one, or two results have one custom_id."""
         last, line = self._last
         for number, custom_id in enumerate(ids, self._line + 1):
-            for row, name in self._wanted:
+            for row, name in wanted:
                 if name == custom_id:
                     self._lines[row] = number
                     break
@@ -206,95 +203,154 @@ class _Matcher:
 
     def finish(self) -> Rows | None:
         """The line of each row, 0 for one without; None where they are in another order."""
-        if self._lost:
-            return None
+        if self._lost or not self._line:
+            return None if self._lost else self._lines
         last, line = self._last
-        for row, name in self._wanted:
+        for row, name in self._wanted or zip(self._order[self._line :], self._names, strict=True):
             if name != last:
                 break
             self._lines[row] = line
         return self._lines
 
 
-class Places(Sequence[Place]):
-    """Where each row of a view is from, made as it is asked for.  Raises StoreError."""
+class Places:
+    """Where each row of a view is from: a ``Place`` is made as it is asked for.  Raises StoreError, unless ``lenient``."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, *, lenient: bool = False) -> None:
         self._view = view
-        self.members = [MemberPlaces(member) for member in view.members]
-        self.names = {number: name for member in self.members for number, name in member.names.items()}
+        self._members, self._rows = view.spots()
+        self._held = [MemberPlaces(member, lenient=lenient) for member in view.members]
+        self.names = {number: name for held in self._held for number, name in held.names.items()}
         """Names of the sources by number."""
-        self.lines = self._by_row([member.lines for member in self.members])
-        """The line of each row in its own batch's ids.jsonl, 0 for one without."""
-        self.sources = self._by_line("I", [member.sources for member in self.members])
+        self._lines = self._by_row("I", [held.lines for held in self._held])
+        self.sources = self._by_line("I", [held.sources for held in self._held])
         """The source of each row, 0 where none is known."""
-        self.numbers = self._by_line("Q", [member.numbers for member in self.members])
-        """The number of each row in its source, from 1; 0 where it is not known."""
+        self._numbers = self._by_line("Q", [held.numbers for held in self._held])
         self.owners, self.offsets, self.sizes = self._columns()
         """Where each row's own columns stand: in which batch's ids.jsonl, from which byte on, and how many; 0 for none."""
-        self.plain = 0 not in self.sources and self.owners == view.spots()[0]
-        """Whether each row's columns stand in the line that says where it is from."""
-        for member in self.members:
-            member.forget_lines()
-        if 0 in self.sources:
-            for row in [row for row, source in enumerate(self.sources) if not source]:
-                place = self[row]
-                self.sources[row], self.numbers[row] = place.source, min(place.number, _MOST)
+        self._place_requests()
+        self._complete = 0 not in self.sources
+        """Whether the numbers of rows that no source is known of are told."""
+        for held in self._held:
+            held.forget_lines()
 
-    def _by_row(self, parts: Sequence[Rows]) -> Rows:
-        members, places = self._view.spots()
+    def _by_row(self, kind: str, parts: Sequence[Rows]) -> Rows:
+        """What is told of each row, given by member and row there."""
         if len(parts) == 1:
-            return array("I", map(parts[0].__getitem__, places))
-        return array("I", [parts[member][place] for member, place in zip(members, places, strict=True)])
+            return parts[0] if isinstance(self._rows, range) else array(kind, map(parts[0].__getitem__, self._rows))
+        return array(kind, [parts[member][row] for member, row in zip(self._members, self._rows, strict=True)])
 
     def _by_line(self, kind: str, parts: Sequence[Rows]) -> Rows:
         """What each row's line holds, given by member and line."""
+        if max(map(len, parts), default=1) == 1:
+            return array(kind, [0]) * len(self._lines)
         if len(parts) == 1:
-            return array(kind, map(parts[0].__getitem__, self.lines))
-        members, _ = self._view.spots()
-        return array(kind, [parts[member][line] for member, line in zip(members, self.lines, strict=True)])
+            if self._lines == array("I", range(1, len(parts[0]))):
+                return parts[0][1:]
+            return array(kind, map(parts[0].__getitem__, self._lines))
+        return array(kind, [parts[member][line] for member, line in zip(self._members, self._lines, strict=True)])
 
     def _columns(self) -> tuple[Rows, Rows, Rows]:
         """Where the rows' own columns stand: in the row's own batch, or else in another."""
-        members, _ = self._view.spots()
-        offsets = self._by_line("Q", [member.offsets for member in self.members])
-        sizes = self._by_line("I", [member.sizes for member in self.members])
-        if len(self.members) == 1 or 0 not in sizes or not any(any(member.sizes) for member in self.members):
-            return members, offsets, sizes
-        members = array("I", members)
+        offsets = self._by_line("Q", [held.offsets for held in self._held])
+        sizes = self._by_line("I", [held.sizes for held in self._held])
+        if len(self._held) == 1 or 0 not in sizes or not any(any(held.sizes) for held in self._held):
+            return self._members, offsets, sizes
+        owners = array("I", self._members)
         for row in [row for row, size in enumerate(sizes) if not size]:
             custom_id = self._view.id(row)
-            for number, member in enumerate(self.members):
-                line = member.line(custom_id)
-                if member.sizes[line]:
-                    members[row], offsets[row], sizes[row] = number, member.offsets[line], member.sizes[line]
+            for number, held in enumerate(self._held):
+                line = held.line(custom_id)
+                if held.sizes[line]:
+                    owners[row], offsets[row], sizes[row] = number, held.offsets[line], held.sizes[line]
                     break
-        return members, offsets, sizes
+        return owners, offsets, sizes
+
+    def _place_requests(self) -> None:
+        """Find the sources of rows without a line, which are told by the place of their requests."""
+        if not any(held.stretches for held in self._held):
+            return
+        told = [
+            held.in_stretches(member.columns.seq) for held, member in zip(self._held, self._view.members, strict=True)
+        ]
+        sources = self._by_row("I", [each for each, _ in told])
+        numbers = self._by_row("Q", [each for _, each in told])
+        if any(self._lines):
+            for row in [row for row, line in enumerate(self._lines) if line]:
+                sources[row], numbers[row] = self.sources[row], self._numbers[row]
+        self.sources, self._numbers = sources, numbers
 
     def said_by_line(self, row: int) -> bool:
         """Whether the line with a row's own columns says where it is from."""
-        return bool(self.lines[row] and self.sources[row]) and self.owners[row] == self._view.place(row)[0]
+        return bool(self._lines[row] and self.sources[row]) and self.owners[row] == self._members[row]
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether each row's columns stand in the line that says where it is from."""
+        return 0 not in self.sources and 0 not in self._lines and self.owners == self._members
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return len(self.sources)
 
-    @overload
-    def __getitem__(self, row: int) -> Place: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Place]: ...
-    def __getitem__(self, row: int | slice) -> Place | list[Place]:
-        if isinstance(row, slice):
-            return [self[each] for each in range(*row.indices(len(self)))]
-        member, place = self._view.place(row)
-        return self.members[member].place(place, self.lines[row], self.sources[row], self.numbers[row])
+    def __iter__(self) -> Iterator[Place]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, row: int) -> Place:
+        custom_id, line, source = self._view.id(row), self._lines[row], self.sources[row]
+        if not source:
+            return self._old_place(row, custom_id)
+        held = self._held[self._members[row]]
+        return Place(
+            held.row_id(line, custom_id), source, self._numbers[row], held.hashes.get(source, "") if line else ""
+        )
+
+    def _old_place(self, row: int, custom_id: str) -> Place:
+        """The place of a row that no source is known of."""
+        member, line = self._members[row], self._lines[row]
+        if line:
+            return old_line_place(custom_id, self._held[member].row_id(line, custom_id))
+        return old_place(custom_id, self._view.members[member].columns.seq[self._rows[row]])
+
+    @property
+    def numbers(self) -> Rows:
+        """The number of each row in its source, from 1; 0 where it is not known."""
+        if not self._complete:
+            self.row_ids(self._view.ids())
+        return self._numbers
+
+    def row_ids(self, ids: Sequence[str]) -> list[str]:
+        """The rows' own ids, "" for rows without one; ``ids`` are the view's."""
+        parts = [held.row_ids() for held in self._held]
+        if len(parts) == 1:
+            told = [*map(parts[0].__getitem__, self._lines)]
+        else:
+            told = [parts[member][line] for member, line in zip(self._members, self._lines, strict=True)]
+        found = [name if own is None else own for own, name in zip(told, ids, strict=True)]
+        for row in [row for row, source in enumerate(self.sources) if not source]:
+            place = self._old_place(row, ids[row])
+            found[row], self._numbers[row] = place.row_id, min(place.number, _MOST)
+        self._complete = True
+        return found
+
+    def keys(self, row_ids: Sequence[str]) -> list[str]:
+        """The rows' identities, as ``Place.key`` has them; ``row_ids`` are their own ids."""
+        return [*map(row_key, row_ids, self.hashes(), self.numbers)]
+
+    def hashes(self) -> list[str]:
+        """The hash of each row's source, "" where it is not known or not needed."""
+        pairs = set(zip(self._members, self.sources, strict=True))
+        found = {(member, source): self._held[member].hashes.get(source, "") for member, source in pairs}
+        if not any(found.values()):
+            return [""] * len(self)
+        rows = zip(zip(self._members, self.sources, strict=True), self._lines, strict=True)
+        return [found[pair] if line else "" for pair, line in rows]
 
     def stretches(self, rows: Rows) -> Iterator[tuple[int, tuple[int, str]]]:
         """How far each stretch of these rows goes that is of one source, which is told by its number and its hash."""
-        members, _ = self._view.spots()
-        sources = self.sources
+        members, sources = self._members, self.sources
         last: tuple[int, int] | None = None
         mark: tuple[int, str] | None = None
-        if rows and len(set(sources)) == 1 and len(self.members) == 1:
+        if rows and len(set(sources)) == 1 and len(self._held) == 1:
             yield len(rows), self._mark(0, sources[0])
             return
         for number, row in enumerate(rows):
@@ -307,21 +363,38 @@ class Places(Sequence[Place]):
             yield len(rows), mark
 
     def _mark(self, member: int, source: int) -> tuple[int, str]:
-        return source, self.members[member].sha256(source) if source else ""
+        return source, self._held[member].hashes.get(source, "")
 
-    def in_order(self) -> Rows:
-        """The rows as they stand in their sources; those that no source is known of stay as they are, at the end."""
-        rows, sources, numbers = as_sent(self._view), self.sources, self.numbers
+    def spot(self, row: int) -> int:
+        """What sorts rows as they stand in their sources; those that no source is known of are alike, and last."""
+        return self.sources[row] << 64 | self._numbers[row] if self.sources[row] else _LAST
 
-        def spot(row: int) -> int:
-            return sources[row] << 64 | numbers[row] if sources[row] else _LAST
+    def sort(self, rows: Sequence[int]) -> Sequence[int]:
+        """Rows as they stand in their sources; those that no source is known of stay as they are, at the end."""
+        one = len(set(self.sources)) == 1 and self.sources[0]
+        of: Callable[[int], int] = self._numbers.__getitem__ if one else self.spot
+        spots = [*map(of, rows)]
+        return rows if spots == sorted(spots) else sorted(rows, key=of)
 
-        one = len(set(sources)) == 1 and sources[0]
-        of: Callable[[int], int] = numbers.__getitem__ if one else spot
-        if any(map(gt, map(of, rows), map(of, islice(rows, 1, None)))):
-            return array("I", sorted(rows, key=of))
-        return rows
+    @cached_property
+    def order(self) -> Rows:
+        """All rows as they stand in their sources, else in the order of the requests; not to be changed."""
+        rows = as_sent(self._view)
+        return array("I", self.sort(rows)) if any(self.sources) else rows
 
 
-_LAST = 1 << 128
-"""Sorts behind every row."""
+def places_of(view: View) -> Places:
+    """Where a view's rows are from, read when first asked for and kept with it.  Raises StoreError."""
+    found = view.kept.get("places")
+    if not isinstance(found, Places):
+        found = view.kept["places"] = Places(view)
+    return found
+
+
+def with_skipped(view: View) -> list[int | SkippedRow]:
+    """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
+    places = places_of(view)
+    rows: Iterable[tuple[int, int | SkippedRow]] = ((places.spot(row), row) for row in places.order)
+    skipped = [(each.source << 64 | each.number, each) for each in skipped_of(view)]
+    found = merge(rows, sorted(skipped, key=itemgetter(0)), key=itemgetter(0))
+    return [each for _, each in found]

@@ -47,7 +47,6 @@ class RunView(View):
         return len(self._member)
 
     def close(self) -> None:
-        """Give the files back."""
         for member in self.members:
             member.close()
 
@@ -120,7 +119,6 @@ class RunView(View):
         self._older.setdefault(row, []).append(loser)
 
     def attempt_of(self, member: int) -> int:
-        """Which attempt of the run a member was, 0 for the first."""
         return self._attempts[member]
 
     def good_after(self) -> list[tuple[int, int]]:
@@ -132,11 +130,9 @@ class RunView(View):
         return found
 
     def older_count(self, row: int) -> int:
-        """How many other results there are for the row's request."""
         return len(self._older.get(row, ()))
 
     def older(self, row: int) -> list[tuple[int, int]]:
-        """The other results for the row's request as (member, row there), the latest first."""
         return sorted(self._older.get(row, ()), key=lambda at: (self._attempts[at[0]], at), reverse=True)
 
     def column(self, name: str) -> Sequence[int]:
@@ -161,7 +157,6 @@ class RunView(View):
         return found
 
     def id(self, row: int) -> str:
-        """A row's custom_id."""
         return self.members[self._member[row]].id(self._place[row])
 
     def ids(self) -> list[str]:
@@ -170,7 +165,6 @@ class RunView(View):
         return [parts[member][place] for member, place in zip(self._member, self._place, strict=True)]
 
     def place(self, row: int) -> tuple[int, int]:
-        """A row's member and its row number there."""
         return self._member[row], self._place[row]
 
     def spots(self) -> tuple[Rows, Sequence[int]]:
@@ -178,10 +172,6 @@ class RunView(View):
         return self._member, self._place
 
     def block(self, rows: Sequence[int]) -> bytes | None:
-        """The lines of several rows with the newlines between them; None unless they follow one another in one file.
-
-        Raises StoreError.
-        """
         if len(self.members) == 1:
             return self.members[0].read_block([self._place[row] for row in rows])
         return super().block(rows)

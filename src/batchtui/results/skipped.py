@@ -6,11 +6,16 @@ import base64
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from batchtui import plainfile
 from batchtui.store import files
+from batchtui.store.records import SKIPPED
+
+if TYPE_CHECKING:
+    from batchtui.results.view import View
 
 
 class SkippedRow(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -79,3 +84,8 @@ def read_skipped(path: Path) -> Iterator[SkippedRow]:
                     yield _decode(line)
     except OSError as error:
         raise files.explain(error, f"can't read {path}") from error
+
+
+def skipped_of(view: View) -> list[SkippedRow]:
+    """What was skipped since it had errors, as the view's batches keep it.  Raises StoreError."""
+    return [each for member in view.members for each in read_skipped(member.folder / SKIPPED)]

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from decimal import Decimal
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from batchtui import plainfile
 from batchtui.domain.outcome import ended
 from batchtui.domain.work import UNWATCHED, Work
-from batchtui.results.field_columns import ABSENT, Json, ValueColumn, as_text, column_of
+from batchtui.results.field_columns import ABSENT, Json, ValueColumn, as_text
 from batchtui.results.fields import Field
-from batchtui.results.json_in_text import decode
 from batchtui.results.names import REVIEWED, FieldList, Name, Scope, ValueNames, names_of
 from batchtui.results.review_columns import review_of
-from batchtui.results.row_ids import columns_of
+from batchtui.results.row_columns import RowColumns
 from batchtui.results.skipped import SkippedRow
 from batchtui.results.text import Answer, raw_content, read_answer, tool_calls
 from batchtui.results.view import ResultRow, View
-from batchtui.store.records import IDS
 
 MAX_COLUMNS = 1_900
 """Own columns, or fields, beyond so many are in one column of JSON: SQLite takes 2,000 a table."""
@@ -66,77 +62,6 @@ _UNANSWERED = frozenset({"missing", "waiting"})
 Items: TypeAlias = "Sequence[int | SkippedRow]"
 """Row numbers of a view, and among them what was skipped."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_BLOCK = 256 * 1024
-"""Bytes of lines that are decoded at once."""
-
-
-class OwnColumns:
-    """The columns of the rows that requests were made from, read from disk row by row; to be closed."""
-
-    def __init__(self, view: View, skipped: Iterable[SkippedRow] = ()) -> None:
-        self._view = view
-        self._places: list[dict[str, tuple[int, int]]] = []
-        self._fds: list[int] = []
-        self._ahead: list[plainfile.ReadAhead] = []
-        seen: dict[str, None] = {}
-        for member in view.members:
-            places: dict[str, tuple[int, int]] = {}
-            fd = -1
-            with suppress(OSError):
-                fd = plainfile.open_fd(member.folder / IDS)[0]
-            if fd >= 0:
-                self._scan(fd, places, seen)
-            self._places.append(places)
-            self._fds.append(fd)
-            self._ahead.append(plainfile.ReadAhead(fd))
-        for row in skipped:
-            seen.update(dict.fromkeys(row.row or ()))
-        self.names = list(seen)
-
-    @staticmethod
-    def _scan(fd: int, places: dict[str, tuple[int, int]], seen: dict[str, None]) -> None:
-        offset = 0
-        names: tuple[str, ...] = ()
-        with os.fdopen(os.dup(fd), "rb", buffering=1 << 20) as file:
-            while lines := file.readlines(_BLOCK):
-                for line, own in zip(lines, columns_of(lines), strict=True):
-                    if own is not None and own.row:
-                        places[own.custom_id] = (offset, len(line))
-                        if (here := tuple(own.row)) != names:
-                            names = here
-                            seen.update(dict.fromkeys(here))
-                    offset += len(line)
-
-    def of(self, member: int, custom_id: str) -> dict[str, object]:
-        """A request's own columns, as its batch or else another of the view has them; {} when it has none."""
-        held = self.raw(member, custom_id)
-        with suppress(ValueError, msgspec.MsgspecError, RecursionError):
-            row: dict[str, object] = decode(held)["row"] if held else {}
-            return row
-        return {}
-
-    def raw(self, member: int, custom_id: str) -> bytes:
-        """The line of ids.jsonl that has a request's own columns; empty when none has."""
-        for number in (member, *range(len(self._places))):
-            found = self._places[number].get(custom_id)
-            if found is not None:
-                with suppress(OSError):
-                    line: bytes = self._ahead[number].read(*found)
-                    return line
-        return b""
-
-    def column(self, name: str) -> ValueColumn:
-        """A column by the view's row."""
-        rows = map(self._view.row, range(len(self._view)))
-        found = (self.of(row.member, row.custom_id).get(name, ABSENT) for row in rows)
-        return column_of(Json(flat_text(each)) if isinstance(each, list | dict) else each for each in found)  # type: ignore[misc]
-
-    def close(self) -> None:
-        """Give the files back."""
-        for fd in self._fds:
-            if fd >= 0:
-                os.close(fd)
-        self._fds, self._ahead = [], []
 
 
 class NoFields:
@@ -188,7 +113,8 @@ class Table:
         self._every = every
         """Whether all rows of the source are asked for, answered or not."""
         self._fields: FieldList = fields if fields is not None else NoFields()
-        self._own = OwnColumns(view, (row for row in rows if isinstance(row, SkippedRow)) if every else ())
+        skipped = (row.row for row in rows if isinstance(row, SkippedRow) and row.row) if every else ()
+        self._own = RowColumns(view, chain.from_iterable(skipped))
         try:
             self._names = ValueNames(view, fields=self._fields, rows=self._own)
             self.columns = unique(self._chosen(columns) if columns else self._usual())
@@ -273,7 +199,7 @@ class Table:
             found += [None] * len(self._others)
             return found if self._order is None else self._order(found)
         row = self._view.row(item)
-        found = self._own_of(self._own.of(row.member, row.custom_id)) if self._own_keys else []
+        found = self._own_of(self._own.of(item)) if self._own_keys else []
         for value_of in self._values:
             value = value_of(item)
             found.append(None if value is ABSENT else value)

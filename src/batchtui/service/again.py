@@ -20,9 +20,9 @@ from batchtui.intake.options import IntakeOptions, TableOptions
 from batchtui.intake.run_rows import Kind, RunSource
 from batchtui.results.asked import carried
 from batchtui.results.requests_again import prepare
+from batchtui.results.row_columns import RowColumns
 from batchtui.results.row_ids import Place
-from batchtui.results.row_places import Places
-from batchtui.results.table import OwnColumns
+from batchtui.results.row_places import places_of
 from batchtui.results.view import View
 from batchtui.service import run_sources
 from batchtui.service.context import Context
@@ -209,7 +209,7 @@ class Again:
     def _places(self, work: Work) -> list[Place]:
         view = run_sources.opened(self._context, self.first, work)
         try:
-            return [*Places(view)]
+            return [*places_of(view)]
         finally:
             view.close()
 
@@ -262,7 +262,7 @@ class Again:
         lines = []
         if before and after and set(before) != set(after):
             lines.append(f"model: {_listed(before)} → {_listed(after)}")
-        rows = Places(view).in_order()
+        rows = places_of(view).order
         old = next((raw for row in rows[:1] if (raw := view.request_raw(row)) is not None), None)
         if old is None or not plan.sample:
             return lines
@@ -371,10 +371,10 @@ def _by_id(rows: Iterator[tuple[str, int]]) -> tuple[dict[str, int], Counter[int
 
 
 def _of_run(view: View, left_out: frozenset[str]) -> Iterator[tuple[str, int]]:
-    own, where = OwnColumns(view), Places(view)
+    own, where = RowColumns(view), places_of(view)
     try:
-        for row in where.in_order():
-            held = own.raw(view.place(row)[0], view.id(row))
+        for row in where.order:
+            held = own.raw(row)
             if held:
                 yield where[row].row_id, _digest(msgspec.json.decode(held)["row"])
                 continue

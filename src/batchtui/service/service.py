@@ -365,12 +365,12 @@ class Service:
     def join_runs(self, view: View, records: Sequence[BatchRecord], work: Work = UNWATCHED) -> list[JoinedRun]:
         """The columns of these records' runs for the rows of a view, each run under its title; to be closed."""
         from batchtui.results.joined_run import JoinedRun
-        from batchtui.results.table import OwnColumns
+        from batchtui.results.row_columns import RowColumns
         from batchtui.service.lineage import title
         from batchtui.service.run_sources import opened
 
         titles = [title(r) for r in records]
-        columns = OwnColumns(view)
+        columns = RowColumns(view)
         own = columns.names
         columns.close()
         found: list[JoinedRun] = []

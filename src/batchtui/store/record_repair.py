@@ -19,12 +19,12 @@ S = TypeVar("S", bound=msgspec.Struct)
 MOST = 10**15
 """No number of ours is larger."""
 _DECODER = msgspec.json.Decoder(BatchRecord)
-_NUMBER = re.compile(rb":-?0(?:0{15}|0*e)")
-"""A number of 16 digits or with an exponent, in a folded record."""
+_NUMBER = re.compile(rb":0(?:0{15}|0*+e)")
+"""A number of 16 digits or with an exponent, where all digits are 0 and all that may stand before a number is a colon."""
 _FOLDED = bytes.maketrans(b"123456789.\t\n\r\v\f ,[E", b"0" * 10 + b":" * 8 + b"e")
-"""All digits, and all that may stand before a number, made one: a search for one literal byte is ten times as quick."""
+"""Makes them so: a pattern that begins with letters of its own is searched for ten times as quickly."""
 _TIME = re.compile(
-    rb'T(?:(?<=\d\dT)\d\d:\d\d:[\d.]+"|(?<="\d{4}-\d\d-\d\dT)(?<!"(?:19|20|21)\d\d-\d\d-\d\dT)|[\d:.]+[+-](?!00:00))'
+    rb'T(?:(?<=\d\dT)\d\d:\d\d:[\d.]++"|(?<="\d{4}-\d\d-\d\dT)(?<!"(?:19|20|21)\d\d-\d\d-\d\dT)|[\d:.]++[+-](?!00:00))'
 )
 """A time without an offset, of a far year, or with another offset than UTC's."""
 _MUST = frozenset({"schema", "local_id", "id", "run", "status", "results", "retry_of", "foreign", "not_ours"})
@@ -45,7 +45,8 @@ def read_record(raw: bytes) -> tuple[BatchRecord, bool]:
 
 def _suspect(raw: bytes) -> bool:
     """True where an unbelievable value may stand; most records have none of it, and need no second look."""
-    return _TIME.search(raw) is not None or _NUMBER.search(raw.translate(_FOLDED)) is not None
+    folded = raw.translate(_FOLDED).replace(b":-", b":")
+    return _TIME.search(raw) is not None or _NUMBER.search(folded) is not None
 
 
 def _mended(raw: bytes) -> BatchRecord:

@@ -12,6 +12,7 @@ from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.commands.submit import download_runs
 from batchtui.cli.downloads import download_ended
+from batchtui.cli.options import file_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options, set_option, settings_of
 from batchtui.cli.session import Session, verb
@@ -25,9 +26,7 @@ from batchtui.service.again import AgainChange
 @click.argument("sources", nargs=-1, metavar="[SOURCE...]", shell_complete=completion.files)
 @click.option("--reread", is_flag=True, help="Read the files that the run was made from as they are now.")
 @click.option("--model", default="", metavar="MODEL", help="Another model for every request.")
-@click.option(
-    "--template", type=click.Path(path_type=Path), metavar="FILE", default=None, help="Another template for the rows."
-)
+@file_option("--template", help="Another template for the rows.")
 @set_option
 @send_options
 @click.option("--dry-run", is_flag=True, help="Only check, price and show what differs from the run.")

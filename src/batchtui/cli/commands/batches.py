@@ -15,8 +15,9 @@ import msgspec
 from batchtui import safetext
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import all_meant
+from batchtui.cli.options import file_option, force_option, strict_option
 from batchtui.cli.output import fail, print_json, say, show, terminal_width
-from batchtui.cli.session import Session, strict_option, verb
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.present import batch, numbers
@@ -88,10 +89,8 @@ async def _watch_all(service: Service, *, others: bool) -> None:
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
 @click.option("--refresh", is_flag=True, help="Check with the API first.")
 @click.option("--template", is_flag=True, help="Print the template that its run was made with, or write it with -o.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", default=None, help="Write the template to FILE."
-)
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@file_option("-o", "--output", help="Write the template to FILE.")
+@force_option
 def show_(session: Session, id_: str, refresh: bool, template: bool, output: Path | None, force: bool) -> int:
     """Show one batch and what its run was made from.  Exit code 1 when the API does not know it any more."""
     service = session.service()

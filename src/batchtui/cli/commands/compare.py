@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     "--format",
     "format_",
     type=click.Choice(["text", "csv"]),
-    default=None,
     help="With --field: text (the default), or csv: the rows that differ.",
 )
 @table_options

@@ -9,6 +9,7 @@ import click
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import downloaded
+from batchtui.cli.options import format_option
 from batchtui.cli.output import print_json, show, terminal_width
 from batchtui.cli.place import Destination, write_table
 from batchtui.cli.row_choice import RowChoice, row_options
@@ -26,13 +27,10 @@ TOP = 30
 @click.argument("by", metavar="[BY]", required=False, default="")
 @run_option("Merge the whole run, its retries included")
 @row_options()
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "csv"]), default="text", help="text (the default), or csv."
-)
+@format_option
 @click.option(
     "--top",
     type=click.IntRange(min=0),
-    default=None,
     metavar="N",
     help="text: show the N most frequent values, 0 for all; on a terminal 30 unless given.",
 )

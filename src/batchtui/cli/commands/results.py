@@ -15,10 +15,11 @@ from batchtui import plainfile, safetext
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import download_joined, downloaded
+from batchtui.cli.options import file_option, force_option, strict_option
 from batchtui.cli.output import print_json, say
 from batchtui.cli.place import Destination, choose_destination
 from batchtui.cli.row_choice import EVERY_ROW, RowChoice, row_options
-from batchtui.cli.session import Session, strict_option, verb
+from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import InputError
 from batchtui.present import batch, numbers
@@ -37,25 +38,20 @@ _MAX_SCHEMA = 16_000_000
 
 @verb("results")
 @click.argument("id_", metavar="ID", shell_complete=completion.ids)
-@click.option(
+@file_option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default=None,
     help="Write to FILE; its ending says the format. A folder for --format files, - for standard output.",
 )
 @click.option(
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    default=None,
     help="jsonl (the default): as received; json: {custom_id: text}.",
 )
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@force_option
 @click.option(
     "--columns",
-    default=None,
     metavar="NAMES",
     help="csv, parquet, sqlite: only these columns, in this order: topic,answer.sentiment,run.cost_usd.",
 )
@@ -73,14 +69,7 @@ _MAX_SCHEMA = 16_000_000
     is_flag=True,
     help="Every row of the source, also skipped rows (not sent) and rows without a result (no answer).",
 )
-@click.option(
-    "--schema",
-    "schema_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default=None,
-    help="Check answers by this JSON Schema where the request asked for none.",
-)
+@file_option("--schema", "schema_file", help="Check answers by this JSON Schema where the request asked for none.")
 @click.option(
     "--with-origin",
     is_flag=True,

@@ -10,6 +10,7 @@ import click
 from batchtui.cli import completion, words
 from batchtui.cli.batch_choice import batch_or_run, run_option
 from batchtui.cli.downloads import downloaded
+from batchtui.cli.options import format_option
 from batchtui.cli.output import print_json, say, show, terminal_width
 from batchtui.cli.place import table_options, table_place, write_table
 from batchtui.cli.row_choice import RowChoice, row_options
@@ -29,9 +30,7 @@ from batchtui.present import scores as present
 )
 @run_option("Merge the whole run, its retries included")
 @row_options()
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "csv"]), default=None, help="text (the default), or csv."
-)
+@format_option
 @table_options
 def score_(
     session: Session,
@@ -41,7 +40,7 @@ def score_(
     gold: str,
     run: bool | None,
     chosen: RowChoice,
-    format_: str | None,
+    format_: str,
     output: Path | None,
     force: bool,
 ) -> int:

@@ -12,6 +12,7 @@ import click
 
 from batchtui.cli import completion, words
 from batchtui.cli.downloads import download_ended
+from batchtui.cli.options import file_option
 from batchtui.cli.output import print_json, say, show
 from batchtui.cli.row_choice import filter_options
 from batchtui.cli.sending import Sending, agreed_to, output_place, send, send_options
@@ -29,7 +30,6 @@ _SOURCES: list[Callable[[Any], Any]] = [
         "--format",
         "format_",
         type=click.Choice(list(FORMATS)),
-        default=None,
         help="Format of the sources (default: auto-detect).",
     ),
     click.option(
@@ -51,23 +51,11 @@ _SOURCES: list[Callable[[Any], Any]] = [
     click.option(
         "--no-header", is_flag=True, help="The first row of a table is a row: its columns are column_1, column_2, …"
     ),
-    click.option(
-        "--template",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        default=None,
-        help="A TOML template that turns rows into requests.",
-    ),
+    file_option("--template", help="A TOML template that turns rows into requests."),
     click.option(
         "--skip-bad", is_flag=True, help="Skip requests with errors; they are kept with the batch and can be exported."
     ),
-    click.option(
-        "--bad-file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        default=None,
-        help="Also write what --skip-bad skips to FILE, unchanged.",
-    ),
+    file_option("--bad-file", help="Also write what --skip-bad skips to FILE, unchanged."),
     click.option(
         "--cache-prefix", is_flag=True, help="Put the shared system prompt and tools in a 1-hour prompt cache."
     ),
@@ -78,7 +66,6 @@ _SOURCES: list[Callable[[Any], Any]] = [
     ),
     click.option(
         "--model",
-        default=None,
         metavar="MODEL",
         help="Model for requests without one; replaces a template's and another provider's.",
     ),

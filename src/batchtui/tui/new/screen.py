@@ -720,7 +720,6 @@ class NewScreen(BaseScreen[None]):
     # --- keys -------------------------------------------------------------------------------------------------------
 
     def action_browse(self) -> None:
-        """Choose files from a list: templates when the cursor is on the template, sources otherwise."""
         run_task(self, actions.browse(self), opens=True)
 
     def action_table(self) -> None:
@@ -732,19 +731,15 @@ class NewScreen(BaseScreen[None]):
         run_task(self, actions.open_draft(self), opens=True)
 
     def action_editor(self) -> None:
-        """Edit the focused field, or the template, in $EDITOR."""
         run_task(self, actions.edit(self), opens=True)
 
     def action_count(self) -> None:
-        """Count the tokens of a sample."""
         run_task(self, actions.count(self))
 
     def action_try_one(self) -> None:
-        """Send one request now."""
         run_task(self, actions.try_one(self), opens=True)
 
     def action_submit(self) -> None:
-        """Send the plan, after a yes."""
         run_task(self, actions.submit(self), opens=True)
 
     async def action_check(self) -> None:

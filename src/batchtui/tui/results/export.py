@@ -23,7 +23,8 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.results.asked import asks_for_values
 from batchtui.results.export import TABLES, ExportOptions
 from batchtui.results.export_job import there_already
-from batchtui.results.row_match import by_source, skipped_of
+from batchtui.results.skipped import skipped_of
+from batchtui.results.source_order import by_source
 from batchtui.results.table import column_names
 from batchtui.results.view import View
 from batchtui.tui.base import BaseScreen, run_task

@@ -21,7 +21,7 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
-from batchtui.results.row_match import in_source_order
+from batchtui.results.source_order import in_source_order
 from batchtui.results.view import Rows, Unchecked, View
 from batchtui.service import events as service_events
 from batchtui.tui.base import BaseScreen, run_task

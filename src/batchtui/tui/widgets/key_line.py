@@ -61,15 +61,13 @@ class KeyLine(CachedStatic):
         self.show_text(Content.assemble(*parts), layout=False)
 
     def _fitting(self, ids: list[str], last: list[str], here: dict[str, ActiveBinding]) -> list[str]:
-        room = self.size.width or 78
-
-        def width(chosen: list[str]) -> int:
-            shown = [" ".join(self._words(here[i])) for i in chosen]
-            return sum(cell_len(text) for text in shown) + 2 * max(0, len(shown) - 1)
-
-        while ids and width(ids + last) > room:
-            ids.pop()
-        return ids + last
+        chosen = [*ids, *last]
+        widths = [cell_len(" ".join(self._words(here[name]))) + 2 for name in chosen]
+        most, number = (self.size.width or 78) + 2, len(ids)
+        while number and sum(widths) > most:
+            number -= 1
+            del chosen[number], widths[number]
+        return chosen
 
     def _words(self, active: ActiveBinding) -> tuple[str, str]:
         """A key and its label."""

@@ -1,0 +1,70 @@
+"""Rows in the order of their source."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from itertools import islice
+
+from batchtui.domain.errors import StoreError
+from batchtui.results.row_ids import read_lines
+from batchtui.results.row_places import places_of
+from batchtui.results.view import ResultSet, Rows, View, as_sent
+from batchtui.store.records import IDS
+
+
+def in_source_order(view: View) -> Rows:
+    """A view's rows in the order of the source; where that is not known, in the order of the requests, else as received.
+
+    It is kept with the view: not to be changed.
+    """
+    kept = view.kept.get("source_order")
+    if isinstance(kept, array):
+        return kept
+    order = as_sent(view)
+    if len(view.members) != 1 or not _told_as_sent(view.members[0]):
+        try:
+            order = places_of(view).order
+        except StoreError:
+            return order
+    view.kept["source_order"] = order
+    return order
+
+
+def by_source(view: View, rows: Iterable[int], *, reverse: bool = False) -> Rows:
+    """Some rows of a view, each once, in the order of the source."""
+    wanted = bytearray(len(view))
+    for row in rows:
+        wanted[row] = 1
+    order = in_source_order(view)
+    found = order[:] if all(wanted) else array("I", [row for row in order if wanted[row]])
+    if reverse:
+        found.reverse()
+    return found
+
+
+def _told_as_sent(member: ResultSet) -> bool:
+    """Whether ids.jsonl says that the requests are in the order of their sources, and says it in their order.
+
+    It is what batchtui writes, and found out several times as fast as where each row is from.
+    """
+    names = None
+    lines: list[tuple[int, int]] = []
+    stretches: list[tuple[int, int, int]] = []
+    try:
+        for _, held in read_lines(member.folder / IDS):
+            own = [each for each in held if each is not None and each.custom_id]
+            stretches += [(each.first, each.source, each.number) for each in held if each is not None and each.first]
+            if own:
+                names = names or member.columns.ids_of(as_sent(member))
+                lines = [*lines[-1:], *((each.source, each.number) for each in own)]
+                if [each.custom_id for each in own] != [*islice(names, len(own))]:
+                    return False
+                if lines != sorted(lines) or not lines[0][0]:
+                    return False
+    except OSError:
+        return False
+    if lines:
+        return not stretches
+    told = [place for _, *place in sorted(stretches)]
+    return told == sorted(told)
