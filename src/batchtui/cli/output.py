@@ -144,9 +144,9 @@ def say(text: str, advice: str = "") -> None:
         return
 
 
-def show(text: str) -> None:
-    """A line on standard output, made safe for a terminal; a verb's work goes on when it can't be written."""
-    _put(lambda: print(safetext.line(text), flush=True))
+def show(*lines: str) -> None:
+    """Lines on standard output, made safe for a terminal; a verb's work goes on when they can't be written."""
+    _put(lambda: print(*map(safetext.line, lines), sep="\n", flush=True))
 
 
 def terminal_width() -> int:

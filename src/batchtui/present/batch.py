@@ -120,7 +120,11 @@ def full_name(record: BatchRecord) -> str:
     return " ".join(filter(None, (name_of(name(record), 60), part_name(record))))
 
 
-def titles(records: Sequence[BatchRecord], *, requests: bool = False, most: int = 4) -> str:
+_NAMED = 4
+"""Runs that are named where several are meant."""
+
+
+def titles(records: Sequence[BatchRecord], *, requests: bool = False) -> str:
     """What some batches are called, several of a run by its title: ``labels (3 batches), reviews and 2 more``; with how many
     requests each has, where ``requests`` are wanted.
     """
@@ -128,12 +132,12 @@ def titles(records: Sequence[BatchRecord], *, requests: bool = False, most: int 
     for each in records:
         runs.setdefault(each.run, []).append(each)
     shown = []
-    for run in list(runs.values())[:most]:
+    for run in list(runs.values())[:_NAMED]:
         counts = [f"{len(run)} batches"] if len(run) > 1 else []
         counts += [numbers.plural(sum(r.requests for r in run), "request")] if requests else []
         title = name_of(name(run[0]), 60) if len(run) > 1 else full_name(run[0])
         shown.append(f"{title} ({', '.join(counts)})" if counts else title)
-    return ", ".join(shown) + (f" and {len(runs) - most} more" if len(runs) > most else "")
+    return ", ".join(shown) + (f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else "")
 
 
 def deleted_with(records: Sequence[BatchRecord], verdicts: int, *, here: bool, there: bool) -> list[str]:

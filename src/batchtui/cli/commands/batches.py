@@ -54,12 +54,8 @@ def list_(session: Session, everything: bool, refresh: bool, watch: bool) -> int
     if session.json:
         print_json(shown)
     else:
-        for line in (
-            words.table(shown, width=terminal_width())
-            if shown
-            else ["no batches yet: batchtui submit FILE, or batchtui demo"]
-        ):
-            show(line)
+        empty = ["no batches yet: batchtui submit FILE, or batchtui demo"]
+        show(*(words.table(shown, width=terminal_width()) if shown else empty))
         if len(shown) < len(records):
             say(f"{len(records) - len(shown):,} older batches are not shown (--all)")
     for path, why in service.unreadable():

@@ -111,6 +111,9 @@ class HomeScreen(BaseScreen[None]):
         columns = chosen_columns(self.service.config.screen.columns)
         self.rows = HomeRows(self.model, self.tui.now, self.usual, columns)
         self.rows.unchecked = self.unchecked
+        # Before there are widgets, for all of which styles are looked up again when a class of the screen changes.
+        with suppress(OSError):
+            self.set_class(not self.service.history.root.exists(), "empty")
         yield CachedStatic(id="title")
         with Horizontal(id="middle"):
             yield RowList(columns, self.rows, id="batches")
