@@ -29,6 +29,17 @@ def test_what_goes_is_named_by_title_once_a_run() -> None:
         "Once deleted here, $0.50 no longer counts as spending.",
     ]
     assert batch.deleted_with(run, 12, here=False, there=True) == []
+    some = record(local_id="e", status="ended", results="partial", have=40, requests=50)
+    gone = record(local_id="f", status="ended", results="gone", have=5, requests=10)
+    assert batch.deleted_with([run[0], due, some, gone], 0, here=True, there=True) == [
+        "Deleting here also deletes the downloaded results of 1 batch.",
+        "Deleting here also deletes the partially downloaded results of 2 batches (45 of 60).",
+        "The results of 1 batch are not downloaded: once deleted at the API, they are lost.",
+        "The results of 1 batch (40 of 50) are partially downloaded: once deleted at the API, the others are lost.",
+        "Once deleted here, $0.50 no longer counts as spending.",
+    ]
+    choices = dict(ask_delete([some], 0)._choices)
+    assert "downloaded results stay here" in str(choices["there"]) and "results" in str(choices["here"])
 
 
 def test_the_command_line_asks_by_title_and_says_what_goes_too(

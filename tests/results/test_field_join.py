@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from batchtui.results import field_builder, field_process
+from batchtui.results.field_process import FieldProcess
 from results.result_lines import batch, good, message, request
 from results.test_field_process import SCHEMA, read_anew
 
@@ -34,13 +37,19 @@ def test_halves_of_different_kinds_are_joined_row_by_row(tmp_path: Path, monkeyp
     lines[23] = message("r23", [{"type": "text", "text": "I call."}, call])
     asked = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
     requests = [request(f"r{number}", **(asked if number != 23 else {})) for number in range(26)]
-    view = batch(tmp_path, lines, requests=requests)
+    folder = tmp_path / ("Fälder" if sys.platform == "darwin" else os.fsdecode(b"F\xe4lder"))
+    folder.mkdir()
+    view = batch(folder, lines, requests=requests)
+    answers = []
+    real = FieldProcess.answer
+    monkeypatch.setattr(FieldProcess, "answer", lambda self, work: answers.append(real(self, work)) or answers[-1])
 
     found = {}
     for name, processors, most_keys in (("two", 2, 64), ("one", 1, 64), ("any", 1, -1)):
         monkeypatch.setattr(field_process, "_processors", lambda count=processors: count)
         monkeypatch.setattr(field_builder, "_MOST_KEYS", most_keys)
         found[name] = read_anew(view)
+    assert len(answers) == 1 and answers[0] is not None
     assert found["two"] == found["one"] == found["any"]
 
     kinds = found["two"]["kinds"][0]

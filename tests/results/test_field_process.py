@@ -199,7 +199,11 @@ def test_an_index_of_other_files_gives_no_lines(tmp_path: Path) -> None:
     held = mixed(tmp_path).members[0].header
     assert index.load_lines(tmp_path / INDEX, (1, 1), held.requests) is None
     found = index.load_lines(tmp_path / INDEX, held.results, held.requests)
-    assert found is not None and len(found.columns.offset) == held.rows and not found.columns.id_end
+    assert found is not None and len(found.columns.offset) == held.rows and not found.columns.cost
+    torn = bytearray((tmp_path / INDEX).read_bytes())
+    torn[-100] ^= 1
+    (tmp_path / INDEX).write_bytes(torn)
+    assert index.load_lines(tmp_path / INDEX, held.results, held.requests) is None
 
 
 _scalars = (

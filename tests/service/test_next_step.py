@@ -113,8 +113,8 @@ async def test_a_run_is_judged_and_made_again_and_all_of_it_is_one_table(tmp_pat
                 and first[1][:5] in msgspec.json.decode(plan.sample[0])["params"]["messages"][0]["content"]
             )
             await service.delete([labels.local_id], there=False)
-            with pytest.raises(InputError, match="is deleted"):
-                service.plan_again(service.again(judged), AgainChange())
+            plan = service.plan_again(service.again(judged), AgainChange())
+            assert plan.ok and plan.requests == 6 and plan.origin is not None and plan.origin.kind == "requests"
             assert service.lineage.made_from(judged.run)[0].deleted and not service.lineage.origins(judged.run)
 
 

@@ -169,7 +169,8 @@ def test_a_title_from_a_file_name_of_odd_bytes_can_be_stored(tmp_path: Path) -> 
 
 def test_what_is_only_on_the_demo_server_asks_for_demo(tmp_path: Path) -> None:
     History(demo_dir(tmp_path)).create(record("20261128T010000Z-aaaaaa", title="labels"))
-    for text, advice in (("labels", "add --demo"), ("lables", "list --all")):
+    History(tmp_path).create(record("20261128T020000Z-bbbbbb", title="labels-2"))
+    for text, advice, near in (("labels", "add --demo", False), ("lables", "list --all", True)):
         with pytest.raises(InputError) as told:
             History(tmp_path).resolve(text)
-        assert advice in told.value.advice
+        assert advice in told.value.advice and ("did you mean" in str(told.value)) == near

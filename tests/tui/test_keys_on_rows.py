@@ -11,6 +11,7 @@ from textual.widgets import Select, TextArea
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.dialogs import Confirm
 from batchtui.tui.home.screen import HomeScreen
+from batchtui.tui.typed_ahead import PAUSE
 from batchtui.tui.widgets.tab_line import TabLine
 from tests.tui.home_data import furnish
 from tests.tui.waiting import until
@@ -50,7 +51,9 @@ async def test_a_key_typed_before_another_row_came_under_the_cursor_does_nothing
         await until(pilot, lambda: app.typed.idle)
         assert isinstance(app.screen, HomeScreen)
         assert (app.home.batches.marks, app.clipboard) == (frozenset(), "")
-        app.typed.arrive(events.Key("space", " "))
+        later = events.Key("space", " ")
+        later.time += PAUSE  # Right behind the lost key it would be meant for what that key was to do.
+        app.typed.arrive(later)
         await until(pilot, lambda: app.typed.idle and app.home.batches.marks)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,3 +192,27 @@ def test_enter_typed_ahead_ends_a_line_and_sends_and_changes_nothing(terminal: T
         state = terminal.rested()
         done = [each for each in state["log"] if each["key"] > opening or each["what"] in ("service", "exit", "copy")]
         assert (state["screen"], done, state["bugs"]) == (screen, [], []), (place, opens)
+
+
+def test_text_behind_a_key_that_did_nothing_does_nothing(tmp_path: Path) -> None:
+    terminal = TypedTerminal(tmp_path, pause=1e9, first=b"/")
+    try:
+        assert terminal.rested()["log"] == []  # Home is drawn; what was typed before that is lost.
+        terminal.type([b"c", b"d", b"\r", b"/", b"c"], 0.01)
+        state = terminal.rested()
+        assert (state["value"], [each["action"] for each in state["log"]]) == ("c", ["filter"])
+        terminal.go("home:stored")
+        f5, enter, escape = typed("f5"), b"\r", typed("escape")
+        assert f5 is not None and escape is not None
+        terminal.stall()
+        terminal.type([f5, f5, enter], 0)
+        terminal.until(lambda state: state["screen"] == "ResultsScreen" and state["arrived"] >= len(terminal.sent))
+        terminal.type([b"/", b"c"], 0)
+        terminal.until(lambda state: state["arrived"] >= len(terminal.sent))
+        terminal.go_on()
+        terminal.rested()
+        terminal.type([b"c", b"/", b"r", enter, escape], 0)
+        state = terminal.rested()
+        assert (state["screen"], [each["action"] for each in state["log"][3:]]) == ("HomeScreen", ["back"])
+    finally:
+        terminal.close()

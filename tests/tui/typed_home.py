@@ -1,6 +1,7 @@
 """A program: the real app on the terminal it was started in, which tells over a socket what its keys did.
 
-``python -m tests.tui.typed_home DATA FOLDER FD``: a line of JSON comes in for each question and goes out for each answer.
+``python -m tests.tui.typed_home DATA FOLDER FD PAUSE``: a line of JSON comes in for each question and goes out for each
+answer; PAUSE are the seconds after which a key no longer belongs to one that did nothing.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from batchtui.results.gold import gold_column
 from batchtui.results.names import names_of
 from batchtui.results.table import column_names
 from batchtui.service import Service
+from batchtui.tui import typed_ahead
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.commands import Palette
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, Reading
@@ -244,6 +246,7 @@ class Places:
             await self._other(kind)
         await self.until(lambda: self.app.typed.idle)
         self.app.notes.clear()
+        self.app.typed._lost.clear()  # What was typed elsewhere is long ago.
 
     async def _results(self, kind: str) -> None:
         screen = await self.results()
@@ -403,6 +406,7 @@ def prepare(data: Path, folder: Path) -> Service:
 
 def main() -> None:
     data, folder, fd = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    typed_ahead.PAUSE = float(sys.argv[4])
     service = prepare(data, folder)
     os.chdir(folder)
     app = Watched(service, QuietEngine(), clock=lambda: NOW)

@@ -41,7 +41,8 @@ def typed(key: str) -> bytes | None:
 class TypedTerminal:
     """The program on a terminal; what it draws is read unless it is stalled."""
 
-    def __init__(self, folder: Path, size: tuple[int, int] = (80, 24)) -> None:
+    def __init__(self, folder: Path, size: tuple[int, int] = (80, 24), *, pause: float = 0, first: bytes = b"") -> None:
+        """``pause`` as ``typed_home`` takes it; ``first`` is typed before the program runs."""
         root = Path(__file__).parents[2]
         environment = {**os.environ, "TERM": "xterm-256color", "TZ": "UTC", "EDITOR": "true", "PAGER": "true"}
         # It is begun before a test's own folders are set, and must not write into a person's.
@@ -50,6 +51,7 @@ class TypedTerminal:
         environment["PYTHONPATH"] = f"{root}{os.pathsep}{root / 'src'}"
         self._fd, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        os.write(self._fd, first)
         ours, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [
@@ -59,6 +61,7 @@ class TypedTerminal:
                 str(folder / "data"),
                 str(folder / "f"),
                 str(theirs.fileno()),
+                str(pause),
             ],
             stdin=inner,
             stdout=inner,

@@ -316,6 +316,11 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
         return self.status == "ended" and self.results in ("none", "partial")
 
     @property
+    def partly_here(self) -> bool:
+        """True when some of its results are here and others are not."""
+        return self.results == "partial" or (self.results != "stored" and self.have > 0)
+
+    @property
     def needs_retry(self) -> int:
         """Requests without a usable answer, as far as is known."""
         if self.status != "ended":

@@ -74,10 +74,13 @@ class RunSource:
         only: Sequence[str] = USABLE,
         among: Rows | None = None,
         where: Callable[[Place], bool] | None = None,
-        reviewed: Mapping[str, dict[str, Any]] | None = None,
+        reviewed: Callable[[str], dict[str, Any]] | None = None,
         betas: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """``only`` are states as ``--only`` names them; ``among`` rows, and ``where`` tells by its place whether one is meant."""
+        """``only`` are states as ``--only`` names them; ``among`` rows, and ``where`` tells by its place whether one is meant.
+
+        ``reviewed`` says the verdict, the right value and the note of a row identity; None where there are none.
+        """
         self._view = view
         self.run = run
         """The run's local id."""
@@ -85,7 +88,7 @@ class RunSource:
         self.kind = kind
         self._places = places_of(view)
         self._own = RowColumns(view)
-        self._reviewed = reviewed or {}
+        self._reviewed = reviewed
         self._betas = [(betas or {}).get(member.folder.name, ()) for member in view.members]
         meant = self._places.order
         if among is not None:
@@ -244,8 +247,7 @@ class RunSource:
             invalid = self._view.why_invalid(row) if key == "error_message" else ""
             said[key] = invalid or (said_beside(line, key, answer) if line else "")
         if needs.verdict:
-            key = self._identities[row] if self._reviewed else ""
-            said |= self._reviewed.get(key, {"verdict": "", "right_value": "", "note": ""})
+            said |= self._reviewed(self._identities[row]) if self._reviewed else dict.fromkeys(_REVIEWED, "")
         return said
 
     @cached_property

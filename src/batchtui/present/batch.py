@@ -120,7 +120,11 @@ def full_name(record: BatchRecord) -> str:
     return " ".join(filter(None, (name_of(name(record), 60), part_name(record))))
 
 
-def titles(records: Sequence[BatchRecord], *, requests: bool = False, most: int = 4) -> str:
+_NAMED = 4
+"""Runs that are named where several are meant."""
+
+
+def titles(records: Sequence[BatchRecord], *, requests: bool = False) -> str:
     """What some batches are called, several of a run by its title: ``labels (3 batches), reviews and 2 more``; with how many
     requests each has, where ``requests`` are wanted.
     """
@@ -128,32 +132,47 @@ def titles(records: Sequence[BatchRecord], *, requests: bool = False, most: int 
     for each in records:
         runs.setdefault(each.run, []).append(each)
     shown = []
-    for run in list(runs.values())[:most]:
+    for run in list(runs.values())[:_NAMED]:
         counts = [f"{len(run)} batches"] if len(run) > 1 else []
         counts += [numbers.plural(sum(r.requests for r in run), "request")] if requests else []
         title = name_of(name(run[0]), 60) if len(run) > 1 else full_name(run[0])
         shown.append(f"{title} ({', '.join(counts)})" if counts else title)
-    return ", ".join(shown) + (f" and {len(runs) - most} more" if len(runs) > most else "")
+    return ", ".join(shown) + (f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else "")
 
 
 def deleted_with(records: Sequence[BatchRecord], verdicts: int, *, here: bool, there: bool) -> list[str]:
     """What goes when batches are deleted, beside themselves, a sentence each; ``verdicts`` are those of reviews."""
     stored = sum(r.results == "stored" for r in records)
-    due = sum(r.results_due for r in records)
+    partial = [r for r in records if r.partly_here]
+    due = [r for r in records if r.results_due]
+    missing, short = sum(not r.partly_here for r in due), [r for r in due if r.partly_here]
     paid = sum((r.cost_usd for r in records if r.cost_usd is not None), Decimal(0))
     lines = []
     if here and stored:
         lines.append(
             f"Deleting here also deletes the downloaded results of {numbers.plural(stored, 'batch', 'batches')}."
         )
+    if here and partial:
+        lines.append(f"Deleting here also deletes the partially downloaded results of {_how_much(partial)}.")
     if here and verdicts:
         lines.append(f"Deleting here also deletes {numbers.plural(verdicts, 'verdict')} of your review.")
-    if there and due:
-        few = numbers.plural(due, "batch", "batches")
+    if there and missing:
+        few = numbers.plural(missing, "batch", "batches")
         lines.append(f"The results of {few} are not downloaded: once deleted at the API, they are lost.")
+    if there and short:
+        lines.append(
+            f"The results of {_how_much(short)} are partially downloaded: once deleted at the API, the others are lost."
+        )
     if here and paid:
         lines.append(f"Once deleted here, {numbers.usd(paid)} no longer counts as spending.")
     return lines
+
+
+def _how_much(records: Sequence[BatchRecord]) -> str:
+    """Some batches, and how many of their results are here where that is known of each: ``1 batch (40 of 50)``."""
+    have, expected = sum(r.have for r in records), sum(r.sent_or_counted for r in records)
+    few = numbers.plural(len(records), "batch", "batches")
+    return f"{few} ({have:,} of {expected:,})" if all(r.have for r in records) else few
 
 
 def status(record: BatchRecord) -> str:
@@ -226,17 +245,22 @@ def takes_sentence(record: BatchRecord, now: datetime) -> bool:
     return in_doubt or results_going(record, now) is not None
 
 
-def attention(record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None) -> str:
-    """What needs attention about a batch, in a few words; "" when nothing.  ``left``: failed requests not retried yet."""
+def attention(
+    record: BatchRecord, now: datetime, *, retried: bool = False, left: int | None = None, opens: str = "Enter"
+) -> str:
+    """What needs attention about a batch, in a few words; "" when nothing.
+
+    ``left``: failed requests not retried yet; ``opens``: the key that opens the batch.
+    """
     if record.unknown:
-        return "not known by the API: press Enter"
+        return f"not known by the API: press {opens}"
     if record.status == "unconfirmed":
         if record.asked_at is not None:
-            return "can't be confirmed: press Enter"
-        return "may have been created: press Enter" if record.candidates else "checking whether it was created"
+            return f"can't be confirmed: press {opens}"
+        return f"may have been created: press {opens}" if record.candidates else "checking whether it was created"
     going = results_going(record, now)
     if going is not None:
-        return f"results expire in {numbers.words(going)}, not downloaded: Enter"
+        return f"results expire in {numbers.words(going)}, not downloaded: {opens}"
     if state(record, now, retried=retried).rank == 1:
         open_ones = record.needs_retry if left is None else left
         return f"{numbers.plural(open_ones, 'request')} to retry"

@@ -204,8 +204,7 @@ def _take(
 
 
 def _wanted(config: bytes, tools: bytes, choice: bytes, whole: Sequence[SchemaPair]) -> AskedFor:
-    format_ = _dict(_dict(_json(config)).get("format"))
-    schema = format_.get("schema") if format_.get("type") == "json_schema" else None
+    schema = _schema_of(config)
     text = next((pair.whole for pair in whole if pair.sent == schema), schema) if schema is not None else None
     given = _json(tools)
     own = [
@@ -224,6 +223,19 @@ def _wanted(config: bytes, tools: bytes, choice: bytes, whole: Sequence[SchemaPa
         if (each.get("strict") is True or each["name"] == forced) and isinstance(each.get("input_schema"), dict)
     }
     return AskedFor(text=text, calls=calls, forced=forced if forced in names else "", tools=names)
+
+
+def _schema_of(config: bytes) -> Any:
+    """The schema that an ``output_config`` asks for, None when it asks for none."""
+    format_ = _dict(_dict(_json(config)).get("format"))
+    return format_.get("schema") if format_.get("type") == "json_schema" else None
+
+
+def loses_bounds(before: bytes, after: bytes, pairs: Sequence[SchemaPair]) -> bool:
+    """Whether a request that is changed asks for another schema than the one whose bounds are kept in ``pairs``."""
+    old, new = (_schema_of(bytes(_one(line).output_config)) for line in (before, after))
+    kept = any(pair.sent == old and pair.whole != old for pair in pairs)
+    return kept and new is not None and not any(pair.sent == new for pair in pairs)
 
 
 def _json(raw: bytes) -> Any:

@@ -10,7 +10,7 @@ from typing import IO, BinaryIO, TypedDict
 
 import msgspec
 
-from batchtui.domain.errors import InputError
+from batchtui.domain.errors import InputError, StoreError
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.results.answer_parts import AnswerParts, ToolCall, parts_of
 from batchtui.results.export_job import ExportJob, is_special, opened, ticker
@@ -18,9 +18,9 @@ from batchtui.results.field_builder import text_of
 from batchtui.results.fields import ViewFields, view_fields
 from batchtui.results.json_in_text import find_json
 from batchtui.results.line_lenient import mend
-from batchtui.results.row_places import with_skipped
+from batchtui.results.row_places import places_of
 from batchtui.results.skipped import SkippedRow
-from batchtui.results.source_order import in_source_order
+from batchtui.results.source_order import in_source_order, with_skipped
 from batchtui.results.spreadsheet import BOM, csv_line
 from batchtui.results.table import Items, JoinedColumns
 from batchtui.results.text import read_answer
@@ -117,7 +117,7 @@ def export(
     and Stopped, after which ``dest`` is as it was.
     """
     check_options(format, columns=columns, unfold=unfold, parsed=parsed, bom=bom, joined=joined)
-    chosen = _chosen(view, rows, all_rows)
+    chosen = _chosen(view, rows, all_rows, format in TABLES)
     job = ExportJob(
         view=view,
         rows=chosen,
@@ -192,12 +192,15 @@ def _writer(format: str) -> Callable[[ExportJob, IO[bytes]], int]:
     return {"jsonl": _write_jsonl, "json": _write_json, "csv": _write_csv}[format]
 
 
-def _chosen(view: View, rows: Sequence[int] | None, all_rows: bool) -> Items:
+def _chosen(view: View, rows: Sequence[int] | None, all_rows: bool, table: bool) -> Items:
     """What is written, in its order."""
     if rows is not None:
         if all_rows:
             raise InputError("all rows can't be combined with a filter", advice="leave out the filter")
         return rows
+    if table:
+        with suppress(StoreError):
+            places_of(view)  # The rows' columns need them; the order then needs no look of its own.
     return with_skipped(view) if all_rows else in_source_order(view)
 
 

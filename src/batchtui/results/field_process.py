@@ -49,7 +49,7 @@ class FieldProcess:
         self._results = results
         self._began = time.monotonic()
         self._child: subprocess.Popen[bytes] | None = None
-        task = LaterLines(str(results.folder), results.header.results, results.header.requests, first)
+        task = LaterLines(os.fsencode(results.folder), results.header.results, results.header.requests, first)
         with suppress(OSError, ValueError):
             self._child = subpython.start("batchtui.results.field_worker")
             assert self._child.stdin is not None

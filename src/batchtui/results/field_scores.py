@@ -46,10 +46,10 @@ class FieldScore(msgspec.Struct, frozen=True, kw_only=True):
     """The rows that were looked at."""
     answers: list[str | None]
 
-    def cell(self, gold: str | None, answer: str | None, *, any_answer: bool = False) -> Rows:
-        """The rows with this gold and this answer; None is *not usable*; ``any_answer`` takes all of that gold."""
+    def cell(self, gold: str | None, answer: str | None) -> Rows:
+        """The rows with this gold and this answer; None is *not usable*."""
         golds, answers = self.gold.labels, self.answers
-        return array("I", [row for row in self.rows if golds[row] == gold and (any_answer or answers[row] == answer)])
+        return array("I", [row for row in self.rows if golds[row] == gold and answers[row] == answer])
 
     def wrong(self) -> Rows:
         """The rows whose answer is not the gold one, those without a usable answer among them."""

@@ -21,7 +21,8 @@ from batchtui.store.records import INDEX, RESULTS
 class LaterLines(msgspec.Struct, frozen=True):
     """Which lines this process reads."""
 
-    folder: str
+    folder: bytes
+    """As the system spells it."""
     results: Stamp
     requests: Stamp
     first: int
@@ -32,7 +33,7 @@ def main() -> None:
     """Read the task and the lines it names; ends without a word when they are not what they were."""
     gc.disable()
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=LaterLines)
-    folder = Path(task.folder)
+    folder = Path(os.fsdecode(task.folder))
     made = index.load_lines(folder / INDEX, task.results, task.requests)
     fd = plainfile.open_fd(folder / RESULTS)[0]
     here = os.fstat(fd)

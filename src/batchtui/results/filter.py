@@ -513,7 +513,7 @@ def _by_number(view: View, rows: Rows, term: Term) -> Rows:
     assert wanted is not None, "_check lets numbers only through"
     compare, expected = _COMPARE[term.op], not term.negated
     if term.field in ("attempt", "older"):
-        asked = view.older_count if term.field == "older" else lambda row: view.attempt_of(view.place(row)[0])
+        asked = view.older_count if term.field == "older" else lambda row: view.attempt_of(view.place(row)[0]) + 1
         return array("I", [row for row in rows if compare(asked(row), wanted) == expected])
     if term.field == "cost":
         wanted, cost = wanted.scaleb(COST_DIGITS), view.column("cost")

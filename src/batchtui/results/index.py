@@ -240,22 +240,21 @@ def load_requests(path: Path, requests: Stamp) -> Index | None:
 
 
 def load_lines(path: Path, results: Stamp, requests: Stamp) -> Index | None:
-    """Places of the lines and what they are matched to in an index that was loaded whole: no other column is there."""
-    return _load(path, results, requests, frozenset({"offset", "length", "outcome", "seq"}), proven=True)
+    """Ids and places of the lines, and what they are matched to, if the index fits: no other column is there."""
+    return _load(path, results, requests, frozenset({"offset", "length", "outcome", "seq", "id_end"}))
 
 
-def _load(path: Path, results: Stamp, requests: Stamp, wanted: frozenset[str], *, proven: bool = False) -> Index | None:
+def _load(path: Path, results: Stamp, requests: Stamp, wanted: frozenset[str]) -> Index | None:
     try:
         with plainfile.opened(path) as file:
-            index = _read(file.fileno(), wanted, proven=proven)
+            index = _read(file.fileno(), wanted)
     except (OSError, ValueError, msgspec.MsgspecError, MemoryError):
         return None
     fits = index is not None and index.header.results == results and index.header.requests == requests
     return index if fits else None
 
 
-def _read(fd: int, wanted: frozenset[str], *, proven: bool) -> Index | None:
-    """The wanted columns; of a ``proven`` file its checksum is not asked for."""
+def _read(fd: int, wanted: frozenset[str]) -> Index | None:
     size = os.fstat(fd).st_size
     start = len(MAGIC) + 8
     begin = os.pread(fd, start, 0)
@@ -273,15 +272,11 @@ def _read(fd: int, wanted: frozenset[str], *, proven: bool) -> Index | None:
         return None
     for name, _ in LAYOUT:
         column: array[int] = getattr(columns, name)
-        size = header.rows * column.itemsize
-        if name in wanted or not proven:
-            part = os.pread(fd, size, place)
-            checksum = zlib.crc32(part, checksum)
-            if name in wanted:
-                column.frombytes(part)
-        place += size
-    if proven:
-        return Index(header, columns)
+        part = os.pread(fd, header.rows * column.itemsize, place)
+        checksum = zlib.crc32(part, checksum)
+        if name in wanted:
+            column.frombytes(part)
+        place += len(part)
     ids = os.pread(fd, header.ids_size, place)
     columns.ids += ids
     checksum = zlib.crc32(ids, checksum)

@@ -152,12 +152,20 @@ class Review:
         return self._verdicts.get((row, field))
 
     def verdicts(self) -> list[Verdict]:
-        """The verdicts that hold; of a row's several fields the answer as a whole comes last."""
-        return sorted(self._verdicts.values(), key=lambda each: not each.field)
+        """The verdicts that hold."""
+        return [*self._verdicts.values()]
 
     def fields(self) -> list[str]:
         """The fields that have verdicts, in the order they were first judged."""
         return list(dict.fromkeys(field for _, field in self._verdicts))
+
+    def names(self) -> dict[str, str]:
+        """Those fields by the names under which they stand side by side: the answer as a whole is ``answer``, beside a
+        field of that name ``run.answer``.
+        """
+        fields = self.fields()
+        whole = "run.answer" if "answer" in fields else "answer"
+        return {field or whole: field for field in fields}
 
     def say(self, verdict: Verdict) -> None:
         """Keep a verdict: on the disk when this returns.  Raises StoreError, and then nothing changed."""

@@ -31,15 +31,11 @@ def review_column(view: View, key: str) -> ValueColumn:
     review = review_of(view)
     if review is None:
         return column_of([ABSENT] * len(view))
-    fields = review.fields()
-    by_row: dict[str, list[Verdict]] = {}
-    for each in review.verdicts():
-        by_row.setdefault(each.row, []).append(each)
+    fields = review.names()
 
     def cell(row: int, identity: str) -> Value | Absent:
-        told = {
-            each.field or "answer": said for each in by_row.get(identity, ()) if (said := _said(view, row, each, key))
-        }
+        held = {name: review.of(identity, field) for name, field in fields.items()}
+        told = {name: said for name, each in held.items() if each and (said := _said(view, row, each, key))}
         if not told:
             return ABSENT
         return next(iter(told.values())) if len(fields) == 1 else Json(_encode(told).decode())

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from heapq import merge
 from itertools import accumulate, chain, islice
-from operator import itemgetter
 
 from batchtui.results.index import texts_in
 from batchtui.results.row_ids import IdLine, Place, RowStretches, old_line_place, old_place, read_lines, row_key
-from batchtui.results.skipped import SkippedRow, skipped_of
 from batchtui.results.view import ResultSet, Rows, View, as_sent
 from batchtui.store import files
 from batchtui.store.records import IDS
@@ -389,12 +386,3 @@ def places_of(view: View) -> Places:
     if not isinstance(found, Places):
         found = view.kept["places"] = Places(view)
     return found
-
-
-def with_skipped(view: View) -> list[int | SkippedRow]:
-    """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
-    places = places_of(view)
-    rows: Iterable[tuple[int, int | SkippedRow]] = ((places.spot(row), row) for row in places.order)
-    skipped = [(each.source << 64 | each.number, each) for each in skipped_of(view)]
-    found = merge(rows, sorted(skipped, key=itemgetter(0)), key=itemgetter(0))
-    return [each for _, each in found]

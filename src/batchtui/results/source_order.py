@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from heapq import merge
 from itertools import islice
+from operator import itemgetter
 
 from batchtui.domain.errors import StoreError
 from batchtui.results.row_ids import read_lines
 from batchtui.results.row_places import places_of
+from batchtui.results.skipped import SkippedRow, skipped_of
 from batchtui.results.view import ResultSet, Rows, View, as_sent
 from batchtui.store.records import IDS
 
@@ -22,7 +25,7 @@ def in_source_order(view: View) -> Rows:
     if isinstance(kept, array):
         return kept
     order = as_sent(view)
-    if len(view.members) != 1 or not _told_as_sent(view.members[0]):
+    if "places" in view.kept or len(view.members) != 1 or not _told_as_sent(view.members[0]):
         try:
             order = places_of(view).order
         except StoreError:
@@ -41,6 +44,15 @@ def by_source(view: View, rows: Iterable[int], *, reverse: bool = False) -> Rows
     if reverse:
         found.reverse()
     return found
+
+
+def with_skipped(view: View) -> list[int | SkippedRow]:
+    """All rows in the order of the source, and among them what was skipped since it had errors.  Raises StoreError."""
+    places = places_of(view)
+    rows: Iterable[tuple[int, int | SkippedRow]] = ((places.spot(row), row) for row in places.order)
+    skipped = [(each.source << 64 | each.number, each) for each in skipped_of(view)]
+    found = merge(rows, sorted(skipped, key=itemgetter(0)), key=itemgetter(0))
+    return [each for _, each in found]
 
 
 def _told_as_sent(member: ResultSet) -> bool:

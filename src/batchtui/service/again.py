@@ -98,6 +98,11 @@ class Again:
         return self.recipe.runs if self.recipe is not None and self.recipe.kind == "answers" else ()
 
     @property
+    def deleted_runs(self) -> tuple[str, ...]:
+        """Those of ``recipe_runs`` that are deleted here."""
+        return tuple(run for run in self.recipe_runs if not self._context.history.of_run(run))
+
+    @property
     def files(self) -> tuple[str, ...]:
         """The files that can be read again as they are now; () where the run was made from none.  Raises StoreError."""
         return rereadable(self._context, self.first)
@@ -162,7 +167,18 @@ class Again:
         recipe = self.recipe
         templated = options.has_template
         if recipe is not None and recipe.kind == "answers" and recipe.runs and templated:
-            return self._from_answers(recipe, options, work)
+            if not self.deleted_runs:
+                return self._from_answers(recipe, options, work)
+            if options.template_text != recipe.template_text:
+                raise InputError(
+                    f"{self.name} was made from the answers of run {self.deleted_runs[0]}, which is deleted: "
+                    "another template has no answers to render",
+                    advice="leave the template as it was to send the same requests, or name another run: "
+                    "batchtui again ID run:OTHER",
+                )
+            # Its requests hold those answers, and nothing can change these any more.
+            options = msgspec.structs.replace(options, template=None, template_text=None)
+            templated = False
         kind: Kind = "rows" if templated else "requests"
         if kind == "requests":
             # They hold what was changed before, and their cache marks.
@@ -193,14 +209,7 @@ class Again:
         where = _among(self._places(work))
         runs: dict[str, RunSource] = {}
         for run in recipe.runs:
-            record = next(iter(self._context.history.of_run(run)), None)
-            if record is None:
-                for held in runs.values():
-                    held.close()
-                raise InputError(
-                    f"{self.name} was made from the answers of run {run}, which is deleted",
-                    advice="name a source: batchtui again ID SOURCE",
-                )
+            record = self._context.history.of_run(run)[0]
             choice = msgspec.structs.replace(options.choice, only=("all",))
             held = run_sources.answers_of(self._context, record, choice, work, where)
             runs[f"{run_sources.PREFIX}{run}"] = held
@@ -282,6 +291,9 @@ class Again:
             return ["template: the same"] if before else []
         if not before:
             return ["template: there was none, or it is not known"]
+        if not after and self.deleted_runs:
+            gone = f"run {self.deleted_runs[0]}, whose answers they hold, is deleted"
+            return [f"template: not rendered; the requests are sent as they were ({gone})"]
         if not after:
             return ["template: none"]
         found = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0))[2:]

@@ -228,16 +228,12 @@ class Poller:
         except BatchtuiError as error:
             self.context.trouble(error)
 
-    async def until(self, local_ids: Iterable[str], *, settled: bool = False, tick: float = 1.0) -> None:
-        """Wait until batches have ended with their results stored (or can't be had), or only until none is in doubt."""
+    async def until(self, local_ids: Iterable[str], *, tick: float = 1.0) -> None:
+        """Wait until batches have ended with their results stored, or can't be had."""
         wanted = set(local_ids)
         while True:
             records = [r for r in await asyncio.to_thread(self.context.reread) if r.local_id in wanted]
-            if settled:
-                open_ones = [r for r in records if r.status in ("submitting", "unconfirmed") and not r.asks]
-            else:
-                open_ones = [r for r in records if ((r.active and not r.asks) or r.results_due) and not r.unknown]
-            if not open_ones:
+            if not any(((r.active and not r.asks) or r.results_due) and not r.unknown for r in records):
                 return
             await self.context.sleep(tick)
 

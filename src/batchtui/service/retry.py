@@ -16,8 +16,8 @@ from batchtui.domain.outcome import MISSING, SUCCEEDED, UNREADABLE, WAITING, Err
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import UNWATCHED, Work
 from batchtui.intake.options import IntakeOptions
-from batchtui.results.asked import carried
-from batchtui.results.requests_again import NOT_SUCCEEDED, choose, difference, prepare, write_requests
+from batchtui.results.asked import carried, loses_bounds, read_pairs
+from batchtui.results.requests_again import NOT_SUCCEEDED, changed, choose, difference, prepare, write_requests
 from batchtui.results.row_ids import lines_again
 from batchtui.results.run_view import open_run
 from batchtui.results.storage import open_results
@@ -30,6 +30,8 @@ from batchtui.store.records import ANSWER
 _NOT_HERE = frozenset({WAITING, MISSING, UNREADABLE})
 _NO_LONGER = frozenset({"metadata", "model", "service_tier", "temperature", "top_k", "top_p"})
 """Params that leave an answer about as long as it was; the model's own history is asked for by its name."""
+
+_OTHER_SCHEMA = "  Answers are checked by the changed schema alone: bounds that [answer] kept no longer apply."
 
 
 class Notes(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,11 +144,15 @@ class Retry:
     def notes(self, rows: Rows, changes: Mapping[str, str]) -> Notes:
         """What should be known before these rows are sent again with these changes.  Raises InputError."""
         raw = self.view.request_raw(rows[0]) if len(rows) and changes else None
+        lines = difference(raw, changes) if raw is not None else []
+        if raw is not None:
+            pairs = [pair for r in self._run for pair in read_pairs(self._context.history.folder(r.local_id))]
+            lines[:0] = [_OTHER_SCHEMA] if loses_bounds(raw, changed(raw, prepare(changes)), pairs) else []
         return Notes(
             useless=tuple(useless(self.view.groups(rows), changed=bool(changes))),
             downloading=len(self._coming),
             example=self.view.id(rows[0]) if raw is not None else "",
-            difference=tuple(difference(raw, changes)) if raw is not None else (),
+            difference=tuple(lines),
         )
 
     def plan(self, rows: Rows, changes: Mapping[str, str] | None = None, work: Work = UNWATCHED) -> Plan:

@@ -119,10 +119,19 @@ def _among(view: View, choice: RunChoice, work: Work) -> Rows | None:
     return None if found is None else array("I", sorted(found))
 
 
-def reviewed(context: Context, record: BatchRecord) -> dict[str, dict[str, Any]]:
-    """Your verdicts on a run's answers by row identity: ``verdict``, ``right_value`` and ``note``.  Raises StoreError."""
+def reviewed(context: Context, record: BatchRecord) -> Callable[[str], dict[str, Any]] | None:
+    """What you said of a run's rows, by row identity: ``verdict``, ``right_value`` and ``note``, each empty where there is
+    none, and by field where several fields were reviewed; None without a verdict.  Raises StoreError.
+    """
     review = Review(context.history.run_folder(record.run))
-    return {
-        each.row: {"verdict": each.verdict, "right_value": each.value or "", "note": each.note}
-        for each in review.verdicts()
-    }
+    fields = review.names()
+
+    def said(row: str) -> dict[str, Any]:
+        held = {name: review.of(row, field) for name, field in fields.items()}
+        told = {
+            key: {name: getattr(each, attribute, None) or "" for name, each in held.items()}
+            for key, attribute in (("verdict", "verdict"), ("right_value", "value"), ("note", "note"))
+        }
+        return told if len(fields) > 1 else {key: next(iter(by_field.values())) for key, by_field in told.items()}
+
+    return said if fields else None

@@ -498,9 +498,9 @@ class Service:
             await self.context.ready_for(record)
             await self.parts.poller.look_at(record)
 
-    async def wait(self, local_ids: Sequence[str], *, settled: bool = False) -> None:
-        """Wait until batches have ended with their results stored, or with ``settled`` only until none is in doubt."""
-        await self.parts.poller.until(local_ids, settled=settled)
+    async def wait(self, local_ids: Sequence[str]) -> None:
+        """Wait until batches have ended with their results stored, or can't be had."""
+        await self.parts.poller.until(local_ids)
 
     async def settle(self, local_ids: Sequence[str]) -> None:
         """Look for unconfirmed batches until each is adopted, refused, sent again, or put to the person."""

@@ -118,7 +118,8 @@ def atomic_path(path: Path, *, lasting: bool = True, replace: bool = True) -> It
         except OSError as error:
             raise explain(error, f"can't write {path}") from error
     finally:
-        temp.unlink(missing_ok=True)
+        with suppress(OSError):  # A read-only disk refuses it even where there is none.
+            temp.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:

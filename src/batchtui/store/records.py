@@ -356,8 +356,10 @@ class History:
             whole = titled or [r for r in records if r.run == text]
             found = [min(whole, key=lambda r: (r.attempt, r.part))] if whole else []
         if not found or not text:
-            meant = _near_title(text, records)
-            raise InputError(f"no batch has the id or title {text!r}{meant}", advice=self._where_else(text))
+            on_demo = self._on_demo(text)
+            near = "" if on_demo else _near_title(text, records)
+            advice = "it is on the demo server: add --demo" if on_demo else "batchtui list --all shows the ids"
+            raise InputError(f"no batch has the id or title {text!r}{near}", advice=advice)
         if len(found) > 1:
             names = ", ".join(r.local_id for r in found[:4])
             raise InputError(
@@ -365,12 +367,10 @@ class History:
             )
         return found[0]
 
-    def _where_else(self, text: str) -> str:
-        """What to do about an id or title that is not here: it may be the demo's."""
+    def _on_demo(self, text: str) -> bool:
+        """Whether an id or title that is not here is the demo's."""
         demo = History(paths.demo_dir(self.data)).all()
-        if text and any(text in (r.title, r.local_id, r.id) for r in demo):
-            return "it is on the demo server: add --demo"
-        return "batchtui list --all shows the ids"
+        return bool(text) and any(text in (r.title, r.local_id, r.id) for r in demo)
 
 
 def _remove_tree(folder: str | Path) -> None:

@@ -27,7 +27,7 @@ from batchtui.domain.errors import BatchtuiError
 from batchtui.present import batch, symbols
 from batchtui.tui import bindings, terminal
 from batchtui.tui.base import Guard, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.home.screen import HomeScreen
 from batchtui.tui.messages import Happened
 from batchtui.tui.output_filter import Colorless, OutputFilter
@@ -167,7 +167,7 @@ class BatchtuiApp(Guard, App[int]):
         """Colors, keys and signals; the service starts after the first paint."""
         self.config_problems: list[str] = [*self.service.config.warnings]
         choose_theme(self, self.service.config.screen.theme)
-        self.set_keymap(bindings.usable(self.service.config.keys))
+        bindings.use(self, self.service.config.keys)
         self._listen()
         self.typed.begin()
         if not self.is_headless:
@@ -196,7 +196,7 @@ class BatchtuiApp(Guard, App[int]):
         if self.config_problems:
             self.home.say(
                 self.config_problems[0],
-                advice=f"{len(self.config_problems) - 1} more: the comma key shows them"
+                advice=f"{len(self.config_problems) - 1} more: press {key_of('settings')} to show them"
                 if self.config_problems[1:]
                 else "",
                 level="warn",
@@ -217,7 +217,7 @@ class BatchtuiApp(Guard, App[int]):
         if config.screen.theme != before.screen.theme:
             choose_theme(self, config.screen.theme)
         if config.keys != before.keys:
-            self.set_keymap(bindings.usable(config.keys))
+            bindings.use(self, config.keys)
         if config.screen.ascii != before.screen.ascii:
             symbols.use(config.screen.ascii or symbols.terminal_is_ascii())
             self.refresh_css(animate=False)
@@ -303,8 +303,7 @@ class BatchtuiApp(Guard, App[int]):
         self.bugs.append(error)
         found = unexpected.note(error, "running the screen")
         said = f"Unexpected error in batchtui: {found.title}"
-        palette = bindings.true_key(self.service.config.keys, BatchtuiApp, "palette")
-        advice = f"Your batches are safe. Press {palette} and choose Last error for details."
+        advice = f"Your batches are safe. Press {key_of('palette')} and choose Last error for details."
         with contextlib.suppress(Exception):
             shown = self.screen if hasattr(self.screen, "say") else self.home
             shown.say(said, advice=advice, level="bad")

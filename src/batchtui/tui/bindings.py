@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding, BindingType
 
@@ -46,6 +46,12 @@ _NAMES = {
 }
 
 
+_declared: dict[str, str] = {}
+"""Our keys by the names of their actions."""
+_chosen: dict[str, str] = {}
+"""The person's."""
+
+
 def bind(
     keys: str,
     action: str,
@@ -61,6 +67,7 @@ def bind(
 
     ``key_display`` is what stands for several keys; one key is shown by its name.
     """
+    _declared.setdefault(name, keys)
     return Binding(keys, action, label, show, key_display, priority, tip, name)
 
 
@@ -107,10 +114,28 @@ def in_sentence(key: str) -> str:
     return "+".join([*modifiers, name])
 
 
-def true_key(chosen: Mapping[str, str], place: type[DOMNode], name: str) -> str:
-    """The key of an action of ``place``, written for a sentence, the person's own choice of keys before ours."""
-    declared = next(found[name] for found in bindings_of(place.__mro__).values() if name in found)
-    return in_sentence(usable(chosen).get(name, declared.key).split(",")[0])
+def use(app: App[Any], chosen: Mapping[str, str]) -> None:
+    """Go by these keys of the person's from now on, in what the app does and in what texts say."""
+    _chosen.clear()
+    _chosen.update(usable(chosen))
+    app.set_keymap({**_chosen})
+
+
+def key_of(name: str) -> str:
+    """The first key of an action by its name in [keys], as a sentence writes it: the person's own before ours.
+
+    Every text that names a key that can be chosen takes it from here.  Escape always goes back, and may be named as it is.
+    """
+    return in_sentence(_first(name))
+
+
+def sign_of(name: str) -> str:
+    """The same as the key line and buttons show it."""
+    return name_of(_first(name))
+
+
+def _first(name: str) -> str:
+    return _chosen.get(name, _declared[name]).split(",")[0]
 
 
 def bindings_of(classes: Iterable[type[DOMNode]]) -> dict[str, dict[str, Binding]]:

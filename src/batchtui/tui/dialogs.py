@@ -17,9 +17,8 @@ from textual.widgets.option_list import Option
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch
-from batchtui.tui import bindings
 from batchtui.tui.base import BaseModal
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of, sign_of
 from batchtui.tui.widgets.controls import KeyedOptionList, button, line_input
 
 R = TypeVar("R")
@@ -103,8 +102,8 @@ class Confirm(Dialog[bool]):
                 yield Static(line if isinstance(line, Content) else safetext.block(line), markup=False)
         variant = "error" if self._grave else "primary"
         with Horizontal(classes="buttons"):
-            yield button(f"{self._labels[0]}  n", id="no", action="answer(False)")
-            yield button(f"{self._labels[1]}  y", id="yes", action="answer(True)", variant=variant)
+            yield button(f"{self._labels[0]}  {sign_of('no')}", id="no", action="answer(False)")
+            yield button(f"{self._labels[1]}  {sign_of('yes')}", id="yes", action="answer(True)", variant=variant)
 
     def on_mount(self) -> None:
         self.query_one("#no").focus()
@@ -216,7 +215,7 @@ def ask_delete(records: Sequence[BatchRecord], verdicts: int) -> Choose:
     """A question that is answered ``keep``, ``here``, ``there`` or ``both``; keeping is in focus.  ``verdicts`` are those
     of reviews that go too.
     """
-    stored = [r for r in records if r.results == "stored"]
+    stored = any(r.results == "stored" or r.partly_here for r in records)
     at_service = [r for r in records if r.id and r.archived_at is None and r.results != "gone"]
     lines = batch.deleted_with(records, verdicts, here=True, there=bool(at_service))
     choices: list[tuple[str, str | Content]] = [("keep", "No, keep them" if len(records) > 1 else "No, keep it")]
@@ -224,7 +223,7 @@ def ask_delete(records: Sequence[BatchRecord], verdicts: int) -> Choose:
         kept = "downloaded results stay here" if stored else "only the record stays here"
         choices.append(("there", _choice("At the API", kept)))
     what = "record, requests and results" if stored else "record and requests"
-    back = "o lists it again" if at_service else "can't be undone"
+    back = f"{key_of('elsewhere')} lists it again" if at_service else "can't be undone"
     choices.append(("here", _choice("Here", f"{what}; {back}")))
     if at_service:
         choices.append(("both", _choice("Both", "everything, permanently")))
@@ -253,7 +252,7 @@ class FormDialog(Dialog[R]):
     FIELDS: ClassVar[tuple[FormField, ...]] = ()
 
     def __init__(self, title: str, values: Sequence[str]) -> None:
-        super().__init__(title, hint="enter  next, save    ^s  save    esc  back")
+        super().__init__(title, hint=f"enter  next, save    {sign_of('save')}  save    esc  back")
         self._values = tuple(values)
 
     def body(self) -> ComposeResult:
@@ -307,6 +306,5 @@ class EditModal(FormDialog[tuple[str, str] | None]):
     def action_leave(self) -> None:
         """Leave it as it was."""
         if self.written != self._values:
-            save = bindings.true_key(self.service.config.keys, EditModal, "save")
-            self.say_below("Title and note not saved.", advice=f"Press {save} to save instead of Esc.")
+            self.say_below("Title and note not saved.", advice=f"Press {key_of('save')} to save instead of Esc.")
         self.dismiss(None)

@@ -14,6 +14,7 @@ from batchtui import safetext
 from batchtui.present.cells import hanging
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui import bindings
+from batchtui.tui.bindings import sign_of
 from batchtui.tui.dialogs import Reading
 
 Piece = Content | str | tuple[str, str]
@@ -65,19 +66,24 @@ def _keys(screen: Screen[Any], room: int) -> list[Piece]:
 
 
 def _signs(room: int) -> list[Piece]:
-    g = GLYPHS
+    g, on_marked = GLYPHS, [*map(sign_of, ("cancel", "retry", "export", "delete"))]
+    acting = f"{', '.join(on_marked[:-1])} and {on_marked[-1]}"
     signs = [
         (g.running, "$text-primary", "running"),
         (g.sending, "$text-primary", "sending"),
         (g.canceling, "$text-warning", "canceling"),
         (g.good, "$text-success", "ended, every request has a usable answer"),
-        (g.partial, "$text-warning", "ended, some requests have no usable answer: r retries them"),
+        (
+            g.partial,
+            "$text-warning",
+            f"ended, some requests have no usable answer: {sign_of('retry')} retries them",
+        ),
         (g.ready, "$text-primary", "ended, results are being downloaded"),
         (g.unconfirmed, "$text-warning", "unconfirmed: sent, no reply; may have been created"),
         (g.refused, "$text-error", "refused: was not created"),
         (g.warning, "$text-error", "results expire soon and are not downloaded"),
         (g.gone, "$foreground 60%", "results gone: deleted by the API after 29 days"),
-        (g.mark, "$text-primary", "marked: c, r, x and d act on all marked batches"),
+        (g.mark, "$text-primary", f"marked: {acting} act on all marked batches"),
     ]
     parts: list[Piece] = [("Signs\n", "bold")]
     for sign, color, meaning in signs:

@@ -19,7 +19,7 @@ from batchtui.present import batch as present_batch
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import EditModal
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -159,7 +159,9 @@ class RemoteBatchesScreen(BaseScreen[None]):
     def _show(self, *, failed: bool) -> None:
         listed = self.query_one(RowList)
         listed.set_empty(
-            "" if failed or self._next else "Every batch in this workspace is tracked here.\nPress R to refresh."
+            ""
+            if failed or self._next
+            else f"Every batch in this workspace is tracked here.\nPress {key_of('refresh')} to refresh."
         )
         listed.reload()
         self._facts(self._so_far(failed=failed))
@@ -167,7 +169,7 @@ class RemoteBatchesScreen(BaseScreen[None]):
     def _so_far(self, *, failed: bool) -> str:
         shown = numbers.plural(len(self.rows), "batch", "batches")
         if failed:
-            return f"{shown} so far; press R to refresh"
+            return f"{shown} so far; press {key_of('refresh')} to refresh"
         if not len(self.rows):
             return ""
         return shown + (", more when you scroll down" if self._next else "")

@@ -22,7 +22,7 @@ from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.present import numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import Ask, Choose
 from batchtui.tui.terminal import editor, run_outside
 from batchtui.tui.themes import theme_names
@@ -44,7 +44,10 @@ _TITLES = {
     "screen": "Screen",
     "settle": "Unconfirmed batches",
 }
-_BY_HAND = "e opens the file"
+
+
+def _by_hand() -> Text:
+    return Text(f"{key_of('edit')} opens the file", "muted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class Row:
     key: tuple[str, str]
     cells: tuple[Cell, ...]
     setting: Setting | None = None
-    words: str = "changed in the file: e opens it in $EDITOR"
-    """What the line below the list says of it."""
+    words: str = ""
+    """What the line below the list says of it, "" where it is changed in the file."""
 
 
 def rows_of(config: Config, problems: Sequence[str] = ()) -> list[Row]:
@@ -72,20 +75,27 @@ def rows_of(config: Config, problems: Sequence[str] = ()) -> list[Row]:
                 rows.append(Row(("set", setting.place), (setting.key, words, Text(meaning, "muted")), setting, meaning))
     if config.screen.columns:
         names = safetext.line(", ".join(config.screen.columns), 200)
-        rows.append(Row(("hand", "columns"), ("columns", names, Text(_BY_HAND, "muted"))))
+        rows.append(Row(("hand", "columns"), ("columns", names, _by_hand())))
     rows += _heading("Profiles")
     for name, profile in (config.profiles or {"default": Profile()}).items():
         rows.append(Row(("profile", name), (safetext.line(name, 40), _who(profile), None)))
     rows += _heading("Keys")
     for name, key in config.keys.items():
-        rows.append(Row(("key", name), (safetext.line(name, 40), safetext.line(key, 40), Text(_BY_HAND, "muted"))))
+        rows.append(Row(("key", name), (safetext.line(name, 40), safetext.line(key, 40), _by_hand())))
     if not config.keys:
         rows.append(
-            Row(("key", ""), ("all default", Text("", "muted"), Text("[keys] rebinds any key that ? shows", "muted")))
+            Row(
+                ("key", ""),
+                (
+                    "all default",
+                    Text("", "muted"),
+                    Text(f"[keys] rebinds any key that {key_of('help')} shows", "muted"),
+                ),
+            )
         )
     if config.prices:
         rows += _heading("Your prices")
-        rows += [Row(("price", name), (safetext.line(name, 60), "", Text(_BY_HAND, "muted"))) for name in config.prices]
+        rows += [Row(("price", name), (safetext.line(name, 60), "", _by_hand())) for name in config.prices]
     if problems:
         rows += _heading("Problems in the file")
         for number, said in enumerate(problems):
@@ -215,7 +225,7 @@ class SettingsScreen(BaseScreen[None]):
             first = event.index == 0
             self.query_one(RowList).move_to(1 if first else event.index + step)
             return
-        self.query_one(StatusLine).tell(row.words)
+        self.query_one(StatusLine).tell(row.words or f"changed in the file: {key_of('edit')} opens it in $EDITOR")
         self.query_one(StatusLine).dismiss()
 
     @on(RowSelected)
@@ -225,7 +235,7 @@ class SettingsScreen(BaseScreen[None]):
         if row is None or row.key[0] in ("group", "gap"):
             return
         if row.setting is None:
-            self.say("Changed in the file.", advice="Press e to open it in $EDITOR.")
+            self.say("Changed in the file.", advice=f"Press {key_of('edit')} to open it in $EDITOR.")
         else:
             run_task(self, self._change(row.setting), opens=True)
 

@@ -2,7 +2,8 @@
 
 Input is handed on one event at a time, each when all that the one before it began is over: its handlers ran, the focus is
 where it was asked to be, what it opens is open.  A screen or a line that opens or closes is *seen* once it is drawn and
-written to the terminal; what was typed before that is text for the line that opened, or nothing.
+written to the terminal; what was typed before that is text for the line that opened, or nothing.  Where a key did nothing,
+the text behind it does nothing either: it was meant for what the key would have opened.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
 
 _EDITING = frozenset({"backspace", "delete", "left", "right", "home", "end"})
 _EDITING_LINES = _EDITING | {"enter", "up", "down"}
+_OPENS_NOTHING = _EDITING | {"escape", "up", "down"}
 FRAME = 1 / 60
 """Seconds after which it is looked again whether a screen has anything left to draw."""
+PAUSE = 0.5
+"""Seconds without a key after which what is typed no longer belongs to a key that did nothing."""
 
 
 def is_input(message: Message) -> bool:
@@ -83,6 +87,8 @@ class TypedAhead:
         self._rows = 0
         self._undrawn = True
         self._cut = 0
+        self._lost: set[str] = set()
+        self._lost_at = 0.0
         self._screens = 0
         self._held: deque[tuple[events.Event, int]] = deque()
         self._passing: deque[events.Event] = deque()
@@ -181,7 +187,7 @@ class TypedAhead:
             return
         if seen is None:
             seen = self.seen
-        if self.idle and seen == self._change:
+        if self.idle and seen == self._change and not self._lost:
             self._hand_on(event)
         else:
             self._held.append((event, seen))
@@ -212,11 +218,31 @@ class TypedAhead:
         """Hand on what waits longest, and with it the text that follows it into the same line."""
         while self._held:
             event, seen = self._held.popleft()
-            if self._means_this(event, seen):
+            if self._acts(event, seen):
                 self._hand_on(event)
                 following = self._held[0][0] if self._held else None
                 if not (_is_sign(event) and _is_sign(following) and is_line(self._app.screen.focused)):
                     return
+
+    def _acts(self, event: events.Event, seen: int) -> bool:
+        """Whether an event is handed on: not when it is too old, nor when it is text behind a key that was."""
+        means_this = self._means_this(event, seen)
+        if not isinstance(event, events.Key):
+            return means_this
+        if event.time - self._lost_at >= PAUSE:
+            self._lost.clear()
+        if not means_this:
+            if event.key not in _OPENS_NOTHING:
+                self._lost.add(event.key)
+                self._lost_at = event.time
+            return False
+        if self._lost == {event.key}:  # The same key again: it is seen now.
+            self._lost.clear()
+        text = _is_sign(event) or event.key == "enter"
+        if self._lost and text and not is_line(self._app.screen.focused):
+            self._lost_at = event.time
+            return False
+        return True
 
     def _means_this(self, event: events.Event, seen: int) -> bool:
         """Whether an event may act on what is there now."""

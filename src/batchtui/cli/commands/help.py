@@ -73,8 +73,8 @@ TOPICS = {
   is: or outcome:          succeeded, errored, canceled, expired, missing, waiting, unknown, unreadable, usable, cut_short,
                            invalid, bad, duplicate, unexpected, unpriced, retried; a beginning is enough
   id: stop: error: model:  a part of the id, the stop reason, the error's type or message, the model
-  tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt, older; with > < >= <= =;
-                           1.5k and 5MB work too
+  tokens>1000              also in, out, cache, cost (dollars), size (bytes), line, attempt (1 is the first submit),
+                           older; with > < >= <= =; 1.5k and 5MB work too
 
 A name means a column, else a field of the answers, else what batchtui says of a request; row.x, answer.x and run.x say
 which. Quote text that looks like a field: "name: x".

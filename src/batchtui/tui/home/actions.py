@@ -20,6 +20,7 @@ from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS
 from batchtui.store import files
 from batchtui.tui.base import run_task
+from batchtui.tui.bindings import key_of
 from batchtui.tui.dialogs import Ask, Choose, Confirm, EditModal, ask_delete
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from batchtui.tui.home.screen import HomeScreen
     from batchtui.tui.results.retry import NotUsable
 
-_UNSURE = ("this batch is not confirmed yet", "press Enter on it to see what was found and what to do")
+_UNSURE = "this batch is not confirmed yet"
 NOT_CREATED = "not created"
 
 
@@ -66,7 +67,7 @@ async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     running = [r for r in chosen if r.status == "in_progress" or r.waiting]
     if not running:
         if any(r.status == "unconfirmed" for r in chosen):
-            home.nothing(*_UNSURE)
+            home.nothing(_UNSURE, f"press {key_of('open')} on it to see what was found and what to do")
         else:
             home.nothing("nothing to cancel here", "only running batches can be canceled" if chosen else "")
         return
@@ -77,7 +78,7 @@ async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
         batch.titles(running),
         f"Up to {numbers.plural(open_requests, 'request')} will have no answer.",
         "Requests that are already processed keep their results and are charged.",
-        "This can't be undone. Requests without an answer can be retried with r.",
+        f"This can't be undone. Requests without an answer can be retried with {key_of('retry')}.",
     ]
     title = f"Cancel {numbers.plural(len(running), 'batch', 'batches')}?"
     if not await home.app.push_screen_wait(Confirm(title, lines, yes="Cancel", no="Keep", grave=True)):
@@ -115,7 +116,7 @@ async def retry(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     elif not all(r.results in ("stored", "gone") or r.have or r.status == "refused" for r in chosen):
         home.nothing(
             "the results are not fully downloaded yet",
-            "press f to download them now, then r",
+            f"press {key_of('fetch')} to download them now, then {key_of('retry')}",
         )
     elif home.only_mine(chosen):
         await retry_of(home, chosen)
@@ -182,7 +183,11 @@ async def from_rows(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
     run = home.service.run_of(record)
     if not any(r.results in ("stored", "partial") for r in run):
         ended = any(r.status == "ended" and r.results_due for r in run)
-        how = "press Enter to download them" if ended else "results are downloaded automatically when a batch has ended"
+        how = (
+            f"press {key_of('open')} to download them"
+            if ended
+            else "results are downloaded automatically when a batch has ended"
+        )
         home.nothing("no results are downloaded yet", how)
         return
     await home.app.push_screen(NewScreen(prefilled=from_run(home.service, record)))
@@ -194,7 +199,7 @@ async def delete(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
         return
     busy = [r for r in chosen if r.active and not r.waiting]
     if any(r.status == "unconfirmed" for r in busy):
-        home.nothing(*_UNSURE)
+        home.nothing(_UNSURE, f"press {key_of('open')} on it to see what was found and what to do")
         return
     if busy:
         home.nothing(f"{batch.titles(busy)} is still in progress", "cancel it first and wait until it has ended")
@@ -289,7 +294,7 @@ async def settle(home: HomeScreen, record: BatchRecord) -> None:
         return
     if answer == NOT_CREATED:
         await home.ask(home.service.give_up(record.local_id))
-        home.say("Marked as not created.", advice="Press r to retry it.", level="warn")
+        home.say("Marked as not created.", advice=f"Press {key_of('retry')} to retry it.", level="warn")
     else:
         await home.ask(home.service.adopt_candidate(record.local_id, str(answer)))
         adopted = f"Adopted {safetext.line(str(answer), 60)}."
@@ -314,7 +319,11 @@ async def unknown(home: HomeScreen, record: BatchRecord) -> None:
     answer = await home.app.push_screen_wait(Choose("Batch not known by the API", choices, lines=lines))
     if answer == "gone":
         await home.ask(home.service.mark_gone(record.local_id))
-        home.say("Marked as gone.", advice="Press r to retry its requests as a new batch.", level="warn")
+        home.say(
+            "Marked as gone.",
+            advice=f"Press {key_of('retry')} to retry its requests as a new batch.",
+            level="warn",
+        )
 
 
 async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:

@@ -15,6 +15,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch, numbers
 from batchtui.present.symbols import GLYPHS, spark
 from batchtui.service.history_stats import spending
+from batchtui.tui.bindings import key_of
 from batchtui.tui.home.model import Group, Line, Usual
 from batchtui.tui.widgets.cells import COLORS
 
@@ -45,7 +46,7 @@ def of_batch(
     part = batch.part_name(record)
     parts: list[Piece] = [(batch.name(record), "bold"), (f"  {part}\n" if part else "\n", "$foreground 60%")]
     parts += [(f"{state.sign} {state.word}", color)]
-    wanted = batch.attention(record, now, retried=retried, left=left)
+    wanted = batch.attention(record, now, retried=retried, left=left, opens=key_of("open"))
     parts += [f"  {wanted}\n" if wanted and wanted != state.word else "\n", *_outcomes([record], width)]
     if group is not None and len(group.whole) > 1 and group.good is not None:
         parts += ["\n", f"Whole run  {numbers.of(group.good, group.requests)} usable\n"]

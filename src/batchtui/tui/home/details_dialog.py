@@ -17,7 +17,7 @@ from batchtui.service import Service
 from batchtui.service.lineage import Relative, title
 from batchtui.store import files
 from batchtui.tui.base import run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, sign_of
 from batchtui.tui.dialogs import Ask, Choose, Reading, ask_replace
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ class DetailsDialog(Reading):
         """``template`` is the run's, as it was, "" without one; ``name`` is the run's, for its file."""
         self._relatives = [(label, each) for label, each in relatives if not each.deleted]
         self._template, self._run_name = template, name
-        keys = ("f follow" if self._relatives else "", "w write template" if template else "", "esc back")
+        keys = (
+            f"{sign_of('details.follow')} follow" if self._relatives else "",
+            f"{sign_of('details.template')} write template" if template else "",
+            "esc back",
+        )
         super().__init__("Details", body, edge="   ".join(filter(None, keys)))
         self.followed = ""
         """The run that was chosen to go to, "" for none."""

@@ -6,6 +6,7 @@ from textual.content import Content
 
 from batchtui import safetext
 from batchtui.domain.schedule import LookState
+from batchtui.tui.bindings import key_of, sign_of
 
 Piece = tuple[str, str] | str
 _DIM = "$foreground 60%"
@@ -23,19 +24,18 @@ def first_steps(look: LookState, *, demo: bool) -> Content:
         parts += _unreachable(look)
     else:
         parts += [("No batches yet\n\n", "bold")]
-    parts += [
-        *_key("i", "import a file: it is checked and priced before anything is sent"),
-        *_key("n", "compose requests in a form"),
-        *_key("o", _others(look)),
-        *_key("?", "keyboard shortcuts"),
-    ]
+    steps = {
+        "import": "import a file: it is checked and priced before anything is sent",
+        "new": "compose requests in a form",
+        "elsewhere": _others(look),
+        "help": "keyboard shortcuts",
+    }
+    room = max(len(sign_of(name)) for name in steps)
+    for name, what in steps.items():
+        parts += [(f"  {sign_of(name):<{room}}", _CODE), f"   {what}\n"]
     if not demo:
         parts += [("\nTry everything without a key and without cost:  ", _DIM), ("batchtui demo", _CODE)]
     return Content.assemble(*parts)
-
-
-def _key(key: str, what: str) -> list[Piece]:
-    return [(f"  {key}", _CODE), f"   {what}\n"]
 
 
 def _others(look: LookState) -> str:
@@ -47,13 +47,14 @@ def _others(look: LookState) -> str:
 
 
 def _no_key(look: LookState) -> list[Piece]:
+    settings, edit, refresh = map(key_of, ("settings", "edit", "refresh"))
     return [
         ("batchtui needs an API key to submit and check batches\n", "bold $text-warning"),
         f"{safetext.line(look.error, 300)}\n\n",
         ("  export ANTHROPIC_API_KEY=…\n", _CODE),
         "      in the shell, then start batchtui again\n",
         ('  [profiles.default]\n  api_key_command = "pass show anthropic"\n', _CODE),
-        "      in config.toml (press , then e), then press R\n\n",
+        f"      in config.toml (press {settings} then {edit}), then press {refresh}\n\n",
     ]
 
 
@@ -61,7 +62,7 @@ def _wrong_key(look: LookState) -> list[Piece]:
     return [
         ("The API does not accept the API key\n", "bold $text-warning"),
         f"{safetext.line(look.error, 300)}\n\n",
-        "  Replace the key where it comes from, then press R. After changing an\n"
+        f"  Replace the key where it comes from, then press {key_of('refresh')}. After changing an\n"
         "  environment variable, start batchtui again. To see which key is used:\n",
         ("  batchtui doctor\n\n", _CODE),
     ]
@@ -73,5 +74,5 @@ def _unreachable(look: LookState) -> list[Piece]:
         ("The API can't be reached\n", "bold $text-warning"),
         f"{safetext.line(look.error, 300)}\n\n",
         advice,
-        "  batchtui keeps trying; press R to check now.\n\n",
+        f"  batchtui keeps trying; press {key_of('refresh')} to check now.\n\n",
     ]

@@ -14,6 +14,7 @@ from batchtui.domain.work import Progress
 from batchtui.present import batch, numbers
 from batchtui.present.fitting import MiddleCut, fitting
 from batchtui.present.symbols import GLYPHS
+from batchtui.tui.bindings import key_of, sign_of
 from batchtui.tui.home.model import Group, HomeModel, Line, Usual
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -103,11 +104,12 @@ class HomeRows:
             "note": safetext.line(record.note, 200),
         }
         if batch.takes_sentence(record, now):
-            words = batch.attention(record, now, retried=retried, left=self._model.left(record))
+            key = key_of("open")
+            words = batch.attention(record, now, retried=retried, left=self._model.left(record), opens=key)
             if record.status == "refused":
                 words = f"refused: {record.error or 'was not created'}"
-            plain = words.removesuffix("press Enter").removesuffix("Enter").removesuffix(": ")
-            said = dict.fromkeys((words, f"{plain} {GLYPHS.enter}", plain, plain.removesuffix(", not downloaded")))
+            plain = words.removesuffix(f": press {key}").removesuffix(f": {key}")
+            said = dict.fromkeys((words, f"{plain} {sign_of('open')}", plain, plain.removesuffix(", not downloaded")))
             cells["status"] = fitting([Text(f"{state.sign} {safetext.line(each, 200)}", state.style) for each in said])
             return cells | dict.fromkeys(("done", "usable", "failed", "requests", "model", "profile"))
         if record.results == "gone":

@@ -28,7 +28,7 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.service import events
 from batchtui.service.history_stats import usual_minutes
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.home.first_steps import first_steps
 from batchtui.tui.home.model import SORTS, HomeModel, Line
 from batchtui.tui.home.rows import HomeRows, chosen_columns
@@ -329,7 +329,7 @@ class HomeScreen(BaseScreen[None]):
     def _draw_status(self, look: LookState) -> None:
         own = self.service.profile.name
         idle = not any(r.active for r in self.model.records.values() if r.profile == own)
-        facts, level = look_facts(look, self.tui.now(), idle=idle)
+        facts, level = look_facts(look, self.tui.now(), idle=idle, refresh=key_of("refresh"))
         if self.model.sort != "attention" or self.model.reverse:
             facts += f" {GLYPHS.dot} sorted by {self.model.sort}{', reversed' if self.model.reverse else ''}"
         if self.model.query:
@@ -517,7 +517,11 @@ class HomeScreen(BaseScreen[None]):
         if not other:
             return list(records)
         names = ", ".join(sorted(safetext.line(name, 40) for name in other))
-        self.say(f"the batch belongs to profile {names}", advice="press p to switch profiles", level="warn")
+        self.say(
+            f"the batch belongs to profile {names}",
+            advice=f"press {key_of('profiles')} to switch profiles",
+            level="warn",
+        )
         return []
 
     def nothing(self, words: str, advice: str = "") -> None:

@@ -20,7 +20,7 @@ from batchtui.domain.money import PriceTable
 from batchtui.domain.plan import Problem
 from batchtui.intake.compose import Form, Turn, request_from_form
 from batchtui.intake.options import IntakeOptions
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.widgets.controls import button, line_input
 
 ROLES = ("user", "assistant")
@@ -365,7 +365,11 @@ class ComposePane(Vertical):
 
     def _say(self) -> None:
         several = len(self.forms) > 1
-        which = f"request {self._at + 1} of {len(self.forms)}" if several else "1 request; f2 adds another"
+        which = (
+            f"request {self._at + 1} of {len(self.forms)}"
+            if several
+            else f"1 request; {key_of('write.another')} adds another"
+        )
         self.query_one("#write-count", Static).update(Content(which))
         for name in ("write-back", "write-on", "write-drop"):
             self.query_one(f"#{name}").display = several

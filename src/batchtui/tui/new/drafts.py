@@ -28,7 +28,7 @@ from batchtui.intake.drafts import (
 )
 from batchtui.present import numbers
 from batchtui.tui.base import run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, sign_of
 from batchtui.tui.dialogs import Choose, Confirm
 
 
@@ -134,15 +134,24 @@ class DraftKeeper:
         return then
 
     async def forget(self) -> None:
-        """What was composed is a batch now: its draft goes; raises StoreError.
-
-        What another program saved under its name since stays.
-        """
+        """What was composed is a batch now: its draft goes; raises StoreError."""
         async with self._writing:
-            kept, self.kept, self.name, self._sent = self.kept, None, "", True
-            self.sent = kept or self.sent
-            if kept is not None and await asyncio.to_thread(stamp_of, self._data(), kept.name) == self._stamp:
-                await asyncio.to_thread(delete_draft, self._data(), kept.name)
+            self._sent, self.sent = True, self.kept or self.sent
+            await self._remove()
+
+    async def drop(self) -> Draft | None:
+        """Nothing of the draft is left in the form: it goes, and is returned where it went; raises StoreError."""
+        async with self._writing:
+            kept = self.kept
+            return kept if await self._remove() else None
+
+    async def _remove(self) -> bool:
+        """Delete the draft's file, and tell whether it was there; what another program saved under its name since stays."""
+        kept, self.kept, self.name = self.kept, None, ""
+        if kept is None or await asyncio.to_thread(stamp_of, self._data(), kept.name) != self._stamp:
+            return False
+        await asyncio.to_thread(delete_draft, self._data(), kept.name)
+        return True
 
     def resume(self) -> None:
         """The form goes on: what is composed from here on is a draft again."""
@@ -158,7 +167,9 @@ class DraftList(Choose):
 
     def __init__(self, drafts: Sequence[Draft | UnreadableDraft], keeper: DraftKeeper) -> None:
         choices = [(each.name, self._line(each, keeper.name)) for each in drafts]
-        super().__init__("Drafts", choices, wide=True, hint="enter  open    d  delete    esc  back")
+        super().__init__(
+            "Drafts", choices, wide=True, hint=f"enter  open    {sign_of('drafts.delete')}  delete    esc  back"
+        )
         self._drafts = list(drafts)
         self._keeper = keeper
 

@@ -20,8 +20,9 @@ from textual.widgets import Input, Static
 
 from batchtui import safetext
 from batchtui.present import numbers
+from batchtui.present.symbols import GLYPHS
 from batchtui.tui.base import BaseModal
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import DIALOG_CSS
 from batchtui.tui.typed_ahead import Opening
 from batchtui.tui.widgets.cells import Cell
@@ -113,6 +114,8 @@ class FilePicker(BaseModal[list[str] | None]):
         self._entries: list[Entry] = []
         self._hidden = False
         self._came_from: str | None = None
+        self._trouble = ""
+        """Why the folder that is shown can't be read, "" when it can."""
         self._opening: Opening | None = None
 
     def compose(self) -> ComposeResult:
@@ -146,10 +149,11 @@ class FilePicker(BaseModal[list[str] | None]):
     def _listed(self, event: Listed) -> None:
         if self._opening is not None:
             self.tui.typed.over(self._opening)
-        note = self.query_one("#files-note", Static)
-        if event.error:
-            note.update(Content.styled(f" ✗ {safetext.line(str(event.folder), 200)}: {event.error}", "$text-error"))
+        if event.error and self._came_from is not None:
+            self._fail(event.folder, event.error)
             return
+        # Of the first folder there is at least the way up.
+        self._trouble = event.error
         self._came_from, self._folder, self._entries = str(self._folder), event.folder, event.entries
         self.query_one("#files-filter", Input).value = ""
         self.query_one("#files-where", Static).update(
@@ -168,15 +172,26 @@ class FilePicker(BaseModal[list[str] | None]):
     @on(MarksChanged)
     def _say(self) -> None:
         marks = len(self.query_one(RowList).marks)
-        text = f" {numbers.plural(marks, 'file')} marked: ctrl+s chooses them" if marks else f" {self._hint()}"
+        if self._trouble and not marks:
+            self._fail(self._folder, self._trouble)
+            return
+        text = (
+            f" {numbers.plural(marks, 'file')} marked: {key_of('files.take')} chooses them"
+            if marks
+            else f" {self._hint()}"
+        )
         self.query_one("#files-note", Static).update(Content.styled(text, "dim"))
+
+    def _fail(self, folder: Path, error: str) -> None:
+        said = f" {GLYPHS.refused} {error}: {safetext.line(str(folder), 200)}"
+        self.query_one("#files-note", Static).update(Content.styled(said, "$text-error"))
 
     def _hint(self) -> str:
         if not self._entries:
             return "This folder is empty"
         if not self._hidden and all(entry.name.startswith(".") for entry in self._entries):
-            return "Only hidden files here: . shows them"
-        return "enter chooses a file, space marks several"
+            return f"Only hidden files here: {key_of('files.hidden')} shows them"
+        return f"{key_of('open')} chooses a file, {key_of('mark')} marks several"
 
     @on(RowSelected)
     def _opened(self, event: RowSelected) -> None:

@@ -25,9 +25,8 @@ from batchtui.intake.options import RunChoice
 from batchtui.intake.preview import Previewer
 from batchtui.present import numbers
 from batchtui.service import planning
-from batchtui.tui import bindings
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.new import actions
 from batchtui.tui.new.check import (
     CheckedForm,
@@ -58,10 +57,13 @@ from batchtui.tui.widgets.tab_line import Tab, TabLine
 from batchtui.tui.widgets.toggle import Toggle
 
 DEFAULT_MODEL = "claude-haiku-5-5"
-EMPTY = "Choose a source: type a path and press Enter, or browse with ctrl+o."
 CHECKED_SOON = "checked again when you pause typing"
 LOOK_AGAIN = "Review the new plan, then submit again."
 UNWRITTEN = "Write the user's message; the plan appears automatically."
+
+
+def _choose_source() -> str:
+    return f"Choose a source: type a path and press Enter, or browse with {key_of('new.browse')}."
 
 
 class NewScreen(BaseScreen[None]):
@@ -127,6 +129,8 @@ class NewScreen(BaseScreen[None]):
         self.checker = SourceCheck(lambda: self.service, self.post_message)
         self.checked = CheckedForm(self.discard_soon)
         self.drafts = DraftKeeper(lambda: self.service.data)
+        self._whole = True
+        """True while all of the draft was shown, so that an empty form means an empty draft."""
         self._unsaved = False
         """True once the draft could not be saved, and that was said."""
         self.jumped = False
@@ -156,7 +160,7 @@ class NewScreen(BaseScreen[None]):
 
     def on_mount(self) -> None:
         """The path has the cursor, or what is to be chosen for the rows of a run."""
-        self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
+        self.query_one(PlanSummary).say(Content.styled(_choose_source(), "dim"))
         form = self.query_one(SourceForm)
         if self._prefilled.words:
             form.focus_choice(again=bool(self._prefilled.again))
@@ -344,7 +348,7 @@ class NewScreen(BaseScreen[None]):
         form, editor = self.query_one(SourceForm), self.query_one(TemplateEditor)
         columns = self.query_one(TablePeek).columns_found
         facts = form_facts(form, self.plan, columns=columns, template_edited=bool(columns and editor.edited))
-        self.query_one(FoldedForm).tell(facts, self._key("new.form"))
+        self.query_one(FoldedForm).tell(facts, key_of("new.form"))
 
     @on(FoldedForm.Opened)
     def action_form(self) -> None:
@@ -443,7 +447,7 @@ class NewScreen(BaseScreen[None]):
         if make is None:
             self.checker.forget()
             if not self.writing:
-                self.query_one(PlanSummary).say(Content.styled(f"{EMPTY}", "dim"))
+                self.query_one(PlanSummary).say(Content.styled(_choose_source(), "dim"))
             return
         self.query_one(StatusLine).dismiss()
         self.query_one(PlanSummary).say(Content.styled("checking…   esc stops", "dim"))
@@ -494,20 +498,17 @@ class NewScreen(BaseScreen[None]):
             untouched = self.query_one(ComposePane).untouched
             self.say(UNWRITTEN if untouched else "The form has errors.", advice="" if untouched else "Fix them first.")
         elif not self.query_one(SourceForm).typed:
-            self.say(EMPTY, level="warn")
+            self.say(_choose_source(), level="warn")
         else:
-            self.say("No plan yet.", advice=f"{self._key('new.again')} checks the source.", level="warn")
-
-    def _key(self, name: str) -> str:
-        return bindings.true_key(self.service.config.keys, NewScreen, name)
+            self.say("No plan yet.", advice=f"{key_of('new.again')} checks the source.", level="warn")
 
     def _fix_or_skip(self) -> str:
         if self.writing:
             return "Fix them first."
         if self.plan is not None and not self.plan.requests and not self.closing_helps:
             return "Fix them first." if self.plan.errors > 1 else "Fix it first."
-        closing = f", {self._key('new.close')} to close the schemas" if self.closing_helps else ""
-        return f"Fix them, or press {self._key('new.skip')} to skip requests with errors{closing}."
+        closing = f", {key_of('new.close')} to close the schemas" if self.closing_helps else ""
+        return f"Fix them, or press {key_of('new.skip')} to skip requests with errors{closing}."
 
     def action_skip_errors(self) -> None:
         """Turn the switch that skips requests with errors."""
@@ -593,7 +594,7 @@ class NewScreen(BaseScreen[None]):
             self.fold(False)
             self.fail(event.error)
         elif event.plan is None:
-            self.query_one(PlanSummary).say(Content.styled("stopped; ctrl+r checks again", "dim"))
+            self.query_one(PlanSummary).say(Content.styled(f"stopped; {key_of('new.again')} checks again", "dim"))
         else:
             self._planned(event.plan)
         self.refresh_bindings()
@@ -657,7 +658,7 @@ class NewScreen(BaseScreen[None]):
         form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(ComposePane)
         kept, plan = self.drafts.kept, self.plan
         # What was taken back is taken back in the draft as well.
-        if pane.untouched and not editor.composed and (kept is None or not form.typed):
+        if pane.untouched and not editor.composed and (kept is None or not (form.typed or form.template_path)):
             return None
         return Draft(
             name=self.drafts.name,
@@ -692,12 +693,13 @@ class NewScreen(BaseScreen[None]):
         draft = await self.drafts.last()
         if draft is None or self.checked.form is not None or self.writing or self.query_one(SourceForm).typed:
             return
-        offer = f"{self._key('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
-        empty = Content.styled(f"{EMPTY}", "dim")
+        offer = f"{key_of('new.drafts')} opens drafts; the last: {label(draft)} ({contents(draft)}), {age(draft)}"
+        empty = Content.styled(_choose_source(), "dim")
         self.query_one(PlanSummary).say(empty, Content.styled(offer, "$text-accent"))
 
     async def show_draft(self, draft: Draft) -> None:
         """Put a draft into the fields, and check it."""
+        self._whole = False
         self.drafts.reopened(draft)
         self._name_draft(draft)
         self._prefilled, deleted = reopened(draft.begun), False
@@ -709,6 +711,7 @@ class NewScreen(BaseScreen[None]):
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
         if draft.forms:
             await self.query_one(ComposePane).load(draft.forms)
+        self._whole = self._draft() is not None
         mode = self.query_one("#new-mode", TabLine)
         wanted = "write" if draft.composing else "files"
         if mode.chosen == wanted:
@@ -761,29 +764,33 @@ class NewScreen(BaseScreen[None]):
 
     async def _leave(self) -> None:
         self.query_one(ComposePane).settle()
+        emptied = None
         try:
             await self.keep_draft()
+            if self._whole and self._draft() is None:
+                emptied = await self.drafts.drop()
         except BatchtuiError as error:
             if not self._unsaved:
                 self._unsaved = True
                 self.say(f"Draft not saved: {error}", advice="Press Esc twice to leave without saving.", level="bad")
                 return
         if self.app.screen is self:
-            self._say_what_is_kept()
+            self._say_what_is_kept(emptied)
             self.dismiss(None)
 
-    def _say_what_is_kept(self) -> None:
-        chosen, home = self.service.config.keys, self.tui.home
-        key = bindings.true_key(chosen, type(home), "new")
+    def _say_what_is_kept(self, emptied: Draft | None) -> None:
+        key = key_of("new")
         # Elsewhere the key is another's.
-        again = f"Press {key}" if self.app.screen_stack[-2] is home else f"On home, press {key}"
+        again = f"Press {key}" if self.app.screen_stack[-2] is self.tui.home else f"On home, press {key}"
         if self.drafts.kept is not None and not self._unsaved:
-            drafts = bindings.true_key(chosen, NewScreen, "new.drafts")
+            drafts = key_of("new.drafts")
             self.say_below(
                 f"Draft {label(self.drafts.kept)} saved.",
                 advice=f"{again}, then {drafts} to reopen the draft.",
                 level="good",
             )
+        elif emptied is not None:
+            self.say_below(f"Draft {label(emptied)} deleted: the form was empty.", advice=f"{again} to start over.")
         elif self.drafts.kept is not None or self.query_one(SourceForm).typed:
             self.say_below("Form closed; no draft saved.", advice=f"{again} to start over.")
 

@@ -15,6 +15,7 @@ from batchtui import safetext
 from batchtui.domain.errors import InputError
 from batchtui.intake.drafts import Draft
 from batchtui.intake.options import FORMATS, TableOptions
+from batchtui.tui.bindings import key_of, sign_of
 from batchtui.tui.new.check import split_paths
 from batchtui.tui.widgets.model_input import ModelInput
 from batchtui.tui.widgets.path_input import PathInput
@@ -55,7 +56,8 @@ class SourceForm(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal(classes="form-line"):
             yield Static("Source", classes="form-label", markup=False)
-            example = "~/data/tickets.jsonl   (tab completes, ctrl+o browses)"
+            completes, browses = sign_of("path.complete"), key_of("new.browse")
+            example = f"~/data/tickets.jsonl   ({completes} completes, {browses} browses)"
             yield PathInput(placeholder=example, id="source-path", last=(".toml",))
         with Horizontal(classes="form-line"):
             yield Static("Format", classes="form-label", markup=False)

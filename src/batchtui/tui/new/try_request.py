@@ -17,7 +17,7 @@ from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.present import numbers
 from batchtui.tui.base import run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, sign_of
 from batchtui.tui.dialogs import DIALOG_CSS, Dialog
 from batchtui.tui.widgets.answer_view import AnswerView, Section
 from batchtui.tui.widgets.controls import button
@@ -47,9 +47,9 @@ class TryScreen(Dialog[None]):
         yield Static("", id="try-what", markup=False)
         yield AnswerView("answer", id="try-answer")
         with Horizontal(classes="buttons"):
-            yield button("Other  l", id="longest", action="longest")
-            yield button("No  n", id="no", action="leave")
-            yield button("Send  y", id="yes", action="send", variant="primary")
+            yield button(f"Other  {sign_of('try.longest')}", id="longest", action="longest")
+            yield button(f"No  {sign_of('no')}", id="no", action="leave")
+            yield button(f"Send  {sign_of('yes')}", id="yes", action="send", variant="primary")
 
     def on_mount(self) -> None:
         self.query_one("#no").focus()

@@ -24,7 +24,7 @@ from batchtui.present import plan as plan_words
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import Service, events
 from batchtui.tui.base import run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Dialog
 from batchtui.tui.messages import Happened
 from batchtui.tui.widgets.cached_static import CachedStatic
@@ -47,7 +47,7 @@ def part_line(
         return Content.assemble(
             (f"{name}{GLYPHS.refused} refused: ", "bold $text-error"),
             safetext.line(record.error, 400),
-            (f"  {GLYPHS.dash} retry with r on home", "dim"),
+            (f"  {GLYPHS.dash} retry with {key_of('retry')} on home", "dim"),
         )
     if record.status == "unconfirmed" and record.resend_at is not None:
         return Content.assemble(

@@ -12,7 +12,7 @@ from batchtui.present import batch, numbers
 from batchtui.present import scores as present
 from batchtui.present.cells import name_of
 from batchtui.store import files
-from batchtui.tui import bindings
+from batchtui.tui.bindings import key_of
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.detail import ShownResult, read, text_of, whole_text
 from batchtui.tui.terminal import edit_text, editor
@@ -106,7 +106,7 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
             return
         rows = chosen
     if not rows:
-        screen.say("No request shown needs a retry; mark rows with space to retry usable ones.")
+        screen.say(f"No request shown needs a retry; mark rows with {key_of('mark')} to retry usable ones.")
         return
     await screen.app.push_screen_wait(RetryScreen(screen.record, view, rows))
 
@@ -134,7 +134,7 @@ async def copy(screen: ResultsScreen, shown: ShownResult | None, *, raw: bool) -
     text = clean.encode("utf-8", "replace")
     path = screen.service.data / "copied.txt"
     await screen.in_thread(files.write_atomic, path, text)
-    other = "" if raw or safetext.copied_whole(received) else _how_raw(screen)
+    other = "" if raw or safetext.copied_whole(received) else _how_raw()
     if len(text) * 4 // 3 <= OSC52_LIMIT:
         screen.tui.copy_to_clipboard(text.decode("utf-8"), raw=raw)
         said = f"Copied {numbers.plural(len(clean), 'character')}{' as received' if raw else ''}"
@@ -143,10 +143,9 @@ async def copy(screen: ResultsScreen, shown: ShownResult | None, *, raw: bool) -
         screen.say(f"Too long for the terminal's clipboard. {other}Saved to {path}", level="warn")
 
 
-def _how_raw(screen: ResultsScreen) -> str:
+def _how_raw() -> str:
     """What cleaning changed, and the key that copies the answer as received."""
-    key = bindings.true_key(screen.service.config.keys, type(screen), "copy.raw")
-    return f"Control characters are copied as symbols; {key} copies the answer as received. "
+    return f"Control characters are copied as symbols; {key_of('copy.raw')} copies the answer as received. "
 
 
 async def open_in_pager(screen: ResultsScreen, shown: ShownResult | None) -> None:

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from batchtui import safetext
 from batchtui.results.names import Name
 from batchtui.tui.base import BaseModal
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import DIALOG_CSS
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.columns import Column
@@ -110,8 +110,11 @@ class ColumnsScreen(BaseModal[list[str] | None]):
         self._say()
 
     def _say(self) -> None:
+        key = key_of("open")
         marked = f"{len(self._chosen)} of {len(self._names)} columns marked"
-        said = f"{marked}. Press Enter to apply." if self._chosen else "No columns marked. Press Enter for the default."
+        said = (
+            f"{marked}. Press {key} to apply." if self._chosen else f"No columns marked. Press {key} for the default."
+        )
         self.query_one("#columns-said", Static).update(said)
 
     @on(RowSelected)

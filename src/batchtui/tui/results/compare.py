@@ -25,7 +25,7 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.results.compare import Comparison, Totals, compare
 from batchtui.results.view import ResultRow, Rows
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.table_columns import id_cell
@@ -126,7 +126,7 @@ class CompareScreen(BaseScreen[None]):
     def compose(self) -> ComposeResult:
         yield Static("", id="compare-title", markup=False)
         yield Static("", id="compare-sums", markup=False)
-        yield TabLine(numbered=True, id="compare-tabs")
+        yield TabLine(keys="compare.tab", id="compare-tabs")
         with Container(id="compare-body"):
             yield RowList(COLUMNS, id="compare-list")
             yield DiffView(id="compare-diff")
@@ -196,7 +196,7 @@ class CompareScreen(BaseScreen[None]):
             return "Neither side has results."
         number = self.query_one(TabLine).ids.index(most) + 1
         none = "No answer changed." if tab == "changed" else CHANGES[tab].none
-        return f"{none}\nPress {number} to show {CHANGES[most].label} ({counts[most]:,})."
+        return f"{none}\nPress {key_of(f'compare.tab{number}')} to show {CHANGES[most].label} ({counts[most]:,})."
 
     def action_tab(self, number: int) -> None:
         """The tab with this number."""

@@ -30,7 +30,7 @@ from batchtui.results.row_match import matched
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.diff_view import DiffView
 from batchtui.tui.results.matrix import MatrixView
@@ -179,7 +179,7 @@ class FieldCompareScreen(BaseScreen[None]):
         rows = self.found.select(spot.row, spot.column)
         one, other = present.short_names(self._titles, 24)
         what = f"{one} {name_of(spot.row)}, {other} {name_of(spot.column or '')}"
-        self._list(rows, what, "This cell has no rows.\nPress w to list all rows that differ.")
+        self._list(rows, what, f"This cell has no rows.\nPress {key_of('field.all')} to list all rows that differ.")
         if rows:
             self.query_one(RowList).focus()
 

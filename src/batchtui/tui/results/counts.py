@@ -25,7 +25,7 @@ from batchtui.results.names import Name, ValueNames
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows, View
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of, sign_of
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.results.column_choice import SCOPE_WORDS
 from batchtui.tui.results.heading import two_ended
@@ -181,15 +181,17 @@ class CountsScreen(BaseScreen[str | None]):
         listed.set_empty("There are no rows to count.\nPress Esc to go back and show other rows.")
         placed = lay_out(columns, self.size.width - GUTTER - 1, GAP)
         hidden = len(counts.across) - sum(place.column.key.startswith("by") for place in placed)
-        more = f" · {numbers.plural(hidden, 'more column')}: x exports all" if hidden > 0 else ""
-        self.query_one(StatusLine).tell(f"Enter shows these rows{more}" if counts.groups else "")
+        more = f" · {numbers.plural(hidden, 'more column')}: {key_of('export')} exports all" if hidden > 0 else ""
+        self.query_one(StatusLine).tell(f"{key_of('open')} shows these rows{more}" if counts.groups else "")
         self.refresh_bindings()
 
     def _title(self) -> None:
         counts = self.counts
         assert counts is not None
-        left = present.title(counts)
-        right = f"by {safetext.line(counts.by, 40)} (tab changes)" if counts.by else "tab crosses with another column"
+        left, by = present.title(counts), sign_of("counts.by")
+        right = (
+            f"by {safetext.line(counts.by, 40)} ({by} changes)" if counts.by else f"{by} crosses with another column"
+        )
         self.query_one("#counts-title", Static).update(two_ended(left, right, self.size.width - 2))
 
     def on_resize(self) -> None:

@@ -17,17 +17,22 @@ from batchtui.present import numbers
 from batchtui.results.answer_markdown import markdown
 from batchtui.results.text import read_answer
 from batchtui.results.view import ResultRow, View
+from batchtui.tui.bindings import key_of
 from batchtui.tui.results.rows import ResultRows
 from batchtui.tui.widgets.answer_view import AnswerView, Section, pretty
 from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.sections import answer_sections, plain_text, request_sections, system_is_shared
 
-_HIDDEN = "Hidden until your verdict: + or - asks for the right value."
 Mode = Literal["markdown", "plain", "raw"]
 SIDE_BY_SIDE = 100
 """From this width on the request stands beside its answer, in cells; narrower it stands above."""
 PAUSE = 0.06
 """Seconds the cursor rests before an answer is read, so that a held-down key reads none on its way."""
+
+
+def _hidden() -> str:
+    right, wrong = key_of("review.right"), key_of("review.wrong")
+    return f"Hidden until your verdict: {right} or {wrong} asks for the right value."
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,7 @@ class DetailPane(Container):
         hidden = wanted is not None and self._hides(wanted.row)
         self.set_class(hidden, "hiding")
         if hidden:
-            title, note, said = "· hidden", "", [Section("", _HIDDEN, "note")]
+            title, note, said = "· hidden", "", [Section("", _hidden(), "note")]
         markdown = self.mode == "markdown"
         await self.query_one("#request", AnswerView).show(asked, title=f"· {_model(found)}", markdown=markdown)
         await self.answer.show(said, title=title, note=note, markdown=markdown)
@@ -214,7 +219,7 @@ def whole_text(found: Read, mode: Mode, *, hidden: bool = False) -> str:
     """A row's request and answer in full, for a pager; of a hidden answer only that it is."""
     if hidden:
         asked = pretty(found.request or b"") if mode == "raw" else plain_text(_asked(found), titles=True)
-        return f"{asked}\n\n{_HIDDEN}\n"
+        return f"{asked}\n\n{_hidden()}\n"
     if mode == "raw":
         return f"{pretty(found.request or b'')}\n\n{pretty(found.answer)}\n"
     asked = plain_text(_asked(found), titles=True)

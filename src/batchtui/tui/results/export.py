@@ -28,7 +28,7 @@ from batchtui.results.source_order import by_source
 from batchtui.results.table import column_names
 from batchtui.results.view import View
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import DIALOG_CSS, Dialog, ask_replace
 from batchtui.tui.progress import Progressed, work_for
 from batchtui.tui.results.column_choice import Choosable, ColumnsScreen, OriginColumn
@@ -152,17 +152,24 @@ class ExportScreen(Dialog[str]):
 
     def _options(self, format: str) -> list[str]:
         """The keys that change what is written in a format."""
+        unfold = key_of("export.unfold")
         if format == "json":
-            return [f"ctrl+u: values of JSON answers instead of text: {_yes(self._parsed)}"]
+            return [f"{unfold}: values of JSON answers instead of text: {_yes(self._parsed)}"]
         if format not in TABLES:
             return []
         many = f"{len(self._chosen)} chosen" if self._chosen else "default"
-        lines = [f"ctrl+k: columns: {many}"]
+        lines = [f"{key_of('export.columns')}: columns: {many}"]
         if self._origins:
-            lines.append(f"ctrl+o: columns of the runs this one was made from: {_yes(self._with_origin)}")
+            lines.append(
+                f"{key_of('export.origin')}: columns of the runs this one was made from: {_yes(self._with_origin)}"
+            )
         if format != "sqlite" and not self._chosen:
-            lines.append(f"ctrl+u: one column per field of JSON answers: {_yes(self._unfold)}")
-        return [*lines, f"ctrl+b: byte order mark for Excel: {_yes(self._bom)}"] if format == "csv" else lines
+            lines.append(f"{unfold}: one column per field of JSON answers: {_yes(self._unfold)}")
+        return (
+            [*lines, f"{key_of('export.bom')}: byte order mark for Excel: {_yes(self._bom)}"]
+            if format == "csv"
+            else lines
+        )
 
     async def _count_skipped(self) -> None:
         found = await self.in_thread(skipped_of, self._view)
@@ -170,11 +177,11 @@ class ExportScreen(Dialog[str]):
         self._show_rows()
 
     def _show_rows(self) -> None:
-        """What ctrl+r does, where everything is written: a choice of rows has no place for others."""
+        """What the key of all rows does, where everything is written: a choice of rows has no place for others."""
         if not (self._whole and self.is_attached):
             return
         skipped = f" ({numbers.plural(self._skipped, 'request')} with errors skipped)" if self._skipped else ""
-        text = f"ctrl+r: include rows not sent or not answered: {_yes(self._all_rows)}{skipped}"
+        text = f"{key_of('export.all_rows')}: include rows not sent or not answered: {_yes(self._all_rows)}{skipped}"
         self.query_one("#export-rows", Static).update(Content.styled(text, "dim"))
 
     def action_all_rows(self) -> None:

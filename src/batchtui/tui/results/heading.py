@@ -16,6 +16,7 @@ from batchtui.present.cells import as_many, dot
 from batchtui.present.fitting import MiddleCut
 from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import Unchecked, View
+from batchtui.tui.bindings import key_of
 
 
 def title_line(record: BatchRecord, view: View | None, *, run: bool, unchecked: Unchecked, room: int) -> Content:
@@ -89,6 +90,7 @@ def costs_line(records: Sequence[BatchRecord], view: View | None, room: int, lac
 
 def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: BatchtuiError) -> str:
     """Why there are no results to show, and what to do or expect."""
+    fetch = key_of("results.fetch")
     if record.status in ("in_progress", "submitting"):
         took = f" Similar batches took {usual[0]}–{usual[1]} minutes." if usual else ""
         until = f" It expires at {numbers.at(record.expires_at)}." if record.expires_at else ""
@@ -103,14 +105,14 @@ def nothing_yet(record: BatchRecord, usual: tuple[int, int] | None, error: Batch
     if record.status == "refused":
         return f"{GLYPHS.refused} Refused: {record.error}"
     if record.marked_gone:
-        return f"{GLYPHS.gone} Marked as gone: the API does not know this batch any more. f checks again."
+        return f"{GLYPHS.gone} Marked as gone: the API does not know this batch any more. {fetch} checks again."
     if record.results == "gone":
         return (
             f"{GLYPHS.gone} The results are gone: the API keeps them for 29 days, and they were not downloaded."
-            "\n\nf downloads them again."
+            f"\n\n{fetch} downloads them again."
         )
     if record.results_due:
         left = f" The API keeps them until {numbers.at(record.gone_at)}." if record.gone_at else ""
         why = f"\n\n{record.error}" if record.error else ""
-        return f"{GLYPHS.ready} Ended; results are not downloaded yet.{left}\n\nf downloads them now.{why}"
+        return f"{GLYPHS.ready} Ended; results are not downloaded yet.{left}\n\n{fetch} downloads them now.{why}"
     return f"{error}" + (f"\n\n{error.advice}" if error.advice else "")

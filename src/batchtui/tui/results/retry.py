@@ -30,7 +30,7 @@ from batchtui.present.symbols import GLYPHS
 from batchtui.results.view import View
 from batchtui.service.retry import Notes, Retry, useless
 from batchtui.tui.base import run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, sign_of
 from batchtui.tui.dialogs import DIALOG_CSS, SCROLL, Choose, Confirm, Dialog
 from batchtui.tui.new.plan_summary import plan_lines
 from batchtui.tui.new.upload import UploadScreen, ask_send_now
@@ -141,9 +141,9 @@ class RetryScreen(Dialog[bool]):
             yield line_input(placeholder='max_tokens=4096 system="…" (top_p= removes it)', id="retry-changes")
         yield Static(Content.styled("planning…", "dim"), id="retry-plan", markup=False)
         with Horizontal(classes="buttons"):
-            yield button("Change  c", id="change", action="change")
-            yield button("No  n", id="no", action="leave")
-            yield button("Send  y", id="yes", action="send", variant="primary")
+            yield button(f"Change  {sign_of('retry.change')}", id="change", action="change")
+            yield button(f"No  {sign_of('no')}", id="no", action="leave")
+            yield button(f"Send  {sign_of('yes')}", id="yes", action="send", variant="primary")
 
     def on_mount(self) -> None:
         """No has the focus; the plan is made meanwhile."""

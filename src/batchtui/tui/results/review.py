@@ -27,6 +27,7 @@ from batchtui.results.review import LONGEST_NOTE, REVIEW_FOLDER, Judged, Review,
 from batchtui.results.row_match import identities
 from batchtui.results.scores import label_of
 from batchtui.results.view import ResultRow, View
+from batchtui.tui.bindings import key_of
 from batchtui.tui.dialogs import Ask, Choose
 from batchtui.tui.results.table_columns import TableColumn
 from batchtui.tui.widgets.cells import Cell
@@ -170,7 +171,11 @@ class ReviewModel:
         hidden = self.hidden
         count = sum(row in hidden for row in rows) if hidden else 0
         if count:
-            self._screen.say(present.hidden(count), advice="V continues the sample, or shows the answers", level="warn")
+            self._screen.say(
+                present.hidden(count),
+                advice=f"{key_of('results.sample')} continues the sample, or shows the answers",
+                level="warn",
+            )
         return bool(count)
 
     def of(self, row: int) -> Verdict | None:
@@ -264,7 +269,8 @@ class ReviewModel:
             value = await self._right_value(names, f"Wrong. What is the right {self._field_shown}?", own)
             return None if value is None else (verdict, value or None)
         if own is None:
-            self._screen.say("This answer is not usable. Press - to give the right value.", level="warn")
+            wrong = key_of("review.wrong")
+            self._screen.say(f"This answer is not usable. Press {wrong} to give the right value.", level="warn")
             return None
         return verdict, own
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from batchtui.domain.outcome import BY_NAME, CODES, FLAWS, SUCCEEDED, UNKNOWN, UNREADABLE, standing
 from batchtui.results.view import Rows, View
+from batchtui.tui.bindings import key_of
 from batchtui.tui.results.table_columns import TableColumn, cells_of, usual_columns
 from batchtui.tui.widgets.cells import Cell
 from batchtui.tui.widgets.tab_line import Tab
@@ -49,11 +50,12 @@ def tabs(view: View) -> list[Tab]:
 
 def nothing_in(tab: str, within: str = "") -> str:
     """Why a tab shows no rows, and what to do; ``within`` says what rows had to be beside it: ``matches the filter``."""
+    every = key_of("results.tab1")
     if not within:
-        return f"{_NONE[tab]}\nPress 1 to show all results." if tab in _NONE else "There are no results."
+        return f"{_NONE[tab]}\nPress {every} to show all results." if tab in _NONE else "There are no results."
     if tab not in _NONE:
         return f"No result {within}.\nPress Esc to show all results."
-    return f"{_NONE[tab][:-1]} and {within}.\nPress Esc to show all of this tab, 1 for all tabs."
+    return f"{_NONE[tab][:-1]} and {within}.\nPress Esc to show all of this tab, {every} for all tabs."
 
 
 def in_tab(view: View, tab: str, rows: Iterable[int] | None = None) -> Rows:

@@ -25,7 +25,7 @@ from batchtui.results.names import Name, ValueNames, names_of
 from batchtui.results.spreadsheet import csv_line
 from batchtui.results.view import Rows, View
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.dialogs import Ask, Choose
 from batchtui.tui.results.heading import two_ended
 from batchtui.tui.results.matrix import MatrixView
@@ -96,7 +96,9 @@ class ScoreScreen(BaseScreen[ScoredRows | None]):
         self.query_one("#score-notes", Static).update(Content("\n".join(notes)))
         self.query_one("#score-notes").display = bool(notes)
         room = height - 4 - len(figures) - len(notes)
-        none = Matrix(["No row has gold. Press Esc, then A to choose another column or file."], [])
+        none = Matrix(
+            [f"No row has gold. Press Esc, then {key_of('results.score')} to choose another column or file."], []
+        )
         drawn = present.score_matrix(found, width - 2, max(room, 5)) if found.score.rows else none
         self.query_one(MatrixView).show(drawn, self.at)
 

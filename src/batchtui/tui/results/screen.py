@@ -25,7 +25,7 @@ from batchtui.results.source_order import in_source_order
 from batchtui.results.view import Rows, Unchecked, View
 from batchtui.service import events as service_events
 from batchtui.tui.base import BaseScreen, run_task
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, key_of
 from batchtui.tui.messages import FilterLeft, FilterTyped, Happened
 from batchtui.tui.progress import Progressed, progress_line, work_for
 from batchtui.tui.results import actions
@@ -176,7 +176,7 @@ class ResultsScreen(BaseScreen[None]):
             show=False,
         ),
         bind("n", "step(1)", "next", "results.next", "next answer, or next hit of a search in the answer", show=False),
-        bind("p,N", "step(-1)", "previous", "results.previous", "previous answer, or previous hit", show=False),
+        bind("N,p", "step(-1)", "previous", "results.previous", "previous answer, or previous hit", show=False),
         bind("equals_sign", "compare", "compare", "results.compare", "compare with another batch or run"),
         bind(
             "f",
@@ -215,7 +215,7 @@ class ResultsScreen(BaseScreen[None]):
         """Title and costs, tabs, filter, list and answer, status, keys."""
         yield Static("", id="results-title", markup=False)
         yield Static("", id="results-costs", markup=False)
-        yield TabLine(numbered=True, id="results-tabs")
+        yield TabLine(keys="results.tab", id="results-tabs")
         yield self._filter
         yield self._find
         with Container(id="results-body"):
@@ -354,7 +354,10 @@ class ResultsScreen(BaseScreen[None]):
             if self.run:
                 self.open()
             else:
-                self.say("A retry of this run has ended. Press u to show the whole run.", level="good")
+                self.say(
+                    f"A retry of this run has ended. Press {key_of('results.run')} to show the whole run.",
+                    level="good",
+                )
 
     def _is_retry(self, record: BatchRecord) -> bool:
         """Whether a batch retries requests of the run that is looked at, and is not the one shown."""
@@ -420,7 +423,8 @@ class ResultsScreen(BaseScreen[None]):
         by = safetext.line(titles.get(order.key, order.key), 30)
         parts += [f"sorted by {by}{', reversed' if order.reverse else ''}"] if order.key != "source" else []
         answer = self.detail.answer
-        keys = "n next, N previous" if answer.has_hits else "esc ends the search"
+        on, back = key_of("results.next"), key_of("results.previous")
+        keys = f"{on} next, {back} previous" if answer.has_hits else "esc ends the search"
         parts += [f"{answer.found}, {keys}"] if answer.found else []
         parts += [self.table.reading] if self.table.reading else []
         parts += self.reviewing.facts(self.cursor_row)
@@ -671,7 +675,11 @@ class ResultsScreen(BaseScreen[None]):
             return
         if not shown.view.older_count(shown.row):
             whole = self.run
-            self.say("This request has one answer." if whole else "This batch has one answer; u shows the whole run.")
+            self.say(
+                "This request has one answer."
+                if whole
+                else f"This batch has one answer; {key_of('results.run')} shows the whole run."
+            )
         self.detail.step_older(by)
 
     def action_step(self, by: int) -> None:

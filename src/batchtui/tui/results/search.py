@@ -7,6 +7,7 @@ import time
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -81,6 +82,41 @@ class RowsFound(Message):
         self.problem = problem
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What one search looks for, and in which order."""
+
+    view: View
+    tab: str
+    wanted: Wanted
+    order: Order
+    among: Rows | None
+    """Rows that are only put in order."""
+    only: Rows | None
+    """Rows that are looked within; None for all."""
+    hidden: frozenset[int]
+
+    @cached_property
+    def places(self) -> Mapping[int, int] | None:
+        """The rows that are looked within, each with its place."""
+        return {row: place for place, row in enumerate(self.only)} if self.only is not None else None
+
+    def within(self, rows: Rows) -> Rows:
+        """Those of the rows that are looked within."""
+        places = self.places
+        return rows if places is None else array("I", [row for row in rows if row in places])
+
+    def ordered(self, rows: Rows) -> Rows:
+        """The rows in the order that is asked for."""
+        order = self.order
+        if order.key == "source" and self.places is not None:
+            return array("I", sorted(rows, key=self.places.__getitem__, reverse=order.reverse))
+        if not order.last:
+            return sort(self.view, rows, order.key, reverse=order.reverse)
+        sorted_rows = sort(self.view, (row for row in rows if row not in order.last), order.key, reverse=order.reverse)
+        return array("I", [*sorted_rows, *(row for row in rows if row in order.last)])
+
+
 class Search:
     """One search at a time, in a thread; starting another stops the one that runs."""
 
@@ -143,7 +179,7 @@ class Search:
         self.running = True
         wanted = Wanted(text, self.case, self.regex, self.group)
         only = self.only.rows if self.only is not None else None
-        arguments = (self.number, view, tab, wanted, self.order, self._work, among, only, hidden)
+        arguments = (self.number, _Job(view, tab, wanted, self.order, among, only, hidden), self._work)
         threading.Thread(target=self._run, args=arguments, name="batchtui-search", daemon=True).start()
 
     def keep(self) -> None:
@@ -156,41 +192,29 @@ class Search:
         self.number += 1
         self.running = False
 
-    def _run(
-        self,
-        number: int,
-        view: View,
-        tab: str,
-        wanted: Wanted,
-        order: Order,
-        work: Work,
-        among: Rows | None,
-        only: Rows | None,
-        hidden: frozenset[int],
-    ) -> None:
+    def _run(self, number: int, job: _Job, work: Work) -> None:
         rows, problem = array("I"), ""
-        places = {row: place for place, row in enumerate(only)} if only is not None else None
-        out: frozenset[int] = frozenset()
         try:
-            chosen = drop_unknown(view, wanted.filter(), work)
+            chosen = drop_unknown(job.view, job.wanted.filter(), work)
             problem = chosen.problem
-            if hidden and tells_answers(view, order.key):
-                order = replace(order, last=hidden)
-            if hidden and not chosen.empty and reads_answers(view, chosen):
-                problem = problem or f"{present.hidden(len(hidden))}; this filter leaves them out"
-                out = hidden
-            if among is not None:
-                rows = among
-            elif not chosen.empty:
-                last = time.monotonic()
-                for some in find(view, chosen, work):
-                    rows.extend(row for row in _within(in_tab(view, tab, some), places) if row not in out)
-                    if time.monotonic() - last >= EVERY:
-                        self._tell(number, _ordered(view, rows, order, places), done=False)
-                        last = time.monotonic()
+            if job.hidden and tells_answers(job.view, job.order.key):
+                job = replace(job, order=replace(job.order, last=job.hidden))
+            out: frozenset[int] = frozenset()
+            if job.hidden and not chosen.empty and reads_answers(job.view, chosen):
+                problem = problem or f"{present.hidden(len(job.hidden))}; this filter leaves them out"
+                out = job.hidden
+            if job.among is not None:
+                rows = job.among
+            elif chosen.empty:
+                rows = job.within(in_tab(job.view, job.tab))
             else:
-                rows = _within(in_tab(view, tab), places)
-            rows = _ordered(view, rows, order, places)
+                last = time.monotonic()
+                for some in find(job.view, chosen, work):
+                    rows.extend(row for row in job.within(in_tab(job.view, job.tab, some)) if row not in out)
+                    if time.monotonic() - last >= EVERY:
+                        self._tell(number, job.ordered(rows), done=False)
+                        last = time.monotonic()
+            rows = job.ordered(rows)
         except BatchtuiError as error:
             problem = error.with_advice
         self._tell(number, rows, done=True, problem=problem)
@@ -199,16 +223,3 @@ class Search:
         if number == self.number:
             self.running = not done
             self._post(RowsFound(number, rows, done=done, problem=problem))
-
-
-def _within(rows: Rows, places: Mapping[int, int] | None) -> Rows:
-    return rows if places is None else array("I", [row for row in rows if row in places])
-
-
-def _ordered(view: View, rows: Rows, order: Order, places: Mapping[int, int] | None = None) -> Rows:
-    if order.key == "source" and places is not None:
-        return array("I", sorted(rows, key=places.__getitem__, reverse=order.reverse))
-    if not order.last:
-        return sort(view, rows, order.key, reverse=order.reverse)
-    sorted_rows = sort(view, (row for row in rows if row not in order.last), order.key, reverse=order.reverse)
-    return array("I", [*sorted_rows, *(row for row in rows if row in order.last)])

@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from batchtui import safetext
 from batchtui.present import numbers
-from batchtui.tui.bindings import scrolling
+from batchtui.tui.bindings import key_of, scrolling
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -143,7 +143,9 @@ class AnswerView(VerticalScroll):
             widgets += self._widgets(section, markdown=markdown, first=not widgets)
         if len(sections) > MOST_SECTIONS:
             more = numbers.plural(len(sections) - MOST_SECTIONS, "more block")
-            widgets.append(Static(f"… {more} not shown: o opens the full answer", markup=False))
+            opens = any(each.binding.id == "results.pager" for each in self.screen.active_bindings.values())
+            how = f": {key_of('results.pager')} opens the full answer" if opens else ""
+            widgets.append(Static(f"… {more} not shown{how}", markup=False))
         async with self.batch():
             await self.remove_children()
             await self.mount_all(widgets)

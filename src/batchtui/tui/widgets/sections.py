@@ -16,6 +16,7 @@ from batchtui.results.field_columns import path_name
 from batchtui.results.json_in_text import find_json
 from batchtui.results.text import load, read_answer
 from batchtui.results.view import ResultRow, View
+from batchtui.tui.bindings import key_of
 from batchtui.tui.widgets.answer_view import Section, pretty
 
 MOST_FIELDS = 60
@@ -247,7 +248,7 @@ def _turns(params: dict[str, Any]) -> list[Section]:
 
 def _folded(system: Sequence[Section]) -> str:
     text = " ".join(each.body for each in system)
-    return f"{safetext.line(text, 70)}  ({len(text):,} characters; o opens the full request)"
+    return f"{safetext.line(text, 70)}  ({len(text):,} characters; {key_of('results.pager')} opens the full request)"
 
 
 def system_is_shared(view: View) -> bool:

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from batchtui.present.numbers import count as shown_count
-from batchtui.tui.bindings import bind
+from batchtui.tui.bindings import bind, sign_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class Tab:
 
 
 class TabLine(Widget, can_focus=True):
-    """Tabs on one line; left and right, a click or its number key choose one."""
+    """Tabs on one line; left and right, a click or its own key choose one.
+
+    ``keys`` is what the names of their keys' actions begin with, a number after it; "" where they have none.
+    """
 
     DEFAULT_CSS = """
     TabLine { height: 1; width: 1fr; text-wrap: nowrap; }
@@ -51,10 +54,10 @@ class TabLine(Widget, can_focus=True):
             """The line it happened on."""
             return self.line
 
-    def __init__(self, tabs: Sequence[Tab] = (), *, numbered: bool = False, id: str | None = None) -> None:
+    def __init__(self, tabs: Sequence[Tab] = (), *, keys: str = "", id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
         self._tabs = list(tabs)
-        self._numbered = numbered
+        self._keys = keys
         self._chosen = tabs[0].id if tabs else ""
         self._places: list[tuple[int, int, str]] = []
 
@@ -142,7 +145,7 @@ class TabLine(Widget, can_focus=True):
         return True
 
     def _label(self, number: int, tab: Tab, style: str) -> Content:
-        key = f"{number} " if self._numbered and style != "bare" else ""
+        key = f"{sign_of(f'{self._keys}{number}')} " if self._keys and style != "bare" else ""
         name = tab.label if style == "wide" else tab.short or tab.label
         amount = f" {shown_count(tab.count)}" if tab.count is not None else ""
         if tab.id == self._chosen:
