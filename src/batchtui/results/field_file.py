@@ -141,7 +141,7 @@ def _kinds(column: ColumnBuilder) -> dict[str, int]:
     return {kind: count for kind, count in found.items() if count}
 
 
-def unpack(header: FieldsHeader, stored: StoredColumn, data: bytes) -> ColumnParts:
+def unpack(stored: StoredColumn, data: bytes) -> ColumnParts:
     """A column as it was packed; raises StoreError when its bytes are not."""
     if zlib.crc32(data) != stored.checksum:
         raise StoreError("the fields of these results can't be read", advice="open the results again")
@@ -159,7 +159,7 @@ def unpack_all(header: FieldsHeader, read: Read, start: int) -> list[tuple[int, 
     found, every = [], array("I", range(header.first, header.lines))
     for stored in header.columns:
         size = sum(stored.sizes)
-        parts = unpack(header, stored, read(start, size))
+        parts = unpack(stored, read(start, size))
         found.append((stored.call, stored.keys, parts._replace(rows=parts.rows or every)))
         start += size
     return found
