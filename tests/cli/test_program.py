@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
@@ -20,7 +21,7 @@ import pytest
 
 from batchtui.domain.batch import BatchRecord, Candidate
 from batchtui.store.records import History
-from tests.cli.calling import program
+from tests.cli.calling import Caller, program
 from tests.demo_server import running_demo
 from tests.preloaded import Child
 from tests.service.harness import request, source
@@ -57,6 +58,12 @@ def test_a_verb_runs_with_the_collector_that_rests_while_it_is_loaded(tmp_path: 
     )
     said = program(code=code)
     assert said.code == 0 and said.out.startswith(b"True True"), said.err
+
+
+def test_a_verb_in_a_process_that_collects_leaves_its_garbage_to_the_collector(call: Caller) -> None:
+    before = gc.get_freeze_count()
+    assert call("list").code == 0 and gc.isenabled()
+    assert gc.get_freeze_count() <= before
 
 
 @pytest.mark.usefixtures("fast")

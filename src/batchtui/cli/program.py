@@ -20,9 +20,10 @@ class _Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(VERBS[cmd_name][0])
-        # What is there by now stays: the collector, off since the start, need never look at it.
-        gc.freeze()
-        gc.enable()
+        if not gc.isenabled():
+            # What was made since the start stays: the collector need never look at it.
+            gc.freeze()
+            gc.enable()
         command: click.Command = getattr(module, f"{cmd_name}_")
         return command
 
