@@ -9,7 +9,7 @@ from textual.widgets import TextArea
 from batchtui.intake.compose import Form, Turn
 from batchtui.intake.drafts import Draft, list_drafts, save_draft
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.test_new import opened
+from tests.tui.new_form import opened
 from tests.tui.waiting import settled, until
 from tests.tui.work import make_service
 

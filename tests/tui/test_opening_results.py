@@ -12,7 +12,9 @@ from textual.widgets import Input
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.results.search import Search
 from batchtui.tui.widgets.row_list import RowList
-from tests.tui.test_results import ids, opened, settled, until
+from tests.tui.opened_results import opened, settled
+from tests.tui.test_results import ids
+from tests.tui.waiting import until
 from tests.tui.work import add_batch, make_app, make_service, mixed
 
 

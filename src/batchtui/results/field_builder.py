@@ -94,11 +94,11 @@ def _numbered_by(value: Value) -> tuple[type, Any]:
 class ColumnParts(NamedTuple):
     """What was read of a column."""
 
-    rows: Sequence[int]
+    rows: array[int]
     """Which rows have a value, in the order in which they were read."""
-    codes: Sequence[int]
+    codes: array[int]
     entries: list[Value]
-    long: Sequence[int]
+    long: array[int]
     """Row, length and source of each long value, one after the other."""
     size: int
     """Bytes of its entries."""
@@ -480,7 +480,7 @@ class FieldBuilder:
         if roots is None:
             rows_of, roots = self._roots(rows, found, calls)
         kinds = set(map(type, roots))
-        for kind in kinds & _HOLDERS:
+        for kind in sorted(kinds & _HOLDERS, key=lambda each: each.__name__):
             held = [each for each in zip(rows_of, roots, strict=True) if type(each[1]) is kind]
             kind_rows, values = [row for row, _ in held], [root for _, root in held]
             if kind is dict:

@@ -87,7 +87,7 @@ class Fields:
         rows, given, entries, sizes, _ = field_file.unpack(stored, self._read(start, sum(stored.sizes)))
         codes = given
         if rows:
-            spread = array(stored.code_type, bytes(array(stored.code_type).itemsize * len(self)))
+            spread = array(stored.code_type, bytes(given.itemsize * len(self)))
             for row, code in zip(rows, given, strict=True):
                 spread[row] = code
             codes = spread

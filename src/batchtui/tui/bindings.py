@@ -96,7 +96,7 @@ def name_of(key: str) -> str:
     return _NAMES.get(key, key)
 
 
-def shown(app: App[object], binding: Binding) -> str:
+def shown(binding: Binding) -> str:
     """The key of a binding as the footer and the help show it."""
     return binding.key_display or name_of(binding.key)
 

@@ -52,7 +52,7 @@ class BatchCommands(Provider):
                 continue
             seen.add(binding.id)
             label, tip = bindings.words_of(self.screen, binding)
-            name = f"{label[:1].upper()}{label[1:]}  ({bindings.shown(self.app, binding)})"
+            name = f"{label[:1].upper()}{label[1:]}  ({bindings.shown(binding)})"
             found = name, tip, _runner(self._tui, binding.action, active.node)
             if binding.id in _MOVES:
                 moves.append(found)

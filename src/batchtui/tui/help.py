@@ -52,7 +52,7 @@ def _keys(screen: Screen[Any], room: int) -> list[Piece]:
         if numbered := _TAB.fullmatch(name):
             name, tip = numbered[1], "the tab with that number"
         shown, _ = found.setdefault((order[kind], name), ([], tip))
-        key = bindings.shown(screen.app, binding)
+        key = bindings.shown(binding)
         if key not in shown:
             shown.append(key)
     parts: list[Piece] = []

@@ -173,7 +173,7 @@ class HomeModel:
             seen = [r for r in records if wanted(r)]
             if seen:
                 groups.append(self._group(run, seen, records, now))
-        self.groups = sorted(groups, key=self._order(now), reverse=self.reverse)
+        self.groups = sorted(groups, key=self._order(), reverse=self.reverse)
         self.lines = [line for group in self.groups for line in _lines(group)]
         self._places = {line.key: i for i, line in enumerate(self.lines)}
 
@@ -238,7 +238,7 @@ class HomeModel:
             self._wanting = minute, found
         return self._wanting[1]
 
-    def _order(self, now: datetime) -> Callable[[Group], tuple[object, ...]]:
+    def _order(self) -> Callable[[Group], tuple[object, ...]]:
         def newest_first(group: Group) -> float:
             newest = group.newest
             return -newest.timestamp() if newest > EARLIEST else 0.0

@@ -71,7 +71,7 @@ class KeyLine(CachedStatic):
 
     def _words(self, active: ActiveBinding) -> tuple[str, str]:
         """A key and its label."""
-        return bindings.shown(self.app, active.binding), bindings.words_of(self.screen, active.binding)[0]
+        return bindings.shown(active.binding), bindings.words_of(self.screen, active.binding)[0]
 
     async def on_click(self, event: events.Click) -> None:
         for start, end, name in self._spots:
