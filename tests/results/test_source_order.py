@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_row_places import COUNT, KINDS, held, lines_of, row_line
+from test_row_places import COUNT, KINDS, held, lines_of, row_line, stretch
 from tests.results.told_places import told_of
 from tests.tui.work import make_service
 
@@ -80,10 +80,19 @@ def test_the_counts_are_those_of_the_rows(ended: list[tuple[int, int]]) -> None:
     assert found == {**{name: plain[name] for name in OUTCOMES}, **own}
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "sources in turn", "first requests only"])
+STRETCHES = {
+    "first stretch only": [stretch(1, 300, 1)],
+    "last stretch only": [stretch(301, COUNT, 301)],
+    "stretches with a gap": [stretch(1, 300, 1), stretch(401, COUNT, 401)],
+    "stretches of one place": [stretch(1, 300, 1), stretch(301, COUNT, 200)],
+    "stretches that follow": [stretch(301, COUNT, 901), stretch(1, 300, 1)],
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *STRETCHES, "sources in turn", "first requests only"])
 def test_the_order_is_that_of_the_places_whatever_ids_jsonl_says(tmp_path: Path, kind: str) -> None:
     rows = [row_line(number, source=number % 2 + 1) for number in range(COUNT)]
-    odd = {"sources in turn": rows, "first requests only": lines_of("own ids")[:300]}
+    odd = {**STRETCHES, "sources in turn": rows, "first requests only": lines_of("own ids")[:300]}
     results = random.Random(kind).sample(range(COUNT), COUNT - 9)
     view = held(make_service(tmp_path), "one", odd.get(kind, []) or lines_of(kind), results)
     # Numbers that no source has say nothing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +12,8 @@ from batchtui.cli import completion
 
 def file_option(*names: str, help: str) -> Callable[[Any], Any]:
     """An option that names a file."""
+    from pathlib import Path
+
     return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", help=help)
 
 

@@ -51,6 +51,8 @@ _ROWS = 512
 
 _MOST_KEYS = 64
 """Keys of answers that are decoded together."""
+_SPARSE = 2
+"""So many times the keys of the largest answer: where there are more in all, each answer lacks most of them."""
 _FEW = 16
 """Where fewer answers than this are alike, the rest of a block is decoded one by one."""
 
@@ -495,11 +497,12 @@ class FieldBuilder:
             return
         known = () if self._shape is None else self._shape.keys
         keys = tuple(dict.fromkeys(chain(known, *objects)))
-        try:
-            if keys != known:
-                self._shape = _Shape(keys) if len(keys) <= _MOST_KEYS else None
-        except ValueError:
-            self._shape = None
+        if keys == known:
+            return
+        self._shape = None
+        if len(keys) <= min(_MOST_KEYS, _SPARSE * max(len(known), *map(len, objects))):
+            with suppress(ValueError):
+                self._shape = _Shape(keys)
         self._shapes = self._shape is not None
 
     def _plain_roots(self, rows: Sequence[int], found: Sequence[AnswerParts | str]) -> list[Any] | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
 
 from batchtui.domain.errors import StoreError
-from batchtui.results.row_ids import read_lines
+from batchtui.results.row_ids import IdLine, read_lines
 from batchtui.results.row_places import places_of
 from batchtui.results.skipped import SkippedRow, skipped_of
 from batchtui.results.view import ResultSet, Rows, View, as_sent
@@ -62,11 +62,11 @@ def _told_as_sent(member: ResultSet) -> bool:
     """
     names = None
     lines: list[tuple[int, int]] = []
-    stretches: list[tuple[int, int, int]] = []
+    stretches: list[IdLine] = []
     try:
         for _, held in read_lines(member.folder / IDS):
             own = [each for each in held if each is not None and each.custom_id]
-            stretches += [(each.first, each.source, each.number) for each in held if each is not None and each.first]
+            stretches += [each for each in held if each is not None and not each.custom_id and each.first]
             if own:
                 names = names or member.columns.ids_of(as_sent(member))
                 lines = [*lines[-1:], *((each.source, each.number) for each in own)]
@@ -76,7 +76,14 @@ def _told_as_sent(member: ResultSet) -> bool:
                     return False
     except OSError:
         return False
-    if lines:
-        return not stretches
-    told = [place for _, *place in sorted(stretches)]
-    return told == sorted(told)
+    return not stretches if lines else _follow(stretches)
+
+
+def _follow(stretches: Sequence[IdLine]) -> bool:
+    """Whether stretches follow one another, from the first request on, among the requests and in the sources."""
+    told, before = 0, (0, 0)
+    for each in sorted(stretches, key=lambda each: each.first):
+        if each.first != told + 1 or not each.source or (each.source, each.number) < before:
+            return False
+        told, before = each.last, (each.source, each.number + each.last - each.first)
+    return True

@@ -206,6 +206,10 @@ class TypedAhead:
             assert opening.cancel is not None
             opening.cancel()
             self.over(opening)
+        if called_off:
+            # What was typed before belonged to what was called off; what comes now does not.
+            self._held = deque(each for each in self._held if isinstance(each[0], events.MouseUp))
+            self._lost.clear()
         return bool(called_off)
 
     def _hand_on(self, event: events.Event) -> None:
@@ -236,7 +240,7 @@ class TypedAhead:
                 self._lost.add(event.key)
                 self._lost_at = event.time
             return False
-        if self._lost == {event.key}:  # The same key again: it is seen now.
+        if self._lost == {event.key} or event.key == "escape":  # The same key again, or another start.
             self._lost.clear()
         text = _is_sign(event) or event.key == "enter"
         if self._lost and text and not is_line(self._app.screen.focused):
