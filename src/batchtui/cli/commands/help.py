@@ -63,9 +63,9 @@ TOPICS = {
 <data> is --data-dir, BATCHTUI_DATA_DIR, or the platform's own; <config> is BATCHTUI_CONFIG_DIR or the platform's own.""",
     "filters": """Filters of results (/ on the screen, --filter of results, retry, count, score and run:ID); all parts must match
 
-  kettle "late delivery"   words in the id or the answer; -kettle excludes, also before a field
+  kettle "late delivery"   words in the id or the answer, not in columns; -kettle excludes, also before a field
   prompt:kettle            words in the request
-  sentiment:negative       a column or field that has the text in it; a number is equal
+  product:kettle           words in a column or field, here one called product; a number is equal
   topic=price              exactly this value; also note=null
   urgency>3                numbers by size, texts by their order; with > < >= <=
   note:* -note:*           has a value; has none

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,7 +136,7 @@ def results_(
         **how,
     )
     if not written.total and chosen.options and not session.json:
-        say(f"no result matches {' and '.join(chosen.options)}")
+        say(f"no result matches {' and '.join(chosen.options)}", written.elsewhere)
     if place.dest is not None:
         say(written.line(str(place.dest)))
     _say_left_out(service, records, skipped=not all_rows, run=run)
@@ -219,6 +220,8 @@ class ResultsWritten(NamedTuple):
     total: int
     standing: str
     """How they ended, in words; "" where all are usable."""
+    elsewhere: str = ""
+    """The filter that finds in a column what found no result, in words."""
 
     def line(self, where: str) -> str:
         """How many there are, where, and how they ended."""
@@ -304,7 +307,9 @@ def write_results(
         how["joined"] = joined = service.join_runs(view, others, work) if others else []
         try:
             count = service.export(view, rows, format_, dest or _stdout(raw), work=work, **how)
-            return ResultsWritten(count, _standing(view, rows, format_, count))
+            return ResultsWritten(
+                count, _standing(view, rows, format_, count), "" if count else _elsewhere(view, chosen)
+            )
         finally:
             for each in joined:
                 each.close()
@@ -323,6 +328,16 @@ def _standing(view: View, rows: Sequence[int] | None, format_: str, count: int) 
     if count > written and told:
         told += f", {count - written:,} not sent"
     return told if count >= written else ""
+
+
+def _elsewhere(view: View, chosen: RowChoice) -> str:
+    """Which filter finds the words of one that found nothing in an own column, in words; "" where none does."""
+    from batchtui.results.word_columns import column_with
+
+    found = column_with(view, chosen.filter) if not chosen.only else None
+    if found is None:
+        return ""
+    return f"--filter {shlex.quote(found.filter)} finds {numbers.plural(len(found.rows), 'row')} by a column"
 
 
 def _stdout(raw: bool) -> Any:

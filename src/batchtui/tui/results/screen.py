@@ -119,7 +119,7 @@ class ResultsScreen(BaseScreen[None]):
             "filter",
             "filter",
             "results.filter",
-            "words, urgency>3, sentiment:negative, tokens>1000, error:overloaded, id:…; in an answer: find text",
+            "words of ids and answers, COLUMN:words, urgency>3, tokens>1000, error:overloaded; in an answer: find text",
         ),
         bind("ctrl+t", "case", "case", "results.case", "match case in the filter", show=False),
         bind("ctrl+r", "regex", "regex", "results.regex", "filter by a regular expression", show=False),
@@ -513,6 +513,8 @@ class ResultsScreen(BaseScreen[None]):
     def _nothing_shown(self, found: RowsFound) -> str:
         if found.problem:
             return "No results are shown: see the message below.\nPress Esc to clear the filter."
+        if found.elsewhere:
+            return f"{found.elsewhere}\nPress Esc to clear the filter."
         within = "is among these rows" if self._search.narrowed else ""
         return nothing_in(self.tab, "matches the filter" if self._filter.text else within)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,8 +20,18 @@ from batchtui.domain.outcome import ErrorGroup
 from batchtui.domain.work import Work
 from batchtui.present import scores as present
 from batchtui.present.cells import dot
+from batchtui.present.filters import elsewhere
 from batchtui.present.symbols import GLYPHS
-from batchtui.results.filter import Filter, drop_unknown, group_filter, parse_filter, reads_answers, sort, tells_answers
+from batchtui.results.filter import (
+    EVERYTHING,
+    Filter,
+    drop_unknown,
+    group_filter,
+    parse_filter,
+    reads_answers,
+    sort,
+    tells_answers,
+)
 from batchtui.results.search import find
 from batchtui.results.view import Rows, View
 from batchtui.tui.results.rows import in_tab
@@ -74,12 +85,14 @@ class OnlyRows:
 class RowsFound(Message):
     """Rows that a search found so far; ``done`` when there will be no more."""
 
-    def __init__(self, number: int, rows: Rows, *, done: bool, problem: str = "") -> None:
+    def __init__(self, number: int, rows: Rows, *, done: bool, problem: str = "", elsewhere: str = "") -> None:
         super().__init__()
         self.number = number
         self.rows = rows
         self.done = done
         self.problem = problem
+        self.elsewhere = elsewhere
+        """Where the words stand that no row has in its id or answer, and the filter that finds them there."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +206,7 @@ class Search:
         self.running = False
 
     def _run(self, number: int, job: _Job, work: Work) -> None:
-        rows, problem = array("I"), ""
+        rows, problem, chosen = array("I"), "", EVERYTHING
         try:
             chosen = drop_unknown(job.view, job.wanted.filter(), work)
             problem = chosen.problem
@@ -218,8 +231,24 @@ class Search:
         except BatchtuiError as error:
             problem = error.with_advice
         self._tell(number, rows, done=True, problem=problem)
+        if not (rows or problem or work.stopped):
+            with suppress(BatchtuiError):
+                found = self._elsewhere(job, chosen, work)
+                if found and not work.stopped:
+                    self._tell(number, rows, done=True, elsewhere=found)
 
-    def _tell(self, number: int, rows: Rows, *, done: bool, problem: str = "") -> None:
+    @staticmethod
+    def _elsewhere(job: _Job, chosen: Filter, work: Work) -> str:
+        """Which filter finds the words of ``chosen`` in an own column; "" where none does."""
+        from batchtui.results.word_columns import column_with
+
+        found = column_with(job.view, chosen, work)
+        if found is None or not (rows := job.within(in_tab(job.view, job.tab, found.rows))):
+            return ""
+        here = job.tab != "all" or job.only is not None
+        return elsewhere([word.text for word in chosen.words], found.filter, len(rows), here=here)
+
+    def _tell(self, number: int, rows: Rows, *, done: bool, problem: str = "", elsewhere: str = "") -> None:
         if number == self.number:
             self.running = not done
-            self._post(RowsFound(number, rows, done=done, problem=problem))
+            self._post(RowsFound(number, rows, done=done, problem=problem, elsewhere=elsewhere))
