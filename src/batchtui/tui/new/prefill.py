@@ -9,7 +9,7 @@ import msgspec
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
-from batchtui.domain.errors import InputError
+from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.intake.drafts import BegunDraft
 from batchtui.intake.options import RunChoice
 from batchtui.present import numbers
@@ -40,6 +40,15 @@ class PrefilledForm(BegunDraft, frozen=True, kw_only=True):
 def reopened(kept: BegunDraft) -> PrefilledForm:
     """The beginning that a draft kept."""
     return PrefilledForm(**msgspec.structs.asdict(kept))
+
+
+def own_template(service: Service, run: str) -> str:
+    """The template of a run that is made again, "" where none is known; for a thread."""
+    try:
+        recipe = service.again(service.resolve(run)).recipe
+    except BatchtuiError:
+        return ""
+    return recipe.template_text if recipe is not None else ""
 
 
 def source_of(service: Service, record: BatchRecord) -> str:

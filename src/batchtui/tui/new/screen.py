@@ -41,7 +41,7 @@ from batchtui.tui.new.compose_pane import ComposePane
 from batchtui.tui.new.drafts import DraftKeeper, age, contents, label
 from batchtui.tui.new.folded_form import FoldedForm, form_facts
 from batchtui.tui.new.plan_summary import PlanSummary, error_lines
-from batchtui.tui.new.prefill import PrefilledForm, reopened
+from batchtui.tui.new.prefill import PrefilledForm, own_template, reopened
 from batchtui.tui.new.preview import TablePeek
 from batchtui.tui.new.problem_list import ProblemGathering, ProblemList
 from batchtui.tui.new.problem_pane import ProblemPane
@@ -131,6 +131,8 @@ class NewScreen(BaseScreen[None]):
         self.drafts = DraftKeeper(lambda: self.service.data)
         self._whole = True
         """True while all of the draft was shown, so that an empty form means an empty draft."""
+        self._begun: tuple[object, ...] | None = None
+        """What stood in the form of a run when it was filled in."""
         self._unsaved = False
         """True once the draft could not be saved, and that was said."""
         self.jumped = False
@@ -180,7 +182,14 @@ class NewScreen(BaseScreen[None]):
         if prefilled.template:
             self.query_one(TemplateEditor).load(prefilled.template, "")
             form.begin_again()
+        if prefilled.words:
+            self._begun = self._choices
         self.start_check()
+
+    @property
+    def _choices(self) -> tuple[object, ...]:
+        """What can be typed or chosen in the form, its title where that was typed."""
+        return (*self.query_one(SourceForm).choices, self.query_one(TitleLine).own)
 
     @property
     def _prefilled_holds(self) -> bool:
@@ -328,7 +337,7 @@ class NewScreen(BaseScreen[None]):
         return self.is_mounted and bool(self.query_one(FoldedForm).display)
 
     def fold(self, folded: bool) -> None:
-        """Fold the form to one line, or unfold it; the cursor goes along."""
+        """Fold the form to one line, or unfold it; the cursor goes along, to the source where it is unfolded."""
         line, form, title = self.query_one(FoldedForm), self.query_one(SourceForm), self.query_one(TitleLine)
         if folded == self.folded:
             return
@@ -352,10 +361,10 @@ class NewScreen(BaseScreen[None]):
 
     @on(FoldedForm.Opened)
     def action_form(self) -> None:
-        """Unfold the form, with the cursor in its first line, or fold it."""
+        """Unfold the form, with the cursor in the field that was typed in last, or fold it."""
         if self.folded:
             self.fold(False)
-            self.query_one(SourceForm).focus_path()
+            self.query_one(SourceForm).focus_last()
         else:
             self.fold(True)
 
@@ -657,8 +666,10 @@ class NewScreen(BaseScreen[None]):
         """What the screen holds, None when nothing was composed."""
         form, editor, pane = self.query_one(SourceForm), self.query_one(TemplateEditor), self.query_one(ComposePane)
         kept, plan = self.drafts.kept, self.plan
+        changed = bool(form.typed) and self._begun not in (None, self._choices)
+        composed = not pane.untouched or editor.composed or changed
         # What was taken back is taken back in the draft as well.
-        if pane.untouched and not editor.composed and (kept is None or not (form.typed or form.template_path)):
+        if not composed and (kept is None or not (form.typed or form.template_path)):
             return None
         return Draft(
             name=self.drafts.name,
@@ -699,7 +710,7 @@ class NewScreen(BaseScreen[None]):
 
     async def show_draft(self, draft: Draft) -> None:
         """Put a draft into the fields, and check it."""
-        self._whole = False
+        self._whole, self._begun = False, None
         self.drafts.reopened(draft)
         self._name_draft(draft)
         self._prefilled, deleted = reopened(draft.begun), False
@@ -709,6 +720,8 @@ class NewScreen(BaseScreen[None]):
         self.query_one(TitleLine).title = draft.title
         self.query_one(SourceForm).restore(draft)
         self.query_one(TemplateEditor).restore(draft.template_text, draft.template_path)
+        if self._prefilled.again:
+            await self._show_own_template()
         if draft.forms:
             await self.query_one(ComposePane).load(draft.forms)
         self._whole = self._draft() is not None
@@ -719,6 +732,15 @@ class NewScreen(BaseScreen[None]):
         mode.choose(wanted)
         if deleted:
             self.say("The run that this draft makes again was deleted.", advice="Name another source.", level="warn")
+
+    async def _show_own_template(self) -> None:
+        """Show the template of the run that is made again, where no other was named or written."""
+        form, editor = self.query_one(SourceForm), self.query_one(TemplateEditor)
+        form.begin_again()
+        if not (form.has_template or editor.text):
+            own = await self.in_thread(own_template, self.service, self._prefilled.again)
+            if not (form.has_template or editor.text):
+                editor.load(own, "")
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -764,6 +786,7 @@ class NewScreen(BaseScreen[None]):
 
     async def _leave(self) -> None:
         self.query_one(ComposePane).settle()
+        self._name_by_model()
         emptied = None
         try:
             await self.keep_draft()

@@ -40,6 +40,8 @@ class SourceForm(Vertical):
 
     table = TableOptions()
     """How a table is to be read, as the dialog was left."""
+    _last = "source-path"
+    """The field that was typed in last, or that the cursor began in."""
 
     class Edited(Message):
         """A field reads differently, and may go on changing."""
@@ -114,10 +116,12 @@ class SourceForm(Vertical):
 
     def focus_choice(self, *, again: bool) -> None:
         """Put the cursor on what is to be chosen for the rows of a run: the other model, or the template."""
-        if again:
-            self.query_one("#source-model").focus()
-        else:
-            self.focus_template()
+        self._last = "source-model" if again else "source-template"
+        self.focus_last()
+
+    def focus_last(self) -> None:
+        """Put the cursor where it was typed last, or where it began."""
+        self.query_one(f"#{self._last}").focus()
 
     def focus_template(self) -> None:
         """Put the cursor on the template's path."""
@@ -189,6 +193,12 @@ class SourceForm(Vertical):
         return self.query_one("#source-close", Toggle).on
 
     @property
+    def choices(self) -> tuple[object, ...]:
+        """All that can be typed or chosen here."""
+        texts = (self.typed, self.format, self.table, self.template_path, self.model)
+        return (*texts, self.skip_bad, self.cache_prefix, self.close_schemas, self.reread)
+
+    @property
     def reread(self) -> bool:
         """Whether the files of the run that is made again are read as they are now."""
         return self.query_one("#source-reread", Toggle).on
@@ -214,6 +224,8 @@ class SourceForm(Vertical):
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
         event.stop()
+        if event.input.has_focus and event.input.id:
+            self._last = event.input.id
         self.post_message(self.Edited())
 
     @on(Input.Submitted)

@@ -34,6 +34,11 @@ class TitleLine(Horizontal):
     def title(self, title: str) -> None:
         self.query_one("#new-name", Input).value = title
 
+    @property
+    def own(self) -> str:
+        """The title that was typed; "" for the one that was given."""
+        return self.title if self.title != self._given else ""
+
     def give(self, title: str) -> None:
         """Show a title in place of the one that was given before; one that was typed stays."""
         if self.title == self._given:

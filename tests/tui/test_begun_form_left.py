@@ -1,0 +1,93 @@
+"""A form that was filled in from a run: the cursor when it is unfolded, and what is kept of it when it is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from batchtui.intake.drafts import list_drafts
+from batchtui.service.recipe import RECIPE, Recipe, encode
+from batchtui.tui.dialogs import Choose
+from batchtui.tui.new.source_form import SourceForm
+from batchtui.tui.new.template_editor import TemplateEditor
+from batchtui.tui.widgets.status_line import StatusLine
+from tests.tui.test_again_form import FIRST, TEMPLATE, focused
+from tests.tui.test_forms_left import left
+from tests.tui.two_runs import app_with_runs, new_screen
+from tests.tui.waiting import settled, until
+
+
+@pytest.mark.parametrize(("key", "begins"), [("a", "source-model"), ("b", "source-template")])
+async def test_the_unfolded_form_has_the_cursor_where_it_was_typed_last(tmp_path: Path, key: str, begins: str) -> None:
+    app = app_with_runs(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(app.home.model.lines) == 2)
+        app.home.go_to(app.service.resolve("labels"))
+        await pilot.press(key)
+        await until(pilot, lambda: new_screen(app) is not None and focused(app.screen) == begins)
+        screen = new_screen(app)
+        assert screen is not None
+        source = screen.query_one("#source-path", Input)
+        stood = source.value
+        await pilot.press("f9", "f9")
+        await settled(pilot)
+        assert focused(screen) == begins
+        field = screen.query_one(f"#{begins}", Input)
+        await pilot.press("x", "y")
+        field.cursor_position = 1
+        # Whatever has the cursor meanwhile, and however it came there.
+        source.focus()
+        await pilot.press("f9", "ctrl+n", "f9")
+        await settled(pilot)
+        assert focused(screen) == begins and field.selection.is_empty
+        await pilot.press("z")
+        assert field.value == "xzy" and source.value == stood
+        source.focus()
+        await pilot.press("end", "z", "f9", "f9")
+        await settled(pilot)
+        assert focused(screen) == "source-path" and source.selection.is_empty
+        await pilot.press("backspace")
+        assert source.value == stood
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "typed"), [("a", "source-model", "claude-sonnet-5-5"), ("b", "new-name", "mine")]
+)
+async def test_what_was_changed_in_it_is_a_draft(tmp_path: Path, key: str, field: str, typed: str) -> None:
+    app = app_with_runs(tmp_path)
+    made = Recipe(made_from="files", given=("in.csv",), template_text=TEMPLATE)
+    (app.service.history.folder(FIRST) / RECIPE).write_bytes(encode(made))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(app.home.model.lines) == 2)
+        app.home.go_to(app.service.resolve("labels"))
+        line = app.home.query_one(StatusLine)
+        await pilot.press(key)
+        await until(pilot, lambda: new_screen(app) is not None)
+        await left(pilot)
+        await until(pilot, lambda: "Form closed; no draft saved." in line.said)
+        assert not list_drafts(app.service.data)
+
+        await pilot.press(key)
+        await until(pilot, lambda: new_screen(app) is not None)
+        app.screen.query_one(f"#{field}", Input).value = typed
+        await pilot.pause()
+        await left(pilot)
+        await until(pilot, lambda: line.said.startswith("Draft 20") and line.said.endswith(" saved."))
+
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen is not app.home)
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.press("enter")
+        await until(pilot, lambda: new_screen(app) is not None)
+        screen = new_screen(app)
+        assert screen is not None and screen.plan is not None
+        assert (
+            screen.query_one(f"#{field}", Input).value == typed and screen.query_one(SourceForm).typed == "run:labels"
+        )
+        if key == "a":
+            await until(pilot, lambda: screen.query_one(TemplateEditor).text == TEMPLATE)
+            assert screen.plan.requests == 3 and set(screen.plan.parts[0].models) == {typed}
+            assert screen.batch_title() == f"labels {typed}"
