@@ -50,8 +50,10 @@ def compared_lines(found: Comparison, *, everything: bool = False) -> Iterator[s
     yield f"usable         {totals.good[0]:>14,}  {totals.good[1]:>14,}"
     yield f"tokens in      {totals.input_tokens[0]:>14,}  {totals.input_tokens[1]:>14,}"
     yield f"tokens out     {totals.output_tokens[0]:>14,}  {totals.output_tokens[1]:>14,}"
-    costs = numbers.usd_alike(totals.cost_usd)
+    costs, paid = numbers.usd_and_paid(totals.cost_usd, totals.paid_usd)
     yield f"cost           {costs[0]:>14}  {costs[1]:>14}"
+    if paid:
+        yield f"paid in all    {paid[0]:>14}  {paid[1]:>14}  with replaced answers and rows in one alone"
     if not totals.requests and len(found):
         yield "no row is in both: rows without an id match only where both batches were made from the same file"
     for number in found.select(KINDS if everything else None):

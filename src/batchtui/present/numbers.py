@@ -108,6 +108,15 @@ def usd_alike(values: Sequence[Decimal | None]) -> list[str]:
     return [NO_PRICE if value is None else f"${value:,.{places}f}" for value in values]
 
 
+def usd_and_paid(
+    costs: Sequence[Decimal | None], paid: Sequence[Decimal | None]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """What is compared, and all that was paid, each by side and all to the same digit; no second where that says the same."""
+    shown = usd_alike([*costs, *paid])
+    first, second = shown[: len(costs)], shown[len(costs) :]
+    return first, second if second != first else ()
+
+
 def usd_request(value: Decimal | None) -> str:
     """What one request cost, to the same digit whatever it is: ``$0.000082``."""
     return NO_PRICE if value is None else f"${value:,.6f}"

@@ -223,9 +223,11 @@ def comparison_figures(found: FieldComparison, names: Sequence[str]) -> list[str
     ]
     if found.counts is not None:
         lines.append(gold_counts(found.counts, names))
-    costs = numbers.usd_alike(found.cost_usd)
+    costs, paid = numbers.usd_and_paid(found.cost_usd, found.paid_usd)
     gold = f"   gold: {gold_name(found.gold)}" if found.gold is not None else ""
     lines.append(f"usable {found.usable[0]:,} and {found.usable[1]:,}   cost {costs[0]} and {costs[1]}{gold}")
+    if paid:
+        lines.append(f"paid in all {paid[0]} and {paid[1]}, with replaced answers and rows in one alone")
     return lines
 
 

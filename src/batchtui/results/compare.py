@@ -57,6 +57,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: tuple[int, int]
     cost_usd: tuple[Decimal | None, Decimal | None]
     """Batch price; None when a line has no price."""
+    paid_usd: tuple[Decimal | None, Decimal | None]
+    """What each side cost whole: also answers that others replaced, and rows that only it has."""
 
 
 class Comparison:
@@ -124,6 +126,7 @@ class Comparison:
             ),
             output_tokens=(left.sum("output"), right.sum("output")),
             cost_usd=(left.cost(), right.cost()),
+            paid_usd=(self.left.paid_usd, self.right.paid_usd),
         )
 
     def summary(self) -> dict[str, object]:

@@ -111,6 +111,8 @@ class FieldComparison(msgspec.Struct, frozen=True, kw_only=True):
     usable: tuple[int, int]
     cost_usd: tuple[Decimal | None, Decimal | None]
     """Of these rows; None when one has no price."""
+    paid_usd: tuple[Decimal | None, Decimal | None]
+    """What each run cost whole: also answers that others replaced, and rows that only it has."""
     gold: Gold | None = None
     """By the left view's row."""
     counts: GoldCounts | None = None
@@ -168,6 +170,7 @@ def compare_field(
         matrix=matrix,
         usable=(sum(a is not None for a, _ in labels), sum(b is not None for _, b in labels)),
         cost_usd=(views[0].cost_of(a for a, _ in pairs), views[1].cost_of(b for _, b in pairs)),
+        paid_usd=(views[0].paid_usd, views[1].paid_usd),
         gold=gold,
         counts=counts,
     )

@@ -253,6 +253,12 @@ class View(ABC):
         costs = [column[row] for row in rows]
         return None if UNPRICED in costs else dollars(sum(costs))
 
+    @property
+    def paid_usd(self) -> Decimal | None:
+        """What all of its answers cost at batch price, also those of a run that others replaced; None when one has no price."""
+        tally = self.tally
+        return None if tally.unpriced else tally.cost_usd
+
     def first_words(self, row: int, limit: int = 120) -> str:
         """The beginning of the answer's text or of the error's message, on one line; not yet safe to show."""
         member, place = self.place(row)

@@ -86,11 +86,13 @@ def _state(row: ResultRow | None) -> Cell:
 
 def totals_line(totals: Totals, room: int, lacking: str = "") -> Content:
     """Both sides' sums, as many as ``room`` cells hold; ``lacking`` says which batches are not in them."""
+    costs, paid = numbers.usd_and_paid(totals.cost_usd, totals.paid_usd)
     parts = [
         f"{numbers.count(totals.requests)} in both",
         f"usable {totals.good[0]:,} → {totals.good[1]:,}",
         *([lacking] if lacking else []),
-        "cost " + " → ".join(numbers.usd_alike(totals.cost_usd)),
+        f"cost{' of these' if paid else ''} " + " → ".join(costs),
+        *(["paid in all " + " → ".join(paid)] if paid else []),
         f"out {numbers.tokens(totals.output_tokens[0])} → {numbers.tokens(totals.output_tokens[1])}",
         f"in {numbers.tokens(totals.input_tokens[0])} → {numbers.tokens(totals.input_tokens[1])}",
     ]
