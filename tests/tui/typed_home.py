@@ -253,7 +253,7 @@ class Places:
         assert screen.view is not None and screen.record is not None
         rows = list(range(len(screen.view)))
         if kind == "groups":
-            await self.push(GroupsScreen(screen.view.groups(rows)))
+            await self.push(GroupsScreen(screen.view.groups(rows), {}))
         elif kind == "export":
             await self.push(ExportScreen(screen.view, rows, "reviews", whole=True))
         elif kind == "columns":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
@@ -78,15 +80,29 @@ async def show_groups(screen: ResultsScreen) -> None:
         else:
             screen.say("No results are shown.", level="warn")
         return
-    chosen: tuple[ErrorGroup, bool] | None = await screen.app.push_screen_wait(GroupsScreen(groups))
+    column = screen.view.column("group")
+    answered = Counter(column[row] for row in await screen.in_thread(_answered_since, screen))
+    chosen: tuple[ErrorGroup, bool] | None = await screen.app.push_screen_wait(GroupsScreen(groups, answered))
     if chosen is None:
         return
     group, again = chosen
-    column = screen.view.column("group")
     rows = sorted(row for row in screen.rows if column[row] == group.number)
     screen.show_group(group)
     if again:
         await retry(screen, rows)
+
+
+def _answered_since(screen: ResultsScreen) -> list[int]:
+    """The rows shown without a usable answer whose requests a retry answered since; for a thread.  Raises StoreError."""
+    from batchtui.tui.results.retry import not_usable
+
+    assert screen.view is not None and screen.record is not None
+    attempt = screen.record.attempt
+    if screen.run or all(record.attempt <= attempt for record in screen.run_records()):
+        return []
+    with contextlib.closing(screen.service.open_results(screen.local_id, run=True)) as whole:
+        left = {whole.id(row) for kind in not_usable(whole, range(len(whole))) for row in kind}
+    return [row for kind in not_usable(screen.view, screen.rows) for row in kind if screen.view.id(row) not in left]
 
 
 async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
@@ -95,6 +111,7 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
 
     assert screen.view is not None and screen.record is not None
     view, rows = screen.view, screen.chosen_rows() if group is None else group
+    lacking = sum(map(len, not_usable(view, rows)))
     if not screen.run and len(screen.run_records()) != 1:
         # What another batch of the run answered by now is not to be paid again.
         view = await screen.in_thread(screen.service.open_results, screen.local_id, run=True)
@@ -106,7 +123,12 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
             return
         rows = chosen
     if not rows:
-        screen.say(f"No request shown needs a retry; mark rows with {key_of('mark')} to retry usable ones.")
+        why = (
+            f"A retry has answered {numbers.plural(lacking, 'request')} since"
+            if lacking
+            else "No request shown needs a retry"
+        )
+        screen.say(f"{why}; mark rows with {key_of('mark')} to retry usable ones.")
         return
     await screen.app.push_screen_wait(RetryScreen(screen.record, view, rows))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -39,7 +39,11 @@ AGAIN = {
 
 
 class GroupRows(ListedRows[ErrorGroup]):
-    """Error groups as rows."""
+    """Error groups as rows; ``answered`` says by a group's number how many of its requests a retry answered since."""
+
+    def __init__(self, rows: Sequence[ErrorGroup], answered: Mapping[int, int]) -> None:
+        super().__init__(rows)
+        self._answered = answered
 
     def key(self, index: int) -> Hashable:
         return self.rows[index].number
@@ -48,6 +52,8 @@ class GroupRows(ListedRows[ErrorGroup]):
         """Count, kind, whether sending again helps, message."""
         group = self.rows[index]
         words, style = AGAIN[group.retry]
+        if self._answered.get(group.number) == group.count:
+            words, style = "answered since", "muted"
         kind = Text(
             safetext.line(group.kind, 60).removesuffix("_error"), style="bad" if group.outcome == "errored" else "warn"
         )
@@ -63,16 +69,17 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
         bind("escape,E,q", "leave", "back", "back", "back to the list", key_display="esc"),
     ]
 
-    def __init__(self, groups: Sequence[ErrorGroup]) -> None:
+    def __init__(self, groups: Sequence[ErrorGroup], answered: Mapping[int, int]) -> None:
         super().__init__()
         self._groups = groups
+        self._answered = answered
 
     def compose(self) -> ComposeResult:
         total = sum(group.count for group in self._groups)
         with Vertical(id="groups"):
             title = f"{numbers.plural(total, 'request')} without a usable answer in {numbers.plural(len(self._groups), 'group')}"
             yield Static(title, classes="title", markup=False)
-            yield RowList(COLUMNS, GroupRows(self._groups), id="groups-list")
+            yield RowList(COLUMNS, GroupRows(self._groups, self._answered), id="groups-list")
             yield Static("", id="groups-meaning", markup=False)
             yield KeyLine(("open", "retry"), last=("back",))
 
@@ -86,10 +93,20 @@ class GroupsScreen(BaseModal[tuple[ErrorGroup, bool] | None]):
         place = self.query_one(RowList).cursor
         if place < len(self._groups):
             group = self._groups[place]
-            text = Content.assemble(
-                (safetext.line(group.title, 500), "bold"), f"\n{group.meaning}\n", (group.advice, "$text-accent")
-            )
+            title = (safetext.line(group.title, 500), "bold")
+            text = Content.assemble(title, f"\n{group.meaning}\n", (self._advice(group), "$text-accent"))
             self.query_one("#groups-meaning", Static).update(text)
+
+    def _advice(self, group: ErrorGroup) -> str:
+        """What to do about a group, of which a retry may have answered requests since."""
+        answered = self._answered.get(group.number, 0)
+        if answered == group.count:
+            return f"A retry has answered {'it' if answered == 1 else f'all {answered:,}'} since: nothing to retry."
+        return (
+            f"{group.advice} A retry has answered {numbers.of(answered, group.count)} since."
+            if answered
+            else group.advice
+        )
 
     @on(RowSelected)
     def _selected(self, event: RowSelected) -> None:
