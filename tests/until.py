@@ -11,9 +11,9 @@ PATIENCE = 120.0
 _LOOK = 0.02
 
 
-def until(true: Callable[[], object], what: str = "it", seconds: float = PATIENCE) -> None:
+def until(true: Callable[[], object], what: str = "it") -> None:
     """Wait until a condition is true; ``what`` is told when it never is."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end, f"{what} never came"
         time.sleep(_LOOK)

@@ -9,7 +9,7 @@ import pytest
 from batchtui import clock
 from tests.cli.calling import Caller
 
-SECONDS = 20
+SECONDS = 50
 """Of settling, by a clock that runs SPEED times as fast."""
 SPEED = 100.0
 

@@ -58,7 +58,7 @@ def test_any_template_comes_back(text: str, changes: dict[str, str]) -> None:
     assert decoded == made
 
 
-async def test_a_run_keeps_its_recipe_and_a_retry_its_changes(tmp_path: Path) -> None:
+async def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:
     table, template = tmp_path / "tickets.csv", tmp_path / "label.toml"
     table.write_text("id,text\na,hello\nb,there\n")
     template.write_text(TEMPLATE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.demo_server import RunningDemo, running_demo
 from tests.service.harness import running, service_on, source
 from tests.tui.home_data import ago
 from tests.tui.waiting import until
+from tests.tui.work import make_app, make_service
 
 
 def steps(app: BatchtuiApp) -> str:
@@ -75,3 +77,13 @@ def test_the_first_steps_fit_80_columns() -> None:
                 more_others=others == 50,
             )
             assert max(len(line) for line in first_steps(look, demo=False).plain.splitlines()) <= 72
+
+
+async def test_the_collector_that_rests_at_the_start_is_on_again_once_the_screen_is_drawn(tmp_path: Path) -> None:
+    gc.disable()
+    try:
+        app = make_app(make_service(tmp_path))
+        async with app.run_test() as pilot:
+            await until(pilot, gc.isenabled)
+    finally:
+        gc.enable()

@@ -70,13 +70,15 @@ class FieldProcess:
     def answer(self, work: Work) -> tuple[list[tuple[int, Key, ColumnParts]], LeftOut] | None:
         """What it read, once it is whole; None when it did not manage.  Raises Stopped."""
         data = self._all(work)
+
+        def read(start: int, size: int) -> bytes:
+            return data[start : start + size]
+
         with suppress(StoreError, ValueError):
-            found = field_file.read_header(lambda start, size: data[start : start + size], len(data), self._results)
+            found = field_file.read_header(read, len(data), self._results)
             if found is not None:
                 header, start = found
-                return field_file.unpack_all(
-                    header, lambda start, size: data[start : start + size], start
-                ), header.left_out
+                return field_file.unpack_all(header, read, start), header.left_out
         return None
 
     def _all(self, work: Work) -> bytes:

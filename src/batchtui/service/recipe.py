@@ -1,6 +1,6 @@
 """recipe.toml: what a run was made from, kept in the folder of its first batch so that the run can be made again.
 
-A retry's holds only what it changed.  Batches that were adopted, and runs of batchtui 0.1.0, have none.
+Retries, batches that were adopted, and runs of batchtui 0.1.0 have none.
 """
 
 from __future__ import annotations

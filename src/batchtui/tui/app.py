@@ -122,9 +122,11 @@ class BatchtuiApp(Guard, App[int]):
 
     def _load_screen_css(self, screen: Screen[Any]) -> None:
         # For a file that is not yet there Textual parses all of them anew and styles every screen once more.
-        for path in screen.css_path:
-            if not self.stylesheet.has_source(str(path), ""):
-                self.stylesheet.read(path)
+        fresh = [path for path in screen.css_path if not self.stylesheet.has_source(str(path), "")]
+        if fresh:
+            self.stylesheet.read_all(fresh)
+            self.stylesheet.parse()
+            self.stylesheet.update(screen)
         super()._load_screen_css(screen)
 
     def get_driver_class(self) -> type[Driver]:
