@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from batchtui.domain.batch import BatchRecord
+    from batchtui.results.view import View
     from batchtui.tui.results.screen import ResultsScreen
 
 OSC52_LIMIT = 70_000
@@ -71,38 +72,43 @@ async def show_groups(screen: ResultsScreen) -> None:
     """Show the errors of the rows that are shown, grouped; then one group's rows, or send them again."""
     from batchtui.tui.results.error_groups import GroupsScreen
 
-    assert screen.view is not None
-    groups = await screen.in_thread(screen.view.groups, screen.rows)
+    view, among = screen.view, screen.rows
+    assert view is not None
+    groups = await screen.in_thread(view.groups, among)
     if not groups:
-        shown = "Every request shown" if len(screen.rows) < len(screen.view) else "Every request"
-        if screen.rows:
+        shown = "Every request shown" if len(among) < len(view) else "Every request"
+        if among:
             screen.say(f"{shown} has a usable answer.", level="good")
         else:
             screen.say("No results are shown.", level="warn")
         return
-    column = screen.view.column("group")
-    answered = Counter(column[row] for row in await screen.in_thread(_answered_since, screen))
+    column = view.column("group")
+    answered = Counter(column[row] for row in await screen.in_thread(_answered_since, screen, view, among))
     chosen: tuple[ErrorGroup, bool] | None = await screen.app.push_screen_wait(GroupsScreen(groups, answered))
     if chosen is None:
         return
     group, again = chosen
-    rows = sorted(row for row in screen.rows if column[row] == group.number)
+    if again and screen.view is not view:
+        screen.say(
+            f"The results have changed since. Press {key_of('results.errors')} to group them anew.", level="warn"
+        )
+        return
     screen.show_group(group)
     if again:
-        await retry(screen, rows)
+        await retry(screen, sorted(row for row in among if column[row] == group.number))
 
 
-def _answered_since(screen: ResultsScreen) -> list[int]:
-    """The rows shown without a usable answer whose requests a retry answered since; for a thread.  Raises StoreError."""
+def _answered_since(screen: ResultsScreen, view: View, rows: Sequence[int]) -> list[int]:
+    """Those of the rows without a usable answer whose requests a retry answered since; for a thread.  Raises StoreError."""
     from batchtui.tui.results.retry import not_usable
 
-    assert screen.view is not None and screen.record is not None
+    assert screen.record is not None
     attempt = screen.record.attempt
     if screen.run or all(record.attempt <= attempt for record in screen.run_records()):
         return []
     with contextlib.closing(screen.service.open_results(screen.local_id, run=True)) as whole:
         left = {whole.id(row) for kind in not_usable(whole, range(len(whole))) for row in kind}
-    return [row for kind in not_usable(screen.view, screen.rows) for row in kind if screen.view.id(row) not in left]
+    return [row for kind in not_usable(view, rows) for row in kind if view.id(row) not in left]
 
 
 async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
@@ -110,14 +116,15 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
     from batchtui.tui.results.retry import RetryScreen, not_usable, which_again
 
     assert screen.view is not None and screen.record is not None
-    view, rows = screen.view, screen.chosen_rows() if group is None else group
-    lacking = sum(map(len, not_usable(view, rows)))
+    shown = view = screen.view
+    marked, rows = screen.marked, screen.chosen_rows() if group is None else group
+    lacking = sum(map(len, not_usable(shown, rows)))
     if not screen.run and len(screen.run_records()) != 1:
         # What another batch of the run answered by now is not to be paid again.
         view = await screen.in_thread(screen.service.open_results, screen.local_id, run=True)
-        names = {screen.view.id(row) for row in rows}
+        names = {shown.id(row) for row in rows}
         rows = [row for row, name in enumerate(view.ids()) if name in names]
-    if group is not None or not screen.marked:
+    if group is not None or not marked:
         chosen = await which_again(screen.app, not_usable(view, rows))
         if chosen is None:
             return
