@@ -15,6 +15,7 @@ from batchtui.results.review import Review, draw
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.dialogs import Ask, Choose
 from batchtui.tui.results import actions, table
+from batchtui.tui.results import retry as retry_screen
 from batchtui.tui.results import review as review_model
 from batchtui.tui.results.error_groups import GroupsScreen
 from batchtui.tui.results.retry import RetryScreen
@@ -25,7 +26,7 @@ from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.labelled import FIRST, ROWS, two_runs
 from tests.tui.waiting import settled, until
-from tests.tui.work import make_app, make_service
+from tests.tui.work import add_batch, answered, make_app, make_service, request
 
 SAMPLE = [f"id:R{number:02}" for number in range(ROWS)]
 
@@ -194,6 +195,35 @@ async def test_what_was_marked_is_what_is_sent_again(app: BatchtuiApp, gated: Ca
         await settled(pilot)
         assert isinstance(app.screen, RetryScreen) and [*app.screen._rows] == [7]
         sending.cancel()
+
+
+async def test_what_another_batch_answered_meanwhile_is_not_sent_again(
+    app: BatchtuiApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = app.service
+    answer = [answered("r07", [{"type": "text", "text": "{}"}])]
+    more = {"run": FIRST, "attempt": 1, "local_id": "20261122T120000Z-cccccc"}
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = ResultsScreen(FIRST, run=True)
+        await app.push_screen(screen)
+        await until(pilot, lambda: len(screen.rows) == ROWS)
+        await settled(pilot)
+        real = retry_screen.which_again
+
+        async def while_asked(app: Any, rows: Any) -> Any:
+            chosen = await real(app, rows)
+            assert len(chosen) == 1
+            add_batch(service, [request("r07", "Text 7")], answer, **more)
+            return chosen
+
+        monkeypatch.setattr(retry_screen, "which_again", while_asked)
+        await actions.retry(screen)
+        assert app.screen is screen and "The results have changed since." in screen.query_one(StatusLine).said
+        monkeypatch.setattr(retry_screen, "which_again", real)
+        view = screen.view
+        await actions.retry(screen)
+        assert screen.view is view and app.screen is screen
+        assert "No request shown needs a retry" in screen.query_one(StatusLine).said
 
 
 async def test_a_score_is_of_the_rows_it_was_begun_for(app: BatchtuiApp) -> None:

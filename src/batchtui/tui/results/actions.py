@@ -101,7 +101,8 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
     assert screen.view is not None and screen.record is not None
     shown = view = screen.view
     marked, rows = screen.marked, screen.chosen_rows() if group is None else group
-    if not screen.run and len(screen.run_records()) != 1:
+    before = _ended(screen)
+    if len(before) != 1:
         # What another batch of the run answered by now is not to be paid again.
         view = await screen.in_thread(screen.service.open_results, screen.local_id, run=True)
         names = {shown.id(row) for row in rows}
@@ -111,10 +112,18 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
         if chosen is None:
             return
         rows = chosen
+    if _ended(screen) != before:
+        screen.say(f"The results have changed since. Press {key_of('retry')} again.", level="warn")
+        return
     if not rows:
         screen.say(f"No request shown needs a retry; mark rows with {key_of('mark')} to retry usable ones.")
         return
     await screen.app.push_screen_wait(RetryScreen(screen.record, view, rows))
+
+
+def _ended(screen: ResultsScreen) -> list[tuple[str, str, str]]:
+    """The batches of the run, with what changes when one of them has answers."""
+    return [(each.local_id, each.status, each.results) for each in screen.run_records()]
 
 
 async def export(screen: ResultsScreen) -> None:
