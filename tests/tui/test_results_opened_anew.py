@@ -14,6 +14,7 @@ import pytest
 from batchtui.results.review import Review, draw
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.dialogs import Ask, Choose
+from batchtui.tui.home import actions as home_actions
 from batchtui.tui.results import actions, table
 from batchtui.tui.results import retry as retry_screen
 from batchtui.tui.results import review as review_model
@@ -197,17 +198,20 @@ async def test_what_was_marked_is_what_is_sent_again(app: BatchtuiApp, gated: Ca
         sending.cancel()
 
 
+@pytest.mark.parametrize("place", ["results", "home"])
 async def test_what_another_batch_answered_meanwhile_is_not_sent_again(
-    app: BatchtuiApp, monkeypatch: pytest.MonkeyPatch
+    app: BatchtuiApp, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     service = app.service
     answer = [answered("r07", [{"type": "text", "text": "{}"}])]
     more = {"run": FIRST, "attempt": 1, "local_id": "20261122T120000Z-cccccc"}
     async with app.run_test(size=(120, 40)) as pilot:
-        screen = ResultsScreen(FIRST, run=True)
-        await app.push_screen(screen)
-        await until(pilot, lambda: len(screen.rows) == ROWS)
+        results = ResultsScreen(FIRST, run=True)
+        if place == "results":
+            await app.push_screen(results)
+            await until(pilot, lambda: len(results.rows) == ROWS)
         await settled(pilot)
+        screen = app.screen
         real = retry_screen.which_again
 
         async def while_asked(app: Any, rows: Any) -> Any:
@@ -217,13 +221,21 @@ async def test_what_another_batch_answered_meanwhile_is_not_sent_again(
             return chosen
 
         monkeypatch.setattr(retry_screen, "which_again", while_asked)
-        await actions.retry(screen)
+
+        async def retry() -> None:
+            if place == "home":
+                await home_actions.retry_of(app.home, [service.resolve(FIRST)])
+            else:
+                await actions.retry(results)
+
+        await retry()
         assert app.screen is screen and "The results have changed since." in screen.query_one(StatusLine).said
         monkeypatch.setattr(retry_screen, "which_again", real)
-        view = screen.view
-        await actions.retry(screen)
-        assert screen.view is view and app.screen is screen
-        assert "No request shown needs a retry" in screen.query_one(StatusLine).said
+        view = results.view
+        await retry()
+        assert results.view is view and app.screen is screen
+        none = "No request shown needs a retry" if place == "results" else "Every request has a usable answer now."
+        assert none in screen.query_one(StatusLine).said
 
 
 async def test_a_score_is_of_the_rows_it_was_begun_for(app: BatchtuiApp) -> None:

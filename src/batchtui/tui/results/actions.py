@@ -96,12 +96,12 @@ async def show_groups(screen: ResultsScreen) -> None:
 
 async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
     """Send again what is marked or shown, or the rows of a ``group``."""
-    from batchtui.tui.results.retry import RetryScreen, not_usable, which_again
+    from batchtui.tui.results.retry import RetryScreen, not_usable, stands, which_again
 
     assert screen.view is not None and screen.record is not None
     shown = view = screen.view
     marked, rows = screen.marked, screen.chosen_rows() if group is None else group
-    before = _ended(screen)
+    before = stands(screen.run_records())
     if len(before) != 1:
         # What another batch of the run answered by now is not to be paid again.
         view = await screen.in_thread(screen.service.open_results, screen.local_id, run=True)
@@ -112,18 +112,13 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
         if chosen is None:
             return
         rows = chosen
-    if _ended(screen) != before:
+    if stands(screen.run_records()) != before:
         screen.say(f"The results have changed since. Press {key_of('retry')} again.", level="warn")
         return
     if not rows:
         screen.say(f"No request shown needs a retry; mark rows with {key_of('mark')} to retry usable ones.")
         return
     await screen.app.push_screen_wait(RetryScreen(screen.record, view, rows))
-
-
-def _ended(screen: ResultsScreen) -> list[tuple[str, str, str]]:
-    """The batches of the run, with what changes when one of them has answers."""
-    return [(each.local_id, each.status, each.results) for each in screen.run_records()]
 
 
 async def export(screen: ResultsScreen) -> None:
