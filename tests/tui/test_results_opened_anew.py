@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -188,14 +187,13 @@ async def test_what_was_marked_is_what_is_sent_again(app: BatchtuiApp, gated: Ca
         gate = gated(app.service, "open_results")
         gate.shut()
         screen.run_records = lambda: [screen.record, screen.record]  # type: ignore[method-assign,list-item]
-        sending = asyncio.create_task(actions.retry(screen))
+        screen.action_retry()
         await until(pilot, lambda: gate.waiting)
         screen.view = whole
         gate.open()
         await until(pilot, lambda: isinstance(app.screen, RetryScreen))
         await settled(pilot)
         assert isinstance(app.screen, RetryScreen) and [*app.screen._rows] == [7]
-        sending.cancel()
 
 
 @pytest.mark.parametrize("place", ["results", "home"])
