@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,7 +13,9 @@ import pytest
 from batchtui.results.review import Review, draw
 from batchtui.tui.app import BatchtuiApp
 from batchtui.tui.dialogs import Ask, Choose
+from batchtui.tui.home import actions as home_actions
 from batchtui.tui.results import actions, table
+from batchtui.tui.results import retry as retry_screen
 from batchtui.tui.results import review as review_model
 from batchtui.tui.results.error_groups import GroupsScreen
 from batchtui.tui.results.retry import RetryScreen
@@ -25,7 +26,7 @@ from batchtui.tui.widgets.row_list import RowList
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.labelled import FIRST, ROWS, two_runs
 from tests.tui.waiting import settled, until
-from tests.tui.work import make_app, make_service
+from tests.tui.work import add_batch, answered, make_app, make_service, request
 
 SAMPLE = [f"id:R{number:02}" for number in range(ROWS)]
 
@@ -186,14 +187,53 @@ async def test_what_was_marked_is_what_is_sent_again(app: BatchtuiApp, gated: Ca
         gate = gated(app.service, "open_results")
         gate.shut()
         screen.run_records = lambda: [screen.record, screen.record]  # type: ignore[method-assign,list-item]
-        sending = asyncio.create_task(actions.retry(screen))
+        screen.action_retry()
         await until(pilot, lambda: gate.waiting)
         screen.view = whole
         gate.open()
         await until(pilot, lambda: isinstance(app.screen, RetryScreen))
         await settled(pilot)
         assert isinstance(app.screen, RetryScreen) and [*app.screen._rows] == [7]
-        sending.cancel()
+
+
+@pytest.mark.parametrize("place", ["results", "home"])
+async def test_what_another_batch_answered_meanwhile_is_not_sent_again(
+    app: BatchtuiApp, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    service = app.service
+    answer = [answered("r07", [{"type": "text", "text": "{}"}])]
+    more = {"run": FIRST, "attempt": 1, "local_id": "20261122T120000Z-cccccc"}
+    async with app.run_test(size=(120, 40)) as pilot:
+        results = ResultsScreen(FIRST, run=True)
+        if place == "results":
+            await app.push_screen(results)
+            await until(pilot, lambda: len(results.rows) == ROWS)
+        await settled(pilot)
+        screen = app.screen
+        real = retry_screen.which_again
+
+        async def while_asked(app: Any, rows: Any) -> Any:
+            chosen = await real(app, rows)
+            assert len(chosen) == 1
+            add_batch(service, [request("r07", "Text 7")], answer, **more)
+            return chosen
+
+        monkeypatch.setattr(retry_screen, "which_again", while_asked)
+
+        async def retry() -> None:
+            if place == "home":
+                await home_actions.retry_of(app.home, [service.resolve(FIRST)])
+            else:
+                await actions.retry(results)
+
+        await retry()
+        assert app.screen is screen and "The results have changed since." in screen.query_one(StatusLine).said
+        monkeypatch.setattr(retry_screen, "which_again", real)
+        view = results.view
+        await retry()
+        assert results.view is view and app.screen is screen
+        none = "No request shown needs a retry" if place == "results" else "Every request has a usable answer now."
+        assert none in screen.query_one(StatusLine).said
 
 
 async def test_a_score_is_of_the_rows_it_was_begun_for(app: BatchtuiApp) -> None:

@@ -11,7 +11,7 @@ from batchtui.demo.outcomes import decide
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.try_request import TryScreen
 from tests.tui.new_form import named_template, on_demo, up_to_date
-from tests.tui.waiting import until
+from tests.tui.waiting import settled, until
 
 TEMPLATE = """model = "claude-haiku-5-5"
 max_tokens = 500
@@ -50,6 +50,7 @@ async def test_the_dialog_says_whether_the_answer_fits(tmp_path: Path, odd: str,
         assert isinstance(screen, NewScreen)
         await named_template(pilot, screen, template)
         await until(pilot, lambda: up_to_date(screen) and bool(screen.plan and screen.plan.staging))
+        await settled(pilot)
         await pilot.press("ctrl+t")
         await until(pilot, lambda: isinstance(app.screen, TryScreen))
         await pilot.press("y")

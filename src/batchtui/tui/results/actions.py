@@ -113,13 +113,14 @@ def _answered_since(screen: ResultsScreen, view: View, rows: Sequence[int]) -> l
 
 async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
     """Send again what is marked or shown, or the rows of a ``group``."""
-    from batchtui.tui.results.retry import RetryScreen, not_usable, which_again
+    from batchtui.tui.results.retry import RetryScreen, not_usable, stands, which_again
 
     assert screen.view is not None and screen.record is not None
     shown = view = screen.view
     marked, rows = screen.marked, screen.chosen_rows() if group is None else group
     lacking = sum(map(len, not_usable(shown, rows)))
-    if not screen.run and len(screen.run_records()) != 1:
+    before = stands(screen.run_records())
+    if len(before) != 1:
         # What another batch of the run answered by now is not to be paid again.
         view = await screen.in_thread(screen.service.open_results, screen.local_id, run=True)
         names = {shown.id(row) for row in rows}
@@ -129,6 +130,9 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
         if chosen is None:
             return
         rows = chosen
+    if stands(screen.run_records()) != before:
+        screen.say(f"The results have changed since. Press {key_of('retry')} again.", level="warn")
+        return
     if not rows:
         why = (
             f"A retry has answered {numbers.plural(lacking, 'request')} since"
