@@ -10,9 +10,11 @@ from textual.widgets import Input
 from batchtui.intake.drafts import list_drafts
 from batchtui.service.recipe import RECIPE, Recipe, encode
 from batchtui.tui.dialogs import Choose
+from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
 from batchtui.tui.widgets.status_line import StatusLine
+from tests.tui.new_form import up_to_date
 from tests.tui.test_again_form import FIRST, TEMPLATE, focused
 from tests.tui.test_forms_left import left
 from tests.tui.two_runs import app_with_runs, new_screen
@@ -90,13 +92,13 @@ async def test_what_was_changed_in_it_is_a_draft(tmp_path: Path, key: str, field
         await pilot.press("ctrl+y")
         await until(pilot, lambda: isinstance(app.screen, Choose))
         await pilot.press("enter")
-        await until(pilot, lambda: new_screen(app) is not None)
-        screen = new_screen(app)
-        assert screen is not None and screen.plan is not None
-        assert (
-            screen.query_one(f"#{field}", Input).value == typed and screen.query_one(SourceForm).typed == "run:labels"
-        )
+        await until(pilot, lambda: isinstance(app.screen, NewScreen))
+        screen = app.screen
+        assert isinstance(screen, NewScreen)
+        form, editor = screen.query_one(SourceForm), screen.query_one(TemplateEditor)
+        await until(pilot, lambda: form.typed == "run:labels" and screen.plan is not None)
+        assert screen.query_one(f"#{field}", Input).value == typed
         if key == "a":
-            await until(pilot, lambda: screen.query_one(TemplateEditor).text == TEMPLATE)
-            assert screen.plan.requests == 3 and set(screen.plan.parts[0].models) == {typed}
-            assert screen.batch_title() == f"labels {typed}"
+            await until(pilot, lambda: editor.text == TEMPLATE and up_to_date(screen))
+            assert screen.plan is not None and screen.plan.requests == 3
+            assert set(screen.plan.parts[0].models) == {typed} and screen.batch_title() == f"labels {typed}"
