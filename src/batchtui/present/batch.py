@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from rich.text import Text
@@ -399,27 +399,52 @@ def left(record: BatchRecord, now: datetime) -> str:
     return numbers.left(until - now)
 
 
+class Cost(NamedTuple):
+    """What batches cost or will, in dollars at batch price."""
+
+    usd: Decimal | None
+    """None where nothing of it is known."""
+    guessed: bool
+    """Whether an estimate is in it."""
+    least: bool
+    """Whether there is more to it that has no price or is not told."""
+
+
+def cost_of(record: BatchRecord) -> Cost:
+    """Real cost, or as estimated: the likely one by earlier runs, else the middle; of the low end what has a price."""
+    if record.cost_usd is not None or (record.tally is not None and record.tally.unpriced):
+        return Cost(record.cost_usd, False, at_least(record))
+    estimate = record.estimate
+    if estimate is None or record.status == "refused":
+        return Cost(None, False, False)
+    low, high = estimate.batch_usd
+    if estimate.unpriced:
+        return Cost(low or None, low > 0, True)
+    return Cost(estimate.likely_usd if estimate.likely_usd is not None else (low + high) / 2, True, False)
+
+
+def cost_of_run(records: Iterable[BatchRecord]) -> Cost:
+    """What the batches of a run cost together; what ended without results to download is not estimated."""
+    found = [cost_of(r) for r in records if r.tally is not None or r.cost_usd is not None or r.active or r.results_due]
+    known = [each.usd for each in found if each.usd is not None]
+    total = sum(known, Decimal(0)) if known else None
+    return Cost(total, any(each.guessed for each in found), any(each.least for each in found))
+
+
+def cost_text(cost: Cost, exact: Callable[[Decimal], str] = numbers.usd_cell) -> str:
+    """``$4.12``, an estimate ``~$4.10``, what is known of more ``≥ $4.10``; "" where there is none."""
+    if cost.usd is None:
+        return numbers.NO_PRICE if cost.least else ""
+    if cost.guessed and not cost.least:
+        return numbers.about(cost.usd)
+    return numbers.at_least((numbers.usd_short if cost.guessed else exact)(cost.usd), cost.least)
+
+
 def cost(record: BatchRecord) -> str:
-    """Real cost, or the estimate's middle with a tilde."""
-    if record.cost_usd is not None:
-        return numbers.at_least(numbers.usd_cell(record.cost_usd), at_least(record))
-    if record.status == "refused":
-        return ""
-    if record.tally is not None and record.tally.unpriced:
-        return numbers.NO_PRICE
-    estimated = estimate_of(record)
-    return numbers.about(estimated) if estimated is not None else ""
+    """Real cost, or the estimate with a tilde."""
+    return cost_text(cost_of(record))
 
 
 def at_least(record: BatchRecord) -> bool:
     """Whether its real cost is not known whole."""
-    return record.tally is not None and bool(record.tally.cost_missing)
-
-
-def estimate_of(record: BatchRecord) -> Decimal | None:
-    """Its likely cost by earlier runs, else the middle of its estimate; None without an estimate or a price."""
-    if record.estimate is None or record.estimate.unpriced:
-        return None
-    low, high = record.estimate.batch_usd
-    likely = record.estimate.likely_usd
-    return likely if likely is not None else (low + high) / 2
+    return record.tally is not None and bool(record.tally.cost_missing or record.tally.unpriced)

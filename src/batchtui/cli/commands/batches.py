@@ -21,6 +21,7 @@ from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.present import batch, numbers
+from batchtui.present import plan as plan_words
 from batchtui.present import recipe as recipe_words
 from batchtui.service import Service
 from batchtui.service.recipe import Recipe
@@ -194,7 +195,7 @@ def _results(record: BatchRecord) -> str:
 def _cost_facts(record: BatchRecord) -> Iterator[tuple[str, object]]:
     """What was estimated, and what its results came to."""
     if record.estimate is not None:
-        yield "estimate", numbers.usd_range(record.estimate.batch_usd)
+        yield "estimate", plan_words.estimated(record.estimate)
     tally = record.tally
     if tally is None:
         return

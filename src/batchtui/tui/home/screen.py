@@ -313,7 +313,8 @@ class HomeScreen(BaseScreen[None]):
         needs = batch.needing(wanting)
         facts += [(needs, "bold $text-warning")] if wanting else []
         facts += [(f"{ready} ready", "$text-success")] if ready else []
-        facts += [(numbers.usd(spent), "$foreground 80%")] if spent else []
+        shown = numbers.at_least(numbers.usd(spent), any(map(batch.at_least, mine)))
+        facts += [(shown, "$foreground 80%")] if spent else []
         trouble = {"no key": "no API key found", "wrong key": "API key not accepted"}
         if said := trouble.get(self.service.look_state().trouble):
             facts.insert(0, (said, "bold $text-warning"))
