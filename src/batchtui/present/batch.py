@@ -165,7 +165,40 @@ def deleted_with(records: Sequence[BatchRecord], verdicts: int, *, here: bool, t
         )
     if here and paid:
         lines.append(f"Once deleted here, {numbers.usd(paid)} no longer counts as spending.")
+    if here and any(not r.foreign for r in records):
+        adopted = "; a batch that is adopted again has none" if any(map(at_api, records)) else ""
+        lines.append(f"Requests deleted here can't be restored or retried{adopted}.")
+    if there and not here:
+        lines.append(stays_here(records) + ".")
     return lines
+
+
+def at_api(record: BatchRecord) -> bool:
+    """Whether there is a batch at the API to delete, or to adopt again."""
+    return record.id is not None and record.archived_at is None and record.results != "gone"
+
+
+def stays_here(records: Sequence[BatchRecord]) -> str:
+    """What batches that are deleted at the API only still have."""
+    stored = any(r.results == "stored" or r.partly_here for r in records)
+    return (
+        "The record, the requests and downloaded results stay here"
+        if stored
+        else "Only the record and the requests stay here"
+    )
+
+
+def canceled_with(running: Sequence[BatchRecord], *, retry: str) -> list[str]:
+    """What a cancellation of batches that run or wait means, a sentence each; ``retry`` names the key or the command."""
+    sent = [r for r in running if not r.waiting]
+    few = numbers.plural(len(running) - len(sent), "batch", "batches")
+    open_requests = sum(r.counts.processing or r.requests - r.counts.done for r in running)
+    lines = [f"Up to {numbers.plural(open_requests, 'request')} will have no answer."]
+    if len(sent) < len(running):
+        lines.append(f"{few} still waiting to be sent: dropped, not charged.")
+    if sent:
+        lines.append("Requests that are already processed keep their results and are charged.")
+    return [*lines, f"This can't be undone. Requests without an answer can be retried with {retry}."]
 
 
 def _how_much(records: Sequence[BatchRecord]) -> str:
@@ -188,6 +221,30 @@ def status(record: BatchRecord) -> str:
         partial = f"{record.have:,} of {record.sent_or_counted:,} results downloaded"
         parts.append({"gone": "results gone", "partial": partial}.get(record.results, "results not downloaded"))
     return "ended: " + ", ".join(parts)
+
+
+def waiting_words(records: Sequence[BatchRecord], *, demo: bool = False) -> str:
+    """How batches that wait to be sent are sent in the end, and how to keep them from it."""
+    are, them = ("are", "them") if len(records) > 1 else ("is", "it")
+    ids = [r.local_id for r in records]
+    return (
+        f"{', '.join(ids)} {are} waiting to be sent: batchtui sends {them} when the screen opens, or with the next command "
+        f"that submits or checks batches (submit, again, retry, sync, watch …); batchtui cancel {' '.join(ids)}"
+        f"{' --demo' if demo else ''} drops {them} unsent"
+    )
+
+
+def due_to_send(record: BatchRecord, now: datetime) -> bool:
+    """Whether it waits, and for no later moment: it is sent with the next that is sent or checked."""
+    return record.waiting and (record.next_try_at is None or record.next_try_at <= now)
+
+
+def sent_too(records: Sequence[BatchRecord]) -> str:
+    """What goes out with a submit, as it waits from before: which batches, and what they cost; "" for none."""
+    if not records:
+        return ""
+    costs = cost_text(cost_of_run(records))
+    return f"left waiting earlier and sent too: {titles(records, requests=True)}" + (f", {costs}" if costs else "")
 
 
 def line(record: BatchRecord) -> str:

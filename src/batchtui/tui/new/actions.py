@@ -245,6 +245,7 @@ async def _leave_sent(screen: NewScreen, known: list[BatchRecord], title: str) -
     """Back from the form whose batches are on record, or to be: the draft goes, the template's place is said."""
     if known:
         await screen.drafts.forget()
+        screen.done()
     sent = screen.drafts.sent
     if sent is not None and sent.template_text and not sent.composing:
         _say_where_template_is(screen, known[0])

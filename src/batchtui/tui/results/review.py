@@ -241,16 +241,16 @@ class ReviewModel:
             return
         own = (await self._screen.in_thread(answered, self._screen.view, names, self.field))[row]
         if self.hides(row):
-            found = await self._blind_verdict(names, own)
+            found = await self._blind_verdict(names, row, own)
         else:
-            found = await self._open_verdict(names, verdict, own)
+            found = await self._open_verdict(names, row, verdict, own)
         if found is not None:
             await self._say(review, row, *found, before.note if before is not None else "")
             self._next(review, row)
 
-    async def _blind_verdict(self, names: ValueNames, own: str | None) -> tuple[Judged, str | None] | None:
+    async def _blind_verdict(self, names: ValueNames, row: int, own: str | None) -> tuple[Judged, str | None] | None:
         """The verdict on a hidden answer by the value that you give, and that value; None when that was left."""
-        value = await self._right_value(names, f"What is the right {self._field_shown}?", None)
+        value = await self._right_value(names, f"What is the right {self._field_shown} of {self._called(row)}?", None)
         if value is None:
             return None
         if value and value == own:
@@ -260,19 +260,25 @@ class ReviewModel:
         return "wrong", value or None
 
     async def _open_verdict(
-        self, names: ValueNames, verdict: Judged, own: str | None
+        self, names: ValueNames, row: int, verdict: Judged, own: str | None
     ) -> tuple[Judged, str | None] | None:
         """The verdict on an answer that is shown, and the right value where it has one; None when none was given."""
         if not self._judged:
             return verdict, None
         if verdict == "wrong":
-            value = await self._right_value(names, f"Wrong. What is the right {self._field_shown}?", own)
+            value = await self._right_value(
+                names, f"Wrong. What is the right {self._field_shown} of {self._called(row)}?", own
+            )
             return None if value is None else (verdict, value or None)
         if own is None:
             wrong = key_of("review.wrong")
             self._screen.say(f"This answer is not usable. Press {wrong} to give the right value.", level="warn")
             return None
         return verdict, own
+
+    def _called(self, row: int) -> str:
+        """What a row's answer is called: by now the cursor may be on the next one."""
+        return name_of(self._view.id(row) if self._view is not None else "")
 
     async def note(self) -> None:
         """Write a note on the answer under the cursor; an empty one takes it away."""
@@ -284,7 +290,7 @@ class ReviewModel:
             return
         before = review.of(self._keys[row], self._judged)
         typed = await self._screen.app.push_screen_wait(
-            Ask("Note on this answer", value=before.note if before is not None else "")
+            Ask(f"Note on {self._called(row)}", value=before.note if before is not None else "")
         )
         if typed is not None:
             kept = (before.verdict, before.value) if before is not None else ("", None)
