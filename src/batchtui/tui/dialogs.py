@@ -226,7 +226,8 @@ def ask_delete(records: Sequence[BatchRecord], verdicts: int) -> Choose:
     choices.append(("here", _choice("Here", f"{what}, permanently")))
     if at_service:
         choices.append(("both", _choice("Both", "everything, permanently")))
-    return Choose(f"Delete {batch.titles(records, requests=True)}?", choices, lines=lines)
+    # One below the other without a gap: all that is lost is to be in view beside the choices.
+    return Choose(f"Delete {batch.titles(records, requests=True)}?", choices, lines=["\n".join(lines)] if lines else ())
 
 
 def _choice(what: str, loses: str) -> Content:
