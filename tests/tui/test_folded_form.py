@@ -22,7 +22,7 @@ async def test_the_form_folds_when_its_source_was_read_and_a_key_unfolds_it(tmp_
     table, template = tmp_path / "reviews.csv", tmp_path / "labels.toml"
     table.write_text(TABLE)
     template.write_text(TEMPLATE)
-    async with opened(make_service(tmp_path / "data")) as (_, pilot, screen):
+    async with opened(make_service(tmp_path / "data")) as (app, pilot, screen):
         form, line = screen.query_one(SourceForm), screen.query_one(FoldedForm)
         assert form.display and not line.display
         form.set_template(str(template))
@@ -48,7 +48,10 @@ async def test_the_form_folds_when_its_source_was_read_and_a_key_unfolds_it(tmp_
             return plan(*given, **options)
 
         screen.service.plan = plan_later  # type: ignore[method-assign]
-        await pilot.press("enter", "tab")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.typed.idle)
+        await pilot.press("tab")
+        await until(pilot, lambda: screen.focused is not form.query_one("#source-path"))
         gate.set()
         await until(pilot, lambda: screen.plan is not None)
         await settled(pilot)

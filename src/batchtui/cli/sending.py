@@ -23,7 +23,7 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import Progress
-from batchtui.present import batch, numbers
+from batchtui.present import batch
 from batchtui.present import plan as plan_words
 from batchtui.service import Service
 
@@ -236,7 +236,7 @@ def _write(session: Session, service: Service, records: Sequence[BatchRecord], p
         # All was sent: this is no error of what was asked for.
         advice = f"batchtui results {records[0].local_id} -o FILE writes the results"
         raise StoreError(str(error), advice=advice) from error
-    say(f"{numbers.plural(written, 'result')} written to {place.dest or 'standard output'}")
+    say(written.line(str(place.dest or "standard output")))
 
 
 def _below_ctrl_c() -> None:

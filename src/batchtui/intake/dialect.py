@@ -190,9 +190,10 @@ def _best(rows: list[str], sign: str, *, whole: bool) -> tuple[Dialect, _Look] |
     dialect, look, _ = max(found, key=lambda each: (each.look.fit, each.likely))
     if not look.sure and not sign:
         return None
-    if not dialect.escape and look.sure and is_backslashed(text):
-        escaped = (each for each in found if each.dialect.escape and each.dialect.delimiter == dialect.delimiter)
-        if any(each.look.fit == look.fit and each.look.first != look.first for each in escaped):
+    if look.sure and (dialect.escape or is_backslashed(text)):
+        other_way = (dialect.delimiter, not dialect.escape, True)
+        rivals = (rival for how, rival, _ in found if (how.delimiter, how.escape, how.quotes) == other_way)
+        if any(each.fit == look.fit and each.first != look.first for each in rivals):
             return dialect, msgspec.structs.replace(look, doubtful=True)
     return dialect, look
 

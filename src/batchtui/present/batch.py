@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePath
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord, Counts
+from batchtui.domain.outcome import STANDINGS, USABLE
 from batchtui.domain.work import Progress
 from batchtui.present import numbers
 from batchtui.present.cells import name_of
@@ -338,6 +339,15 @@ def outcome_counts(record: BatchRecord) -> list[tuple[str, int, str]]:
     if t is not None:
         found += [("missing", t.missing, "bad"), ("other", t.unknown + t.unreadable, "bad")]
     return [each for each in found if each[1]]
+
+
+def by_standing(counts: Mapping[str, int]) -> str:
+    """``282 usable, 12 invalid, 6 errored``, of rows counted by standing; "" where all are usable."""
+    kinds: dict[str, int] = {}
+    for each in STANDINGS:
+        kinds[each.title.lower()] = kinds.get(each.title.lower(), 0) + counts.get(each.name, 0)
+    told = [f"{count:,} {word}" for word, count in kinds.items() if count]
+    return ", ".join(told) if any(counts.get(each.name) for each in STANDINGS if each is not USABLE) else ""
 
 
 def counts_text(counts: Sequence[tuple[str, int, str]], room: int = 60) -> Text:

@@ -150,11 +150,11 @@ _SIGNS = (b'"output_config"', b'"tools"', b"\\u00")
 
 
 class AskedReader:
-    """Reads what requests asked for, some lines at a time (``take``), into ``asked``."""
+    """Reads what requests asked for, some lines at a time (``take``), into ``asked``; ``folder`` may hold whole schemas."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.asked = Asked()
-        self._whole = read_pairs(folder)
+        self._whole = read_pairs(folder) if folder is not None else []
         self._numbers: dict[tuple[bytes, bytes, bytes], int] = {(b"", b"", b""): 0}
 
     def take(self, lines: bytes, count: int) -> None:

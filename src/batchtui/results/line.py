@@ -269,7 +269,12 @@ def read_line(line: bytes | memoryview) -> LineFacts:
 
 def message_facts(message: bytes) -> LineFacts:
     """The facts of a message that came by itself, not on a line of results."""
-    return read_line(b'{"custom_id":"","result":{"type":"succeeded","message":' + message + b"}}")
+    return read_line(message_line(message))
+
+
+def message_line(message: bytes) -> bytes:
+    """The line of results that a message would be on."""
+    return b'{"custom_id":"","result":{"type":"succeeded","message":' + message + b"}}"
 
 
 def _read_quickly(line: bytes | memoryview) -> LineFacts:

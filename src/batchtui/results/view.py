@@ -286,15 +286,21 @@ class View(ABC):
             )
         return found
 
-    def counts(self) -> dict[str, int]:
-        """Rows by how they ended (``outcome.STANDINGS``), which add up; and ``all``, ``succeeded``, ``good`` (usable)."""
-        outcomes, flaws = bytes(self.column("outcome")), bytes(self.column("cut"))
+    def counts(self, rows: Sequence[int] | None = None) -> dict[str, int]:
+        """Rows by how they ended (``outcome.STANDINGS``), which add up; and ``all``, ``succeeded``, ``good`` (usable).
+
+        Of ``rows``, or of all.
+        """
+        outcomes, flaws = (
+            bytes(column if rows is None else map(column.__getitem__, rows))
+            for column in (self.column("outcome"), self.column("cut"))
+        )
         found = {name: outcomes.count(code) for code, name in enumerate(OUTCOMES)}
         invalid = flaws.count(INVALID)
-        cut = len(self) - flaws.count(0) - invalid
+        cut = len(flaws) - flaws.count(0) - invalid
         usable = found["succeeded"] - cut - invalid
         ended = {"usable": usable, "cut_short": cut, "invalid": invalid}
-        return {"all": len(self), "good": usable, **ended, **found}
+        return {"all": len(flaws), "good": usable, **ended, **found}
 
     @cached_property
     def unchecked(self) -> Unchecked:

@@ -22,6 +22,7 @@ from batchtui.cli.row_choice import EVERY_ROW, RowChoice, row_options
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord, Tally
 from batchtui.domain.errors import InputError
+from batchtui.domain.outcome import STANDINGS
 from batchtui.present import batch, numbers
 from batchtui.results.export import FORMATS, ExportOptions, check_options
 from batchtui.results.names import split_names
@@ -133,10 +134,10 @@ def results_(
         others=joined,
         **how,
     )
-    if not written and chosen.options and not session.json:
+    if not written.total and chosen.options and not session.json:
         say(f"no result matches {' and '.join(chosen.options)}")
     if place.dest is not None:
-        say(f"{numbers.plural(written, 'result')} written to {place.dest}")
+        say(written.line(str(place.dest)))
     _say_left_out(service, records, skipped=not all_rows, run=run)
     if not run and schema is None:
         _tell(session, records, place)
@@ -212,6 +213,19 @@ def _read_schema(path: Path) -> Schema:
         raise InputError(f"{path} is not a valid JSON Schema: {why}") from error
 
 
+class ResultsWritten(NamedTuple):
+    """Results that were written."""
+
+    total: int
+    standing: str
+    """How they ended, in words; "" where all are usable."""
+
+    def line(self, where: str) -> str:
+        """How many there are, where, and how they ended."""
+        ended = f": {self.standing}" if self.standing else ""
+        return f"{numbers.plural(self.total, 'result')} written to {where}{ended}"
+
+
 class _Counted(NamedTuple):
     """What was written, counted; of a run also how it stands merged, and what all of it cost."""
 
@@ -276,8 +290,8 @@ def write_results(
     schema: Schema | None = None,
     others: Sequence[BatchRecord] = (),
     **how: Unpack[ExportOptions],
-) -> int:
-    """Write results to a file or to standard output; how many there were."""
+) -> ResultsWritten:
+    """Write results to a file or to standard output."""
     dest, format_, how["replace"] = place
     how["note"] = say
     with session.work(dest is not None) as work:
@@ -286,14 +300,29 @@ def write_results(
         if unchecked := batch.unchecked(view.unchecked):
             say(f"warning: {unchecked}; --schema FILE checks by another")
         if dest is None and session.json:
-            return 0
+            return ResultsWritten(0, "")
         how["joined"] = joined = service.join_runs(view, others, work) if others else []
         try:
-            return service.export(view, rows, format_, dest or _stdout(raw), work=work, **how)
+            count = service.export(view, rows, format_, dest or _stdout(raw), work=work, **how)
+            return ResultsWritten(count, _standing(view, rows, format_, count))
         finally:
             for each in joined:
                 each.close()
             sys.stdout.flush()
+
+
+def _standing(view: View, rows: Sequence[int] | None, format_: str, count: int) -> str:
+    """How the rows ended that were written, in words; "" where all are usable, or where they are not just these rows."""
+    counts = view.counts(rows)
+    if format_ in ("jsonl", "files") and count < counts["all"]:
+        counts |= {"missing": 0, "waiting": 0}  # They have no line.
+    if format_ == "files":
+        counts = {name: counts[name] for name in ("usable", "cut_short", "invalid")}
+    written = sum(counts.get(each.name, 0) for each in STANDINGS)
+    told = batch.by_standing(counts)
+    if count > written and told:
+        told += f", {count - written:,} not sent"
+    return told if count >= written else ""
 
 
 def _stdout(raw: bool) -> Any:

@@ -323,12 +323,16 @@ async def unknown(home: HomeScreen, record: BatchRecord) -> None:
 
 async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     """Ask what of these batches (of one run) goes out again, then plan, price and send it.  Raises BatchtuiError."""
-    from batchtui.tui.results.retry import RetryScreen, which_again
+    from batchtui.tui.results.retry import RetryScreen, stands, which_again
 
+    before = stands(home.service.run_of(records[0]))
     # Of the run merged: what another of its batches answered by now is not to be paid again.
     view = await home.in_thread(home.service.open_results, records[0].local_id, run=True)
     rows = await which_again(home.app, await home.in_thread(_not_usable, view, {r.local_id for r in records}))
     if rows is None:
+        return
+    if stands(home.service.run_of(records[0])) != before:
+        home.say("The results have changed since.", advice=f"Press {key_of('retry')} again.", level="warn")
         return
     if not rows:
         home.say("Every request has a usable answer now.", level="good")

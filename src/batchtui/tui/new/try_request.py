@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 import msgspec
@@ -16,6 +16,7 @@ from textual.widgets import Button, Static
 from batchtui import safetext
 from batchtui.domain.plan import Plan
 from batchtui.present import numbers
+from batchtui.present.symbols import GLYPHS
 from batchtui.tui.base import run_task
 from batchtui.tui.bindings import bind, sign_of
 from batchtui.tui.dialogs import DIALOG_CSS, Dialog
@@ -107,12 +108,13 @@ class TryScreen(Dialog[None]):
             pane.display = True
             await pane.show([Section(str(error), getattr(error, "advice", ""), "plain", "bad")])
             return
+        told = await self.in_thread(_judged, line, result.answer, self._plan.staging)
         message = msgspec.json.decode(result.answer)
         tokens = f"{numbers.tokens(result.input_tokens)} in · {numbers.tokens(result.output_tokens)} out"
         cost = numbers.at_least(numbers.usd_request(result.cost_usd), bool(result.cost_missing))
         self.query_one("#try-what", Static).update(
             Content.assemble(
-                (f"{tokens} · {cost}", "bold"), self._projection(result.cost_usd, bool(result.cost_missing))
+                (f"{tokens} · {cost}", "bold"), told, self._projection(result.cost_usd, bool(result.cost_missing))
             )
         )
         pane.display = True
@@ -130,6 +132,17 @@ class TryScreen(Dialog[None]):
         whole = cost / 2 * self._plan.requests
         every = f"all {numbers.plural(self._plan.requests, 'request')}"
         return f"\nIf {every} are like it, the batch costs {'at least' if missing else 'about'} {numbers.usd_short(whole)}."
+
+
+def _judged(line: str, answer: bytes, staging: Path | None) -> Content:
+    """Whether the answer is what was asked for, on a line of its own; nothing where nothing was."""
+    from batchtui.results.lone_answer import judged
+
+    found = judged(line.encode("utf-8", "surrogatepass"), answer, staging)
+    if found is None:
+        return Content("")
+    sign, style = (GLYPHS.good, "$text-success") if found.usable else (GLYPHS.refused, "$text-warning")
+    return Content.styled(f"\n{sign} {safetext.line(found.words, 300)}", style)
 
 
 def _id_of(line: str) -> str:

@@ -69,11 +69,12 @@ async def show_groups(screen: ResultsScreen) -> None:
     """Show the errors of the rows that are shown, grouped; then one group's rows, or send them again."""
     from batchtui.tui.results.error_groups import GroupsScreen
 
-    assert screen.view is not None
-    groups = await screen.in_thread(screen.view.groups, screen.rows)
+    view, among = screen.view, screen.rows
+    assert view is not None
+    groups = await screen.in_thread(view.groups, among)
     if not groups:
-        shown = "Every request shown" if len(screen.rows) < len(screen.view) else "Every request"
-        if screen.rows:
+        shown = "Every request shown" if len(among) < len(view) else "Every request"
+        if among:
             screen.say(f"{shown} has a usable answer.", level="good")
         else:
             screen.say("No results are shown.", level="warn")
@@ -82,29 +83,38 @@ async def show_groups(screen: ResultsScreen) -> None:
     if chosen is None:
         return
     group, again = chosen
-    column = screen.view.column("group")
-    rows = sorted(row for row in screen.rows if column[row] == group.number)
+    if again and screen.view is not view:
+        screen.say(
+            f"The results have changed since. Press {key_of('results.errors')} to group them anew.", level="warn"
+        )
+        return
     screen.show_group(group)
     if again:
-        await retry(screen, rows)
+        column = view.column("group")
+        await retry(screen, sorted(row for row in among if column[row] == group.number))
 
 
 async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
     """Send again what is marked or shown, or the rows of a ``group``."""
-    from batchtui.tui.results.retry import RetryScreen, not_usable, which_again
+    from batchtui.tui.results.retry import RetryScreen, not_usable, stands, which_again
 
     assert screen.view is not None and screen.record is not None
-    view, rows = screen.view, screen.chosen_rows() if group is None else group
-    if not screen.run and len(screen.run_records()) != 1:
+    shown = view = screen.view
+    marked, rows = screen.marked, screen.chosen_rows() if group is None else group
+    before = stands(screen.run_records())
+    if len(before) != 1:
         # What another batch of the run answered by now is not to be paid again.
         view = await screen.in_thread(screen.service.open_results, screen.local_id, run=True)
-        names = {screen.view.id(row) for row in rows}
+        names = {shown.id(row) for row in rows}
         rows = [row for row, name in enumerate(view.ids()) if name in names]
-    if group is not None or not screen.marked:
+    if group is not None or not marked:
         chosen = await which_again(screen.app, not_usable(view, rows))
         if chosen is None:
             return
         rows = chosen
+    if stands(screen.run_records()) != before:
+        screen.say(f"The results have changed since. Press {key_of('retry')} again.", level="warn")
+        return
     if not rows:
         screen.say(f"No request shown needs a retry; mark rows with {key_of('mark')} to retry usable ones.")
         return

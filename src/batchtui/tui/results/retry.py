@@ -94,6 +94,11 @@ def not_usable(view: View, rows: Iterable[int]) -> NotUsable:
     return found
 
 
+def stands(run: Sequence[BatchRecord]) -> list[tuple[str, str, str]]:
+    """How the batches of a run stand: another one, or one that stands otherwise, may have answers that were not there."""
+    return [(record.local_id, record.status, record.results) for record in run]
+
+
 async def which_again(app: App[Any], rows: NotUsable) -> list[int] | None:
     """Which rows to send again: where there are several kinds the person says; None when they leave it."""
     failed, short, invalid, reasons = rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,35 @@ class _Way(NamedTuple):
     """The answers are hidden until they have a verdict."""
 
 
+class ReviewedView(NamedTuple):
+    """A view, and what is known of its run's review."""
+
+    view: View
+    review: Review | None = None
+    """None when nothing was said and nothing drawn yet, or it can't be read."""
+    keys: Sequence[str] = ()
+    """The identities of the view's rows, where there is a review."""
+    trouble: str = ""
+    """What of the review can't be read, in words; "" when all can."""
+
+
+class _Asked(NamedTuple):
+    """The answer that a verdict or a note is asked for, as it was shown then, and what had been said of it."""
+
+    view: View
+    row: int
+    key: str
+    hidden: bool
+    older: bool
+    before: Verdict | None
+    names: ValueNames
+
+    @property
+    def name(self) -> str:
+        """What the answer is called: by now the cursor may be on the next one."""
+        return name_of(self.view.id(self.row))
+
+
 class ReviewModel:
     """What a results screen knows of its run's review; it belongs to one view."""
 
@@ -62,7 +91,7 @@ class ReviewModel:
         self._screen = screen
         self._view: View | None = None
         self._review: Review | None = None
-        self._keys: list[str] = []
+        self._keys: Sequence[str] = ()
         self._rows: dict[str, int] = {}
         self.field: Name | None = None
         """The field that verdicts are about, once one was given; ``run.answer`` is the answer as a whole."""
@@ -71,23 +100,24 @@ class ReviewModel:
         self._older: dict[tuple[int, str], bool] = {}
         self._column = TableColumn(Column("run.review", "Rev", 3), self._cell, "run.review")
 
-    async def open(self, view: View) -> None:
-        """Read the review of a view's run, and the identities of its rows where there is one; before its rows are shown."""
-        self._view, self._review, self._keys, self._rows = view, None, [], {}
-        self._older.clear()
-        self.trouble = ""
-        record = self._screen.record
-        if record is None:
-            return
+    async def read(self, view: View) -> ReviewedView:
+        """The review of a view's run, and the identities of its rows where there is one; before its rows are shown."""
         try:
             folder = view.kept[REVIEW_FOLDER]
             assert isinstance(folder, Path)
             review = await self._screen.in_thread(Review, folder)
-            self.trouble = present.unreadable_verdicts(review.unreadable)
-            if len(review) or review.sample is not None:
-                await self._ready(review, view)
+            trouble = present.unreadable_verdicts(review.unreadable)
+            if not len(review) and review.sample is None:
+                return ReviewedView(view, trouble=trouble)
+            return ReviewedView(view, review, await self._screen.in_thread(identities, view), trouble)
         except BatchtuiError as error:
-            self.trouble = error.with_advice
+            return ReviewedView(view, trouble=error.with_advice)
+
+    def take(self, found: ReviewedView) -> None:
+        """From now on this view is shown; what is hidden in the one before stays so until then."""
+        self._view, self._review, self._keys, self.trouble = found
+        self._rows = {key: row for row, key in enumerate(self._keys) if key}
+        self._older.clear()
 
     async def find_field(self) -> None:
         """Take the sample's field for the one under review, once names are read."""
@@ -97,20 +127,21 @@ class ReviewModel:
             except BatchtuiError as error:
                 self._screen.fail(error)
 
-    async def _ready(self, given: Review | None = None, opened: View | None = None) -> Review:
+    async def _ready(self) -> Review:
         """The review with what a verdict needs.  Raises StoreError."""
-        view, record = opened or self._screen.view, self._screen.record
+        view, record = self._screen.view, self._screen.record
         assert view is not None and record is not None
-        held = given if given is not None else self._review
+        held, keys = self._review, self._keys
         review = held if held is not None else await self._screen.in_thread(self._screen.service.review, record)
-        if self._view is not view or not self._keys:
+        if not keys:
             keys = await self._screen.in_thread(identities, view)
-            self._view, self._keys = view, keys
-            self._rows = {key: row for row, key in enumerate(keys) if key}
         await self._screen.in_thread(review.reload)
-        self._review = review
+        if self._screen.view is not view:  # Opened anew meanwhile.
+            return await self._ready()
+        if review is not self._review or keys is not self._keys:
+            self.take(ReviewedView(view, review, keys, self.trouble))
         sample = review.sample
-        if self.field is None and sample is not None and opened is None:
+        if self.field is None and sample is not None:
             names = await self._screen.in_thread(names_of, view)
             self.field = self._named(names, sample.field)
         return review
@@ -226,31 +257,42 @@ class ReviewModel:
 
     async def judge(self, right: bool) -> None:
         """Say that the answer under the cursor is right or wrong; the same again removes the verdict."""
-        row = self._screen.cursor_row
-        if row is None:
+        asked = await self._asked()
+        if asked is None or self.field is None:
             return
-        review = await self._ready()
-        names = await self._field_known()
-        if names is None or self.field is None:
-            return
-        before = review.of(self._keys[row], self._judged)
+        before, names = asked.before, asked.names
         verdict: Judged = "right" if right else "wrong"
-        if before is not None and before.verdict == verdict and not self.is_older(row):
-            await self._say(review, row, "", None, before.note)
+        if before is not None and before.verdict == verdict and not asked.older:
+            await self._say(asked, "", None, before.note)
             self._screen.say("Verdict removed.")
             return
-        own = (await self._screen.in_thread(answered, self._screen.view, names, self.field))[row]
-        if self.hides(row):
-            found = await self._blind_verdict(names, row, own)
+        own = (await self._screen.in_thread(answered, asked.view, names, self.field))[asked.row]
+        if asked.hidden:
+            found = await self._blind_verdict(asked, own)
         else:
-            found = await self._open_verdict(names, row, verdict, own)
+            found = await self._open_verdict(asked, verdict, own)
         if found is not None:
-            await self._say(review, row, *found, before.note if before is not None else "")
-            self._next(review, row)
+            review = await self._say(asked, *found, before.note if before is not None else "")
+            if self._screen.view is asked.view:
+                self._next(review, asked.row)
 
-    async def _blind_verdict(self, names: ValueNames, row: int, own: str | None) -> tuple[Judged, str | None] | None:
+    async def _asked(self) -> _Asked | None:
+        """The answer under the cursor, once it is known which field is judged; None when there is none, when that was left,
+        or when other results are shown by then.
+        """
+        row, view = self._screen.cursor_row, self._screen.view
+        if row is None or view is None:
+            return None
+        review = await self._ready()
+        names = await self._field_known()
+        if names is None or self._screen.view is not view:
+            return None
+        key = self._keys[row]
+        return _Asked(view, row, key, self.hides(row), self.is_older(row), review.of(key, self._judged), names)
+
+    async def _blind_verdict(self, asked: _Asked, own: str | None) -> tuple[Judged, str | None] | None:
         """The verdict on a hidden answer by the value that you give, and that value; None when that was left."""
-        value = await self._right_value(names, f"What is the right {self._field_shown} of {self._called(row)}?", None)
+        value = await self._right_value(asked.names, f"What is the right {self._field_shown} of {asked.name}?", None)
         if value is None:
             return None
         if value and value == own:
@@ -259,15 +301,13 @@ class ReviewModel:
         self._screen.say(f"Wrong: the model answered {name_of(own or NOT_USABLE)}", level="warn")
         return "wrong", value or None
 
-    async def _open_verdict(
-        self, names: ValueNames, row: int, verdict: Judged, own: str | None
-    ) -> tuple[Judged, str | None] | None:
+    async def _open_verdict(self, asked: _Asked, verdict: Judged, own: str | None) -> tuple[Judged, str | None] | None:
         """The verdict on an answer that is shown, and the right value where it has one; None when none was given."""
         if not self._judged:
             return verdict, None
         if verdict == "wrong":
             value = await self._right_value(
-                names, f"Wrong. What is the right {self._field_shown} of {self._called(row)}?", own
+                asked.names, f"Wrong. What is the right {self._field_shown} of {asked.name}?", own
             )
             return None if value is None else (verdict, value or None)
         if own is None:
@@ -276,25 +316,18 @@ class ReviewModel:
             return None
         return verdict, own
 
-    def _called(self, row: int) -> str:
-        """What a row's answer is called: by now the cursor may be on the next one."""
-        return name_of(self._view.id(row) if self._view is not None else "")
-
     async def note(self) -> None:
         """Write a note on the answer under the cursor; an empty one takes it away."""
-        row = self._screen.cursor_row
-        if row is None:
+        asked = await self._asked()
+        if asked is None:
             return
-        review = await self._ready()
-        if await self._field_known() is None:
-            return
-        before = review.of(self._keys[row], self._judged)
+        before = asked.before
         typed = await self._screen.app.push_screen_wait(
-            Ask(f"Note on {self._called(row)}", value=before.note if before is not None else "")
+            Ask(f"Note on {asked.name}", value=before.note if before is not None else "")
         )
         if typed is not None:
             kept = (before.verdict, before.value) if before is not None else ("", None)
-            await self._say(review, row, kept[0], kept[1], typed.strip()[:LONGEST_NOTE])
+            await self._say(asked, kept[0], kept[1], typed.strip()[:LONGEST_NOTE])
 
     async def _field_known(self) -> ValueNames | None:
         """The names, once it is known which field is judged; None when that was left."""
@@ -319,13 +352,13 @@ class ReviewModel:
             return None if typed is None else label_of(typed[:LONGEST_NOTE]) or ""
         return "" if chosen == _UNKNOWN else chosen
 
-    async def _say(self, review: Review, row: int, verdict: Judged, value: str | None, note: str) -> None:
-        view = self._screen.view
-        assert view is not None
-        line = await self._screen.in_thread(view.raw, row)
+    async def _say(self, asked: _Asked, verdict: Judged, value: str | None, note: str) -> Review:
+        """Keep what was said of the answer that was asked about, whatever is shown by now; returns the review."""
+        review = await self._ready()
+        line = await self._screen.in_thread(asked.view.raw, asked.row)
         said = Verdict(
-            row=self._keys[row],
-            custom_id=view.id(row),
+            row=asked.key,
+            custom_id=asked.view.id(asked.row),
             field=self._judged,
             verdict=verdict,
             value=value,
@@ -334,10 +367,11 @@ class ReviewModel:
             result=hash_of(line),
         )
         await self._screen.in_thread(review.say, said)
-        names = view.kept.get("names")
+        names = self._screen.view.kept.get("names") if self._screen.view is not None else None
         if isinstance(names, ValueNames):
             names.forget_review()
         self._screen.verdict_given()
+        return review
 
     def _next(self, review: Review, row: int) -> None:
         """To the next row of the sample without a verdict, or say what the sample says."""
@@ -372,24 +406,28 @@ class ReviewModel:
             if chosen is None:
                 return
             if chosen == "show":
-                await self._screen.in_thread(review.show_hidden)
+                await self._screen.in_thread((await self._ready()).show_hidden)
                 self._screen.verdict_given()
                 return
             if chosen == "go":
                 names = await self._screen.in_thread(names_of, self._screen.view)
                 self.field = self._named(names, review.sample.field)
-                self._show_sample(review)
+                self._show_sample(await self._ready())
                 return
-        await self._draw(review)
+        await self._draw()
 
-    async def _draw(self, review: Review) -> None:
+    async def _draw(self) -> None:
         from batchtui.tui.results.score import choose_field
 
         view = self._screen.view
         assert view is not None
+        await self._ready()
         names = await self._screen.in_thread(names_of, view)
         usable = await self._screen.in_thread(usable_rows, view)
+        if self._screen.view is not view:
+            return
         rows = [row for row in self._screen.sampled_rows() if usable[row]]
+        keys = [self._keys[row] for row in rows]
         if not rows:
             self._screen.say("No usable answers are shown.", advice="Choose another tab, or clear the filter.")
             return
@@ -404,7 +442,7 @@ class ReviewModel:
             return
         labels = await self._screen.in_thread(answered, view, names, self.field) if way.equal else None
         drawn = draw(
-            [self._keys[row] for row in rows],
+            keys,
             size,
             at=datetime.now(UTC),
             field=self._judged,
@@ -412,8 +450,8 @@ class ReviewModel:
             values=[labels[row] or "" for row in rows] if labels is not None else None,
             blind=way.blind,
         )
+        review = await self._ready()
         await self._screen.in_thread(review.begin, drawn)
-        await self._ready(review)
         self._show_sample(review)
 
     async def _sample_size(self, usable: int) -> int | None:

@@ -146,6 +146,7 @@ async def score(screen: ResultsScreen) -> None:
     if before is not None:
         await _show_score(screen, view, ScoreScreen(before.found, before.made, before.at, before.lacking))
         return
+    rows = None if len(screen.rows) == len(view) else screen.rows
     names = await screen.in_thread(names_of, view)
     field = await choose_field(screen, names, "Score which field?")
     if field is None:
@@ -153,7 +154,6 @@ async def score(screen: ResultsScreen) -> None:
     gold = await choose_gold(screen, view, names, field, record)
     if gold is None:
         return
-    rows = None if len(screen.rows) == len(view) else screen.rows
     found = await screen.in_thread(score_field, view, names, field, gold, rows)
     models = ", ".join(safetext.line(model.removeprefix("claude-"), 40) for model in view.models[:3] if model)
     cost = numbers.at_least(numbers.usd(view.tally.cost_usd), bool(view.tally.cost_missing))
@@ -162,7 +162,9 @@ async def score(screen: ResultsScreen) -> None:
 
 async def _show_score(screen: ResultsScreen, view: View, shown: ScoreScreen) -> None:
     chosen: ScoredRows | None = await screen.app.push_screen_wait(shown)
-    if chosen is not None:
+    if chosen is not None and screen.view is not view:
+        screen.say(f"The results have changed since. Press {key_of('results.score')} to score them anew.", level="warn")
+    elif chosen is not None:
         what, found_rows = chosen
         ordered = await screen.in_thread(sort, view, found_rows, "source")
         # A review goes on in these rows, and its verdicts are gold then: it is scored anew.

@@ -265,10 +265,11 @@ class ResultsScreen(BaseScreen[None]):
         rows_of = await self.in_thread(_rows_by_id, view) if self.view is not None else {}
         if work.stopped or not self.is_attached:
             return
-        await self.reviewing.open(view)
+        review = await self.reviewing.read(view)
         if work.stopped or not self.is_attached:
             return
         columns = self.columns if self.view is not None else usual_columns(view)
+        self.reviewing.take(review)
         self._take_view(view, rows_of)
         self.show_columns(columns)
         self.query_one(TabLine).set_tabs(found_tabs)

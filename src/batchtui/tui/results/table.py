@@ -58,16 +58,17 @@ class TableModel:
         self._screen.say_facts()
 
     async def _names(self) -> tuple[View, ValueNames]:
-        """The view and its names, read now where they are not yet.  Raises BatchtuiError."""
+        """The view that is shown and its names, read now where they are not yet.  Raises BatchtuiError."""
         view = self._screen.view
         assert view is not None
-        return view, await self._screen.in_thread(names_of, view, work_for(self._screen))
+        names = await self._screen.in_thread(names_of, view, work_for(self._screen))
+        return (view, names) if self._screen.view is view else await self._names()
 
     async def choose_columns(self) -> None:
         """Choose, order and hide columns, and remember them for the run."""
         from batchtui.tui.results.column_choice import ColumnsScreen
 
-        view, names = await self._names()
+        _, names = await self._names()
         shown = [each.name for each in self._screen.columns]
         listed = sorted(names, key=lambda name: shown.index(name.full) if name.full in shown else len(shown))
         chosen: list[str] | None = await self._screen.app.push_screen_wait(
@@ -76,6 +77,7 @@ class TableModel:
         if chosen is None or chosen == shown:
             return
         remember(self._screen.service.data, self._run, chosen)
+        view, names = await self._names()
         self._screen.show_columns(await self._screen.in_thread(table_columns, view, names, chosen))
 
     async def open_counts(self) -> None:

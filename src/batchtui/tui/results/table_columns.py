@@ -152,7 +152,7 @@ def table_columns(view: View, names: ValueNames, chosen: Sequence[str] = ()) -> 
     """The columns by name, or where none is chosen by what there is.  For a thread; raises StoreError."""
     found = [name for each in chosen if (name := names.find(each)) is not None]
     if found:
-        return tuple(_ranked([_made(names, name) for name in found]))
+        return tuple(_ranked([_made(view, names, name) for name in found]))
     return _by_what_there_is(view, names)
 
 
@@ -160,9 +160,11 @@ def _by_what_there_is(view: View, names: ValueNames) -> tuple[TableColumn, ...]:
     usable = view.counts()["good"]
     often = {field.path for field in names.fields.names if field.rows * 4 >= max(1, usable)}
     fields = [
-        _made(names, name) for name in names.answers[:200] if name.key in often and not name.key.startswith("tool[")
+        _made(view, names, name)
+        for name in names.answers[:200]
+        if name.key in often and not name.key.startswith("tool[")
     ]
-    own = [_made(names, name) for name in names.own[:200] if not is_id_column(view, names.column(name))]
+    own = [_made(view, names, name) for name in names.own[:200] if not is_id_column(view, names.column(name))]
     if not fields and not own:
         return usual_columns(view)
     long = [each for each in (*fields, *own) if each.column.flex]
@@ -209,7 +211,7 @@ def _at(each: TableColumn, priority: int) -> TableColumn:
     return TableColumn(column, each.cell, each.name, each.answered)
 
 
-def _made(names: ValueNames, name: Name) -> TableColumn:
+def _made(view: View, names: ValueNames, name: Name) -> TableColumn:
     if name.scope == "run":
         return USUAL.get(name.full) or (ATTEMPT if name.key == "attempt" else _said(name))
     values = names.column(name)
@@ -227,7 +229,12 @@ def _made(names: ValueNames, name: Name) -> TableColumn:
         widest = sizes[math.ceil((len(sizes) - 1) * 0.95)] if sizes else 4
         width = max(min(cell_len(title), 14), min(widest, 18), 4)
         column = Column(name.full, title, width, align="right" if number else "left")
-    return TableColumn(column, lambda view, row: _value(values, row.number), name.full, name.scope == "answer")
+
+    def cell(shown: View, row: ResultRow) -> Cell:
+        # Of results that were opened anew nothing is known yet: a row's number means another one there.
+        return _value(values, row.number) if shown is view else ""
+
+    return TableColumn(column, cell, name.full, name.scope == "answer")
 
 
 def _value(values: ValueColumn, row: int) -> Cell:
