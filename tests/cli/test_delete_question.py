@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batchtui.cli.session import Session
@@ -27,8 +28,18 @@ def test_what_goes_is_named_by_title_once_a_run() -> None:
         "Deleting here also deletes 12 verdicts of your review.",
         "The results of 1 batch are not downloaded: once deleted at the API, they are lost.",
         "Once deleted here, $0.50 no longer counts as spending.",
+        "Requests deleted here can't be restored or retried; a batch that is adopted again has none.",
     ]
-    assert batch.deleted_with(run, 12, here=False, there=True) == []
+    assert batch.deleted_with(run, 12, here=False, there=True) == [
+        "The record, the requests and downloaded results stay here."
+    ]
+    assert batch.deleted_with([due], 0, here=False, there=True)[1:] == ["Only the record and the requests stay here."]
+    unsent = record(local_id="g", id=None, status="refused")
+    assert batch.deleted_with([unsent], 0, here=True, there=False) == [
+        "Requests deleted here can't be restored or retried."
+    ]
+    adopted = record(local_id="h", foreign=True)
+    assert batch.deleted_with([adopted], 0, here=True, there=False) == []
     some = record(local_id="e", status="ended", results="partial", have=40, requests=50)
     gone = record(local_id="f", status="ended", results="gone", have=5, requests=10)
     assert batch.deleted_with([run[0], due, some, gone], 0, here=True, there=True) == [
@@ -37,8 +48,10 @@ def test_what_goes_is_named_by_title_once_a_run() -> None:
         "The results of 1 batch are not downloaded: once deleted at the API, they are lost.",
         "The results of 1 batch (40 of 50) are partially downloaded: once deleted at the API, the others are lost.",
         "Once deleted here, $0.50 no longer counts as spending.",
+        "Requests deleted here can't be restored or retried; a batch that is adopted again has none.",
     ]
     choices = dict(ask_delete([some], 0)._choices)
+    assert "permanently" in str(choices["here"])
     assert "downloaded results stay here" in str(choices["there"]) and "results" in str(choices["here"])
 
 
@@ -54,6 +67,30 @@ def test_the_command_line_asks_by_title_and_says_what_goes_too(
     assert said.code == 2 and len(call("list", "--json").json) == 3
     assert asked == ["Delete labels (3 batches, 9 requests) here and at the API?  This can't be undone."]
     assert "Deleting here also deletes the downloaded results of 3 batches." in said.err
+    assert "can't be restored or retried" in said.err
+    assert "downloaded results stay here." in call("delete", "labels", "--there").err
+
+
+def test_both_faces_say_what_a_cancellation_costs(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, waits = (
+        record(local_id="a", requests=7, status="in_progress"),
+        record(local_id="b", requests=5, status="submitting", intent_at=None),
+    )
+    charged = "Requests that are already processed keep their results and are charged."
+    retried = "This can't be undone. Requests without an answer can be retried with R."
+    assert batch.canceled_with([runs], retry="R") == ["Up to 7 requests will have no answer.", charged, retried]
+    assert batch.canceled_with([waits], retry="R") == [
+        "Up to 5 requests will have no answer.",
+        "1 batch still waiting to be sent: dropped, not charged.",
+        retried,
+    ]
+    assert len(batch.canceled_with([runs, waits], retry="R")) == 4
+    call.demo.demo.store.options = msgspec.structs.replace(call.demo.demo.store.options, duration=900.0)
+    call("submit", call.source(3), "--title", "labels", "--yes")
+    monkeypatch.setattr(Session, "asks", True)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    said = call("cancel", "labels").err
+    assert "Up to 3 requests will have no answer." in said and charged in said and "with batchtui retry." in said
 
 
 def test_the_screens_question_says_how_many_more_however_long_the_titles() -> None:

@@ -288,4 +288,5 @@ def test_a_submit_beyond_the_queue_says_who_sends_the_rest(call: Caller, own_fol
     with (own_folders / "config" / "config.toml").open("a") as config:
         config.write("[limits]\nmax_requests = 1\nqueue = 1\n")
     said = call("submit", call.source(2), "--yes")
-    assert said.code == 0 and "waiting batches are sent by batchtui sync or watch" in said.err, said.err
+    assert said.code == 0 and "is waiting to be sent: batchtui sends it when the screen opens" in said.err
+    assert "(submit, again, retry, sync, watch …)" in said.err and "do not submit again" in said.err

@@ -135,7 +135,7 @@ def test_the_arrow_says_whether_the_largest_comes_first(model: HomeModel, sort: 
     model.arrange(NOW)
     values = {
         "requests": [g.requests for g in model.groups],
-        "cost": [g.cost[0] or 0 for g in model.groups],
+        "cost": [g.cost.usd or 0 for g in model.groups],
         "name": [title.lower() for title in titles(model)],
         "done": [
             sum(r.counts.done for r in g.records) / (sum(r.counts.total for r in g.records) or 1) for g in model.groups

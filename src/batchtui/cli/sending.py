@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -22,11 +23,15 @@ from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError, SourceChanged, StoreError
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import Progress
+from batchtui.present import batch
 from batchtui.present import plan as plan_words
 from batchtui.service import Service
 
 if TYPE_CHECKING:
     from batchtui.cli.place import Destination
+
+
+_NOT_SENT = "these requests were not sent"
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,9 +96,16 @@ def send_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _gathered(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Callable[..., Any]:
     @functools.wraps(command)
-    def call(*args: Any, **given: Any) -> Any:
+    def call(session: Session, *args: Any, **given: Any) -> Any:
         mine = {name: given.pop(name) for name in Sending.__struct_fields__ if name in given}
-        return command(*args, sending=Sending(**mine), **given)
+        try:
+            return command(session, *args, sending=Sending(**mine), **given)
+        except (KeyboardInterrupt, click.Abort):
+            if not session.sending:
+                _below_ctrl_c()
+                say(_NOT_SENT)
+            # Where it is no KeyboardInterrupt any more click writes no empty line.
+            raise click.Abort from None
 
     for option in reversed(options):
         call = option(call)
@@ -134,8 +146,21 @@ def warn_of_unclear(service: Service, plan: Plan, sending: Sending) -> str:
     return f" at {at}"
 
 
+def say_sent_too(service: Service) -> None:
+    """Say what waits from before, as it is sent with a plan that is agreed to."""
+    now = service.context.clock()
+    earlier = [r for r in service.records() if batch.due_to_send(r, now) and service.context.mine(r)]
+    if earlier:
+        ids = " ".join(r.local_id for r in earlier)
+        say(
+            batch.sent_too(earlier),
+            f"batchtui cancel {ids}{' --demo' if service.is_demo else ''} drops what is not wanted",
+        )
+
+
 def agreed_to(session: Session, service: Service, plan: Plan, blocked: str | None, sending: Sending) -> bool:
     """Whether a plan is to be sent: what costs money asks first; what max_cost stops needs a person's yes to exactly that."""
+    say_sent_too(service)
     when = warn_of_unclear(service, plan, sending)
     if blocked:
         agreed = session.asks and session.confirm(f"{blocked}.  Send anyway{when}?")
@@ -170,13 +195,15 @@ def send(
     how = {"note": sending.note, "again": sending.allow_duplicate, "send_now": sending.send_now, **how}
     wait = sending.wait or place is not None
     held = not sending.send_now and bool(service.unclear_before(plan))
-    before = {r.local_id for r in service.records()}
+    before = set(_on_record(service))
+    session.sending = True
     try:
         records = session.run(
             lambda: _follow(session, service, functools.partial(service.submit, plan, **how), wait, held), service
         )
     except KeyboardInterrupt:
-        _say_what_goes_on([r for r in service.records() if r.local_id not in before])
+        _below_ctrl_c()
+        _say_what_goes_on([r for i, r in _on_record(service).items() if i not in before], session.demo)
         raise
     except SourceChanged:
         service.discard(plan)
@@ -191,8 +218,9 @@ def send(
         _write(session, service, records, place)
     if session.json:
         print_json({"run": records[0].run if records else None, "batches": records})
-    if any(r.waiting for r in records):
-        say("waiting batches are sent by batchtui sync or watch, or while batchtui runs; do not submit again")
+    waiting = [r for r in records if r.waiting]
+    if waiting:
+        say(f"{batch.waiting_words(waiting, demo=session.demo)}; do not submit again")
         if session.troubles:
             return StoreError.exit_code
     return words.exit_code(records, waited=wait, strict=sending.strict)
@@ -211,8 +239,21 @@ def _write(session: Session, service: Service, records: Sequence[BatchRecord], p
     say(written.line(str(place.dest or "standard output")))
 
 
-def _say_what_goes_on(records: list[BatchRecord]) -> None:
-    """After an interrupt: what runs at the API all the same, and what still waits here."""
+def _below_ctrl_c() -> None:
+    """Go on in a line of its own, below what a terminal shows of Ctrl-C."""
+    if sys.stderr.isatty():
+        say("")
+
+
+def _on_record(service: Service) -> dict[str, BatchRecord]:
+    """All batches that are on record, and those of confirmed plans whose folders are not made yet."""
+    return {r.local_id: r for r in (*service.parts.committer.pending(), *service.records())}
+
+
+def _say_what_goes_on(records: list[BatchRecord], demo: bool) -> None:
+    """After an interrupt: what runs at the API all the same, and what still waits here; or that there is nothing."""
+    if not records:
+        say(_NOT_SENT)
     waiting = [r for r in records if r.waiting]
     due = [r for r in records if r.results_due]
     doubtful = [r for r in records if r.status == "unconfirmed"]
@@ -224,7 +265,7 @@ def _say_what_goes_on(records: list[BatchRecord]) -> None:
     if running:
         say(f"{words.ids(running)} is still running: batchtui watch follows it, batchtui cancel stops it")
     if waiting:
-        say(f"{words.ids(waiting)} is waiting to be sent: batchtui sync sends it, batchtui cancel cancels it")
+        say(batch.waiting_words(waiting, demo=demo))
 
 
 @contextlib.asynccontextmanager
@@ -272,7 +313,10 @@ async def _follow(
         patience = words.SETTLE_PATIENCE
         until = max((r.next_try_at for r in sent if held and r.waiting and r.next_try_at), default=None)
         if until is not None:
-            say(f"waiting until {until:%H:%M} UTC; Ctrl-C leaves the batch waiting, and batchtui sync sends it then")
+            say(
+                f"waiting until {until:%H:%M} UTC; Ctrl-C leaves the batch waiting, and the first command after that which "
+                "submits or checks batches sends it, or the screen"
+            )
             patience += (until - service.context.clock()).total_seconds()
         else:
             say("no clear reply; checking whether the batch was created …")

@@ -18,9 +18,11 @@ import click
 from batchtui import paths, safetext
 from batchtui.cli.options import data_dir_option, log_option, profile_option
 from batchtui.cli.output import end_soon, say
+from batchtui.domain.errors import StoreError
 from batchtui.domain.work import Progress, Work
+from batchtui.present import batch
 from batchtui.service import Service
-from batchtui.service.events import Transfer, Trouble
+from batchtui.service.events import RecordChanged, Transfer, Trouble
 from batchtui.service.service_thread import close_loop
 
 T = TypeVar("T")
@@ -41,6 +43,10 @@ class Session:
     lines_only: bool = False
     """True where nothing is to be drawn over."""
     stop: threading.Event = field(default_factory=threading.Event)
+    sending: bool = False
+    """True from the moment on in which something new may be sent."""
+    tells: set[str] = field(default_factory=set)
+    """Batches whose sending the verb itself tells of."""
     troubles: list[str] = field(default_factory=list)
     """What the service told of that nobody waited for."""
     _close: list[Callable[[], None]] = field(default_factory=list)
@@ -76,7 +82,7 @@ class Session:
             # One loop for all of a call: what the service made on it must not meet another.
             self._loop = loop = asyncio.new_event_loop()
             self._close.insert(0, lambda: _end(loop, service))
-        with TransferBars(service, self.bars), self._troubles(service):
+        with TransferBars(service, self.bars), self._troubles(service), self._sent_too(service):
             return self._loop.run_until_complete(self._main(work))
 
     async def _main(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -114,6 +120,27 @@ class Session:
             if record is None or record.status != "refused":  # A refused record's own line says why.
                 self.troubles.append(event.message)
                 say(f"warning: {event.message}", event.advice)
+
+        end = service.subscribe(hear)
+        try:
+            yield
+        finally:
+            end()
+
+    @contextlib.contextmanager
+    def _sent_too(self, service: Service) -> Iterator[None]:
+        """Say of batches that waited from before that they were sent meanwhile."""
+        waiting: set[str] = set()
+        with contextlib.suppress(StoreError):  # Whoever needs the records is told.
+            waiting = {r.local_id for r in service.records() if r.waiting}
+
+        def hear(event: object) -> None:
+            if not isinstance(event, RecordChanged) or event.record.local_id not in waiting - self.tells:
+                return
+            record = event.record
+            if record.id is not None or record.status == "unconfirmed":
+                self.tells.add(record.local_id)
+                say(f"also sent, left waiting earlier: {batch.line(record)}")
 
         end = service.subscribe(hear)
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -21,6 +23,38 @@ CUT_CODES = {name: code for code, name in enumerate(CUT_SHORT)}
 FLAWS = (*CUT_SHORT, "invalid")
 """Why a succeeded answer is not usable: it is cut short, or whole and not the JSON, or not within the schema, asked for."""
 INVALID = FLAWS.index("invalid")
+
+
+class CutAdvice(NamedTuple):
+    """What to change before an answer that was cut short is asked for again."""
+
+    words: str
+    change: str
+    """The option of ``retry`` that does it, as far as one does."""
+
+
+_CUT_ADVICE = {
+    "max_tokens": CutAdvice("raise max_tokens", "--set max_tokens=…"),
+    "refusal": CutAdvice("change the prompt or the model", "--set model=…"),
+    "pause_turn": CutAdvice("make the task simpler", ""),
+    "model_context_window_exceeded": CutAdvice("shorten the prompt, or change the model", "--set model=…"),
+    "empty": CutAdvice("retry as is, or change the prompt", ""),
+}
+_SEVERAL = CutAdvice("each reason needs another change", "--set KEY=VALUE")
+
+
+def cut_advice(reasons: Iterable[int]) -> CutAdvice:
+    """What to change where answers are cut short for these reasons (numbers in CUT_SHORT): that of each kind when it is one."""
+    found = {_CUT_ADVICE[CUT_SHORT[code]] for code in set(reasons)}
+    return found.pop() if len(found) == 1 else _SEVERAL
+
+
+def cut_reasons(reasons: Iterable[int]) -> str:
+    """Why answers are cut short (numbers in CUT_SHORT), the most frequent first: ``2 max_tokens, 1 refusal``; of one kind
+    its name alone.
+    """
+    counts = Counter(reasons).most_common()
+    return ", ".join(f"{n:,} {CUT_SHORT[code]}" if len(counts) > 1 else CUT_SHORT[code] for code, n in counts)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

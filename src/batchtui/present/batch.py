@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from rich.text import Text
@@ -166,7 +166,40 @@ def deleted_with(records: Sequence[BatchRecord], verdicts: int, *, here: bool, t
         )
     if here and paid:
         lines.append(f"Once deleted here, {numbers.usd(paid)} no longer counts as spending.")
+    if here and any(not r.foreign for r in records):
+        adopted = "; a batch that is adopted again has none" if any(map(at_api, records)) else ""
+        lines.append(f"Requests deleted here can't be restored or retried{adopted}.")
+    if there and not here:
+        lines.append(stays_here(records) + ".")
     return lines
+
+
+def at_api(record: BatchRecord) -> bool:
+    """Whether there is a batch at the API to delete, or to adopt again."""
+    return record.id is not None and record.archived_at is None and record.results != "gone"
+
+
+def stays_here(records: Sequence[BatchRecord]) -> str:
+    """What batches that are deleted at the API only still have."""
+    stored = any(r.results == "stored" or r.partly_here for r in records)
+    return (
+        "The record, the requests and downloaded results stay here"
+        if stored
+        else "Only the record and the requests stay here"
+    )
+
+
+def canceled_with(running: Sequence[BatchRecord], *, retry: str) -> list[str]:
+    """What a cancellation of batches that run or wait means, a sentence each; ``retry`` names the key or the command."""
+    sent = [r for r in running if not r.waiting]
+    few = numbers.plural(len(running) - len(sent), "batch", "batches")
+    open_requests = sum(r.counts.processing or r.requests - r.counts.done for r in running)
+    lines = [f"Up to {numbers.plural(open_requests, 'request')} will have no answer."]
+    if len(sent) < len(running):
+        lines.append(f"{few} still waiting to be sent: dropped, not charged.")
+    if sent:
+        lines.append("Requests that are already processed keep their results and are charged.")
+    return [*lines, f"This can't be undone. Requests without an answer can be retried with {retry}."]
 
 
 def _how_much(records: Sequence[BatchRecord]) -> str:
@@ -189,6 +222,30 @@ def status(record: BatchRecord) -> str:
         partial = f"{record.have:,} of {record.sent_or_counted:,} results downloaded"
         parts.append({"gone": "results gone", "partial": partial}.get(record.results, "results not downloaded"))
     return "ended: " + ", ".join(parts)
+
+
+def waiting_words(records: Sequence[BatchRecord], *, demo: bool = False) -> str:
+    """How batches that wait to be sent are sent in the end, and how to keep them from it."""
+    are, them = ("are", "them") if len(records) > 1 else ("is", "it")
+    ids = [r.local_id for r in records]
+    return (
+        f"{', '.join(ids)} {are} waiting to be sent: batchtui sends {them} when the screen opens, or with the next command "
+        f"that submits or checks batches (submit, again, retry, sync, watch …); batchtui cancel {' '.join(ids)}"
+        f"{' --demo' if demo else ''} drops {them} unsent"
+    )
+
+
+def due_to_send(record: BatchRecord, now: datetime) -> bool:
+    """Whether it waits, and for no later moment: it is sent with the next that is sent or checked."""
+    return record.waiting and (record.next_try_at is None or record.next_try_at <= now)
+
+
+def sent_too(records: Sequence[BatchRecord]) -> str:
+    """What goes out with a submit, as it waits from before: which batches, and what they cost; "" for none."""
+    if not records:
+        return ""
+    costs = cost_text(cost_of_run(records))
+    return f"left waiting earlier and sent too: {titles(records, requests=True)}" + (f", {costs}" if costs else "")
 
 
 def line(record: BatchRecord) -> str:
@@ -409,27 +466,52 @@ def left(record: BatchRecord, now: datetime) -> str:
     return numbers.left(until - now)
 
 
+class Cost(NamedTuple):
+    """What batches cost or will, in dollars at batch price."""
+
+    usd: Decimal | None
+    """None where nothing of it is known."""
+    guessed: bool
+    """Whether an estimate is in it."""
+    least: bool
+    """Whether there is more to it that has no price or is not told."""
+
+
+def cost_of(record: BatchRecord) -> Cost:
+    """Real cost, or as estimated: the likely one by earlier runs, else the middle; of the low end what has a price."""
+    if record.cost_usd is not None or (record.tally is not None and record.tally.unpriced):
+        return Cost(record.cost_usd, False, at_least(record))
+    estimate = record.estimate
+    if estimate is None or record.status == "refused":
+        return Cost(None, False, False)
+    low, high = estimate.batch_usd
+    if estimate.unpriced:
+        return Cost(low or None, low > 0, True)
+    return Cost(estimate.likely_usd if estimate.likely_usd is not None else (low + high) / 2, True, False)
+
+
+def cost_of_run(records: Iterable[BatchRecord]) -> Cost:
+    """What the batches of a run cost together; what ended without results to download is not estimated."""
+    found = [cost_of(r) for r in records if r.tally is not None or r.cost_usd is not None or r.active or r.results_due]
+    known = [each.usd for each in found if each.usd is not None]
+    total = sum(known, Decimal(0)) if known else None
+    return Cost(total, any(each.guessed for each in found), any(each.least for each in found))
+
+
+def cost_text(cost: Cost, exact: Callable[[Decimal], str] = numbers.usd_cell) -> str:
+    """``$4.12``, an estimate ``~$4.10``, what is known of more ``≥ $4.10``; "" where there is none."""
+    if cost.usd is None:
+        return numbers.NO_PRICE if cost.least else ""
+    if cost.guessed and not cost.least:
+        return numbers.about(cost.usd)
+    return numbers.at_least((numbers.usd_short if cost.guessed else exact)(cost.usd), cost.least)
+
+
 def cost(record: BatchRecord) -> str:
-    """Real cost, or the estimate's middle with a tilde."""
-    if record.cost_usd is not None:
-        return numbers.at_least(numbers.usd_cell(record.cost_usd), at_least(record))
-    if record.status == "refused":
-        return ""
-    if record.tally is not None and record.tally.unpriced:
-        return numbers.NO_PRICE
-    estimated = estimate_of(record)
-    return numbers.about(estimated) if estimated is not None else ""
+    """Real cost, or the estimate with a tilde."""
+    return cost_text(cost_of(record))
 
 
 def at_least(record: BatchRecord) -> bool:
     """Whether its real cost is not known whole."""
-    return record.tally is not None and bool(record.tally.cost_missing)
-
-
-def estimate_of(record: BatchRecord) -> Decimal | None:
-    """Its likely cost by earlier runs, else the middle of its estimate; None without an estimate or a price."""
-    if record.estimate is None or record.estimate.unpriced:
-        return None
-    low, high = record.estimate.batch_usd
-    likely = record.estimate.likely_usd
-    return likely if likely is not None else (low + high) / 2
+    return record.tally is not None and bool(record.tally.cost_missing or record.tally.unpriced)

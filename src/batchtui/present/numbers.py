@@ -159,6 +159,17 @@ def usd_range(pair: tuple[Decimal, Decimal]) -> str:
     return f"{low}–{high.removeprefix('$')}"
 
 
+UNKNOWN = "unknown"
+"""What stands for an estimate of which no part is known."""
+
+
+def estimated(pair: tuple[Decimal, Decimal], unpriced: bool) -> str:
+    """An estimated cost: a range; where a model has no price ``at least $3.10–4.80``, that of the others, or ``unknown``."""
+    if not unpriced:
+        return usd_range(pair)
+    return f"at least {usd_range(pair).removeprefix('~')}" if pair[1] else UNKNOWN
+
+
 def about(value: Decimal) -> str:
     """An estimate in one figure: ``~$3.10``."""
     shown = usd_short(value)

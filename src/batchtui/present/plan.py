@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchtui import safetext
-from batchtui.domain.plan import Plan, Problem
+from batchtui.domain.plan import Estimate, Plan, Problem
 from batchtui.present import batch, numbers
 
 if TYPE_CHECKING:
@@ -20,17 +20,32 @@ def batches(plan: Plan) -> str:
 
 
 def cost(plan: Plan) -> str:
-    """The estimated cost at batch price, with the likely one where earlier runs tell it; a part without a price is said."""
-    likely = plan.estimate.likely_usd
-    known = numbers.usd_range(plan.estimate.batch_usd) + (f", {numbers.likely(likely)}" if likely is not None else "")
-    if not plan.estimate.unpriced:
-        return known
-    return f"{known} and models without a price" if plan.estimate.batch_usd[1] else "an unknown cost"
+    """The estimated cost at batch price, with the likely one where earlier runs tell it: ``at least …`` where a model has
+    no price, ``an unknown cost`` where none has.
+    """
+    if not cost_known(plan):
+        return "an unknown cost"
+    return ", ".join(filter(None, (estimated(plan.estimate), likely(plan.estimate))))
+
+
+def cost_known(plan: Plan) -> bool:
+    """False when no model of the plan has a price."""
+    return estimated(plan.estimate) != numbers.UNKNOWN
+
+
+def estimated(estimate: Estimate) -> str:
+    """An estimate's cost at batch price: ``$3.10–4.80``, ``at least $3.10–4.80``, ``unknown``."""
+    return numbers.estimated(estimate.batch_usd, bool(estimate.unpriced))
+
+
+def likely(estimate: Estimate) -> str:
+    """What earlier runs say it will cost; "" where there were none, or where a model has no price."""
+    return "" if estimate.unpriced else numbers.likely(estimate.likely_usd)
 
 
 def standard(plan: Plan) -> str:
     """The estimated cost of the same requests at standard price."""
-    return f"{numbers.usd_range(plan.estimate.standard_usd)} standard"
+    return f"{numbers.estimated(plan.estimate.standard_usd, bool(plan.estimate.unpriced))} standard"
 
 
 def tokens(plan: Plan) -> str:
@@ -61,7 +76,7 @@ def unpriced(plan: Plan) -> str:
     """That models have no price, "" when all have one."""
     names = [safetext.line(name, 40) for name in plan.estimate.unpriced]
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    rest = ": not in the cost" if plan.estimate.batch_usd[1] else ""
+    rest = ": not in the cost" if cost_known(plan) else ""
     return f"no price for {', '.join(names[:4])}{more}{rest}" if names else ""
 
 
@@ -122,7 +137,7 @@ def plan_lines(plan: Plan) -> list[str]:
             + ("; they are kept with the batch" if plan.skipped_kept and plan.ok else "")
         )
     lines.append(f"tokens: {tokens(plan)} ({calibration(plan)})")
-    if plan.estimate.unpriced and not plan.estimate.batch_usd[1]:
+    if not cost_known(plan):
         lines.append(f"cost: unknown: {unpriced(plan)}")
     else:
         lines.append(f"cost: {cost(plan)} at batch price ({standard(plan)})")

@@ -41,7 +41,8 @@ def spending(records: Iterable[BatchRecord], now: datetime) -> Spending:
     by_day: dict[str, Decimal] = {}
     unpriced = at_least = 0
     for record in records:
-        if record.tally is not None and record.tally.unpriced:
+        told = record.tally or (record.estimate if record.active else None)
+        if told is not None and told.unpriced:
             unpriced += 1
         if record.tally is not None and record.tally.cost_missing:
             at_least += 1

@@ -187,6 +187,7 @@ class BatchtuiApp(Guard, App[int]):
         if not gc.isenabled():
             gc.freeze()
             gc.enable()
+        sent_too = self.home.left_waiting()
         self.service_thread.start()
         self._look()
         if not self.is_headless:
@@ -203,6 +204,7 @@ class BatchtuiApp(Guard, App[int]):
                 else "",
                 level="warn",
             )
+        self.home.say_sent_too(sent_too)
 
     @property
     def home(self) -> HomeScreen:

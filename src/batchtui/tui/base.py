@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.await_complete import AwaitComplete
@@ -135,10 +136,29 @@ class BaseScreen(Guard, DismissOnce, Screen[R]):
 
     def say_below(self, message: str, *, advice: str = "", level: str = "info") -> None:
         """Show a sentence on the screen beneath, before this one is left."""
-        screens = [each for each in self.app.screen_stack if isinstance(each, BaseScreen)]
-        beneath = screens[: screens.index(self)] if self in screens else screens
-        if beneath:
+        if beneath := self._beneath:
+            beneath[-1].heard[type(self)] = message
             beneath[-1].say(message, advice=advice, level=level)
+
+    def done(self) -> None:
+        """What a screen of this kind said beneath when it was left is over: done now, it is true no more."""
+        for each in self._beneath:
+            each.unsay(each.heard.pop(type(self), ""))
+
+    def unsay(self, message: str) -> None:
+        """Take this sentence away if it still stands there."""
+        for line in self.query(StatusLine):
+            line.unsay(message)
+
+    @cached_property
+    def heard(self) -> dict[type, str]:
+        """What screens above said here last when they were left, by their kind."""
+        return {}
+
+    @property
+    def _beneath(self) -> list[BaseScreen[Any]]:
+        screens = [each for each in self.app.screen_stack if isinstance(each, BaseScreen)]
+        return screens[: screens.index(self)] if self in screens else screens
 
     def fail(self, error: BaseException) -> None:
         """Show an error where the person looks."""

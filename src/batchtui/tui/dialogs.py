@@ -216,18 +216,18 @@ def ask_delete(records: Sequence[BatchRecord], verdicts: int) -> Choose:
     of reviews that go too.
     """
     stored = any(r.results == "stored" or r.partly_here for r in records)
-    at_service = [r for r in records if r.id and r.archived_at is None and r.results != "gone"]
+    at_service = [r for r in records if batch.at_api(r)]
     lines = batch.deleted_with(records, verdicts, here=True, there=bool(at_service))
     choices: list[tuple[str, str | Content]] = [("keep", "No, keep them" if len(records) > 1 else "No, keep it")]
     if at_service:
         kept = "downloaded results stay here" if stored else "only the record stays here"
         choices.append(("there", _choice("At the API", kept)))
     what = "record, requests and results" if stored else "record and requests"
-    back = f"{key_of('elsewhere')} lists it again" if at_service else "can't be undone"
-    choices.append(("here", _choice("Here", f"{what}; {back}")))
+    choices.append(("here", _choice("Here", f"{what}, permanently")))
     if at_service:
         choices.append(("both", _choice("Both", "everything, permanently")))
-    return Choose(f"Delete {batch.titles(records, requests=True)}?", choices, lines=lines)
+    # One below the other without a gap: all that is lost is to be in view beside the choices.
+    return Choose(f"Delete {batch.titles(records, requests=True)}?", choices, lines=["\n".join(lines)] if lines else ())
 
 
 def _choice(what: str, loses: str) -> Content:
@@ -301,6 +301,7 @@ class EditModal(FormDialog[tuple[str, str] | None]):
     def action_save(self) -> None:
         """Keep what was written."""
         title, note = self.written
+        self.done()
         self.dismiss((title.strip(), note.strip()))
 
     def action_leave(self) -> None:

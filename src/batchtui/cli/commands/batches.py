@@ -21,6 +21,7 @@ from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
 from batchtui.present import batch, numbers
+from batchtui.present import plan as plan_words
 from batchtui.present import recipe as recipe_words
 from batchtui.service import Service
 from batchtui.service.recipe import Recipe
@@ -194,7 +195,7 @@ def _results(record: BatchRecord) -> str:
 def _cost_facts(record: BatchRecord) -> Iterator[tuple[str, object]]:
     """What was estimated, and what its results came to."""
     if record.estimate is not None:
-        yield "estimate", numbers.usd_range(record.estimate.batch_usd)
+        yield "estimate", plan_words.estimated(record.estimate)
     tally = record.tally
     if tally is None:
         return
@@ -265,6 +266,7 @@ def watch_(session: Session, ids: tuple[str, ...], notify: bool, strict: bool) -
 
         service.subscribe(Notifier(service.config.notify, fail=lambda why: say(f"warning: {why}")))
     if chosen:
+        session.tells.update(chosen)
         session.run(lambda: _watch(session, service, chosen), service)
     records = [r for i in chosen if (r := service.history.get(i)) is not None]
     if session.json:
@@ -292,6 +294,10 @@ def cancel_(session: Session, ids: tuple[str, ...]) -> int:
     named = all_meant(service, ids)
     # Of a run what is over is not in question, unless all of it is.
     records = [r for r in named if len(named) <= len(ids) or r.active] or named
+    running = [r for r in records if r.status == "in_progress" or r.waiting]
+    if session.asks and running:
+        for line in batch.canceled_with(running, retry="batchtui retry"):
+            say(line)
     if not session.confirm(f"Cancel {batch.titles(records, requests=True)}?"):
         return InputError.exit_code
     results = session.run(lambda: service.cancel([r.local_id for r in records]), service)
@@ -408,6 +414,7 @@ def sync_(session: Session) -> int:
     """
     service = session.service()
     with session.work() as work:
+        session.tells.update(r.local_id for r in service.records())
         report = session.run(lambda: service.sync(work, others=not session.profile), service)
     for word, ids in (("sent", report.sent), ("downloaded", report.fetched), ("adopted", report.adopted)):
         for local_id in ids:

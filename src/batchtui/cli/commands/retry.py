@@ -18,6 +18,7 @@ from batchtui.cli.sending import (
     follow_options,
     output_place,
     say_not_sent,
+    say_sent_too,
     send,
     set_option,
     settings_of,
@@ -26,12 +27,13 @@ from batchtui.cli.sending import (
 from batchtui.cli.session import Session, verb
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import InputError
+from batchtui.domain.outcome import cut_advice, cut_reasons
 from batchtui.domain.plan import Plan
 from batchtui.present import numbers
 from batchtui.present import plan as plan_words
 from batchtui.results.requests_again import NOT_SUCCEEDED, ONLY
 from batchtui.service import Service
-from batchtui.service.retry import Notes
+from batchtui.service.retry import Notes, Retry
 
 
 @verb("retry")
@@ -66,7 +68,7 @@ def retry_(
             rows = array("I", (row for row in rows if row in passed))
         plan = retry.plan(rows, settings, work)
         notes = retry.notes(rows, settings)
-        left_alone = {} if chosen.only else {each: len(retry.rows([each])) for each in ("invalid", "cut_short")}
+        left_alone = {} if chosen.only else {each: _flaws(retry, each) for each in ("invalid", "cut_short")}
     words.say_plan(plan)
     _say_left_alone(left_alone, records)
     _say_notes(notes)
@@ -78,16 +80,26 @@ def retry_(
     return send(session, service, plan, sending, place, retry_of=record)
 
 
-def _say_left_alone(counts: Mapping[str, int], records: Sequence[BatchRecord]) -> None:
+def _flaws(retry: Retry, only: str) -> list[int]:
+    """Why each of the answers that ended this way is not usable, as numbers in FLAWS."""
+    rows = retry.rows([only])
+    flaw = retry.view.column("cut")
+    return [flaw[row] for row in rows]
+
+
+def _say_left_alone(flaws: Mapping[str, Sequence[int]], records: Sequence[BatchRecord]) -> None:
     """Answers that are not usable and are retried only when --only says so, by how they ended."""
     run = " --run" if len(records) > 1 else ""
-    for only, count in counts.items():
-        if count:
-            answers, change = (
-                ("invalid answer", "") if only == "invalid" else ("cut short answer", " --set max_tokens=…")
+    for only, found in flaws.items():
+        retry = f"batchtui retry {records[0].local_id}{run} --only {only}"
+        if found and only == "invalid":
+            say(f"{numbers.plural(len(found), 'invalid answer')} not retried: {retry}")
+        elif found:
+            words, change = cut_advice(found)
+            say(
+                f"{numbers.plural(len(found), 'cut short answer')} not retried ({cut_reasons(found)}): {words}: "
+                f"{' '.join(filter(None, (retry, change)))}"
             )
-            retry = f"batchtui retry {records[0].local_id}{run} --only {only}{change}"
-            say(f"{numbers.plural(count, answers)} not retried: {retry}")
 
 
 def _say_notes(notes: Notes) -> None:
@@ -103,6 +115,7 @@ def _say_notes(notes: Notes) -> None:
 def _agreed(session: Session, service: Service, plan: Plan, sending: Sending) -> bool:
     """Whether this plan may be sent: max_cost allows it, and whoever is there says yes."""
     blocked = service.max_cost_problem(plan)
+    say_sent_too(service)
     question = f"Retry {plan_words.batches(plan)} for {plan_words.cost(plan)}{warn_of_unclear(service, plan, sending)}?"
     if not blocked and (session.demo or session.confirm(question)):
         return True

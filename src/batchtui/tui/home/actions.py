@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from batchtui.tui.home.screen import HomeScreen
     from batchtui.tui.results.retry import NotUsable
 
+_NOT_CREATED_SAID, _GONE_SAID = "Marked as not created.", "Marked as gone."
 _UNSURE = "this batch is not confirmed yet"
 NOT_CREATED = "not created"
 
@@ -73,13 +74,7 @@ async def cancel(home: HomeScreen, chosen: Sequence[BatchRecord]) -> None:
         return
     if not home.only_mine(running):
         return
-    open_requests = sum(r.counts.processing or r.requests - r.counts.done for r in running)
-    lines = [
-        batch.titles(running),
-        f"Up to {numbers.plural(open_requests, 'request')} will have no answer.",
-        "Requests that are already processed keep their results and are charged.",
-        f"This can't be undone. Requests without an answer can be retried with {key_of('retry')}.",
-    ]
+    lines = [batch.titles(running), *batch.canceled_with(running, retry=key_of("retry"))]
     title = f"Cancel {numbers.plural(len(running), 'batch', 'batches')}?"
     if not await home.app.push_screen_wait(Confirm(title, lines, yes="Cancel", no="Keep", grave=True)):
         return
@@ -294,7 +289,7 @@ async def settle(home: HomeScreen, record: BatchRecord) -> None:
         return
     if answer == NOT_CREATED:
         await home.ask(home.service.give_up(record.local_id))
-        home.say("Marked as not created.", advice=f"Press {key_of('retry')} to retry it.", level="warn")
+        home.say(_NOT_CREATED_SAID, advice=f"Press {key_of('retry')} to retry it.", level="warn")
     else:
         await home.ask(home.service.adopt_candidate(record.local_id, str(answer)))
         adopted = f"Adopted {safetext.line(str(answer), 60)}."
@@ -320,7 +315,7 @@ async def unknown(home: HomeScreen, record: BatchRecord) -> None:
     if answer == "gone":
         await home.ask(home.service.mark_gone(record.local_id))
         home.say(
-            "Marked as gone.",
+            _GONE_SAID,
             advice=f"Press {key_of('retry')} to retry its requests as a new batch.",
             level="warn",
         )
@@ -342,7 +337,9 @@ async def retry_of(home: HomeScreen, records: Sequence[BatchRecord]) -> None:
     if not rows:
         home.say("Every request has a usable answer now.", level="good")
         return
-    await home.app.push_screen_wait(RetryScreen(records[0], view, rows))
+    if await home.app.push_screen_wait(RetryScreen(records[0], view, rows)):
+        for said in (_NOT_CREATED_SAID, _GONE_SAID):
+            home.unsay(said)
 
 
 def _not_usable(view: View, batches: set[str]) -> NotUsable:

@@ -13,6 +13,7 @@ from textual.content import Content
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.present import batch, numbers
+from batchtui.present import plan as plan_words
 from batchtui.present.symbols import GLYPHS, spark
 from batchtui.service.history_stats import spending
 from batchtui.tui.bindings import key_of
@@ -69,7 +70,6 @@ def of_run(group: Group, *, width: int) -> Content:
     """A run: its batches together."""
     first = group.whole[0]
     good = group.good
-    total, guessed = group.cost
     parts: list[Piece] = [(batch.name(first), "bold"), ("  whole run\n", "$foreground 60%")]
     if good is not None:
         parts += [f"{numbers.of(good, group.requests)} usable\n"]
@@ -80,8 +80,7 @@ def of_run(group: Group, *, width: int) -> Content:
         parts += [(f"{state.sign} ", COLORS.get(state.style, "$foreground 60%")), f"{label:<13} "]
         said = batch.counts_text(batch.outcome_counts(record), width - 16).plain or state.word
         parts += ["\n".ljust(17).join(textwrap.wrap(said, max(10, width - 16))), "\n"]
-    cost = f"{'~' if guessed else ''}{numbers.usd(total)}" if total is not None else ""
-    cost = numbers.at_least(cost, any(map(batch.at_least, group.whole)))
+    cost = batch.cost_text(group.cost, numbers.usd)
     facts = [("Requests", f"{group.requests:,}"), ("Batches", str(len(group.whole))), ("Cost", cost)]
     facts += [("Skipped", _skipped(group.whole))]
     facts += [("Source", safetext.line(first.source, 300)), ("Run", safetext.line(group.run, 80))]
@@ -187,7 +186,7 @@ def _money(record: BatchRecord) -> list[tuple[str, str]]:
             )
             facts.append(("Cache", cache))
     if estimate is not None:
-        likely = f", {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
-        facts.append(("Estimate", f"{numbers.usd_range(estimate.batch_usd)}{likely}"))
+        said = (plan_words.estimated(estimate), plan_words.likely(estimate))
+        facts.append(("Estimate", ", ".join(filter(None, said))))
     facts.append(("No price", safetext.line(", ".join(unpriced), 200)))
     return facts

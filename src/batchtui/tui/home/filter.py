@@ -128,7 +128,7 @@ def _comparison(name: str, sign: str, value: str, now: datetime) -> Callable[[Ba
     if name == "age":
         return lambda r: hold(Decimal((now - r.made_at) // timedelta(seconds=1)))
     if name == "cost":
-        return lambda r: hold(r.cost_usd if r.cost_usd is not None else batch.estimate_of(r) or Decimal(0))
+        return lambda r: hold(batch.cost_of(r).usd or Decimal(0))
     return lambda r: hold(Decimal(r.requests))
 
 

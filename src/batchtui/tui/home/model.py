@@ -82,17 +82,9 @@ class Group(msgspec.Struct):
         return sum(1 for r in self.whole if r.active)
 
     @property
-    def cost(self) -> tuple[Decimal | None, bool]:
-        """What it cost or will (None: unknown), and whether an estimate is in it."""
-        total, guessed, known = Decimal(0), False, False
-        for record in self.whole:
-            value = record.cost_usd
-            if value is None and (record.active or record.results_due):
-                value = batch.estimate_of(record)
-                guessed = guessed or value is not None
-            if value is not None:
-                total, known = total + value, True
-        return (total if known else None), guessed
+    def cost(self) -> batch.Cost:
+        """What it cost or will."""
+        return batch.cost_of_run(self.whole)
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -264,7 +256,7 @@ class HomeModel:
             "note": lambda g: (not g.records[0].note, g.records[0].note.lower(), newest_first(g)),
             "age": lambda g: (newest_first(g), g.run),
             "left": lambda g: (runs_out(g), newest_first(g)),
-            "cost": lambda g: (-(g.cost[0] or Decimal(0)), newest_first(g)),
+            "cost": lambda g: (-(g.cost.usd or Decimal(0)), newest_first(g)),
         }[self.sort]
 
 

@@ -156,10 +156,6 @@ class HomeRows:
         now = self._clock()
         first = group.whole[0]
         fold = GLYPHS.folded if group.folded else GLYPHS.unfolded
-        total, guessed = group.cost
-        least = not guessed and any(map(batch.at_least, group.whole))
-        shown = "" if total is None else numbers.about(total) if guessed else numbers.usd_cell(total)
-        cost = numbers.at_least(shown, least)
         worst = group.worst or group.states[0]
         good = group.good
         sign, style, word = worst.sign, worst.style, worst.word
@@ -187,7 +183,7 @@ class HomeRows:
             "profile": safetext.line(first.profile, 40),
             "age": batch.age(first, now),
             "left": "",
-            "cost": cost,
+            "cost": batch.cost_text(group.cost),
             "note": safetext.line(first.note, 200),
         }
 

@@ -228,6 +228,22 @@ class HomeScreen(BaseScreen[None]):
             self.query_one(StatusLine).unsay(self._trouble)
             self._trouble = ""
 
+    def left_waiting(self) -> list[BatchRecord]:
+        """What waits from before and is sent once the service starts."""
+        service, now = self.service, self.tui.now()
+        due = [r for r in self.model.records.values() if batch.due_to_send(r, now)]
+        return [r for r in due if service.context.mine(r) or service.others.can_reach(r)]
+
+    def say_sent_too(self, records: Sequence[BatchRecord]) -> None:
+        """Say what the start of the service sends."""
+        if records:
+            costs = batch.cost_text(batch.cost_of_run(records))
+            self.say(
+                f"Left waiting earlier, sent now: {batch.titles(records, requests=True)}"
+                + (f", {costs}" if costs else ""),
+                advice=f"Press {key_of('cancel')} on it to cancel.",
+            )
+
     # --- rows ---------------------------------------------------------------------------------------------------------
 
     def reload(self) -> None:
@@ -313,7 +329,8 @@ class HomeScreen(BaseScreen[None]):
         needs = batch.needing(wanting)
         facts += [(needs, "bold $text-warning")] if wanting else []
         facts += [(f"{ready} ready", "$text-success")] if ready else []
-        facts += [(numbers.usd(spent), "$foreground 80%")] if spent else []
+        shown = numbers.at_least(numbers.usd(spent), any(map(batch.at_least, mine)))
+        facts += [(shown, "$foreground 80%")] if spent else []
         trouble = {"no key": "no API key found", "wrong key": "API key not accepted"}
         if said := trouble.get(self.service.look_state().trouble):
             facts.insert(0, (said, "bold $text-warning"))

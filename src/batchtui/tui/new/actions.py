@@ -18,6 +18,7 @@ from batchtui.intake.preview import Previewer
 from batchtui.intake.renderer import read_template
 from batchtui.paths import NoFolder, expanded
 from batchtui.present import batch, numbers
+from batchtui.present import plan as plan_words
 from batchtui.present.symbols import GLYPHS
 from batchtui.service import planning
 from batchtui.tui.base import run_task
@@ -244,6 +245,7 @@ async def _leave_sent(screen: NewScreen, known: list[BatchRecord], title: str) -
     """Back from the form whose batches are on record, or to be: the draft goes, the template's place is said."""
     if known:
         await screen.drafts.forget()
+        screen.done()
     sent = screen.drafts.sent
     if sent is not None and sent.template_text and not sent.composing:
         _say_where_template_is(screen, known[0])
@@ -266,22 +268,14 @@ def _say_where_template_is(screen: NewScreen, record: BatchRecord) -> None:
 
 def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Content]:
     """What a person says yes to: what is sent, as whom, at what price, and what is doubtful about it."""
-    estimate = plan.estimate
-    likely = numbers.likely(estimate.likely_usd)
     lines: list[str | Content] = [
         f"{safetext.line(title, 100) or 'untitled'}: {numbers.plural(plan.requests, 'request')}, "
         f"{numbers.size(plan.bytes)}, as profile {screen.service.profile.name}",
-        Content.assemble(
-            "Cost ",
-            (numbers.usd_range(estimate.batch_usd), "bold"),
-            f", {likely}," if likely else "",
-            f" at batch price ({numbers.usd_range(estimate.standard_usd)} standard).",
-        ),
+        _cost_line(plan),
     ]
     lines += [safetext.line(line, 120) for line in screen.checked.difference[:MOST_DIFFERENCES]]
-    if estimate.unpriced:
-        names = ", ".join(safetext.line(name, 40) for name in estimate.unpriced[:4])
-        lines.append(_warning(f"No price for {names}: not included in the cost."))
+    if plan.estimate.unpriced and plan_words.cost_known(plan):
+        lines.append(_warning(f"{plan_words.unpriced(plan)}."))
     if screen.checked.stopped_by:
         lines.append(_warning(f"{safetext.line(screen.checked.stopped_by, 300)}. Yes sends it anyway."))
     if plan.warnings:
@@ -290,6 +284,19 @@ def _confirm_lines(screen: NewScreen, plan: Plan, title: str) -> list[str | Cont
         lines.append(f"{batch.skipped(plan.skipped)} skipped; kept with the batch in skipped.jsonl.")
     lines.append(Content.styled("A submitted batch can't be changed, only canceled.", "dim"))
     return lines
+
+
+def _cost_line(plan: Plan) -> Content:
+    """What a plan costs, as far as its models have a price."""
+    if not plan_words.cost_known(plan):
+        return _warning(f"Cost unknown: {plan_words.unpriced(plan)}.")
+    likely = plan_words.likely(plan.estimate)
+    return Content.assemble(
+        "Cost ",
+        (plan_words.estimated(plan.estimate), "bold"),
+        f", {likely}," if likely else "",
+        f" at batch price ({plan_words.standard(plan)}).",
+    )
 
 
 def _warning(text: str) -> Content:

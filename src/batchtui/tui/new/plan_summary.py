@@ -20,13 +20,10 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
     """
     estimate = plan.estimate
     batches = numbers.plural(len(plan.parts), "batch", "batches")
-    likely = f" · {numbers.likely(estimate.likely_usd)}" if estimate.likely_usd is not None else ""
     line = Content.assemble(
         (f"{batches} · {numbers.plural(plan.requests, 'request')}", "bold"),
         " · ",
-        (numbers.usd_range(estimate.batch_usd), "bold $text-success"),
-        (likely, "bold"),
-        f" ({words.standard(plan)})",
+        *_cost(plan),
         f" · {words.calibration(plan)}" if estimate.calibrated else "",
     )
     details = (
@@ -47,6 +44,19 @@ def plan_lines(plan: Plan, *, max_cost: Decimal | None = None, stopped_by: str =
     if plan.skipped:
         lines.append(_doubt(f"{batch.skipped(plan.skipped)} skipped"))
     return lines
+
+
+def _cost(plan: Plan) -> list[str | tuple[str, str]]:
+    """The estimated cost at batch price, and at standard price beside it."""
+    if not words.cost_known(plan):
+        return [("cost unknown", "bold $text-warning")]
+    tone = "$text-warning" if plan.estimate.unpriced else "$text-success"
+    likely = words.likely(plan.estimate)
+    return [
+        (words.estimated(plan.estimate), f"bold {tone}"),
+        (f" · {likely}" if likely else "", "bold"),
+        f" ({words.standard(plan)})",
+    ]
 
 
 def error_lines(plan: Plan, advice: str) -> list[Content]:

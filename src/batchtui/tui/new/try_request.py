@@ -68,14 +68,15 @@ class TryScreen(Dialog[None]):
         share = max(1, self._plan.requests)
         high = estimate.standard_usd[1] / share
         which = "the longest request" if line == self._plan.longest else "the request that was shown"
-        price = f"about {numbers.usd_short(high)}" if not estimate.unpriced else "an unknown price"
-        if line == self._plan.longest and share > 1:
-            price += " or a little more: it is the longest"
+        more = " or a little more: it is the longest" if line == self._plan.longest and share > 1 else ""
+        price = f"standard price: about {numbers.usd_short(high)}{more}"
+        if estimate.unpriced:
+            price = "standard price: unknown"
         self.query_one("#try-what", Static).update(
             Content.assemble(
                 f"Sends {which} ({safetext.line(_id_of(line), 64)}, {numbers.size(len(line))}) ",
                 "to the Messages API now, at ",
-                ("standard price: " + price, "bold"),
+                (price, "bold"),
                 ". The batch is not affected.",
             )
         )
@@ -112,7 +113,9 @@ class TryScreen(Dialog[None]):
         tokens = f"{numbers.tokens(result.input_tokens)} in · {numbers.tokens(result.output_tokens)} out"
         cost = numbers.at_least(numbers.usd_request(result.cost_usd), bool(result.cost_missing))
         self.query_one("#try-what", Static).update(
-            Content.assemble((f"{tokens} · {cost}", "bold"), told, self._projection(result.cost_usd))
+            Content.assemble(
+                (f"{tokens} · {cost}", "bold"), told, self._projection(result.cost_usd, bool(result.cost_missing))
+            )
         )
         pane.display = True
         stop = str(message.get("stop_reason", "")) if isinstance(message, dict) else ""
@@ -123,12 +126,12 @@ class TryScreen(Dialog[None]):
         )
         pane.focus()
 
-    def _projection(self, cost: object) -> str:
+    def _projection(self, cost: object, missing: bool) -> str:
         if not isinstance(cost, Decimal):
             return ""
         whole = cost / 2 * self._plan.requests
         every = f"all {numbers.plural(self._plan.requests, 'request')}"
-        return f"\nIf {every} are like it, the batch costs about {numbers.usd_short(whole)}."
+        return f"\nIf {every} are like it, the batch costs {'at least' if missing else 'about'} {numbers.usd_short(whole)}."
 
 
 def _judged(line: str, answer: bytes, staging: Path | None) -> Content:

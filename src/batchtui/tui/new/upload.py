@@ -152,7 +152,9 @@ class UploadScreen(Dialog[list[BatchRecord] | None]):
         title = f"{numbers.plural(held, 'batch', 'batches')} waiting" if held else "Nothing was submitted"
         title = f"{numbers.plural(good, 'batch', 'batches')} submitted" if good else title
         self.set_title(title)
-        note = "Sent later while batchtui runs, or by batchtui sync." if held else ""
+        note = (
+            "Sent later while batchtui runs, or with the next command that submits or checks batches." if held else ""
+        )
         note = "Results are downloaded automatically; this can take up to 24 hours." if good else note
         if error is not None:
             note = f"{error}" + (f"\n{error.advice}" if error.advice else "")

@@ -70,7 +70,9 @@ def costs_line(records: Sequence[BatchRecord], view: View | None, room: int, lac
     tally = view.tally if view is not None else records[0].tally
     ranges = [each.estimate.batch_usd for each in records if each.estimate is not None]
     low, high = sum((each[0] for each in ranges), Decimal(0)), sum((each[1] for each in ranges), Decimal(0))
-    estimate = [f"estimated {numbers.usd_range((low, high))}"] if ranges else []
+    unpriced = any(each.estimate is not None and each.estimate.unpriced for each in records)
+    told = numbers.estimated((low, high), unpriced)
+    estimate = [f"estimate {told}" if told == numbers.UNKNOWN else f"estimated {told}"] if ranges else []
     if tally is None or (view is not None and not tally.lines):
         return Content(dot("cost not known yet", lacking, *estimate))
     parts = [f"cost {numbers.at_least(numbers.usd(tally.cost_usd), bool(tally.cost_missing))}"]

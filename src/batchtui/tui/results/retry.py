@@ -21,7 +21,7 @@ from textual.widgets import Button, Input, Static
 from batchtui import safetext
 from batchtui.domain.batch import BatchRecord
 from batchtui.domain.errors import BatchtuiError, InputError
-from batchtui.domain.outcome import INVALID, ErrorGroup
+from batchtui.domain.outcome import INVALID, ErrorGroup, cut_advice, cut_reasons
 from batchtui.domain.plan import Plan
 from batchtui.domain.work import Work
 from batchtui.present import batch, numbers
@@ -75,17 +75,22 @@ class NotUsable(NamedTuple):
     failed: list[int]
     short: list[int]
     invalid: list[int]
+    reasons: list[int]
+    """Why each of ``short`` is cut short, as numbers in CUT_SHORT."""
 
 
 def not_usable(view: View, rows: Iterable[int]) -> NotUsable:
     """Which of the rows have no answer, which one cut short, and which an invalid one."""
     outcome, flaw = view.column("outcome"), view.column("cut")
-    found = NotUsable([], [], [])
+    found = NotUsable([], [], [], [])
     for row in rows:
         if outcome[row]:
             found.failed.append(row)
+        elif flaw[row] == INVALID:
+            found.invalid.append(row)
         elif flaw[row]:
-            (found.invalid if flaw[row] == INVALID else found.short).append(row)
+            found.short.append(row)
+            found.reasons.append(flaw[row])
     return found
 
 
@@ -96,13 +101,14 @@ def stands(run: Sequence[BatchRecord]) -> list[tuple[str, str, str]]:
 
 async def which_again(app: App[Any], rows: NotUsable) -> list[int] | None:
     """Which rows to send again: where there are several kinds the person says; None when they leave it."""
-    failed, short, invalid = rows
+    failed, short, invalid, reasons = rows
     every = sorted(failed + short + invalid)
-    if len(every) in map(len, rows):
+    if len(every) in map(len, (failed, short, invalid)):
         return every
+    why = f"{numbers.plural(len(short), 'answer')} cut short ({cut_reasons(reasons)})" if short else ""
     choices = [
         ("failed", f"{numbers.plural(len(failed), 'request')} without an answer"),
-        ("short", f"{numbers.plural(len(short), 'answer')} cut short: raise max_tokens or change the request"),
+        ("short", f"{why}: {cut_advice(reasons).words}" if short else ""),
         ("invalid", f"{numbers.plural(len(invalid), 'invalid answer')}: retry as is, or change the request"),
         ("all", f"all {len(every):,}"),
     ]
@@ -297,7 +303,8 @@ class RetryScreen(Dialog[bool]):
             self._plan = plan
             return
         submit = functools.partial(self.service.submit, plan, retry_of=self._record, allow_cost=True, send_now=now)
-        await self.app.push_screen_wait(UploadScreen(plan, submit))
+        if await self.app.push_screen_wait(UploadScreen(plan, submit)) != []:
+            self.done()
         self.dismiss(True)
 
     async def on_unmount(self) -> None:

@@ -78,6 +78,11 @@ class _Asked(NamedTuple):
     before: Verdict | None
     names: ValueNames
 
+    @property
+    def name(self) -> str:
+        """What the answer is called: by now the cursor may be on the next one."""
+        return name_of(self.view.id(self.row))
+
 
 class ReviewModel:
     """What a results screen knows of its run's review; it belongs to one view."""
@@ -263,9 +268,9 @@ class ReviewModel:
             return
         own = (await self._screen.in_thread(answered, asked.view, names, self.field))[asked.row]
         if asked.hidden:
-            found = await self._blind_verdict(names, own)
+            found = await self._blind_verdict(asked, own)
         else:
-            found = await self._open_verdict(names, verdict, own)
+            found = await self._open_verdict(asked, verdict, own)
         if found is not None:
             review = await self._say(asked, *found, before.note if before is not None else "")
             if self._screen.view is asked.view:
@@ -285,9 +290,9 @@ class ReviewModel:
         key = self._keys[row]
         return _Asked(view, row, key, self.hides(row), self.is_older(row), review.of(key, self._judged), names)
 
-    async def _blind_verdict(self, names: ValueNames, own: str | None) -> tuple[Judged, str | None] | None:
+    async def _blind_verdict(self, asked: _Asked, own: str | None) -> tuple[Judged, str | None] | None:
         """The verdict on a hidden answer by the value that you give, and that value; None when that was left."""
-        value = await self._right_value(names, f"What is the right {self._field_shown}?", None)
+        value = await self._right_value(asked.names, f"What is the right {self._field_shown} of {asked.name}?", None)
         if value is None:
             return None
         if value and value == own:
@@ -296,14 +301,14 @@ class ReviewModel:
         self._screen.say(f"Wrong: the model answered {name_of(own or NOT_USABLE)}", level="warn")
         return "wrong", value or None
 
-    async def _open_verdict(
-        self, names: ValueNames, verdict: Judged, own: str | None
-    ) -> tuple[Judged, str | None] | None:
+    async def _open_verdict(self, asked: _Asked, verdict: Judged, own: str | None) -> tuple[Judged, str | None] | None:
         """The verdict on an answer that is shown, and the right value where it has one; None when none was given."""
         if not self._judged:
             return verdict, None
         if verdict == "wrong":
-            value = await self._right_value(names, f"Wrong. What is the right {self._field_shown}?", own)
+            value = await self._right_value(
+                asked.names, f"Wrong. What is the right {self._field_shown} of {asked.name}?", own
+            )
             return None if value is None else (verdict, value or None)
         if own is None:
             wrong = key_of("review.wrong")
@@ -318,7 +323,7 @@ class ReviewModel:
             return
         before = asked.before
         typed = await self._screen.app.push_screen_wait(
-            Ask("Note on this answer", value=before.note if before is not None else "")
+            Ask(f"Note on {asked.name}", value=before.note if before is not None else "")
         )
         if typed is not None:
             kept = (before.verdict, before.value) if before is not None else ("", None)
