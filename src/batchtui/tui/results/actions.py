@@ -107,8 +107,8 @@ def _answered_since(screen: ResultsScreen, view: View, rows: Sequence[int]) -> l
     if screen.run or all(record.attempt <= attempt for record in screen.run_records()):
         return []
     with contextlib.closing(screen.service.open_results(screen.local_id, run=True)) as whole:
-        left = {whole.id(row) for kind in not_usable(whole, range(len(whole))) for row in kind}
-    return [row for kind in not_usable(view, rows) for row in kind if view.id(row) not in left]
+        left = {whole.id(row) for row in not_usable(whole, range(len(whole))).rows}
+    return [row for row in not_usable(view, rows).rows if view.id(row) not in left]
 
 
 async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
@@ -118,7 +118,7 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
     assert screen.view is not None and screen.record is not None
     shown = view = screen.view
     marked, rows = screen.marked, screen.chosen_rows() if group is None else group
-    lacking = sum(map(len, not_usable(shown, rows)))
+    lacking = len(not_usable(shown, rows).rows)
     before = stands(screen.run_records())
     if len(before) != 1:
         # What another batch of the run answered by now is not to be paid again.

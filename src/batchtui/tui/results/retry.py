@@ -78,6 +78,11 @@ class NotUsable(NamedTuple):
     reasons: list[int]
     """Why each of ``short`` is cut short, as numbers in CUT_SHORT."""
 
+    @property
+    def rows(self) -> list[int]:
+        """All of the rows."""
+        return [*self.failed, *self.short, *self.invalid]
+
 
 def not_usable(view: View, rows: Iterable[int]) -> NotUsable:
     """Which of the rows have no answer, which one cut short, and which an invalid one."""
