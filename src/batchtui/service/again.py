@@ -49,20 +49,13 @@ class AgainChange(msgspec.Struct, frozen=True, kw_only=True):
     """Params of every request, as ``--set`` takes them."""
 
 
-def base_recipe(context: Context, record: BatchRecord) -> Recipe | None:
-    """The recipe of a record's run, None when there is none.  Raises StoreError."""
-    found = read(context.history.run_folder(record.run))
-    # Of a run whose first batch was deleted, a retry's recipe says nothing.
-    return None if found is not None and found.made_from == "retry" else found
-
-
 def rereadable(context: Context, record: BatchRecord) -> tuple[str, ...]:
     """The files that a run was made from in the end; () when it was made from none, or nothing says so."""
     seen: set[str] = set()
     here: BatchRecord | None = record
     while here is not None and here.run not in seen:
         seen.add(here.run)
-        recipe = base_recipe(context, here)
+        recipe = read(context.history.run_folder(here.run))
         if recipe is None:
             return ()
         if not recipe.runs:
@@ -80,7 +73,7 @@ class Again:
         self._context = context
         self.run = context.history.of_run(record.run)
         self.first = self.run[0]
-        self.recipe = base_recipe(context, record)
+        self.recipe = read(context.history.run_folder(record.run))
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ SCHEMA = 1
 MAX_RECIPE = 16_000_000
 """Bytes of its file."""
 
-Made = Literal["files", "composed", "run", "again", "retry"]
+Made = Literal["files", "composed", "run", "again"]
 
 
 class RecipeSource(msgspec.Struct, frozen=True, kw_only=True):
