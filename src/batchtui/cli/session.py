@@ -109,8 +109,7 @@ class Session:
                 loop.remove_signal_handler(number)
                 signal.signal(number, before[number] or signal.SIG_DFL)
 
-    @contextlib.contextmanager
-    def _troubles(self, service: Service) -> Iterator[None]:
+    def _troubles(self, service: Service) -> contextlib.AbstractContextManager[None]:
         """Say what went wrong beside the work, each thing once."""
 
         def hear(event: object) -> None:
@@ -121,14 +120,9 @@ class Session:
                 self.troubles.append(event.message)
                 say(f"warning: {event.message}", event.advice)
 
-        end = service.subscribe(hear)
-        try:
-            yield
-        finally:
-            end()
+        return _hearing(service, hear)
 
-    @contextlib.contextmanager
-    def _sent_too(self, service: Service) -> Iterator[None]:
+    def _sent_too(self, service: Service) -> contextlib.AbstractContextManager[None]:
         """Say of batches that waited from before that they were sent meanwhile."""
         waiting: set[str] = set()
         with contextlib.suppress(StoreError):  # Whoever needs the records is told.
@@ -142,11 +136,7 @@ class Session:
                 self.tells.add(record.local_id)
                 say(f"also sent, left waiting earlier: {batch.line(record)}")
 
-        end = service.subscribe(hear)
-        try:
-            yield
-        finally:
-            end()
+        return _hearing(service, hear)
 
     @contextlib.contextmanager
     def work(self, shown: bool = True) -> Iterator[Work]:
@@ -175,6 +165,15 @@ class Session:
     def confirm(self, question: str) -> bool:
         """Ask yes or no, No by default; True without asking when --yes was given or nobody is there."""
         return not self.asks or click.confirm(question, default=False, err=True)
+
+
+@contextlib.contextmanager
+def _hearing(service: Service, hear: Callable[[object], None]) -> Iterator[None]:
+    end = service.subscribe(hear)
+    try:
+        yield
+    finally:
+        end()
 
 
 def _end(loop: asyncio.AbstractEventLoop, service: Service) -> None:

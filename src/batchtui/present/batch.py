@@ -241,11 +241,13 @@ def due_to_send(record: BatchRecord, now: datetime) -> bool:
 
 
 def sent_too(records: Sequence[BatchRecord]) -> str:
-    """What goes out with a submit, as it waits from before: which batches, and what they cost; "" for none."""
-    if not records:
-        return ""
-    costs = cost_text(cost_of_run(records))
-    return f"left waiting earlier and sent too: {titles(records, requests=True)}" + (f", {costs}" if costs else "")
+    """What goes out with a submit, as it waits from before; "" for none."""
+    return f"left waiting earlier and sent too: {with_cost(records)}" if records else ""
+
+
+def with_cost(records: Sequence[BatchRecord]) -> str:
+    """Which batches, of how many requests, and what they cost as far as that is known."""
+    return ", ".join(filter(None, (titles(records, requests=True), cost_text(cost_of_run(records)))))
 
 
 def line(record: BatchRecord) -> str:

@@ -237,10 +237,8 @@ class HomeScreen(BaseScreen[None]):
     def say_sent_too(self, records: Sequence[BatchRecord]) -> None:
         """Say what the start of the service sends."""
         if records:
-            costs = batch.cost_text(batch.cost_of_run(records))
             self.say(
-                f"Left waiting earlier, sent now: {batch.titles(records, requests=True)}"
-                + (f", {costs}" if costs else ""),
+                f"Left waiting earlier, sent now: {batch.with_cost(records)}",
                 advice=f"Press {key_of('cancel')} on it to cancel.",
             )
 
