@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from batchtui.results.asked import SchemaPair
-from batchtui.results.lone_answer import judged
+from batchtui.results.lone_answer import check_alone
 from batchtui.store.records import ANSWER
 
 WHOLE = {"type": "object", "properties": {"urgency": {"type": "integer", "maximum": 5}}, "required": ["urgency"]}
@@ -52,19 +52,19 @@ FORCED = request(tools=[TOOL], tool_choice={"type": "tool", "name": "rate"})
 )
 def test_an_answer_is_judged_by_the_whole_schema(tmp_path: Path, asked: bytes, answer: bytes, told: object) -> None:
     (tmp_path / ANSWER).write_bytes(msgspec.json.encode([SchemaPair(SENT, WHOLE)]))
-    found = judged(asked, answer, tmp_path)
+    found = check_alone(asked, answer, tmp_path)
     if told is False:
         assert found is not None and found.words.startswith("not checked: the schema can't be compiled (")
     else:
         assert found == told
     # Without the whole schema beside it what was sent is checked by.
-    alone = judged(asks(SENT), message('{"urgency": 7}'), None)
+    alone = check_alone(asks(SENT), message('{"urgency": 7}'), None)
     assert alone is not None and alone.usable
 
 
 def test_the_schema_library_is_imported_only_for_a_schema() -> None:
     code = (
-        "import sys; from batchtui.results.lone_answer import judged;"
-        f"judged({request()!r}, {message('five')!r}, None); print('jsonschema_rs' in sys.modules)"
+        "import sys; from batchtui.results.lone_answer import check_alone;"
+        f"check_alone({request()!r}, {message('five')!r}, None); print('jsonschema_rs' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"

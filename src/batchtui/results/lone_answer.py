@@ -12,7 +12,7 @@ from batchtui.results.asked import AskedReader
 from batchtui.results.line import message_facts, message_line
 
 
-class Judged(NamedTuple):
+class CheckedAnswer(NamedTuple):
     """Whether an answer is what its request asked for."""
 
     usable: bool
@@ -20,14 +20,14 @@ class Judged(NamedTuple):
     """Why it is not usable, or that it fits; safe to show."""
 
 
-def judged(request: bytes, message: bytes, folder: Path | None) -> Judged | None:
+def check_alone(request: bytes, message: bytes, folder: Path | None) -> CheckedAnswer | None:
     """A request line's answer checked as a batch's is, by the whole schemas kept in ``folder`` where there are any.
 
     None where the answer is whole and there is nothing to check it by.  jsonschema-rs is imported only
     where there is a schema.
     """
     if cut := message_facts(message).cut:
-        return Judged(False, f"cut short: {CUT_SHORT[cut].replace('_', ' ')}")
+        return CheckedAnswer(False, f"cut short: {CUT_SHORT[cut].replace('_', ' ')}")
     reader = AskedReader(folder)
     reader.take(request + b"\n", 1)
     checker = AnswerChecker(reader.asked)
@@ -35,6 +35,10 @@ def judged(request: bytes, message: bytes, folder: Path | None) -> Judged | None
     if not checker.needed or parts is None:
         return None
     for why in checker.not_compiled().values():
-        return Judged(False, f"not checked: the schema can't be compiled ({why})")
+        return CheckedAnswer(False, f"not checked: the schema can't be compiled ({why})")
     flaw = checker.flaw(0, parts)
-    return Judged(True, "fits what was asked for") if flaw is None else Judged(False, f"invalid: {flaw.text}")
+    return (
+        CheckedAnswer(True, "fits what was asked for")
+        if flaw is None
+        else CheckedAnswer(False, f"invalid: {flaw.text}")
+    )

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from batchtui.domain.work import UNWATCHED, Work
+from batchtui.results.column_counts import quote
 from batchtui.results.filter import Filter, Term, apply
 from batchtui.results.names import Name, names_of
 from batchtui.results.view import Rows, View
@@ -47,7 +48,4 @@ def _typed(name: Name) -> str:
 
 
 def _value(text: str) -> str:
-    if _PLAIN.match(text) and text != "*":
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return text if _PLAIN.match(text) and text != "*" else quote(text)

@@ -136,9 +136,9 @@ class TryScreen(Dialog[None]):
 
 def _judged(line: str, answer: bytes, staging: Path | None) -> Content:
     """Whether the answer is what was asked for, on a line of its own; nothing where nothing was."""
-    from batchtui.results.lone_answer import judged
+    from batchtui.results.lone_answer import check_alone
 
-    found = judged(line.encode("utf-8", "surrogatepass"), answer, staging)
+    found = check_alone(line.encode("utf-8", "surrogatepass"), answer, staging)
     if found is None:
         return Content("")
     sign, style = (GLYPHS.good, "$text-success") if found.usable else (GLYPHS.refused, "$text-warning")

@@ -117,13 +117,13 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
 
     assert screen.view is not None and screen.record is not None
     shown = view = screen.view
-    marked, rows = screen.marked, screen.chosen_rows() if group is None else group
-    lacking = len(not_usable(shown, rows).rows)
+    marked, asked = screen.marked, screen.chosen_rows() if group is None else group
+    rows = asked
     before = stands(screen.run_records())
     if len(before) != 1:
         # What another batch of the run answered by now is not to be paid again.
         view = await screen.in_thread(screen.service.open_results, screen.local_id, run=True)
-        names = {shown.id(row) for row in rows}
+        names = {shown.id(row) for row in asked}
         rows = [row for row, name in enumerate(view.ids()) if name in names]
     if group is not None or not marked:
         chosen = await which_again(screen.app, not_usable(view, rows))
@@ -134,6 +134,7 @@ async def retry(screen: ResultsScreen, group: list[int] | None = None) -> None:
         screen.say(f"The results have changed since. Press {key_of('retry')} again.", level="warn")
         return
     if not rows:
+        lacking = len(not_usable(shown, asked).rows)
         why = (
             f"A retry has answered {numbers.plural(lacking, 'request')} since"
             if lacking

@@ -107,7 +107,7 @@ def stands(run: Sequence[BatchRecord]) -> list[tuple[str, str, str]]:
 async def which_again(app: App[Any], rows: NotUsable) -> list[int] | None:
     """Which rows to send again: where there are several kinds the person says; None when they leave it."""
     failed, short, invalid, reasons = rows
-    every = sorted(failed + short + invalid)
+    every = sorted(rows.rows)
     if len(every) in map(len, (failed, short, invalid)):
         return every
     why = f"{numbers.plural(len(short), 'answer')} cut short ({cut_reasons(reasons)})" if short else ""
