@@ -8,17 +8,13 @@ import msgspec
 from textual.app import App, ComposeResult
 from textual.widgets import Input
 
-from batchtui.service.recipe import RECIPE, Recipe, encode
 from batchtui.tui.new.prefill import again_of, source_of
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.results.screen import ResultsScreen
 from batchtui.tui.widgets.model_input import ModelInput
 from batchtui.tui.widgets.status_line import StatusLine
-from tests.tui.two_runs import SECOND, app_with_runs, new_screen
+from tests.tui.two_runs import FIRST, SECOND, app_with_a_recipe, app_with_runs, new_screen
 from tests.tui.waiting import settled, until
-
-FIRST = "20261122T110000Z-aaaaaa"
-TEMPLATE = 'model = "claude-haiku-5-5"\nmax_tokens = 100\nprompt = "Hello."\n'
 
 
 def focused(screen: object) -> str | None:
@@ -28,9 +24,7 @@ def focused(screen: object) -> str | None:
 
 
 async def test_the_other_model_is_typed_at_once_and_names_the_run(tmp_path: Path) -> None:
-    app = app_with_runs(tmp_path)
-    made = Recipe(made_from="files", given=("in.csv",), template_text=TEMPLATE)
-    (app.service.history.folder(FIRST) / RECIPE).write_bytes(encode(made))
+    app = app_with_a_recipe(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(app.home.model.lines) == 2)
         app.home.go_to(app.service.resolve("labels"))

@@ -8,16 +8,15 @@ import pytest
 from textual.widgets import Input
 
 from batchtui.intake.drafts import list_drafts
-from batchtui.service.recipe import RECIPE, Recipe, encode
 from batchtui.tui.dialogs import Choose
 from batchtui.tui.new.screen import NewScreen
 from batchtui.tui.new.source_form import SourceForm
 from batchtui.tui.new.template_editor import TemplateEditor
 from batchtui.tui.widgets.status_line import StatusLine
 from tests.tui.new_form import up_to_date
-from tests.tui.test_again_form import FIRST, TEMPLATE, focused
+from tests.tui.test_again_form import focused
 from tests.tui.test_forms_left import left
-from tests.tui.two_runs import app_with_runs, new_screen
+from tests.tui.two_runs import TEMPLATE, app_with_a_recipe, app_with_runs, new_screen
 from tests.tui.waiting import settled, until
 
 
@@ -67,9 +66,7 @@ async def test_the_unfolded_form_has_the_cursor_where_it_was_typed_last(tmp_path
     ("key", "field", "typed"), [("a", "source-model", "claude-sonnet-5-5"), ("b", "new-name", "mine")]
 )
 async def test_what_was_changed_in_it_is_a_draft(tmp_path: Path, key: str, field: str, typed: str) -> None:
-    app = app_with_runs(tmp_path)
-    made = Recipe(made_from="files", given=("in.csv",), template_text=TEMPLATE)
-    (app.service.history.folder(FIRST) / RECIPE).write_bytes(encode(made))
+    app = app_with_a_recipe(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(app.home.model.lines) == 2)
         app.home.go_to(app.service.resolve("labels"))
